@@ -1,0 +1,221 @@
+/**
+ * The whole native surface, typed, and the only loader of the .node file.
+ *
+ * Native failures are thrown (or rejected) as `Error` with `code` (an engine code of
+ * `services/errors.ts`) and `nextStep` (may be empty).
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+export type DeviceKind = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
+
+/** What Vulkan reports of one device. Sizes in bytes. */
+export interface DeviceInfo {
+  index: number;
+  name: string;
+  kind: DeviceKind;
+  driver: string;
+  /** "1.3.230" */
+  apiVersion: string;
+  vendorId: number;
+  deviceId: number;
+  /** Sum of the device-local heaps. */
+  memoryBytes: number;
+  /** What the driver says is still free for us; null without VK_EXT_memory_budget. */
+  budgetBytes: number | null;
+  maxBindingBytes: number;
+  maxSharedMemoryBytes: number;
+  subgroupSize: number;
+  features: {
+    float16: boolean;
+    storage16: boolean;
+    storage8: boolean;
+    int8: boolean;
+    subgroupArithmetic: boolean;
+    cooperativeMatrix: boolean;
+    timestamps: boolean;
+    memoryBudget: boolean;
+  };
+  suitable: boolean;
+  /** Why not, when `suitable` is false. */
+  reason: string;
+}
+
+/** `f32`: exact path. `f16`: matrix products take half-precision inputs (cooperative matrices), accumulate in float32. */
+export type Activations = 'f32' | 'f16';
+
+export interface EngineOptions {
+  /** Index ("0") or part of the name; empty chooses discrete > integrated > virtual > cpu. */
+  device?: string;
+  /** Folder of compiled .spv files. */
+  shaderDirectory: string;
+  /** Where the pipeline cache lives; absent = no cache on disk. */
+  cacheDirectory?: string;
+  /** `auto` takes f16 where the device has usable cooperative matrices, else f32. */
+  activations?: 'auto' | Activations;
+  /** Device memory that the engine may take; absent = what the device reports, with headroom. */
+  memoryBudgetBytes?: number;
+  /** Load VK_LAYER_KHRONOS_validation; its messages count in `memory().validationErrors`. */
+  validation?: boolean;
+}
+
+export interface LoadOptions {
+  /** Folder with config.json and *.safetensors. */
+  directory: string;
+  /** Upper bound of the self KV cache in tokens; absent = the checkpoint's, at most 8192. */
+  contextLength?: number;
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+export interface ModelInfo {
+  architecture: 'mllama' | 'llama';
+  vocabularySize: number;
+  contextLength: number;
+  /** Bytes of weights on the device. */
+  weightBytes: number;
+  parameters: number;
+  /** Token that stands for a picture; null for text models. */
+  imageToken: number | null;
+  /** Null for text models. */
+  vision: { tileSize: number; maxTiles: number; patchesPerTile: number } | null;
+  stopTokens: number[];
+}
+
+/** A picture prepared by `image/prepare.ts`. */
+export interface ImageInput {
+  /** Identifies the prepared picture; equal hash = equal tiles. Cached cross KV is found by it. */
+  hash: string;
+  /** RGB, uint8, [numTiles, tileSize, tileSize, 3], padding black. Tiles row by row. */
+  tiles: Uint8Array;
+  numTiles: number;
+  /** 1 .. 8, index + 1 into the supported (height, width) arrangements. */
+  aspectRatioId: number;
+}
+
+export interface SamplingOptions {
+  /** 0 = greedy. */
+  temperature: number;
+  /** 0 = off. */
+  topK: number;
+  /** 1 = off. */
+  topP: number;
+  /** 0 = off. */
+  minP: number;
+  /** 1 = off. */
+  repetitionPenalty: number;
+  seed: number;
+}
+
+export interface GenerateOptions {
+  /** The whole prompt from its first token; the session reuses the prefix that it has cached. */
+  tokens: Int32Array;
+  /** One per image token in `tokens`, in order. */
+  images: ImageInput[];
+  maxTokens: number;
+  /** Generation ends before one of these. */
+  stopTokens: number[];
+  sampling: SamplingOptions;
+  /** Called in order, on the event loop. */
+  onToken?: (token: number) => void;
+  /** `encode` counts vision layers, `prefill` prompt tokens. */
+  onStage?: (stage: 'encode' | 'prefill' | 'decode', done: number, total: number) => void;
+}
+
+export interface GenerateStatistics {
+  promptTokens: number;
+  /** Prompt tokens found in the self KV cache. */
+  reusedTokens: number;
+  generatedTokens: number;
+  imagesEncoded: number;
+  imagesCached: number;
+  encodeMs: number;
+  prefillMs: number;
+  /** From the call to the first token. */
+  firstTokenMs: number;
+  /** From the first token to the last. */
+  decodeMs: number;
+}
+
+export interface GenerateResult {
+  tokens: Int32Array;
+  /** `stop`: a stop token; `length`: maxTokens; `context`: the KV cache is full; `cancelled`: by cancel(). */
+  finish: 'stop' | 'length' | 'context' | 'cancelled';
+  statistics: GenerateStatistics;
+}
+
+export interface TraceOptions {
+  tokens: Int32Array;
+  images: ImageInput[];
+  /** Greedy tokens to append; end tokens do not stop it. */
+  continueFor: number;
+}
+
+/** Float tensors, flattened row by row; shapes as in docs/trace.md. */
+export interface TraceResult {
+  /** [images, maxTiles, 3, size, size]; absent without images, as the two below. */
+  pixelValues?: Float32Array;
+  /** [images, maxTiles, patches + 1, features] */
+  visionOutput?: Float32Array;
+  /** [images * maxTiles * (patches + 1), hidden] */
+  crossAttentionStates?: Float32Array;
+  /** Width of one row of visionOutput / crossAttentionStates. */
+  visionWidth?: number;
+  hiddenSize: number;
+  /** [tokens, vocabulary] */
+  logits: Float32Array;
+  greedyTokens: Int32Array;
+  /** [continueFor, vocabulary] */
+  greedyLogits: Float32Array;
+}
+
+export interface MemoryReport {
+  deviceBytes: number;
+  devicePeakBytes: number;
+  hostVisibleBytes: number;
+  largestAllocationBytes: number;
+  weightBytes: number;
+  selfKvBytes: number;
+  crossKvBytes: number;
+  /** Longest submission so far, by the device's own clock where it has one. */
+  longestSubmissionMs: number;
+  validationErrors: number;
+}
+
+export interface SelfTestItem {
+  name: string;
+  ok: boolean;
+  detail: string;
+}
+
+export interface NativeEngine {
+  readonly device: DeviceInfo;
+  /** Which variant each kind of operation runs: { matmul: 'coopmat 8x8x8 f16', ... }. */
+  readonly paths: Record<string, string>;
+  load(options: LoadOptions): Promise<ModelInfo>;
+  /** One at a time; a second call while one runs rejects with `internal`. */
+  generate(options: GenerateOptions): Promise<GenerateResult>;
+  trace(options: TraceOptions): Promise<TraceResult>;
+  /** Ops against their scalar twins on this device. */
+  selfTest(): Promise<SelfTestItem[]>;
+  /** Ends the running generate or load within one step. */
+  cancel(): void;
+  memory(): MemoryReport;
+  /** Releases everything; the object is unusable afterwards. */
+  close(): void;
+}
+
+export interface Addon {
+  listDevices(): DeviceInfo[];
+  Engine: new (options: EngineOptions) => NativeEngine;
+}
+
+/** The addon as built by the set-up, or the one that LOUPE_ADDON names. */
+export function loadAddon(): Addon {
+  const path = process.env['LOUPE_ADDON'] ?? fileURLToPath(new URL('../../build/native/loupe.node', import.meta.url));
+  return createRequire(import.meta.url)(path) as Addon;
+}
+
+/** Where the set-up puts compiled shaders, or the folder that LOUPE_SHADERS names. */
+export function shaderDirectory(): string {
+  return process.env['LOUPE_SHADERS'] ?? fileURLToPath(new URL('../../build/shaders/', import.meta.url));
+}
