@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { LoupeError } from '../services/errors.ts';
 
 export type DeviceKind = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
 
@@ -209,10 +210,15 @@ export interface Addon {
   Engine: new (options: EngineOptions) => NativeEngine;
 }
 
-/** The addon as built by the set-up, or the one that LOUPE_ADDON names. */
+/** The addon as built by the set-up, or the one that LOUPE_ADDON names. Throws `engine_missing`. */
 export function loadAddon(): Addon {
   const path = process.env['LOUPE_ADDON'] ?? fileURLToPath(new URL('../../build/native/loupe.node', import.meta.url));
-  return createRequire(import.meta.url)(path) as Addon;
+  try {
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (error) {
+    const why = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+    throw new LoupeError('engine_missing', `The engine ${path} cannot be loaded: ${why}.`, undefined, { cause: error });
+  }
 }
 
 /** Where the set-up puts compiled shaders, or the folder that LOUPE_SHADERS names. */

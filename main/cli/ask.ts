@@ -1,0 +1,129 @@
+import { LoupeError } from '../services/errors.ts';
+import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
+import { decimal, demoModel, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
+import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
+
+export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)
+
+  --model DIR               folder with config.json, *.safetensors and tokenizer.json (default: the demo model)
+  --image FILE              the picture to ask about (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF)
+  --system TEXT             a system message
+  --max-tokens N            end of the answer at the latest (default 1024)
+  --context N               tokens that conversation and answer may take together
+  --temperature T           0 = always the likeliest token (default: as the model's makers advise, else 0)
+  --top-k N  --top-p P  --min-p P  --repetition-penalty R  --seed N
+  --device D                index or part of the name, see \`loupe doctor\`
+  --activations f32|f16|auto
+  --memory-budget MIB       device memory that the engine may take
+  --validation              check every Vulkan call (slow)
+  --json                    one JSON object instead of the streamed answer
+`;
+
+export async function ask(args: string[], terminal: Terminal): Promise<ExitCode> {
+  const { values, positionals } = parseFlags(args, {
+    ...engineFlags,
+    model: { type: 'string' },
+    image: { type: 'string', multiple: true },
+    system: { type: 'string' },
+    'max-tokens': { type: 'string' },
+    context: { type: 'string' },
+    temperature: { type: 'string' },
+    'top-k': { type: 'string' },
+    'top-p': { type: 'string' },
+    'min-p': { type: 'string' },
+    'repetition-penalty': { type: 'string' },
+    seed: { type: 'string' },
+    json: { type: 'boolean' },
+  });
+  const images = values.image ?? [];
+  if (images.length > 1) {
+    throw new LoupeError('image_several', `The model sees one picture at a time, and ${images.length} were given.`);
+  }
+  const engine = engineSettings(values);
+  const contextLength = wholeNumber('--context', values.context, 1);
+  const maxTokens = wholeNumber('--max-tokens', values['max-tokens'], 0) ?? 1024;
+  const sampling = {
+    temperature: decimal('--temperature', values.temperature, 0, Infinity),
+    topK: wholeNumber('--top-k', values['top-k'], 0),
+    topP: decimal('--top-p', values['top-p'], 0, 1),
+    minP: decimal('--min-p', values['min-p'], 0, 1),
+    repetitionPenalty: decimal('--repetition-penalty', values['repetition-penalty'], Number.MIN_VALUE, Infinity),
+    seed: wholeNumber('--seed', values.seed, 0),
+  };
+  const question = await readQuestion(positionals, terminal);
+  if (values.model === undefined) {
+    terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
+  }
+
+  const client = terminal.startEngine();
+  const signal = terminal.interrupted;
+  try {
+    const loaded = await client.load(
+      { directory: values.model ?? demoModel, engine, ...(contextLength === undefined ? {} : { contextLength }) },
+      { signal, onProgress: progressLine(terminal, values.json) },
+    );
+    const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
+    const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
+    if (values.json) terminal.out(`${JSON.stringify(report(loaded, reply))}\n`);
+    else finishStream(terminal, reply);
+    return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
+  } finally {
+    await client.close();
+  }
+}
+
+async function readQuestion(positionals: string[], terminal: Terminal): Promise<string> {
+  if (positionals.length !== 1) {
+    throw new LoupeError('usage', positionals.length === 0 ? 'The question is missing.' : 'Put the question in quotation marks: it is one argument.');
+  }
+  const text = positionals[0] === '-' ? await terminal.readInput() : positionals[0]!;
+  if (text.trim() === '') throw new LoupeError('usage', 'The question is empty.');
+  return text.trim();
+}
+
+function conversation(question: string, images: string[], system: string | undefined): ChatMessage[] {
+  const pictures = images.map((path): ChatPart => ({ type: 'image', image: { path } }));
+  const user: ChatMessage = { role: 'user', content: [...pictures, { type: 'text', text: question }] };
+  return system === undefined ? [user] : [{ role: 'system', content: [{ type: 'text', text: system }] }, user];
+}
+
+/** Models of gigabytes take a while; only a person who watches is told. */
+function progressLine(terminal: Terminal, json: boolean | undefined): (doneBytes: number, totalBytes: number) => void {
+  if (json || !terminal.errIsTerminal) return () => {};
+  let shown = -1;
+  return (doneBytes, totalBytes) => {
+    const percent = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 100;
+    if (percent === shown) return;
+    shown = percent;
+    terminal.err(percent < 100 ? `\rloading the model: ${percent} %` : '\r\x1b[K');
+  };
+}
+
+function report({ model, device, paths }: LoadedModel, { text, finish, statistics, sampling, images, tokens }: GenerateReply): object {
+  return {
+    ok: true,
+    answer: text,
+    finish,
+    tokens: Array.from(tokens),
+    statistics: { ...statistics, tokensPerSecond: tokensPerSecond(statistics) },
+    sampling,
+    images,
+    device: device.name,
+    paths,
+    contextLength: model.contextLength,
+  };
+}
+
+function finishStream(terminal: Terminal, { text, finish, statistics }: GenerateReply): void {
+  if (!text.endsWith('\n')) terminal.out('\n');
+  if (finish === 'context') terminal.err('loupe: the context is full, so the answer ends here. Raise --context for a longer one.\n');
+  if (!terminal.errIsTerminal) return;
+  const speed = tokensPerSecond(statistics);
+  const pace = speed === null ? '' : `, ${speed.toFixed(1)} tokens/s`;
+  terminal.err(`${statistics.generatedTokens} tokens${pace}, first after ${Math.round(statistics.firstTokenMs)} ms\n`);
+}
+
+/** From the first token to the last; null where fewer than two leave nothing to measure. */
+function tokensPerSecond({ generatedTokens, decodeMs }: GenerateReply['statistics']): number | null {
+  return generatedTokens > 1 && decodeMs > 0 ? ((generatedTokens - 1) * 1000) / decodeMs : null;
+}

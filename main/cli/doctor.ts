@@ -1,0 +1,109 @@
+import { release } from 'node:os';
+import type { DeviceInfo } from '../engine/addon.ts';
+import { toFailure, type Failure } from '../services/errors.ts';
+import type { SelfTestReply } from '../services/ports.ts';
+import { engineFlags, engineSettings, parseFlags } from './options.ts';
+import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } from './terminal.ts';
+
+export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--json]
+
+  Lists the devices, then tests the chosen one: every operation against plain arithmetic.
+`;
+
+interface Report {
+  ok: boolean;
+  versions: Record<string, string>;
+  /** Null when they could not even be listed. */
+  devices: DeviceInfo[] | null;
+  test: SelfTestReply | null;
+  problems: Omit<Failure, 'ok'>[];
+}
+
+export async function doctor(args: string[], terminal: Terminal): Promise<ExitCode> {
+  const { values, positionals } = parseFlags(args, { ...engineFlags, json: { type: 'boolean' } });
+  if (positionals.length > 0) terminal.err(`loupe: doctor takes no arguments; "${positionals.join(' ')}" is ignored.\n`);
+  const report = await examine(engineSettings(values), terminal);
+  if (values.json) terminal.out(`${JSON.stringify(report)}\n`);
+  else print(report, lineWriter(terminal));
+  return report.ok ? exitCodes.ok : exitCodes.failure;
+}
+
+async function examine(settings: ReturnType<typeof engineSettings>, terminal: Terminal): Promise<Report> {
+  const problems: Report['problems'] = [];
+  const orNull = async <Value>(work: Promise<Value>): Promise<Value | null> => {
+    try {
+      return await work;
+    } catch (error) {
+      const { ok: _, ...problem } = toFailure(error);
+      problems.push(problem);
+      return null;
+    }
+  };
+  const client = terminal.startEngine();
+  try {
+    const devices = await orNull(client.devices());
+    // Without devices the self-test could only repeat the complaint.
+    const test = devices === null ? null : await orNull(client.selfTest(settings));
+    for (const { name, ok, detail } of test?.items ?? []) {
+      if (ok) continue;
+      problems.push({
+        code: 'device_unsuitable',
+        message: `Self-test ${name} failed: ${detail}.`,
+        nextStep: 'Update the graphics driver; until then choose another device with --device, or --activations f32.',
+      });
+    }
+    if (test && test.memory.validationErrors > 0) {
+      problems.push({
+        code: 'internal',
+        message: `The Vulkan validation layer reported ${test.memory.validationErrors} errors.`,
+        nextStep: 'This is a fault in Loupe: please report it with the output of `loupe doctor --json`.',
+      });
+    }
+    return { ok: problems.length === 0, versions: versions(), devices, test, problems };
+  } finally {
+    await client.close();
+  }
+}
+
+function versions(): Record<string, string> {
+  return { loupe: loupeVersion(), node: process.versions.node, system: `${process.platform} ${process.arch} ${release()}` };
+}
+
+function print({ versions, devices, test, problems }: Report, line: (text: string) => void): void {
+  line(`Loupe ${versions['loupe']}, Node ${versions['node']}, ${versions['system']}`);
+  line('');
+  line(devices === null ? 'Devices: could not be listed' : `Devices: ${devices.length}`);
+  for (const device of devices ?? []) printDevice(device, test?.device.index === device.index, line);
+  if (test) {
+    line('');
+    line('Paths');
+    for (const [operation, path] of Object.entries(test.paths)) line(`  ${operation}: ${path}`);
+    line('Self-test');
+    for (const { name, ok, detail } of test.items) line(`  ${ok ? 'ok    ' : 'FAILED'}  ${name}${detail ? `: ${detail}` : ''}`);
+    const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;
+    line(`Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; longest submission ${longestSubmissionMs.toFixed(1)} ms`);
+  }
+  line('');
+  if (problems.length === 0) line('All is well.');
+  for (const { message, nextStep } of problems) {
+    line(`Problem: ${message}`);
+    if (nextStep) line(`  Next step: ${nextStep}`);
+  }
+}
+
+function printDevice(device: DeviceInfo, chosen: boolean, line: (text: string) => void): void {
+  const { index, name, kind, driver, apiVersion, memoryBytes, budgetBytes, features } = device;
+  line(`  ${index}  ${name} (${kind})${chosen ? ', chosen' : ''}`);
+  line(`     driver ${driver}, Vulkan ${apiVersion}`);
+  line(`     memory ${mebibytes(memoryBytes)}, free ${budgetBytes === null ? 'unknown' : mebibytes(budgetBytes)}`);
+  line(`     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`);
+  const has = Object.entries(features).filter(([, present]) => present).map(([feature]) => feature);
+  const lacks = Object.entries(features).filter(([, present]) => !present).map(([feature]) => feature);
+  line(`     has: ${has.join(', ') || 'none'}`);
+  if (lacks.length > 0) line(`     lacks: ${lacks.join(', ')}`);
+  if (!device.suitable) line(`     cannot be used: ${device.reason}`);
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(bytes < 1024 * 1024 * 10 ? 1 : 0)} MiB`;
+}

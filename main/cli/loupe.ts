@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { text } from 'node:stream/consumers';
+import { createEngineClient } from '../engine/client.ts';
+import { runLoupe } from './run.ts';
+import { exitCodes } from './terminal.ts';
+
+const interrupt = new AbortController();
+process.on('SIGINT', () => {
+  // The second Ctrl-C is for an engine that does not listen.
+  if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
+  interrupt.abort();
+});
+// The reader of a pipe may leave early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.ok);
+});
+
+process.exitCode = await runLoupe(process.argv.slice(2), {
+  out: (chunk) => void process.stdout.write(chunk),
+  err: (chunk) => void process.stderr.write(chunk),
+  errIsTerminal: process.stderr.isTTY === true,
+  readInput: () => text(process.stdin),
+  startEngine: () => createEngineClient(),
+  interrupted: interrupt.signal,
+});

@@ -1,0 +1,83 @@
+/** Flags -> typed values, and complaints that name the flag. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { LoupeError } from '../services/errors.ts';
+import type { EngineSettings } from '../services/ports.ts';
+
+type Flags = NonNullable<ParseArgsConfig['options']>;
+
+/** Flags of every command that starts the engine. */
+export const engineFlags = {
+  device: { type: 'string' },
+  activations: { type: 'string' },
+  validation: { type: 'boolean' },
+  'memory-budget': { type: 'string' },
+} as const satisfies Flags;
+
+/** The small checkpoint that comes with Loupe. */
+export const demoModel = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
+
+export function parseFlags<const Options extends Flags>(
+  args: string[],
+  options: Options,
+): ReturnType<typeof parseArgs<{ args: string[]; options: Options; allowPositionals: true; strict: true }>> {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new LoupeError('usage', (error instanceof Error ? error.message : String(error)).split('. ')[0]! + '.');
+  }
+}
+
+export function engineSettings(values: {
+  device?: string | undefined;
+  activations?: string | undefined;
+  validation?: boolean | undefined;
+  'memory-budget'?: string | undefined;
+}): EngineSettings {
+  const { device, activations, validation } = values;
+  const budgetMiB = wholeNumber('--memory-budget', values['memory-budget'], 1);
+  return {
+    ...(device === undefined ? {} : { device }),
+    ...(activations === undefined ? {} : { activations: oneOf('--activations', activations, ['auto', 'f32', 'f16']) }),
+    ...(validation ? { validation } : {}),
+    ...(budgetMiB === undefined ? {} : { memoryBudgetBytes: budgetMiB * 1024 * 1024 }),
+  };
+}
+
+export function wholeNumber(flag: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw new LoupeError('usage', `${flag} takes a whole number from ${least} on, not "${text}".`);
+  }
+  return value;
+}
+
+export function decimal(flag: string, text: string | undefined, least: number, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= least && value <= most)) {
+    const range = most === Infinity ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new LoupeError('usage', `${flag} takes a number ${range}, not "${text}".`);
+  }
+  return value;
+}
+
+export function tokenList(flag: string, text: string | undefined): Int32Array {
+  const parts = text?.split(',').map((part) => part.trim()) ?? [];
+  if (parts.length === 0 || !parts.every((part) => /^\d{1,9}$/.test(part))) {
+    throw new LoupeError('usage', `${flag} takes token numbers with commas between them, as in 1,2,3.`);
+  }
+  return Int32Array.from(parts, Number);
+}
+
+function oneOf<const Choice extends string>(flag: string, text: string, choices: readonly Choice[]): Choice {
+  const chosen = choices.find((choice) => choice === text);
+  if (chosen === undefined) throw new LoupeError('usage', `${flag} takes ${choices.join(', ')}, not "${text}".`);
+  return chosen;
+}
+
+export function needed(flag: string, text: string | undefined): string {
+  if (text === undefined || text === '') throw new LoupeError('usage', `${flag} is missing.`);
+  return text;
+}

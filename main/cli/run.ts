@@ -1,0 +1,46 @@
+/** Arguments -> command -> exit code. */
+import { LoupeError } from '../services/errors.ts';
+import { ask, askHelp } from './ask.ts';
+import { doctor, doctorHelp } from './doctor.ts';
+import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
+import { tokenize, tokenizeHelp } from './tokenize.ts';
+import { trace, traceHelp } from './trace.ts';
+
+interface Command {
+  run(args: string[], terminal: Terminal): Promise<ExitCode>;
+  summary: string;
+  help: string;
+}
+
+const commands: Record<string, Command> = {
+  ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
+  doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
+  trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
+  tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },
+};
+
+export async function runLoupe(args: string[], terminal: Terminal): Promise<ExitCode> {
+  const json = args.includes('--json');
+  try {
+    const [name, ...rest] = args;
+    if (name === undefined) throw new LoupeError('usage', 'The command is missing.');
+    if (name === '--help' || name === '-h' || name === 'help') return say(terminal, help());
+    if (name === '--version') return say(terminal, `loupe ${loupeVersion()}\n`);
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw new LoupeError('usage', `There is no command "${name}".`);
+    if (rest.includes('--help') || rest.includes('-h')) return say(terminal, command.help);
+    return await command.run(rest, terminal);
+  } catch (error) {
+    return reportFailure(terminal, error, json);
+  }
+}
+
+function say(terminal: Terminal, text: string): ExitCode {
+  terminal.out(text);
+  return exitCodes.ok;
+}
+
+function help(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  return `loupe COMMAND [options]\n\n${lines.join('\n')}\n\n  loupe COMMAND --help tells the options of a command; loupe --version the version.\n`;
+}

@@ -1,0 +1,42 @@
+/** What a command may touch of the outside, so that tests can stand in for it. */
+import { readFileSync } from 'node:fs';
+import { toLoupeError, type LoupeError } from '../services/errors.ts';
+import type { Engine } from '../services/ports.ts';
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** A person watches stderr. */
+  readonly errIsTerminal: boolean;
+  /** stdin to its end. */
+  readInput(): Promise<string>;
+  startEngine(): Engine;
+  /** Aborted by Ctrl-C. */
+  readonly interrupted: AbortSignal;
+}
+
+export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** What, why and the next step in plain lines; with `json` also as one object on stdout. */
+export function reportFailure(terminal: Terminal, thrown: unknown, json: boolean): ExitCode {
+  const error = toLoupeError(thrown);
+  terminal.err(`loupe: ${error.message}\n`);
+  if (error.nextStep) terminal.err(`${error.nextStep}\n`);
+  if (json) terminal.out(`${JSON.stringify(error.toFailure())}\n`);
+  return exitCodeOf(error, terminal);
+}
+
+function exitCodeOf({ code }: LoupeError, terminal: Terminal): ExitCode {
+  if (terminal.interrupted.aborted) return exitCodes.interrupted;
+  return code === 'usage' || code === 'image_several' ? exitCodes.usage : exitCodes.failure;
+}
+
+export function loupeVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+export function lineWriter(terminal: Terminal): (line: string) => void {
+  return (line) => terminal.out(`${line}\n`);
+}

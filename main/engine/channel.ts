@@ -1,0 +1,82 @@
+/**
+ * Two ends of a message channel, and the process at the far one. Today a forked Node;
+ * Electron's utilityProcess fits the same interface.
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface Channel {
+  /** Structured-cloneable data. Silent once the other end is gone. */
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+}
+
+export interface ParentChannel extends Channel {
+  /** The parent closed the channel or died. */
+  onClose(listener: () => void): void;
+}
+
+export interface HostExit {
+  code: number | null;
+  signal: string | null;
+  /** The end of what the process wrote to stderr. */
+  lastWords: string;
+}
+
+export interface HostProcess extends Channel {
+  onExit(listener: (exit: HostExit) => void): void;
+  kill(): void;
+}
+
+export type SpawnHost = () => HostProcess;
+
+/** The host beside this file, with this file's extension (TypeScript in the sources, JavaScript when bundled). */
+const hostEntry = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './host.ts' : './host.js', import.meta.url));
+
+const lastWordsLength = 2000;
+
+export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = {}): HostProcess {
+  const child = fork(options.entry ?? hostEntry, [], {
+    serialization: 'advanced',
+    execArgv: [],
+    env: { ...process.env, ...options.env },
+    // Drivers may print; the answer alone belongs on stdout.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let lastWords = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    lastWords = (lastWords + text).slice(-lastWordsLength);
+  });
+  return {
+    send: (message) => {
+      if (child.connected) child.send(message as object, () => {});
+    },
+    onMessage: (listener) => void child.on('message', listener),
+    onExit: (listener) => {
+      let told = false;
+      const tell = (code: number | null, signal: string | null): void => {
+        if (told) return;
+        told = true;
+        listener({ code, signal, lastWords: lastWords.trim() });
+      };
+      // `close` comes after stderr has ended; `error` instead when the process could not start.
+      child.on('close', tell);
+      child.on('error', (error) => {
+        lastWords ||= error.message;
+        if (child.pid === undefined) tell(null, null);
+      });
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+/** The channel of a process that `forkHost` started. */
+export function parentChannel(): ParentChannel {
+  return {
+    send: (message) => {
+      if (process.connected) process.send!(message, undefined, undefined, () => {});
+    },
+    onMessage: (listener) => void process.on('message', listener),
+    onClose: (listener) => void process.on('disconnect', listener),
+  };
+}

@@ -1,0 +1,187 @@
+/** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
+import { LoupeError } from '../services/errors.ts';
+import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel } from '../services/ports.ts';
+import type { DeviceInfo, GenerateStatistics, MemoryReport } from './addon.ts';
+
+export interface FakeEngineOptions {
+  /** Default: says what it was asked and how many pictures it was given. */
+  answer?: (messages: ChatMessage[]) => string;
+  /** Milliseconds between two words. */
+  wordMs?: number;
+}
+
+export interface FakeEngine extends Engine {
+  /** The running and the next generation fail as if the process had died. */
+  crash(): void;
+}
+
+const device: DeviceInfo = {
+  index: 0,
+  name: 'Fake device',
+  kind: 'cpu',
+  driver: 'fake',
+  apiVersion: '1.3.0',
+  vendorId: 0,
+  deviceId: 0,
+  memoryBytes: 8 << 28,
+  budgetBytes: null,
+  maxBindingBytes: 1 << 27,
+  maxSharedMemoryBytes: 1 << 15,
+  subgroupSize: 8,
+  features: {
+    float16: true,
+    storage16: true,
+    storage8: true,
+    int8: true,
+    subgroupArithmetic: true,
+    cooperativeMatrix: false,
+    timestamps: false,
+    memoryBudget: false,
+  },
+  suitable: true,
+  reason: '',
+};
+
+const loaded: LoadedModel = {
+  model: {
+    architecture: 'mllama',
+    vocabularySize: 320,
+    contextLength: 512,
+    weightBytes: 1000,
+    parameters: 500,
+    imageToken: 320,
+    vision: { tileSize: 56, maxTiles: 4, patchesPerTile: 16 },
+    stopTokens: [257],
+  },
+  device,
+  paths: { matmul: 'fake' },
+  promptFormat: 'template',
+};
+
+const memory: MemoryReport = {
+  deviceBytes: 1000,
+  devicePeakBytes: 1000,
+  hostVisibleBytes: 0,
+  largestAllocationBytes: 1000,
+  weightBytes: 1000,
+  selfKvBytes: 0,
+  crossKvBytes: 0,
+  longestSubmissionMs: 0,
+  validationErrors: 0,
+};
+
+export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOptions = {}): FakeEngine {
+  const listeners: ((loss: EngineLoss) => void)[] = [];
+  let isLoaded = false;
+  let crashed = false;
+  let closed = false;
+  let requestId = 0;
+
+  const begin = (): void => {
+    requestId++;
+    if (closed) throw new LoupeError('cancelled', 'The engine is closed.');
+  };
+  const needModel = (): void => {
+    if (!isLoaded) throw new LoupeError('model_missing', 'No model is loaded.', 'Load one first.');
+  };
+  const failIfCrashed = (kind: string): void => {
+    if (!crashed) return;
+    crashed = false;
+    for (const listener of listeners) listener({ requestId, kind, code: 'engine_crashed', exit: 'signal SIGKILL' });
+    throw new LoupeError('engine_crashed', `The engine stopped during ${kind} (request ${requestId}): signal SIGKILL.`);
+  };
+
+  return {
+    async devices() {
+      begin();
+      return [device];
+    },
+    async load(_request, { signal, onProgress } = {}) {
+      begin();
+      isLoaded = false;
+      onProgress?.(500, 1000);
+      if (signal?.aborted) throw new LoupeError('cancelled', 'The request (load) was cancelled.');
+      onProgress?.(1000, 1000);
+      isLoaded = true;
+      return loaded;
+    },
+    async generate({ messages, maxTokens, sampling }, { signal, onText, onStage } = {}) {
+      begin();
+      needModel();
+      const words = answer(messages).match(/\s*\S+/g) ?? [];
+      const images = messages.flatMap(({ content }) => content).filter(({ type }) => type === 'image').length;
+      onStage?.('prefill', 1, 1);
+      let text = '';
+      let generated = 0;
+      let finish: GenerateReply['finish'] = 'stop';
+      for (const word of words) {
+        await new Promise((resolve) => setTimeout(resolve, wordMs));
+        failIfCrashed('generate');
+        if (signal?.aborted || closed) finish = 'cancelled';
+        else if (generated === maxTokens) finish = 'length';
+        if (finish !== 'stop') break;
+        text += word;
+        generated++;
+        onText?.(word);
+        onStage?.('decode', generated, maxTokens);
+      }
+      return {
+        text,
+        tokens: Int32Array.from({ length: generated }, (_, index) => index),
+        finish,
+        statistics: statistics(generated, images),
+        sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0, ...sampling },
+        images: [],
+      };
+    },
+    async trace({ tokens, images, continueFor }) {
+      begin();
+      needModel();
+      const vocabulary = loaded.model.vocabularySize;
+      return {
+        hiddenSize: 1,
+        logits: new Float32Array(tokens.length * vocabulary),
+        greedyTokens: new Int32Array(continueFor),
+        greedyLogits: new Float32Array(continueFor * vocabulary),
+        aspectRatioIds: new Int32Array(images.length).fill(1),
+        numTiles: new Int32Array(images.length).fill(1),
+      };
+    },
+    async selfTest() {
+      begin();
+      return { device, paths: loaded.paths, items: [{ name: 'matmul', ok: true, detail: 'fake' }], memory };
+    },
+    async memory() {
+      begin();
+      return memory;
+    },
+    onLost: (listener) => void listeners.push(listener),
+    async close() {
+      closed = true;
+    },
+    crash() {
+      crashed = true;
+    },
+  };
+}
+
+function describe(messages: ChatMessage[]): string {
+  const parts = messages.flatMap(({ content }) => content);
+  const images = parts.filter(({ type }) => type === 'image').length;
+  const last = messages.at(-1)!.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  return `You asked: ${last} I was given ${images} picture${images === 1 ? '' : 's'}.`;
+}
+
+function statistics(generatedTokens: number, images: number): GenerateStatistics {
+  return {
+    promptTokens: 1,
+    reusedTokens: 0,
+    generatedTokens,
+    imagesEncoded: images,
+    imagesCached: 0,
+    encodeMs: 0,
+    prefillMs: 0,
+    firstTokenMs: 0,
+    decodeMs: 0,
+  };
+}

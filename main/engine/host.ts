@@ -1,0 +1,281 @@
+/**
+ * Entry of the engine's process. It alone loads the addon, and it alone decodes pictures,
+ * which may be hostile: whatever dies here is replaced by the client.
+ */
+import { randomInt } from 'node:crypto';
+import { prepareImage, type PreparedImage } from '../image/prepare.ts';
+import { LoupeError, toFailure } from '../services/errors.ts';
+import type { EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
+import { createDetokenizer } from '../services/prompt/detokenizer.ts';
+import { readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
+import type { Message } from '../services/prompt/template.ts';
+import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine } from './addon.ts';
+import { parentChannel, type ParentChannel } from './channel.ts';
+import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
+
+/** The request that holds the engine. */
+interface Running {
+  id: number;
+  cancelled: boolean;
+}
+
+interface Loaded {
+  model: ModelInfo;
+  /** Null when the checkpoint has no tokenizer. */
+  language: PromptLanguage | null;
+}
+
+type Work = Extract<Request, { type: 'load' | 'generate' | 'trace' | 'self-test' }>;
+
+class Host {
+  readonly #channel: ParentChannel;
+  #addon: Addon | null = null;
+  #engine: NativeEngine | null = null;
+  /** The settings that `#engine` was opened with. */
+  #engineKey = '';
+  #loaded: Loaded | null = null;
+  #running: Running | null = null;
+
+  constructor(channel: ParentChannel) {
+    this.#channel = channel;
+  }
+
+  serve(): void {
+    this.#channel.onMessage((message) => void this.#receive(message));
+    this.#channel.onClose(() => process.exit(0));
+    this.#send({ type: 'ready' });
+  }
+
+  async #receive(message: unknown): Promise<void> {
+    let request: Request;
+    try {
+      request = parseRequest(message);
+    } catch (error) {
+      this.#send({ type: 'error', id: idOf(message), failure: toFailure(error) });
+      return;
+    }
+    if (request.type === 'exit') return this.#exit();
+    if (request.type === 'cancel') return this.#cancel(request.id);
+    try {
+      const result = await this.#answer(request);
+      this.#send({ type: 'done', id: request.id, result });
+    } catch (error) {
+      this.#send({ type: 'error', id: request.id, failure: toFailure(error) });
+    }
+  }
+
+  async #answer(request: Exclude<Request, { type: 'exit' | 'cancel' }>): Promise<unknown> {
+    switch (request.type) {
+      case 'devices':
+        return this.#devices();
+      case 'memory':
+        return this.#opened().memory();
+      case 'load':
+      case 'generate':
+      case 'trace':
+      case 'self-test':
+        return this.#work(request);
+      default:
+        return request satisfies never;
+    }
+  }
+
+  async #work(request: Work): Promise<unknown> {
+    if (this.#running) throw new LoupeError('engine_busy', 'The engine is at work on another request.');
+    const running = { id: request.id, cancelled: false };
+    this.#running = running;
+    try {
+      switch (request.type) {
+        case 'load':
+          return await this.#load(request);
+        case 'generate':
+          return await this.#generate(request, running);
+        case 'trace':
+          return await this.#trace(request, running);
+        case 'self-test':
+          return await this.#selfTest(request.engine);
+        default:
+          return request satisfies never;
+      }
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  #devices(): DeviceInfo[] {
+    return this.#useAddon().listDevices();
+  }
+
+  async #load({ id, directory, contextLength, engine: settings }: RequestOf<'load'>): Promise<LoadedModel> {
+    const language = await readLanguage(directory);
+    const engine = this.#open(settings);
+    this.#loaded = null;
+    const model = await engine.load({
+      directory,
+      ...(contextLength === undefined ? {} : { contextLength }),
+      onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
+    });
+    this.#loaded = { model, language };
+    return { model, device: engine.device, paths: engine.paths, promptFormat: language?.format.kind ?? null };
+  }
+
+  async #generate({ id, messages, maxTokens, sampling }: RequestOf<'generate'>, running: Running): Promise<GenerateReply> {
+    const engine = this.#opened();
+    const { model, language } = this.#needModel();
+    if (!language) throw new LoupeError('tokenizer_missing', 'The loaded checkpoint has no tokenizer.json, so it cannot be asked anything.');
+    const images: PreparedImage[] = [];
+    const prompt: Message[] = [];
+    for (const { role, content } of messages) {
+      const turn: Message = { role, content: [] };
+      for (const part of content) {
+        if (part.type === 'image') images.push(await this.#prepare(part.image, model));
+        turn.content.push(part.type === 'image' ? { type: 'image' } : part);
+      }
+      prompt.push(turn);
+    }
+    const tokens = language.format.encode(prompt);
+    const settings = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
+    const reply = { sampling: settings, images: images.map(seen) };
+    if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length) };
+
+    const detokenizer = createDetokenizer(language.tokenizer);
+    let text = '';
+    const result = await engine.generate({
+      tokens,
+      images: images.map(nativeImage),
+      maxTokens,
+      stopTokens: language.stopTokens.length > 0 ? language.stopTokens : model.stopTokens,
+      sampling: settings,
+      onToken: (token) => {
+        const piece = detokenizer.push(token);
+        if (piece === '') return;
+        text += piece;
+        this.#send({ type: 'token', id, text: piece });
+      },
+      onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
+    });
+    return { ...reply, text, tokens: result.tokens, finish: result.finish, statistics: result.statistics };
+  }
+
+  async #trace({ tokens, images: sources, continueFor }: RequestOf<'trace'>, running: Running): Promise<TraceReply> {
+    const engine = this.#opened();
+    const { model } = this.#needModel();
+    const images: PreparedImage[] = [];
+    for (const source of sources) images.push(await this.#prepare(source, model));
+    if (running.cancelled) throw new LoupeError('cancelled', 'The trace was cancelled.');
+    const result = await engine.trace({ tokens, images: images.map(nativeImage), continueFor });
+    return {
+      ...result,
+      aspectRatioIds: Int32Array.from(images, ({ aspectRatioId }) => aspectRatioId),
+      numTiles: Int32Array.from(images, ({ numTiles }) => numTiles),
+    };
+  }
+
+  async #selfTest(settings: EngineSettings): Promise<SelfTestReply> {
+    const engine = this.#open(settings);
+    const items = await engine.selfTest();
+    return { device: engine.device, paths: engine.paths, items, memory: engine.memory() };
+  }
+
+  async #prepare(source: ImageSource, { vision }: ModelInfo): Promise<PreparedImage> {
+    if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
+    return prepareImage(source, vision);
+  }
+
+  #cancel(id: number): void {
+    if (this.#running?.id !== id) return;
+    this.#running.cancelled = true;
+    this.#engine?.cancel();
+  }
+
+  #exit(): void {
+    // A running request ends with the process; only an idle engine can be closed.
+    if (!this.#running) this.#engine?.close();
+    process.exit(0);
+  }
+
+  #useAddon(): Addon {
+    this.#addon ??= loadAddon();
+    return this.#addon;
+  }
+
+  /** The engine with these settings; another one is closed first, with its model. */
+  #open(settings: EngineSettings): NativeEngine {
+    const key = JSON.stringify(settings, Object.keys(settings).sort());
+    if (this.#engine && key === this.#engineKey) return this.#engine;
+    const addon = this.#useAddon();
+    this.#engine?.close();
+    this.#engine = null;
+    this.#loaded = null;
+    this.#engine = new addon.Engine({ ...withoutUndefined(settings), shaderDirectory: shaderDirectory() });
+    this.#engineKey = key;
+    return this.#engine;
+  }
+
+  #opened(): NativeEngine {
+    if (!this.#engine) throw new LoupeError('model_missing', 'No model is loaded.', 'Load one first.');
+    return this.#engine;
+  }
+
+  #needModel(): Loaded {
+    if (!this.#loaded) throw new LoupeError('model_missing', 'No model is loaded.', 'Load one first.');
+    return this.#loaded;
+  }
+
+  #send(event: Event): void {
+    this.#channel.send(event);
+  }
+}
+
+/** Null without a tokenizer: such a checkpoint can still be traced. */
+async function readLanguage(directory: string): Promise<PromptLanguage | null> {
+  try {
+    return await readPromptLanguage(directory);
+  } catch (error) {
+    if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
+    throw error;
+  }
+}
+
+/** What the addon asks for, and no more. */
+function nativeImage({ hash, tiles, numTiles, aspectRatioId }: PreparedImage): Pick<PreparedImage, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
+  return { hash, tiles, numTiles, aspectRatioId };
+}
+
+function seen({ hash, width, height, layout: { resized, canvas, arrangement } }: PreparedImage): ImageSeen {
+  return { hash, width, height, resized, canvas, arrangement };
+}
+
+function nothingGenerated(promptTokens: number): Pick<GenerateReply, 'text' | 'tokens' | 'finish' | 'statistics'> {
+  return {
+    text: '',
+    tokens: new Int32Array(0),
+    finish: 'cancelled',
+    statistics: {
+      promptTokens,
+      reusedTokens: 0,
+      generatedTokens: 0,
+      imagesEncoded: 0,
+      imagesCached: 0,
+      encodeMs: 0,
+      prefillMs: 0,
+      firstTokenMs: 0,
+      decodeMs: 0,
+    },
+  };
+}
+
+type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Defined<T>;
+}
+
+function idOf(message: unknown): number | null {
+  const id = (message as { id?: unknown } | null)?.id;
+  return Number.isInteger(id) && (id as number) > 0 ? (id as number) : null;
+}
+
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on('SIGINT', () => {});
+new Host(parentChannel()).serve();

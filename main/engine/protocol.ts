@@ -1,0 +1,148 @@
+/**
+ * Messages between the app and the engine's process: plain data that a structured clone
+ * carries, parsed on receipt at both ends.
+ *
+ * Each request has an id and is answered by exactly one `done` or `error` of that id, after
+ * any number of `progress`, `stage` and `token`. `cancel` and `exit` have no answer of their own.
+ */
+import * as v from 'valibot';
+import { errorCodes, LoupeError } from '../services/errors.ts';
+import type { GenerateReply, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { DeviceInfo, MemoryReport } from './addon.ts';
+
+const id = v.pipe(v.number(), v.integer(), v.minValue(1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const bytes = v.instance(Uint8Array);
+const tokens = v.instance(Int32Array);
+const size = v.object({ width: count, height: count });
+
+const imageSource = v.union([v.strictObject({ path: v.string() }), v.strictObject({ bytes, name: v.string() })]);
+
+const engineSettings = v.strictObject({
+  device: v.optional(v.string()),
+  cacheDirectory: v.optional(v.string()),
+  activations: v.optional(v.picklist(['auto', 'f32', 'f16'])),
+  memoryBudgetBytes: v.optional(count),
+  validation: v.optional(v.boolean()),
+});
+
+const samplingFields = {
+  temperature: v.pipe(v.number(), v.minValue(0)),
+  topK: count,
+  topP: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  minP: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  repetitionPenalty: v.pipe(v.number(), v.gtValue(0)),
+  seed: count,
+};
+
+const message = v.strictObject({
+  role: v.picklist(['system', 'user', 'assistant']),
+  content: v.array(
+    v.variant('type', [
+      v.strictObject({ type: v.literal('text'), text: v.string() }),
+      v.strictObject({ type: v.literal('image'), image: imageSource }),
+    ]),
+  ),
+});
+
+const requestSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('devices'), id }),
+  v.strictObject({ type: v.literal('load'), id, directory: v.string(), contextLength: v.optional(count), engine: engineSettings }),
+  v.strictObject({
+    type: v.literal('generate'),
+    id,
+    messages: v.pipe(v.array(message), v.minLength(1)),
+    maxTokens: count,
+    sampling: v.optional(v.partial(v.strictObject(samplingFields))),
+  }),
+  v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
+  v.strictObject({ type: v.literal('self-test'), id, engine: engineSettings }),
+  v.strictObject({ type: v.literal('memory'), id }),
+  v.strictObject({ type: v.literal('cancel'), id }),
+  v.strictObject({ type: v.literal('exit') }),
+]);
+
+const failure = v.strictObject({
+  ok: v.literal(false),
+  code: v.picklist(errorCodes),
+  message: v.string(),
+  nextStep: v.string(),
+});
+
+const eventSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('ready') }),
+  v.strictObject({ type: v.literal('progress'), id, doneBytes: count, totalBytes: count }),
+  v.strictObject({ type: v.literal('stage'), id, stage: v.picklist(['encode', 'prefill', 'decode']), done: count, total: count }),
+  v.strictObject({ type: v.literal('token'), id, text: v.string() }),
+  v.strictObject({ type: v.literal('done'), id, result: v.unknown() }),
+  /** `id` is null when the request could not be read. */
+  v.strictObject({ type: v.literal('error'), id: v.nullable(id), failure }),
+]);
+
+export type Request = v.InferOutput<typeof requestSchema>;
+export type Event = v.InferOutput<typeof eventSchema>;
+
+/** What `done` carries, by the kind of request. */
+export interface Results {
+  devices: DeviceInfo[];
+  load: LoadedModel;
+  generate: GenerateReply;
+  trace: TraceReply;
+  'self-test': SelfTestReply;
+  memory: MemoryReport;
+}
+
+export type RequestKind = keyof Results;
+export type RequestOf<Kind extends RequestKind> = Extract<Request, { type: Kind }>;
+
+const statistics = v.object({
+  promptTokens: count,
+  reusedTokens: count,
+  generatedTokens: count,
+  imagesEncoded: count,
+  imagesCached: count,
+  encodeMs: v.number(),
+  prefillMs: v.number(),
+  firstTokenMs: v.number(),
+  decodeMs: v.number(),
+});
+
+/** Answers are stored and shown, so they are read in full; native reports only by their outline. */
+const resultSchemas = {
+  devices: v.array(v.looseObject({ index: count, name: v.string(), suitable: v.boolean() })),
+  load: v.looseObject({ model: v.looseObject({ contextLength: count }), device: v.looseObject({ name: v.string() }), paths: v.record(v.string(), v.string()) }),
+  generate: v.object({
+    text: v.string(),
+    tokens,
+    finish: v.picklist(['stop', 'length', 'context', 'cancelled']),
+    statistics,
+    sampling: v.object(samplingFields),
+    images: v.array(v.object({ hash: v.string(), width: count, height: count, resized: size, canvas: size, arrangement: size })),
+  }),
+  trace: v.looseObject({ logits: v.instance(Float32Array), greedyTokens: tokens, aspectRatioIds: tokens, numTiles: tokens }),
+  'self-test': v.looseObject({
+    device: v.looseObject({ name: v.string() }),
+    items: v.array(v.object({ name: v.string(), ok: v.boolean(), detail: v.string() })),
+  }),
+  memory: v.looseObject({ deviceBytes: v.number(), validationErrors: v.number() }),
+} satisfies Record<RequestKind, unknown>;
+
+export function parseRequest(value: unknown): Request {
+  return parse(requestSchema, value, 'The engine received a message that it does not know');
+}
+
+export function parseEvent(value: unknown): Event {
+  return parse(eventSchema, value, 'The engine sent a message that is not known');
+}
+
+export function parseResult<Kind extends RequestKind>(kind: Kind, value: unknown): Results[Kind] {
+  return parse(resultSchemas[kind], value, `The engine answered ${kind} in an unknown form`) as unknown as Results[Kind];
+}
+
+function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, complaint: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  throw new LoupeError('protocol', `${complaint} (${path ? `${path}: ` : ''}${issue.message}).`);
+}

@@ -1,0 +1,170 @@
+/**
+ * The one union of error codes. The first block mirrors `ErrorCode` in native/src/base/error.h.
+ *
+ * A failure crosses a boundary as `Failure`: what happened and why, then what the reader can do.
+ */
+export const errorCodes = [
+  'no_vulkan_loader',
+  'no_device',
+  'device_unsuitable',
+  'device_lost',
+  'device_out_of_memory',
+  'host_out_of_memory',
+  'shader_missing',
+  'file_missing',
+  'file_truncated',
+  'checkpoint_header',
+  'checkpoint_dtype',
+  'checkpoint_tensor',
+  'checkpoint_shape',
+  'checkpoint_config',
+  'checkpoint_unsupported',
+  'prompt_invalid',
+  'context_full',
+  'cancelled',
+  'internal',
+
+  'image_missing',
+  'image_empty',
+  'image_unreadable',
+  'image_too_large',
+  'image_several',
+  'image_unseen',
+  'model_missing',
+  'tokenizer_missing',
+  'tokenizer_invalid',
+  'template_missing',
+  'template_failed',
+  'usage',
+  'file_unwritable',
+  'engine_missing',
+  'engine_crashed',
+  'engine_busy',
+  'protocol',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface Failure {
+  ok: false;
+  code: ErrorCode;
+  message: string;
+  nextStep: string;
+}
+
+export class LoupeError extends Error {
+  override readonly name = 'LoupeError';
+  readonly code: ErrorCode;
+  readonly nextStep: string;
+
+  /** Without `nextStep` the code's usual one is taken. */
+  constructor(code: ErrorCode, message: string, nextStep?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.nextStep = nextStep || usualNextStep(code);
+  }
+
+  toFailure(): Failure {
+    return { ok: false, code: this.code, message: this.message, nextStep: this.nextStep };
+  }
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return errorCodes.includes(value as ErrorCode);
+}
+
+/** Anything thrown, in our words. Native errors carry `code` and `nextStep` already. */
+export function toLoupeError(thrown: unknown): LoupeError {
+  if (thrown instanceof LoupeError) return thrown;
+  if (!(thrown instanceof Error)) return new LoupeError('internal', String(thrown));
+  const { code, nextStep } = thrown as Error & { code?: unknown; nextStep?: unknown };
+  const step = typeof nextStep === 'string' ? nextStep : undefined;
+  return isErrorCode(code)
+    ? new LoupeError(code, thrown.message, step, { cause: thrown })
+    : new LoupeError('internal', thrown.message, undefined, { cause: thrown });
+}
+
+export function toFailure(thrown: unknown): Failure {
+  return toLoupeError(thrown).toFailure();
+}
+
+export function fromFailure(failure: Failure): LoupeError {
+  return new LoupeError(failure.code, failure.message, failure.nextStep);
+}
+
+/** What to do about a failure whose origin gave no better advice. */
+export function usualNextStep(code: ErrorCode): string {
+  switch (code) {
+    case 'no_vulkan_loader':
+      return 'Install your graphics driver and the Vulkan loader (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers).';
+    case 'no_device':
+      return 'Run `loupe doctor` to see the devices; install or update the graphics driver if yours is not among them.';
+    case 'device_unsuitable':
+      return 'Update the graphics driver, or choose another device with --device.';
+    case 'device_lost':
+      return 'Try again; if it happens again, update the graphics driver.';
+    case 'device_out_of_memory':
+      return 'Close other programs that use the GPU, lower --context, or choose a smaller model.';
+    case 'host_out_of_memory':
+      return 'Close other programs, or choose a smaller model.';
+    case 'shader_missing':
+      return 'Run the set-up again, or let LOUPE_SHADERS name the folder of compiled shaders.';
+    case 'file_missing':
+      return 'Check the path and download the file again if it is gone.';
+    case 'file_truncated':
+      return 'The download is incomplete: download this file again.';
+    case 'checkpoint_header':
+    case 'checkpoint_tensor':
+    case 'checkpoint_shape':
+    case 'checkpoint_config':
+      return 'Download the checkpoint again, and take all its files from one place.';
+    case 'checkpoint_dtype':
+      return 'Take a copy of the model whose weights are BF16, F16 or F32.';
+    case 'checkpoint_unsupported':
+      return 'Choose a Llama 3.2 Vision or Llama 3 text checkpoint.';
+    case 'prompt_invalid':
+      return 'Check the question and its pictures.';
+    case 'context_full':
+      return 'Shorten the conversation, or raise --context.';
+    case 'cancelled':
+      return 'Nothing needs to be done.';
+    case 'internal':
+      return 'This is a fault in Loupe: please report it with these words.';
+    case 'image_missing':
+      return 'Check the path of the picture.';
+    case 'image_empty':
+      return 'Save or download the picture again.';
+    case 'image_unreadable':
+      return 'Open the picture in an image viewer and save it as PNG or JPEG.';
+    case 'image_too_large':
+      return 'Crop the picture to the part that matters, or save it smaller.';
+    case 'image_several':
+      return 'Compose the pictures into one (side by side or stacked), or ask about them one by one.';
+    case 'image_unseen':
+      return 'Choose a vision model, or ask without a picture.';
+    case 'model_missing':
+      return 'Let --model name the folder that holds config.json and the .safetensors files.';
+    case 'tokenizer_missing':
+      return 'Copy tokenizer.json from the model’s repository into its folder.';
+    case 'tokenizer_invalid':
+      return 'Download tokenizer.json again from the model’s repository.';
+    case 'template_missing':
+      return 'Copy chat_template.json from the model’s repository into its folder, or take the Instruct model.';
+    case 'template_failed':
+      return 'Change the conversation as the message says, or download the chat template again.';
+    case 'usage':
+      return 'See `loupe --help`.';
+    case 'file_unwritable':
+      return 'Choose another place to write to.';
+    case 'engine_missing':
+      return 'Run the set-up to build the engine, or let LOUPE_ADDON name the built .node file.';
+    case 'engine_crashed':
+      return 'Ask again: the engine starts anew. If it happens again, update the graphics driver and run `loupe doctor`.';
+    case 'engine_busy':
+      return 'Wait for the running answer, or stop it first.';
+    case 'protocol':
+      return 'Parts of Loupe are of different versions: install it again.';
+    default:
+      return code satisfies never;
+  }
+}

@@ -1,0 +1,76 @@
+/** The text files beside the weights that say how to speak to a model. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LoupeError } from '../errors.ts';
+
+/** Parsed JSON, except `chatTemplate` (Jinja). Null where the checkpoint has no such file or entry. */
+export interface CheckpointFiles {
+  /** The folder, for messages. */
+  directory: string;
+  config: Record<string, unknown>;
+  generationConfig: Record<string, unknown> | null;
+  tokenizer: Record<string, unknown>;
+  tokenizerConfig: Record<string, unknown> | null;
+  chatTemplate: string | null;
+}
+
+const maxBytes = 256 * 1024 * 1024;
+
+export async function readCheckpointFiles(directory: string): Promise<CheckpointFiles> {
+  const folder = await stat(directory).catch(() => null);
+  if (!folder?.isDirectory()) throw new LoupeError('model_missing', `There is no model folder ${directory}.`);
+  const [config, generationConfig, tokenizer, tokenizerConfig, templateText, templateJson] = await Promise.all([
+    readJson(directory, 'config.json', 'checkpoint_config'),
+    readJson(directory, 'generation_config.json', 'checkpoint_config'),
+    readJson(directory, 'tokenizer.json', 'tokenizer_invalid'),
+    readJson(directory, 'tokenizer_config.json', 'tokenizer_invalid'),
+    readText(directory, 'chat_template.jinja'),
+    readJson(directory, 'chat_template.json', 'template_failed'),
+  ]);
+  if (!config) throw new LoupeError('model_missing', `${directory} holds no config.json.`);
+  if (!tokenizer) throw new LoupeError('tokenizer_missing', `${directory} holds no tokenizer.json, so text cannot become tokens.`);
+  return {
+    directory,
+    config,
+    generationConfig,
+    tokenizer,
+    tokenizerConfig,
+    chatTemplate: templateText ?? templateIn(templateJson) ?? templateIn(tokenizerConfig),
+  };
+}
+
+/** `chat_template` is a template, or a list of named ones. */
+function templateIn(json: Record<string, unknown> | null): string | null {
+  const found = json?.['chat_template'];
+  if (typeof found === 'string') return found;
+  if (!Array.isArray(found)) return null;
+  const named = found as { name?: unknown; template?: unknown }[];
+  const chosen = named.find(({ name }) => name === 'default') ?? named[0];
+  return typeof chosen?.template === 'string' ? chosen.template : null;
+}
+
+async function readText(directory: string, name: string): Promise<string | null> {
+  const path = join(directory, name);
+  const found = await stat(path).catch(() => null);
+  if (!found) return null;
+  if (found.size > maxBytes) throw new LoupeError('checkpoint_config', `${path} is too large to be what its name says (${found.size} bytes).`);
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
+  });
+}
+
+async function readJson(
+  directory: string,
+  name: string,
+  code: 'checkpoint_config' | 'tokenizer_invalid' | 'template_failed',
+): Promise<Record<string, unknown> | null> {
+  const text = await readText(directory, name);
+  if (text === null) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Falls through to the same words as JSON of another kind.
+  }
+  throw new LoupeError(code, `${join(directory, name)} is not a JSON object.`);
+}

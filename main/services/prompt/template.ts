@@ -1,0 +1,165 @@
+/**
+ * Conversation -> prompt tokens.
+ *
+ * The checkpoint's chat template decides the format; Instruct checkpoints that lost theirs
+ * get Meta's documented one, base models get plain completion.
+ * Source: meta-llama/llama-models, models/llama3_2/{vision,text}_prompt_format.md
+ */
+import { Template } from '@huggingface/jinja';
+import { LoupeError } from '../errors.ts';
+import type { CheckpointFiles } from './checkpoint-files.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export type Role = 'system' | 'user' | 'assistant';
+
+/** Pictures are given by position: the n-th image part belongs to the n-th picture of the request. */
+export type ContentPart = { type: 'text'; text: string } | { type: 'image' };
+
+export interface Message {
+  role: Role;
+  content: ContentPart[];
+}
+
+export interface PromptFormat {
+  readonly kind: 'template' | 'llama3' | 'completion';
+  /** The whole prompt, ending where the answer begins. */
+  encode(messages: Message[]): Int32Array;
+}
+
+const image = '<|image|>';
+const begin = '<|begin_of_text|>';
+
+export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer, stopTokens: readonly number[]): PromptFormat {
+  const guard = createGuard(tokenizer);
+  const encode = (messages: Message[], render: (messages: Message[]) => string): Int32Array => {
+    const guarded = guard.messages(messages);
+    return Int32Array.from(encodeRendered(render(guarded.messages), guarded.mark, tokenizer));
+  };
+  if (files.chatTemplate !== null) {
+    const render = templateRenderer(files.chatTemplate, files);
+    return { kind: 'template', encode: (messages) => encode(messages, render) };
+  }
+  const endOfTurn = tokenizer.specialToken('<|eot_id|>');
+  if (endOfTurn !== null && stopTokens.includes(endOfTurn)) {
+    return { kind: 'llama3', encode: (messages) => encode(messages, renderLlama3) };
+  }
+  return { kind: 'completion', encode: (messages) => encode(messages, (guarded) => renderCompletion(guarded, files.directory)) };
+}
+
+/** Meta's vision and text chat format. */
+function renderLlama3(messages: Message[]): string {
+  const turn = ({ role, content }: Message): string => `${header(role)}${spell(content).trim()}<|eot_id|>`;
+  return begin + messages.map(turn).join('') + header('assistant');
+}
+
+function header(role: Role): string {
+  return `<|start_header_id|>${role}<|end_header_id|>\n\n`;
+}
+
+/** A base model continues one text; the picture comes first. */
+function renderCompletion(messages: Message[], directory: string): string {
+  const [message, ...others] = messages;
+  if (!message || others.length > 0 || message.role !== 'user') {
+    throw new LoupeError('template_missing', `The model in ${directory} has no chat template: it continues one text and knows no turns.`);
+  }
+  const images = message.content.filter(({ type }) => type === 'image');
+  const text = message.content.filter(({ type }) => type === 'text');
+  return begin + spell([...images, ...text]);
+}
+
+function spell(content: ContentPart[]): string {
+  return content.map((part) => (part.type === 'image' ? image : part.text)).join('');
+}
+
+function templateRenderer(source: string, files: CheckpointFiles): (messages: Message[]) => string {
+  const fail = (error: unknown): LoupeError =>
+    new LoupeError('template_failed', `The chat template in ${files.directory} refused this conversation: ${error instanceof Error ? error.message : String(error)}.`);
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw fail(error);
+  }
+  const bosToken = tokenSpelling(files.tokenizerConfig?.['bos_token']) ?? begin;
+  const eosToken = tokenSpelling(files.tokenizerConfig?.['eos_token']) ?? '';
+  return (messages) => {
+    try {
+      return template.render({
+        messages: messages.map(({ role, content }) => ({ role, content: plainWhereTextOnly(content) })),
+        add_generation_prompt: true,
+        bos_token: bosToken,
+        eos_token: eosToken,
+        raise_exception: (message: string) => {
+          throw new Error(message);
+        },
+      });
+    } catch (error) {
+      throw fail(error);
+    }
+  };
+}
+
+/** Text templates know only strings. */
+function plainWhereTextOnly(content: ContentPart[]): string | ContentPart[] {
+  return content.some(({ type }) => type === 'image') ? content : spell(content);
+}
+
+/** Configurations write a token as a string or as an object with `content`. */
+function tokenSpelling(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  const content = (value as { content?: unknown } | null | undefined)?.content;
+  return typeof content === 'string' ? content : null;
+}
+
+interface Guard {
+  /** The messages with `mark` after every character that could begin a special token. */
+  messages(messages: Message[]): { messages: Message[]; mark: string };
+}
+
+/**
+ * Keeps special spellings in a conversation from becoming special tokens: a mark that occurs
+ * nowhere in it breaks them until the rendered prompt has been cut at the template's own.
+ */
+function createGuard(tokenizer: Tokenizer): Guard {
+  const firsts = new Set([...tokenizer.specialTokens.keys(), image].map((spelling) => spelling[0]!));
+  const breakUp = (text: string, mark: string): string => {
+    let result = '';
+    for (const character of text) result += firsts.has(character) ? character + mark : character;
+    return result;
+  };
+  return {
+    messages(messages) {
+      const mark = unusedCharacter(messages);
+      const guarded = messages.map(({ role, content }) => ({
+        role,
+        content: content.map((part): ContentPart => (part.type === 'image' ? part : { type: 'text', text: breakUp(part.text, mark) })),
+      }));
+      return { messages: guarded, mark };
+    },
+  };
+}
+
+/** A noncharacter (U+FDD0 .. U+FDEF), or a private one, that no message contains. */
+function unusedCharacter(messages: Message[]): string {
+  const text = messages.map(({ content }) => spell(content)).join('');
+  for (const [from, to] of [[0xfdd0, 0xfdef], [0xe000, 0xf8ff]] as const) {
+    for (let code = from; code <= to; code++) {
+      const character = String.fromCharCode(code);
+      if (!text.includes(character)) return character;
+    }
+  }
+  throw new LoupeError('prompt_invalid', 'The text uses every private character there is.', 'Send less of it.');
+}
+
+/** Special spellings that stand in `rendered` are the template's; the rest is text. */
+function encodeRendered(rendered: string, mark: string, tokenizer: Tokenizer): number[] {
+  const spellings = [...tokenizer.specialTokens.keys()].map((spelling) => spelling.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  const pieces = spellings.length > 0 ? rendered.split(new RegExp(`(${spellings.join('|')})`)) : [rendered];
+  const tokens: number[] = [];
+  for (const [index, piece] of pieces.entries()) {
+    // split() puts what the group matched at odd positions.
+    if (index % 2 === 1) tokens.push(tokenizer.specialToken(piece)!);
+    else for (const token of tokenizer.encodeText(piece.replaceAll(mark, ''))) tokens.push(token);
+  }
+  return tokens;
+}
