@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "ops/common.h"
+#include "ops/ops.h"
+#include "ops/scalar.h"
+
+namespace loupe::ops {
+namespace {
+
+/// Where keys and values lie: a cache, or columns of the vision encoder's qkv.
+struct KeysAndValues {
+  vk::Slice keys, values;
+  bool half = false;
+  uint32_t stride = 0, k_offset = 0, v_offset = 0;
+  uint32_t capacity = 0;
+};
+
+float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
+
+/// Keys that any row of the pass may see, for the cost estimate.
+uint32_t longest_view(const AttentionMask& mask, uint32_t rows, uint32_t capacity) {
+  return mask.kind == AttentionMask::Kind::causal ? std::min(mask.position.base + rows, capacity) : mask.length;
+}
+
+void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+  struct Push {
+    uint32_t rows, first_row, q_stride, q_offset, kv_stride, k_offset, v_offset, group, out_stride, out_offset;
+    uint32_t length, index, base, num_tiles, tokens, padded;
+    float scale;
+  };
+  static_assert(sizeof(Push) == 68);
+  constexpr uint32_t rows_a_group = 16;
+  const double flops_a_row = 4.0 * longest_view(mask, q.rows, kv.capacity) * shape.query_width();
+  const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
+  const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
+  for (uint32_t row = 0; row < q.rows; row += step) {
+    const uint32_t end = std::min(row + step, q.rows);
+    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind)},
+          {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
+          Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
+               out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
+          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * (end - row), 8.0 * longest_view(mask, q.rows, kv.capacity) * kv.stride});
+  }
+}
+
+void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+  struct Push {
+    uint32_t q_stride, q_offset, kv_stride, length, index, base, splits;
+    float scale;
+  };
+  struct MergePush {
+    uint32_t splits, head_dim, offset;
+  };
+  static_assert(sizeof(Push) == 32 && sizeof(MergePush) == 12);
+  constexpr uint32_t chunk = 128;
+  const bool causal = mask.kind == AttentionMask::Kind::causal;
+  // A recorded step is replayed at later positions, so its splits cover the whole cache.
+  const uint32_t splits = divide_up(causal ? cache.capacity : mask.length, chunk);
+  const vk::Slice state = mask.position.state ? mask.position.state : q.slice;
+  Arena::Scope scope(g.arena);
+  const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim);
+  const Tensor stats = g.arena.tensor(q.rows * shape.heads * splits, 2);
+  const double keys = causal ? cache.capacity : mask.length;
+  g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal},
+        {vk::reads(q.slice), vk::reads(cache.keys.slice()), vk::reads(cache.values.slice()), vk::reads(state), vk::writes(parts.slice), vk::writes(stats.slice)},
+        Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)}, {splits, shape.kv_heads, q.rows},
+        {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2 : 4)});
+  g.run("attention_merge", {}, {vk::reads(parts.slice), vk::reads(stats.slice), vk::writes(out.slice)}, MergePush{splits, shape.head_dim, out.offset}, {shape.heads, q.rows},
+        {elements(parts) * 2, elements(parts) * 4});
+}
+
+}  // namespace
+
+void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+  if (q.rows <= matvec_rows && shape.heads / shape.kv_heads <= 64) return split_attention(g, q, cache, shape, mask, out);
+  tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
+}
+
+void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+  const uint32_t width = shape.query_width();
+  tiled_attention(g, qkv, {qkv.slice, qkv.slice, false, qkv.cols, qkv.offset + width, qkv.offset + 2 * width, qkv.rows}, shape, mask, out);
+}
+
+}  // namespace loupe::ops
+
+namespace loupe::scalar {
+
+Floats attention(const Floats& q, const Floats& keys, const Floats& values, const ops::HeadShape& shape, const ops::AttentionMask& mask, uint32_t position) {
+  using Kind = ops::AttentionMask::Kind;
+  const uint32_t width = shape.query_width(), kv_width = shape.kv_width(), dim = shape.head_dim;
+  auto is_padding = [&](uint32_t token) { return token / mask.padded >= mask.num_tiles || token % mask.padded >= mask.tokens; };
+  Floats out(q.size());
+  for (uint32_t row = 0; row < q.size() / width; ++row)
+    for (uint32_t head = 0; head < shape.heads; ++head) {
+      const uint32_t kv_head = head / (shape.heads / shape.kv_heads);
+      const uint32_t length = mask.kind == Kind::causal ? position + row + 1 : mask.length;
+      std::vector<double> p(length, 0);
+      double highest = -INFINITY, total = 0;
+      for (uint32_t key = 0; key < length; ++key) {
+        double score = 0;
+        for (uint32_t d = 0; d < dim; ++d) score += static_cast<double>(q[row * width + head * dim + d]) * keys[key * kv_width + kv_head * dim + d];
+        const bool hidden = mask.kind == Kind::vision && is_padding(row) && is_padding(key);
+        p[key] = hidden ? -INFINITY : score / std::sqrt(static_cast<double>(dim));
+        highest = std::max(highest, p[key]);
+      }
+      for (double& value : p) total += value = std::exp(value - highest);
+      for (uint32_t d = 0; d < dim; ++d) {
+        double sum = 0;
+        for (uint32_t key = 0; key < length; ++key) sum += p[key] * values[key * kv_width + kv_head * dim + d];
+        out[row * width + head * dim + d] = static_cast<float>(sum / total);
+      }
+    }
+  return out;
+}
+
+}  // namespace loupe::scalar

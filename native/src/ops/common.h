@@ -1,0 +1,31 @@
+#pragma once
+// Small things that several ops share.
+
+#include <string>
+
+#include "graph/graph.h"
+
+namespace loupe::ops {
+
+/// The shader variant for weights of this type.
+inline std::string weight_variant(const std::string& shader, DType dtype) {
+  return shader + (dtype == DType::bf16 ? "_bf16" : dtype == DType::f16 ? "_f16" : "_f32");
+}
+/// The shader variant for caches of this type.
+inline std::string kv_variant(const std::string& shader, bool half) { return shader + (half ? "_f16" : "_f32"); }
+
+inline double elements(const Tensor& t) { return static_cast<double>(t.rows) * t.cols; }
+
+/// Threads of a workgroup that reduces one row of `cols`.
+inline uint32_t reduction_threads(const Graph& g, uint32_t cols) {
+  return g.device.info().kind == vk::DeviceKind::cpu ? 32 : cols <= 256 ? 64 : 256;
+}
+
+/// A row of a table whose rows are whole embeddings, as a bindable slice and the first element in it.
+struct TableRow {
+  vk::Slice slice;
+  uint32_t first = 0;
+};
+TableRow table_row(const Matrix& table, uint32_t row);
+
+}  // namespace loupe::ops

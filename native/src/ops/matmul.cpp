@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "ops/common.h"
+#include "ops/ops.h"
+#include "ops/scalar.h"
+
+namespace loupe::ops {
+namespace {
+
+constexpr uint32_t tile = 64;
+
+/// The fragment shape that we have a shader for, best first; empty when there is none.
+std::string coopmat_shape(Graph& g) {
+  if (g.activations != Activations::f16) return {};
+  for (const vk::MatrixShape& wanted : {vk::MatrixShape{16, 16, 16}, vk::MatrixShape{8, 16, 16}, vk::MatrixShape{8, 8, 8}})
+    for (const vk::MatrixShape& offered : g.device.info().matrix_shapes)
+      if (offered.m == wanted.m && offered.n == wanted.n && offered.k == wanted.k)
+        return std::to_string(wanted.m) + "x" + std::to_string(wanted.n) + "x" + std::to_string(wanted.k);
+  return {};
+}
+
+void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
+  struct Push {
+    uint32_t groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
+    float scale;
+  };
+  static_assert(sizeof(Push) == 32);
+  constexpr uint32_t rows_a_group = 4, fold = 32768;
+  const uint32_t groups = divide_up(block.rows, rows_a_group);
+  const double work = static_cast<double>(block.rows) * weight.stride;
+  g.run(weight_variant("matvec", weight.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
+        {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
+        Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
+        {std::min(groups, fold), divide_up(groups, fold)}, {2 * work * x.rows, static_cast<double>(block.buffer.size())});
+}
+
+void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out,
+           const Epilogue& epilogue, const vk::Slice& bias) {
+  struct Push {
+    uint32_t m, groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
+    float scale;
+  };
+  static_assert(sizeof(Push) == 36);
+  constants.push_back(static_cast<uint32_t>(epilogue.kind));
+  g.run(shader, constants, {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
+        Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
+        {divide_up(block.rows, tile), divide_up(x.rows, tile)},
+        {2.0 * block.rows * weight.stride * x.rows, static_cast<double>(block.buffer.size()) + elements(x) * 4 + 4.0 * x.rows * block.rows});
+}
+
+}  // namespace
+
+void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
+  const uint32_t width = epilogue.kind == Epilogue::Kind::silu_mul ? weight.rows / 2 : weight.rows;
+  if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4)
+    throw Error(ErrorCode::internal, "matmul: [" + std::to_string(x.rows) + ", " + std::to_string(x.cols) + "] by [" + std::to_string(weight.rows) + ", " +
+                                         std::to_string(weight.cols) + "] into [" + std::to_string(out.rows) + ", " + std::to_string(out.cols) + "].");
+  // A binding must be something: without a bias any buffer that is only read serves.
+  const vk::Slice bias = epilogue.bias ? epilogue.bias->slice : x.slice;
+  if (x.rows <= matvec_rows) {
+    for (const Matrix::Block& block : weight.blocks) matvec(g, x, weight, block, out, epilogue, bias);
+    return;
+  }
+  const std::string shape = coopmat_shape(g);
+  const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, weight.dtype);
+  const std::vector<uint32_t> constants = shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
+  for (const Matrix::Block& block : weight.blocks) {
+    // No dispatch longer than a submission may be: rows in slices of whole tiles.
+    const double flops_a_tile_row = 2.0 * tile * block.rows * weight.stride;
+    const double tile_rows = std::clamp(g.recorder.affordable_flops() / flops_a_tile_row, 1.0, 65535.0);
+    const uint32_t step = static_cast<uint32_t>(tile_rows) * tile;
+    for (uint32_t row = 0; row < x.rows; row += step) {
+      const uint32_t count = std::min(step, x.rows - row);
+      tiled(g, shader, constants, x.view(row, count), weight, block, out.view(row, count), epilogue, bias);
+    }
+  }
+}
+
+}  // namespace loupe::ops
+
+namespace loupe::scalar {
+
+void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias, float scale, Floats& out) {
+  using Kind = ops::Epilogue::Kind;
+  auto product = [&](uint32_t row, uint32_t column) {
+    double sum = bias ? (*bias)[column] : 0;
+    for (uint32_t i = 0; i < k; ++i) sum += static_cast<double>(x[row * k + i]) * weight[column * k + i];
+    return sum;
+  };
+  const uint32_t width = kind == Kind::silu_mul ? n / 2 : n;
+  for (uint32_t row = 0; row < m; ++row)
+    for (uint32_t j = 0; j < width; ++j) {
+      float& y = out[row * width + j];
+      if (kind == Kind::silu_mul) {
+        const double gate = product(row, 2 * j);
+        y = static_cast<float>(gate / (1 + std::exp(-gate)) * product(row, 2 * j + 1));
+        continue;
+      }
+      const double v = product(row, j);
+      if (kind == Kind::gelu) y = static_cast<float>(0.5 * v * (1 + std::erf(v * std::sqrt(0.5))));
+      else if (kind == Kind::add) y += static_cast<float>(scale * v);
+      else y = static_cast<float>(v);
+    }
+}
+
+}  // namespace loupe::scalar

@@ -1,0 +1,275 @@
+#include "vk/command.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+
+namespace loupe::vk {
+namespace {
+
+/// A submission is cut when it is expected to take this long: far from the 2 s watchdogs of drivers,
+/// below the 200 ms that we promise, and long enough to hide the cost of submitting.
+constexpr double target_ms = 40;
+/// Submissions that may be in flight in immediate mode; more would only delay cancelling.
+constexpr size_t max_in_flight = 3;
+constexpr uint32_t sets_per_pool = 256;
+constexpr uint32_t max_bindings = 8;
+
+double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+bool overlaps(const std::vector<Slice>& list, const Slice& slice) {
+  return std::any_of(list.begin(), list.end(), [&](const Slice& other) {
+    return other.buffer == slice.buffer && other.offset < slice.offset + slice.size && slice.offset < other.offset + other.size;
+  });
+}
+
+}  // namespace
+
+Recorder::Recorder(Device& device, Mode mode) : device_(device), mode_(mode) {
+  VkCommandPoolCreateInfo create{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
+  create.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
+  create.queueFamilyIndex = device.queue_family();
+  check(device.api().vkCreateCommandPool(device.handle(), &create, nullptr, &pool_), "vkCreateCommandPool");
+}
+
+Recorder::~Recorder() {
+  const Api& api = device_.api();
+  for (Segment& segment : segments_) {
+    if (segment.in_flight) api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX);
+    for (VkDescriptorPool pool : segment.pools) api.vkDestroyDescriptorPool(device_.handle(), pool, nullptr);
+    if (segment.timestamps) api.vkDestroyQueryPool(device_.handle(), segment.timestamps, nullptr);
+    if (segment.fence) api.vkDestroyFence(device_.handle(), segment.fence, nullptr);
+  }
+  if (pool_) api.vkDestroyCommandPool(device_.handle(), pool_, nullptr);
+}
+
+double Recorder::expected_ms(const Cost& cost) const {
+  const Quirks& rate = device_.quirks();
+  return 1e3 * scale_ * std::max(cost.flops / rate.assumed_flops, cost.bytes / rate.assumed_bandwidth);
+}
+
+double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / scale_; }
+
+Recorder::Segment& Recorder::current() {
+  if (segments_.empty()) {
+    segments_.emplace_back();
+    active_ = 0;
+  }
+  Segment& segment = segments_[active_];
+  if (!segment.recording) begin(segment);
+  return segment;
+}
+
+void Recorder::begin(Segment& segment) {
+  const Api& api = device_.api();
+  if (!segment.commands) {
+    VkCommandBufferAllocateInfo allocate{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
+    allocate.commandPool = pool_;
+    allocate.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+    allocate.commandBufferCount = 1;
+    check(api.vkAllocateCommandBuffers(device_.handle(), &allocate, &segment.commands), "vkAllocateCommandBuffers");
+    const VkFenceCreateInfo fence{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    check(api.vkCreateFence(device_.handle(), &fence, nullptr, &segment.fence), "vkCreateFence");
+    if (device_.info().timestamps) {
+      VkQueryPoolCreateInfo queries{VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO};
+      queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
+      queries.queryCount = 2;
+      check(api.vkCreateQueryPool(device_.handle(), &queries, nullptr, &segment.timestamps), "vkCreateQueryPool");
+    }
+  }
+  if (segment.in_flight) wait(segment);
+  for (VkDescriptorPool pool : segment.pools) api.vkResetDescriptorPool(device_.handle(), pool, 0);
+  segment.current_pool = 0;
+  segment.expected_ms = 0;
+  VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  info.flags = mode_ == Mode::immediate ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0;
+  check(api.vkBeginCommandBuffer(segment.commands, &info), "vkBeginCommandBuffer");
+  segment.recording = true;
+  if (segment.timestamps) {
+    api.vkCmdResetQueryPool(segment.commands, segment.timestamps, 0, 2);
+    api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, segment.timestamps, 0);
+  }
+  barrier(segment.commands);  // orders this segment after the one before
+}
+
+void Recorder::barrier(VkCommandBuffer commands) {
+  VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
+  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  memory.dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  constexpr VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+  device_.api().vkCmdPipelineBarrier(commands, stages, stages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  written_.clear();
+  read_.clear();
+}
+
+void Recorder::synchronise(std::initializer_list<Binding> bindings) {
+  const bool hazard = std::any_of(bindings.begin(), bindings.end(), [&](const Binding& b) {
+    return overlaps(written_, b.slice) || (b.access != Access::read && overlaps(read_, b.slice));
+  });
+  if (hazard) barrier(segments_[active_].commands);
+  for (const Binding& b : bindings) {
+    if (b.access != Access::write) read_.push_back(b.slice);
+    if (b.access != Access::read) written_.push_back(b.slice);
+  }
+}
+
+VkDescriptorSet Recorder::descriptor_set(Segment& segment, const Pipeline& pipeline, std::initializer_list<Binding> bindings) {
+  const Api& api = device_.api();
+  VkDescriptorSet set = VK_NULL_HANDLE;
+  while (!set) {
+    if (segment.current_pool == segment.pools.size()) {
+      const VkDescriptorPoolSize size{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, sets_per_pool * max_bindings};
+      VkDescriptorPoolCreateInfo create{VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO};
+      create.maxSets = sets_per_pool;
+      create.poolSizeCount = 1;
+      create.pPoolSizes = &size;
+      VkDescriptorPool pool = VK_NULL_HANDLE;
+      check(api.vkCreateDescriptorPool(device_.handle(), &create, nullptr, &pool), "vkCreateDescriptorPool");
+      segment.pools.push_back(pool);
+    }
+    VkDescriptorSetAllocateInfo allocate{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO};
+    allocate.descriptorPool = segment.pools[segment.current_pool];
+    allocate.descriptorSetCount = 1;
+    allocate.pSetLayouts = &pipeline.set_layout;
+    const VkResult result = api.vkAllocateDescriptorSets(device_.handle(), &allocate, &set);
+    if (result == VK_ERROR_OUT_OF_POOL_MEMORY || result == VK_ERROR_FRAGMENTED_POOL) {
+      set = VK_NULL_HANDLE;
+      ++segment.current_pool;
+    } else {
+      check(result, "vkAllocateDescriptorSets");
+    }
+  }
+  VkDescriptorBufferInfo infos[max_bindings];
+  VkWriteDescriptorSet write[max_bindings];
+  uint32_t count = 0;
+  for (const Binding& b : bindings) {
+    infos[count] = {b.slice.buffer, b.slice.offset, b.slice.size};
+    write[count] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, set, count, 0, 1, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, nullptr, &infos[count], nullptr};
+    ++count;
+  }
+  api.vkUpdateDescriptorSets(device_.handle(), count, write, 0, nullptr);
+  return set;
+}
+
+void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding> bindings, const void* push, Groups groups, Cost cost) {
+  const Api& api = device_.api();
+  const DeviceInfo& info = device_.info();
+  if (bindings.size() != pipeline.bindings || bindings.size() > max_bindings) throw Error(ErrorCode::internal, "A dispatch names the wrong number of bindings.");
+  if (groups.x > info.max_groups[0] || groups.y > info.max_groups[1] || groups.z > info.max_groups[2])
+    throw Error(ErrorCode::internal, "A dispatch of " + std::to_string(groups.x) + " x " + std::to_string(groups.y) + " x " + std::to_string(groups.z) + " workgroups exceeds the device's limits.");
+  for (const Binding& b : bindings)
+    if (b.slice.size > info.max_binding_bytes || b.slice.offset % info.storage_alignment || !b.slice.size)
+      throw Error(ErrorCode::internal, "A binding of " + std::to_string(b.slice.size) + " bytes at " + std::to_string(b.slice.offset) + " exceeds the device's limits.");
+  const double expected = expected_ms(cost);
+  if (segments_.size() && segments_[active_].recording && segments_[active_].expected_ms + expected > target_ms && segments_[active_].expected_ms > 0) flush();
+  Segment& segment = current();
+  synchronise(bindings);
+  const VkDescriptorSet set = descriptor_set(segment, pipeline, bindings);
+  api.vkCmdBindPipeline(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
+  api.vkCmdBindDescriptorSets(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout, 0, 1, &set, 0, nullptr);
+  if (pipeline.push_bytes) api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
+  api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
+  segment.expected_ms += expected;
+}
+
+void Recorder::copy(const Slice& from, const Slice& to) {
+  Segment& segment = current();
+  synchronise({reads(from), writes(to)});
+  const VkBufferCopy region{from.offset, to.offset, std::min(from.size, to.size)};
+  device_.api().vkCmdCopyBuffer(segment.commands, from.buffer, to.buffer, 1, &region);
+  segment.expected_ms += expected_ms({0, 2.0 * static_cast<double>(region.size)});
+}
+
+void Recorder::fill(const Slice& slice, uint32_t word) {
+  Segment& segment = current();
+  synchronise({writes(slice)});
+  device_.api().vkCmdFillBuffer(segment.commands, slice.buffer, slice.offset, slice.size, word);
+}
+
+void Recorder::end(Segment& segment) {
+  const Api& api = device_.api();
+  VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
+  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  memory.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
+  api.vkCmdPipelineBarrier(segment.commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0,
+                           nullptr, 0, nullptr);
+  if (segment.timestamps) api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.timestamps, 1);
+  check(api.vkEndCommandBuffer(segment.commands), "vkEndCommandBuffer");
+  segment.recording = false;
+}
+
+void Recorder::submit(Segment& segment) {
+  const Api& api = device_.api();
+  check(api.vkResetFences(device_.handle(), 1, &segment.fence), "vkResetFences");
+  VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
+  info.commandBufferCount = 1;
+  info.pCommandBuffers = &segment.commands;
+  segment.submitted_at = now_ms();
+  check(api.vkQueueSubmit(device_.queue(), 1, &info, segment.fence), "vkQueueSubmit");
+  segment.in_flight = true;
+  ++submissions_;
+}
+
+void Recorder::wait(Segment& segment) {
+  const Api& api = device_.api();
+  check(api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX), "vkWaitForFences");
+  segment.in_flight = false;
+  double measured = now_ms() - segment.submitted_at;
+  if (segment.timestamps) {
+    uint64_t ticks[2] = {};
+    if (api.vkGetQueryPoolResults(device_.handle(), segment.timestamps, 0, 2, sizeof ticks, ticks, 8, VK_QUERY_RESULT_64_BIT) == VK_SUCCESS && ticks[1] >= ticks[0])
+      measured = static_cast<double>(ticks[1] - ticks[0]) * device_.info().timestamp_period_ns * 1e-6;
+  }
+  longest_ms_ = std::max(longest_ms_, measured);
+  if (segment.expected_ms > 1) {
+    // Follow the device's real speed; quickly down, slowly up, because an overlong submission is the worse mistake.
+    const double ratio = scale_ * measured / segment.expected_ms;
+    scale_ = std::clamp(ratio > scale_ ? ratio : 0.7 * scale_ + 0.3 * ratio, 1e-3, 1e3);
+  }
+}
+
+void Recorder::wait_all() {
+  for (Segment& segment : segments_)
+    if (segment.in_flight) wait(segment);
+}
+
+void Recorder::throw_if_cancelled() {
+  if (!cancel_ || !*cancel_) return;
+  wait_all();
+  if (mode_ == Mode::immediate)
+    for (Segment& segment : segments_)
+      if (segment.recording) end(segment);
+  throw Error(ErrorCode::cancelled, "The request was cancelled.");
+}
+
+void Recorder::flush() {
+  if (segments_.empty() || !segments_[active_].recording) return;
+  throw_if_cancelled();
+  end(segments_[active_]);
+  if (mode_ == Mode::retained) {
+    segments_.emplace_back();
+    active_ = segments_.size() - 1;
+    return;
+  }
+  submit(segments_[active_]);
+  if (segments_.size() < max_in_flight) segments_.emplace_back();
+  active_ = (active_ + 1) % segments_.size();
+  if (segments_[active_].in_flight) wait(segments_[active_]);
+}
+
+void Recorder::sync() {
+  flush();
+  wait_all();
+  throw_if_cancelled();
+}
+
+void Recorder::replay() {
+  if (!segments_.empty() && segments_[active_].recording) end(segments_[active_]);
+  throw_if_cancelled();
+  for (Segment& segment : segments_)
+    if (segment.commands) submit(segment);
+  wait_all();
+}
+
+}  // namespace loupe::vk

@@ -1,0 +1,103 @@
+#pragma once
+// Recording and submitting: hazards found from the slices that each dispatch names, submissions cut
+// so that none holds the device for long, timestamps on every one.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "vk/memory.h"
+#include "vk/pipeline.h"
+
+namespace loupe::vk {
+
+enum class Access : uint8_t { read, write, read_write };
+
+struct Binding {
+  Slice slice;
+  Access access;
+};
+
+inline Binding reads(const Slice& slice) { return {slice, Access::read}; }
+inline Binding writes(const Slice& slice) { return {slice, Access::write}; }
+inline Binding updates(const Slice& slice) { return {slice, Access::read_write}; }
+
+struct Groups {
+  uint32_t x = 1, y = 1, z = 1;
+};
+
+/// What a dispatch is expected to do, for cutting submissions.
+struct Cost {
+  double flops = 0, bytes = 0;
+};
+
+/// Records one-time work and submits it piece by piece as it goes ("immediate"), or keeps what was
+/// recorded to be submitted again and again ("retained": a decode step).
+class Recorder {
+ public:
+  enum class Mode { immediate, retained };
+  Recorder(Device& device, Mode mode);
+  ~Recorder();
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  /// `push` is copied. Bindings are in the shader's order.
+  void dispatch(const Pipeline& pipeline, std::initializer_list<Binding> bindings, const void* push, Groups groups, Cost cost);
+  void copy(const Slice& from, const Slice& to);
+  void fill(const Slice& slice, uint32_t word);
+
+  /// Immediate: submits what is recorded. Retained: ends a segment.
+  void flush();
+  /// Immediate: flushes and waits for everything. Host reads of readback slices are valid afterwards.
+  void sync();
+  /// Retained: submits all segments in order and waits.
+  void replay();
+  /// Checked before every submission; when it says true, `cancelled` is thrown after the device is idle.
+  void set_cancel(const std::atomic<bool>* flag) { cancel_ = flag; }
+
+  /// FLOPs that one dispatch may have if a submission of its own is to stay within the target time.
+  double affordable_flops() const;
+  /// Longest submission so far in milliseconds, on the device's clock (the host's without timestamps).
+  double longest_submission_ms() const { return longest_ms_; }
+  uint64_t submissions() const { return submissions_; }
+
+ private:
+  struct Segment {
+    VkCommandBuffer commands = VK_NULL_HANDLE;
+    VkFence fence = VK_NULL_HANDLE;
+    VkQueryPool timestamps = VK_NULL_HANDLE;
+    std::vector<VkDescriptorPool> pools;
+    size_t current_pool = 0;
+    double expected_ms = 0;
+    bool recording = false, in_flight = false;
+    double submitted_at = 0;
+  };
+  Segment& current();
+  void begin(Segment& segment);
+  void end(Segment& segment);
+  void submit(Segment& segment);
+  void wait(Segment& segment);
+  void wait_all();
+  void throw_if_cancelled();
+  VkDescriptorSet descriptor_set(Segment& segment, const Pipeline& pipeline, std::initializer_list<Binding> bindings);
+  void synchronise(std::initializer_list<Binding> bindings);
+  void barrier(VkCommandBuffer commands);
+  double expected_ms(const Cost& cost) const;
+
+  Device& device_;
+  Mode mode_;
+  VkCommandPool pool_ = VK_NULL_HANDLE;
+  std::deque<Segment> segments_;
+  size_t active_ = 0;
+  std::vector<Slice> written_, read_;  ///< since the last barrier
+  double scale_ = 1;                   ///< measured / expected, smoothed
+  double longest_ms_ = 0;
+  uint64_t submissions_ = 0;
+  const std::atomic<bool>* cancel_ = nullptr;
+};
+
+}  // namespace loupe::vk

@@ -1,0 +1,54 @@
+#pragma once
+// Compute pipelines by shader name and specialisation constants, made on first use and kept,
+// with the driver's cache on disk.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "vk/device.h"
+
+namespace loupe::vk {
+
+struct Pipeline {
+  VkPipeline handle = VK_NULL_HANDLE;
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
+  uint32_t bindings = 0;
+  uint32_t push_bytes = 0;
+};
+
+class Pipelines {
+ public:
+  /// `cache_directory` may be empty: no cache on disk.
+  Pipelines(Device& device, std::string shader_directory, std::string cache_directory);
+  ~Pipelines();
+  Pipelines(const Pipelines&) = delete;
+  Pipelines& operator=(const Pipelines&) = delete;
+
+  /// `constants[i]` becomes specialisation constant i. Throws shader_missing.
+  const Pipeline& get(const std::string& shader, const std::vector<uint32_t>& constants, uint32_t bindings, uint32_t push_bytes);
+  bool has(const std::string& shader) const;
+  /// Writes the driver's cache to disk; failing to is not an error.
+  void save() const;
+  Device& device() { return device_; }
+
+ private:
+  struct Layout {
+    VkDescriptorSetLayout set = VK_NULL_HANDLE;
+    VkPipelineLayout pipeline = VK_NULL_HANDLE;
+  };
+  Layout layout(uint32_t bindings, uint32_t push_bytes);
+  VkShaderModule module(const std::string& shader);
+  std::string shader_path(const std::string& shader) const { return shader_directory_ + "/" + shader + ".spv"; }
+
+  Device& device_;
+  std::string shader_directory_, cache_path_;
+  VkPipelineCache cache_ = VK_NULL_HANDLE;
+  std::map<std::pair<uint32_t, uint32_t>, Layout> layouts_;
+  std::map<std::string, VkShaderModule> modules_;
+  std::map<std::pair<std::string, std::vector<uint32_t>>, Pipeline> pipelines_;
+};
+
+}  // namespace loupe::vk

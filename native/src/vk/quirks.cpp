@@ -1,0 +1,26 @@
+#include "vk/quirks.h"
+
+#include "vk/device.h"
+
+namespace loupe::vk {
+
+Quirks quirks_of(const DeviceInfo& device) {
+  Quirks quirks;
+  switch (device.kind) {
+    case DeviceKind::discrete:
+      quirks.assumed_flops = 2e12;
+      quirks.assumed_bandwidth = 1e11;
+      break;
+    case DeviceKind::cpu:
+      // A workgroup is one thread of the machine here: barriers cost, width does not help.
+      quirks.assumed_flops = 2e9;
+      quirks.assumed_bandwidth = 2e9;
+      quirks.matvec_threads = 32;
+      break;
+    default:
+      break;
+  }
+  return quirks;
+}
+
+}  // namespace loupe::vk

@@ -1,0 +1,20 @@
+#pragma once
+// Everything that we do differently because of one driver, and why. Nowhere else.
+
+#include <cstdint>
+
+namespace loupe::vk {
+
+struct DeviceInfo;
+
+struct Quirks {
+  /// Rate that the submission splitter assumes before it has measured anything, in FLOP/s and bytes/s.
+  double assumed_flops = 5e11;
+  double assumed_bandwidth = 2e10;
+  /// Threads of a matrix-vector workgroup.
+  uint32_t matvec_threads = 64;
+};
+
+Quirks quirks_of(const DeviceInfo& device);
+
+}  // namespace loupe::vk
