@@ -59,7 +59,7 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   const signal = terminal.interrupted;
   try {
     const loaded = await client.load(
-      { directory: values.model ?? demoModel, engine, ...(contextLength === undefined ? {} : { contextLength }) },
+      { directory: values.model ?? demoModel, engine, contextLength },
       { signal, onProgress: progressLine(terminal, values.json) },
     );
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };

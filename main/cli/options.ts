@@ -24,7 +24,7 @@ export function parseFlags<const Options extends Flags>(
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new LoupeError('usage', (error instanceof Error ? error.message : String(error)).split('. ')[0]! + '.');
+    throw new LoupeError('usage', firstSentence(error));
   }
 }
 
@@ -37,10 +37,10 @@ export function engineSettings(values: {
   const { device, activations, validation } = values;
   const budgetMiB = wholeNumber('--memory-budget', values['memory-budget'], 1);
   return {
-    ...(device === undefined ? {} : { device }),
-    ...(activations === undefined ? {} : { activations: oneOf('--activations', activations, ['auto', 'f32', 'f16']) }),
-    ...(validation ? { validation } : {}),
-    ...(budgetMiB === undefined ? {} : { memoryBudgetBytes: budgetMiB * 1024 * 1024 }),
+    device,
+    activations: activations === undefined ? undefined : oneOf('--activations', activations, ['auto', 'f32', 'f16']),
+    validation,
+    memoryBudgetBytes: budgetMiB === undefined ? undefined : budgetMiB * 1024 * 1024,
   };
 }
 
@@ -80,4 +80,10 @@ function oneOf<const Choice extends string>(flag: string, text: string, choices:
 export function needed(flag: string, text: string | undefined): string {
   if (text === undefined || text === '') throw new LoupeError('usage', `${flag} is missing.`);
   return text;
+}
+
+/** parseArgs explains at length; the first sentence names the flag. */
+function firstSentence(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return `${text.split(/\.?\s*\n|\. /)[0]!}.`;
 }

@@ -36,7 +36,7 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
-    const loaded = await client.load({ directory, engine, ...(contextLength === undefined ? {} : { contextLength }) }, { signal });
+    const loaded = await client.load({ directory, engine, contextLength }, { signal });
     const images = (values.image ?? []).map((path) => ({ path }));
     const reply = await client.trace({ tokens, images, continueFor }, { signal });
     const tensors = traceTensors(reply, loaded, tokens.length);

@@ -130,7 +130,14 @@ export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOp
         tokens: Int32Array.from({ length: generated }, (_, index) => index),
         finish,
         statistics: statistics(generated, images),
-        sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0, ...sampling },
+        sampling: {
+          temperature: sampling?.temperature ?? 0,
+          topK: sampling?.topK ?? 0,
+          topP: sampling?.topP ?? 1,
+          minP: sampling?.minP ?? 0,
+          repetitionPenalty: sampling?.repetitionPenalty ?? 1,
+          seed: sampling?.seed ?? 0,
+        },
         images: [],
       };
     },

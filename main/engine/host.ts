@@ -9,7 +9,7 @@ import type { EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import type { Message } from '../services/prompt/template.ts';
-import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine } from './addon.ts';
+import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 
@@ -112,7 +112,7 @@ class Host {
     this.#loaded = null;
     const model = await engine.load({
       directory,
-      ...(contextLength === undefined ? {} : { contextLength }),
+      ...withoutUndefined({ contextLength }),
       onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
     });
     this.#loaded = { model, language };
@@ -134,7 +134,7 @@ class Host {
       prompt.push(turn);
     }
     const tokens = language.format.encode(prompt);
-    const settings = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
+    const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
     if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length) };
 
@@ -265,7 +265,7 @@ function nothingGenerated(promptTokens: number): Pick<GenerateReply, 'text' | 't
   };
 }
 
-type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
 
 function withoutUndefined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Defined<T>;

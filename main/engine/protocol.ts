@@ -12,8 +12,8 @@ import type { DeviceInfo, MemoryReport } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const bytes = v.instance(Uint8Array);
-const tokens = v.instance(Int32Array);
+const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not a Uint8Array');
+const tokens = v.custom<Int32Array>((value) => value instanceof Int32Array, 'not an Int32Array');
 const size = v.object({ width: count, height: count });
 
 const imageSource = v.union([v.strictObject({ path: v.string() }), v.strictObject({ bytes, name: v.string() })]);

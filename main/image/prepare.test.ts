@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { decodeImage, prepareImage, toRgbOnWhite, type PreparedImage } from './prepare.ts';
@@ -71,7 +71,7 @@ test('transparency on white rounds as Pillow does, for every alpha and value', (
 
 describe('formats', () => {
   const red = { r: 200, g: 30, b: 40 };
-  const canvas = (width = 20, height = 10, background: sharp.RGBA = red): sharp.Sharp => sharp({ create: { width, height, channels: 3, background } });
+  const canvas = (width = 20, height = 10, background = red): Sharp => sharp({ create: { width, height, channels: 3, background } });
   const firstPixel = async (bytes: Uint8Array): Promise<number[]> => Array.from((await decodeImage(bytes, 'picture')).data.subarray(0, 3));
 
   test.each(['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif'] as const)('%s', async (format) => {
@@ -90,7 +90,7 @@ describe('formats', () => {
   });
 
   test('16 bits, grey, grey with alpha, palette, CMYK', async () => {
-    const grey16 = sharp(Buffer.from(new Uint16Array(100).fill(0x8080).buffer), { raw: { width: 10, height: 10, channels: 1, depth: 'ushort' } } as sharp.SharpOptions);
+    const grey16 = sharp(Buffer.from(new Uint16Array(100).fill(0x8080).buffer), { raw: { width: 10, height: 10, channels: 1, depth: 'ushort' } } as SharpOptions);
     expect(await firstPixel(await grey16.toColourspace('grey16').png().toBuffer())).toEqual([128, 128, 128]);
     expect(await firstPixel(await sharp(new Uint8Array(100).fill(77), { raw: { width: 10, height: 10, channels: 1 } }).png().toBuffer())).toEqual([77, 77, 77]);
     const greyAlpha = Uint8Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? 0 : 51));

@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 import sharp from 'sharp';
 import { LoupeError } from '../services/errors.ts';
 import type { ImageInput } from '../engine/addon.ts';
+import type { ImageSource } from '../services/ports.ts';
 import { isBmp, readBmp } from './bmp.ts';
 import { resizeBilinear, type RgbPicture } from './resize.ts';
 import { layOutTiles, type TileLayout } from './tiles.ts';
@@ -21,9 +22,6 @@ const maxFileBytes = 512 * 1024 * 1024;
 // One picture at a time: no cache to grow, and no threads taken from the engine.
 sharp.cache(false);
 sharp.concurrency(1);
-
-/** A path, or the bytes of a file with the name that messages use. */
-export type ImageSource = { path: string } | { bytes: Uint8Array; name: string };
 
 export interface Vision {
   tileSize: number;

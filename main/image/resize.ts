@@ -1,6 +1,6 @@
 /**
  * Bilinear resize with antialiasing for RGB bytes, equal bit for bit to Pillow's
- * `Image.resize(..., BILINEAR)`: a horizontal pass, then a vertical one, fixed-point
+ * `Image.resize(..., BILINEAR)` (up to version 12): a horizontal pass, then a vertical one, fixed-point
  * weights of 22 fractional bits, rounding to bytes after each pass.
  */
 import type { Size } from './tiles.ts';

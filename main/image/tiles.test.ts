@@ -20,7 +20,8 @@ test.each([
   [[300, 1], 1, [560, 1]],
   [[1, 60_000], 8, [1, 2240]],
   [[60_000, 1], 4, [2240, 1]],
-  [[100, 90], 1, [560, 504]],
+  // 90 * 5.6 is a little less than 504 in doubles, in the reference too.
+  [[100, 90], 1, [560, 503]],
   [[10_000, 10_000], 6, [1120, 1120]],
 ] as const)('%j', ([width, height], id, [resizedWidth, resizedHeight]) => {
   const layout = layOutTiles({ width, height }, 560, 4);

@@ -23,13 +23,16 @@ export interface ChatMessage {
   content: ChatPart[];
 }
 
+/** Fields that may be absent, or present and undefined. */
+export type Loose<T> = { [Key in keyof T]?: T[Key] | undefined };
+
 /** Everything of `EngineOptions` that a caller decides; the host finds the shaders itself. */
-export type EngineSettings = Omit<EngineOptions, 'shaderDirectory'>;
+export type EngineSettings = Loose<Omit<EngineOptions, 'shaderDirectory'>>;
 
 export interface LoadRequest {
   directory: string;
   /** Tokens. */
-  contextLength?: number;
+  contextLength?: number | undefined;
   engine: EngineSettings;
 }
 
@@ -45,7 +48,7 @@ export interface GenerateRequest {
   messages: ChatMessage[];
   maxTokens: number;
   /** What is absent comes from the checkpoint's generation_config.json; `seed` from chance. */
-  sampling?: Partial<SamplingOptions>;
+  sampling?: Loose<SamplingOptions> | undefined;
 }
 
 /** What the model saw of a picture, in pixels; `arrangement` in tiles. */

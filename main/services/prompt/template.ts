@@ -89,9 +89,6 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
         add_generation_prompt: true,
         bos_token: bosToken,
         eos_token: eosToken,
-        raise_exception: (message: string) => {
-          throw new Error(message);
-        },
       });
     } catch (error) {
       throw fail(error);

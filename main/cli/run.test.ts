@@ -1,0 +1,183 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forkHost } from '../engine/channel.ts';
+import { createEngineClient } from '../engine/client.ts';
+import { createFakeEngine } from '../engine/fake.ts';
+import type { Engine } from '../services/ports.ts';
+import { readSafetensors } from '../storage/safetensors.ts';
+import { runLoupe } from './run.ts';
+import type { ExitCode, Terminal } from './terminal.ts';
+
+const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
+const picture = fileURLToPath(new URL('../../resources/demo-model/samples/train-font-05.png', import.meta.url));
+
+interface Outcome {
+  code: ExitCode;
+  out: string;
+  err: string;
+}
+
+interface Situation {
+  engine?: Engine;
+  input?: string;
+  errIsTerminal?: boolean;
+  interrupt?: AbortController;
+  onOut?: () => void;
+}
+
+async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
+  const said = { out: '', err: '' };
+  const terminal: Terminal = {
+    out: (text) => {
+      said.out += text;
+      onOut?.();
+    },
+    err: (text) => void (said.err += text),
+    errIsTerminal,
+    readInput: () => Promise.resolve(input),
+    startEngine: () => engine,
+    interrupted: interrupt.signal,
+  };
+  return { code: await runLoupe(args, terminal), ...said };
+}
+
+const realProcess = (env: NodeJS.ProcessEnv): Engine => createEngineClient({ spawn: () => forkHost({ env: { LOUPE_ADDON: addon, ...env } }) });
+
+describe('ask', () => {
+  test('streams the answer to stdout, and says once that the demo model answers', async () => {
+    const { code, out, err } = await run(['ask', '--image', picture, 'What is it?']);
+    expect({ code, out }).toEqual({ code: 0, out: 'You asked: What is it? I was given 1 picture.\n' });
+    expect(err.match(/demo model/g)).toHaveLength(1);
+    expect(err.split('\n')).toHaveLength(2);
+  });
+
+  test('statistics go to a terminal only', async () => {
+    expect((await run(['ask', '--model', 'm', 'Hi'])).err).toBe('');
+    expect((await run(['ask', '--model', 'm', 'Hi'], { errIsTerminal: true })).err).toContain('tokens');
+  });
+
+  test('the question from stdin, a system message, sampling', async () => {
+    expect((await run(['ask', '-'], { input: 'From stdin?\n' })).out).toContain('You asked: From stdin?');
+    const { out } = await run(['ask', '--json', '--system', 'Be brief.', '--temperature', '0.5', '--seed', '7', 'Hi']);
+    expect(JSON.parse(out)).toMatchObject({ ok: true, finish: 'stop', sampling: { temperature: 0.5, seed: 7 }, statistics: { imagesEncoded: 0 } });
+  });
+
+  test('several pictures: composing is the next step', async () => {
+    const { code, out, err } = await run(['ask', '--json', '--image', 'a.png', '--image', 'b.png', 'Compare']);
+    expect(code).toBe(2);
+    expect(err).toMatch(/[Cc]ompose/);
+    expect(JSON.parse(out)).toMatchObject({ ok: false, code: 'image_several', nextStep: expect.stringContaining('Compose') });
+  });
+
+  test.each([
+    [[], 'The command is missing'],
+    [['sing'], 'There is no command "sing"'],
+    [['constructor'], 'There is no command'],
+    [['ask'], 'The question is missing'],
+    [['ask', 'two', 'words'], 'quotation marks'],
+    [['ask', '-'], 'The question is empty'],
+    [['ask', '--tempurature', '1', 'Hi'], '--tempurature'],
+    [['ask', '--temperature', 'hot', 'Hi'], '--temperature takes'],
+    [['ask', '--top-p', '1.5', 'Hi'], '--top-p takes a number from 0 to 1'],
+    [['ask', '--max-tokens', '-3', 'Hi'], '--max-tokens'],
+    [['ask', '--activations', 'f64', 'Hi'], '--activations takes auto, f32, f16'],
+    [['trace', '--tokens', '1', '--out', 'x'], '--model is missing'],
+    [['trace', '--model', 'm', '--out', 'x', '--tokens', '1,b'], '--tokens takes'],
+  ])('usage: %j', async (args, words) => {
+    const { code, err, out } = await run(args);
+    expect(code).toBe(2);
+    expect(err).toContain(words);
+    expect(err.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
+    expect(out).toBe('');
+  });
+
+  test('Ctrl-C in mid-answer keeps what there is and ends with 130', async () => {
+    const interrupt = new AbortController();
+    const { code, out } = await run(['ask', 'Count'], { engine: createFakeEngine({ answer: () => 'one two three', wordMs: 1 }), interrupt, onOut: () => interrupt.abort() });
+    expect(code).toBe(130);
+    expect(out).toBe('one\n');
+  });
+
+  test('Ctrl-C while loading', async () => {
+    const interrupt = new AbortController();
+    interrupt.abort();
+    expect((await run(['ask', 'Count'], { interrupt })).code).toBe(130);
+  });
+
+  test('a crash is told in two lines', async () => {
+    const engine = createFakeEngine();
+    engine.crash();
+    const { code, err } = await run(['ask', '--model', 'm', 'Hi'], { engine });
+    expect(code).toBe(1);
+    expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining('signal SIGKILL'), expect.stringContaining('Ask again')]);
+  });
+});
+
+describe('doctor', () => {
+  test('a machine that works', async () => {
+    const { code, out } = await run(['doctor', '--json'], { engine: realProcess({}) });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ ok: true, devices: [{ name: 'double' }], test: { items: [{ ok: true }] }, problems: [] });
+    const words = await run(['doctor'], { engine: realProcess({}) });
+    expect(words.out).toMatch(/double[^]*lacks: cooperativeMatrix[^]*ok {6}matmul[^]*All is well/);
+  });
+
+  test.each([
+    ['no loader', { DOUBLE_NO_LOADER: '1' }, 'libvulkan.so.1', 'Install libvulkan1.'],
+    ['no addon', { LOUPE_ADDON: '/nowhere/loupe.node' }, '/nowhere/loupe.node', 'set-up'],
+    ['a failing self-test', { DOUBLE_BROKEN: '1' }, 'Self-test matmul failed', 'driver'],
+  ])('%s: problem, next step, exit code 1', async (_, env, problem, nextStep) => {
+    const { code, out } = await run(['doctor'], { engine: realProcess(env) });
+    expect(code).toBe(1);
+    expect(out).toMatch(new RegExp(`Problem: .*${problem.replaceAll('.', '\\.')}`));
+    expect(out).toMatch(new RegExp(`Next step: .*${nextStep.replaceAll('.', '\\.')}`));
+    expect(JSON.parse((await run(['doctor', '--json'], { engine: realProcess(env) })).out)).toMatchObject({ ok: false });
+  });
+});
+
+describe('trace and tokenize', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'loupe-cli-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('trace writes the tensors that it names', async () => {
+    const file = join(folder, 'out.safetensors');
+    const { code, out } = await run(['trace', '--model', 'm', '--tokens', '1,2,3', '--continue', '2', '--out', file]);
+    expect(code).toBe(0);
+    expect(out).toBe('logits [3, 320]\ngreedy_tokens [2]\ngreedy_logits [2, 320]\n');
+    const tensors = await readSafetensors(file);
+    expect(tensors.get('logits')).toEqual({ shape: [3, 320], data: new Float32Array(960) });
+    expect(tensors.get('greedy_tokens')).toEqual({ shape: [2], data: new Int32Array(2) });
+  });
+
+  test('a file that cannot be written', async () => {
+    const { code, err } = await run(['trace', '--model', 'm', '--tokens', '1', '--out', join(folder, 'none', 'x')]);
+    expect(code).toBe(1);
+    expect(err).toContain('ENOENT');
+  });
+
+  test('tokenize: a line in, a line out', async () => {
+    const { code, out } = await run(['tokenize'], { input: '"a"\n"\\u00e9<|eot_id|>"\n' });
+    expect(code).toBe(0);
+    const [a, b] = out.trimEnd().split('\n').map((line) => JSON.parse(line) as number[]);
+    expect(a).toHaveLength(1);
+    expect(b!.every((token) => token < 331)).toBe(true);
+    expect((await run(['tokenize'], { input: 'bare words\n' })).err).toContain('Line 1');
+    expect((await run(['tokenize', '--model', folder], { input: '' })).err).toContain('config.json');
+  });
+});
+
+test('help and version', async () => {
+  const help = await run(['--help']);
+  expect(help.code).toBe(0);
+  for (const command of ['ask', 'doctor', 'trace', 'tokenize']) {
+    expect(help.out).toContain(command);
+    expect((await run([command, '--help'])).out).toContain(`loupe ${command}`);
+  }
+  expect((await run(['--version'])).out).toMatch(/^loupe \d+\.\d+\.\d+\n$/);
+});

@@ -1,0 +1,110 @@
+'use strict';
+// Stands in for loupe.node in client.test.ts. What generate does is scripted by the seed.
+const seeds = { stream: 1, exit: 2, kill: 3, endless: 4, deviceLost: 5, chatter: 6 };
+
+function failure(code, message, nextStep = '') {
+  return Object.assign(new Error(message), { code, nextStep });
+}
+
+const device = { index: 0, name: 'double', suitable: true };
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// In the demo vocabulary the first 256 tokens are the bytes in order.
+const answer = [...Buffer.from('Grüße, 世界!')];
+
+class Engine {
+  constructor(options) {
+    if (options.device === 'none') throw failure('no_device', 'No device matches "none".', 'Look at the list.');
+    this.device = device;
+    this.paths = { matmul: options.shaderDirectory ? 'double' : '' };
+    this.cancelled = false;
+  }
+
+  async load({ directory, onProgress }) {
+    if (directory.endsWith('missing/')) throw failure('file_missing', 'model.safetensors is missing.', 'Download it.');
+    this.cancelled = false;
+    onProgress(1, 2);
+    onProgress(2, 2);
+    await sleep(5);
+    if (this.cancelled) throw failure('cancelled', 'Loading was cancelled.');
+    return {
+      architecture: 'mllama', vocabularySize: 352, contextLength: 512, weightBytes: 1, parameters: 1, imageToken: 352,
+      vision: { tileSize: 112, maxTiles: 4, patchesPerTile: 64 }, stopTokens: [337],
+    };
+  }
+
+  async generate({ tokens, images, sampling, onToken, onStage }) {
+    this.cancelled = false;
+    const out = [];
+    const emit = async (token) => {
+      out.push(token);
+      onToken(token);
+      await sleep(1);
+    };
+    const finish = (reason) => ({
+      tokens: Int32Array.from(out),
+      finish: reason,
+      statistics: {
+        promptTokens: tokens.length, reusedTokens: 0, generatedTokens: out.length, imagesEncoded: images.length,
+        imagesCached: 0, encodeMs: 0, prefillMs: 0, firstTokenMs: 1, decodeMs: 1,
+      },
+    });
+    onStage('prefill', tokens.length, tokens.length);
+    switch (sampling.seed) {
+      case seeds.exit:
+        await emit(answer[0]);
+        await sleep(20);
+        process.stderr.write('driver: it is over\n');
+        return process.exit(3);
+      case seeds.kill:
+        await emit(answer[0]);
+        await sleep(20);
+        return process.kill(process.pid, 'SIGKILL');
+      case seeds.endless:
+        while (!this.cancelled) await emit(answer[0]);
+        return finish('cancelled');
+      case seeds.deviceLost:
+        throw failure('device_lost', 'The device was lost.');
+      case seeds.chatter:
+        console.log('a driver that prints');
+        process.send({ type: 'gossip' });
+        return new Promise(() => {});
+      default:
+        for (const token of answer) await emit(token);
+        return finish('stop');
+    }
+  }
+
+  async trace({ tokens }) {
+    return { hiddenSize: 4, logits: new Float32Array(tokens.length * 352), greedyTokens: new Int32Array(0), greedyLogits: new Float32Array(0) };
+  }
+
+  async selfTest() {
+    return [{ name: 'matmul', ok: process.env.DOUBLE_BROKEN === undefined, detail: 'double' }];
+  }
+
+  cancel() {
+    this.cancelled = true;
+  }
+
+  memory() {
+    return {
+      deviceBytes: 1, devicePeakBytes: 2, hostVisibleBytes: 0, largestAllocationBytes: 1, weightBytes: 1, selfKvBytes: 0,
+      crossKvBytes: 0, longestSubmissionMs: 0, validationErrors: 0,
+    };
+  }
+
+  close() {}
+}
+
+module.exports = {
+  Engine,
+  seeds,
+  listDevices() {
+    if (process.env.DOUBLE_NO_LOADER !== undefined) throw failure('no_vulkan_loader', 'libvulkan.so.1 is not installed.', 'Install libvulkan1.');
+    const features = { float16: true, storage16: true, storage8: true, int8: true, subgroupArithmetic: true, cooperativeMatrix: false, timestamps: true, memoryBudget: false };
+    return [{
+      ...device, kind: 'cpu', driver: 'double 1', apiVersion: '1.3.0', vendorId: 0, deviceId: 0, memoryBytes: 1 << 30, budgetBytes: null,
+      maxBindingBytes: 1 << 27, maxSharedMemoryBytes: 32768, subgroupSize: 8, features, reason: '',
+    }];
+  },
+};
