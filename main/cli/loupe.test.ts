@@ -1,0 +1,59 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const entry = fileURLToPath(new URL('./loupe.ts', import.meta.url));
+const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
+const { seeds } = createRequire(import.meta.url)(addon) as { seeds: { stream: number; endless: number } };
+
+type Loupe = ChildProcessByStdio<null, Readable, Readable>;
+
+function start(...args: string[]): Loupe {
+  return spawn(process.execPath, [entry, ...args], { env: { ...process.env, LOUPE_ADDON: addon }, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+async function text(stream: Readable): Promise<string> {
+  let all = '';
+  for await (const chunk of stream.setEncoding('utf8')) all += String(chunk);
+  return all;
+}
+
+test('an answer, from arguments to exit code', async () => {
+  const loupe = start('ask', '--seed', String(seeds.stream), 'Hello?');
+  const [out, err, [code]] = await Promise.all([text(loupe.stdout), text(loupe.stderr), once(loupe, 'close')]);
+  expect({ out, code }).toEqual({ out: 'Grüße, 世界!\n', code: 0 });
+  expect(err).toContain('demo model');
+});
+
+test('Ctrl-C ends the answer cleanly with 130', async () => {
+  const loupe = start('ask', '--seed', String(seeds.endless), 'Hello?');
+  const out = text(loupe.stdout);
+  await once(loupe.stdout, 'data');
+  loupe.kill('SIGINT');
+  const [code] = (await once(loupe, 'close')) as [number];
+  expect(code).toBe(130);
+  expect(await out).toMatch(/^G+\n$/);
+});
+
+test.runIf(process.platform === 'linux')('the engine dies with its parent', async () => {
+  const loupe = start('ask', '--seed', String(seeds.endless), 'Hello?');
+  await once(loupe.stdout, 'data');
+  const children = (await readFile(`/proc/${loupe.pid}/task/${loupe.pid}/children`, 'utf8')).trim().split(' ').map(Number);
+  expect(children).toHaveLength(1);
+  loupe.kill('SIGKILL');
+  await once(loupe, 'exit');
+  await expect.poll(() => isRunning(children[0]!), { timeout: 5000 }).toBe(false);
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
