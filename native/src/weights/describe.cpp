@@ -2,7 +2,7 @@
 
 namespace loupe {
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   constexpr std::size_t limit = 160;
   std::size_t length = name.size();
   if (length > limit) {

@@ -11,7 +11,7 @@
 namespace loupe {
 
 /// 'name' in quotes, at most 160 bytes of it, control characters replaced.
-std::string quoted(std::string_view name);
+std::string in_quotes(std::string_view name);
 
 /// [4096, 1280]
 std::string shape_text(std::span<const std::int64_t> shape);

@@ -36,7 +36,7 @@ json parse_json_object(std::string_view text, std::string_view file, ErrorCode c
         break;
       case json::parse_event_t::key:
         if (!open_objects.back().insert(parsed.get_ref<const std::string&>()).second) {
-          throw Error(code, name + ": the key " + quoted(parsed.get_ref<const std::string&>()) + " appears twice.");
+          throw Error(code, name + ": the key " + in_quotes(parsed.get_ref<const std::string&>()) + " appears twice.");
         }
         break;
       default:
