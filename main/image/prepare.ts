@@ -139,19 +139,23 @@ function sniff(bytes: Uint8Array): Format | null {
  */
 export function toRgbOnWhite(data: Uint8Array, channels: number): Uint8Array {
   if (channels === 3) return data;
-  const pixels = data.length / channels;
-  const rgb = new Uint8Array(pixels * 3);
-  const grey = channels < 3;
+  const rgb = new Uint8Array((data.length / channels) * 3);
   const hasAlpha = channels === 2 || channels === 4;
-  for (let i = 0; i < pixels; i++) {
-    const from = i * channels;
+  // Where green and blue lie beyond red: grey pictures have one value for all.
+  const [green, blue] = channels < 3 ? [0, 0] : [1, 2];
+  let to = 0;
+  for (let from = 0; from < data.length; from += channels) {
     const alpha = hasAlpha ? data[from + channels - 1]! : 255;
-    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = onWhite(data[grey ? from : from + c]!, alpha);
+    rgb[to] = onWhite(data[from]!, alpha);
+    rgb[to + 1] = onWhite(data[from + green]!, alpha);
+    rgb[to + 2] = onWhite(data[from + blue]!, alpha);
+    to += 3;
   }
   return rgb;
 }
 
 function onWhite(value: number, alpha: number): number {
+  if (alpha === 255) return value;
   const sum = (value * alpha + 255 * (255 - alpha) + 128) << 7;
   return (((sum >> 8) + sum) >> 8) >> 7;
 }
