@@ -17,6 +17,11 @@ struct KeysAndValues {
   uint32_t capacity = 0;
 };
 
+/// Shared memory of the two kernels; every device that we accept has 32 KiB.
+constexpr uint32_t shared_bytes = 32768;
+constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 3 * 16 * head_dim * 4 + 16 * 16 * 4; }
+constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (head_dim + 128) * 4 + 64 * 4; }
+
 float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
 
 /// Keys that any row of the pass may see, for the cost estimate.
@@ -31,6 +36,8 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
     float scale;
   };
   static_assert(sizeof(Push) == 68);
+  if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
+    throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
   constexpr uint32_t rows_a_group = 16;
   const double flops_a_row = 4.0 * longest_view(mask, q.rows, kv.capacity) * shape.query_width();
   const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
@@ -74,7 +81,7 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
 }  // namespace
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
-  if (q.rows <= matvec_rows && shape.heads / shape.kv_heads <= 64) return split_attention(g, q, cache, shape, mask, out);
+  if (q.rows <= matvec_rows && split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes) return split_attention(g, q, cache, shape, mask, out);
   tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
 }
 

@@ -12,10 +12,9 @@ namespace {
 constexpr uint32_t tile = 64;
 
 /// The fragment shape that we have a shader for, best first; empty when there is none.
-std::string coopmat_shape(Graph& g) {
-  if (g.activations != Activations::f16) return {};
+std::string fragment_shape(const vk::Device& device) {
   for (const vk::MatrixShape& wanted : {vk::MatrixShape{16, 16, 16}, vk::MatrixShape{8, 16, 16}, vk::MatrixShape{8, 8, 8}})
-    for (const vk::MatrixShape& offered : g.device.info().matrix_shapes)
+    for (const vk::MatrixShape& offered : device.info().matrix_shapes)
       if (offered.m == wanted.m && offered.n == wanted.n && offered.k == wanted.k)
         return std::to_string(wanted.m) + "x" + std::to_string(wanted.n) + "x" + std::to_string(wanted.k);
   return {};
@@ -52,9 +51,18 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
 
 }  // namespace
 
+bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
+  const std::string shape = fragment_shape(device);
+  return !shape.empty() && pipelines.has("coopmat_" + shape + "_bf16");
+}
+
+std::string matmul_path(const vk::Device& device, Activations activations) {
+  return activations == Activations::f16 ? "cooperative matrices " + fragment_shape(device) + ", float16 inputs" : "tiled, float32";
+}
+
 void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
   const uint32_t width = epilogue.kind == Epilogue::Kind::silu_mul ? weight.rows / 2 : weight.rows;
-  if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4)
+  if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4 || (epilogue.kind == Epilogue::Kind::silu_mul && weight.rows % 2))
     throw Error(ErrorCode::internal, "matmul: [" + std::to_string(x.rows) + ", " + std::to_string(x.cols) + "] by [" + std::to_string(weight.rows) + ", " +
                                          std::to_string(weight.cols) + "] into [" + std::to_string(out.rows) + ", " + std::to_string(out.cols) + "].");
   // A binding must be something: without a bias any buffer that is only read serves.
@@ -63,7 +71,7 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
     for (const Matrix::Block& block : weight.blocks) matvec(g, x, weight, block, out, epilogue, bias);
     return;
   }
-  const std::string shape = coopmat_shape(g);
+  const std::string shape = g.activations == Activations::f16 ? fragment_shape(g.device) : std::string();
   const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, weight.dtype);
   const std::vector<uint32_t> constants = shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
   for (const Matrix::Block& block : weight.blocks) {

@@ -24,8 +24,11 @@ void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t re
     float top_p, min_p, repetition_penalty, uniform;
   };
   static_assert(sizeof(Push) == 36);
+  // Greedy is a draw from the most probable tokens alone; 0 takes the lowest of equals, as argmax does.
+  const bool greedy = sampling.temperature <= 0;
+  const float temperature = greedy ? 1 : sampling.temperature;
   g.run("sample", {}, {vk::updates(logits.slice), vk::reads(recent), vk::writes(out)},
-        Push{logits.cols, logits.offset, recent_count, sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition_penalty, uniform}, {1},
+        Push{logits.cols, logits.offset, recent_count, temperature, greedy ? 1 : sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition_penalty, greedy ? 0 : uniform}, {1},
         {elements(logits) * 200, elements(logits) * 4 * 70});
 }
 
@@ -49,6 +52,11 @@ std::vector<double> sampling_distribution(Floats logits, std::span<const uint32_
   std::iota(order.begin(), order.end(), 0u);
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return logits[a] > logits[b]; });
   const double highest = logits[order[0]];
+  if (sampling.temperature <= 0) {
+    std::vector<double> certain(n, 0);
+    certain[order[0]] = 1;
+    return certain;
+  }
   auto weight = [&](uint32_t token) { return std::exp((logits[token] - highest) / sampling.temperature); };
 
   // Equal logits stay or go together.

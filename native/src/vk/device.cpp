@@ -260,9 +260,11 @@ DeviceInfo Instance::choose(const std::string& request) const {
     throw Error(ErrorCode::no_device, "Vulkan found no device on this computer.",
                 "Install the graphics driver of your GPU. Without a GPU, the software driver works slowly (on Debian or Ubuntu: mesa-vulkan-drivers).");
   const DeviceInfo* best = nullptr;
+  for (const auto& device : list)
+    if (request == std::to_string(device.index)) best = &device;
+  const bool by_index = best;  // "0" means the first device, not some "RTX 4090"
   for (const auto& device : list) {
-    const bool matches = request.empty() ? device.suitable
-                                         : request == std::to_string(device.index) || lower(device.name).find(lower(request)) != std::string::npos;
+    const bool matches = !by_index && (request.empty() ? device.suitable : lower(device.name).find(lower(request)) != std::string::npos);
     if (matches && (!best || preference(device.kind) < preference(best->kind))) best = &device;
   }
   if (!best && !request.empty())
