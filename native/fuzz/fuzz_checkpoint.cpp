@@ -1,0 +1,390 @@
+// Deterministic mutation of checkpoints: whatever a header or configuration says, the readers
+// succeed or throw loupe::Error. Anything else - another exception, a read outside the file
+// (AddressSanitizer), undefined arithmetic (UBSan) - fails.
+//
+//   fuzz_checkpoint [ITERATIONS = 200000] [SEED = 1]
+//
+// Each iteration depends on SEED and its own number only, so a failure is repeated by
+// `fuzz_checkpoint 1 SEED NUMBER`, the third argument being the iteration to begin with.
+// The reference checkpoint is found as the tests find it (LOUPE_FIXTURES, LOUPE_FIXTURES_DIR).
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "model/config.h"
+#include "weights/mapped_file.h"
+#include "weights/safetensors.h"
+#include "weights/tensor_names.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t next() {  // splitmix64
+    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+  }
+  /// 0 .. bound - 1; 0 for a bound of 0.
+  std::size_t below(std::size_t bound) { return bound == 0 ? 0 : static_cast<std::size_t>(next() % bound); }
+  bool one_in(std::size_t n) { return below(n) == 0; }
+  template <typename Container>
+  const auto& pick(const Container& from) { return from[below(std::size(from))]; }
+
+ private:
+  std::uint64_t state_;
+};
+
+// --- mutations of text ---------------------------------------------------------------------
+
+struct Token {
+  std::size_t begin;
+  std::size_t length;
+};
+
+std::vector<Token> find_numbers(std::string_view text) {
+  std::vector<Token> found;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t end = i;
+    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.')) ++end;
+    if (end > i) found.push_back({i, end - i});
+    i = end + 1;
+  }
+  return found;
+}
+
+/// Strings between quotes, without them.
+std::vector<Token> find_strings(std::string_view text) {
+  std::vector<Token> found;
+  for (std::size_t open = text.find('"'); open != std::string_view::npos;) {
+    const std::size_t close = text.find('"', open + 1);
+    if (close == std::string_view::npos) break;
+    found.push_back({open + 1, close - open - 1});
+    open = text.find('"', close + 1);
+  }
+  return found;
+}
+
+constexpr std::array<const char*, 28> odd_numbers = {
+    "0", "1", "-1", "2", "7", "8", "15", "16", "255", "65535", "65536", "65537", "2147483647", "2147483648", "4294967295", "4294967296",
+    "1073741824", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e308", "1e999", "-0",
+    "0.5", "null", "\"8\"", "[]"};
+
+constexpr std::array<const char*, 24> odd_strings = {
+    "F32", "F16", "BF16", "F4", "F64", "U8", "BOOL", "C64", "dtype", "shape", "data_offsets", "__metadata__", "weight_map", "llama", "mllama",
+    "default", "llama3", "../model.safetensors", "", "\\u0000", "\xff", "lm_head.weight", "model.norm.weight", "a.absmax"};
+
+constexpr std::array<const char*, 12> odd_pieces = {"{", "}", "[", "]", ",", ":", "\"", "{}", "[[[[[[[[[[[[[[[[[[[[", "null", "\\ud800", "\xed\xa0\x80"};
+
+void flip_bytes(std::string& text, Random& random) {
+  for (std::size_t n = 1 + random.below(4); n > 0 && !text.empty(); --n) text[random.below(text.size())] ^= static_cast<char>(1 + random.below(255));
+}
+
+void replace_token(std::string& text, const std::vector<Token>& tokens, std::string_view with, Random& random) {
+  if (tokens.empty()) return;
+  const Token& token = random.pick(tokens);
+  text.replace(token.begin, token.length, with);
+}
+
+void edit_number(std::string& text, Random& random) {
+  const std::vector<Token> numbers = find_numbers(text);
+  if (numbers.empty()) return;
+  if (random.one_in(2)) return replace_token(text, numbers, random.pick(odd_numbers), random);
+  // A near miss is more telling than a wild value: off by a little, or by a factor of two.
+  const Token& token = random.pick(numbers);
+  const std::uint64_t value = std::strtoull(text.substr(token.begin, token.length).c_str(), nullptr, 10);
+  const std::uint64_t near[] = {value + 1, value - 1, value * 2, value / 2, value + 8, value + random.below(4096)};
+  text.replace(token.begin, token.length, std::to_string(random.pick(near)));
+}
+
+void swap_strings(std::string& text, Random& random) {
+  const std::vector<Token> strings = find_strings(text);
+  if (strings.empty()) return;
+  const Token& target = random.pick(strings);
+  const Token& source = random.pick(strings);
+  const std::string copy = text.substr(source.begin, source.length);
+  text.replace(target.begin, target.length, copy);
+}
+
+/// Copies a stretch of the text to another place: duplicate keys, nested objects, torn arrays.
+void splice(std::string& text, Random& random) {
+  if (text.empty()) return;
+  const std::size_t begin = random.below(text.size());
+  const std::string piece = text.substr(begin, 1 + random.below(std::min<std::size_t>(256, text.size() - begin)));
+  text.insert(random.below(text.size() + 1), piece);
+}
+
+void cut_out(std::string& text, Random& random) {
+  if (text.empty()) return;
+  const std::size_t begin = random.below(text.size());
+  text.erase(begin, 1 + random.below(random.one_in(4) ? text.size() - begin : std::min<std::size_t>(64, text.size() - begin)));
+}
+
+void mutate(std::string& text, Random& random) {
+  for (std::size_t n = 1 + random.below(3); n > 0; --n) {
+    switch (random.below(10)) {
+      case 0: flip_bytes(text, random); break;
+      case 1: cut_out(text, random); break;
+      case 2: text.resize(random.below(text.size() + 1)); break;
+      case 3: splice(text, random); break;
+      case 4: text.insert(random.below(text.size() + 1), random.pick(odd_pieces)); break;
+      case 5: replace_token(text, find_strings(text), random.pick(odd_strings), random); break;
+      case 6: swap_strings(text, random); break;
+      default: edit_number(text, random); break;
+    }
+  }
+}
+
+// --- seeds ---------------------------------------------------------------------------------
+
+fs::path reference() {
+  if (const char* folder = std::getenv("LOUPE_FIXTURES")) return fs::path(folder) / "reference";
+#ifdef LOUPE_FIXTURES_DIR
+  return fs::path(LOUPE_FIXTURES_DIR) / "reference";
+#else
+  return fs::path("../fixtures/reference");
+#endif
+}
+
+std::string text_of(const loupe::MappedFile& file, std::size_t offset = 0, std::size_t length = std::string::npos) {
+  const std::string_view all(reinterpret_cast<const char*>(file.bytes().data()), file.size());
+  return std::string(all.substr(offset, length));
+}
+
+/// A configuration, the header of a checkpoint for it, and the number of data bytes.
+struct Seed {
+  std::string config;
+  std::string header;
+  std::size_t data_bytes;
+};
+
+Seed reference_seed(const fs::path& folder) {
+  const loupe::MappedFile weights(folder / "model.safetensors");
+  std::uint64_t length = 0;
+  std::memcpy(&length, weights.bytes().data(), sizeof length);
+  return {text_of(loupe::MappedFile(folder / "config.json")), text_of(weights, 8, length), weights.size() - 8 - length};
+}
+
+/// The header that a configuration asks for, tensors end to end.
+Seed seed_of(const json& config) {
+  const std::string text = config.dump();
+  const loupe::ModelConfig model = loupe::parse_model_config({text, std::nullopt, std::nullopt});
+  json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::size_t end = 0;
+  for (const loupe::ExpectedTensor& tensor : loupe::expected_tensors(model)) {
+    std::size_t bytes = 2;
+    for (const std::int64_t dimension : tensor.shape) bytes *= static_cast<std::size_t>(dimension);
+    header[loupe::published_name(tensor.name, model.architecture == loupe::Architecture::llama)] = {{"dtype", "BF16"}, {"shape", tensor.shape}, {"data_offsets", {end, end + bytes}}};
+    end += bytes;
+  }
+  return {text, header.dump(), end};
+}
+
+/// As the reference, but one layer of each kind: headers short enough to be mutated often.
+json small_vision_config(const std::string& reference_config) {
+  json config = json::parse(reference_config);
+  config["text_config"].update({{"num_hidden_layers", 2}, {"cross_attention_layers", {1}}});
+  config["vision_config"].update({{"num_hidden_layers", 1}, {"num_global_layers", 1}, {"intermediate_layers_indices", {0}}, {"vision_output_dim", 320}});
+  return config;
+}
+
+json small_text_config() {
+  return {{"model_type", "llama"}, {"vocab_size", 64}, {"hidden_size", 64}, {"num_hidden_layers", 1}, {"num_attention_heads", 4}, {"num_key_value_heads", 2},
+          {"head_dim", 16}, {"intermediate_size", 128}, {"max_position_embeddings", 512}, {"tie_word_embeddings", true}, {"eos_token_id", {1, 2}},
+          {"rope_parameters", {{"rope_type", "llama3"}, {"rope_theta", 1e4}, {"factor", 8}, {"low_freq_factor", 1}, {"high_freq_factor", 4}, {"original_max_position_embeddings", 64}}}};
+}
+
+// --- one iteration -------------------------------------------------------------------------
+
+/// A safetensors file in memory of exactly its size, so that AddressSanitizer sees the first byte too many.
+/// The data are shared between iterations: the header is placed directly before them.
+class FileBuffer {
+ public:
+  explicit FileBuffer(std::size_t data_bytes) : data_bytes_(data_bytes), bytes_(std::make_unique<std::byte[]>(header_room + data_bytes)) {}
+
+  /// The file whose prefix announces `announced` bytes of header.
+  std::span<const std::byte> file(const std::string& header, std::uint64_t announced) {
+    const std::size_t used = 8 + std::min(header.size(), header_room - 8);
+    std::byte* begin = bytes_.get() + header_room - used;
+    for (int i = 0; i < 8; ++i) begin[i] = static_cast<std::byte>(announced >> (8 * i));
+    std::memcpy(begin + 8, header.data(), used - 8);
+    return {begin, used + data_bytes_};
+  }
+
+ private:
+  static constexpr std::size_t header_room = std::size_t{256} << 10;
+  std::size_t data_bytes_;
+  std::unique_ptr<std::byte[]> bytes_;
+};
+
+/// Reads both ends of every tensor: a view beyond the file is found by AddressSanitizer.
+std::uint64_t touch(const loupe::Checkpoint& checkpoint) {
+  std::uint64_t sum = checkpoint.total_bytes();
+  for (const loupe::TensorView& tensor : checkpoint.tensors()) {
+    sum += static_cast<std::uint64_t>(tensor.elements());
+    if (!tensor.bytes.empty()) sum += std::to_integer<std::uint64_t>(tensor.bytes.front()) + std::to_integer<std::uint64_t>(tensor.bytes.back());
+  }
+  return sum;
+}
+
+class Fuzzer {
+ public:
+  Fuzzer() {
+    const fs::path tiny = reference() / "tiny";
+    seeds_.push_back(reference_seed(tiny));
+    seeds_.push_back(seed_of(small_vision_config(seeds_[0].config)));
+    seeds_.push_back(seed_of(small_text_config()));
+    for (const Seed& seed : seeds_) buffers_.emplace_back(seed.data_bytes);
+    preprocessor_ = text_of(loupe::MappedFile(tiny / "preprocessor_config.json"));
+    generation_ = R"({"bos_token_id": 1, "eos_token_id": [1, 2], "temperature": 0.6})";
+    index_ = R"({"metadata":{"total_size":12},"weight_map":{"lm_head.weight":"model-00001-of-00002.safetensors",)"
+             R"("model.norm.weight":"model-00002-of-00002.safetensors","model.embed_tokens.weight":"model-00002-of-00002.safetensors"}})";
+  }
+
+  /// Unmutated seeds must pass; a fuzzer that begins with broken seeds finds nothing.
+  void check_seeds() {
+    for (std::size_t i = 0; i < seeds_.size(); ++i) {
+      read(seeds_[i].config, std::nullopt, std::nullopt, buffers_[i].file(seeds_[i].header, seeds_[i].header.size()));
+    }
+    read(seeds_[0].config, generation_, preprocessor_, buffers_[0].file(seeds_[0].header, seeds_[0].header.size()));
+    loupe::parse_shard_index(index_, "index");
+  }
+
+  /// True when everything was accepted.
+  bool iterate(Random& random) {
+    // The large header costs ten times a small one.
+    const std::size_t which = random.one_in(20) ? 0 : 1 + random.below(2);
+    const Seed& seed = seeds_[which];
+    try {
+      switch (random.below(8)) {
+        case 0: {
+          std::string index = index_;
+          mutate(index, random);
+          loupe::parse_shard_index(index, "index");
+          return true;
+        }
+        case 1: {
+          std::string generation = generation_;
+          std::string preprocessor = preprocessor_;
+          mutate(random.one_in(2) ? generation : preprocessor, random);
+          loupe::parse_model_config({seeds_[0].config, generation, preprocessor});
+          return true;
+        }
+        case 2: case 3: case 4: {
+          std::string config = seed.config;
+          mutate(config, random);
+          // Validation of what was accepted runs against the unmutated weights.
+          read(config, std::nullopt, std::nullopt, buffers_[which].file(seed.header, seed.header.size()));
+          return true;
+        }
+        default: {
+          std::string header = seed.header;
+          mutate(header, random);
+          const std::uint64_t announced = random.one_in(16) ? random.next() >> random.below(64) : header.size();
+          std::span<const std::byte> file = buffers_[which].file(header, announced);
+          if (random.one_in(16)) file = file.last(file.size() - random.below(16));
+          // A copy of the exact size finds what reads past a truncated end.
+          std::vector<std::byte> truncated;
+          if (random.one_in(16)) {
+            truncated.assign(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(random.below(header.size() + 64)));
+            file = truncated;
+          }
+          read(seed.config, std::nullopt, std::nullopt, file);
+          return true;
+        }
+      }
+    } catch (const loupe::Error& error) {
+      ++refusals_[to_string(error.code())];
+      return false;
+    }
+  }
+
+  const std::map<std::string, std::size_t>& refusals() const { return refusals_; }
+
+ private:
+  void read(std::string_view config_text, std::optional<std::string_view> generation, std::optional<std::string_view> preprocessor, std::span<const std::byte> file) {
+    // Weights and configuration are read independently, so that one refusal does not hide the other.
+    std::optional<loupe::Error> refusal;
+    std::optional<loupe::Checkpoint> checkpoint;
+    try {
+      checkpoint.emplace(loupe::Checkpoint::from_bytes(file, "fuzz"));
+      sink_ = sink_ + touch(*checkpoint);
+    } catch (const loupe::Error& error) {
+      refusal = error;
+    }
+    const loupe::ModelConfig config = loupe::parse_model_config({config_text, generation, preprocessor});
+    if (loupe::parameter_count(config) <= 0) throw std::logic_error("a configuration without parameters was accepted");
+    if (refusal) throw *refusal;
+    loupe::check_tensors(config, *checkpoint);
+    // Accepted weights must cover what the model code will read.
+    for (const loupe::ExpectedTensor& tensor : loupe::expected_tensors(config)) {
+      const loupe::TensorView& view = checkpoint->at(tensor.name);
+      const std::uint64_t bytes = static_cast<std::uint64_t>(view.elements()) * static_cast<std::uint64_t>(loupe::bits_per_element(view.dtype)) / 8;
+      if (view.bytes.size() != bytes) throw std::logic_error("accepted a tensor whose bytes contradict its shape");
+    }
+  }
+
+  std::vector<Seed> seeds_;
+  std::vector<FileBuffer> buffers_;
+  std::string preprocessor_;
+  std::string generation_;
+  std::string index_;
+  std::map<std::string, std::size_t> refusals_;
+  volatile std::uint64_t sink_ = 0;
+};
+
+std::uint64_t argument(int argc, char** argv, int position, std::uint64_t fallback) {
+  return argc > position ? std::strtoull(argv[position], nullptr, 10) : fallback;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::uint64_t iterations = argument(argc, argv, 1, 200'000);
+  const std::uint64_t seed = argument(argc, argv, 2, 1);
+  const std::uint64_t first = argument(argc, argv, 3, 0);
+  std::uint64_t current = first;
+  try {
+    Fuzzer fuzzer;
+    fuzzer.check_seeds();
+    const auto begin = std::chrono::steady_clock::now();
+    std::uint64_t accepted = 0;
+    for (; current < first + iterations; ++current) {
+      Random random(seed * 0x100000001B3 + current * 0xD1342543DE82EF95);
+      accepted += fuzzer.iterate(random) ? 1 : 0;
+    }
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::printf("%llu iterations in %.1f s: %llu accepted", static_cast<unsigned long long>(iterations), seconds, static_cast<unsigned long long>(accepted));
+    for (const auto& [code, count] : fuzzer.refusals()) std::printf(", %zu %s", count, code.c_str());
+    std::printf("\n");
+    return EXIT_SUCCESS;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "seed %llu, iteration %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(current), error.what());
+    return EXIT_FAILURE;
+  }
+}
