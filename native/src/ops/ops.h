@@ -64,6 +64,10 @@ struct Epilogue {
 void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue = {});
 /// Rows up to which `matmul` takes the matrix-vector kernel.
 constexpr uint32_t matvec_rows = 8;
+/// Whether the float16 path can run: the device has a fragment shape that we have a shader for.
+bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines);
+/// Which kernel many rows take, in words.
+std::string matmul_path(const vk::Device& device, Activations activations);
 
 /// Where a row's position comes from: base + state[index], so that a recorded step can be replayed at
 /// the next position. state: uint32 words.

@@ -234,12 +234,21 @@ void Recorder::wait_all() {
     if (segment.in_flight) wait(segment);
 }
 
+void Recorder::abandon() noexcept {
+  const Api& api = device_.api();
+  for (Segment& segment : segments_) {
+    // A lost device answers at once; there is nothing better to do with an error here.
+    if (segment.in_flight) api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX);
+    if (segment.recording) api.vkResetCommandBuffer(segment.commands, 0);
+    segment.in_flight = segment.recording = false;
+  }
+  written_.clear();
+  read_.clear();
+}
+
 void Recorder::throw_if_cancelled() {
   if (!cancel_ || !*cancel_) return;
-  wait_all();
-  if (mode_ == Mode::immediate)
-    for (Segment& segment : segments_)
-      if (segment.recording) end(segment);
+  if (mode_ == Mode::immediate) abandon();
   throw Error(ErrorCode::cancelled, "The request was cancelled.");
 }
 

@@ -56,6 +56,8 @@ class Recorder {
   void sync();
   /// Retained: submits all segments in order and waits.
   void replay();
+  /// Waits for what is in flight and drops what is recorded: after an error, before what it names is freed.
+  void abandon() noexcept;
   /// Checked before every submission; when it says true, `cancelled` is thrown after the device is idle.
   void set_cancel(const std::atomic<bool>* flag) { cancel_ = flag; }
 

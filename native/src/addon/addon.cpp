@@ -1,0 +1,412 @@
+// The native surface of main/engine/addon.ts: argument checking and translation, nothing else.
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "addon/task.h"
+#include "ops/self_test.h"
+#include "session/session.h"
+
+namespace loupe::addon {
+namespace {
+
+Error bad_argument(const std::string& what) { return Error(ErrorCode::internal, "The engine was called wrongly: " + what + "."); }
+
+std::string text(const Napi::Object& options, const char* key, const std::string& fallback = {}) {
+  const Napi::Value value = options.Get(key);
+  if (value.IsUndefined() || value.IsNull()) return fallback;
+  if (!value.IsString()) throw bad_argument(std::string(key) + " is not a string");
+  return value.As<Napi::String>();
+}
+
+double number(const Napi::Object& options, const char* key, double least, double most, double fallback) {
+  const Napi::Value value = options.Get(key);
+  if (value.IsUndefined() || value.IsNull()) return fallback;
+  const double result = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (!(result >= least && result <= most)) throw bad_argument(std::string(key) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most));
+  return result;
+}
+
+uint32_t count(const Napi::Object& options, const char* key, uint32_t fallback) { return static_cast<uint32_t>(number(options, key, 0, 4294967295.0, fallback)); }
+
+/// A function of the options, callable from posted work; null when absent.
+std::shared_ptr<Napi::FunctionReference> callback(const Napi::Object& options, const char* key) {
+  const Napi::Value value = options.Get(key);
+  if (!value.IsFunction()) return nullptr;
+  return std::make_shared<Napi::FunctionReference>(Napi::Persistent(value.As<Napi::Function>()));
+}
+
+Prompt to_prompt(const Napi::Object& options) {
+  Prompt prompt;
+  const Napi::Value tokens = options.Get("tokens");
+  if (!tokens.IsTypedArray() || tokens.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) throw bad_argument("tokens is not an Int32Array");
+  const Napi::Int32Array list = tokens.As<Napi::Int32Array>();
+  for (size_t i = 0; i < list.ElementLength(); ++i) prompt.tokens.push_back(static_cast<uint32_t>(list[i]));
+  const Napi::Value images = options.Get("images");
+  if (!images.IsArray()) throw bad_argument("images is not an array");
+  for (uint32_t i = 0; i < images.As<Napi::Array>().Length(); ++i) {
+    const Napi::Value entry = images.As<Napi::Array>().Get(i);
+    if (!entry.IsObject()) throw bad_argument("a picture is not an object");
+    const Napi::Object object = entry.As<Napi::Object>();
+    const Napi::Value tiles = object.Get("tiles");
+    if (!tiles.IsTypedArray() || tiles.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) throw bad_argument("a picture's tiles are not a Uint8Array");
+    const Napi::Uint8Array bytes = tiles.As<Napi::Uint8Array>();
+    prompt.images.push_back({text(object, "hash"), {bytes.Data(), bytes.Data() + bytes.ElementLength()}, count(object, "numTiles", 0), count(object, "aspectRatioId", 0)});
+  }
+  return prompt;
+}
+
+ops::Sampling to_sampling(const Napi::Object& options) {
+  ops::Sampling sampling;
+  sampling.temperature = static_cast<float>(number(options, "temperature", 0, 100, 0));
+  sampling.top_k = count(options, "topK", 0);
+  sampling.top_p = static_cast<float>(number(options, "topP", 0, 1, 1));
+  sampling.min_p = static_cast<float>(number(options, "minP", 0, 1, 0));
+  sampling.repetition_penalty = static_cast<float>(number(options, "repetitionPenalty", 0.01, 100, 1));
+  return sampling;
+}
+
+template <class Array, class Number>
+Array typed_array(Napi::Env env, const std::vector<Number>& values) {
+  Array array = Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+Napi::Object to_object(Napi::Env env, const vk::DeviceInfo& info) {
+  Napi::Object object = Napi::Object::New(env), features = Napi::Object::New(env);
+  object.Set("index", info.index);
+  object.Set("name", info.name);
+  object.Set("kind", vk::to_string(info.kind));
+  object.Set("driver", info.driver);
+  object.Set("apiVersion", info.api_version);
+  object.Set("vendorId", info.vendor_id);
+  object.Set("deviceId", info.device_id);
+  object.Set("memoryBytes", static_cast<double>(info.memory_bytes));
+  object.Set("budgetBytes", info.budget_bytes < 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(info.budget_bytes)));
+  object.Set("maxBindingBytes", static_cast<double>(info.max_binding_bytes));
+  object.Set("maxSharedMemoryBytes", info.max_shared_bytes);
+  object.Set("subgroupSize", info.subgroup_size);
+  features.Set("float16", info.float16);
+  features.Set("storage16", info.storage16);
+  features.Set("storage8", info.storage8);
+  features.Set("int8", info.int8);
+  features.Set("subgroupArithmetic", info.subgroup_arithmetic);
+  features.Set("cooperativeMatrix", !info.matrix_shapes.empty());
+  features.Set("timestamps", info.timestamps);
+  features.Set("memoryBudget", info.memory_budget);
+  object.Set("features", features);
+  object.Set("suitable", info.suitable);
+  object.Set("reason", info.reason);
+  return object;
+}
+
+const char* to_string(Finish finish) {
+  switch (finish) {
+    case Finish::stop: return "stop";
+    case Finish::length: return "length";
+    case Finish::context: return "context";
+    case Finish::cancelled: return "cancelled";
+  }
+  return "length";
+}
+
+const char* to_string(Stage stage) {
+  switch (stage) {
+    case Stage::encode: return "encode";
+    case Stage::prefill: return "prefill";
+    case Stage::decode: return "decode";
+  }
+  return "decode";
+}
+
+Napi::Value to_value(Napi::Env env, const GenerateResult& result) {
+  Napi::Object object = Napi::Object::New(env), statistics = Napi::Object::New(env);
+  const GenerateStatistics& s = result.statistics;
+  statistics.Set("promptTokens", s.prompt_tokens);
+  statistics.Set("reusedTokens", s.reused_tokens);
+  statistics.Set("generatedTokens", s.generated_tokens);
+  statistics.Set("imagesEncoded", s.images_encoded);
+  statistics.Set("imagesCached", s.images_cached);
+  statistics.Set("encodeMs", s.encode_ms);
+  statistics.Set("prefillMs", s.prefill_ms);
+  statistics.Set("firstTokenMs", s.first_token_ms);
+  statistics.Set("decodeMs", s.decode_ms);
+  object.Set("tokens", typed_array<Napi::Int32Array>(env, result.tokens));
+  object.Set("finish", to_string(result.finish));
+  object.Set("statistics", statistics);
+  return object;
+}
+
+Napi::Value to_value(Napi::Env env, const TraceResult& result, const ModelConfig& config) {
+  Napi::Object object = Napi::Object::New(env);
+  if (config.vision && !result.vision_output.empty()) {
+    object.Set("pixelValues", typed_array<Napi::Float32Array>(env, result.pixel_values));
+    object.Set("visionOutput", typed_array<Napi::Float32Array>(env, result.vision_output));
+    object.Set("crossAttentionStates", typed_array<Napi::Float32Array>(env, result.cross_attention_states));
+    object.Set("visionWidth", config.vision->vision_output_dim);
+  }
+  object.Set("hiddenSize", config.text.hidden_size);
+  object.Set("logits", typed_array<Napi::Float32Array>(env, result.logits));
+  object.Set("greedyTokens", typed_array<Napi::Int32Array>(env, result.greedy_tokens));
+  object.Set("greedyLogits", typed_array<Napi::Float32Array>(env, result.greedy_logits));
+  return object;
+}
+
+Napi::Value to_value(Napi::Env env, const Model& model, uint32_t context_length) {
+  const ModelConfig& config = model.config;
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("architecture", loupe::to_string(config.architecture));
+  object.Set("vocabularySize", config.text.vocab_size);
+  object.Set("contextLength", context_length);
+  object.Set("weightBytes", static_cast<double>(model.device_bytes));
+  object.Set("parameters", static_cast<double>(parameter_count(config)));
+  object.Set("imageToken", config.image_token_index ? Napi::Number::New(env, *config.image_token_index) : env.Null());
+  if (config.vision) {
+    Napi::Object vision = Napi::Object::New(env);
+    vision.Set("tileSize", config.vision->image_size);
+    vision.Set("maxTiles", config.vision->max_num_tiles);
+    vision.Set("patchesPerTile", config.vision->patches_per_tile());
+    object.Set("vision", vision);
+  } else {
+    object.Set("vision", env.Null());
+  }
+  Napi::Array stop = Napi::Array::New(env);
+  for (size_t i = 0; i < config.text.eos_tokens.size(); ++i) stop.Set(static_cast<uint32_t>(i), config.text.eos_tokens[i]);
+  object.Set("stopTokens", stop);
+  return object;
+}
+
+/// Everything that lives on the device, in the order of construction.
+struct Runtime {
+  std::shared_ptr<vk::Instance> instance;
+  vk::Device device;
+  vk::Memory memory;
+  vk::Pipelines pipelines;
+  Activations activations;
+  std::atomic<bool> cancel{false};
+  std::unique_ptr<Session> session;
+
+  Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& info, uint64_t budget, const std::string& shaders, const std::string& cache, const std::string& wanted)
+      : instance(std::move(vulkan)), device(instance, info), memory(device, budget), pipelines(device, shaders, cache), activations(Activations::f32) {
+    const bool possible = ops::has_half_matmul(device, pipelines);
+    if (wanted == "f16" && !possible)
+      throw Error(ErrorCode::device_unsuitable, info.name + " has no cooperative matrices that this engine can use.", "Leave the precision at f32.");
+    if (wanted != "f32" && possible) activations = Activations::f16;
+  }
+};
+
+class Engine : public Napi::ObjectWrap<Engine> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::load>("load"),
+                        InstanceMethod<&Engine::generate>("generate"), InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
+                        InstanceMethod<&Engine::cancel>("cancel"), InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
+  }
+
+  explicit Engine(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine>(info) {
+    translate(info.Env(), [&] {
+      const Napi::Object options = object_argument(info);
+      const std::string activations = text(options, "activations", "auto");
+      if (activations != "auto" && activations != "f32" && activations != "f16") throw bad_argument("activations is none of auto, f32, f16");
+      auto instance = std::make_shared<vk::Instance>(options.Get("validation").ToBoolean());
+      const vk::DeviceInfo chosen = instance->choose(text(options, "device"));
+      runtime_ = std::make_unique<Runtime>(std::move(instance), chosen, static_cast<uint64_t>(number(options, "memoryBudgetBytes", 0, 1e15, 0)), text(options, "shaderDirectory"),
+                                           text(options, "cacheDirectory"), activations);
+    });
+  }
+
+ private:
+  static Napi::Object object_argument(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
+    return info[0].As<Napi::Object>();
+  }
+
+  Runtime& runtime() const {
+    if (!runtime_) throw bad_argument("the engine is closed");
+    return *runtime_;
+  }
+
+  Session& session() const {
+    if (!runtime().session) throw bad_argument("no model is loaded");
+    return *runtime().session;
+  }
+
+  /// Starts `work` unless something is running; this object lives until it ends.
+  Napi::Value start(Napi::Env env, std::function<MakeValue(const Post&)> work) {
+    if (busy_) throw Error(ErrorCode::internal, "The engine is busy with another request.", "Wait for it, or cancel it.");
+    busy_ = true;
+    Ref();
+    runtime().cancel = false;
+    return run_task(env, std::move(work), [this](Napi::Env) {
+      busy_ = false;
+      Unref();
+    });
+  }
+
+  Napi::Value device(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] { return to_object(info.Env(), runtime().device.info()); });
+  }
+
+  Napi::Value paths(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      Napi::Object object = Napi::Object::New(info.Env());
+      const Runtime& r = runtime();
+      object.Set("activations", r.activations == Activations::f16 ? "f16" : "f32");
+      object.Set("matmul", ops::matmul_path(r.device, r.activations));
+      object.Set("matvec", "float32, " + std::to_string(r.device.quirks().matvec_threads) + " threads");
+      object.Set("kvCache", r.activations == Activations::f16 ? "float16" : "float32");
+      return object;
+    });
+  }
+
+  Napi::Value load(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      const Napi::Object options = object_argument(info);
+      const std::string directory = text(options, "directory");
+      const uint32_t context_length = count(options, "contextLength", 0);
+      const auto on_progress = callback(options, "onProgress");
+      return start(info.Env(), [this, directory, context_length, on_progress](const Post& post) -> MakeValue {
+        Runtime& r = runtime();
+        r.session.reset();
+        Model model = load_model(std::filesystem::u8path(directory), r.device, r.memory, &r.cancel, [&](uint64_t done, uint64_t total) {
+          if (on_progress)
+            post([on_progress, done, total](Napi::Env env) { on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))}); });
+        });
+        r.session = std::make_unique<Session>(r.device, r.memory, r.pipelines, std::move(model), r.activations, context_length, r.cancel);
+        return [this, on_progress](Napi::Env env) { return to_value(env, session().model(), session().context_length()); };
+      });
+    });
+  }
+
+  Napi::Value generate(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      const Napi::Object options = object_argument(info);
+      GenerateRequest request;
+      request.prompt = to_prompt(options);
+      request.max_tokens = count(options, "maxTokens", 0);
+      const Napi::Value stop = options.Get("stopTokens");
+      if (!stop.IsArray()) throw bad_argument("stopTokens is not an array");
+      for (uint32_t i = 0; i < stop.As<Napi::Array>().Length(); ++i) request.stop_tokens.push_back(stop.As<Napi::Array>().Get(i).ToNumber().Uint32Value());
+      const Napi::Value sampling = options.Get("sampling");
+      if (!sampling.IsObject()) throw bad_argument("sampling is not an object");
+      request.sampling = to_sampling(sampling.As<Napi::Object>());
+      request.seed = static_cast<uint64_t>(number(sampling.As<Napi::Object>(), "seed", 0, 9007199254740991.0, 0));
+      const auto on_token = callback(options, "onToken"), on_stage = callback(options, "onStage");
+      session();
+      return start(info.Env(), [this, request = std::move(request), on_token, on_stage](const Post& post) -> MakeValue {
+        Listener listener;
+        if (on_token)
+          listener.on_token = [&](uint32_t token) { post([on_token, token](Napi::Env env) { on_token->Call({Napi::Number::New(env, token)}); }); };
+        if (on_stage)
+          listener.on_stage = [&](Stage stage, uint32_t done, uint32_t total) {
+            post([on_stage, stage, done, total](Napi::Env env) {
+              on_stage->Call({Napi::String::New(env, to_string(stage)), Napi::Number::New(env, done), Napi::Number::New(env, total)});
+            });
+          };
+        auto result = std::make_shared<GenerateResult>(session().generate(request, listener));
+        save_pipelines();
+        // The callbacks' references end on the event loop, with this function.
+        return [result, on_token, on_stage](Napi::Env env) { return to_value(env, *result); };
+      });
+    });
+  }
+
+  Napi::Value trace(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      const Napi::Object options = object_argument(info);
+      session();
+      return start(info.Env(), [this, prompt = to_prompt(options), continue_for = count(options, "continueFor", 0)](const Post&) -> MakeValue {
+        auto result = std::make_shared<TraceResult>(session().trace(prompt, continue_for));
+        return [this, result](Napi::Env env) { return to_value(env, *result, session().model().config); };
+      });
+    });
+  }
+
+  Napi::Value self_test(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      return start(info.Env(), [this](const Post&) -> MakeValue {
+        Runtime& r = runtime();
+        auto items = std::make_shared<std::vector<SelfTestItem>>(run_self_test(r.device, r.memory, r.pipelines, r.activations));
+        return [items](Napi::Env env) {
+          Napi::Array list = Napi::Array::New(env);
+          for (const SelfTestItem& item : *items) {
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("name", item.name);
+            object.Set("ok", item.ok);
+            object.Set("detail", item.detail);
+            list.Set(list.Length(), object);
+          }
+          return list;
+        };
+      });
+    });
+  }
+
+  void cancel(const Napi::CallbackInfo&) {
+    if (runtime_) runtime_->cancel = true;
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return translate(info.Env(), [&] {
+      const Runtime& r = runtime();
+      if (busy_) throw Error(ErrorCode::internal, "The engine is busy; its memory is counted between requests.");
+      Napi::Object object = Napi::Object::New(info.Env());
+      const vk::MemoryUse use = r.memory.use();
+      object.Set("deviceBytes", static_cast<double>(use.device_bytes));
+      object.Set("devicePeakBytes", static_cast<double>(use.device_peak_bytes));
+      object.Set("hostVisibleBytes", static_cast<double>(use.host_visible_bytes));
+      object.Set("largestAllocationBytes", static_cast<double>(use.largest_allocation_bytes));
+      object.Set("weightBytes", r.session ? static_cast<double>(r.session->model().device_bytes) : 0.0);
+      object.Set("selfKvBytes", r.session ? static_cast<double>(r.session->self_kv_bytes()) : 0.0);
+      object.Set("crossKvBytes", r.session ? static_cast<double>(r.session->cross_kv_bytes()) : 0.0);
+      object.Set("longestSubmissionMs", r.session ? r.session->longest_submission_ms() : 0.0);
+      object.Set("validationErrors", r.instance->validation_errors());
+      return object;
+    });
+  }
+
+  void close(const Napi::CallbackInfo& info) {
+    translate(info.Env(), [&] {
+      if (busy_) throw Error(ErrorCode::internal, "The engine is busy; cancel the request before closing.");
+      if (runtime_) save_pipelines();
+      runtime_.reset();
+    });
+  }
+
+  /// Compiled pipelines survive a crash after the first answer.
+  void save_pipelines() {
+    if (pipelines_saved_) return;
+    runtime().pipelines.save();
+    pipelines_saved_ = true;
+  }
+
+  std::unique_ptr<Runtime> runtime_;
+  bool busy_ = false;  // event loop only
+  bool pipelines_saved_ = false;
+};
+
+Napi::Value list_devices(const Napi::CallbackInfo& info) {
+  return translate(info.Env(), [&] {
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (const vk::DeviceInfo& device : vk::Instance(false).devices()) list.Set(list.Length(), to_object(info.Env(), device));
+    return list;
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("listDevices", Napi::Function::New(env, list_devices));
+  exports.Set("Engine", Engine::define(env));
+  return exports;
+}
+
+NODE_API_MODULE(loupe, initialise)
+
+}  // namespace
+}  // namespace loupe::addon

@@ -1,0 +1,58 @@
+#include "addon/task.h"
+
+#include <new>
+
+namespace loupe::addon {
+namespace {
+
+void call_on_loop(Napi::Env env, Napi::Function, std::nullptr_t*, OnLoop* function) {
+  const std::unique_ptr<OnLoop> owned(function);
+  if (env) (*owned)(env);
+}
+
+using Queue = Napi::TypedThreadSafeFunction<std::nullptr_t, OnLoop, call_on_loop>;
+
+}  // namespace
+
+Napi::Error to_javascript(Napi::Env env, const Error& error) {
+  Napi::Error value = Napi::Error::New(env, error.what());
+  value.Set("code", Napi::String::New(env, to_string(error.code())));
+  value.Set("nextStep", Napi::String::New(env, error.next_step()));
+  return value;
+}
+
+Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work, OnLoop then) {
+  auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
+  const Napi::Promise promise = deferred->Promise();
+  auto thread = std::make_shared<std::thread>();
+  Queue queue = Queue::New(env, "loupe task", 0, 1);
+  *thread = std::thread([work = std::move(work), then = std::move(then), deferred, thread, queue]() mutable {
+    const Post post = [&queue](OnLoop function) {
+      auto* owned = new OnLoop(std::move(function));
+      if (queue.NonBlockingCall(owned) != napi_ok) delete owned;
+    };
+    OnLoop settle;
+    try {
+      settle = [deferred, make = work(post)](Napi::Env loop) { deferred->Resolve(make(loop)); };
+    } catch (const Error& error) {
+      settle = [deferred, error](Napi::Env loop) { deferred->Reject(to_javascript(loop, error).Value()); };
+    } catch (const std::bad_alloc&) {
+      settle = [deferred](Napi::Env loop) {
+        deferred->Reject(to_javascript(loop, Error(ErrorCode::host_out_of_memory, "The computer is out of memory.", "Close other programs and try again.")).Value());
+      };
+    } catch (const std::exception& exception) {
+      settle = [deferred, message = std::string(exception.what())](Napi::Env loop) {
+        deferred->Reject(to_javascript(loop, Error(ErrorCode::internal, message, "Run `loupe doctor` and report what it prints.")).Value());
+      };
+    }
+    post([settle = std::move(settle), then = std::move(then), thread](Napi::Env loop) {
+      thread->join();
+      then(loop);
+      settle(loop);
+    });
+    queue.Release();
+  });
+  return promise;
+}
+
+}  // namespace loupe::addon

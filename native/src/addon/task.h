@@ -1,0 +1,42 @@
+#pragma once
+// Work on a thread of its own whose callbacks and result reach JavaScript in order, through one queue.
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "base/error.h"
+
+namespace loupe::addon {
+
+/// Runs on the event loop.
+using OnLoop = std::function<void(Napi::Env)>;
+/// Hands a function to the event loop; any thread.
+using Post = std::function<void(OnLoop)>;
+/// Makes the promise's value; runs on the event loop.
+using MakeValue = std::function<Napi::Value(Napi::Env)>;
+
+/// An Error as JavaScript sees it: `code`, `nextStep`.
+Napi::Error to_javascript(Napi::Env env, const Error& error);
+
+/// Runs `work` on a new thread. The promise settles after everything that `work` posted has run; `then`
+/// runs just before, on the event loop, success or not. An exception of `work` rejects the promise.
+Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work, OnLoop then);
+
+/// Calls `body` and turns an Error into a JavaScript exception.
+template <class Body>
+auto translate(Napi::Env env, Body&& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw to_javascript(env, error);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw to_javascript(env, Error(ErrorCode::internal, error.what()));
+  }
+}
+
+}  // namespace loupe::addon

@@ -1,0 +1,94 @@
+#pragma once
+// The weights of a checkpoint on the device, in the shapes that the kernels want.
+//
+// Names follow the published checkpoints; shapes are [out, in] as there. H = hidden_size, F =
+// intermediate_size, D = head_dim.
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "model/config.h"
+#include "model/upload.h"
+#include "ops/ops.h"
+
+namespace loupe {
+
+/// fc1, fc2 of a vision block and what surrounds them. Vision H.
+struct VisionLayer {
+  Vector input_norm_weight, input_norm_bias;  // [H]
+  Matrix qkv;                                 // [3H, H]
+  Matrix output;                              // [H, H]
+  Vector post_norm_weight, post_norm_bias;    // [H]
+  Matrix fc1;                                 // [F, H]
+  Vector fc1_bias;                            // [F]
+  Matrix fc2;                                 // [H, F]
+  Vector fc2_bias;                            // [H]
+  float attention_gate = 1, mlp_gate = 1;     // tanh'ed; 1 in local layers
+};
+
+struct VisionWeights {
+  Matrix patch_embedding;                               // [H, 3 * patch * patch]
+  Vector class_embedding;                               // [H]
+  Vector position_embedding;                            // [tokens, H], times 1 - tanh(gate)
+  Matrix tile_position_embedding;                       // [ids, tiles * tokens * H]
+  Matrix pre_tile_embedding, post_tile_embedding;       // [ids, tiles * H]
+  float position_gate = 0, pre_tile_gate = 0, post_tile_gate = 0;  // tanh'ed
+  Vector pre_norm_weight, pre_norm_bias, post_norm_weight, post_norm_bias;  // [H]
+  std::vector<VisionLayer> local_layers, global_layers;
+  Matrix projector;       // [text H, features]
+  Vector projector_bias;  // [text H]
+};
+
+/// The feed-forward half that both kinds of text layers share.
+struct TextMlp {
+  Vector norm;      // [H]
+  Matrix gate_up;   // [2F, H], rows interleaved
+  Matrix down;      // [H, F]
+};
+
+struct SelfAttentionLayer {
+  Vector norm;    // [H]
+  Matrix qkv;     // [(heads + 2 kv_heads) D, H]
+  Matrix output;  // [H, heads * D]
+  TextMlp mlp;
+};
+
+struct CrossAttentionLayer {
+  Vector norm;                           // [H]
+  Matrix query;                          // [heads * D, H]
+  Matrix key, value;                     // [kv_heads * D, H]
+  Vector query_norm, key_norm;           // [D]
+  Matrix output;                         // [H, heads * D]
+  float attention_gate = 0, mlp_gate = 0;  // tanh'ed
+  TextMlp mlp;
+};
+
+struct TextWeights {
+  Matrix embedding;  // [embedding_rows, H]
+  std::vector<std::variant<SelfAttentionLayer, CrossAttentionLayer>> layers;
+  Vector norm;                      // [H]
+  std::optional<Matrix> lm_head;    // [vocab, H]; absent when tied
+  const Matrix& output() const { return lm_head ? *lm_head : embedding; }
+};
+
+struct Model {
+  ModelConfig config;
+  TextWeights text;
+  std::optional<VisionWeights> vision;
+  uint64_t device_bytes = 0;
+
+  ops::HeadShape text_heads() const;
+  ops::HeadShape vision_heads() const;
+};
+
+/// Reads config.json, checks it against the tensors, and uploads them.
+/// `progress(done, total)` in bytes, may be null. Throws what config.h and safetensors.h say,
+/// device_out_of_memory, and cancelled.
+Model load_model(const std::filesystem::path& directory, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
+                 const std::function<void(uint64_t, uint64_t)>& progress);
+
+}  // namespace loupe

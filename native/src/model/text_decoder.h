@@ -1,0 +1,41 @@
+#pragma once
+// The text decoder: Llama 3 with gated cross-attention layers between.
+// Follows meta-llama/llama-models models/llama3/multimodal/model.py (CrossAttentionTransformerText).
+
+#include <vector>
+
+#include "model/model.h"
+
+namespace loupe {
+
+/// Cross-attention keys and values of one picture, one cache per cross layer.
+struct CrossKv {
+  std::vector<KvCache> layers;
+  uint32_t length = 0;  ///< tokens of the tiles that the picture uses
+  uint64_t bytes() const;
+};
+
+/// (cos, sin) of each rotary angle for positions [first, first + rows): [rows, head_dim / 2] pairs.
+/// Angles are products of float32 numbers, as in the reference, because at position 100,000 it matters.
+void write_rotations(const TextConfig& config, uint32_t first, uint32_t rows, float* out);
+
+/// What a pass needs besides the weights.
+struct DecoderInputs {
+  vk::Slice tokens;     ///< uint32 [rows]
+  vk::Slice rotations;  ///< write_rotations for the rows' positions
+  ops::Position position;
+  uint32_t rows = 0;
+  const std::vector<KvCache>* self_kv = nullptr;  ///< one per self-attention layer
+  const CrossKv* image = nullptr;                 ///< null: the rows stand before any picture
+};
+
+/// Runs all layers; writes the self KV of the rows. hidden: [rows, H], before the last norm.
+void decode(Graph& g, const Model& model, const DecoderInputs& in, const Tensor& hidden);
+
+/// Last norm and lm_head: logits [hidden.rows, vocab].
+void output_logits(Graph& g, const Model& model, const Tensor& hidden, const Tensor& logits);
+
+/// Keys and values of one tile's states [tokens, H] into rows [first, first + tokens) of the picture's caches.
+void write_cross_kv(Graph& g, const Model& model, const Tensor& states, uint32_t first, const CrossKv& image);
+
+}  // namespace loupe

@@ -1,0 +1,389 @@
+#include "session/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "base/error.h"
+
+namespace loupe {
+namespace {
+
+/// Prompt tokens that one pass takes: enough to fill matrix units, small enough for activations of tens of MiB.
+constexpr uint32_t prefill_rows = 512;
+constexpr uint32_t default_context = 8192;
+/// Rows of logits computed at once while tracing; a row of Llama 3 has half a MiB.
+constexpr uint32_t trace_logit_rows = 16;
+constexpr uint64_t readback_bytes = 4u << 20;
+/// The repetition penalty looks back this far.
+constexpr uint32_t recent_limit = 1024;
+/// Words of state_: word 0 stays 0 (prefill passes its base by value), word 1 is the step's position.
+constexpr uint32_t state_zero = 0, state_position = 1;
+
+double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// Draw number `draw` of stream `seed`, in [0, 1): splitmix64, as a counter, so that a draw depends on nothing else.
+float uniform(uint64_t seed, uint32_t draw) {
+  uint64_t z = seed + (static_cast<uint64_t>(draw) + 1) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  z ^= z >> 31;
+  return static_cast<float>(z >> 40) * 0x1p-24f;
+}
+
+uint32_t usable_context(const Model& model, const vk::Memory& memory, bool half, uint32_t wanted) {
+  const uint32_t longest = longest_context(model, memory, half), trained = static_cast<uint32_t>(model.config.text.max_position_embeddings);
+  if (wanted > trained)
+    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this model was trained for " + std::to_string(trained) + ".",
+                "Choose a context of at most " + std::to_string(trained) + " tokens.");
+  if (wanted > longest)
+    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this device takes at most " + std::to_string(longest) + " for this model.",
+                "Choose a context of at most " + std::to_string(longest) + " tokens.");
+  return wanted ? wanted : std::min({default_context, trained, longest});
+}
+
+/// Keeps buffers alive until the device no longer uses them, also when an exception passes. Declare it after them.
+class Settle {
+ public:
+  explicit Settle(vk::Recorder& recorder) : recorder_(recorder) {}
+  ~Settle() { recorder_.abandon(); }
+  Settle(const Settle&) = delete;
+  Settle& operator=(const Settle&) = delete;
+
+ private:
+  vk::Recorder& recorder_;
+};
+
+}  // namespace
+
+struct Session::Recorded {
+  vk::Recorder recorder;
+  const CrossKv* image;
+  Recorded(vk::Device& device, const CrossKv* image) : recorder(device, vk::Recorder::Mode::retained), image(image) {}
+};
+
+Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations, uint32_t context_length, const std::atomic<bool>& cancel)
+    : device_(device),
+      memory_(memory),
+      pipelines_(pipelines),
+      model_(std::move(model)),
+      cancel_(cancel),
+      context_length_(usable_context(model_, memory, activations == Activations::f16, context_length)),
+      self_kv_(model_, memory, activations == Activations::f16, context_length_),
+      cross_kv_(memory.budget_bytes() / 8),
+      arena_(memory),
+      recorder_(device, vk::Recorder::Mode::immediate),
+      graph_{device, memory, pipelines, recorder_, arena_, activations} {
+  recorder_.set_cancel(&cancel_);
+  const uint64_t vocabulary = model_.text.output().rows;
+  tokens_ = memory.allocate(prefill_rows * 4, vk::Intent::upload);
+  rotations_ = memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
+  state_ = memory.allocate(256, vk::Intent::upload);
+  std::memset(state_.mapped(), 0, 256);
+  recent_ = memory.allocate(recent_limit * 4, vk::Intent::upload);
+  logits_ = memory.allocate(vocabulary * 4, vk::Intent::activations);
+  chosen_ = memory.allocate(4, vk::Intent::readback);
+  readback_ = memory.allocate(readback_bytes, vk::Intent::readback);
+}
+
+Session::~Session() = default;
+
+void Session::forget_recorded_step() { recorded_.reset(); }
+
+Tensor Session::logits_tensor() const { return {logits_.slice(), 1, model_.text.output().rows, 0}; }
+
+double Session::longest_submission_ms() const {
+  return std::max({recorder_.longest_submission_ms(), recorded_longest_ms_, recorded_ ? recorded_->recorder.longest_submission_ms() : 0.0});
+}
+
+std::vector<Session::CachedToken> Session::validate(const Prompt& prompt) const {
+  const ModelConfig& config = model_.config;
+  const uint32_t known = static_cast<uint32_t>(config.text.embedding_rows);
+  if (prompt.tokens.empty()) throw Error(ErrorCode::prompt_invalid, "The prompt is empty.", "Ask a question.");
+  std::vector<CachedToken> list;
+  size_t images = 0;
+  for (uint32_t token : prompt.tokens) {
+    if (token >= known)
+      throw Error(ErrorCode::prompt_invalid, "Token " + std::to_string(token) + " is not in this model's vocabulary of " + std::to_string(known) + ".",
+                  "Use the tokenizer that belongs to this checkpoint.");
+    const bool is_image = config.image_token_index && token == static_cast<uint32_t>(*config.image_token_index);
+    if (is_image && images < prompt.images.size()) list.push_back({token, prompt.images[images].hash});
+    else list.push_back({token, {}});
+    images += is_image;
+  }
+  if (images != prompt.images.size())
+    throw Error(ErrorCode::prompt_invalid, "The prompt refers to " + std::to_string(images) + " pictures, and " + std::to_string(prompt.images.size()) + " were given.",
+                model_.vision ? "Give one picture for each <|image|>." : "This model reads text only; choose a vision model.");
+  for (const PreparedImage& image : prompt.images) {
+    const VisionConfig& vision = *config.vision;
+    const size_t tile_bytes = static_cast<size_t>(vision.image_size) * static_cast<size_t>(vision.image_size) * 3;
+    if (image.num_tiles < 1 || image.num_tiles > static_cast<uint32_t>(vision.max_num_tiles) || image.aspect_ratio_id < 1 ||
+        image.aspect_ratio_id > vision.supported_aspect_ratios.size() || image.tiles.size() != image.num_tiles * tile_bytes || image.hash.empty())
+      throw Error(ErrorCode::prompt_invalid, "A picture's tiles do not have the shape that this model takes.", "Prepare the picture for tiles of " + std::to_string(vision.image_size) + " pixels.");
+  }
+  return list;
+}
+
+std::vector<Session::Segment> Session::segments(const Prompt& prompt, uint32_t from) const {
+  // A token sees the latest picture at or before it.
+  std::vector<Segment> list;
+  const PreparedImage* image = nullptr;
+  size_t next_image = 0;
+  uint32_t begin = 0;
+  const uint32_t count = static_cast<uint32_t>(prompt.tokens.size());
+  auto close = [&](uint32_t end) {
+    if (end > std::max(begin, from)) list.push_back({std::max(begin, from), end, image});
+    begin = end;
+  };
+  for (uint32_t i = 0; i < count; ++i)
+    if (model_.config.image_token_index && prompt.tokens[i] == static_cast<uint32_t>(*model_.config.image_token_index)) {
+      close(i);
+      image = &prompt.images[next_image++];
+    }
+  close(count);
+  return list;
+}
+
+void Session::upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first) {
+  std::memcpy(tokens_.mapped(), tokens, rows * 4);
+  write_rotations(model_.config.text, first, rows, rotations_.mapped<float>());
+}
+
+void Session::read_back(const Tensor& tensor, std::vector<float>& out) {
+  const uint64_t bytes = static_cast<uint64_t>(tensor.rows) * tensor.cols * 4, skip = tensor.offset * 4ull;
+  for (uint64_t done = 0; done < bytes; done += readback_bytes) {
+    const uint64_t piece = std::min(readback_bytes, bytes - done);
+    recorder_.copy(tensor.slice.part(skip + done, piece), readback_.slice().part(0, piece));
+    recorder_.sync();
+    const float* values = readback_.mapped<float>();
+    out.insert(out.end(), values, values + piece / 4);
+  }
+}
+
+CrossKv Session::encode(const PreparedImage& image, const Listener& listener, TraceResult* trace) {
+  const VisionConfig& config = *model_.config.vision;
+  const bool half = graph_.activations == Activations::f16;
+  const uint32_t tokens = static_cast<uint32_t>(config.tokens_per_tile()), width = model_.text_heads().kv_width();
+  CrossKv kv;
+  kv.length = image.num_tiles * tokens;
+  const size_t cross_layers = model_.config.text.cross_attention_layers.size();
+  const uint64_t expected = cross_layers * 2ull * kv.length * width * (half ? 2 : 4);
+  forget_recorded_step();  // it may point to a picture that has to go
+  cross_kv_.make_room(expected);
+  for (size_t i = 0; i < cross_layers; ++i) kv.layers.push_back(make_kv_cache(memory_, width, half, kv.length));
+
+  vk::Buffer pixels = memory_.allocate((image.tiles.size() + 3) / 4 * 4, vk::Intent::upload);
+  std::memcpy(pixels.mapped(), image.tiles.data(), image.tiles.size());
+  {
+    const Settle settle(recorder_);
+    Arena::Scope scope(arena_);
+    const VisionEncoder encoder(graph_, model_, pixels.slice(), image, [&](uint32_t done, uint32_t total) {
+      if (listener.on_stage) listener.on_stage(Stage::encode, done, total);
+    });
+    const Tensor features = arena_.tensor(tokens, static_cast<uint32_t>(config.vision_output_dim));
+    const Tensor states = arena_.tensor(tokens, static_cast<uint32_t>(model_.config.text.hidden_size));
+    // The decoder sees the tiles that the picture uses; a trace shows all of them.
+    for (uint32_t tile = 0; tile < (trace ? static_cast<uint32_t>(config.max_num_tiles) : image.num_tiles); ++tile) {
+      encoder.features(graph_, tile, features);
+      project(graph_, model_, features, states);
+      if (tile < image.num_tiles) write_cross_kv(graph_, model_, states, tile * tokens, kv);
+      if (trace) {
+        read_back(features, trace->vision_output);
+        read_back(states, trace->cross_attention_states);
+      }
+    }
+    recorder_.sync();
+  }
+  arena_.trim();  // encoding takes ten times the scratch of decoding
+  return kv;
+}
+
+const CrossKv* Session::cross_kv(const PreparedImage* image, const Listener& listener, GenerateStatistics& statistics) {
+  if (!image) return nullptr;
+  if (const CrossKv* known = cross_kv_.find(image->hash)) {
+    ++statistics.images_cached;
+    return known;
+  }
+  const double begin = now_ms();
+  const CrossKv& kv = cross_kv_.insert(image->hash, encode(*image, listener, nullptr));
+  statistics.encode_ms += now_ms() - begin;
+  ++statistics.images_encoded;
+  return &kv;
+}
+
+void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then) {
+  for (uint32_t first = segment.begin; first < segment.end; first += prefill_rows) {
+    const uint32_t rows = std::min(prefill_rows, segment.end - first);
+    if (self_kv_.grow(first + rows, first, recorder_)) forget_recorded_step();
+    upload_rows(&prompt.tokens[first], rows, first);
+    Arena::Scope scope(arena_);
+    const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
+    decode(graph_, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, &self_kv_.layers(), image}, hidden);
+    then(hidden);
+    recorder_.sync();  // the next chunk overwrites tokens_ and rotations_
+    if (listener.on_stage) listener.on_stage(Stage::prefill, first + rows, total);
+  }
+}
+
+void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
+  if (self_kv_.grow(position + 1, position, recorder_)) forget_recorded_step();
+  if (recorded_ && recorded_->image != image) forget_recorded_step();
+  if (!recorded_) {
+    recorded_ = std::make_unique<Recorded>(device_, image);
+    recorded_->recorder.set_cancel(&cancel_);
+    Graph g{device_, memory_, pipelines_, recorded_->recorder, arena_, graph_.activations};
+    Arena::Scope scope(arena_);
+    const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
+    decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, &self_kv_.layers(), image}, hidden);
+    output_logits(g, model_, hidden, logits_tensor());
+    ops::argmax(g, logits_tensor(), chosen_.slice());
+  }
+  upload_rows(&token, 1, position);
+  state_.mapped<uint32_t>()[state_position] = position;
+  recorded_->recorder.replay();
+  recorded_longest_ms_ = std::max(recorded_longest_ms_, recorded_->recorder.longest_submission_ms());
+}
+
+uint32_t Session::choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw) {
+  const bool greedy = sampling.temperature <= 0;
+  // The recorded step has left the argmax behind.
+  if (greedy && sampling.repetition_penalty == 1) return *chosen_.mapped<uint32_t>();
+  ops::Sampling effective = sampling;
+  if (greedy) {
+    effective = {1, 1, 1, 0, sampling.repetition_penalty};
+  }
+  std::set<uint32_t> recent;
+  if (sampling.repetition_penalty != 1)
+    for (size_t i = history.size() > recent_limit ? history.size() - recent_limit : 0; i < history.size(); ++i)
+      if (history[i].token < model_.text.output().rows) recent.insert(history[i].token);
+  std::copy(recent.begin(), recent.end(), recent_.mapped<uint32_t>());
+  ops::sample(graph_, logits_tensor(), recent_.slice(), static_cast<uint32_t>(recent.size()), effective, uniform(seed, draw), chosen_.slice());
+  recorder_.sync();
+  return *chosen_.mapped<uint32_t>();
+}
+
+GenerateResult Session::generate(const GenerateRequest& request, const Listener& listener) {
+  const double begin = now_ms();
+  const std::vector<CachedToken> wanted = validate(request.prompt);
+  const uint32_t count = static_cast<uint32_t>(wanted.size());
+  if (count >= context_length_)
+    throw Error(ErrorCode::context_full, "The conversation has " + std::to_string(count) + " tokens; the context holds " + std::to_string(context_length_) + ".",
+                "Start a new conversation, ask a shorter question, or choose a longer context in the settings.");
+
+  GenerateResult result;
+  GenerateStatistics& statistics = result.statistics;
+  statistics.prompt_tokens = count;
+  // At least the last position is computed, for its logits.
+  uint32_t reused = static_cast<uint32_t>(std::mismatch(cached_.begin(), cached_.end(), wanted.begin(), wanted.end()).first - cached_.begin());
+  reused = std::min(reused, count - 1);
+  statistics.reused_tokens = reused;
+  cached_.resize(reused);
+
+  try {
+    const CrossKv* image = nullptr;
+    for (const Segment& segment : segments(request.prompt, reused)) {
+      image = cross_kv(segment.image, listener, statistics);
+      const double prefill_begin = now_ms();
+      prefill(request.prompt, segment, image, listener, count, [&](const Tensor& hidden) {
+        output_logits(graph_, model_, hidden.view(hidden.rows - 1, 1), logits_tensor());
+        ops::argmax(graph_, logits_tensor(), chosen_.slice());
+      });
+      cached_.insert(cached_.end(), wanted.begin() + segment.begin, wanted.begin() + segment.end);
+      statistics.prefill_ms += now_ms() - prefill_begin;
+    }
+    double first_token_at = 0;
+    while (true) {
+      if (result.tokens.size() == request.max_tokens) {
+        result.finish = Finish::length;
+        break;
+      }
+      if (cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
+      const uint32_t token = choose(request.sampling, cached_, request.seed, static_cast<uint32_t>(result.tokens.size()));
+      if (result.tokens.empty()) {
+        first_token_at = now_ms();
+        statistics.first_token_ms = first_token_at - begin;
+      }
+      statistics.decode_ms = now_ms() - first_token_at;
+      if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end()) {
+        result.finish = Finish::stop;
+        break;
+      }
+      result.tokens.push_back(token);
+      if (listener.on_token) listener.on_token(token);
+      if (cached_.size() == context_length_) {
+        result.finish = Finish::context;
+        break;
+      }
+      if (result.tokens.size() == request.max_tokens) continue;
+      step(token, static_cast<uint32_t>(cached_.size()), image);
+      cached_.push_back({token, {}});
+    }
+  } catch (const Error& error) {
+    recorder_.abandon();
+    if (error.code() != ErrorCode::cancelled) {
+      cached_.clear();
+      forget_recorded_step();
+      throw;
+    }
+    result.finish = Finish::cancelled;
+  }
+  statistics.generated_tokens = static_cast<uint32_t>(result.tokens.size());
+  return result;
+}
+
+TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
+  const std::vector<CachedToken> wanted = validate(prompt);
+  if (wanted.size() + continue_for > context_length_)
+    throw Error(ErrorCode::context_full, "The trace has " + std::to_string(wanted.size() + continue_for) + " tokens; the context holds " + std::to_string(context_length_) + ".",
+                "Trace fewer tokens, or choose a longer context.");
+  TraceResult result;
+  cached_.clear();
+  cross_kv_.clear();
+  forget_recorded_step();
+
+  const uint32_t vocabulary = model_.text.output().rows;
+  std::vector<std::pair<const PreparedImage*, CrossKv>> images;
+  for (const PreparedImage& image : prompt.images) {
+    const VisionConfig& config = *model_.config.vision;
+    const size_t pixels = static_cast<size_t>(config.image_size) * static_cast<size_t>(config.image_size);
+    for (uint32_t tile = 0; tile < static_cast<uint32_t>(config.max_num_tiles); ++tile)
+      for (size_t c = 0; c < 3; ++c)
+        for (size_t i = 0; i < pixels; ++i)
+          result.pixel_values.push_back(tile < image.num_tiles ? (image.tiles[(tile * pixels + i) * 3 + c] / 255.0f - config.image_mean[c]) / config.image_std[c] : 0.0f);
+    images.emplace_back(&image, encode(image, {}, &result));
+  }
+  auto kv_of = [&](const PreparedImage* image) -> const CrossKv* {
+    for (const auto& [known, kv] : images)
+      if (known == image) return &kv;
+    return nullptr;
+  };
+
+  const CrossKv* image = nullptr;
+  for (const Segment& segment : segments(prompt, 0)) {
+    image = kv_of(segment.image);
+    prefill(prompt, segment, image, {}, static_cast<uint32_t>(wanted.size()), [&](const Tensor& hidden) {
+      for (uint32_t row = 0; row < hidden.rows; row += trace_logit_rows) {
+        Arena::Scope scope(arena_);
+        const uint32_t rows = std::min(trace_logit_rows, hidden.rows - row);
+        const Tensor logits = arena_.tensor(rows, vocabulary);
+        output_logits(graph_, model_, hidden.view(row, rows), logits);
+        read_back(logits, result.logits);
+      }
+    });
+  }
+  std::vector<float> last(result.logits.end() - vocabulary, result.logits.end());
+  for (uint32_t i = 0; i < continue_for; ++i) {
+    const uint32_t token = static_cast<uint32_t>(std::max_element(last.begin(), last.end()) - last.begin());
+    result.greedy_tokens.push_back(token);
+    result.greedy_logits.insert(result.greedy_logits.end(), last.begin(), last.end());
+    if (i + 1 == continue_for) break;
+    step(token, static_cast<uint32_t>(wanted.size()) + i, image);
+    last.clear();
+    read_back(logits_tensor(), last);
+  }
+  forget_recorded_step();  // it points to pictures that end here
+  return result;
+}
+
+}  // namespace loupe

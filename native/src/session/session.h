@@ -1,0 +1,127 @@
+#pragma once
+// One conversation with a loaded model: prompts in, tokens out, everything reusable kept in between.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/vision_encoder.h"
+#include "session/kv_cache.h"
+
+namespace loupe {
+
+struct Prompt {
+  std::vector<uint32_t> tokens;       ///< the whole conversation from its first token
+  std::vector<PreparedImage> images;  ///< one per image token, in order
+};
+
+struct GenerateRequest {
+  Prompt prompt;
+  uint32_t max_tokens = 0;
+  std::vector<uint32_t> stop_tokens;
+  ops::Sampling sampling;
+  uint64_t seed = 0;
+};
+
+enum class Stage { encode, prefill, decode };
+
+/// Called on the engine's thread.
+struct Listener {
+  std::function<void(uint32_t token)> on_token;
+  std::function<void(Stage stage, uint32_t done, uint32_t total)> on_stage;
+};
+
+enum class Finish { stop, length, context, cancelled };
+
+struct GenerateStatistics {
+  uint32_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0, images_encoded = 0, images_cached = 0;
+  double encode_ms = 0, prefill_ms = 0, first_token_ms = 0, decode_ms = 0;
+};
+
+struct GenerateResult {
+  std::vector<uint32_t> tokens;
+  Finish finish = Finish::length;
+  GenerateStatistics statistics;
+};
+
+/// Everything the reference files hold; row by row, float32. See reference fixtures and docs/trace.md.
+struct TraceResult {
+  std::vector<float> pixel_values;            ///< [images, max_tiles, 3, size, size]
+  std::vector<float> vision_output;           ///< [images, max_tiles, tokens, features]
+  std::vector<float> cross_attention_states;  ///< [images * max_tiles * tokens, H]
+  std::vector<float> logits;                  ///< [tokens, vocab]
+  std::vector<uint32_t> greedy_tokens;
+  std::vector<float> greedy_logits;  ///< [greedy_tokens, vocab]
+};
+
+class Session {
+ public:
+  /// `context_length` = 0 takes the checkpoint's, at most 8192. `cancel` outlives the session.
+  Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations, uint32_t context_length, const std::atomic<bool>& cancel);
+  ~Session();
+
+  /// Computes only what the cached prefix lacks. Throws prompt_invalid, context_full, device_*; a
+  /// cancelled request is a result, not an error, and what it computed stays cached.
+  GenerateResult generate(const GenerateRequest& request, const Listener& listener);
+  /// From an empty cache: every position's logits, then `continue_for` greedy tokens that nothing stops.
+  TraceResult trace(const Prompt& prompt, uint32_t continue_for);
+
+  const Model& model() const { return model_; }
+  uint32_t context_length() const { return context_length_; }
+  uint64_t self_kv_bytes() const { return self_kv_.bytes(); }
+  uint64_t cross_kv_bytes() const { return cross_kv_.bytes(); }
+  double longest_submission_ms() const;
+
+ private:
+  /// What the self KV holds: a token, and for an image token the picture that follows it.
+  struct CachedToken {
+    uint32_t token;
+    std::string image;
+    bool operator==(const CachedToken&) const = default;
+  };
+  /// Consecutive rows that see the same picture.
+  struct Segment {
+    uint32_t begin = 0, end = 0;
+    const PreparedImage* image = nullptr;
+  };
+
+  std::vector<CachedToken> validate(const Prompt& prompt) const;
+  std::vector<Segment> segments(const Prompt& prompt, uint32_t from) const;
+  const CrossKv* cross_kv(const PreparedImage* image, const Listener& listener, GenerateStatistics& statistics);
+  /// Encodes a picture; `trace` (may be null) receives features and states of every tile.
+  CrossKv encode(const PreparedImage& image, const Listener& listener, TraceResult* trace);
+  /// Positions [begin, end) of the prompt; `logits_of` receives each chunk's hidden rows.
+  void prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then);
+  /// One token at `position`, by the recorded step. Leaves its logits in logits_.
+  void step(uint32_t token, uint32_t position, const CrossKv* image);
+  uint32_t choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw);
+  void upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first);
+  void read_back(const Tensor& tensor, std::vector<float>& out);
+  void forget_recorded_step();
+  Tensor logits_tensor() const;
+
+  vk::Device& device_;
+  vk::Memory& memory_;
+  vk::Pipelines& pipelines_;
+  Model model_;
+  const std::atomic<bool>& cancel_;
+  uint32_t context_length_ = 0;
+  SelfKv self_kv_;
+  CrossKvCache cross_kv_;
+  Arena arena_;
+  vk::Recorder recorder_;
+  Graph graph_;
+  vk::Buffer tokens_, rotations_, state_;   // written by the host before each pass
+  vk::Buffer recent_;                       // tokens that the repetition penalty concerns
+  vk::Buffer logits_, chosen_, readback_;
+  std::vector<CachedToken> cached_;
+
+  /// A decode step recorded once, replayed at every position until what it points to moves.
+  struct Recorded;
+  std::unique_ptr<Recorded> recorded_;
+  double recorded_longest_ms_ = 0;
+};
+
+}  // namespace loupe
