@@ -1,0 +1,67 @@
+// Faults that types do not show, and the import rules of the architecture.
+import tseslint from 'typescript-eslint';
+
+/**
+ * Forbids imports below a folder of main/. Patterns are in gitignore style and match the specifier as written.
+ * @param {string[]} files
+ * @param {{ group: string[], message: string, allowTypeImports?: boolean }[]} patterns
+ */
+function imports(files, patterns) {
+  return { files, ignores: ['**/*.test.ts'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] } };
+}
+
+const electron = { group: ['electron', 'electron/*'], message: 'Only main/electron/ imports electron: everything works without it.' };
+const hosts = { group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'], message: 'Hosts stand at the top: nothing below imports them.' };
+
+export default tseslint.config(
+  { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
+  ...tseslint.configs.strict,
+  {
+    files: ['**/*.ts', '**/*.mjs'],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'no-control-regex': 'off',
+      'prefer-const': 'error',
+      // `!` after an index that the line before has bounded is clearer than a branch that cannot be reached.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/no-dynamic-delete': 'off',
+      // `void` in a union is how a callback says that its result is not looked at.
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+    },
+  },
+  { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },
+  imports(['main/contract.ts'], [{ group: ['*', '!valibot'], message: 'contract.ts imports only the schema library: the window imports it.' }]),
+  imports(
+    ['main/services/**'],
+    [
+      electron,
+      hosts,
+      { group: ['sharp', 'better-sqlite3', '**/storage/**'], message: 'Services know ports, contract, errors and pure functions; the world comes in through ports.ts.' },
+      { group: ['**/engine/**', '**/image/prepare.ts'], allowTypeImports: true, message: 'Services reach the engine through the Engine port; its types they may name.' },
+    ],
+  ),
+  imports(['main/image/**', 'main/storage/**'], [electron, hosts]),
+  imports(['main/engine/**'], [electron, hosts, { group: ['**/storage/**'], message: 'The engine keeps nothing: the chat service does.' }]),
+  imports(
+    ['main/cli/**'],
+    [
+      electron,
+      { group: ['**/electron/**', '**/web/**'], message: 'Hosts never import one another.' },
+      { group: ['**/engine/addon.ts'], allowTypeImports: true, message: 'Only the engine process loads the addon: a driver crash must not end the app.' },
+    ],
+  ),
+  imports(['main/web/**'], [electron, { group: ['**/electron/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
+  imports(['main/electron/**'], [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
+  imports(['renderer/**'], [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }]),
+  imports(['setup/**'], [{ regex: '^[^.](?!ode:)', message: 'Set-up runs before any package is installed.' }]),
+);

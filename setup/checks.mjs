@@ -1,0 +1,71 @@
+// The checks behind `npm test`. Each returns counts and never throws for what it checks.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { countGoogleTest, countVitest, single } from './counts.mjs';
+import { describeEnd, follow } from './exec.mjs';
+import { inRoot, nativeBuild, reports, root } from './paths.mjs';
+
+/** @typedef {import('./counts.mjs').Counts} Counts */
+/** @typedef {{ name: string, launch?: string[], node?: string, env: NodeJS.ProcessEnv }} Runtime where native code is tested */
+
+/** @param {string} path inside node_modules @param {string[]} args @param {string} name @returns {Promise<Counts>} */
+async function tool(path, args, name) {
+  const end = await follow(process.execPath, [inRoot('node_modules', path), ...args], { cwd: root });
+  return single(name, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
+}
+
+export const checkedFolders = ['main', 'setup'];
+
+/** @param {string} folder */
+export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--project', folder], `types of ${folder}/`);
+
+export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
+
+/**
+ * @template Report
+ * @param {string} path @param {string} stage @param {import('./exec.mjs').Ended} end
+ * @param {(report: Report, stage: string) => Counts} count
+ * @returns {Counts}
+ */
+function countReport(path, stage, end, count) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return single(stage, `${describeEnd(end)} before it wrote its report (see the log above)`);
+  }
+  const counts = count(report, stage);
+  if (counts.passed + counts.failed.length + counts.skipped.length === 0) return single(stage, 'no test ran');
+  // The exit code has the last word: a crash after the report, or a report of an incomplete run.
+  if (end.code !== 0 && counts.failed.length === 0) counts.failed.push({ name: stage, why: `${describeEnd(end)}, though no test failed` });
+  return counts;
+}
+
+/** @param {string} stage */
+function reportFor(stage) {
+  mkdirSync(reports, { recursive: true });
+  const path = join(reports, `${stage.replaceAll(/[^a-z0-9]+/gi, '-')}.json`);
+  rmSync(path, { force: true });
+  return path;
+}
+
+/**
+ * @param {'unit' | 'integration' | 'slice'} project of vitest.config.ts
+ * @param {string} stage
+ * @param {Runtime} [runtime]
+ */
+export async function vitest(project, stage, runtime) {
+  const report = reportFor(stage);
+  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, ...(runtime ? { env: runtime.env } : {}) });
+  return countReport(report, stage, end, countVitest);
+}
+
+/** The C++ tests. @param {Runtime} runtime */
+export async function googleTest(runtime) {
+  const stage = `native tests, ${runtime.name}`;
+  const report = reportFor(stage);
+  const [program = '', ...args] = [...(runtime.launch ?? []), join(nativeBuild, 'loupe_tests'), `--gtest_output=json:${report}`, '--gtest_brief=1'];
+  const end = await follow(program, args, { cwd: root, env: runtime.env });
+  return countReport(report, stage, end, countGoogleTest);
+}

@@ -1,0 +1,85 @@
+// Child processes, and programs found on PATH.
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Ended */
+/** @typedef {{ cwd?: string, env?: NodeJS.ProcessEnv }} Place */
+
+/** The absolute path of a program on PATH. @param {string} name @returns {string | undefined} */
+export function which(name) {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      if (statSync(path).isFile()) return path;
+    } catch {
+      // not here
+    }
+  }
+  return undefined;
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ * @param {(child: import('node:child_process').ChildProcess) => void} [started]
+ * @returns {Promise<Ended>}
+ */
+function ended(command, args, options, started) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, options);
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal }));
+    started?.(child);
+  });
+}
+
+/** Runs a step whose output a person may want to follow; all of it goes to stderr. @param {string} command @param {string[]} args @param {Place} [place] */
+export function follow(command, args, place = {}) {
+  return ended(command, args, { ...place, stdio: ['ignore', 2, 2] });
+}
+
+/**
+ * Runs a step for its output. A program that cannot be started counts as one that failed.
+ * @param {string} command @param {string[]} args @param {Place & { input?: string }} [place]
+ * @returns {Promise<Ended & { stdout: string, stderr: string }>}
+ */
+export async function capture(command, args, { input, ...place } = {}) {
+  let stdout = '';
+  let stderr = '';
+  try {
+    const end = await ended(command, args, { ...place, stdio: 'pipe' }, (child) => {
+      child.stdout?.on('data', (data) => (stdout += data));
+      child.stderr?.on('data', (data) => (stderr += data));
+      // A program that does not read its input to the end is not our failure.
+      child.stdin?.on('error', () => {});
+      child.stdin?.end(input ?? '');
+    });
+    return { ...end, stdout, stderr };
+  } catch (error) {
+    return { code: 127, signal: null, stdout, stderr: String(error) };
+  }
+}
+
+/**
+ * Hands the terminal over to a program and returns the exit code to leave with. Ctrl-C reaches the program by
+ * itself (same process group), so that this process only has to outlive it.
+ * @param {string} command @param {string[]} args @param {Place} [place]
+ */
+export async function become(command, args, place = {}) {
+  const ignore = () => {};
+  process.on('SIGINT', ignore);
+  const end = await ended(command, args, { ...place, stdio: 'inherit' }, (child) => {
+    process.once('SIGTERM', () => child.kill('SIGTERM'));
+  });
+  process.off('SIGINT', ignore);
+  return end.code ?? 128 + (end.signal ? os.signals[end.signal] : 0);
+}
+
+/** @param {Ended} end */
+export function describeEnd(end) {
+  return end.signal ? `ended by ${end.signal}` : `ended with code ${end.code}`;
+}

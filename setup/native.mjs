@@ -1,0 +1,71 @@
+// The native engine: one CMake build of the addon, its tests and the shaders.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { describeEnd, follow, which } from './exec.mjs';
+import { ensureGlslc, presentGlslc } from './glslc.mjs';
+import { inRoot, nativeBuild, root, shaderBuild } from './paths.mjs';
+import { say, SetupError } from './report.mjs';
+import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
+import { ensureSystemPackages } from './system-packages.mjs';
+
+const addon = join(nativeBuild, 'loupe.node');
+const tests = join(nativeBuild, 'loupe_tests');
+const stamp = join(nativeBuild, '.loupe-stamp');
+
+/** What the build reads: sources, headers from npm, the shader compiler, and which parts are asked for. @param {boolean} withTests */
+function buildFingerprint(withTests) {
+  const glslc = presentGlslc() ?? 'none';
+  const headers = ['node_modules/node-addon-api/package.json', 'node_modules/node-api-headers/package.json', 'setup/native.mjs'];
+  return fingerprint([...listFiles(root, ['native', 'shaders']), ...headers.map((path) => describeFile(root, path)), describeFile('/', glslc), root, `tests ${withTests}`]);
+}
+
+/** @param {string} generator */
+function configureArguments(generator) {
+  return [
+    ...['-S', inRoot('native'), '-B', nativeBuild, '-G', generator, '-DCMAKE_BUILD_TYPE=Release'],
+    `-DLOUPE_NODE_INCLUDE=${inRoot('node_modules/node-api-headers/include')}`,
+    `-DLOUPE_NODE_ADDON_API=${inRoot('node_modules/node-addon-api')}`,
+    `-DLOUPE_SHADER_OUT=${shaderBuild}`,
+  ];
+}
+
+/** CMake refuses a build folder of another place or generator, as after moving the checkout. @param {string} cache contents of CMakeCache.txt @param {string} source @param {string} generator */
+export function fitsCache(cache, source, generator) {
+  return cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`) && cache.includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
+}
+
+/** @param {{ forTests: boolean }} options */
+export async function ensureNative({ forTests }) {
+  // A build with tests serves those who need none.
+  const current = (forTests ? [true] : [true, false]).some((withTests) => isCurrent(stamp, buildFingerprint(withTests)));
+  if (current && existsSync(addon) && (!forTests || existsSync(tests))) {
+    if (forTests) await ensureSystemPackages({ forTests });
+    return;
+  }
+
+  await ensureSystemPackages({ forTests });
+  const glslc = await ensureGlslc();
+  const generator = which('ninja') ? 'Ninja' : 'Unix Makefiles';
+  const cache = join(nativeBuild, 'CMakeCache.txt');
+  if (existsSync(cache) && !fitsCache(readFileSync(cache, 'utf8'), inRoot('native'), generator)) rmSync(nativeBuild, { recursive: true });
+  removeStamp(stamp);
+  // Sources that change while the build runs must not pass for built: the fingerprint is of those before it.
+  const print = buildFingerprint(forTests);
+
+  say('building the native engine (a few minutes the first time) ...');
+  const targets = ['loupe_addon', 'loupe_shaders', ...(forTests ? ['loupe_tests'] : [])];
+  await step([...configureArguments(generator), `-DLOUPE_GLSLC=${glslc}`, `-DLOUPE_TESTS=${forTests ? 'ON' : 'OFF'}`, '-Wno-dev', '--log-level=WARNING']);
+  await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', ...targets]);
+  for (const product of [addon, ...(forTests ? [tests] : [])]) {
+    if (!existsSync(product)) throw new SetupError(`the native build made no ${product}.`, 'Remove build/native and run again.');
+  }
+  writeStamp(stamp, print);
+  say('the native engine is built');
+}
+
+/** @param {string[]} args */
+async function step(args) {
+  const end = await follow('cmake', args, { cwd: root });
+  if (end.code !== 0) throw new SetupError(`the native build failed: cmake ${describeEnd(end)} (see above).`, 'If the messages do not help, remove build/native and run again.');
+}

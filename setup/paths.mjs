@@ -1,0 +1,13 @@
+// Where things are. Everything that set-up creates lies in node_modules/, .tools/ or build/.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** @param {string[]} parts */
+export const inRoot = (...parts) => join(root, ...parts);
+
+export const tools = inRoot('.tools');
+export const nativeBuild = inRoot('build', 'native');
+export const shaderBuild = inRoot('build', 'shaders');
+export const reports = inRoot('build', 'reports');

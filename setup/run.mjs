@@ -1,0 +1,52 @@
+// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready> [arguments]`.
+// Runs on Node 20 without any package; sets up what is missing and goes on under Node 24.
+import { fileURLToPath } from 'node:url';
+import { become } from './exec.mjs';
+import { ensureNative } from './native.mjs';
+import { ensureNode, environmentOf } from './node24.mjs';
+import { ensurePackages } from './packages.mjs';
+import { inRoot, root } from './paths.mjs';
+import { say, SetupError } from './report.mjs';
+import { announceDemo, demoArguments } from './start.mjs';
+import { slice, test } from './test.mjs';
+
+/** @param {string[]} args */
+async function loupe(args) {
+  await ensureNative({ forTests: false });
+  // npm runs scripts in the package's folder; paths on the command line are meant from where the person is.
+  return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
+}
+
+async function start() {
+  await ensureNative({ forTests: false });
+  announceDemo();
+  return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...demoArguments()], { cwd: root });
+}
+
+/** @type {Record<string, (args: string[]) => Promise<number>>} */
+const commands = {
+  start,
+  loupe,
+  test: () => test({ newerDriver: true }),
+  ready: () => test({ newerDriver: false }),
+  slice,
+};
+
+async function main() {
+  const [name = '', ...args] = process.argv.slice(2);
+  const command = commands[name];
+  if (!command) throw new SetupError(`unknown command "${name}".`, `Known: ${Object.keys(commands).join(', ')}.`);
+
+  const node = await ensureNode();
+  if (node !== process.execPath) return become(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });
+  await ensurePackages();
+  return command(args);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(`${error.message}\n       ${error.nextStep}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,101 @@
+// `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
+import { checkedFolders, googleTest, lint, types, vitest } from './checks.mjs';
+import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
+import { ensureNative } from './native.mjs';
+import { ensureNewerDriver } from './newer-driver.mjs';
+import { say, SetupError } from './report.mjs';
+import { softwareVulkan } from './software-vulkan.mjs';
+import { driverManifests } from './system-packages.mjs';
+
+/** @typedef {import('./counts.mjs').Counts} Counts */
+/** @typedef {import('./checks.mjs').Runtime} Runtime */
+
+/** @param {{ newerDriver: boolean }} options @returns {Promise<number>} exit code */
+export async function test({ newerDriver }) {
+  const results = [];
+  const native = await orFailure('native build', () => ensureNative({ forTests: true }));
+  results.push(native);
+
+  for (const folder of checkedFolders) results.push(await stage(`types of ${folder}/`, () => types(folder)));
+  results.push(await stage('lint', lint));
+  results.push(await stage('unit tests', () => vitest('unit', 'unit tests')));
+
+  if (native.failed.length > 0) {
+    results.push(skipped('native tests', 'the native build failed'));
+    return account(results);
+  }
+  results.push(await onRuntime(systemRuntime()));
+  if (newerDriver) {
+    const newer = await newerRuntime();
+    results.push('reason' in newer ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason) : await onRuntime(newer));
+  }
+  return account(results);
+}
+
+/**
+ * The engine at the true widths of the 11B model: minutes, and gigabytes of memory.
+ * @returns {Promise<number>} exit code
+ */
+export async function slice() {
+  await ensureNative({ forTests: true });
+  const newer = await newerRuntime();
+  // The newer driver is several times as fast.
+  const runtime = 'reason' in newer ? systemRuntime() : newer;
+  if ('reason' in runtime) return account([single('slice tests', runtime.reason)]);
+  return account([await stage(`slice tests, ${runtime.name}`, () => vitest('slice', `slice tests, ${runtime.name}`, runtime))]);
+}
+
+/** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */
+async function onRuntime(runtime) {
+  if ('reason' in runtime) return single('native tests', runtime.reason);
+  const native = await stage(`native tests, ${runtime.name}`, () => googleTest(runtime));
+  const engine = await stage(`engine tests, ${runtime.name}`, () => vitest('integration', `engine tests, ${runtime.name}`, runtime));
+  return total([native, engine]);
+}
+
+/** @returns {Runtime | { reason: string }} */
+function systemRuntime() {
+  const [manifest] = driverManifests('lvp_icd');
+  return manifest ? { name: 'system lavapipe', env: softwareVulkan(manifest) } : { reason: 'this system has no lavapipe (software Vulkan) driver' };
+}
+
+/** @returns {Promise<Runtime | { reason: string }>} */
+async function newerRuntime() {
+  const found = await ensureNewerDriver();
+  if ('reason' in found) {
+    say(`SKIPPED: tests on a newer driver, because ${found.reason}`);
+    return found;
+  }
+  const { tree, manifest, layers, node } = found.driver;
+  return { name: 'newer lavapipe', launch: [tree.loader, '--library-path', tree.libraries], node, env: softwareVulkan(manifest, layers) };
+}
+
+/** @param {string} name @param {() => Promise<Counts>} check */
+async function stage(name, check) {
+  say(`--- ${name}`);
+  const start = performance.now();
+  const counts = await check();
+  say(`${name}: ${summaryLine(counts)} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return counts;
+}
+
+/** A step that must succeed, as a check. @param {string} name @param {() => Promise<void>} step @returns {Promise<Counts>} */
+async function orFailure(name, step) {
+  try {
+    await step();
+    return single(name);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    say(`${error.message}\n       ${error.nextStep}`);
+    return single(name, `${error.message} ${error.nextStep}`);
+  }
+}
+
+/** @param {Counts[]} results @returns {number} exit code */
+function account(results) {
+  const counts = total(results);
+  const list = [...counts.skipped.map((test) => ({ ...test, how: 'SKIPPED' })), ...counts.failed.map((test) => ({ ...test, how: 'FAILED' }))];
+  for (const { how, name, why } of list) process.stdout.write(`${how}  ${name}: ${why}\n`);
+  process.stdout.write(`${summaryLine(counts)}\n`);
+  return allGood(counts) ? 0 : 1;
+}

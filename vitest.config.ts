@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+const integration = 'main/**/*.integration.test.ts';
+const slice = 'main/**/*.slice.test.ts';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, slice] } },
+      // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
+      { test: { name: 'integration', include: [integration], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      // The same at the true widths of the 11B model.
+      { test: { name: 'slice', include: [slice], fileParallelism: false, testTimeout: 1_800_000, hookTimeout: 600_000 } },
+    ],
+  },
+});
