@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/scalar.h"
@@ -11,6 +12,7 @@ void vision_embedding(Graph& g, const Tensor& patches, const VisionEmbeddingWeig
     uint32_t patches_offset, offset;
   };
   static_assert(sizeof(Push) == 36);
+  if (weights.tile_position.dtype != weights.pre_tile.dtype) throw Error(ErrorCode::internal, "The tile tables of the vision embedding have different types.");
   const TableRow tile_position = table_row(weights.tile_position, aspect_ratio_id), pre = table_row(weights.pre_tile, aspect_ratio_id);
   g.run(weight_variant("vision_embedding", weights.tile_position.dtype), {},
         {vk::reads(tile_position.slice), vk::reads(patches.slice), vk::reads(weights.class_embedding.slice), vk::reads(weights.position_embedding.slice),

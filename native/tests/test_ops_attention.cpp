@@ -1,0 +1,209 @@
+// rope_kv_write, kv_write, and attention in its three kernels: split over keys, tiled, packed (vision).
+#include <cmath>
+
+#include "base/error.h"
+#include "support.h"
+
+namespace loupe::test {
+namespace {
+
+using ops::AttentionMask;
+using ops::HeadShape;
+using Mask = AttentionMask::Kind;
+
+/// The inputs of the twin are already rounded as the cache rounds them, so caches of both types leave
+/// float32 sums and exp: scores of size 1 off by 1e-6, averaged over the keys.
+constexpr Tolerance attention_tolerance{2e-5};
+/// What the device itself rounds to float16 may go the other way where the float32 value lies on the edge.
+constexpr Tolerance f16_storage{1e-3};
+
+std::string describe(const HeadShape& s) {
+  return std::to_string(s.heads) + " heads, " + std::to_string(s.kv_heads) + " kv heads of " + std::to_string(s.head_dim);
+}
+
+class Attention : public DeviceTest {
+ protected:
+  /// causal: `length` keys are in the cache before the rows' own, split into base and state[1].
+  void check(uint32_t rows, uint32_t length, const HeadShape& shape, Mask kind, bool half, float amplitude = 1) {
+    Random random(rows * 7919 + length * 31 + shape.head_dim);
+    const bool causal = kind == Mask::causal;
+    const uint32_t before = causal ? length : 0, visible = causal ? length + rows : length;
+    const uint32_t q_width = shape.query_width(), stride = causal ? q_width + 2 * shape.kv_width() : q_width;
+    Floats k = random.floats(static_cast<size_t>(visible) * shape.kv_width()), v = random.floats(k.size());
+    const Floats q = random.floats(static_cast<size_t>(rows) * q_width, amplitude);
+    const KvCache kv = cache(visible + 37, shape.kv_width(), half, k, v);
+    AttentionMask mask{kind, causal ? 0 : length};
+    if (causal) mask.position = {words({99999, before - before / 3, 99999}), 1, before / 3};
+    const Tensor in = input(rows, q_width, q, stride, 1, NAN), out = output(rows, q_width);
+    ops::attention(g, in, kv, shape, mask, out);
+    expect_close(read(out), scalar::attention(q, k, v, shape, mask, before), attention_tolerance,
+                 std::to_string(rows) + " rows, " + std::to_string(length) + (causal ? " earlier keys, causal, " : " keys, ") + describe(shape) + (half ? ", f16 cache" : ", f32 cache"));
+  }
+};
+
+TEST_F(Attention, FewRowsCausal) {
+  // A row sees `length` + 1 keys: one, six, a whole chunk of the kernel, one more, three chunks.
+  for (uint32_t length : {0u, 5u, 126u, 127u, 128u, 299u})
+    for (uint32_t rows : {1u, 2u, 8u}) check(rows, length, {8, 2, 64}, Mask::causal, true);
+  check(1, 130, {4, 4, 8}, Mask::causal, true);
+  check(3, 130, {6, 2, 16}, Mask::causal, false);
+  check(7, 130, {8, 1, 32}, Mask::causal, true);
+  check(1, 130, {3, 1, 80}, Mask::causal, false);
+  check(2, 200, {4, 1, 128}, Mask::causal, true);
+  check(1, 200, {8, 1, 128}, Mask::causal, false);
+}
+
+TEST_F(Attention, FewRowsOverAllKeys) {
+  for (uint32_t length : {1u, 5u, 127u, 128u, 129u, 300u})
+    for (uint32_t rows : {1u, 3u, 7u}) check(rows, length, {6, 2, 32}, Mask::all, false);
+  check(2, 257, {8, 2, 128}, Mask::all, true);
+}
+
+TEST_F(Attention, ManyRowsCausal) {
+  for (uint32_t length : {0u, 1u, 15u, 16u, 129u})
+    for (uint32_t rows : {9u, 17u, 65u}) check(rows, length, {4, 2, 16}, Mask::causal, false);
+  check(64, 0, {8, 2, 64}, Mask::causal, true);
+  check(9, 300, {3, 1, 80}, Mask::causal, true);
+  check(130, 127, {4, 1, 8}, Mask::causal, false);
+  check(17, 40, {8, 1, 128}, Mask::causal, true);
+}
+
+TEST_F(Attention, ManyRowsOverAllKeys) {
+  for (uint32_t length : {1u, 5u, 127u, 128u, 129u, 300u})
+    for (uint32_t rows : {9u, 63u}) check(rows, length, {4, 1, 32}, Mask::all, true);
+  check(17, 129, {2, 2, 128}, Mask::all, false);
+}
+
+// Scores of hundreds: exp must see only differences from the maximum.
+TEST_F(Attention, LargeScores) {
+  check(1, 300, {8, 2, 64}, Mask::causal, true, 100);
+  check(65, 129, {4, 2, 16}, Mask::causal, false, 200);
+}
+
+// A group whose scores and queries would not fit the 32 KiB of shared memory that every device has.
+TEST_F(Attention, ManyHeadsOfOneKeyHead) {
+  check(1, 20, {32, 1, 128}, Mask::all, false);
+  check(2, 20, {40, 1, 8}, Mask::all, false);
+}
+
+TEST_F(Attention, HeadsThatNoKernelHoldsAreRefused) {
+  Floats k(512, 0.0f), v(512, 0.0f);
+  const KvCache kv = cache(2, 256, false, k, v);
+  const Tensor q = input(9, 256, Floats(9 * 256, 0.0f)), out = output(9, 256);
+  EXPECT_THROW(ops::attention(g, q, kv, {1, 1, 256}, {Mask::all, 2}, out), Error);
+}
+
+// Enough work that the rows are cut into several dispatches.
+TEST_F(Attention, CutByRows) {
+  constexpr uint32_t rows = 200, length = 4000;
+  const HeadShape shape{2, 1, 16};
+  Random random(5);
+  Floats k = random.floats(length * 16), v = random.floats(length * 16);
+  const Floats q = random.floats(rows * 32);
+  const KvCache kv = cache(length, 16, false, k, v);
+  const Tensor in = input(rows, 32, q), out = output(rows, 32);
+  const AttentionMask mask{Mask::all, length};
+  ops::attention(g, in, kv, shape, mask, out);
+  expect_close(read(out), scalar::attention(q, k, v, shape, mask, 0), attention_tolerance, "200 rows, 4000 keys");
+}
+
+// A decode step is recorded once and replayed at later positions, past a chunk's end.
+TEST_F(Attention, ReplayedAtLaterPositions) {
+  const HeadShape shape{4, 1, 32};
+  constexpr uint32_t capacity = 300;
+  Random random(9);
+  Floats k = random.floats(capacity * 32), v = random.floats(capacity * 32);
+  const Floats q = random.floats(128);
+  const KvCache kv = cache(capacity, 32, true, k, v);
+  const Tensor in = input(1, 128, q), out = output(1, 128);
+  recorder.sync();
+  vk::Slice state;
+  uint32_t* position = shared_words(4, state);
+  vk::Recorder step(*engine().device, vk::Recorder::Mode::retained);
+  Graph recorded{*engine().device, memory, *engine().pipelines, step, arena};
+  AttentionMask mask{Mask::causal};
+  mask.position = {state, 2, 0};
+  ops::attention(recorded, in, kv, shape, mask, out);
+  for (uint32_t at : {0u, 126u, 127u, 128u, 299u, 3u}) {
+    position[2] = at;
+    step.replay();
+    expect_close(read(out), scalar::attention(q, k, v, shape, mask, at), attention_tolerance, "position " + std::to_string(at));
+  }
+}
+
+// Masked pairs: padding tokens, and every token of tiles that the picture does not use, do not see one another.
+TEST_F(Attention, Vision) {
+  struct Picture {
+    uint32_t max_tiles, num_tiles, tokens, padded;
+    HeadShape shape;
+  };
+  for (const Picture& p : {Picture{4, 1, 5, 8, {2, 2, 16}}, Picture{4, 3, 17, 24, {2, 2, 16}}, Picture{4, 4, 17, 24, {2, 2, 16}}, Picture{2, 2, 16, 16, {2, 2, 16}},
+                           Picture{4, 2, 26, 32, {2, 2, 80}}, Picture{4, 3, 10, 16, {1, 1, 64}}}) {
+    const uint32_t rows = p.max_tiles * p.padded, width = p.shape.query_width();
+    Random random(rows + p.num_tiles);
+    const Floats q = random.floats(rows * width, 2), k = random.floats(rows * width), v = random.floats(rows * width);
+    Floats qkv;
+    for (uint32_t r = 0; r < rows; ++r)
+      for (const Floats* part : {&q, &k, &v}) qkv.insert(qkv.end(), part->begin() + r * width, part->begin() + (r + 1) * width);
+    AttentionMask mask{Mask::vision, rows};
+    mask.num_tiles = p.num_tiles;
+    mask.tokens = p.tokens;
+    mask.padded = p.padded;
+    const Tensor in = input(rows, 3 * width, qkv, 0, 1), out = output(rows, width);
+    ops::attention_packed(g, in, p.shape, mask, out);
+    expect_close(read(out), scalar::attention(q, k, v, p.shape, mask, 0), attention_tolerance,
+                 std::to_string(p.num_tiles) + " of " + std::to_string(p.max_tiles) + " tiles of " + std::to_string(p.tokens) + " tokens in " + std::to_string(p.padded) + ", " + describe(p.shape));
+  }
+}
+
+class KvWrite : public DeviceTest {
+ protected:
+  /// The cache holds `capacity` rows of a constant, so that a row written elsewhere shows.
+  KvCache filled(uint32_t capacity, uint32_t width, bool half, Floats& keys, Floats& values) {
+    keys.assign(static_cast<size_t>(capacity) * width, 2);
+    values.assign(keys.size(), 3);
+    return cache(capacity, width, half, keys, values);
+  }
+};
+
+TEST_F(KvWrite, RotatesAndStores) {
+  for (bool half : {false, true})
+    for (uint32_t head_dim : {8u, 16u, 32u, 64u, 80u, 128u})
+      for (uint32_t rows : {1u, 3u, 17u}) {
+        const HeadShape shape{4, head_dim == 16 ? 4u : 2u, head_dim};
+        const uint32_t width = (shape.heads + 2 * shape.kv_heads) * head_dim, position = 11;
+        Random random(rows * 100 + head_dim);
+        Floats qkv = random.floats(rows * width), angles = random.floats(rows * head_dim / 2, 3), rotations, keys, values;
+        for (float angle : angles) {
+          rotations.push_back(std::cos(angle));
+          rotations.push_back(std::sin(angle));
+        }
+        const KvCache kv = filled(position + rows + 2, shape.kv_width(), half, keys, values);
+        const Tensor in = output(rows, width, qkv);
+        ops::rope_kv_write(g, in, bytes(rotations.data(), rotations.size() * 4), shape, {words({77, 7}), 1, 4}, kv);
+        scalar::rope_kv_write(qkv, rotations, shape, position, keys, values);
+        const std::string what = std::to_string(rows) + " rows, " + describe(shape) + (half ? ", f16" : ", f32");
+        expect_close(read(in), qkv, f32_elements, what + ": queries");
+        expect_close(read_cache(kv.keys, kv), keys, half ? f16_storage : f32_elements, what + ": keys");
+        expect_close(read_cache(kv.values, kv), values, half ? f16_storage : f32_elements, what + ": values");
+      }
+}
+
+TEST_F(KvWrite, Stores) {
+  for (bool half : {false, true})
+    for (uint32_t width : {8u, 80u, 136u})
+      for (uint32_t rows : {1u, 2u, 9u, 65u}) {
+        Random random(rows + width);
+        const Floats k = random.floats(rows * width), v = random.floats(rows * width);
+        Floats keys, values;
+        const KvCache kv = filled(rows + 8, width, half, keys, values);
+        ops::kv_write(g, input(rows, width, k, 0, 1), input(rows, width, v, 0, 2), kv, 5);
+        scalar::kv_write(k, v, width, 5, keys, values);
+        const std::string what = std::to_string(rows) + " rows of " + std::to_string(width) + (half ? ", f16" : ", f32");
+        expect_close(read_cache(kv.keys, kv), keys, half ? f16_storage : Tolerance{0}, what + ": keys");
+        expect_close(read_cache(kv.values, kv), values, half ? f16_storage : Tolerance{0}, what + ": values");
+      }
+}
+
+}  // namespace
+}  // namespace loupe::test
