@@ -52,7 +52,8 @@ void main() {
     const float v = logits[at];
     logits[at] = v > 0.0 ? v / repetition_penalty : v * repetition_penalty;
   }
-  memoryBarrierBuffer();
+  // Not memoryBarrierBuffer: its device scope is a feature of its own, and the writes stay in this workgroup.
+  groupMemoryBarrier();
   barrier();
 
   float highest = -3.4e38;
