@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { countGoogleTest, countVitest, single } from './counts.mjs';
-import { describeEnd, follow } from './exec.mjs';
+import { describeEnd, follow, followAndKeep } from './exec.mjs';
 import { inRoot, nativeBuild, reports, root } from './paths.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
@@ -22,9 +22,8 @@ export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--proj
 export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
 
 /**
- * @template Report
  * @param {string} path @param {string} stage @param {import('./exec.mjs').Ended} end
- * @param {(report: Report, stage: string) => Counts} count
+ * @param {(report: any, stage: string) => Counts} count
  * @returns {Counts}
  */
 function countReport(path, stage, end, count) {
@@ -56,8 +55,9 @@ function reportFor(stage) {
  */
 export async function vitest(project, stage, runtime) {
   const report = reportFor(stage);
-  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, ...(runtime ? { env: runtime.env } : {}) });
+  const args = ['run', '--project', project, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
+  const env = { ...(runtime?.env ?? process.env), LOUPE_VITEST_REPORT: report };
+  const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
   return countReport(report, stage, end, countVitest);
 }
 
@@ -65,7 +65,7 @@ export async function vitest(project, stage, runtime) {
 export async function googleTest(runtime) {
   const stage = `native tests, ${runtime.name}`;
   const report = reportFor(stage);
-  const [program = '', ...args] = [...(runtime.launch ?? []), join(nativeBuild, 'loupe_tests'), `--gtest_output=json:${report}`, '--gtest_brief=1'];
-  const end = await follow(program, args, { cwd: root, env: runtime.env });
-  return countReport(report, stage, end, countGoogleTest);
+  const [program = '', ...args] = [...(runtime.launch ?? []), join(nativeBuild, 'loupe_tests'), `--gtest_output=json:${report}`];
+  const end = await followAndKeep(program, args, { cwd: root, env: runtime.env });
+  return countReport(report, stage, end, (found, name) => countGoogleTest(found, end.output, name));
 }

@@ -33,55 +33,52 @@ export function allGood({ passed, failed }) {
 }
 
 /**
- * @typedef {{ failure?: string, message?: string }} GoogleTestMessage
- * @typedef {{ name: string, classname: string, status: string, result: string, failures?: GoogleTestMessage[], skipped?: GoogleTestMessage[] }} GoogleTestCase
+ * @typedef {{ failure?: string }} GoogleTestFailure
+ * @typedef {{ name: string, classname: string, status: string, result: string, failures?: GoogleTestFailure[] }} GoogleTestCase
  * @typedef {{ testsuites: { testsuite: GoogleTestCase[] }[] }} GoogleTestReport
  */
 
-/** Of `--gtest_output=json`. @param {GoogleTestReport} report @param {string} stage @returns {Counts} */
-export function countGoogleTest(report, stage) {
+/**
+ * Of `--gtest_output=json`, and of the log for what the report leaves out: why a test was skipped.
+ * @param {GoogleTestReport} report @param {string} log @param {string} stage @returns {Counts}
+ */
+export function countGoogleTest(report, log, stage) {
+  const reasons = skipReasons(log);
   return total(
     report.testsuites.flatMap((suite) => suite.testsuite).map((test) => {
-      const name = `${stage}: ${test.classname}.${test.name}`;
+      const id = `${test.classname}.${test.name}`;
+      const name = `${stage}: ${id}`;
       // Tests that a filter leaves out are not in the report; those that are disabled are.
       if (test.status === 'NOTRUN') return skipped(name, 'disabled in the source');
-      if (test.result === 'SKIPPED') return skipped(name, firstLine(test.skipped?.[0]?.message ?? 'see the log above'));
+      if (test.result === 'SKIPPED') return skipped(name, reasons.get(id) ?? 'no reason given');
       const failure = test.failures?.[0];
-      return failure ? single(name, lines(failure.failure ?? 'failed', 3)) : single(name);
+      return failure ? single(name, firstLines(failure.failure || 'failed', 3)) : single(name);
     }),
   );
+}
+
+/** What stands between "file:line: Skipped" and the end of the test. @param {string} log @returns {Map<string, string>} */
+export function skipReasons(log) {
+  const blocks = log.replaceAll('\r', '').matchAll(/^\[ RUN      \] (\S+)\n([^]*?)^\[  SKIPPED \] \1/gm);
+  return new Map(Array.from(blocks, ([, test = '', body = '']) => [test, /: Skipped\n([^]*)/.exec(body)?.[1]?.trim().replaceAll('\n', ' ') || 'no reason given']));
 }
 
 /**
- * @typedef {{ fullName: string, status: string, failureMessages?: string[] }} VitestCase
- * @typedef {{ name: string, status: string, message?: string, assertionResults: VitestCase[] }} VitestFile
- * @typedef {{ success: boolean, testResults: VitestFile[] }} VitestReport
+ * @typedef {{ name: string, state: 'passed' | 'failed' | 'skipped', why: string }} VitestTest
+ * @typedef {{ tests: VitestTest[], outside: Named[] }} VitestReport
  */
 
-/** Of vitest's json reporter. @param {VitestReport} report @param {string} stage @returns {Counts} */
+/** Of vitest-report.mjs. @param {VitestReport} report @param {string} stage @returns {Counts} */
 export function countVitest(report, stage) {
-  const counts = total(
-    report.testResults.flatMap((file) => {
-      const tests = file.assertionResults.map((test) => countVitestCase(test, stage));
-      // A file that fails outside its tests, as while it is loaded, must not pass for one without tests.
-      const broken = file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed');
-      return broken ? [...tests, single(`${stage}: ${file.name}`, lines(file.message || 'failed outside its tests', 3))] : tests;
+  return total([
+    ...report.tests.map(({ name, state, why }) => {
+      const full = `${stage}: ${name}`;
+      if (state === 'skipped') return skipped(full, why || 'skipped in the source');
+      return single(full, state === 'failed' ? firstLines(why || 'failed', 2) : undefined);
     }),
-  );
-  // Unhandled rejections belong to no test; vitest reports them by failing as a whole.
-  if (!report.success && counts.failed.length === 0) return total([counts, single(stage, 'errors outside the tests (see the log above)')]);
-  return counts;
-}
-
-/** @param {VitestCase} test @param {string} stage */
-function countVitestCase(test, stage) {
-  const name = `${stage}: ${test.fullName}`;
-  if (test.status === 'passed') return single(name);
-  if (test.status === 'failed') return single(name, lines(test.failureMessages?.[0] ?? 'failed', 2));
-  return skipped(name, test.status === 'todo' ? 'to be written' : 'skipped in the source');
+    ...report.outside.map(({ name, why }) => single(`${stage}: ${name}`, firstLines(why || 'failed outside its tests', 3))),
+  ]);
 }
 
 /** @param {string} text @param {number} count */
-const lines = (text, count) => text.trim().split('\n').slice(0, count).join(' ');
-/** @param {string} text */
-const firstLine = (text) => lines(text, 1);
+const firstLines = (text, count) => text.trim().split('\n').slice(0, count).join(' ');

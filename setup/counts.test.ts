@@ -1,78 +1,72 @@
 import { describe, expect, test } from 'vitest';
-import { allGood, countGoogleTest, countVitest, single, skipped, summaryLine, total } from './counts.mjs';
+import { allGood, countGoogleTest, countVitest, single, skipped, skipReasons, summaryLine, total } from './counts.mjs';
 
-describe('GoogleTest reports', () => {
+describe('GoogleTest', () => {
   const passing = { name: 'adds', classname: 'Ops', status: 'RUN', result: 'COMPLETED' };
-  const report = (...testsuite: Parameters<typeof countGoogleTest>[0]['testsuites'][0]['testsuite']) => ({ testsuites: [{ testsuite }] });
+  const log = `[ RUN      ] Ops.adds
+[       OK ] Ops.adds (0 ms)
+[ RUN      ] Ops.coopmat/0
+test.cpp:9: Skipped
+no cooperative matrices
+on this device
+
+[  SKIPPED ] Ops.coopmat/0 (0 ms)
+[ RUN      ] Ops.silent
+[  SKIPPED ] Ops.silent (0 ms)
+`;
 
   test('passed, failed, skipped and disabled tests', () => {
-    const counts = countGoogleTest(
-      report(
-        passing,
-        { ...passing, name: 'breaks', failures: [{ failure: 'ops.cpp:7\nexpected 1\nfound 2\nand more' }] },
-        { ...passing, name: 'coopmat', result: 'SKIPPED', skipped: [{ message: 'test.cpp:9\nno cooperative matrices' }] },
-        { ...passing, name: 'DISABLED_later', status: 'NOTRUN', result: 'SUPPRESSED' },
-      ),
-      'native',
-    );
-    expect(counts).toEqual({
+    const testsuite = [
+      passing,
+      { ...passing, name: 'breaks', failures: [{ failure: 'ops.cpp:7\nexpected 1\nfound 2\nand more' }] },
+      { ...passing, name: 'coopmat/0', result: 'SKIPPED' },
+      { ...passing, name: 'DISABLED_later', status: 'NOTRUN', result: 'SUPPRESSED' },
+    ];
+    expect(countGoogleTest({ testsuites: [{ testsuite }] }, log, 'native')).toEqual({
       passed: 1,
       failed: [{ name: 'native: Ops.breaks', why: 'ops.cpp:7 expected 1 found 2' }],
       skipped: [
-        { name: 'native: Ops.coopmat', why: 'no cooperative matrices' },
+        { name: 'native: Ops.coopmat/0', why: 'no cooperative matrices on this device' },
         { name: 'native: Ops.DISABLED_later', why: 'disabled in the source' },
       ],
     });
   });
 
-  test('a skip without a message, as older versions report it, points to the log', () => {
-    const counts = countGoogleTest(report({ ...passing, result: 'SKIPPED' }), 'native');
-    expect(counts.skipped[0]?.why).toBe('see the log above');
+  test('the reason of a skip is the one of that test', () => {
+    expect(skipReasons(log)).toEqual(
+      new Map([
+        ['Ops.coopmat/0', 'no cooperative matrices on this device'],
+        ['Ops.silent', 'no reason given'],
+      ]),
+    );
   });
 });
 
-describe('vitest reports', () => {
-  const file = { name: 'a.test.ts', status: 'passed', assertionResults: [] };
-  const passing = { fullName: 'reads', status: 'passed' };
-
-  test('passed, failed, skipped and planned tests', () => {
+describe('vitest', () => {
+  test('passed, failed and skipped tests, and failures outside every test', () => {
     const counts = countVitest(
       {
-        success: false,
-        testResults: [
-          {
-            ...file,
-            status: 'failed',
-            assertionResults: [
-              passing,
-              { fullName: 'breaks', status: 'failed', failureMessages: ['expected 1\nto be 2\n  at x'] },
-              { fullName: 'waits', status: 'skipped' },
-              { fullName: 'later', status: 'todo' },
-            ],
-          },
+        tests: [
+          { name: 'reads', state: 'passed', why: '' },
+          { name: 'breaks', state: 'failed', why: 'expected 1\nto be 2\n  at x' },
+          { name: 'waits', state: 'skipped', why: 'no device' },
+          { name: 'sleeps', state: 'skipped', why: '' },
         ],
+        outside: [{ name: 'a.test.ts', why: 'Cannot find module x' }],
       },
       'unit',
     );
     expect(counts).toEqual({
       passed: 1,
-      failed: [{ name: 'unit: breaks', why: 'expected 1 to be 2' }],
+      failed: [
+        { name: 'unit: breaks', why: 'expected 1 to be 2' },
+        { name: 'unit: a.test.ts', why: 'Cannot find module x' },
+      ],
       skipped: [
-        { name: 'unit: waits', why: 'skipped in the source' },
-        { name: 'unit: later', why: 'to be written' },
+        { name: 'unit: waits', why: 'no device' },
+        { name: 'unit: sleeps', why: 'skipped in the source' },
       ],
     });
-  });
-
-  test('a file that cannot be loaded is a failure, though it has no tests', () => {
-    const counts = countVitest({ success: false, testResults: [{ ...file, status: 'failed', message: 'Cannot find module x' }] }, 'unit');
-    expect(counts.failed).toEqual([{ name: 'unit: a.test.ts', why: 'Cannot find module x' }]);
-  });
-
-  test('an error outside every test is a failure', () => {
-    const counts = countVitest({ success: false, testResults: [{ ...file, assertionResults: [passing] }] }, 'unit');
-    expect(counts.passed).toBe(1);
-    expect(counts.failed).toHaveLength(1);
   });
 });
 

@@ -42,6 +42,18 @@ export function follow(command, args, place = {}) {
   return ended(command, args, { ...place, stdio: ['ignore', 2, 2] });
 }
 
+/** As `follow`, and keeps the program's standard output. @param {string} command @param {string[]} args @param {Place} [place] */
+export async function followAndKeep(command, args, place = {}) {
+  let output = '';
+  const end = await ended(command, args, { ...place, stdio: ['ignore', 'pipe', 2] }, (child) => {
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      process.stderr.write(text);
+    });
+  });
+  return { ...end, output };
+}
+
 /**
  * Runs a step for its output. A program that cannot be started counts as one that failed.
  * @param {string} command @param {string[]} args @param {Place & { input?: string }} [place]
@@ -52,8 +64,8 @@ export async function capture(command, args, { input, ...place } = {}) {
   let stderr = '';
   try {
     const end = await ended(command, args, { ...place, stdio: 'pipe' }, (child) => {
-      child.stdout?.on('data', (data) => (stdout += data));
-      child.stderr?.on('data', (data) => (stderr += data));
+      child.stdout?.setEncoding('utf8').on('data', (text) => (stdout += text));
+      child.stderr?.setEncoding('utf8').on('data', (text) => (stderr += text));
       // A program that does not read its input to the end is not our failure.
       child.stdin?.on('error', () => {});
       child.stdin?.end(input ?? '');
