@@ -171,7 +171,8 @@ Tensor DeviceTest::output(uint32_t rows, uint32_t cols, const Floats& initial) {
   values.insert(values.end(), initial.begin(), initial.end());
   values.resize(values.size() + cols, sentinel);
   const Tensor all{bytes(values.data(), values.size() * 4), rows + 2, cols, 0};
-  const Tensor inner = all.view(1, rows);
+  Tensor inner = all.view(1, rows);
+  inner.slice.size += cols * 4;  // the guard is within the binding, for drivers drop what is written beyond
   guarded_.push_back({all, inner.slice.buffer, inner.slice.offset + inner.offset * 4});
   return inner;
 }

@@ -80,6 +80,19 @@ TEST_F(Attention, LargeScores) {
   check(65, 129, {4, 2, 16}, Mask::causal, false, 200);
 }
 
+// All scores near -800: parts that hold no visible key must not set the maximum.
+TEST_F(Attention, VeryNegativeScores) {
+  const HeadShape shape{2, 1, 64};
+  Floats k(3 * 64, -5.0f), v = Random(6).floats(3 * 64);
+  const Floats q(2 * 64, 20.0f);
+  const KvCache kv = cache(400, 64, false, k, v);
+  AttentionMask mask{Mask::causal};
+  mask.position = {words({2}), 0, 0};
+  const Tensor in = input(1, 128, q), out = output(1, 128);
+  ops::attention(g, in, kv, shape, mask, out);
+  expect_close(read(out), scalar::attention(q, k, v, shape, mask, 2), attention_tolerance, "scores of -800");
+}
+
 // A group whose scores and queries would not fit the 32 KiB of shared memory that every device has.
 TEST_F(Attention, ManyHeadsOfOneKeyHead) {
   check(1, 20, {32, 1, 128}, Mask::all, false);

@@ -250,6 +250,18 @@ class Engine : public Napi::ObjectWrap<Engine> {
     });
   }
 
+  /// What `translate` throws, as a rejected promise: an asynchronous method has one way to fail.
+  template <class Body>
+  static Napi::Value promised(Napi::Env env, Body&& body) {
+    try {
+      return translate(env, body);
+    } catch (const Napi::Error& error) {
+      const Napi::Promise::Deferred deferred(env);
+      deferred.Reject(error.Value());
+      return deferred.Promise();
+    }
+  }
+
   Napi::Value device(const Napi::CallbackInfo& info) {
     return translate(info.Env(), [&] { return to_object(info.Env(), runtime().device.info()); });
   }
@@ -267,7 +279,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   }
 
   Napi::Value load(const Napi::CallbackInfo& info) {
-    return translate(info.Env(), [&] {
+    return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
       const std::string directory = text(options, "directory");
       const uint32_t context_length = count(options, "contextLength", 0);
@@ -286,7 +298,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   }
 
   Napi::Value generate(const Napi::CallbackInfo& info) {
-    return translate(info.Env(), [&] {
+    return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
       GenerateRequest request;
       request.prompt = to_prompt(options);
@@ -319,7 +331,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   }
 
   Napi::Value trace(const Napi::CallbackInfo& info) {
-    return translate(info.Env(), [&] {
+    return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
       session();
       return start(info.Env(), [this, prompt = to_prompt(options), continue_for = count(options, "continueFor", 0)](const Post&) -> MakeValue {
@@ -330,7 +342,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   }
 
   Napi::Value self_test(const Napi::CallbackInfo& info) {
-    return translate(info.Env(), [&] {
+    return promised(info.Env(), [&]() -> Napi::Value {
       return start(info.Env(), [this](const Post&) -> MakeValue {
         Runtime& r = runtime();
         auto items = std::make_shared<std::vector<SelfTestItem>>(run_self_test(r.device, r.memory, r.pipelines, r.activations));

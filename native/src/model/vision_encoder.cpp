@@ -7,6 +7,8 @@ namespace {
 
 using Kind = ops::Epilogue::Kind;
 
+constexpr uint64_t large_activation = 64u << 20;
+
 /// x += gate_a * attention(norm(x)); x += gate_m * mlp(norm(x)).  x: [tiles * padded, H]
 void vision_block(Graph& g, const VisionLayer& layer, const ops::HeadShape& heads, const ops::AttentionMask& mask, float eps, uint32_t tiles, const Tensor& x) {
   const uint32_t rows = x.rows, hidden = x.cols;
@@ -19,16 +21,17 @@ void vision_block(Graph& g, const VisionLayer& layer, const ops::HeadShape& head
     ops::attention_packed(g, qkv, heads, mask, normed);                                                // [rows, H]
     ops::matmul(g, normed, layer.output, x, {Kind::add, nullptr, layer.attention_gate});               // [rows, H]
   }
-  // Tile by tile: the hidden layer of all four would not fit one binding on some devices.
-  const uint32_t padded = rows / tiles;
-  for (uint32_t tile = 0; tile < tiles; ++tile) {
+  // Tile by tile where the hidden layer of all tiles would be large; more than a binding on some devices.
+  const bool at_once = static_cast<uint64_t>(rows) * layer.fc1.rows * 4 <= large_activation;
+  const uint32_t step = at_once ? rows : rows / tiles;
+  for (uint32_t row = 0; row < rows; row += step) {
     Arena::Scope scope(g.arena);
-    const Tensor part = x.view(tile * padded, padded);
-    const Tensor normed = g.arena.tensor(padded, hidden);
-    const Tensor inner = g.arena.tensor(padded, layer.fc1.rows);
-    ops::layer_norm(g, part, layer.post_norm_weight.tensor, layer.post_norm_bias.tensor, eps, normed);  // [padded, H]
-    ops::matmul(g, normed, layer.fc1, inner, {Kind::gelu, &layer.fc1_bias.tensor});                     // [padded, F]
-    ops::matmul(g, inner, layer.fc2, part, {Kind::add, &layer.fc2_bias.tensor, layer.mlp_gate});        // [padded, H]
+    const Tensor part = x.view(row, step);
+    const Tensor normed = g.arena.tensor(step, hidden);
+    const Tensor inner = g.arena.tensor(step, layer.fc1.rows);
+    ops::layer_norm(g, part, layer.post_norm_weight.tensor, layer.post_norm_bias.tensor, eps, normed);  // [step, H]
+    ops::matmul(g, normed, layer.fc1, inner, {Kind::gelu, &layer.fc1_bias.tensor});                     // [step, F]
+    ops::matmul(g, inner, layer.fc2, part, {Kind::add, &layer.fc2_bias.tensor, layer.mlp_gate});        // [step, H]
   }
 }
 

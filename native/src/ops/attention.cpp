@@ -38,13 +38,15 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
   static_assert(sizeof(Push) == 68);
   if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
     throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
-  constexpr uint32_t rows_a_group = 16;
+  constexpr uint32_t rows_a_group = 32;
+  // 32 keys at a time where both tiles fit 32 KiB of shared memory, else 16.
+  const uint32_t keys_a_step = shape.head_dim <= 96 ? 32 : 16;
   const double flops_a_row = 4.0 * longest_view(mask, q.rows, kv.capacity) * shape.query_width();
   const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
   for (uint32_t row = 0; row < q.rows; row += step) {
     const uint32_t end = std::min(row + step, q.rows);
-    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind)},
+    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), keys_a_step},
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
                out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
