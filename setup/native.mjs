@@ -69,3 +69,12 @@ async function step(args) {
   const end = await follow('cmake', args, { cwd: root });
   if (end.code !== 0) throw new SetupError(`the native build failed: cmake ${describeEnd(end)} (see above).`, 'If the messages do not help, remove build/native and run again.');
 }
+
+/**
+ * A program of native/tools/, built when its sources changed. To be called after `ensureNative({ forTests: true })`.
+ * @param {string} name
+ */
+export async function ensureNativeTool(name) {
+  await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', name]);
+  return join(nativeBuild, name);
+}

@@ -4,6 +4,7 @@ import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
 import { say, SetupError } from './report.mjs';
+import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
 import { driverManifests } from './system-packages.mjs';
 
@@ -42,7 +43,9 @@ export async function slice() {
   // The newer driver is several times as fast.
   const runtime = 'reason' in newer ? systemRuntime() : newer;
   if ('reason' in runtime) return account([single('slice tests', runtime.reason)]);
-  return account([await stage(`slice tests, ${runtime.name}`, () => vitest('slice', `slice tests, ${runtime.name}`, runtime))]);
+  const env = { ...runtime.env, LOUPE_SLICE: await ensureSliceCheckpoint() };
+  const name = `slice tests, ${runtime.name}`;
+  return account([await stage(name, () => vitest('slice', name, { ...runtime, env }))]);
 }
 
 /** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */

@@ -1,0 +1,64 @@
+/**
+ * The engine at the true widths of the 11B model (560-pixel tiles, 1,280 / 4,096 wide, vocabulary 128,256), with few
+ * layers and generated weights: what tiny widths cannot show, as bindings beyond 128 MiB, many workgroups and sums of
+ * 14,336 terms. LOUPE_SLICE names the folder of the generated checkpoint (`npm run test:slice` makes it).
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { prepareImage } from '../image/prepare.ts';
+import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
+import { loadAddon, shaderDirectory, type NativeEngine } from './addon.ts';
+
+const slice = fileURLToPath(new URL('../../fixtures/reference/slice/', import.meta.url));
+const { cases } = JSON.parse(readFileSync(join(slice, 'cases.json'), 'utf8')) as {
+  cases: { name: string; tokens: number[]; images: string[]; expected: string }[];
+};
+
+let engine: NativeEngine;
+beforeAll(async () => {
+  const directory = process.env['LOUPE_SLICE'];
+  if (!directory) throw new Error('LOUPE_SLICE names no checkpoint. Run `npm run test:slice`.');
+  engine = new (loadAddon().Engine)({ shaderDirectory: shaderDirectory(), activations: 'f32' });
+  await engine.load({ directory, contextLength: 64 });
+});
+afterAll(() => {
+  // Absent when it could not be opened.
+  (engine as NativeEngine | undefined)?.close();
+});
+
+/** Relative L2 distance over the stored sample: every step-th element of the flattened tensor. */
+function sampledDistance(actual: Float32Array, reference: Map<string, Tensor>, name: string): number {
+  const sample = reference.get(`${name}.sample`)!.data;
+  const step = Number(reference.get(`${name}.step`)!.data[0]);
+  const shape = Array.from(reference.get(`${name}.shape`)!.data, Number);
+  expect(actual.length, `elements of ${name} [${shape.join(', ')}]`).toBe(shape.reduce((product, size) => product * size, 1));
+  let distance = 0;
+  let norm = 0;
+  sample.forEach((value, i) => {
+    distance += (actual[i * step]! - Number(value)) ** 2;
+    norm += Number(value) ** 2;
+  });
+  return Math.sqrt(distance / norm);
+}
+
+test.each(cases)('$name', async ({ tokens, images, expected }) => {
+  const reference = await readSafetensors(join(slice, expected));
+  const pictures = await Promise.all(images.map((path) => prepareImage({ path: join(slice, path) }, { tileSize: 560, maxTiles: 4 })));
+  const wanted = Array.from(reference.get('greedy_tokens')!.data, Number);
+  const actual = await engine.trace({ tokens: Int32Array.from(tokens), images: pictures, continueFor: wanted.length });
+
+  if (images.length > 0) {
+    expect(sampledDistance(actual.visionOutput!, reference, 'vision_output'), 'vision_output').toBeLessThanOrEqual(1e-4);
+    expect(sampledDistance(actual.crossAttentionStates!, reference, 'cross_attention_states'), 'cross_attention_states').toBeLessThanOrEqual(1e-4);
+  }
+  expect(sampledDistance(actual.logits, reference, 'logits'), 'logits').toBeLessThanOrEqual(2e-4);
+
+  // Where two logits are closer than 1e-3 either token is right, and what follows is another text.
+  const parted = wanted.findIndex((token, i) => token !== actual.greedyTokens[i]);
+  if (parted < 0) return;
+  const vocabulary = actual.greedyLogits.length / wanted.length;
+  const logit = (token: number): number => actual.greedyLogits[parted * vocabulary + token]!;
+  expect(logit(actual.greedyTokens[parted]!) - logit(wanted[parted]!), `greedy token ${parted} is ${actual.greedyTokens[parted]}, not ${wanted[parted]}`).toBeLessThan(1e-3);
+});
