@@ -4,7 +4,7 @@
 // For many query rows (prefill, vision). One workgroup: 32 rows of one head. Both products are register
 // tiled: a thread computes 4 rows x KEYS / 8 scores, then 4 rows x a share of the head's columns, so that each
 // value read from shared memory serves several multiplications. Keys and values take turns in one tile.
-// Float32 throughout. Shared memory: 4 * ((32 + KEYS) * HEAD_DIM + 32 * KEYS + 160) bytes.
+// Float32 throughout. Shared memory: 4 * ((32 + KEYS) * HEAD_DIM + 32 * KEYS + 128) bytes.
 // Dispatch: (ceil(rows / 32), heads).
 #extension GL_GOOGLE_include_directive : require
 

@@ -66,6 +66,8 @@ TEST_F(Attention, ManyRowsCausal) {
   check(9, 300, {3, 1, 80}, Mask::causal, true);
   check(130, 127, {4, 1, 8}, Mask::causal, false);
   check(17, 40, {8, 1, 128}, Mask::causal, true);
+  check(33, 40, {2, 1, 96}, Mask::causal, false);   // the widest head whose keys come 32 at a time
+  check(33, 40, {2, 1, 152}, Mask::causal, false);  // the widest of all
 }
 
 TEST_F(Attention, ManyRowsOverAllKeys) {
@@ -100,10 +102,12 @@ TEST_F(Attention, ManyHeadsOfOneKeyHead) {
 }
 
 TEST_F(Attention, HeadsThatNoKernelHoldsAreRefused) {
-  Floats k(512, 0.0f), v(512, 0.0f);
-  const KvCache kv = cache(2, 256, false, k, v);
-  const Tensor q = input(9, 256, Floats(9 * 256, 0.0f)), out = output(9, 256);
-  EXPECT_THROW(ops::attention(g, q, kv, {1, 1, 256}, {Mask::all, 2}, out), Error);
+  for (uint32_t head_dim : {160u, 256u}) {
+    Floats k(2 * head_dim, 0.0f), v(2 * head_dim, 0.0f);
+    const KvCache kv = cache(2, head_dim, false, k, v);
+    const Tensor q = input(9, head_dim, Floats(9 * head_dim, 0.0f)), out = output(9, head_dim);
+    EXPECT_THROW(ops::attention(g, q, kv, {1, 1, head_dim}, {Mask::all, 2}, out), Error) << head_dim;
+  }
 }
 
 // Enough work that the rows are cut into several dispatches.

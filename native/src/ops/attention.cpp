@@ -19,7 +19,10 @@ struct KeysAndValues {
 
 /// Shared memory of the two kernels; every device that we accept has 32 KiB.
 constexpr uint32_t shared_bytes = 32768;
-constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 3 * 16 * head_dim * 4 + 16 * 16 * 4; }
+/// 32 keys at a time where both tiles fit, else 16.
+constexpr uint32_t tiled_keys(uint32_t head_dim) { return head_dim <= 96 ? 32 : 16; }
+constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 4 * ((32 + tiled_keys(head_dim)) * head_dim + 32 * tiled_keys(head_dim) + 128); }
+static_assert(tiled_bytes(96) <= shared_bytes && tiled_bytes(152) <= shared_bytes && tiled_bytes(160) > shared_bytes);
 constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (head_dim + 128) * 4 + 64 * 4; }
 
 float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
@@ -39,14 +42,12 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
   if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
     throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
   constexpr uint32_t rows_a_group = 32;
-  // 32 keys at a time where both tiles fit 32 KiB of shared memory, else 16.
-  const uint32_t keys_a_step = shape.head_dim <= 96 ? 32 : 16;
   const double flops_a_row = 4.0 * longest_view(mask, q.rows, kv.capacity) * shape.query_width();
   const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
   for (uint32_t row = 0; row < q.rows; row += step) {
     const uint32_t end = std::min(row + step, q.rows);
-    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), keys_a_step},
+    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), tiled_keys(shape.head_dim)},
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
                out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
