@@ -93,6 +93,12 @@ void Session::forget_recorded_step() { recorded_.reset(); }
 
 Tensor Session::logits_tensor() const { return {logits_.slice(), 1, model_.text.output().rows, 0}; }
 
+std::vector<float> Session::last_logits() {
+  std::vector<float> logits;
+  read_back(logits_tensor(), logits);
+  return logits;
+}
+
 double Session::longest_submission_ms() const {
   return std::max({recorder_.longest_submission_ms(), recorded_longest_ms_, recorded_ ? recorded_->recorder.longest_submission_ms() : 0.0});
 }
@@ -379,8 +385,7 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     result.greedy_logits.insert(result.greedy_logits.end(), last.begin(), last.end());
     if (i + 1 == continue_for) break;
     step(token, static_cast<uint32_t>(wanted.size()) + i, image);
-    last.clear();
-    read_back(logits_tensor(), last);
+    last = last_logits();
   }
   forget_recorded_step();  // it points to pictures that end here
   return result;

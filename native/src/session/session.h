@@ -68,6 +68,9 @@ class Session {
   /// From an empty cache: every position's logits, then `continue_for` greedy tokens that nothing stops.
   TraceResult trace(const Prompt& prompt, uint32_t continue_for);
 
+  /// Logits [vocab] of the last computed position.
+  std::vector<float> last_logits();
+
   const Model& model() const { return model_; }
   uint32_t context_length() const { return context_length_; }
   uint64_t self_kv_bytes() const { return self_kv_.bytes(); }

@@ -1,0 +1,356 @@
+// The whole engine against the reference values of the tiny checkpoint, and what a session keeps between turns.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "session/session.h"
+#include "support.h"
+#include "weights/convert.h"
+
+namespace loupe {
+namespace {
+
+using test::engine;
+
+std::filesystem::path fixtures() {
+  const char* folder = std::getenv("LOUPE_FIXTURES");
+  return folder ? folder : LOUPE_FIXTURES_DIR;
+}
+std::filesystem::path tiny() { return fixtures() / "reference" / "tiny"; }
+
+struct Case {
+  std::string name;
+  Prompt prompt;
+  std::filesystem::path expected;
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+/// The tiles that gave the reference's pixel values: normalisation undone, exactly, because they were bytes.
+std::vector<PreparedImage> images_of(const SafetensorsFile& expected, const ModelConfig& config, const std::string& name) {
+  std::vector<PreparedImage> images;
+  if (!expected.find("aspect_ratio_ids")) return images;
+  const TensorView* pixels = expected.find("pixel_values");
+  // One reference file holds only a sample of them (fixtures/tiles/make.ts).
+  const std::vector<float> values =
+      pixels ? read_floats(*pixels) : read_floats(SafetensorsFile(fixtures() / "tiles" / (name + ".safetensors")).at("pixel_values"));
+  const auto ids = read_integers(expected.at("aspect_ratio_ids")), tiles = read_integers(expected.at("num_tiles"));
+  const VisionConfig& vision = *config.vision;
+  const size_t area = static_cast<size_t>(vision.image_size) * vision.image_size;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    PreparedImage image{name + "-" + std::to_string(i), {}, static_cast<uint32_t>(tiles[i]), static_cast<uint32_t>(ids[i])};
+    for (size_t tile = 0; tile < image.num_tiles; ++tile)
+      for (size_t p = 0; p < area; ++p)
+        for (size_t c = 0; c < 3; ++c) {
+          const float value = values[((i * vision.max_num_tiles + tile) * 3 + c) * area + p];
+          image.tiles.push_back(static_cast<uint8_t>(std::lround((value * vision.image_std[c] + vision.image_mean[c]) * 255)));
+        }
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+std::vector<Case> load_cases() {
+  const ModelConfig config = load_model_config(tiny());
+  std::ifstream file(tiny() / "cases.json");
+  std::vector<Case> cases;
+  const nlohmann::json index = nlohmann::json::parse(file);
+  for (const auto& entry : index.at("cases")) {
+    Case c;
+    c.name = entry.at("name");
+    c.expected = tiny() / entry.at("expected").get<std::string>();
+    c.prompt.tokens = entry.at("tokens").get<std::vector<uint32_t>>();
+    c.prompt.images = images_of(SafetensorsFile(c.expected), config, c.name);
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> list = load_cases();
+  return list;
+}
+
+const Case& case_named(const std::string& name) {
+  for (const Case& c : cases())
+    if (c.name == name) return c;
+  throw Error(ErrorCode::internal, "no case " + name);
+}
+
+std::atomic<bool> cancel_flag{false};
+
+std::unique_ptr<Session> open_session(Activations activations = Activations::f32, uint32_t context = 2048) {
+  cancel_flag = false;
+  auto& e = engine();
+  return std::make_unique<Session>(*e.device, *e.memory, *e.pipelines, load_model(tiny(), *e.device, *e.memory, nullptr, nullptr), activations, context, cancel_flag);
+}
+
+double relative_l2(const std::vector<float>& found, const std::vector<float>& expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < std::min(found.size(), expected.size()); ++i) {
+    difference += std::pow(static_cast<double>(found[i]) - expected[i], 2);
+    norm += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+/// A stored tensor, or the elements of `found` that were stored as a sample of it.
+double distance_to_stored(std::vector<float> found, const SafetensorsFile& expected, const std::string& name) {
+  if (const TensorView* whole = expected.find(name)) return relative_l2(found, read_floats(*whole));
+  const auto step = static_cast<size_t>(read_integers(expected.at(name + ".step")).at(0));
+  std::vector<float> sample;
+  for (size_t i = 0; i < found.size(); i += step) sample.push_back(found[i]);
+  return relative_l2(sample, read_floats(expected.at(name + ".sample")));
+}
+
+GenerateRequest greedy(const Prompt& prompt, uint32_t max_tokens) { return {prompt, max_tokens, {}, {}, 0}; }
+
+struct Limits {
+  double vision, logits, tie;
+};
+/// Float32 throughout: sums in another order than the reference's.
+constexpr Limits exact{1e-4, 2e-4, 1e-3};
+/// Matrix inputs with 11 significant bits, twelve layers deep.
+constexpr Limits half{5e-3, 5e-3, 5e-2};
+
+void expect_case(const Case& c, Activations activations) {
+  const Limits& limits = activations == Activations::f16 ? half : exact;
+  const SafetensorsFile expected(c.expected);
+  const auto wanted_tokens = read_integers(expected.at("greedy_tokens"));
+  const auto session = open_session(activations);
+  const TraceResult trace = session->trace(c.prompt, static_cast<uint32_t>(wanted_tokens.size()));
+  if (!c.prompt.images.empty()) {
+    EXPECT_LE(distance_to_stored(trace.vision_output, expected, "vision_output"), limits.vision);
+    EXPECT_LE(distance_to_stored(trace.cross_attention_states, expected, "cross_attention_states"), limits.vision);
+  }
+  EXPECT_LE(distance_to_stored(trace.logits, expected, "logits"), limits.logits);
+  // After a token that differs the continuation is another text, so only what comes before is compared.
+  const auto greedy_logits = read_floats(expected.at("greedy_logits"));
+  const size_t vocabulary = greedy_logits.size() / wanted_tokens.size();
+  for (size_t i = 0; i < wanted_tokens.size(); ++i) {
+    const std::vector<float> row(greedy_logits.begin() + static_cast<long>(i * vocabulary), greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
+    const std::vector<float> found(trace.greedy_logits.begin() + static_cast<long>(i * vocabulary), trace.greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
+    EXPECT_LE(relative_l2(found, row), limits.logits) << "greedy step " << i;
+    if (trace.greedy_tokens[i] == wanted_tokens[i]) continue;
+    EXPECT_LE(row[static_cast<size_t>(wanted_tokens[i])] - row[trace.greedy_tokens[i]], limits.tie) << "greedy step " << i << " is no tie";
+    break;
+  }
+}
+
+class Reference : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Reference, Float32) { expect_case(GetParam(), Activations::f32); }
+
+TEST_P(Reference, Float16) {
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines)) GTEST_SKIP() << engine().device->info().name << " has no cooperative matrices";
+  expect_case(GetParam(), Activations::f16);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, Reference, ::testing::ValuesIn(cases()), [](const auto& info) {
+  std::string name = info.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Session, SecondImageOnCachedPrefixEqualsFullComputation) {
+  const Prompt& both = case_named("second-image-replaces-first").prompt;
+  const uint32_t image_token = 320;
+  const auto second = std::find(std::find(both.tokens.begin(), both.tokens.end(), image_token) + 1, both.tokens.end(), image_token);
+  Prompt first{{both.tokens.begin(), second}, {both.images[0]}};
+
+  const auto session = open_session();
+  session->generate(greedy(first, 1), {});
+  const GenerateResult turn2 = session->generate(greedy(both, 1), {});
+  EXPECT_EQ(turn2.statistics.reused_tokens, first.tokens.size());
+  EXPECT_EQ(turn2.statistics.images_encoded, 1u);
+  const std::vector<float> cached = session->last_logits();
+
+  const auto fresh = open_session();
+  const GenerateResult full = fresh->generate(greedy(both, 1), {});
+  EXPECT_EQ(full.statistics.reused_tokens, 0u);
+  EXPECT_LE(relative_l2(cached, fresh->last_logits()), 1e-5);
+  EXPECT_EQ(turn2.tokens, full.tokens);
+}
+
+TEST(Session, FollowUpReusesPictureAndAnswer) {
+  const Prompt& prompt = case_named("text-after-image-dialogue").prompt;
+  const auto session = open_session();
+  const GenerateResult answer = session->generate(greedy(prompt, 8), {});
+  Prompt next = prompt;
+  next.tokens.insert(next.tokens.end(), answer.tokens.begin(), answer.tokens.end());
+  for (uint32_t token : {5u, 6u, 7u}) next.tokens.push_back(token);
+  const GenerateResult turn2 = session->generate(greedy(next, 4), {});
+  // The last token of an answer is computed when the next turn comes.
+  EXPECT_EQ(turn2.statistics.reused_tokens, prompt.tokens.size() + answer.tokens.size() - 1);
+  EXPECT_EQ(turn2.statistics.images_encoded, 0u);
+  EXPECT_EQ(turn2.statistics.images_cached, 1u);
+  const auto fresh = open_session();
+  EXPECT_EQ(fresh->generate(greedy(next, 4), {}).tokens, turn2.tokens);
+}
+
+TEST(Session, AnotherPictureAtTheSamePlaceIsAnotherPrompt) {
+  Prompt prompt = case_named("image-square").prompt;
+  const auto session = open_session();
+  session->generate(greedy(prompt, 1), {});
+  prompt.images = case_named("image-1x2").prompt.images;
+  const GenerateResult other = session->generate(greedy(prompt, 6), {});
+  EXPECT_EQ(other.statistics.images_encoded, 1u);
+  const auto fresh = open_session();
+  EXPECT_EQ(fresh->generate(greedy(prompt, 6), {}).tokens, other.tokens);
+}
+
+TEST(Session, GrowsAndPrefillsInChunks) {
+  // 1,300 tokens: three chunks of prefill, two growths of the cache.
+  Prompt prompt = case_named("text").prompt;
+  test::Random random(3);
+  while (prompt.tokens.size() < 1300) prompt.tokens.push_back(random.below(250));
+  const auto session = open_session();
+  session->generate(greedy(prompt, 1), {});
+  const std::vector<float> at_once = session->last_logits();
+
+  const auto stepwise = open_session();
+  for (size_t end : {size_t{7}, size_t{500}, size_t{505}, size_t{520}, size_t{1299}, prompt.tokens.size()})
+    stepwise->generate(greedy({{prompt.tokens.begin(), prompt.tokens.begin() + static_cast<long>(end)}, {}}, 2), {});
+  EXPECT_LE(relative_l2(stepwise->last_logits(), [&] {
+              session->generate(greedy(prompt, 2), {});
+              return session->last_logits();
+            }()),
+            1e-5);
+  EXPECT_EQ(at_once.size(), 320u);
+}
+
+TEST(Session, CancelsWithinAStepAndGoesOn) {
+  const Prompt& prompt = case_named("image-square").prompt;
+  const auto session = open_session();
+  uint32_t seen = 0;
+  const GenerateResult cut = session->generate(greedy(prompt, 100), {[&](uint32_t) { cancel_flag = ++seen == 3; }, nullptr});
+  EXPECT_EQ(cut.finish, Finish::cancelled);
+  EXPECT_EQ(cut.tokens.size(), 3u);
+  cancel_flag = false;
+  const GenerateResult whole = session->generate(greedy(prompt, 10), {});
+  const auto fresh = open_session();
+  EXPECT_EQ(whole.tokens, fresh->generate(greedy(prompt, 10), {}).tokens);
+}
+
+TEST(Session, CancelsWhileEncoding) {
+  const Prompt& prompt = case_named("image-large").prompt;
+  const auto session = open_session();
+  const GenerateResult cut = session->generate(greedy(prompt, 10), {nullptr, [&](Stage stage, uint32_t done, uint32_t) { cancel_flag = stage == Stage::encode && done == 2; }});
+  EXPECT_EQ(cut.finish, Finish::cancelled);
+  EXPECT_TRUE(cut.tokens.empty());
+  cancel_flag = false;
+  const auto fresh = open_session();
+  EXPECT_EQ(session->generate(greedy(prompt, 5), {}).tokens, fresh->generate(greedy(prompt, 5), {}).tokens);
+}
+
+TEST(Session, StopTokensLimitsAndContext) {
+  const Prompt& prompt = case_named("text").prompt;
+  const auto session = open_session(Activations::f32, 32);
+  const GenerateResult free_run = session->generate(greedy(prompt, 100), {});
+  EXPECT_EQ(free_run.finish, Finish::context);
+  EXPECT_EQ(prompt.tokens.size() + free_run.tokens.size(), 33u);  // the last token needs no room
+  GenerateRequest stopped = greedy(prompt, 100);
+  stopped.stop_tokens = {free_run.tokens[2]};
+  const GenerateResult result = session->generate(stopped, {});
+  EXPECT_EQ(result.finish, Finish::stop);
+  EXPECT_LE(result.tokens.size(), 2u);
+  EXPECT_EQ(session->generate(greedy(prompt, 2), {}).finish, Finish::length);
+  Prompt too_long = prompt;
+  too_long.tokens.resize(40, 1);
+  try {
+    session->generate(greedy(too_long, 1), {});
+    FAIL() << "a prompt beyond the context was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::context_full);
+  }
+}
+
+TEST(Session, SamplingRepeatsWithItsSeedAndVariesWithout) {
+  const Prompt& prompt = case_named("text").prompt;
+  const auto session = open_session();
+  GenerateRequest request = greedy(prompt, 24);
+  request.sampling = {1.5f, 50, 0.95f, 0, 1.1f};
+  request.seed = 7;
+  const auto once = session->generate(request, {}).tokens;
+  EXPECT_EQ(session->generate(request, {}).tokens, once);
+  request.seed = 8;
+  EXPECT_NE(session->generate(request, {}).tokens, once);
+}
+
+TEST(Session, InvalidPromptsAreNamed) {
+  const auto session = open_session();
+  auto code_of = [&](Prompt prompt) {
+    try {
+      session->generate(greedy(prompt, 1), {});
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::internal;
+  };
+  const Prompt& good = case_named("image-square").prompt;
+  EXPECT_EQ(code_of({}), ErrorCode::prompt_invalid);
+  EXPECT_EQ(code_of({{328}, {}}), ErrorCode::prompt_invalid);
+  EXPECT_EQ(code_of({good.tokens, {}}), ErrorCode::prompt_invalid);
+  EXPECT_EQ(code_of({{1, 2}, good.images}), ErrorCode::prompt_invalid);
+  Prompt short_tiles = good;
+  short_tiles.images[0].tiles.pop_back();
+  EXPECT_EQ(code_of(short_tiles), ErrorCode::prompt_invalid);
+  Prompt bad_ratio = good;
+  bad_ratio.images[0].aspect_ratio_id = 9;
+  EXPECT_EQ(code_of(bad_ratio), ErrorCode::prompt_invalid);
+}
+
+TEST(CrossKvCache, DropsTheLeastRecentlyUsed) {
+  auto entry = [&] {
+    CrossKv kv;
+    kv.layers.push_back(make_kv_cache(*engine().memory, 64, false, 4));
+    return kv;
+  };
+  const uint64_t size = entry().bytes();
+  CrossKvCache cache(2 * size);
+  for (const char* hash : {"a", "b"}) {
+    cache.make_room(size);
+    cache.insert(hash, entry());
+  }
+  EXPECT_TRUE(cache.find("a"));  // now b is the oldest
+  cache.make_room(size);
+  cache.insert("c", entry());
+  EXPECT_TRUE(cache.find("a"));
+  EXPECT_FALSE(cache.find("b"));
+  EXPECT_TRUE(cache.find("c"));
+  EXPECT_EQ(cache.bytes(), 2 * size);
+  cache.make_room(10 * size);  // a picture larger than the budget is alone
+  EXPECT_EQ(cache.bytes(), 0u);
+}
+
+TEST(LoadModel, SaysWhenTheDeviceIsTooSmall) {
+  vk::Memory small(*engine().device, 1 << 20);
+  try {
+    load_model(tiny(), *engine().device, small, nullptr, nullptr);
+    FAIL() << "5 MB of weights fitted 1 MiB";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::device_out_of_memory);
+    EXPECT_FALSE(error.next_step().empty());
+  }
+}
+
+TEST(LoadModel, CanBeCancelled) {
+  const std::atomic<bool> already{true};
+  try {
+    load_model(tiny(), *engine().device, *engine().memory, &already, nullptr);
+    FAIL() << "a cancelled load went on";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::cancelled);
+  }
+}
+
+}  // namespace
+}  // namespace loupe
