@@ -26,7 +26,7 @@ constexpr int max_intermediate = 1 << 18;
 constexpr int max_vocabulary = 1 << 20;
 constexpr int max_layers = 512;
 constexpr int max_heads = 512;
-constexpr int max_head_dim = 512;
+constexpr int max_head_dim = 152;  // the attention kernels' shared memory (ops/attention.cpp)
 constexpr int max_positions = 1 << 24;
 constexpr int max_image_size = 2048;
 constexpr int max_patches_per_tile = 1 << 14;
@@ -244,7 +244,7 @@ TextConfig parse_text(const Section& root, const Section& section, Architecture 
   } else {
     require_divisible("hidden_size", text.hidden_size, "num_attention_heads", text.num_heads);
     text.head_dim = text.hidden_size / text.num_heads;
-    if (text.head_dim > max_head_dim) contradiction("hidden_size / num_attention_heads is " + std::to_string(text.head_dim) + "; at most 512 makes sense.");
+    if (text.head_dim > max_head_dim) contradiction("hidden_size / num_attention_heads is " + std::to_string(text.head_dim) + "; the attention kernels take at most " + std::to_string(max_head_dim) + ".");
   }
   // The published vision model derives the width and would ignore another one.
   if (architecture == Architecture::mllama && text.head_dim * text.num_heads != text.hidden_size) {
@@ -298,7 +298,7 @@ VisionConfig parse_vision(const Section& section) {
 
   require_divisible("vision hidden_size", vision.hidden_size, "attention_heads", vision.attention_heads);
   require_divisible("image_size", vision.image_size, "patch_size", vision.patch_size);
-  if (vision.head_dim() > max_head_dim) section.fail("hidden_size / attention_heads is more than 512.");
+  if (vision.head_dim() > max_head_dim) section.fail("hidden_size / attention_heads is more than " + std::to_string(max_head_dim) + ", the most that the attention kernels take.");
   if (vision.patches_per_tile() > max_patches_per_tile) {
     section.fail("image_size / patch_size gives " + std::to_string(vision.patches_per_tile()) + " patches a tile; at most " +
                  std::to_string(max_patches_per_tile) + " make sense.");

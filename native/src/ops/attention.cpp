@@ -27,9 +27,10 @@ constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group
 
 float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
 
-/// Keys that any row of the pass may see, for the cost estimate.
-uint32_t longest_view(const AttentionMask& mask, uint32_t rows, uint32_t capacity) {
-  return mask.kind == AttentionMask::Kind::causal ? std::min(mask.position.base + rows, capacity) : mask.length;
+/// Keys that some row of the pass may see. A recorded step is replayed at later positions, so without a
+/// stated length it covers the whole cache.
+uint32_t longest_view(const AttentionMask& mask, uint32_t capacity) {
+  return mask.kind == AttentionMask::Kind::causal && mask.length == 0 ? capacity : mask.length;
 }
 
 void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
@@ -42,7 +43,7 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
   if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
     throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
   constexpr uint32_t rows_a_group = 32;
-  const double flops_a_row = 4.0 * longest_view(mask, q.rows, kv.capacity) * shape.query_width();
+  const double flops_a_row = 4.0 * longest_view(mask, kv.capacity) * shape.query_width();
   const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
   for (uint32_t row = 0; row < q.rows; row += step) {
@@ -51,7 +52,7 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
                out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
-          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * (end - row), 8.0 * longest_view(mask, q.rows, kv.capacity) * kv.stride});
+          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * (end - row), 8.0 * longest_view(mask, kv.capacity) * kv.stride});
   }
 }
 
@@ -66,17 +67,15 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
   static_assert(sizeof(Push) == 32 && sizeof(MergePush) == 12);
   constexpr uint32_t chunk = 128;
   const bool causal = mask.kind == AttentionMask::Kind::causal;
-  // A recorded step is replayed at later positions, so its splits cover the whole cache.
-  const uint32_t splits = divide_up(causal ? cache.capacity : mask.length, chunk);
+  const uint32_t keys = longest_view(mask, cache.capacity), splits = divide_up(keys, chunk);
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;
   Arena::Scope scope(g.arena);
   const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim);
   const Tensor stats = g.arena.tensor(q.rows * shape.heads * splits, 2);
-  const double keys = causal ? cache.capacity : mask.length;
   g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal},
         {vk::reads(q.slice), vk::reads(cache.keys.slice()), vk::reads(cache.values.slice()), vk::reads(state), vk::writes(parts.slice), vk::writes(stats.slice)},
         Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)}, {splits, shape.kv_heads, q.rows},
-        {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2 : 4)});
+        {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
   g.run("attention_merge", {}, {vk::reads(parts.slice), vk::reads(stats.slice), vk::writes(out.slice)}, MergePush{splits, shape.head_dim, out.offset}, {shape.heads, q.rows},
         {elements(parts) * 2, elements(parts) * 4});
 }

@@ -53,7 +53,7 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
 
 bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
   const std::string shape = fragment_shape(device);
-  return !shape.empty() && pipelines.has("coopmat_" + shape + "_bf16");
+  return !shape.empty() && 4 * device.info().subgroup_size <= device.info().max_workgroup_threads && pipelines.has("coopmat_" + shape + "_bf16");
 }
 
 std::string matmul_path(const vk::Device& device, Activations activations) {

@@ -95,7 +95,7 @@ struct AttentionMask {
     vision,  ///< all keys, but padding does not see padding
   };
   Kind kind = Kind::all;
-  uint32_t length = 0;                        ///< all, vision: keys
+  uint32_t length = 0;                        ///< all, vision: keys; causal: keys that the last row sees, 0 = up to the capacity
   Position position;                          ///< causal
   uint32_t num_tiles = 0, tokens = 0, padded = 0;  ///< vision: used tiles, real and padded tokens a tile
 };

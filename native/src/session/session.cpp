@@ -225,7 +225,7 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
-    decode(graph_, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, &self_kv_.layers(), image}, hidden);
+    decode(graph_, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image}, hidden);
     then(hidden);
     recorder_.sync();  // the next chunk overwrites tokens_ and rotations_
     if (listener.on_stage) listener.on_stage(Stage::prefill, first + rows, total);
@@ -241,7 +241,7 @@ void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
     Graph g{device_, memory_, pipelines_, recorded_->recorder, arena_, graph_.activations};
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
-    decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, &self_kv_.layers(), image}, hidden);
+    decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
     output_logits(g, model_, hidden, logits_tensor());
     ops::argmax(g, logits_tensor(), chosen_.slice());
   }

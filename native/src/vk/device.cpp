@@ -196,8 +196,10 @@ DeviceInfo Instance::describe(int index) const {
                              (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
 
   const bool offers_matrices = contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  const bool offers_size_control = contains(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
-  VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, offers_matrices ? &matrix : nullptr};
+  VkPhysicalDeviceSubgroupSizeControlFeatures size_control{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, offers_matrices ? &matrix : nullptr};
+  VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, offers_size_control ? &size_control : size_control.pNext};
   VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, &v12};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11};
   api_.vkGetPhysicalDeviceFeatures2(physical, &features);
@@ -206,6 +208,12 @@ DeviceInfo Instance::describe(int index) const {
   info.storage8 = v12.storageBuffer8BitAccess;
   info.storage16 = v11.storageBuffer16BitAccess;
   info.memory_model = v12.vulkanMemoryModel;
+  if (size_control.subgroupSizeControl && size_control.computeFullSubgroups) {
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+    VkPhysicalDeviceProperties2 query{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes};
+    api_.vkGetPhysicalDeviceProperties2(physical, &query);
+    info.subgroup_size_control = (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) && sizes.minSubgroupSize <= info.subgroup_size && info.subgroup_size <= sizes.maxSubgroupSize;
+  }
 
   VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
   info.memory_budget = contains(extensions, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
@@ -286,6 +294,8 @@ Device::Device(std::shared_ptr<Instance> instance, const DeviceInfo& info)
   if (contains(available, "VK_KHR_portability_subset")) extensions.push_back("VK_KHR_portability_subset");
 
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+  VkPhysicalDeviceSubgroupSizeControlFeatures size_control{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+  size_control.subgroupSizeControl = size_control.computeFullSubgroups = VK_TRUE;
   VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, &v12};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11};
@@ -293,6 +303,10 @@ Device::Device(std::shared_ptr<Instance> instance, const DeviceInfo& info)
     extensions.push_back(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     matrix.cooperativeMatrix = VK_TRUE;
     v12.pNext = &matrix;
+    if (info_.subgroup_size_control) {
+      extensions.push_back(VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+      matrix.pNext = &size_control;
+    }
     v12.shaderFloat16 = VK_TRUE;
     v12.vulkanMemoryModel = VK_TRUE;
     v11.storageBuffer16BitAccess = VK_TRUE;

@@ -116,6 +116,12 @@ const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint
   create.stage.module = module(shader);
   create.stage.pName = "main";
   create.stage.pSpecializationInfo = &specialisation;
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
+  subgroup.requiredSubgroupSize = device_.info().subgroup_size;
+  if (device_.info().subgroup_size_control && shader.starts_with("coopmat_")) {
+    create.stage.pNext = &subgroup;
+    create.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
   create.layout = layouts.pipeline;
   Pipeline pipeline{VK_NULL_HANDLE, layouts.pipeline, layouts.set, bindings, push_bytes};
   check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle), ("Compiling the shader " + shader).c_str());
