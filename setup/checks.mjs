@@ -69,3 +69,10 @@ export async function googleTest(runtime) {
   const end = await followAndKeep(program, args, { cwd: root, env: runtime.env });
   return countReport(report, stage, end, (found, name) => countGoogleTest(found, end.output, name));
 }
+
+/** 200,000 mutated checkpoint headers and configurations through the parsers, under the address sanitizer. @returns {Promise<Counts>} */
+export async function fuzzCheckpoints() {
+  const stage = 'mutated checkpoints';
+  const end = await follow(join(nativeBuild, 'fuzz_checkpoint'), ['200000'], { cwd: root });
+  return single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
+}

@@ -1,5 +1,5 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
-import { checkedFolders, googleTest, lint, types, vitest } from './checks.mjs';
+import { checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest } from './checks.mjs';
 import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
@@ -27,6 +27,7 @@ export async function test({ newerDriver }) {
   }
   results.push(await onRuntime(systemRuntime()));
   if (newerDriver) {
+    results.push(await stage('mutated checkpoints', fuzzCheckpoints));
     const newer = await newerRuntime();
     results.push('reason' in newer ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason) : await onRuntime(newer));
   }

@@ -2,6 +2,7 @@
  * The built addon against reference values, on whatever Vulkan device there is (software
  * Vulkan counts). Not built, or no device: these tests fail and say so.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -366,4 +367,17 @@ describe('hostile checkpoints', () => {
     expect(tokens.length).toBe(3);
     expect(engine.memory().validationErrors).toBe(0);
   });
+});
+
+test('a computer without a Vulkan driver is told so', slow, () => {
+  const nowhere = join(tmpdir(), 'no-such-driver.json');
+  const cli = fileURLToPath(new URL('../cli/loupe.ts', import.meta.url));
+  const end = spawnSync(process.execPath, [cli, 'ask', '--model', demo, '--json', 'hello'], {
+    env: { ...process.env, VK_DRIVER_FILES: nowhere, VK_ICD_FILENAMES: nowhere },
+    encoding: 'utf8',
+  });
+  expect(end.status).toBe(1);
+  const report = JSON.parse(end.stdout) as { ok: boolean; code: string; nextStep: string };
+  expect(report).toMatchObject({ ok: false, code: 'no_device' });
+  expect(report.nextStep).toContain('driver');
 });

@@ -17,11 +17,19 @@ const { cases } = JSON.parse(readFileSync(join(slice, 'cases.json'), 'utf8')) as
 };
 
 let engine: NativeEngine;
+/** Memory of this process that no file backs, the most during loading. Software Vulkan's device memory is among it. */
+let anonymousPeak = 0;
+
+function anonymousBytes(): number {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return ['RssAnon', 'RssShmem'].reduce((sum, key) => sum + 1024 * Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0), 0);
+}
+
 beforeAll(async () => {
   const directory = process.env['LOUPE_SLICE'];
   if (!directory) throw new Error('LOUPE_SLICE names no checkpoint. Run `npm run test:slice`.');
   engine = new (loadAddon().Engine)({ shaderDirectory: shaderDirectory(), activations: 'f32' });
-  await engine.load({ directory, contextLength: 64 });
+  await engine.load({ directory, contextLength: 64, onProgress: () => (anonymousPeak = Math.max(anonymousPeak, anonymousBytes())) });
 });
 afterAll(() => {
   // Absent when it could not be opened.
@@ -42,6 +50,13 @@ function sampledDistance(actual: Float32Array, reference: Map<string, Tensor>, n
   });
   return Math.sqrt(distance / norm);
 }
+
+test.runIf(process.platform === 'linux')('loading takes little memory beside the weights, and no large piece of the device', () => {
+  const { deviceBytes, hostVisibleBytes, largestAllocationBytes } = engine.memory();
+  expect(anonymousPeak).toBeGreaterThan(deviceBytes / 2); // the measure itself works: the weights are in it
+  expect(anonymousPeak - deviceBytes - hostVisibleBytes).toBeLessThan(600e6);
+  expect(largestAllocationBytes).toBeLessThanOrEqual(2 ** 30);
+});
 
 test.each(cases)('$name', async ({ tokens, images, expected }) => {
   const reference = await readSafetensors(join(slice, expected));

@@ -1,0 +1,140 @@
+// Times a whole checkpoint, real or synthetic, as llama-bench does: one warm-up, then the mean and the deviation of
+// the repeats; tokenising excluded, sampling greedy on the device.
+//
+//   bench_model --model DIR [--device NAME] [--activations auto|f32|f16] [--prompt 512] [--generate 128]
+//               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0]
+//
+// Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, milliseconds to encode
+// a picture of --tiles tiles (cross-attention keys and values included), the longest submission, and memory.
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "base/error.h"
+#include "session/session.h"
+
+using namespace loupe;
+
+namespace {
+
+struct Series {
+  double mean = 0, deviation = 0;
+};
+
+Series repeat(int repeats, const std::function<double()>& measure) {
+  measure();  // warm-up: pipelines compile, caches fill
+  std::vector<double> values;
+  for (int i = 0; i < repeats; ++i) values.push_back(measure());
+  Series series;
+  for (double value : values) series.mean += value / repeats;
+  for (double value : values) series.deviation += (value - series.mean) * (value - series.mean) / std::max(1, repeats - 1);
+  series.deviation = std::sqrt(series.deviation);
+  return series;
+}
+
+void print(const std::string& name, const Series& series, const char* unit) {
+  std::printf("%-36s %10.2f ± %.2f %s\n", name.c_str(), series.mean, series.deviation, unit);
+  std::fflush(stdout);
+}
+
+/// Numbers that no cache has seen: every prompt and picture differs from all before.
+class Fresh {
+ public:
+  explicit Fresh(const ModelConfig& config) : config_(config) {}
+
+  std::vector<uint32_t> tokens(uint32_t count) {
+    std::vector<uint32_t> list(count);
+    for (uint32_t& token : list) token = next() % static_cast<uint32_t>(config_.text.vocab_size / 2);
+    return list;
+  }
+
+  PreparedImage image(uint32_t tiles) {
+    // A column of tiles: ids 1, 5, 7, 8 for 1 to 4 tiles.
+    constexpr uint32_t ids[] = {1, 5, 7, 8};
+    const VisionConfig& vision = *config_.vision;
+    PreparedImage image{"bench-" + std::to_string(next()), {}, tiles, ids[tiles - 1]};
+    image.tiles.resize(static_cast<size_t>(tiles) * static_cast<size_t>(vision.image_size) * static_cast<size_t>(vision.image_size) * 3);
+    for (uint8_t& byte : image.tiles) byte = static_cast<uint8_t>(next());
+    return image;
+  }
+
+ private:
+  uint32_t next() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state_ >> 33);
+  }
+  const ModelConfig& config_;
+  uint64_t state_ = 1;
+};
+
+void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth, uint32_t tiles, int repeats, bool with_image) {
+  const ModelConfig& config = session.model().config;
+  Fresh fresh(config);
+  print("pp" + std::to_string(prompt), repeat(repeats, [&] {
+          const GenerateResult result = session.generate({{fresh.tokens(prompt), {}}, 1, {}, {}, 0}, {});
+          return 1e3 * prompt / result.statistics.prefill_ms;
+        }), "tokens/s");
+  const auto generation = [&](const Prompt& start) {
+    const GenerateResult result = session.generate({start, generate, {}, {}, 0}, {});
+    return 1e3 * (generate - 1) / result.statistics.decode_ms;
+  };
+  const std::string tg = "tg" + std::to_string(generate) + " @ " + std::to_string(depth);
+  print(tg, repeat(repeats, [&] { return generation({fresh.tokens(depth + 1), {}}); }), "tokens/s");
+  if (!config.vision || !with_image) return;
+  Prompt look;
+  print("encode " + std::to_string(tiles) + " tiles", repeat(repeats, [&] {
+          look = {fresh.tokens(1), {fresh.image(tiles)}};
+          look.tokens.push_back(static_cast<uint32_t>(*config.image_token_index));
+          return session.generate({look, 1, {}, {}, 0}, {}).statistics.encode_ms;
+        }), "ms");
+  print(tg + ", picture", repeat(repeats, [&] {
+          Prompt start = look;
+          const std::vector<uint32_t> more = fresh.tokens(depth + 1);
+          start.tokens.insert(start.tokens.end(), more.begin(), more.end());
+          return generation(start);
+        }), "tokens/s");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> options{{"--model", ""},      {"--device", ""}, {"--activations", "auto"}, {"--prompt", "512"}, {"--generate", "128"},
+                                             {"--depth", "0"},     {"--tiles", "4"}, {"--repeats", "5"},        {"--image", "1"}};
+  for (int i = 1; i < argc; i += 2) {
+    if (!options.count(argv[i]) || i + 1 == argc) return std::fprintf(stderr, "bench_model: what does %s mean? See the top of tools/bench_model.cpp.\n", argv[i]), 2;
+    options[argv[i]] = argv[i + 1];
+  }
+  const auto number = [&](const char* name, uint32_t least, uint32_t most) {
+    return std::min(std::max(static_cast<uint32_t>(std::strtoul(options[name].c_str(), nullptr, 10)), least), most);
+  };
+  try {
+    auto instance = std::make_shared<vk::Instance>(false);
+    const vk::DeviceInfo info = instance->choose(options["--device"]);
+    vk::Device device(instance, info);
+    vk::Memory memory(device, 0);
+    const char* shaders = std::getenv("LOUPE_SHADERS");
+    vk::Pipelines pipelines(device, shaders ? shaders : LOUPE_SHADERS_DIR, "");
+    const bool half = options["--activations"] == "f16" || (options["--activations"] == "auto" && ops::has_half_matmul(device, pipelines));
+    const Activations activations = half ? Activations::f16 : Activations::f32;
+    const std::atomic<bool> cancel{false};
+    const uint32_t prompt = number("--prompt", 1, 100000), generate = number("--generate", 2, 100000), depth = number("--depth", 0, 100000);
+    Session session(device, memory, pipelines, load_model(options["--model"], device, memory, nullptr, nullptr), activations, 0, cancel);
+    if (std::max(prompt, depth + 2) + generate > session.context_length())
+      throw Error(ErrorCode::context_full, "This model's context holds " + std::to_string(session.context_length()) + " tokens.", "Ask for shorter prompts.");
+    std::printf("%s, %s\n%s; %.2f GB of weights; %s repeats\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
+                static_cast<double>(session.model().device_bytes) * 1e-9, options["--repeats"].c_str());
+    bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)), options["--image"] != "0");
+    const vk::MemoryUse use = memory.use();
+    std::printf("longest submission %.1f ms; device memory %.0f MiB, at most %.0f MiB, largest allocation %.0f MiB\n", session.longest_submission_ms(),
+                static_cast<double>(use.device_bytes) / 1048576, static_cast<double>(use.device_peak_bytes) / 1048576, static_cast<double>(use.largest_allocation_bytes) / 1048576);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "bench_model: %s %s\n", error.what(), error.next_step().c_str());
+    return 1;
+  }
+  return 0;
+}
