@@ -80,7 +80,7 @@ describe('a process that works', () => {
     const engine = start();
     await expect(engine.load({ directory: demo, engine: {} }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
     const stop = new AbortController();
-    await expect(engine.load({ directory: demo, engine: {} }, { signal: stop.signal, onProgress: () => stop.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(engine.load({ directory: demo, contextLength: 77, engine: {} }, { signal: stop.signal, onProgress: () => stop.abort() })).rejects.toMatchObject({ code: 'cancelled' });
     await expect(ask(engine, seeds.stream)).rejects.toMatchObject({ code: 'model_missing' });
   });
 

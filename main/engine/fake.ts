@@ -1,7 +1,7 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
 import { LoupeError } from '../services/errors.ts';
-import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel } from '../services/ports.ts';
-import type { DeviceInfo, GenerateStatistics, MemoryReport } from './addon.ts';
+import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, TurnStatistics } from '../services/ports.ts';
+import type { DeviceInfo, MemoryReport } from './addon.ts';
 
 export interface FakeEngineOptions {
   /** Default: says what it was asked and how many pictures it was given. */
@@ -179,13 +179,14 @@ function describe(messages: ChatMessage[]): string {
   return `You asked: ${last} I was given ${images} picture${images === 1 ? '' : 's'}.`;
 }
 
-function statistics(generatedTokens: number, images: number): GenerateStatistics {
+function statistics(generatedTokens: number, images: number): TurnStatistics {
   return {
     promptTokens: 1,
     reusedTokens: 0,
     generatedTokens,
     imagesEncoded: images,
     imagesCached: 0,
+    prepareMs: 0,
     encodeMs: 0,
     prefillMs: 0,
     firstTokenMs: 0,

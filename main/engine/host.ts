@@ -87,7 +87,7 @@ class Host {
     try {
       switch (request.type) {
         case 'load':
-          return await this.#load(request);
+          return await this.#load(request, running);
         case 'generate':
           return await this.#generate(request, running);
         case 'trace':
@@ -106,9 +106,11 @@ class Host {
     return this.#useAddon().listDevices();
   }
 
-  async #load({ id, directory, contextLength, engine: settings }: RequestOf<'load'>): Promise<LoadedModel> {
+  async #load({ id, directory, contextLength, engine: settings }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
     const language = await readLanguage(directory);
     const engine = this.#open(settings);
+    // The engine forgets a cancel that comes before it is at work.
+    if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
     this.#loaded = null;
     const model = await engine.load({
       directory,
@@ -123,6 +125,7 @@ class Host {
     const engine = this.#opened();
     const { model, language } = this.#needModel();
     if (!language) throw new LoupeError('tokenizer_missing', 'The loaded checkpoint has no tokenizer.json, so it cannot be asked anything.');
+    const began = performance.now();
     const images: PreparedImage[] = [];
     const prompt: Message[] = [];
     for (const { role, content } of messages) {
@@ -136,7 +139,8 @@ class Host {
     const tokens = language.format.encode(prompt);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
-    if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length) };
+    const prepareMs = performance.now() - began;
+    if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length, prepareMs) };
 
     const detokenizer = createDetokenizer(language.tokenizer);
     let text = '';
@@ -154,7 +158,7 @@ class Host {
       },
       onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
     });
-    return { ...reply, text, tokens: result.tokens, finish: result.finish, statistics: result.statistics };
+    return { ...reply, text, tokens: result.tokens, finish: result.finish, statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs } };
   }
 
   async #trace({ tokens, images: sources, continueFor }: RequestOf<'trace'>, running: Running): Promise<TraceReply> {
@@ -246,7 +250,7 @@ function seen({ hash, width, height, layout: { resized, canvas, arrangement } }:
   return { hash, width, height, resized, canvas, arrangement };
 }
 
-function nothingGenerated(promptTokens: number): Pick<GenerateReply, 'text' | 'tokens' | 'finish' | 'statistics'> {
+function nothingGenerated(promptTokens: number, prepareMs: number): Pick<GenerateReply, 'text' | 'tokens' | 'finish' | 'statistics'> {
   return {
     text: '',
     tokens: new Int32Array(0),
@@ -257,6 +261,7 @@ function nothingGenerated(promptTokens: number): Pick<GenerateReply, 'text' | 't
       generatedTokens: 0,
       imagesEncoded: 0,
       imagesCached: 0,
+      prepareMs,
       encodeMs: 0,
       prefillMs: 0,
       firstTokenMs: 0,

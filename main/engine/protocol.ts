@@ -101,6 +101,7 @@ const statistics = v.object({
   generatedTokens: count,
   imagesEncoded: count,
   imagesCached: count,
+  prepareMs: v.number(),
   encodeMs: v.number(),
   prefillMs: v.number(),
   firstTokenMs: v.number(),

@@ -61,11 +61,17 @@ export interface ImageSeen {
   arrangement: { width: number; height: number };
 }
 
+/** One turn, from the request to its last token. */
+export interface TurnStatistics extends GenerateStatistics {
+  /** Reading and tiling the pictures, and tokenising. Part of firstTokenMs. */
+  prepareMs: number;
+}
+
 export interface GenerateReply {
   text: string;
   tokens: Int32Array;
   finish: GenerateResult['finish'];
-  statistics: GenerateStatistics;
+  statistics: TurnStatistics;
   sampling: SamplingOptions;
   images: ImageSeen[];
 }
