@@ -14,7 +14,7 @@ const electron = { group: ['electron', 'electron/*'], message: 'Only main/electr
 const hosts = { group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'], message: 'Hosts stand at the top: nothing below imports them.' };
 
 export default tseslint.config(
-  { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', 'fixtures/', '**/*.cjs'] },
+  { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
   ...tseslint.configs.strict,
   {
     files: ['**/*.ts', '**/*.mjs'],
