@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -222,6 +223,13 @@ class Engine : public Napi::ObjectWrap<Engine> {
     });
   }
 
+  /// Also called when the process ends in the middle of a request, which then still uses the device.
+  ~Engine() override {
+    if (!busy_) return;
+    runtime_->cancel = true;
+    finished_.wait();
+  }
+
  private:
   static Napi::Object object_argument(const Napi::CallbackInfo& info) {
     if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
@@ -241,13 +249,25 @@ class Engine : public Napi::ObjectWrap<Engine> {
   /// Starts `work` unless something is running; this object lives until it ends.
   Napi::Value start(Napi::Env env, std::function<MakeValue(const Post&)> work) {
     if (busy_) throw Error(ErrorCode::internal, "The engine is busy with another request.", "Wait for it, or cancel it.");
+    runtime().cancel = false;
+    auto finished = std::make_shared<std::promise<void>>();
+    finished_ = finished->get_future();
+    const Napi::Promise promise = run_task(
+        env,
+        [work = std::move(work), finished](const Post& post) {
+          struct Signal {
+            std::promise<void>& finished;
+            ~Signal() { finished.set_value(); }
+          } const signal{*finished};
+          return work(post);
+        },
+        [this](Napi::Env) {
+          busy_ = false;
+          Unref();
+        });
     busy_ = true;
     Ref();
-    runtime().cancel = false;
-    return run_task(env, std::move(work), [this](Napi::Env) {
-      busy_ = false;
-      Unref();
-    });
+    return promise;
   }
 
   /// What `translate` throws, as a rejected promise: an asynchronous method has one way to fail.
@@ -292,7 +312,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
             post([on_progress, done, total](Napi::Env env) { on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))}); });
         });
         r.session = std::make_unique<Session>(r.device, r.memory, r.pipelines, std::move(model), r.activations, context_length, r.cancel);
-        return [this, on_progress](Napi::Env env) { return to_value(env, session().model(), session().context_length()); };
+        return [this](Napi::Env env) { return to_value(env, session().model(), session().context_length()); };
       });
     });
   }
@@ -324,8 +344,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
           };
         auto result = std::make_shared<GenerateResult>(session().generate(request, listener));
         save_pipelines();
-        // The callbacks' references end on the event loop, with this function.
-        return [result, on_token, on_stage](Napi::Env env) { return to_value(env, *result); };
+        return [result](Napi::Env env) { return to_value(env, *result); };
       });
     });
   }
@@ -401,6 +420,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
 
   std::unique_ptr<Runtime> runtime_;
   bool busy_ = false;  // event loop only
+  std::future<void> finished_;  // of the running task's work
   bool pipelines_saved_ = false;
 };
 

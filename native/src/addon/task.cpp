@@ -10,6 +10,14 @@ void call_on_loop(Napi::Env env, Napi::Function, std::nullptr_t*, OnLoop* functi
   if (env) (*owned)(env);
 }
 
+/// A thread whose owner may go without having joined it: the last message of a task is dropped when the loop ends first.
+struct Worker {
+  std::thread thread;
+  ~Worker() {
+    if (thread.joinable()) thread.detach();
+  }
+};
+
 using Queue = Napi::TypedThreadSafeFunction<std::nullptr_t, OnLoop, call_on_loop>;
 
 }  // namespace
@@ -24,12 +32,15 @@ Napi::Error to_javascript(Napi::Env env, const Error& error) {
 Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work, OnLoop then) {
   auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
   const Napi::Promise promise = deferred->Promise();
-  auto thread = std::make_shared<std::thread>();
+  auto worker = std::make_shared<Worker>();
   Queue queue = Queue::New(env, "loupe task", 0, 1);
-  *thread = std::thread([work = std::move(work), then = std::move(then), deferred, thread, queue]() mutable {
-    const Post post = [&queue](OnLoop function) {
+  worker->thread = std::thread([work = std::move(work), then = std::move(then), deferred, worker, queue]() mutable {
+    // A refused call means that the loop has ended: it took our hold on the queue, which may be gone by now.
+    bool closed = false;
+    const Post post = [&queue, &closed](OnLoop function) {
       auto* owned = new OnLoop(std::move(function));
-      if (queue.NonBlockingCall(owned) != napi_ok) delete owned;
+      // What is refused is leaked: it may hold references into JavaScript, which only the loop's thread may end.
+      if (!closed) closed = queue.NonBlockingCall(owned) != napi_ok;
     };
     OnLoop settle;
     try {
@@ -45,12 +56,13 @@ Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work
         deferred->Reject(to_javascript(loop, Error(ErrorCode::internal, message, "Run `loupe doctor` and report what it prints.")).Value());
       };
     }
-    post([settle = std::move(settle), then = std::move(then), thread](Napi::Env loop) {
-      thread->join();
+    // `work` travels along so that the callbacks that it holds end on the loop's thread, also after an error.
+    post([settle = std::move(settle), then = std::move(then), work = std::move(work), worker = std::move(worker)](Napi::Env loop) {
+      worker->thread.join();
       then(loop);
       settle(loop);
     });
-    queue.Release();
+    if (!closed) queue.Release();
   });
   return promise;
 }
