@@ -32,6 +32,16 @@ Uploader::Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& che
 
 Uploader::~Uploader() = default;
 
+template <class Body>
+auto Uploader::settled(Body&& body) const {
+  try {
+    return body();
+  } catch (...) {
+    for (auto& slot : slots_) slot->recorder.abandon();
+    throw;
+  }
+}
+
 void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint64_t padded_bytes, uint32_t count, const std::function<const std::byte*(uint32_t)>& source) {
   // A row may be larger than the staging buffer (a table of tile embeddings), so pieces may begin inside one.
   uint64_t written = 0;
@@ -78,15 +88,21 @@ Matrix Uploader::rows(uint32_t count, uint32_t cols, DType dtype, const std::fun
                 "Use another device.");
   for (uint32_t first = 0; first < count; first += static_cast<uint32_t>(block_rows)) {
     const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(block_rows, count - first));
-    Matrix::Block block{memory_.allocate(n * matrix.row_bytes(), vk::Intent::weights), first, n};
-    device_bytes_ += block.buffer.size();
-    copy(block.buffer.slice(), cols * element_bytes, matrix.row_bytes(), n, [&](uint32_t row) { return source(first + row); });
-    matrix.blocks.push_back(std::move(block));
+    settled([&] {
+      matrix.blocks.push_back({memory_.allocate(n * matrix.row_bytes(), vk::Intent::weights), first, n});
+      const vk::Buffer& buffer = matrix.blocks.back().buffer;
+      device_bytes_ += buffer.size();
+      copy(buffer.slice(), cols * element_bytes, matrix.row_bytes(), n, [&](uint32_t row) { return source(first + row); });
+    });
   }
   return matrix;
 }
 
 Matrix Uploader::stacked(const std::vector<std::string>& names) {
+  return settled([&] { return stack(names); });
+}
+
+Matrix Uploader::stack(const std::vector<std::string>& names) {
   struct Part {
     const TensorView* tensor;
     uint32_t first, rows;
@@ -115,6 +131,10 @@ Matrix Uploader::stacked(const std::vector<std::string>& names) {
 Matrix Uploader::matrix(const std::string& name) { return stacked({name}); }
 
 Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
+  return settled([&] { return interleave(even, odd); });
+}
+
+Matrix Uploader::interleave(const std::string& even, const std::string& odd) {
   const TensorView &a = checkpoint_.at(even), &b = checkpoint_.at(odd);
   if (a.dtype != b.dtype)
     throw Error(ErrorCode::checkpoint_dtype, "The tensors " + a.stored_name + " and " + b.stored_name + " have different types.",
@@ -128,19 +148,23 @@ Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
 }
 
 Vector Uploader::vector(const std::string& name, float scale) {
-  const TensorView& tensor = checkpoint_.at(name);
-  std::vector<float> values = read_floats(tensor);
-  for (float& value : values) value *= scale;
   Vector vector;
-  vector.buffer = memory_.allocate(values.size() * 4, vk::Intent::weights);
-  device_bytes_ += vector.buffer.size();
-  const uint32_t rows = tensor.shape.size() == 2 ? static_cast<uint32_t>(tensor.shape[0]) : 1;
-  vector.tensor = {vector.buffer.slice(), rows, static_cast<uint32_t>(values.size()) / rows, 0};
-  copy(vector.buffer.slice(), values.size() * 4, values.size() * 4, 1, [&](uint32_t) { return reinterpret_cast<const std::byte*>(values.data()); });
+  settled([&] {
+    const TensorView& tensor = checkpoint_.at(name);
+    std::vector<float> values = read_floats(tensor);
+    for (float& value : values) value *= scale;
+    vector.buffer = memory_.allocate(values.size() * 4, vk::Intent::weights);
+    device_bytes_ += vector.buffer.size();
+    const uint32_t rows = tensor.shape.size() == 2 ? static_cast<uint32_t>(tensor.shape[0]) : 1;
+    vector.tensor = {vector.buffer.slice(), rows, static_cast<uint32_t>(values.size()) / rows, 0};
+    copy(vector.buffer.slice(), values.size() * 4, values.size() * 4, 1, [&](uint32_t) { return reinterpret_cast<const std::byte*>(values.data()); });
+  });
   return vector;
 }
 
-float Uploader::scalar(const std::string& name) const { return read_floats(checkpoint_.at(name)).at(0); }
+float Uploader::scalar(const std::string& name) const {
+  return settled([&] { return read_floats(checkpoint_.at(name)).at(0); });
+}
 
 void Uploader::finish() {
   for (auto& slot : slots_) slot->recorder.sync();

@@ -40,6 +40,11 @@ class Uploader {
 
  private:
   struct Slot;
+  /// Calls `body`. When it throws, waits for both slots first: the buffers that now go may be targets of copies.
+  template <class Body>
+  auto settled(Body&& body) const;
+  Matrix stack(const std::vector<std::string>& names);
+  Matrix interleave(const std::string& even, const std::string& odd);
   /// `source(row)` is where that row's elements begin.
   Matrix rows(uint32_t count, uint32_t cols, DType dtype, const std::function<const std::byte*(uint32_t)>& source);
   /// Copies `rows` rows of `row_bytes`, zero-filled to `padded_bytes` each, to `target`.
