@@ -43,16 +43,18 @@ uint32_t usable_context(const Model& model, const vk::Memory& memory, bool half,
   return wanted ? wanted : std::min({default_context, trained, longest});
 }
 
-/// Keeps buffers alive until the device no longer uses them, also when an exception passes. Declare it after them.
-class Settle {
+/// Calls `action` at the end of the scope, also when an exception passes. Buffers that the device may still use are
+/// kept alive by one that is declared after them and waits.
+template <class Action>
+class Finally {
  public:
-  explicit Settle(vk::Recorder& recorder) : recorder_(recorder) {}
-  ~Settle() { recorder_.abandon(); }
-  Settle(const Settle&) = delete;
-  Settle& operator=(const Settle&) = delete;
+  explicit Finally(Action action) : action_(std::move(action)) {}
+  ~Finally() { action_(); }
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
 
  private:
-  vk::Recorder& recorder_;
+  Action action_;
 };
 
 }  // namespace
@@ -87,7 +89,8 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
   readback_ = memory.allocate(readback_bytes, vk::Intent::readback);
 }
 
-Session::~Session() = default;
+// The buffers below the recorder go first.
+Session::~Session() { recorder_.abandon(); }
 
 void Session::forget_recorded_step() { recorded_.reset(); }
 
@@ -182,7 +185,7 @@ CrossKv Session::encode(const PreparedImage& image, const Listener& listener, Tr
   vk::Buffer pixels = memory_.allocate((image.tiles.size() + 3) / 4 * 4, vk::Intent::upload);
   std::memcpy(pixels.mapped(), image.tiles.data(), image.tiles.size());
   {
-    const Settle settle(recorder_);
+    const Finally idle([&] { recorder_.abandon(); });
     Arena::Scope scope(arena_);
     const VisionEncoder encoder(graph_, model_, pixels.slice(), image, [&](uint32_t done, uint32_t total) {
       if (listener.on_stage) listener.on_stage(Stage::encode, done, total);
@@ -221,7 +224,7 @@ const CrossKv* Session::cross_kv(const PreparedImage* image, const Listener& lis
 void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then) {
   for (uint32_t first = segment.begin; first < segment.end; first += prefill_rows) {
     const uint32_t rows = std::min(prefill_rows, segment.end - first);
-    if (self_kv_.grow(first + rows, first, recorder_)) forget_recorded_step();
+    make_room(first + rows, first);
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
@@ -232,18 +235,25 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
   }
 }
 
+void Session::make_room(uint32_t positions, uint32_t used) {
+  if (positions <= self_kv_.capacity()) return;
+  forget_recorded_step();  // before, because growing that fails half-way has moved some layers
+  self_kv_.grow(positions, used, recorder_);
+}
+
 void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
-  if (self_kv_.grow(position + 1, position, recorder_)) forget_recorded_step();
+  make_room(position + 1, position);
   if (recorded_ && recorded_->image != image) forget_recorded_step();
   if (!recorded_) {
-    recorded_ = std::make_unique<Recorded>(device_, image);
-    recorded_->recorder.set_cancel(&cancel_);
-    Graph g{device_, memory_, pipelines_, recorded_->recorder, arena_, graph_.activations};
+    auto recorded = std::make_unique<Recorded>(device_, image);
+    recorded->recorder.set_cancel(&cancel_);
+    Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations};
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
     decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
     output_logits(g, model_, hidden, logits_tensor());
     ops::argmax(g, logits_tensor(), chosen_.slice());
+    recorded_ = std::move(recorded);  // only now: recording may be cancelled, and half a step must not be replayed
   }
   upload_rows(&token, 1, position);
   state_.mapped<uint32_t>()[state_position] = position;
@@ -333,6 +343,11 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       throw;
     }
     result.finish = Finish::cancelled;
+  } catch (...) {
+    recorder_.abandon();
+    cached_.clear();
+    forget_recorded_step();
+    throw;
   }
   statistics.generated_tokens = static_cast<uint32_t>(result.tokens.size());
   return result;
@@ -364,6 +379,10 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
       if (known == image) return &kv;
     return nullptr;
   };
+  const Finally idle([&] {
+    recorder_.abandon();
+    forget_recorded_step();
+  });  // the device must not use, nor the recorded step keep, the pictures that end here
 
   const CrossKv* image = nullptr;
   for (const Segment& segment : segments(prompt, 0)) {
@@ -387,7 +406,6 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     step(token, static_cast<uint32_t>(wanted.size()) + i, image);
     last = last_logits();
   }
-  forget_recorded_step();  // it points to pictures that end here
   return result;
 }
 

@@ -1,0 +1,196 @@
+// What stays alive, and what is forgotten, when work ends half-way: cancelled, refused, or lost with its device.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "base/error.h"
+#include "model/upload.h"
+#include "session/session.h"
+#include "support.h"
+
+namespace loupe {
+namespace {
+
+using test::engine;
+
+/// Listens in on the driver, and may answer in its place. While it lives, no other test's Vulkan calls may run.
+class Driver {
+ public:
+  Driver() : api_(engine().instance->api()), real_(api_) {
+    active = this;
+    api_.vkQueueSubmit = submit;
+    api_.vkWaitForFences = wait;
+    api_.vkDestroyBuffer = destroy_buffer;
+    api_.vkCmdCopyBuffer = copy;
+    api_.vkCmdDispatch = dispatch;
+  }
+  ~Driver() {
+    api_ = real_;
+    active = nullptr;
+  }
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  std::function<bool()> loses_submission;    ///< true = the device is lost instead
+  std::function<void()> on_copy, on_dispatch;  ///< while recording
+  int submissions = 0;
+  int destroyed_in_flight = 0;  ///< buffers destroyed before the host waited for all submissions
+
+ private:
+  static VKAPI_ATTR VkResult VKAPI_CALL submit(VkQueue queue, uint32_t count, const VkSubmitInfo* infos, VkFence fence) {
+    if (active->loses_submission && active->loses_submission()) return VK_ERROR_DEVICE_LOST;
+    ++active->submissions;
+    active->pending_.insert(fence);
+    return active->real_.vkQueueSubmit(queue, count, infos, fence);
+  }
+  static VKAPI_ATTR VkResult VKAPI_CALL wait(VkDevice device, uint32_t count, const VkFence* fences, VkBool32 all, uint64_t timeout) {
+    for (uint32_t i = 0; i < count; ++i) active->pending_.erase(fences[i]);
+    return active->real_.vkWaitForFences(device, count, fences, all, timeout);
+  }
+  static VKAPI_ATTR void VKAPI_CALL destroy_buffer(VkDevice device, VkBuffer buffer, const VkAllocationCallbacks* callbacks) {
+    if (!active->pending_.empty()) ++active->destroyed_in_flight;
+    active->real_.vkDestroyBuffer(device, buffer, callbacks);
+  }
+  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count, const VkBufferCopy* regions) {
+    if (active->on_copy) active->on_copy();
+    active->real_.vkCmdCopyBuffer(commands, from, to, count, regions);
+  }
+  static VKAPI_ATTR void VKAPI_CALL dispatch(VkCommandBuffer commands, uint32_t x, uint32_t y, uint32_t z) {
+    if (active->on_dispatch) active->on_dispatch();
+    active->real_.vkCmdDispatch(commands, x, y, z);
+  }
+
+  static inline Driver* active = nullptr;
+  vk::Api& api_;
+  vk::Api real_;
+  std::set<VkFence> pending_;
+};
+
+std::filesystem::path tiny() {
+  const char* folder = std::getenv("LOUPE_FIXTURES");
+  return std::filesystem::path(folder ? folder : LOUPE_FIXTURES_DIR) / "reference" / "tiny";
+}
+
+std::atomic<bool> cancel_flag{false};
+
+std::unique_ptr<Session> open_session(vk::Memory& memory) {
+  cancel_flag = false;
+  auto& e = engine();
+  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(tiny(), *e.device, memory, nullptr, nullptr), Activations::f32, 2048, cancel_flag);
+}
+
+GenerateRequest request(uint32_t tokens, uint32_t max_tokens) {
+  GenerateRequest r;
+  for (uint32_t i = 0; i < tokens; ++i) r.prompt.tokens.push_back(1 + i * 7 % 240);
+  r.max_tokens = max_tokens;
+  return r;
+}
+
+std::vector<uint32_t> expected_tokens(const GenerateRequest& r) { return open_session(*engine().memory)->generate(r, {}).tokens; }
+
+TEST(Lifetimes, ARefusedTensorWaitsForTheCopiesBeforeIt) {
+  // "a" fills both staging buffers, so that copies into it are in flight when "b" is refused for its type.
+  const auto folder = std::filesystem::temp_directory_path() / ("loupe-lifetimes-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()));
+  std::filesystem::create_directories(folder);
+  constexpr uint64_t rows = 24 << 10, bytes = rows * 1024 * 4;
+  const std::string header = R"({"a":{"dtype":"F32","shape":[)" + std::to_string(rows) + R"(,1024],"data_offsets":[0,)" + std::to_string(bytes) +
+                             R"(]},"b":{"dtype":"F16","shape":[1,1024],"data_offsets":[)" + std::to_string(bytes) + "," + std::to_string(bytes + 2048) + "]}}";
+  {
+    std::ofstream file(folder / "model.safetensors", std::ios::binary);
+    const uint64_t length = header.size();
+    file.write(reinterpret_cast<const char*>(&length), 8);
+    file << header;
+  }
+  std::filesystem::resize_file(folder / "model.safetensors", 8 + header.size() + bytes + 2048);
+  {
+    const Checkpoint checkpoint = Checkpoint::open(folder);
+    vk::Memory memory(*engine().device, 0);
+    Driver driver;
+    Uploader up(*engine().device, memory, checkpoint, nullptr, nullptr);
+    try {
+      const Matrix a = up.matrix("a");
+      up.interleaved("a", "b");
+      ADD_FAILURE() << "two types in one matrix";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::checkpoint_dtype);
+    }
+    EXPECT_GE(driver.submissions, 2);
+    EXPECT_EQ(driver.destroyed_in_flight, 0);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Lifetimes, AStepCancelledWhileItIsRecordedIsRecordedAgain) {
+  const GenerateRequest r = request(12, 6);
+  const std::vector<uint32_t> expected = expected_tokens(r);
+  const auto session = open_session(*engine().memory);
+  // So slow a device that every dispatch is a submission of its own, and notices the flag.
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.assumed_bandwidth = quirks.assumed_flops = 1;
+  {
+    Driver driver;
+    int dispatches = -1;  // since the first token
+    driver.on_dispatch = [&] { cancel_flag = dispatches >= 0 && ++dispatches == 5; };
+    const GenerateResult cut = session->generate(r, {[&](uint32_t) { dispatches = std::max(dispatches, 0); }, nullptr});
+    EXPECT_EQ(cut.finish, Finish::cancelled);
+    EXPECT_EQ(cut.tokens.size(), 1u);
+    EXPECT_EQ(dispatches, 5);
+  }
+  quirks = real;
+  cancel_flag = false;
+  EXPECT_EQ(session->generate(r, {}).tokens, expected);
+}
+
+TEST(Lifetimes, AStepIsForgottenWhenGrowingIsCancelled) {
+  const GenerateRequest r = request(20, 6);
+  const std::vector<uint32_t> expected = expected_tokens(r);
+  const auto session = open_session(*engine().memory);
+  {
+    Driver driver;
+    int copies = 0;  // two a layer: the third is the second layer's, when the first has moved
+    driver.on_copy = [&] {
+      if (++copies == 3) cancel_flag = true;
+    };
+    EXPECT_EQ(session->generate(request(508, 20), {}).finish, Finish::cancelled);
+    EXPECT_EQ(copies, 4);
+  }
+  cancel_flag = false;
+  EXPECT_EQ(session->generate(r, {}).tokens, expected);
+}
+
+TEST(Lifetimes, ALostDeviceIsReportedAndNothingIsFreedInFlight) {
+  const GenerateRequest r = request(12, 6);
+  const std::vector<uint32_t> expected = expected_tokens(r);
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.assumed_bandwidth = quirks.assumed_flops = 1;
+  for (int survive : {0, 1, 7, 60, 150}) {  // in prefill, and in the replayed step
+    vk::Memory memory(*engine().device, 0);
+    Driver driver;
+    auto session = open_session(memory);
+    const int before = driver.submissions;
+    driver.loses_submission = [&] { return driver.submissions - before >= survive; };
+    try {
+      session->generate(r, {});
+      ADD_FAILURE() << "fewer than " << survive << " submissions";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::device_lost) << error.what();
+    }
+    driver.loses_submission = nullptr;
+    // Nothing was truly lost here, so a session that kept no ruins goes on.
+    EXPECT_EQ(session->generate(r, {}).tokens, expected);
+    session.reset();
+    EXPECT_EQ(driver.destroyed_in_flight, 0);
+  }
+  quirks = real;
+}
+
+}  // namespace
+}  // namespace loupe
