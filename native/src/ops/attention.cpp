@@ -52,7 +52,7 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
                out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
-          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * (end - row), 8.0 * longest_view(mask, kv.capacity) * kv.stride});
+          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * round_up(end - row, rows_a_group), 8.0 * longest_view(mask, kv.capacity) * kv.stride});
   }
 }
 

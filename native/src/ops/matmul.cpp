@@ -46,7 +46,7 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
   g.run(shader, constants, {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
         Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
         {divide_up(block.rows, tile), divide_up(x.rows, tile)},
-        {2.0 * block.rows * weight.stride * x.rows, static_cast<double>(block.buffer.size()) + elements(x) * 4 + 4.0 * x.rows * block.rows});
+        {2.0 * block.rows * weight.stride * round_up(x.rows, tile), static_cast<double>(block.buffer.size()) + elements(x) * 4 + 4.0 * x.rows * block.rows});
 }
 
 }  // namespace
