@@ -63,20 +63,20 @@ Recorder::Segment& Recorder::current() {
 
 void Recorder::begin(Segment& segment) {
   const Api& api = device_.api();
-  if (!segment.commands) {
+  if (!segment.fence) {
     VkCommandBufferAllocateInfo allocate{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
     allocate.commandPool = pool_;
     allocate.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
     allocate.commandBufferCount = 1;
     check(api.vkAllocateCommandBuffers(device_.handle(), &allocate, &segment.commands), "vkAllocateCommandBuffers");
-    const VkFenceCreateInfo fence{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-    check(api.vkCreateFence(device_.handle(), &fence, nullptr, &segment.fence), "vkCreateFence");
-    if (device_.info().timestamps) {
+    if (device_.info().timestamps && !segment.timestamps) {
       VkQueryPoolCreateInfo queries{VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO};
       queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
       queries.queryCount = 2;
       check(api.vkCreateQueryPool(device_.handle(), &queries, nullptr, &segment.timestamps), "vkCreateQueryPool");
     }
+    const VkFenceCreateInfo fence{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};  // last: a segment with a fence is complete
+    check(api.vkCreateFence(device_.handle(), &fence, nullptr, &segment.fence), "vkCreateFence");
   }
   if (segment.in_flight) wait(segment);
   for (VkDescriptorPool pool : segment.pools) api.vkResetDescriptorPool(device_.handle(), pool, 0);
@@ -88,7 +88,8 @@ void Recorder::begin(Segment& segment) {
   segment.recording = true;
   if (segment.timestamps) {
     api.vkCmdResetQueryPool(segment.commands, segment.timestamps, 0, 2);
-    api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, segment.timestamps, 0);
+    // The end of the pipe, so that it waits for the submissions before: their time is not this one's.
+    api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.timestamps, 0);
   }
   barrier(segment.commands);  // orders this segment after the one before
 }
@@ -277,7 +278,7 @@ void Recorder::replay() {
   if (!segments_.empty() && segments_[active_].recording) end(segments_[active_]);
   throw_if_cancelled();
   for (Segment& segment : segments_)
-    if (segment.commands) submit(segment);
+    if (segment.fence) submit(segment);
   wait_all();
 }
 
