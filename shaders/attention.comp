@@ -5,7 +5,7 @@
 // tiled: a thread computes 4 rows x KEYS / 8 scores, then 4 rows x a share of the head's columns, so that each
 // value read from shared memory serves several multiplications. Keys and values take turns in one tile.
 // Float32 throughout. Shared memory: 4 * ((32 + KEYS) * HEAD_DIM + 32 * KEYS + 128) bytes.
-// Dispatch: (ceil(rows / 32), heads).
+// Dispatch: (ceil(rows / 32), heads), or some of the rows and heads.
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x = 64) in;
@@ -22,7 +22,7 @@ layout(std430, binding = 3) readonly buffer State { uint state[]; };
 layout(std430, binding = 4) writeonly buffer Out { float result[]; };
 layout(push_constant) uniform Push {
   uint rows; uint first_row; uint q_stride; uint q_offset; uint kv_stride; uint k_offset; uint v_offset; uint group; uint out_stride; uint out_offset;
-  uint length; uint index; uint base; uint num_tiles; uint tokens; uint padded; float scale;
+  uint length; uint index; uint base; uint num_tiles; uint tokens; uint padded; float scale; uint first_head;
 };
 #include "common/kv.glsl"
 
@@ -39,7 +39,7 @@ void main() {
   const uint thread = gl_LocalInvocationID.x;
   const uint ty = thread / 8, tx = thread % 8;                 // products: rows 4 ty .. 4 ty + 3
   const uint soft_row = thread % ROWS, soft_half = thread / ROWS;  // softmax: one row, half of the keys
-  const uint head = gl_WorkGroupID.y, row0 = first_row + gl_WorkGroupID.x * ROWS;
+  const uint head = first_head + gl_WorkGroupID.y, row0 = first_row + gl_WorkGroupID.x * ROWS;
   const uint position0 = MASK == MASK_CAUSAL ? base + state[index] : 0;
   const uint visible = MASK == MASK_CAUSAL ? position0 + min(row0 + ROWS, rows) : length;
 

@@ -124,6 +124,17 @@ TEST_F(Attention, CutByRows) {
   expect_close(read(out), scalar::attention(q, k, v, shape, mask, 0), attention_tolerance, "200 rows, 4000 keys");
 }
 
+// A device so slow that no two heads may share a submission.
+TEST_F(Attention, CutByHeads) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.assumed_flops = 1;
+  const uint64_t before = recorder.submissions();
+  check(50, 40, {6, 2, 16}, Mask::causal, false);
+  quirks = real;
+  EXPECT_GE(recorder.submissions() - before, 12u);  // two groups of rows, six heads
+}
+
 // A decode step is recorded once and replayed at later positions, past a chunk's end.
 TEST_F(Attention, ReplayedAtLaterPositions) {
   const HeadShape shape{4, 1, 32};

@@ -38,21 +38,28 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
     uint32_t rows, first_row, q_stride, q_offset, kv_stride, k_offset, v_offset, group, out_stride, out_offset;
     uint32_t length, index, base, num_tiles, tokens, padded;
     float scale;
+    uint32_t first_head;
   };
-  static_assert(sizeof(Push) == 68);
+  static_assert(sizeof(Push) == 72);
   if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
     throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
   constexpr uint32_t rows_a_group = 32;
   const double flops_a_row = 4.0 * longest_view(mask, kv.capacity) * shape.query_width();
   const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
+  // In front of many keys one group of rows may still be too long; then by heads, too. Not before it takes several
+  // submissions' time, because few workgroups leave much of the device idle.
+  constexpr double patience = 4;
+  const double flops_a_head = flops_a_row * rows_a_group / shape.heads;
+  const uint32_t heads = step > rows_a_group ? shape.heads : static_cast<uint32_t>(std::clamp(patience * g.recorder.affordable_flops() / flops_a_head, 1.0, 1.0 * shape.heads));
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
-  for (uint32_t row = 0; row < q.rows; row += step) {
-    const uint32_t end = std::min(row + step, q.rows);
+  for (uint32_t part = 0; part < divide_up(q.rows, step) * divide_up(shape.heads, heads); ++part) {
+    const uint32_t row = part / divide_up(shape.heads, heads) * step, end = std::min(row + step, q.rows);
+    const uint32_t first_head = part % divide_up(shape.heads, heads) * heads, count = std::min(heads, shape.heads - first_head);
     g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), tiled_keys(shape.head_dim)},
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
-               out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape)},
-          {divide_up(end - row, rows_a_group), shape.heads}, {flops_a_row * round_up(end - row, rows_a_group), 8.0 * longest_view(mask, kv.capacity) * kv.stride});
+               out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape), first_head},
+          {divide_up(end - row, rows_a_group), count}, {flops_a_row * round_up(end - row, rows_a_group) * count / shape.heads, 8.0 * longest_view(mask, kv.capacity) * kv.stride * count / shape.heads});
   }
 }
 
