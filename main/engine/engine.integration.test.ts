@@ -13,6 +13,7 @@ import { prepareImage } from '../image/prepare.ts';
 import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
 import { loadAddon, shaderDirectory, type Activations, type Addon, type GenerateOptions, type ImageInput, type NativeEngine, type TraceResult } from './addon.ts';
 import { createEngineClient } from './client.ts';
+import { relativeDistance } from './test/reference.ts';
 
 interface Case {
   name: string;
@@ -46,22 +47,6 @@ async function inputsOf({ tokens, images }: Case): Promise<{ tokens: Int32Array;
 
 function caseNamed(name: string): Case {
   return cases.find((candidate) => candidate.name === name)!;
-}
-
-/** Of what is stored: the whole tensor, or every step-th element. */
-function relativeDistance(actual: Float32Array, reference: Map<string, Tensor>, name: string): number {
-  const step = Number(reference.get(`${name}.step`)?.data[0] ?? 1);
-  const wanted = (reference.get(name) ?? reference.get(`${name}.sample`))!.data;
-  const shape = Array.from(reference.get(`${name}.shape`)?.data ?? reference.get(name)!.shape, Number);
-  expect(actual.length, `elements of ${name} [${shape.join(', ')}]`).toBe(shape.reduce((product, size) => product * size, 1));
-  let distance = 0;
-  let norm = 0;
-  for (let i = 0; i < wanted.length; i++) {
-    const want = Number(wanted[i]);
-    distance += (actual[i * step]! - want) ** 2;
-    norm += want ** 2;
-  }
-  return Math.sqrt(distance / norm);
 }
 
 /** Tokens may part where the reference's two best logits are closer than `tie`; what follows is another text. */

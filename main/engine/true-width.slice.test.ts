@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
-import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
+import { readSafetensors } from '../storage/safetensors.ts';
 import { loadAddon, shaderDirectory, type NativeEngine } from './addon.ts';
+import { relativeDistance } from './test/reference.ts';
 
 const slice = fileURLToPath(new URL('../../fixtures/reference/slice/', import.meta.url));
 const { cases } = JSON.parse(readFileSync(join(slice, 'cases.json'), 'utf8')) as {
@@ -36,21 +37,6 @@ afterAll(() => {
   (engine as NativeEngine | undefined)?.close();
 });
 
-/** Relative L2 distance over the stored sample: every step-th element of the flattened tensor. */
-function sampledDistance(actual: Float32Array, reference: Map<string, Tensor>, name: string): number {
-  const sample = reference.get(`${name}.sample`)!.data;
-  const step = Number(reference.get(`${name}.step`)!.data[0]);
-  const shape = Array.from(reference.get(`${name}.shape`)!.data, Number);
-  expect(actual.length, `elements of ${name} [${shape.join(', ')}]`).toBe(shape.reduce((product, size) => product * size, 1));
-  let distance = 0;
-  let norm = 0;
-  sample.forEach((value, i) => {
-    distance += (actual[i * step]! - Number(value)) ** 2;
-    norm += Number(value) ** 2;
-  });
-  return Math.sqrt(distance / norm);
-}
-
 test.runIf(process.platform === 'linux')('loading takes little memory beside the weights, and no large piece of the device', () => {
   const { deviceBytes, hostVisibleBytes, largestAllocationBytes } = engine.memory();
   expect(anonymousPeak).toBeGreaterThan(deviceBytes / 2); // the measure itself works: the weights are in it
@@ -65,10 +51,10 @@ test.each(cases)('$name', async ({ tokens, images, expected }) => {
   const actual = await engine.trace({ tokens: Int32Array.from(tokens), images: pictures, continueFor: wanted.length });
 
   if (images.length > 0) {
-    expect(sampledDistance(actual.visionOutput!, reference, 'vision_output'), 'vision_output').toBeLessThanOrEqual(1e-4);
-    expect(sampledDistance(actual.crossAttentionStates!, reference, 'cross_attention_states'), 'cross_attention_states').toBeLessThanOrEqual(1e-4);
+    expect(relativeDistance(actual.visionOutput!, reference, 'vision_output'), 'vision_output').toBeLessThanOrEqual(1e-4);
+    expect(relativeDistance(actual.crossAttentionStates!, reference, 'cross_attention_states'), 'cross_attention_states').toBeLessThanOrEqual(1e-4);
   }
-  expect(sampledDistance(actual.logits, reference, 'logits'), 'logits').toBeLessThanOrEqual(2e-4);
+  expect(relativeDistance(actual.logits, reference, 'logits'), 'logits').toBeLessThanOrEqual(2e-4);
 
   // Where two logits are closer than 1e-3 either token is right, and what follows is another text.
   const parted = wanted.findIndex((token, i) => token !== actual.greedyTokens[i]);
