@@ -354,15 +354,14 @@ describe('hostile checkpoints', () => {
   });
 });
 
-test('a computer without a Vulkan driver is told so', slow, () => {
-  const nowhere = join(tmpdir(), 'no-such-driver.json');
+test.each([
+  { without: 'a Vulkan loader', env: { LOUPE_VULKAN_LOADER: '/nowhere/libvulkan.so.1' }, code: 'no_vulkan_loader' },
+  { without: 'a Vulkan driver', env: { VK_DRIVER_FILES: '/nowhere/icd.json', VK_ICD_FILENAMES: '/nowhere/icd.json' }, code: 'no_device' },
+])('a computer without $without is told so', slow, ({ env, code }) => {
   const cli = fileURLToPath(new URL('../cli/loupe.ts', import.meta.url));
-  const end = spawnSync(process.execPath, [cli, 'ask', '--model', demo, '--json', 'hello'], {
-    env: { ...process.env, VK_DRIVER_FILES: nowhere, VK_ICD_FILENAMES: nowhere },
-    encoding: 'utf8',
-  });
+  const end = spawnSync(process.execPath, [cli, 'ask', '--model', demo, '--json', 'hello'], { env: { ...process.env, ...env }, encoding: 'utf8' });
   expect(end.status).toBe(1);
   const report = JSON.parse(end.stdout) as { ok: boolean; code: string; nextStep: string };
-  expect(report).toMatchObject({ ok: false, code: 'no_device' });
+  expect(report).toMatchObject({ ok: false, code });
   expect(report.nextStep).toContain('driver');
 });

@@ -368,5 +368,31 @@ TEST_F(RecorderTest, DispatchesBeyondLimitsAreRefused) {
   expect_same(read(x), Floats(64, 1.0f), "the refused dispatches did nothing");
 }
 
+PFN_vkGetPhysicalDeviceProperties2 real_properties = nullptr;
+
+/// A device of today that lost its subgroup arithmetic.
+VKAPI_ATTR void VKAPI_CALL properties_without_arithmetic(VkPhysicalDevice device, VkPhysicalDeviceProperties2* properties) {
+  real_properties(device, properties);
+  for (auto* next = static_cast<VkBaseOutStructure*>(properties->pNext); next; next = next->pNext)
+    if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES)
+      reinterpret_cast<VkPhysicalDeviceSubgroupProperties*>(next)->supportedOperations = VK_SUBGROUP_FEATURE_BASIC_BIT;
+}
+
+TEST(Instance, RefusesADeviceThatLacksWhatTheKernelsNeed) {
+  vk::Instance instance(false);
+  real_properties = instance.api().vkGetPhysicalDeviceProperties2;
+  instance.api().vkGetPhysicalDeviceProperties2 = properties_without_arithmetic;
+  for (const std::string request : {"", "0"}) {
+    try {
+      instance.choose(request);
+      FAIL() << "chosen all the same";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::device_unsuitable);
+      EXPECT_NE(std::string(error.what()).find("subgroup arithmetic"), std::string::npos);
+      EXPECT_FALSE(error.next_step().empty());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace loupe::test

@@ -1,5 +1,8 @@
 #include "vk/api.h"
 
+#include <cstdlib>
+#include <vector>
+
 #include "base/error.h"
 
 #ifdef _WIN32
@@ -12,16 +15,20 @@
 namespace loupe::vk {
 namespace {
 
+/// Where libraries lie in unusual places, and in tests of what is said when there is none.
+const char* named_loader() { return std::getenv("LOUPE_VULKAN_LOADER"); }
+
 PFN_vkGetInstanceProcAddr open_loader() {
 #ifdef _WIN32
-  if (HMODULE library = LoadLibraryA("vulkan-1.dll"))
+  if (HMODULE library = LoadLibraryA(named_loader() ? named_loader() : "vulkan-1.dll"))
     return reinterpret_cast<PFN_vkGetInstanceProcAddr>(reinterpret_cast<void*>(GetProcAddress(library, "vkGetInstanceProcAddr")));
 #else
 #ifdef __APPLE__
-  const char* names[] = {"libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib", "/opt/homebrew/lib/libvulkan.1.dylib", "libMoltenVK.dylib"};
+  std::vector<const char*> names{"libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib", "/opt/homebrew/lib/libvulkan.1.dylib", "libMoltenVK.dylib"};
 #else
-  const char* names[] = {"libvulkan.so.1", "libvulkan.so"};
+  std::vector<const char*> names{"libvulkan.so.1", "libvulkan.so"};
 #endif
+  if (named_loader()) names = {named_loader()};
   for (const char* name : names)
     // Never closed: drivers leave threads behind that must not lose their code.
     if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL))
@@ -35,7 +42,8 @@ PFN_vkGetInstanceProcAddr open_loader() {
 void Api::load() {
   vkGetInstanceProcAddr = open_loader();
   if (!vkGetInstanceProcAddr)
-    throw Error(ErrorCode::no_vulkan_loader, "No Vulkan loader was found on this computer.",
+    throw Error(ErrorCode::no_vulkan_loader,
+                named_loader() ? "There is no Vulkan loader at " + std::string(named_loader()) + ", where LOUPE_VULKAN_LOADER points." : std::string("No Vulkan loader was found on this computer."),
                 "Install the graphics driver of your GPU (on Debian or Ubuntu also the package libvulkan1), then try again.");
 #define LOUPE_VK_LOAD(name) name = reinterpret_cast<PFN_##name>(vkGetInstanceProcAddr(nullptr, #name));
   LOUPE_VK_GLOBAL(LOUPE_VK_LOAD)

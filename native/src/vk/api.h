@@ -51,7 +51,8 @@ struct Api {
   PFN_vkDestroyDebugUtilsMessengerEXT vkDestroyDebugUtilsMessengerEXT = nullptr;
 #undef LOUPE_VK_DECLARE
 
-  /// Opens the Vulkan loader. Throws `no_vulkan_loader`.
+  /// Opens the Vulkan loader: the library that LOUPE_VULKAN_LOADER names, else the system's.
+  /// Throws `no_vulkan_loader`.
   void load();
   void load_instance(VkInstance instance);
   void load_device(VkDevice device);
