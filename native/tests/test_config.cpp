@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "fixtures.h"
 #include "model/config.h"
 #include "weights/safetensors.h"
 #include "weights/tensor_names.h"
@@ -23,14 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-fs::path reference() {
-  if (const char* folder = std::getenv("LOUPE_FIXTURES")) return fs::path(folder) / "reference";
-#ifdef LOUPE_FIXTURES_DIR
-  return fs::path(LOUPE_FIXTURES_DIR) / "reference";
-#else
-  return fs::path("../fixtures/reference");
-#endif
-}
+using test::reference;
 
 json tiny() {
   std::ifstream file(reference() / "tiny" / "config.json");

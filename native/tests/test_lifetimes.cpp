@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "fixtures.h"
 #include "model/upload.h"
 #include "session/session.h"
 #include "support.h"
@@ -73,8 +74,7 @@ class Driver {
 };
 
 std::filesystem::path tiny() {
-  const char* folder = std::getenv("LOUPE_FIXTURES");
-  return std::filesystem::path(folder ? folder : LOUPE_FIXTURES_DIR) / "reference" / "tiny";
+  return test::reference() / "tiny";
 }
 
 std::atomic<bool> cancel_flag{false};

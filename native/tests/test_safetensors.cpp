@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "fixtures.h"
 #include "model/config.h"
 #include "weights/convert.h"
 #include "weights/mapped_file.h"
@@ -20,21 +21,13 @@
 #include "weights/synthetic.h"
 #include "weights/tensor_names.h"
 
-
 namespace loupe {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-fs::path reference() {
-  if (const char* folder = std::getenv("LOUPE_FIXTURES")) return fs::path(folder) / "reference";
-#ifdef LOUPE_FIXTURES_DIR
-  return fs::path(LOUPE_FIXTURES_DIR) / "reference";
-#else
-  return fs::path("../fixtures/reference");
-#endif
-}
+using test::reference;
 
 /// A folder of the test's own, removed with it.
 class TemporaryFolder {

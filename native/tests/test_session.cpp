@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "fixtures.h"
 #include "session/session.h"
 #include "support.h"
 #include "weights/convert.h"
@@ -20,11 +21,7 @@ namespace {
 
 using test::engine;
 
-std::filesystem::path fixtures() {
-  const char* folder = std::getenv("LOUPE_FIXTURES");
-  return folder ? folder : LOUPE_FIXTURES_DIR;
-}
-std::filesystem::path tiny() { return fixtures() / "reference" / "tiny"; }
+std::filesystem::path tiny() { return test::reference() / "tiny"; }
 
 struct Case {
   std::string name;
@@ -40,7 +37,7 @@ std::vector<PreparedImage> images_of(const SafetensorsFile& expected, const Mode
   const TensorView* pixels = expected.find("pixel_values");
   // One reference file holds only a sample of them (fixtures/tiles/make.ts).
   const std::vector<float> values =
-      pixels ? read_floats(*pixels) : read_floats(SafetensorsFile(fixtures() / "tiles" / (name + ".safetensors")).at("pixel_values"));
+      pixels ? read_floats(*pixels) : read_floats(SafetensorsFile(test::fixtures() / "tiles" / (name + ".safetensors")).at("pixel_values"));
   const auto ids = read_integers(expected.at("aspect_ratio_ids")), tiles = read_integers(expected.at("num_tiles"));
   const VisionConfig& vision = *config.vision;
   const size_t area = static_cast<size_t>(vision.image_size) * vision.image_size;
