@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include <nlohmann/json.hpp>
 
@@ -303,6 +304,70 @@ TEST(Session, InvalidPromptsAreNamed) {
   Prompt bad_ratio = good;
   bad_ratio.images[0].aspect_ratio_id = 9;
   EXPECT_EQ(code_of(bad_ratio), ErrorCode::prompt_invalid);
+}
+
+/// The tiny checkpoint's self-attention layers as a plain Llama checkpoint: what text-only models look like.
+/// `tied`: without lm_head; `output_is_embedding`: with an lm_head that equals the embedding.
+std::filesystem::path write_text_model(const std::string& name, bool tied, bool output_is_embedding) {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("loupe-" + name + "-" + std::to_string(std::random_device{}()));
+  std::filesystem::create_directories(folder);
+  std::ifstream file(tiny() / "config.json");
+  nlohmann::json config = nlohmann::json::parse(file).at("text_config");
+  const auto cross = config.at("cross_attention_layers").get<std::vector<int>>();
+  const int layers = config.at("num_hidden_layers").get<int>();
+  config.update({{"model_type", "llama"}, {"architectures", {"LlamaForCausalLM"}}, {"num_hidden_layers", layers - static_cast<int>(cross.size())}, {"tie_word_embeddings", tied}});
+  config.erase("cross_attention_layers");
+  std::ofstream(folder / "config.json") << config;
+
+  const Checkpoint whole = Checkpoint::open(tiny());
+  nlohmann::json header;
+  std::string data;
+  const auto put = [&](const std::string& stored, const TensorView& tensor, int64_t rows) {
+    auto shape = tensor.shape;
+    const size_t bytes = tensor.bytes.size() / static_cast<size_t>(shape[0]) * static_cast<size_t>(rows);
+    shape[0] = rows;
+    header[stored] = {{"dtype", "BF16"}, {"shape", shape}, {"data_offsets", {data.size(), data.size() + bytes}}};
+    data.append(reinterpret_cast<const char*>(tensor.bytes.data()), bytes);
+  };
+  const TensorView& embedding = whole.at("text.embed_tokens.weight");
+  const int64_t vocabulary = config.at("vocab_size").get<int64_t>();
+  put("model.embed_tokens.weight", embedding, vocabulary);
+  put("model.norm.weight", whole.at("text.norm.weight"), whole.at("text.norm.weight").shape[0]);
+  if (!tied) put("lm_head.weight", output_is_embedding ? embedding : whole.at("text.lm_head.weight"), vocabulary);
+  int next = 0;
+  for (int layer = 0; layer < layers; ++layer) {
+    if (std::find(cross.begin(), cross.end(), layer) != cross.end()) continue;
+    const std::string prefix = "text.layers." + std::to_string(layer) + ".";
+    for (const TensorView& tensor : whole.tensors())
+      if (tensor.name.starts_with(prefix)) put("model.layers." + std::to_string(next) + "." + tensor.name.substr(prefix.size()), tensor, tensor.shape[0]);
+    ++next;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const uint64_t length = text.size();
+  std::ofstream out(folder / "model.safetensors", std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&length), 8);
+  out << text << data;
+  return folder;
+}
+
+std::vector<float> text_logits(const std::filesystem::path& folder, const Prompt& prompt) {
+  auto& e = engine();
+  Session session(*e.device, *e.memory, *e.pipelines, load_model(folder, *e.device, *e.memory, nullptr, nullptr), Activations::f32, 256, cancel_flag);
+  std::filesystem::remove_all(folder);
+  return session.trace(prompt, 0).logits;
+}
+
+TEST(TextModel, EqualsTheVisionModelWithoutAPicture) {
+  const Case& c = case_named("text");
+  const std::vector<float> logits = text_logits(write_text_model("text", false, false), c.prompt);
+  EXPECT_LE(distance_to_stored(logits, SafetensorsFile(c.expected), "logits"), exact.logits);
+}
+
+TEST(TextModel, TiedEmbeddingsServeAsOutput) {
+  const Prompt& prompt = case_named("text").prompt;
+  const std::vector<float> tied = text_logits(write_text_model("tied", true, false), prompt);
+  EXPECT_LE(relative_l2(tied, text_logits(write_text_model("untied", false, true), prompt)), 1e-6);
 }
 
 TEST(CrossKvCache, DropsTheLeastRecentlyUsed) {
