@@ -106,6 +106,11 @@ double Session::longest_submission_ms() const {
   return std::max({recorder_.longest_submission_ms(), recorded_longest_ms_, recorded_ ? recorded_->recorder.longest_submission_ms() : 0.0});
 }
 
+bool Session::is_image_token(uint32_t token) const {
+  const std::optional<int>& image = model_.config.image_token_index;
+  return image && token == static_cast<uint32_t>(*image);
+}
+
 std::vector<Session::CachedToken> Session::validate(const Prompt& prompt) const {
   const ModelConfig& config = model_.config;
   const uint32_t known = static_cast<uint32_t>(config.text.embedding_rows);
@@ -116,7 +121,7 @@ std::vector<Session::CachedToken> Session::validate(const Prompt& prompt) const 
     if (token >= known)
       throw Error(ErrorCode::prompt_invalid, "Token " + std::to_string(token) + " is not in this model's vocabulary of " + std::to_string(known) + ".",
                   "Use the tokenizer that belongs to this checkpoint.");
-    const bool is_image = config.image_token_index && token == static_cast<uint32_t>(*config.image_token_index);
+    const bool is_image = is_image_token(token);
     if (is_image && images < prompt.images.size()) list.push_back({token, prompt.images[images].hash});
     else list.push_back({token, {}});
     images += is_image;
@@ -146,7 +151,7 @@ std::vector<Session::Segment> Session::segments(const Prompt& prompt, uint32_t f
     begin = end;
   };
   for (uint32_t i = 0; i < count; ++i)
-    if (model_.config.image_token_index && prompt.tokens[i] == static_cast<uint32_t>(*model_.config.image_token_index)) {
+    if (is_image_token(prompt.tokens[i])) {
       close(i);
       image = &prompt.images[next_image++];
     }

@@ -90,6 +90,7 @@ class Session {
     const PreparedImage* image = nullptr;
   };
 
+  bool is_image_token(uint32_t token) const;
   std::vector<CachedToken> validate(const Prompt& prompt) const;
   std::vector<Segment> segments(const Prompt& prompt, uint32_t from) const;
   const CrossKv* cross_kv(const PreparedImage* image, const Listener& listener, GenerateStatistics& statistics);

@@ -22,8 +22,7 @@ namespace loupe::vk {
 
 #define LOUPE_VK_DEVICE(X)                                                                       \
   X(vkDestroyDevice) X(vkGetDeviceQueue) X(vkDeviceWaitIdle) X(vkQueueSubmit)                    \
-  X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory) X(vkUnmapMemory)                            \
-  X(vkFlushMappedMemoryRanges) X(vkInvalidateMappedMemoryRanges)                                 \
+  X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory)                                             \
   X(vkCreateBuffer) X(vkDestroyBuffer) X(vkBindBufferMemory) X(vkGetBufferMemoryRequirements)    \
   X(vkCreateShaderModule) X(vkDestroyShaderModule)                                               \
   X(vkCreateDescriptorSetLayout) X(vkDestroyDescriptorSetLayout)                                 \
@@ -33,7 +32,7 @@ namespace loupe::vk {
   X(vkCreateDescriptorPool) X(vkDestroyDescriptorPool) X(vkResetDescriptorPool)                  \
   X(vkAllocateDescriptorSets) X(vkUpdateDescriptorSets)                                          \
   X(vkCreateCommandPool) X(vkDestroyCommandPool) X(vkAllocateCommandBuffers)                     \
-  X(vkFreeCommandBuffers) X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkResetCommandBuffer)  \
+  X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkResetCommandBuffer)                          \
   X(vkCmdBindPipeline) X(vkCmdBindDescriptorSets) X(vkCmdPushConstants) X(vkCmdDispatch)         \
   X(vkCmdPipelineBarrier) X(vkCmdCopyBuffer) X(vkCmdFillBuffer)                                  \
   X(vkCmdResetQueryPool) X(vkCmdWriteTimestamp) X(vkCreateQueryPool) X(vkDestroyQueryPool)       \
