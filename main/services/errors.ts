@@ -41,6 +41,15 @@ export const errorCodes = [
   'engine_crashed',
   'engine_busy',
   'protocol',
+
+  'not_found',
+  'store_locked',
+  'store_damaged',
+  'store_newer',
+  'store_full',
+  'store_failed',
+  'capture_failed',
+  'capture_permission',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
@@ -164,6 +173,22 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Wait for the running answer, or stop it first.';
     case 'protocol':
       return 'Parts of Loupe are of different versions: install it again.';
+    case 'not_found':
+      return 'It may have been deleted in another window; look in the list.';
+    case 'store_locked':
+      return 'Close the other Loupe that uses this folder, or name another one with --data.';
+    case 'store_damaged':
+      return 'Loupe keeps backups beside the database, in the folder "backups": put the newest in its place.';
+    case 'store_newer':
+      return 'Install the newest version of Loupe.';
+    case 'store_full':
+      return 'Free some space on the disk and try again; nothing that was stored before is lost.';
+    case 'store_failed':
+      return 'Check that the data folder can be written to, then try again.';
+    case 'capture_failed':
+      return 'Try again; a screenshot from any other program can be pasted instead.';
+    case 'capture_permission':
+      return 'Allow screen recording for Loupe in the system’s settings, then try again.';
     default:
       return code satisfies never;
   }

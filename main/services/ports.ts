@@ -10,7 +10,21 @@ import type {
   SelfTestItem,
   TraceResult,
 } from '../engine/addon.ts';
-import type { ErrorCode } from './errors.ts';
+import type {
+  CaptureState,
+  Conversation,
+  ConversationSummary,
+  Display,
+  Draft,
+  Message,
+  Picture,
+  PictureOrigin,
+  Region,
+  SearchHit,
+  Settings,
+  TurnStatistics as StoredStatistics,
+} from '../contract.ts';
+import type { ErrorCode, Failure } from './errors.ts';
 import type { Role } from './prompt/template.ts';
 
 /** A picture file on this machine, or its bytes with the name that messages use. */
@@ -46,6 +60,8 @@ export interface LoadedModel {
 
 export interface GenerateRequest {
   messages: ChatMessage[];
+  /** The answer begins with these words, which are not sent again: how a broken-off answer goes on. */
+  answerSoFar?: string | undefined;
   maxTokens: number;
   /** What is absent comes from the checkpoint's generation_config.json; `seed` from chance. */
   sampling?: Loose<SamplingOptions> | undefined;
@@ -118,6 +134,8 @@ export interface Engine {
     request: GenerateRequest,
     options?: { signal?: AbortSignal; onText?: (text: string) => void; onStage?: (stage: Stage, done: number, total: number) => void },
   ): Promise<GenerateReply>;
+  /** Tokens of the prompt that `generate` would read. */
+  countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>): Promise<number>;
   trace(request: TraceRequest, options?: { signal?: AbortSignal }): Promise<TraceReply>;
   selfTest(settings: EngineSettings): Promise<SelfTestReply>;
   /** Of the loaded model's engine. */
@@ -125,4 +143,165 @@ export interface Engine {
   onLost(listener: (loss: EngineLoss) => void): void;
   /** Ends the engine; pending requests reject with `cancelled`. */
   close(): Promise<void>;
+}
+
+/** Milliseconds since 1970. */
+export interface Clock {
+  now(): number;
+}
+
+/**
+ * What is kept. Synchronous: every call is one short transaction, done when it returns. Throws
+ * `not_found` for ids that are not (or no longer) there, and the `store_*` codes.
+ */
+export interface Store {
+  readonly conversations: ConversationStore;
+  readonly pictures: PictureStore;
+  settings(): Settings;
+  /** Merges, stores, answers the whole. */
+  saveSettings(change: Partial<Settings>): Settings;
+  readonly models: ModelStore;
+  readonly ledger: Ledger;
+  /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
+  sweep(): void;
+  close(): void;
+}
+
+export interface NewMessage {
+  conversationId: number;
+  parentId: number | null;
+  role: 'user' | 'assistant';
+  text: string;
+  /** In order. */
+  pictures: string[];
+  state: Message['state'];
+  model: string | null;
+}
+
+export interface FinishedAnswer {
+  text: string;
+  state: Message['state'];
+  failure: Failure | null;
+  finish: Message['finish'];
+  model: string | null;
+  statistics: StoredStatistics | null;
+}
+
+/** `busy` is false in all that it answers: the chat service knows better. */
+export interface ConversationStore {
+  list(): ConversationSummary[];
+  summary(id: number): ConversationSummary;
+  open(id: number): Conversation;
+  create(title: string): ConversationSummary;
+  rename(id: number, title: string): void;
+  pin(id: number, pinned: boolean): void;
+  /** Hidden at once, gone with the sweep. */
+  delete(id: number): void;
+  restore(id: number): void;
+  search(query: string, limit: number): SearchHit[];
+  /** Becomes the leaf of the branch that is shown. */
+  append(message: NewMessage): Message;
+  message(id: number): Message;
+  /** From the first message to this one. */
+  path(messageId: number): Message[];
+  /** The text so far of an answer that is being written. */
+  checkpoint(messageId: number, text: string): void;
+  /** `streaming` makes an answer that goes on. */
+  update(messageId: number, answer: FinishedAnswer): Message;
+  /** The newest leaf below the message becomes the one that is shown. Answers its id. */
+  selectBranch(messageId: number): number;
+  pinPicture(id: number, hash: string | null): void;
+  /** `id` null: of the conversation that does not exist yet. */
+  saveDraft(id: number | null, text: string, pictures: string[]): void;
+  draft(): Draft;
+  /** Distinct questions, newest first, one line each. */
+  recentPrompts(limit: number): string[];
+  /** At start: what a process left `streaming` becomes `interrupted`. Answers how many. */
+  markInterrupted(): number;
+}
+
+export interface NewPicture {
+  /** The file as it came. */
+  bytes: Uint8Array;
+  name: string;
+  width: number;
+  height: number;
+  origin: PictureOrigin;
+  /** WebP, at most 320 x 320. */
+  thumbnail: Uint8Array;
+  /** PNG, where a browser cannot show the file itself. */
+  display: Uint8Array | null;
+}
+
+export interface StoredFile {
+  path: string;
+  mediaType: string;
+}
+
+/** Files by the SHA-256 of their bytes, written beside the database and renamed into place. */
+export interface PictureStore {
+  /** The same bytes again keep their first record. */
+  add(picture: NewPicture): Picture;
+  get(hash: string): Picture;
+  /** The file as it came. */
+  original(hash: string): StoredFile;
+  /** What a browser can show. */
+  shown(hash: string, scale: 'full' | 'thumb'): StoredFile;
+}
+
+export interface ModelRecord {
+  /** Of the model's folder or file. */
+  path: string;
+  name: string;
+  kind: 'vision' | 'text' | 'guard';
+  bytes: number | null;
+}
+
+export interface ModelStore {
+  list(): ModelRecord[];
+  add(model: ModelRecord): void;
+  remove(path: string): void;
+}
+
+export interface LedgerEntry {
+  at: number;
+  host: string;
+  purpose: string;
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+export interface Ledger {
+  installedAt(): number;
+  add(entry: LedgerEntry): void;
+  list(): LedgerEntry[];
+}
+
+export interface PictureFacts {
+  width: number;
+  height: number;
+  thumbnail: Uint8Array;
+  display: Uint8Array | null;
+}
+
+/** Decodes pictures, which are hostile until decoded, in a process of its own. Rejects with the `image_*` codes. */
+export interface PictureWorker {
+  inspect(source: ImageSource): Promise<PictureFacts>;
+  /** PNG of a part. */
+  crop(source: ImageSource, region: Region): Promise<Uint8Array>;
+  /** PNG of several, beside each other, below each other, or as a grid; labels are A, B, C ... */
+  compose(sources: ImageSource[], layout: 'row' | 'column' | 'grid', labels: boolean): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** How a host takes pictures of the screen. */
+export interface CaptureHost {
+  state(): Promise<CaptureState>;
+  start(mode: 'region' | 'display' | 'last'): Promise<void>;
+  display(displayId: string): Promise<Display>;
+  finish(displayId: string, region: Region): Promise<void>;
+  cancel(): Promise<void>;
+  current(): Promise<Picture | null>;
+  /** True when the hotkey came within ten seconds. */
+  testHotkey(): Promise<boolean>;
 }

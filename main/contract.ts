@@ -1,0 +1,508 @@
+/**
+ * Everything that the window and the app say to each other: each request and each event once,
+ * with the parser of what it carries. Both ends are derived from `requests` and `events`.
+ *
+ * Times are milliseconds since 1970, sizes bytes, lengths pixels, unless a name says otherwise.
+ * A picture is named by the SHA-256 of its file, in hexadecimal; `pictureUrl` shows it.
+ */
+import * as v from 'valibot';
+
+// --- what is named
+
+const id = v.pipe(v.number(), v.integer(), v.minValue(1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = count;
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
+const side = v.pipe(v.number(), v.integer(), v.minValue(1));
+const size = v.strictObject({ width: side, height: side });
+/** Whole pixels, inside the picture or display that it is part of. */
+const region = v.strictObject({ x: count, y: count, width: side, height: side });
+
+/** Longest texts, in UTF-16 units. A pasted book is a document, not a message. */
+export const limits = { message: 200_000, title: 200, systemPrompt: 20_000, search: 200, pictureBytes: 64 * 1024 * 1024, picturesPerMessage: 6 } as const;
+
+const failure = v.strictObject({ ok: v.literal(false), code: v.string(), message: v.string(), nextStep: v.string() });
+
+// --- pictures
+
+/** Where a picture came from; `of` are the pictures that it was made of. */
+const origin = v.variant('kind', [
+  v.strictObject({ kind: v.picklist(['paste', 'drop', 'file', 'capture']) }),
+  v.strictObject({ kind: v.literal('crop'), of: hash, region }),
+  v.strictObject({ kind: v.literal('compose'), of: v.array(hash), layout: v.picklist(['row', 'column', 'grid']), labels: v.boolean() }),
+]);
+
+const picture = v.strictObject({
+  hash,
+  /** The file's name, or "Pasted picture". */
+  name: v.string(),
+  /** Upright. */
+  width: side,
+  height: side,
+  bytes: count,
+  origin,
+});
+
+/**
+ * What the model sees of a picture. It lies, scaled to `resized`, in the upper left corner of
+ * `canvas`, which is cut into `grid` tiles of `tileSize`.
+ */
+const modelView = v.strictObject({
+  picture: size,
+  resized: size,
+  canvas: size,
+  /** Columns and rows of tiles. */
+  grid: v.strictObject({ columns: side, rows: side }),
+  tileSize: side,
+  /** resized / picture; below 1 detail is lost. */
+  scale: v.number(),
+  /** How small text may be, in pixels of the picture, to be still read. */
+  smallestText: v.number(),
+  verdict: v.picklist(['sharp', 'soft', 'blurred']),
+});
+
+// --- conversations
+
+const turnStatistics = v.strictObject({
+  promptTokens: count,
+  reusedTokens: count,
+  generatedTokens: count,
+  imagesEncoded: count,
+  imagesCached: count,
+  prepareMs: v.number(),
+  encodeMs: v.number(),
+  prefillMs: v.number(),
+  firstTokenMs: v.number(),
+  decodeMs: v.number(),
+  /** Of the last token; null where fewer than two leave nothing to measure. */
+  tokensPerSecond: v.nullable(v.number()),
+  contextLength: count,
+  /** Oldest messages that were left out of the prompt because they no longer fit. */
+  forgottenMessages: count,
+});
+
+/**
+ * `streaming`: being written by this process. `interrupted`: the process ended meanwhile; it
+ * can be continued. `stopped`: by the reader. `failed`: see `failure`; what there is stays.
+ */
+const messageState = v.picklist(['complete', 'streaming', 'interrupted', 'stopped', 'failed']);
+
+const message = v.strictObject({
+  id,
+  conversationId: id,
+  /** Null for the first message. Siblings (same parent) are branches. */
+  parentId: v.nullable(id),
+  role: v.picklist(['user', 'assistant']),
+  text: v.string(),
+  /** In order; of several, the model sees the last. */
+  pictures: v.array(picture),
+  state: messageState,
+  failure: v.nullable(failure),
+  /** Why an answer ended: a stop token, the length asked for, or a full context. */
+  finish: v.nullable(v.picklist(['stop', 'length', 'context', 'cancelled'])),
+  /** Who answered; null for users. */
+  model: v.nullable(v.string()),
+  statistics: v.nullable(turnStatistics),
+  createdAt: time,
+});
+
+const conversationSummary = v.strictObject({
+  id,
+  title: v.string(),
+  pinned: v.boolean(),
+  createdAt: time,
+  /** Of the last message. */
+  updatedAt: time,
+  messageCount: count,
+  /** The last picture, for the list. */
+  picture: v.nullable(hash),
+  /** An answer is being written. */
+  busy: v.boolean(),
+});
+
+const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
+
+const conversation = v.strictObject({
+  ...conversationSummary.entries,
+  /** The whole tree, parents before children. */
+  messages: v.array(message),
+  /** The last message of the branch that is shown; null while there is none. */
+  leafId: v.nullable(id),
+  /** Stays in force whatever is attached later; null = the last picture is in force. */
+  pinnedPicture: v.nullable(picture),
+  draft,
+});
+
+const searchHit = v.strictObject({
+  conversationId: id,
+  /** Null when the title was found. */
+  messageId: v.nullable(id),
+  title: v.string(),
+  /** Text around the hit, in pieces; the marked ones matched. */
+  snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
+  at: time,
+});
+
+// --- engine and models
+
+const modelChoice = v.strictObject({
+  /** "demo", or the path of the model. */
+  id: v.string(),
+  name: v.string(),
+  kind: v.picklist(['demo', 'vision', 'text', 'guard']),
+  bytes: v.nullable(count),
+  /** False when its files are gone. */
+  present: v.boolean(),
+});
+
+const engineState = v.strictObject({
+  status: v.picklist(['stopped', 'loading', 'ready', 'failed']),
+  model: v.nullable(modelChoice),
+  /** While loading. */
+  doneBytes: count,
+  totalBytes: count,
+  device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
+  contextLength: v.nullable(count),
+  /** Null when the model cannot see. */
+  vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
+  failure: v.nullable(failure),
+});
+
+const device = v.strictObject({
+  index: count,
+  name: v.string(),
+  kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']),
+  memoryBytes: v.number(),
+  suitable: v.boolean(),
+  /** Why not, when it is not suitable. */
+  reason: v.string(),
+});
+
+/** What a model that comes with the app says of itself, and what it may be asked. */
+const abilities = v.strictObject({
+  introduction: v.string(),
+  prompts: v.array(v.strictObject({ label: v.string(), text: v.string() })),
+});
+
+// --- settings
+
+const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
+
+const settings = v.strictObject({
+  theme: v.picklist(['system', 'light', 'dark']),
+  /** Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
+  hotkey: v.nullable(text(100)),
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  /** Part of a device's name or its index; null chooses by itself. */
+  device: v.nullable(text(200)),
+  /** Tokens; null = as the model and the memory allow. */
+  contextLength: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(131_072))),
+  maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)),
+  /** Null = as the model's makers advise. */
+  temperature: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(2))),
+  topP: v.nullable(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
+  systemPrompt: text(limits.systemPrompt),
+  /** Offered in the quick-ask window and the composer. */
+  prompts: v.pipe(v.array(prompt), v.maxLength(20)),
+  autostart: v.boolean(),
+  startMinimised: v.boolean(),
+  closeToTray: v.boolean(),
+  sendWith: v.picklist(['enter', 'mod-enter']),
+  /** How often the hints of the capture overlay were shown. */
+  captureHintsShown: count,
+  /** The first-run page was left. */
+  welcomed: v.boolean(),
+});
+
+export const defaultSettings: Settings = {
+  theme: 'system',
+  hotkey: 'CommandOrControl+Shift+Space',
+  model: 'demo',
+  device: null,
+  contextLength: null,
+  maxTokens: 1024,
+  temperature: null,
+  topP: null,
+  systemPrompt: '',
+  prompts: [
+    { label: 'Summarise', text: 'Summarise what this shows.' },
+    { label: 'Read the text', text: 'Read the text in this picture.' },
+    { label: 'Explain', text: 'Explain what this shows.' },
+    { label: 'What’s wrong here?', text: 'What is wrong here, and how can it be fixed?' },
+  ],
+  autostart: false,
+  startMinimised: false,
+  closeToTray: true,
+  sendWith: 'enter',
+  captureHintsShown: 0,
+  welcomed: false,
+};
+
+// --- capture
+
+const display = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  /** Of the frozen frame, in its own pixels. */
+  size,
+  /** The frozen frame, as a picture address. */
+  url: v.string(),
+  /** The region captured last on this display. */
+  last: v.nullable(region),
+});
+
+const captureState = v.strictObject({
+  /** `app`: the app freezes the screen. `browser`: the window asks the browser. `none`: see `reason`. */
+  by: v.picklist(['app', 'browser', 'none']),
+  reason: v.nullable(v.string()),
+  hotkey: v.strictObject({
+    accelerator: v.nullable(v.string()),
+    /** `unsure`: the system says yes, but may never deliver it (Wayland). */
+    status: v.picklist(['registered', 'unsure', 'taken', 'off', 'unsupported']),
+    /** What to do, in words; empty when there is nothing to do. */
+    advice: v.string(),
+  }),
+  permission: v.picklist(['granted', 'missing', 'not-needed']),
+});
+
+// --- requests
+
+const none = v.strictObject({});
+const done = v.null();
+
+/**
+ * Every request: what it takes and what it answers. Failures come back as `Failure` in place of
+ * the answer. Nothing is answered twice.
+ */
+export const requests = {
+  'app.info': {
+    input: none,
+    output: v.strictObject({
+      version: v.string(),
+      host: v.picklist(['electron', 'web']),
+      platform: v.string(),
+      dataDirectory: v.string(),
+      logsDirectory: v.string(),
+      /** The demo model's, or null where it is not installed. */
+      abilities: v.nullable(abilities),
+      recentPrompts: v.array(v.string()),
+    }),
+  },
+  /** Opens a folder in the file manager where the host can; `opened` says whether it did. */
+  'app.openFolder': { input: v.strictObject({ which: v.picklist(['data', 'logs']) }), output: v.strictObject({ path: v.string(), opened: v.boolean() }) },
+  /** Text of a licence or notice that comes with the app. */
+  'app.licences': { input: none, output: v.array(v.strictObject({ name: v.string(), text: v.string() })) },
+
+  'settings.get': { input: none, output: settings },
+  'settings.set': { input: v.partial(settings), output: settings },
+
+  'engine.state': { input: none, output: engineState },
+  /** Loads the chosen model (again), as after a failure. Answers at once; `engine.changed` tells the rest. */
+  'engine.load': { input: none, output: done },
+  'engine.devices': { input: none, output: v.array(device) },
+
+  'models.list': { input: none, output: v.array(modelChoice) },
+  /** Records a model folder after looking into it. */
+  'models.add': { input: v.strictObject({ path: text(4096) }), output: modelChoice },
+  /** Forgets the record; files stay. */
+  'models.remove': { input: v.strictObject({ id: v.string() }), output: done },
+
+  /** Newest first, pinned ones before them. */
+  'conversations.list': { input: none, output: v.array(conversationSummary) },
+  'conversations.open': { input: v.strictObject({ id }), output: conversation },
+  /** Words in any order; the last may be unfinished. Best first. */
+  'conversations.search': { input: v.strictObject({ query: text(limits.search), limit: v.pipe(side, v.maxValue(200)) }), output: v.array(searchHit) },
+  'conversations.rename': { input: v.strictObject({ id, title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(limits.title)) }), output: done },
+  'conversations.pin': { input: v.strictObject({ id, pinned: v.boolean() }), output: done },
+  /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
+  'conversations.delete': { input: v.strictObject({ id }), output: done },
+  'conversations.restore': { input: v.strictObject({ id }), output: done },
+  /** Shows the newest branch that holds this message. Answers the new leaf. */
+  'conversations.selectBranch': { input: v.strictObject({ messageId: id }), output: v.strictObject({ leafId: id }) },
+  'conversations.pinPicture': { input: v.strictObject({ id, hash: v.nullable(hash) }), output: done },
+  /** What stands in the composer; `id` null is the composer of a conversation that does not exist yet. */
+  'conversations.saveDraft': { input: v.strictObject({ id: v.nullable(id), text: text(limits.message), pictures: v.array(hash) }), output: done },
+  'conversations.draft': { input: none, output: draft },
+  'conversations.export': {
+    input: v.strictObject({ id, format: v.picklist(['markdown', 'json']) }),
+    output: v.strictObject({ fileName: v.string(), text: v.string() }),
+  },
+
+  /**
+   * Asks. `conversationId` null begins a conversation; `parentId` is the message that this one
+   * follows (null: the first), so that an edited question becomes a branch beside the old one.
+   * Answers when both messages are stored; the answer then streams.
+   */
+  'chat.send': {
+    input: v.strictObject({
+      conversationId: v.nullable(id),
+      parentId: v.nullable(id),
+      text: v.pipe(text(limits.message), v.trim(), v.minLength(1)),
+      pictures: v.pipe(v.array(hash), v.maxLength(limits.picturesPerMessage)),
+    }),
+    output: v.strictObject({ conversation: conversationSummary, question: message, answer: message }),
+  },
+  /** Another answer to the same question, beside the one named. */
+  'chat.regenerate': { input: v.strictObject({ messageId: id }), output: message },
+  /** Goes on where an interrupted, stopped, failed or cut answer ends. */
+  'chat.continue': { input: v.strictObject({ messageId: id }), output: message },
+  'chat.stop': { input: v.strictObject({ messageId: id }), output: done },
+  /** How full the context would be with this question; null while no model is loaded. */
+  'chat.measure': {
+    input: v.strictObject({ conversationId: v.nullable(id), parentId: v.nullable(id), text: text(limits.message), pictures: count }),
+    output: v.nullable(v.strictObject({ promptTokens: count, contextLength: count, forgottenMessages: count })),
+  },
+
+  'pictures.add': {
+    input: v.strictObject({
+      bytes: v.pipe(v.instance(Uint8Array), v.maxLength(limits.pictureBytes)),
+      name: text(255),
+      kind: v.picklist(['paste', 'drop', 'file', 'capture']),
+    }),
+    output: picture,
+  },
+  'pictures.crop': { input: v.strictObject({ hash, region }), output: picture },
+  /** Two to six pictures beside each other, one below the other, or as a grid; labels are A, B, C ... */
+  'pictures.compose': {
+    input: v.strictObject({
+      hashes: v.pipe(v.array(hash), v.minLength(2), v.maxLength(6)),
+      layout: v.picklist(['row', 'column', 'grid']),
+      labels: v.boolean(),
+    }),
+    output: picture,
+  },
+  /** For the model that is loaded, else for the published one (560-pixel tiles). */
+  'pictures.view': { input: size, output: modelView },
+
+  'capture.state': { input: none, output: captureState },
+  /** Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. */
+  'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
+  /** For the overlay window: what it shows. */
+  'capture.display': { input: v.strictObject({ displayId: v.string() }), output: display },
+  'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
+  'capture.cancel': { input: none, output: done },
+  /** For the quick-ask window: the picture that it asks about. */
+  'capture.current': { input: none, output: v.nullable(picture) },
+  /** Waits up to ten seconds for the hotkey; true when it came. */
+  'capture.testHotkey': { input: none, output: v.strictObject({ pressed: v.boolean() }) },
+
+  /** Shows the main window, at a conversation if one is named. */
+  'windows.openMain': { input: v.strictObject({ conversationId: v.nullable(id) }), output: done },
+  /** Closes the window that asks. */
+  'windows.close': { input: none, output: done },
+
+  /** Every connection that this installation ever opened to another machine. */
+  'privacy.ledger': {
+    input: none,
+    output: v.strictObject({
+      installedAt: time,
+      entries: v.array(v.strictObject({ at: time, host: v.string(), purpose: v.string(), sentBytes: count, receivedBytes: count })),
+    }),
+  },
+} as const satisfies Record<string, { input: v.GenericSchema; output: v.GenericSchema }>;
+
+// --- events
+
+/** What an answer is busy with. `done` of `total`: vision layers while looking, tokens while reading. */
+const turnState = v.strictObject({
+  messageId: id,
+  conversationId: id,
+  phase: v.picklist(['waiting', 'loading', 'preparing', 'looking', 'reading', 'writing']),
+  done: count,
+  total: count,
+});
+
+export const events = {
+  /** Begins at `offset` (UTF-16 units) of the answer's text; after a gap the message is asked for again. */
+  'answer.text': v.strictObject({ messageId: id, conversationId: id, offset: count, text: v.string() }),
+  'answer.state': turnState,
+  /** Stored anew: created, finished, failed, continued. */
+  'message.changed': message,
+  /** Created, renamed, pinned, restored, another last message, busy or not. */
+  'conversation.changed': conversationSummary,
+  'conversation.deleted': v.strictObject({ id }),
+  'engine.changed': engineState,
+  'models.changed': v.array(modelChoice),
+  'settings.changed': settings,
+  'capture.changed': captureState,
+  /** The picture of the quick-ask window changed, as when a second region was captured. */
+  'capture.taken': picture,
+  /** The host asks the window to show this conversation (tray, deep link, second start). */
+  'windows.show': v.strictObject({ conversationId: v.nullable(id) }),
+} as const satisfies Record<string, v.GenericSchema>;
+
+// --- derived
+
+export type Picture = v.InferOutput<typeof picture>;
+export type PictureOrigin = v.InferOutput<typeof origin>;
+export type Region = v.InferOutput<typeof region>;
+export type ModelView = v.InferOutput<typeof modelView>;
+export type Message = v.InferOutput<typeof message>;
+export type MessageState = v.InferOutput<typeof messageState>;
+export type TurnStatistics = v.InferOutput<typeof turnStatistics>;
+export type TurnState = v.InferOutput<typeof turnState>;
+export type ConversationSummary = v.InferOutput<typeof conversationSummary>;
+export type Conversation = v.InferOutput<typeof conversation>;
+export type Draft = v.InferOutput<typeof draft>;
+export type SearchHit = v.InferOutput<typeof searchHit>;
+export type ModelChoice = v.InferOutput<typeof modelChoice>;
+export type EngineState = v.InferOutput<typeof engineState>;
+export type Device = v.InferOutput<typeof device>;
+export type Abilities = v.InferOutput<typeof abilities>;
+export type Settings = v.InferOutput<typeof settings>;
+export type Display = v.InferOutput<typeof display>;
+export type CaptureState = v.InferOutput<typeof captureState>;
+export type Failure = v.InferOutput<typeof failure>;
+
+export type RequestName = keyof typeof requests;
+export type Input<Name extends RequestName> = v.InferOutput<(typeof requests)[Name]['input']>;
+export type Output<Name extends RequestName> = v.InferOutput<(typeof requests)[Name]['output']>;
+export type EventName = keyof typeof events;
+export type Payload<Name extends EventName> = v.InferOutput<(typeof events)[Name]>;
+
+/** An event as it travels. */
+export type EventMessage = { [Name in EventName]: { event: Name; payload: Payload<Name> } }[EventName];
+
+/** Answers a request, or throws. */
+export type Handlers = { [Name in RequestName]: (input: Input<Name>) => Promise<Output<Name>> | Output<Name> };
+
+export function isRequestName(value: unknown): value is RequestName {
+  return typeof value === 'string' && Object.hasOwn(requests, value);
+}
+
+/** Throws `ContractError` naming the field. */
+export function parseInput<Name extends RequestName>(name: Name, value: unknown): Input<Name> {
+  return parse(requests[name].input, value, name) as Input<Name>;
+}
+
+/** Throws `ContractError` naming the field. */
+export function parseOutput<Name extends RequestName>(name: Name, value: unknown): Output<Name> {
+  return parse(requests[name].output, value, `the answer to ${name}`) as Output<Name>;
+}
+
+/** Throws `ContractError` for an unknown event or payload. */
+export function parseEvent(value: unknown): EventMessage {
+  const { event, payload } = (value ?? {}) as { event?: unknown; payload?: unknown };
+  if (typeof event !== 'string' || !Object.hasOwn(events, event)) throw new ContractError(`There is no event ${String(event)}.`);
+  const name = event as EventName;
+  return { event: name, payload: parse(events[name], payload, name) } as EventMessage;
+}
+
+export class ContractError extends Error {
+  override readonly name = 'ContractError';
+}
+
+function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, what: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  throw new ContractError(`${what}: ${path ? `${path}: ` : ''}${issue.message}`);
+}
+
+/** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */
+export function pictureUrl(picture: string, scale: 'full' | 'thumb'): string {
+  return scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`;
+}
