@@ -51,6 +51,18 @@ describe('a process that works', () => {
     expect((await engine.selfTest({})).items).toEqual([{ name: 'matmul', ok: true, detail: 'double' }]);
   });
 
+  test('tokens are counted, and an answer that goes on reads what it said so far', async () => {
+    const engine = start();
+    await load(engine);
+    const prompt = await engine.countTokens({ messages });
+    const withBeginning = await engine.countTokens({ messages, answerSoFar: 'Gr' });
+    expect(prompt).toBeGreaterThan(0);
+    // The demo vocabulary spells letters one by one.
+    expect(withBeginning).toBe(prompt + 2);
+    const reply = await engine.generate({ messages, answerSoFar: 'Gr', maxTokens: 50, sampling: { seed: seeds.stream } });
+    expect(reply.statistics.promptTokens).toBe(withBeginning);
+  });
+
   test('pictures are prepared there, by path or bytes', async () => {
     const engine = start();
     await load(engine);

@@ -48,6 +48,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
     devices: () => client.request('devices', {}),
     load: (request, listeners) => client.load(request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
+    countTokens: (request) => client.requestWithModel('count-tokens', request),
     trace: (request, listeners) => client.requestWithModel('trace', request, listeners),
     selfTest: (engine) => client.selfTest(engine),
     memory: () => client.request('memory', {}),
@@ -96,7 +97,7 @@ class EngineClient {
   }
 
   /** After a restart the last model is loaded first. */
-  async requestWithModel<Kind extends 'generate' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
+  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
     const running = await this.#start();
     if (!running.hasModel && this.#lastLoad) {
       await this.#ask(running, 'load', this.#lastLoad, { signal: listeners.signal });

@@ -105,10 +105,16 @@ export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOp
       isLoaded = true;
       return loaded;
     },
-    async generate({ messages, maxTokens, sampling }, { signal, onText, onStage } = {}) {
+    async countTokens({ messages, answerSoFar = '' }) {
       begin();
       needModel();
-      const words = answer(messages).match(/\s*\S+/g) ?? [];
+      return wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length + wordsOf(answerSoFar).length;
+    },
+    async generate({ messages, answerSoFar = '', maxTokens, sampling }, { signal, onText, onStage } = {}) {
+      begin();
+      needModel();
+      const whole = answer(messages);
+      const words = wordsOf(whole.startsWith(answerSoFar) ? whole.slice(answerSoFar.length) : whole);
       const images = messages.flatMap(({ content }) => content).filter(({ type }) => type === 'image').length;
       onStage?.('prefill', 1, 1);
       let text = '';
@@ -170,6 +176,11 @@ export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOp
       crashed = true;
     },
   };
+}
+
+/** Each with the space before it. */
+function wordsOf(text: string): string[] {
+  return text.match(/\s*\S+/g) ?? [];
 }
 
 function describe(messages: ChatMessage[]): string {

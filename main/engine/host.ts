@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import type { Message } from '../services/prompt/template.ts';
@@ -70,6 +70,8 @@ class Host {
         return this.#devices();
       case 'memory':
         return this.#opened().memory();
+      case 'count-tokens':
+        return this.#countTokens(request);
       case 'load':
       case 'generate':
       case 'trace':
@@ -121,22 +123,16 @@ class Host {
     return { model, device: engine.device, paths: engine.paths, promptFormat: language?.format.kind ?? null };
   }
 
-  async #generate({ id, messages, maxTokens, sampling }: RequestOf<'generate'>, running: Running): Promise<GenerateReply> {
+  async #generate({ id, messages, answerSoFar, maxTokens, sampling }: RequestOf<'generate'>, running: Running): Promise<GenerateReply> {
     const engine = this.#opened();
-    const { model, language } = this.#needModel();
-    if (!language) throw new LoupeError('tokenizer_missing', 'The loaded checkpoint has no tokenizer.json, so it cannot be asked anything.');
+    const { model } = this.#needModel();
+    const language = this.#needLanguage();
     const began = performance.now();
     const images: PreparedImage[] = [];
-    const prompt: Message[] = [];
-    for (const { role, content } of messages) {
-      const turn: Message = { role, content: [] };
-      for (const part of content) {
-        if (part.type === 'image') images.push(await this.#prepare(part.image, model));
-        turn.content.push(part.type === 'image' ? { type: 'image' } : part);
-      }
-      prompt.push(turn);
+    for (const part of messages.flatMap(({ content }) => content)) {
+      if (part.type === 'image') images.push(await this.#prepare(part.image, model));
     }
-    const tokens = language.format.encode(prompt);
+    const tokens = encodePrompt(language, messages, answerSoFar);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
     const prepareMs = performance.now() - began;
@@ -159,6 +155,10 @@ class Host {
       onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
     });
     return { ...reply, text, tokens: result.tokens, finish: result.finish, statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs } };
+  }
+
+  #countTokens({ messages, answerSoFar }: RequestOf<'count-tokens'>): number {
+    return encodePrompt(this.#needLanguage(), messages, answerSoFar).length;
   }
 
   async #trace({ tokens, images: sources, continueFor }: RequestOf<'trace'>, running: Running): Promise<TraceReply> {
@@ -226,6 +226,12 @@ class Host {
     return this.#loaded;
   }
 
+  #needLanguage(): PromptLanguage {
+    const { language } = this.#needModel();
+    if (!language) throw new LoupeError('tokenizer_missing', 'The loaded checkpoint has no tokenizer.json, so it cannot be asked anything.');
+    return language;
+  }
+
   #send(event: Event): void {
     this.#channel.send(event);
   }
@@ -239,6 +245,14 @@ async function readLanguage(directory: string): Promise<PromptLanguage | null> {
     if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
     throw error;
   }
+}
+
+/** The prompt, and the words that the answer has already. */
+function encodePrompt({ format, tokenizer }: PromptLanguage, messages: ChatMessage[], answerSoFar = ''): Int32Array {
+  const prompt = format.encode(
+    messages.map(({ role, content }): Message => ({ role, content: content.map((part) => (part.type === 'image' ? { type: 'image' } : part)) })),
+  );
+  return answerSoFar === '' ? prompt : Int32Array.from([...prompt, ...tokenizer.encodeText(answerSoFar)]);
 }
 
 /** What the addon asks for, and no more. */

@@ -45,16 +45,20 @@ const message = v.strictObject({
   ),
 });
 
+const messages = v.pipe(v.array(message), v.minLength(1));
+
 const requestSchema = v.variant('type', [
   v.strictObject({ type: v.literal('devices'), id }),
   v.strictObject({ type: v.literal('load'), id, directory: v.string(), contextLength: v.optional(count), engine: engineSettings }),
   v.strictObject({
     type: v.literal('generate'),
     id,
-    messages: v.pipe(v.array(message), v.minLength(1)),
+    messages,
+    answerSoFar: v.optional(v.string()),
     maxTokens: count,
     sampling: v.optional(v.partial(v.strictObject(samplingFields))),
   }),
+  v.strictObject({ type: v.literal('count-tokens'), id, messages, answerSoFar: v.optional(v.string()) }),
   v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
   v.strictObject({ type: v.literal('self-test'), id, engine: engineSettings }),
   v.strictObject({ type: v.literal('memory'), id }),
@@ -87,6 +91,7 @@ export interface Results {
   devices: DeviceInfo[];
   load: LoadedModel;
   generate: GenerateReply;
+  'count-tokens': number;
   trace: TraceReply;
   'self-test': SelfTestReply;
   memory: MemoryReport;
@@ -120,6 +125,7 @@ const resultSchemas = {
     sampling: v.object(samplingFields),
     images: v.array(v.object({ hash: v.string(), width: count, height: count, resized: size, canvas: size, arrangement: size })),
   }),
+  'count-tokens': count,
   trace: v.looseObject({ logits: v.instance(Float32Array), greedyTokens: tokens, aspectRatioIds: tokens, numTiles: tokens }),
   'self-test': v.looseObject({
     device: v.looseObject({ name: v.string() }),
