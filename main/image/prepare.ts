@@ -36,7 +36,7 @@ export interface PreparedImage extends ImageInput {
 }
 
 export async function prepareImage(source: ImageSource, vision: Vision): Promise<PreparedImage> {
-  const { bytes, name } = 'path' in source ? await readImageFile(source.path) : source;
+  const { bytes, name } = await readImageSource(source);
   return cutTiles(await decodeImage(bytes, name), vision);
 }
 
@@ -56,6 +56,10 @@ export function cutTiles(picture: RgbPicture, { tileSize, maxTiles }: Vision): P
   const { aspectRatioId, numTiles } = layout;
   const hash = createHash('sha256').update(`${tileSize} ${maxTiles} ${aspectRatioId}\n`).update(tiles).digest('hex');
   return { hash, tiles, numTiles, aspectRatioId, width: picture.width, height: picture.height, layout };
+}
+
+export async function readImageSource(source: ImageSource): Promise<{ bytes: Uint8Array; name: string }> {
+  return 'path' in source ? readImageFile(source.path) : source;
 }
 
 async function readImageFile(path: string): Promise<{ bytes: Uint8Array; name: string }> {
@@ -130,6 +134,11 @@ function sniff(bytes: Uint8Array): Format | null {
     return /hei[cxms]|hev[cx]|mif1/.test(head.slice(8)) ? 'heic' : null;
   }
   return isBmp(bytes) ? 'bmp' : null;
+}
+
+/** Browsers show all formats that we read, except TIFF. */
+export function shownByBrowsers(bytes: Uint8Array): boolean {
+  return sniff(bytes) !== 'tiff';
 }
 
 /**

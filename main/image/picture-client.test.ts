@@ -1,0 +1,94 @@
+import sharp, { type Sharp } from 'sharp';
+import { afterEach, expect, test } from 'vitest';
+import type { HostProcess } from '../engine/channel.ts';
+import type { LoupeError } from '../services/errors.ts';
+import type { PictureWorker } from '../services/ports.ts';
+import { createPictureWorker } from './picture-client.ts';
+
+const open: PictureWorker[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((worker) => worker.close()));
+});
+
+function start(...options: Parameters<typeof createPictureWorker>): PictureWorker {
+  const worker = createPictureWorker(...options);
+  open.push(worker);
+  return worker;
+}
+
+function plain(width: number, height: number, background: string): Sharp {
+  return sharp({ create: { width, height, channels: 3, background } });
+}
+
+async function pixel(png: Uint8Array, x: number, y: number): Promise<number[]> {
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
+}
+
+test('a picture is described, with a thumbnail; TIFF also as PNG', async () => {
+  const worker = start();
+  const png = await worker.inspect({ bytes: await plain(1000, 500, '#c00').png().toBuffer(), name: 'red.png' });
+  expect(png).toMatchObject({ width: 1000, height: 500, display: null });
+  expect(await sharp(png.thumbnail).metadata()).toMatchObject({ format: 'webp', width: 320, height: 160 });
+  const tiff = await worker.inspect({ bytes: await plain(10, 20, '#0c0').tiff().toBuffer(), name: 'green.tif' });
+  expect(await sharp(tiff.display!).metadata()).toMatchObject({ format: 'png', width: 10, height: 20 });
+});
+
+test('a part is cut out; one that lies outside is refused', async () => {
+  const worker = start();
+  const halves = await plain(40, 20, '#f00').composite([{ input: await plain(20, 20, '#00f').png().toBuffer(), left: 20, top: 0 }]).png().toBuffer();
+  const part = await worker.crop({ bytes: halves, name: 'halves.png' }, { x: 15, y: 0, width: 10, height: 5 });
+  expect(await sharp(part).metadata()).toMatchObject({ width: 10, height: 5 });
+  expect(await pixel(part, 4, 2)).toEqual([255, 0, 0]);
+  expect(await pixel(part, 5, 2)).toEqual([0, 0, 255]);
+  await expect(worker.crop({ bytes: halves, name: 'halves.png' }, { x: 35, y: 0, width: 10, height: 5 })).rejects.toMatchObject({ code: 'usage' });
+});
+
+test('pictures are composed in order, under black letters on white', async () => {
+  const worker = start();
+  const colours = ['#ff0000', '#00ff00', '#0000ff'];
+  const sources = await Promise.all(colours.map(async (colour) => ({ bytes: await plain(320, 320, colour).png().toBuffer(), name: colour })));
+  const composed = await worker.compose(sources, 'row', true);
+  const { width, height } = await sharp(composed).metadata();
+  expect(width).toBeGreaterThan(960);
+  for (const [index, rgb] of [[255, 0, 0], [0, 255, 0], [0, 0, 255]].entries()) {
+    expect(await pixel(composed, Math.round(((index + 0.5) * width) / 3), height - 100)).toEqual(rgb);
+  }
+  // The letter's stroke is the only black there is.
+  const { data } = await sharp(composed).greyscale().raw().toBuffer({ resolveWithObject: true });
+  expect(data.filter((value) => value < 20).length).toBeGreaterThan(60);
+  expect(await pixel(composed, 1, 1)).toEqual([255, 255, 255]);
+});
+
+test('what is no picture is refused by name', async () => {
+  const worker = start();
+  await expect(worker.inspect({ bytes: Buffer.from('<svg/>'), name: 'drawing.svg' })).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('drawing.svg') as string });
+});
+
+test('a decoder that dies or hangs costs that picture, not the next', async () => {
+  const exits: (() => void)[] = [];
+  let spawned = 0;
+  const spawn = (): HostProcess => {
+    spawned++;
+    let exit = (): void => {};
+    let reply: (message: unknown) => void = () => {};
+    exits.push(() => exit());
+    return {
+      send: (message) => {
+        const { id } = message as { id: number };
+        if (spawned === 3) reply({ id, ok: true, result: { width: 1, height: 1, thumbnail: new Uint8Array(1), display: null } });
+        else if (spawned === 1) queueMicrotask(() => exit());
+      },
+      onMessage: (listener) => void (reply = listener),
+      onExit: (listener) => void (exit = () => listener({ code: null, signal: 'SIGSEGV', lastWords: '' })),
+      kill: () => exit(),
+    };
+  };
+  const worker = start({ spawn, patience: 30 });
+  const source = { bytes: new Uint8Array(1), name: 'evil.png' };
+  const died = await worker.inspect(source).catch((error: unknown) => error as LoupeError);
+  expect(died).toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('evil.png') as string });
+  await expect(worker.inspect(source)).rejects.toMatchObject({ code: 'image_unreadable' });
+  expect(await worker.inspect(source)).toMatchObject({ width: 1 });
+  expect(spawned).toBe(3);
+});

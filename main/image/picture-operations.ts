@@ -1,0 +1,62 @@
+/** What the picture process does: decode, describe, cut, compose. Bytes in, bytes out. */
+import sharp, { type OverlayOptions, type Sharp } from 'sharp';
+import type { Region } from '../contract.ts';
+import { LoupeError } from '../services/errors.ts';
+import type { ImageSource, PictureFacts } from '../services/ports.ts';
+import { layOutComposition, type ComposeLayout } from './compose.ts';
+import { decodeImage, readImageSource, shownByBrowsers } from './prepare.ts';
+import type { RgbPicture } from './resize.ts';
+
+const thumbnailSide = 320;
+const paper = { r: 255, g: 255, b: 255 };
+
+export async function inspectPicture(source: ImageSource): Promise<PictureFacts> {
+  const { bytes, name } = await readImageSource(source);
+  const picture = await decodeImage(bytes, name);
+  const thumbnail = await asSharp(picture).resize(thumbnailSide, thumbnailSide, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 82 }).toBuffer();
+  const display = shownByBrowsers(bytes) ? null : await asSharp(picture).png().toBuffer();
+  return { width: picture.width, height: picture.height, thumbnail, display };
+}
+
+export async function cropPicture(source: ImageSource, { x, y, width, height }: Region): Promise<Uint8Array> {
+  const { bytes, name } = await readImageSource(source);
+  const picture = await decodeImage(bytes, name);
+  if (x + width > picture.width || y + height > picture.height) {
+    throw new LoupeError('usage', `The region ${width} x ${height} at ${x}, ${y} lies outside ${name} (${picture.width} x ${picture.height}).`, 'Choose a region inside the picture.');
+  }
+  return asSharp(picture).extract({ left: x, top: y, width, height }).png().toBuffer();
+}
+
+export async function composePictures(sources: ImageSource[], layout: ComposeLayout, labels: boolean): Promise<Uint8Array> {
+  const pictures: RgbPicture[] = [];
+  for (const source of sources) {
+    const { bytes, name } = await readImageSource(source);
+    pictures.push(await decodeImage(bytes, name));
+  }
+  const { width, height, placements } = layOutComposition(pictures, layout, labels);
+  const layers: OverlayOptions[] = [];
+  for (const [index, placement] of placements.entries()) {
+    const scaled = await asSharp(pictures[index]!).resize(placement.width, placement.height, { fit: 'fill' }).png({ compressionLevel: 1 }).toBuffer();
+    layers.push({ input: scaled, left: placement.x, top: placement.y });
+    if (placement.label) layers.push({ input: labelImage(index, placement.label.size), left: placement.label.x, top: placement.label.y });
+  }
+  return sharp({ create: { width, height, channels: 3, background: paper } }).composite(layers).png().toBuffer();
+}
+
+function asSharp({ data, width, height }: RgbPicture): Sharp {
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+/** Strokes of A to F on a 10 x 14 grid: drawn, so that no font is needed. */
+const letters = ['M1 13L5 1L9 13M2.5 9H7.5', 'M1.5 13V1H5.5C10 1 10 7 5.5 7H1.5M5.5 7C10.5 7 10.5 13 5.5 13H1.5', 'M9 3C6 -.5 1 1 1 7C1 13 6 14.5 9 11', 'M1.5 13V1H4C11 1 11 13 4 13Z', 'M8.5 1H1.5V13H8.5M1.5 7H7', 'M8.5 1H1.5V13M1.5 7H7'];
+
+/** A letter at the left of a square, with a little air below. */
+function labelImage(index: number, size: number): Buffer {
+  const height = size * 0.7;
+  const scale = height / 14;
+  return Buffer.from(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}">
+      <g transform="translate(${size * 0.08} ${size * 0.1}) scale(${scale})" fill="none" stroke="#000" stroke-width="2" stroke-linejoin="round"><path d="${letters[index]!}"/></g>
+    </svg>`,
+  );
+}

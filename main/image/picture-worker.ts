@@ -1,0 +1,34 @@
+/** Entry of the process that decodes pictures: whatever a hostile file breaks here is replaced. */
+import { parentChannel } from '../engine/channel.ts';
+import { toFailure } from '../services/errors.ts';
+import type { PictureRequest, PictureReply } from './picture-client.ts';
+import { composePictures, cropPicture, inspectPicture } from './picture-operations.ts';
+
+const channel = parentChannel();
+
+async function answer(request: PictureRequest): Promise<unknown> {
+  switch (request.kind) {
+    case 'inspect':
+      return inspectPicture(request.source);
+    case 'crop':
+      return cropPicture(request.source, request.region);
+    case 'compose':
+      return composePictures(request.sources, request.layout, request.labels);
+    default:
+      return request satisfies never;
+  }
+}
+
+async function serve(request: PictureRequest): Promise<void> {
+  const { id } = request;
+  const reply: PictureReply = await answer(request).then(
+    (result) => ({ id, ok: true, result }),
+    (error: unknown) => ({ id, ok: false, failure: toFailure(error) }),
+  );
+  channel.send(reply);
+}
+
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on('SIGINT', () => {});
+channel.onClose(() => process.exit(0));
+channel.onMessage((message) => void serve(message as PictureRequest));
