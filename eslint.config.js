@@ -1,5 +1,7 @@
 // Faults that types do not show, and the import rules of the architecture.
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
+import svelteConfig from './renderer/svelte.config.js';
 
 /**
  * Forbids imports below a folder of main/. Patterns are in gitignore style and match the specifier as written.
@@ -16,9 +18,14 @@ const hosts = { group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts']
 export default tseslint.config(
   { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
   ...tseslint.configs.strict,
+  ...svelte.configs.recommended,
   {
-    files: ['**/*.ts', '**/*.mjs'],
-    languageOptions: { parserOptions: { projectService: true } },
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: tseslint.parser, extraFileExtensions: ['.svelte'], svelteConfig } },
+  },
+  {
+    files: ['**/*.ts', '**/*.mjs', '**/*.svelte'],
+    languageOptions: { parserOptions: { projectService: true, extraFileExtensions: ['.svelte'] } },
     rules: {
       eqeqeq: 'error',
       'no-console': 'error',
@@ -37,6 +44,20 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
+    },
+  },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    rules: {
+      // Types of a component are inferred by svelte-check; here its props would be `any` where they are not.
+      'no-undef': 'off',
+      'prefer-const': 'off',
+      'svelte/prefer-const': ['error', { destructuring: 'all' }],
+      // State is replaced whole or private and never shown.
+      'svelte/prefer-svelte-reactivity': 'off',
+      'svelte/no-at-html-tags': 'error',
+      'svelte/button-has-type': 'error',
+      'svelte/require-each-key': 'error',
     },
   },
   { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },

@@ -1,3 +1,4 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 const integration = 'main/**/*.integration.test.ts';
@@ -7,6 +8,8 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, slice] } },
+      // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
+      { plugins: [svelte({ configFile: 'renderer/svelte.config.js' })], resolve: { conditions: ['browser'] }, test: { name: 'window', include: ['renderer/**/*.test.ts'] } },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
       { test: { name: 'integration', include: [integration], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
       // The same at the true widths of the 11B model.

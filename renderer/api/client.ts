@@ -1,0 +1,74 @@
+import { ContractError, parseEvent, parseOutput, type EventMessage, type EventName, type Input, type Output, type Payload, type RequestName } from '../../main/contract.ts';
+import { strings } from '../strings.ts';
+import { RequestFailure, type Transport } from './transport.ts';
+
+type Listener<Name extends EventName> = (payload: Payload<Name>) => void;
+
+/** The contract as the window uses it. Rejects with `RequestFailure` only. */
+export interface Client {
+  request<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>>;
+  /** Answers how to stop listening. */
+  on<Name extends EventName>(event: Name, listener: Listener<Name>): () => void;
+  /** Called with every change; see `Transport`. */
+  onConnection(listener: (connected: boolean) => void): () => void;
+}
+
+export function createClient(transport: Transport): Client {
+  const listeners = new Map<EventName, Set<(payload: never) => void>>();
+  const connectionListeners = new Set<(connected: boolean) => void>();
+
+  transport.onConnection((connected) => {
+    for (const listener of connectionListeners) listener(connected);
+  });
+
+  transport.onEvent((message) => {
+    let parsed: EventMessage;
+    try {
+      parsed = parseEvent(message);
+    } catch (error) {
+      // A window and an app of different versions. Requests fail with words; an event nobody asked for is dropped.
+      if (error instanceof ContractError) return;
+      throw error;
+    }
+    for (const listener of listeners.get(parsed.event) ?? []) listener(parsed.payload as never);
+  });
+
+  return {
+    async request(name, input) {
+      return readReply(name, await transport.request(name, input));
+    },
+    on(event, listener) {
+      const known = listeners.get(event) ?? new Set();
+      listeners.set(event, known);
+      known.add(listener);
+      return () => known.delete(listener);
+    },
+    onConnection(listener) {
+      connectionListeners.add(listener);
+      return () => connectionListeners.delete(listener);
+    },
+  };
+}
+
+function readReply<Name extends RequestName>(name: Name, reply: unknown): Output<Name> {
+  const { ok, output, code, message, nextStep } = (reply ?? {}) as Record<string, unknown>;
+  if (ok !== true) {
+    throw new RequestFailure({
+      code: typeof code === 'string' ? code : 'protocol',
+      message: typeof message === 'string' ? message : strings.failures.noReply(name),
+      nextStep: typeof nextStep === 'string' ? nextStep : strings.failures.versions,
+    });
+  }
+  try {
+    return parseOutput(name, output);
+  } catch (error) {
+    if (!(error instanceof ContractError)) throw error;
+    throw new RequestFailure({ code: 'protocol', message: error.message, nextStep: strings.failures.versions });
+  }
+}
+
+/** Anything thrown, as a failure that can be shown. */
+export function toRequestFailure(thrown: unknown): RequestFailure {
+  if (thrown instanceof RequestFailure) return thrown;
+  return new RequestFailure({ code: 'internal', message: thrown instanceof Error ? thrown.message : String(thrown), nextStep: strings.failures.report });
+}

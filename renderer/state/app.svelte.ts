@@ -1,0 +1,106 @@
+import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type Settings } from '../../main/contract.ts';
+import { toRequestFailure, type Client } from '../api/client.ts';
+import type { RequestFailure } from '../api/transport.ts';
+
+const unknownEngine: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, failure: null };
+
+/** What every view knows: the app, its settings, the engine. Kept in step by the app's events. */
+export class AppState {
+  readonly #client: Client;
+  #info = $state.raw<Output<'app.info'> | null>(null);
+  #settings = $state.raw<Settings>(defaultSettings);
+  #engine = $state.raw<EngineState>(unknownEngine);
+  #models = $state.raw<ModelChoice[]>([]);
+  #capture = $state.raw<CaptureState | null>(null);
+  #connected = $state(true);
+  #ready = $state(false);
+  #failure = $state.raw<RequestFailure | null>(null);
+
+  constructor(client: Client) {
+    this.#client = client;
+    client.on('settings.changed', (settings) => {
+      this.#settings = settings;
+    });
+    client.on('engine.changed', (engine) => {
+      this.#engine = engine;
+    });
+    client.on('models.changed', (models) => {
+      this.#models = models;
+    });
+    client.on('capture.changed', (capture) => {
+      this.#capture = capture;
+    });
+    client.onConnection((connected) => {
+      const returned = connected && !this.#connected;
+      this.#connected = connected;
+      if (returned) void this.refresh();
+    });
+  }
+
+  /** Null until the app has answered. */
+  get info(): Output<'app.info'> | null {
+    return this.#info;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  get engine(): EngineState {
+    return this.#engine;
+  }
+
+  get models(): ModelChoice[] {
+    return this.#models;
+  }
+
+  /** Null until the app has answered. */
+  get capture(): CaptureState | null {
+    return this.#capture;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Everything above is known. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Why it is not. */
+  get failure(): RequestFailure | null {
+    return this.#failure;
+  }
+
+  /** Asks for everything; at the start, and after events were missed. Does not reject. */
+  async refresh(): Promise<void> {
+    try {
+      const [info, settings, engine, models, capture] = await Promise.all([
+        this.#client.request('app.info', {}),
+        this.#client.request('settings.get', {}),
+        this.#client.request('engine.state', {}),
+        this.#client.request('models.list', {}),
+        this.#client.request('capture.state', {}),
+      ]);
+      this.#info = info;
+      this.#settings = settings;
+      this.#engine = engine;
+      this.#models = models;
+      this.#capture = capture;
+      this.#failure = null;
+      this.#ready = true;
+    } catch (error) {
+      this.#failure = toRequestFailure(error);
+    }
+  }
+
+  /** Rejects with `RequestFailure`; what was set stays then as it was. */
+  async saveSettings(change: Partial<Settings>): Promise<void> {
+    this.#settings = await this.#client.request('settings.set', change);
+  }
+
+  async loadEngine(): Promise<void> {
+    await this.#client.request('engine.load', {});
+  }
+}

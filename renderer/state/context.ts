@@ -1,0 +1,16 @@
+import { createContext } from 'svelte';
+import type { Client } from '../api/client.ts';
+import type { AppState } from './app.svelte.ts';
+import type { Toasts } from './toasts.svelte.ts';
+import type { Ui } from './ui.svelte.ts';
+
+/** What the components of a window share. */
+export interface Loupe {
+  client: Client;
+  app: AppState;
+  toasts: Toasts;
+  ui: Ui;
+}
+
+/** For every view; set by App.svelte. */
+export const [getLoupe, setLoupe] = createContext<Loupe>();

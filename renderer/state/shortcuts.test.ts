@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { matches, shortcutKeys, shortcuts, shortcutText } from './shortcuts.ts';
+
+function press(key: string, held: Partial<Record<'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey', boolean>> = {}): KeyboardEvent {
+  return { key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...held } as KeyboardEvent;
+}
+
+test('Mod is Control, and Command on a Mac', () => {
+  expect(matches(press('n', { ctrlKey: true }), 'newConversation', false)).toBe(true);
+  expect(matches(press('n', { metaKey: true }), 'newConversation', false)).toBe(false);
+  expect(matches(press('n', { metaKey: true }), 'newConversation', true)).toBe(true);
+  expect(matches(press('n'), 'newConversation', false)).toBe(false);
+});
+
+test('further keys held make it another shortcut', () => {
+  expect(matches(press('C', { ctrlKey: true, shiftKey: true }), 'capture', false)).toBe(true);
+  expect(matches(press('c', { ctrlKey: true }), 'capture', false)).toBe(false);
+  expect(matches(press('n', { ctrlKey: true, shiftKey: true }), 'newConversation', false)).toBe(false);
+  expect(matches(press('n', { ctrlKey: true, altKey: true }), 'newConversation', false)).toBe(false);
+});
+
+test('a slash may need Shift on some keyboards', () => {
+  expect(matches(press('/', { ctrlKey: true, shiftKey: true }), 'shortcuts', false)).toBe(true);
+});
+
+test('no two shortcuts are the same', () => {
+  const all = Object.values(shortcuts);
+  expect(new Set(all).size).toBe(all.length);
+});
+
+test('shown as printed on the keyboard', () => {
+  expect(shortcutKeys('nextConversation', false)).toEqual(['Alt', '↓']);
+  expect(shortcutText('capture', false)).toBe('Ctrl+Shift+C');
+  expect(shortcutText('capture', true)).toBe('⇧⌘C');
+  expect(shortcutText('nextConversation', true)).toBe('⌥↓');
+});

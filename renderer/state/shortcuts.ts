@@ -1,0 +1,77 @@
+/** Every shortcut of the main window, once: the handler, the tooltips and the sheet read this table. `Mod` is Command on a Mac, else Control. */
+export const shortcuts = {
+  newConversation: 'Mod+N',
+  search: 'Mod+K',
+  previousConversation: 'Alt+ArrowUp',
+  nextConversation: 'Alt+ArrowDown',
+  rename: 'F2',
+  delete: 'Delete',
+  capture: 'Mod+Shift+C',
+  attach: 'Mod+O',
+  compose: 'Mod+Shift+A',
+  editLast: 'ArrowUp',
+  stop: 'Escape',
+  inspector: 'Mod+I',
+  export: 'Mod+Shift+E',
+  settings: 'Mod+,',
+  shortcuts: 'Mod+/',
+} as const;
+
+export type ShortcutName = keyof typeof shortcuts;
+
+/** Those that work wherever the focus is; the others belong to the list or the composer. */
+export const globalShortcuts = [
+  'newConversation',
+  'search',
+  'previousConversation',
+  'nextConversation',
+  'capture',
+  'attach',
+  'compose',
+  'inspector',
+  'export',
+  'settings',
+  'shortcuts',
+] as const satisfies ShortcutName[];
+
+interface Combination {
+  mod: boolean;
+  shift: boolean;
+  alt: boolean;
+  key: string;
+}
+
+export const isMac = /mac/i.test(globalThis.navigator?.platform ?? '');
+
+function parse(shortcut: string): Combination {
+  const parts = shortcut.split('+');
+  return { mod: parts.includes('Mod'), shift: parts.includes('Shift'), alt: parts.includes('Alt'), key: parts.at(-1)!.toLowerCase() };
+}
+
+export function matches(event: KeyboardEvent, name: ShortcutName, mac = isMac): boolean {
+  const { mod, shift, alt, key } = parse(shortcuts[name]);
+  const command = mac ? event.metaKey : event.ctrlKey;
+  const other = mac ? event.ctrlKey : event.metaKey;
+  // "/" is Shift+7 on many keyboards: Shift counts only where the key is a letter or has a name.
+  const shiftFits = event.shiftKey === shift || !/^[a-z]/.test(key);
+  return event.key.toLowerCase() === key && command === mod && !other && event.altKey === alt && shiftFits;
+}
+
+const macNames: Record<string, string> = { Mod: '⌘', Shift: '⇧', Alt: '⌥' };
+const otherNames: Record<string, string> = { Mod: 'Ctrl' };
+const keyNames: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc' };
+
+/** The keys as they are printed on the keyboard, in order. */
+export function shortcutKeys(name: ShortcutName, mac = isMac): string[] {
+  const names = mac ? macNames : otherNames;
+  return shortcuts[name].split('+').map((part) => names[part] ?? keyNames[part] ?? part);
+}
+
+/** "Ctrl+Shift+C", or "⇧⌘C" on a Mac. */
+export function shortcutText(name: ShortcutName, mac = isMac): string {
+  const keys = shortcutKeys(name, mac);
+  if (!mac) return keys.join('+');
+  // Apple's order: Option, Shift, Command, then the key.
+  const rank = (key: string) => ('⌥⇧⌘'.indexOf(key) + 4) % 4;
+  return keys.toSorted((a, b) => rank(a) - rank(b)).join('');
+}

@@ -1,0 +1,66 @@
+import type { Picture } from '../../main/contract.ts';
+
+export type DialogName = 'compose' | 'settings' | 'shortcuts' | 'about' | 'capture';
+
+/** What of the main window is open. Nothing here is kept. */
+export class Ui {
+  #dialog = $state.raw<DialogName | null>(null);
+  #composed = $state.raw<Picture[]>([]);
+  #inspected = $state.raw<Picture | null>(null);
+  #section = $state.raw<string | null>(null);
+  #sidebarShown = $state(false);
+
+  /** Null: none. */
+  get dialog(): DialogName | null {
+    return this.#dialog;
+  }
+
+  /** The pictures that the compose dialog begins with. */
+  get composed(): Picture[] {
+    return this.#composed;
+  }
+
+  /** The part of the settings page to begin at. */
+  get section(): string | null {
+    return this.#section;
+  }
+
+  get panel(): 'inspector' | null {
+    return this.#inspected ? 'inspector' : null;
+  }
+
+  get inspected(): Picture | null {
+    return this.#inspected;
+  }
+
+  /** Only narrow windows hide the list. */
+  get sidebarShown(): boolean {
+    return this.#sidebarShown;
+  }
+
+  set sidebarShown(shown: boolean) {
+    this.#sidebarShown = shown;
+  }
+
+  open(dialog: Exclude<DialogName, 'compose'>, section: string | null = null): void {
+    this.#section = section;
+    this.#dialog = dialog;
+  }
+
+  compose(pictures: Picture[]): void {
+    this.#composed = pictures;
+    this.#dialog = 'compose';
+  }
+
+  closeDialog(): void {
+    this.#dialog = null;
+  }
+
+  inspect(picture: Picture): void {
+    this.#inspected = picture;
+  }
+
+  closePanel(): void {
+    this.#inspected = null;
+  }
+}
