@@ -1,6 +1,9 @@
 /** Every text of the window, by area. A translation is another object of the same type. */
+import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
+import { quick } from './strings/quick.ts';
 import { sidebar } from './strings/sidebar.ts';
+import { view } from './strings/view.ts';
 
-export const strings = { common, failures, sidebar, chat };
+export const strings = { common, failures, sidebar, chat, capture, quick, view };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { beginDrag, between, clampRegion, dragTo, handles, hit, middle, moveBy, pressKey, resizeTo, stretchBy, toCss, toPixel, whole, type Handle, type Keys, type Projection } from './selection.ts';
+import { beginDrag, between, clampRegion, dragTo, fit, handles, hit, middle, moveBy, pressKey, resizeTo, stretchBy, toCss, toPixel, whole, type Handle, type Keys, type Projection } from './selection.ts';
 
 /** A display of `width` x `height` CSS pixels, its frame `scale` times as large (rounded, as screens are). */
 function shownAt(width: number, height: number, scale: number, x = 0, y = 0): Projection {
@@ -188,4 +188,12 @@ test.each([
   [{ width: 1920, height: 1080 }, { x: 480, y: 270, width: 960, height: 540 }],
 ])('the middle of %o', (size, expected) => {
   expect(middle(size)).toEqual(expected);
+});
+
+test.each([
+  ['a display whose size was rounded fills its window', { width: 1367, height: 770 }, { width: 911, height: 513 }, { x: 0, y: 0, width: 911, height: 513 }],
+  ['a wider one leaves room above and below', { width: 2000, height: 500 }, { width: 1000, height: 800 }, { x: 0, y: 275, width: 1000, height: 250 }],
+  ['a smaller one is enlarged', { width: 100, height: 100 }, { width: 300, height: 200 }, { x: 50, y: 0, width: 200, height: 200 }],
+])('%s', (_, size, area, expected) => {
+  expect(fit(size, area)).toEqual(expected);
 });

@@ -48,6 +48,15 @@ export function toCss({ frame, shown }: Projection, region: Region): Region {
   };
 }
 
+/** Where a frame is shown in an area: as large as it fits, in the middle, and filling the area where only rounding is between them. */
+export function fit(frame: Size, area: Size): Projection['shown'] {
+  const scale = Math.min(area.width / frame.width, area.height / frame.height);
+  const width = frame.width * scale;
+  const height = frame.height * scale;
+  if (area.width - width <= 1 && area.height - height <= 1) return { x: 0, y: 0, ...area };
+  return { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
+}
+
 // --- regions
 
 export function whole(frame: Size): Region {

@@ -1,0 +1,142 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { EventName, Message, Payload, Picture } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import { QuickAsk } from './quick-ask.svelte.ts';
+
+const picture: Picture = { hash: 'a'.repeat(64), name: 'Screen capture', width: 640, height: 480, bytes: 1000, origin: { kind: 'capture' } };
+
+function message(fields: Partial<Message>): Message {
+  return { id: 1, conversationId: 7, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', failure: null, finish: null, model: 'demo', statistics: null, createdAt: 0, ...fields };
+}
+
+let frames: (() => void)[] = [];
+let requests: { name: string; input: unknown }[] = [];
+let replies: Record<string, (input: never) => unknown> = {};
+const listeners = new Map<string, (payload: unknown) => void>();
+
+const client = {
+  request(name: string, input: unknown) {
+    requests.push({ name, input });
+    const reply = replies[name];
+    return reply ? Promise.resolve(reply(input as never)) : Promise.reject(new Error(`${name} failed`));
+  },
+  on(event: string, listener: (payload: unknown) => void) {
+    listeners.set(event, listener);
+    return () => listeners.delete(event);
+  },
+  onConnection: () => () => true,
+} as unknown as Client;
+
+function emit<Name extends EventName>(event: Name, payload: Payload<Name>): void {
+  listeners.get(event)?.(payload);
+}
+
+function nextFrame(): void {
+  const due = frames;
+  frames = [];
+  for (const draw of due) draw();
+}
+
+beforeEach(() => {
+  frames = [];
+  requests = [];
+  listeners.clear();
+  vi.stubGlobal('requestAnimationFrame', (draw: () => void) => frames.push(draw));
+  vi.stubGlobal('cancelAnimationFrame', () => (frames = []));
+  let nextId = 10;
+  replies = {
+    'pictures.view': ({ width, height }: { width: number; height: number }) => ({ picture: { width, height }, verdict: 'sharp' }),
+    'chat.send': ({ text, parentId }: { text: string; parentId: number | null }) => ({
+      conversation: { id: 7 },
+      question: message({ id: nextId++, role: 'user', text, parentId, state: 'complete' }),
+      answer: message({ id: nextId++ }),
+    }),
+    'chat.stop': () => null,
+  };
+});
+
+async function asked(): Promise<QuickAsk> {
+  const quick = new QuickAsk(client);
+  quick.show(picture);
+  expect(await quick.ask('What is this?')).toBe(true);
+  return quick;
+}
+
+const answerOf = (quick: QuickAsk) => quick.turns.at(-1)!.answer;
+
+test('the first question takes the picture along, the next ones follow the answer', async () => {
+  const quick = await asked();
+  emit('message.changed', message({ id: answerOf(quick).id, state: 'complete', text: 'A cat.' }));
+  await quick.ask('What colour?');
+  expect(requests.filter(({ name }) => name === 'chat.send').map(({ input }) => input)).toEqual([
+    { conversationId: null, parentId: null, text: 'What is this?', pictures: [picture.hash] },
+    { conversationId: 7, parentId: 11, text: 'What colour?', pictures: [] },
+  ]);
+});
+
+test('streamed text is appended once a frame, whatever overlaps', async () => {
+  const quick = await asked();
+  const { id } = answerOf(quick);
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 0, text: 'A ' });
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 2, text: 'ca' });
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 3, text: 'at' });
+  expect(answerOf(quick).text).toBe('');
+  expect(frames).toHaveLength(1);
+  nextFrame();
+  expect(answerOf(quick).text).toBe('A cat');
+});
+
+test('after a gap the text is asked for', async () => {
+  const quick = await asked();
+  const { id } = answerOf(quick);
+  replies['conversations.open'] = () => ({ messages: [message({ id, text: 'A cat on' })] });
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 5, text: ' on' });
+  await vi.waitFor(() => expect(answerOf(quick).text).toBe('A cat on'));
+});
+
+test('what was stored stands above what was streamed', async () => {
+  const quick = await asked();
+  const { id } = answerOf(quick);
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 0, text: 'A c' });
+  emit('message.changed', message({ id, state: 'complete', text: 'A cat.' }));
+  nextFrame();
+  expect(answerOf(quick).text).toBe('A cat.');
+  expect(quick.busy).toBe(false);
+});
+
+test('another picture begins anew, and the answer before it no longer counts', async () => {
+  const quick = await asked();
+  const { id } = answerOf(quick);
+  quick.show({ ...picture, hash: 'b'.repeat(64) });
+  emit('answer.text', { messageId: id, conversationId: 7, offset: 0, text: 'A cat' });
+  nextFrame();
+  expect(quick.turns).toEqual([]);
+  expect(quick.conversationId).toBeNull();
+});
+
+test('a picture that comes while a question is being stored is asked about by itself', async () => {
+  const quick = new QuickAsk(client);
+  quick.show(picture);
+  const sending = quick.ask('What is this?');
+  quick.show({ ...picture, hash: 'b'.repeat(64) });
+  expect(await sending).toBe(true);
+  expect(quick.turns).toEqual([]);
+  expect(quick.busy).toBe(false);
+});
+
+test('a refused question says why and can be asked again', async () => {
+  const quick = new QuickAsk(client);
+  quick.show(picture);
+  delete replies['chat.send'];
+  expect(await quick.ask('What is this?')).toBe(false);
+  expect(quick.failure?.message).toBe('chat.send failed');
+  expect(quick.busy).toBe(false);
+});
+
+test('stop reaches the answer that is being written, and only that', async () => {
+  const quick = await asked();
+  await quick.stop();
+  emit('message.changed', message({ id: answerOf(quick).id, state: 'stopped' }));
+  await quick.stop();
+  expect(requests.filter(({ name }) => name === 'chat.stop')).toEqual([{ name: 'chat.stop', input: { messageId: answerOf(quick).id } }]);
+});

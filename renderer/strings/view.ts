@@ -1,0 +1,43 @@
+import type { ModelView } from '../../main/contract.ts';
+
+type Verdict = ModelView['verdict'];
+
+const verdicts: Record<Verdict, string> = {
+  sharp: 'text reads well',
+  soft: 'small text may blur',
+  blurred: 'most text will blur',
+};
+
+function percent(scale: number): string {
+  return `${Math.round(scale * 100)} %`;
+}
+
+function tiles({ columns, rows }: ModelView['grid']): string {
+  return columns * rows === 1 ? '1 tile' : `${columns} × ${rows} tiles`;
+}
+
+/** What the model sees of a picture. */
+export const view = {
+  title: 'What the model sees',
+  percent,
+  tiles,
+  /** One line, under a picture. */
+  line: (seen: ModelView) => `${tiles(seen.grid)} · ${verdicts[seen.verdict]}`,
+  verdict: {
+    sharp: 'Text reads well',
+    soft: 'Small text may blur',
+    blurred: 'Most text will blur',
+  } satisfies Record<Verdict, string>,
+  explain: (seen: ModelView) => {
+    const height = Math.ceil(seen.smallestText);
+    switch (seen.verdict) {
+      case 'sharp':
+        return `Text from ${height} px in height stays legible.`;
+      case 'soft':
+        return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost.`;
+      case 'blurred':
+        return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost, and that is most of a screen's.`;
+    }
+  },
+  size: ({ width, height }: { width: number; height: number }) => `${width} × ${height} px`,
+};
