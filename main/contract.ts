@@ -180,7 +180,7 @@ const device = v.strictObject({
 });
 
 /** What a model that comes with the app says of itself, and what it may be asked. */
-const abilities = v.strictObject({
+export const abilities = v.strictObject({
   introduction: v.string(),
   prompts: v.array(v.strictObject({ label: v.string(), text: v.string() })),
 });
@@ -434,6 +434,9 @@ export const events = {
 } as const satisfies Record<string, v.GenericSchema>;
 
 // --- derived
+
+/** For what is kept as JSON and parsed again when it is read. */
+export { failure as failureSchema, origin as originSchema, settings as settingsSchema, turnStatistics as statisticsSchema };
 
 export type Picture = v.InferOutput<typeof picture>;
 export type PictureOrigin = v.InferOutput<typeof origin>;

@@ -1,6 +1,7 @@
 import { LoupeError } from '../services/errors.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
-import { decimal, demoModel, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
+import { demoModel } from '../paths.ts';
+import { decimal, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)

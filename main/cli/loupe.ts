@@ -2,14 +2,16 @@
 import { text } from 'node:stream/consumers';
 import { createEngineClient } from '../engine/client.ts';
 import { runLoupe } from './run.ts';
-import { exitCodes } from './terminal.ts';
+import { exitCodes, loupeVersion } from './terminal.ts';
 
 const interrupt = new AbortController();
-process.on('SIGINT', () => {
-  // The second Ctrl-C is for an engine that does not listen.
-  if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
-  interrupt.abort();
-});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // The second Ctrl-C is for an engine that does not listen.
+    if (interrupt.signal.aborted) process.exit(exitCodes.interrupted);
+    interrupt.abort();
+  });
+}
 // The reader of a pipe may leave early, as `head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -22,5 +24,12 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   errIsTerminal: process.stderr.isTTY === true,
   readInput: () => text(process.stdin),
   startEngine: () => createEngineClient(),
+  startWeb: async (options) => {
+    // Commands that keep nothing open no database.
+    const { serve } = await import('../web/serve.ts');
+    const served = await serve({ ...options, startEngine: () => createEngineClient(), version: loupeVersion() });
+    return { link: () => served.host.link(), close: () => served.close() };
+  },
+  openLink: async (link) => (await import('../web/serve.ts')).openWithSystem(link),
   interrupted: interrupt.signal,
 });

@@ -1,5 +1,4 @@
 /** Flags -> typed values, and complaints that name the flag. */
-import { fileURLToPath } from 'node:url';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { LoupeError } from '../services/errors.ts';
 import type { EngineSettings } from '../services/ports.ts';
@@ -13,9 +12,6 @@ export const engineFlags = {
   validation: { type: 'boolean' },
   'memory-budget': { type: 'string' },
 } as const satisfies Flags;
-
-/** The small checkpoint that comes with Loupe. */
-export const demoModel = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
 
 export function parseFlags<const Options extends Flags>(
   args: string[],

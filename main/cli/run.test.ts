@@ -39,6 +39,11 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     errIsTerminal,
     readInput: () => Promise.resolve(input),
     startEngine: () => engine,
+    startWeb: async ({ dataDirectory, port }) => {
+      said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
+      return { link: () => 'http://127.0.0.1/?token=t', close: async () => void (said.err += 'closed\n') };
+    },
+    openLink: async () => false,
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(args, terminal), ...said };
@@ -180,4 +185,20 @@ test('help and version', async () => {
     expect((await run([command, '--help'])).out).toContain(`loupe ${command}`);
   }
   expect((await run(['--version'])).out).toMatch(/^loupe \d+\.\d+\.\d+\n$/);
+});
+
+describe('serve', () => {
+  test('prints the link, runs until interrupted, closes', async () => {
+    const interrupt = new AbortController();
+    const ended = run(['serve', '--port', '8123', '--data', '/somewhere'], { interrupt, onOut: () => interrupt.abort() });
+    expect(await ended).toEqual({
+      code: 0,
+      out: 'http://127.0.0.1/?token=t\n',
+      err: 'web host on port 8123 keeps /somewhere\nOpen the link in a browser on this machine.\nclosed\n',
+    });
+  });
+
+  test('a port that is no number', async () => {
+    expect(await run(['serve', '--port', 'high'])).toMatchObject({ code: 2, err: expect.stringContaining('--port takes a whole number') as string });
+  });
 });

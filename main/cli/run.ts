@@ -2,6 +2,7 @@
 import { LoupeError } from '../services/errors.ts';
 import { ask, askHelp } from './ask.ts';
 import { doctor, doctorHelp } from './doctor.ts';
+import { serve, serveHelp } from './serve.ts';
 import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
 import { tokenize, tokenizeHelp } from './tokenize.ts';
 import { trace, traceHelp } from './trace.ts';
@@ -14,6 +15,7 @@ interface Command {
 
 const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
+  serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
   tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },

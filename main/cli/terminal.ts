@@ -1,5 +1,7 @@
 /** What a command may touch of the outside, so that tests can stand in for it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../paths.ts';
 import { toLoupeError, type LoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
 
@@ -11,8 +13,18 @@ export interface Terminal {
   /** stdin to its end. */
   readInput(): Promise<string>;
   startEngine(): Engine;
-  /** Aborted by Ctrl-C. */
+  /** Starts the app for this machine's browser. */
+  startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
+  /** False where there is no browser to open it in. */
+  openLink(link: string): Promise<boolean>;
+  /** Aborted by Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
+}
+
+export interface WebApp {
+  /** A link that opens it once. */
+  link(): string;
+  close(): Promise<void>;
 }
 
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
@@ -33,7 +45,7 @@ function exitCodeOf({ code }: LoupeError, terminal: Terminal): ExitCode {
 }
 
 export function loupeVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

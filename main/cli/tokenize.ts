@@ -1,7 +1,8 @@
 import { LoupeError } from '../services/errors.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createTokenizer } from '../services/prompt/tokenizer.ts';
-import { demoModel, parseFlags } from './options.ts';
+import { demoModel } from '../paths.ts';
+import { parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const tokenizeHelp = `loupe tokenize --model DIR

@@ -158,8 +158,8 @@ export interface Store {
   readonly conversations: ConversationStore;
   readonly pictures: PictureStore;
   settings(): Settings;
-  /** Merges, stores, answers the whole. */
-  saveSettings(change: Partial<Settings>): Settings;
+  /** Merges what is not undefined, stores, answers the whole. */
+  saveSettings(change: Loose<Settings>): Settings;
   readonly models: ModelStore;
   readonly ledger: Ledger;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
@@ -211,6 +211,7 @@ export interface ConversationStore {
   /** The newest leaf below the message becomes the one that is shown. Answers its id. */
   selectBranch(messageId: number): number;
   pinPicture(id: number, hash: string | null): void;
+  pinnedPicture(id: number): string | null;
   /** `id` null: of the conversation that does not exist yet. */
   saveDraft(id: number | null, text: string, pictures: string[]): void;
   draft(): Draft;
@@ -243,6 +244,8 @@ export interface PictureStore {
   /** The same bytes again keep their first record. */
   add(picture: NewPicture): Picture;
   get(hash: string): Picture;
+  /** As `get`; null when there is none. */
+  find(hash: string): Picture | null;
   /** The file as it came. */
   original(hash: string): StoredFile;
   /** What a browser can show. */

@@ -1,0 +1,248 @@
+/** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { abilities as abilitiesSchema, type Abilities, type EventMessage, type Handlers, type Picture, type PictureOrigin } from './contract.ts';
+import { createChat } from './services/chat/chat.ts';
+import { createEngineService } from './services/engine-service.ts';
+import { exportConversation } from './services/export.ts';
+import { publishedVision, viewOf } from './services/image-view.ts';
+import { createModels } from './services/models/models.ts';
+import type { CaptureHost, Engine, ImageSource, PictureWorker, Store, StoredFile } from './services/ports.ts';
+
+export interface Host {
+  kind: 'electron' | 'web';
+  version: string;
+  dataDirectory: string;
+  logsDirectory: string;
+  /** The checkpoint that comes with the app. */
+  demoModel: string;
+  /** Where compiled pipelines are kept. */
+  cacheDirectory?: string;
+  licences: () => Promise<{ name: string; text: string }[]>;
+  /** False where there is no file manager to open it in. */
+  openFolder: (path: string) => Promise<boolean>;
+  openMain: (conversationId: number | null) => void;
+  /** Autostart, hotkey and the like follow the settings. */
+  settingsChanged?: () => void;
+}
+
+export interface AppPorts {
+  store: Store;
+  engine: Engine;
+  pictures: PictureWorker;
+  /** Gets a way to keep what it captures. */
+  capture: (app: CaptureServices) => CaptureHost;
+  host: Host;
+  /** The demo model's abilities.json, parsed; null where it is not installed. */
+  abilities?: unknown;
+}
+
+export interface CaptureServices {
+  addPicture: (bytes: Uint8Array, name: string) => Promise<Picture>;
+  emit: (event: EventMessage) => void;
+  settings: Store['settings'];
+}
+
+export interface App {
+  handlers: Handlers;
+  /** Answers how to stop listening. */
+  on(listener: (event: EventMessage) => void): () => void;
+  /** Tells every window. */
+  emit(event: EventMessage): void;
+  /** A file that a browser can show. Throws `not_found`. */
+  pictureFile(hash: string, scale: 'full' | 'thumb'): StoredFile;
+  capture: CaptureHost;
+  /** Answers that are being written are kept as interrupted. */
+  close(): Promise<void>;
+}
+
+const recentPromptsShown = 8;
+
+export function createApp({ store, engine: port, pictures, capture: createCapture, host, abilities }: AppPorts): App {
+  const listeners = new Set<(event: EventMessage) => void>();
+  const emit = (event: EventMessage): void => {
+    for (const listener of listeners) listener(event);
+  };
+
+  const models = createModels({ store, demoModel: host.demoModel });
+  const engine = createEngineService({
+    engine: port,
+    settings: () => store.settings(),
+    model: () => models.chosen(store.settings().model),
+    cacheDirectory: host.cacheDirectory,
+    onChange: (state) => emit({ event: 'engine.changed', payload: state }),
+  });
+  const chat = createChat({ store, engine, emit });
+  const capture = createCapture({
+    addPicture: (bytes, name) => addPicture({ bytes, name }, { kind: 'capture' }),
+    emit,
+    settings: () => store.settings(),
+  });
+
+  store.conversations.markInterrupted();
+
+  async function addPicture(source: Extract<ImageSource, { bytes: Uint8Array }>, origin: PictureOrigin): Promise<Picture> {
+    const hash = createHash('sha256').update(source.bytes).digest('hex');
+    const known = store.pictures.find(hash);
+    if (known) return known;
+    return store.pictures.add({ ...source, origin, ...(await pictures.inspect(source)) });
+  }
+
+  const original = (hash: string): ImageSource => ({ path: store.pictures.original(hash).path });
+
+  function conversationChanged(id: number): void {
+    emit({ event: 'conversation.changed', payload: { ...store.conversations.summary(id), busy: chat.isBusy(id) } });
+  }
+
+  const handlers: Handlers = {
+    'app.info': () => ({
+      version: host.version,
+      host: host.kind,
+      platform: process.platform,
+      dataDirectory: host.dataDirectory,
+      logsDirectory: host.logsDirectory,
+      abilities: parseAbilities(abilities),
+      recentPrompts: store.conversations.recentPrompts(recentPromptsShown),
+    }),
+    'app.openFolder': async ({ which }) => {
+      const path = which === 'data' ? host.dataDirectory : host.logsDirectory;
+      return { path, opened: await host.openFolder(path) };
+    },
+    'app.licences': () => host.licences(),
+
+    'settings.get': () => store.settings(),
+    'settings.set': (change) => {
+      const before = store.settings();
+      const settings = store.saveSettings(change);
+      emit({ event: 'settings.changed', payload: settings });
+      host.settingsChanged?.();
+      const { model, device, contextLength } = settings;
+      if (model !== before.model || device !== before.device || contextLength !== before.contextLength) void engine.load();
+      return settings;
+    },
+
+    'engine.state': () => engine.state(),
+    'engine.load': () => {
+      void engine.load();
+      return null;
+    },
+    'engine.devices': async () => (await engine.devices()).map(({ index, name, kind, memoryBytes, suitable, reason }) => ({ index, name, kind, memoryBytes, suitable, reason })),
+
+    'models.list': () => models.list(),
+    'models.add': async ({ path }) => {
+      const choice = await models.add(path);
+      emit({ event: 'models.changed', payload: models.list() });
+      return choice;
+    },
+    'models.remove': ({ id }) => {
+      models.remove(id);
+      emit({ event: 'models.changed', payload: models.list() });
+      return null;
+    },
+
+    'conversations.list': () => store.conversations.list().map((summary) => ({ ...summary, busy: chat.isBusy(summary.id) })),
+    'conversations.open': ({ id }) => ({ ...store.conversations.open(id), busy: chat.isBusy(id) }),
+    'conversations.search': ({ query, limit }) => store.conversations.search(query, limit),
+    'conversations.rename': ({ id, title }) => {
+      store.conversations.rename(id, title);
+      conversationChanged(id);
+      return null;
+    },
+    'conversations.pin': ({ id, pinned }) => {
+      store.conversations.pin(id, pinned);
+      conversationChanged(id);
+      return null;
+    },
+    'conversations.delete': ({ id }) => {
+      chat.stopConversation(id);
+      store.conversations.delete(id);
+      emit({ event: 'conversation.deleted', payload: { id } });
+      return null;
+    },
+    'conversations.restore': ({ id }) => {
+      store.conversations.restore(id);
+      conversationChanged(id);
+      return null;
+    },
+    'conversations.selectBranch': ({ messageId }) => ({ leafId: store.conversations.selectBranch(messageId) }),
+    'conversations.pinPicture': ({ id, hash }) => {
+      store.conversations.pinPicture(id, hash);
+      conversationChanged(id);
+      return null;
+    },
+    'conversations.saveDraft': ({ id, text, pictures: hashes }) => {
+      store.conversations.saveDraft(id, text, hashes);
+      return null;
+    },
+    'conversations.draft': () => store.conversations.draft(),
+    'conversations.export': ({ id, format }) => exportConversation(store.conversations.open(id), format),
+
+    'chat.send': (input) => chat.send(input),
+    'chat.regenerate': ({ messageId }) => chat.regenerate(messageId),
+    'chat.continue': ({ messageId }) => chat.goOn(messageId),
+    'chat.stop': ({ messageId }) => {
+      chat.stop(messageId);
+      return null;
+    },
+    'chat.measure': (input) => chat.measure(input),
+
+    'pictures.add': ({ bytes, name, kind }) => addPicture({ bytes, name }, { kind }),
+    'pictures.crop': async ({ hash, region }) => {
+      const { name } = store.pictures.get(hash);
+      return addPicture({ bytes: await pictures.crop(original(hash), region), name }, { kind: 'crop', of: hash, region });
+    },
+    'pictures.compose': async ({ hashes, layout, labels }) => {
+      const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
+      return addPicture({ bytes: await pictures.compose(hashes.map(original), layout, labels), name }, { kind: 'compose', of: hashes, layout, labels });
+    },
+    'pictures.view': (size) => viewOf(size, engine.state().vision ?? publishedVision),
+
+    'capture.state': () => capture.state(),
+    'capture.start': async ({ mode }) => {
+      await capture.start(mode);
+      return null;
+    },
+    'capture.display': ({ displayId }) => capture.display(displayId),
+    'capture.finish': async ({ displayId, region }) => {
+      await capture.finish(displayId, region);
+      return null;
+    },
+    'capture.cancel': async () => {
+      await capture.cancel();
+      return null;
+    },
+    'capture.current': () => capture.current(),
+    'capture.testHotkey': async () => ({ pressed: await capture.testHotkey() }),
+
+    'windows.openMain': ({ conversationId }) => {
+      host.openMain(conversationId);
+      return null;
+    },
+    // A host that can close the window that asks answers this itself.
+    'windows.close': () => null,
+
+    'privacy.ledger': () => ({ installedAt: store.ledger.installedAt(), entries: store.ledger.list() }),
+  };
+
+  return {
+    handlers,
+    on(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    emit,
+    pictureFile: (hash, scale) => store.pictures.shown(hash, scale),
+    capture,
+    async close() {
+      chat.close();
+      await Promise.all([engine.close(), pictures.close()]);
+      store.close();
+    },
+  };
+}
+
+/** A file that comes with the model; one that cannot be read only costs its suggestions. */
+function parseAbilities(value: unknown): Abilities | null {
+  const result = v.safeParse(abilitiesSchema, value);
+  return result.success ? result.output : null;
+}

@@ -1,0 +1,24 @@
+/** Where things are: what comes with Loupe, and what it keeps. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout, or the folder of the packaged app. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+export const demoModel = join(root, 'resources', 'demo-model');
+export const rendererDirectory = join(root, 'build', 'renderer');
+
+/** LOUPE_DATA, or the place that the system keeps for it: every host of one user finds the same conversations. */
+export function dataDirectory(environment: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
+  const named = environment['LOUPE_DATA'];
+  if (named) return named;
+  switch (platform) {
+    case 'win32':
+      return join(environment['APPDATA'] ?? join(homedir(), 'AppData', 'Roaming'), 'Loupe');
+    case 'darwin':
+      return join(homedir(), 'Library', 'Application Support', 'Loupe');
+    default:
+      return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'loupe');
+  }
+}

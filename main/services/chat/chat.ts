@@ -1,0 +1,285 @@
+/**
+ * Questions and their answers. An answer is stored before its first word, at least every second
+ * while it streams, and when it ends, however it ends; the window is told at the same time.
+ *
+ * Answers are written one at a time, in the order in which they were asked for. One that the
+ * engine lost goes on from its last word, at most twice.
+ */
+import type { EventMessage, Input, Message, Output, TurnState, TurnStatistics } from '../../contract.ts';
+import type { EngineService } from '../engine-service.ts';
+import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
+import type { ChatMessage, Engine, GenerateReply, Stage, Store } from '../ports.ts';
+import { fitPrompt, roomForAnswer, type PromptParts } from './prompt-window.ts';
+
+export interface ChatOptions {
+  store: Store;
+  engine: EngineService;
+  emit: (event: EventMessage) => void;
+  /** Between two checkpoints of an answer that is being written, at most. */
+  checkpointMs?: number;
+}
+
+export interface Chat {
+  send(input: Input<'chat.send'>): Output<'chat.send'>;
+  regenerate(messageId: number): Message;
+  goOn(messageId: number): Message;
+  stop(messageId: number): void;
+  stopConversation(conversationId: number): void;
+  measure(input: Input<'chat.measure'>): Promise<Output<'chat.measure'>>;
+  isBusy(conversationId: number): boolean;
+  /** Answers that are being written are stored as interrupted. */
+  close(): void;
+}
+
+/** An answer that is waiting or being written. */
+interface Job {
+  readonly answer: Message;
+  readonly abort: AbortController;
+  text: string;
+  savedLength: number;
+  timer: NodeJS.Timeout | null;
+  /** Stored as it ended; what the engine still says of it is not heard. */
+  ended: boolean;
+}
+
+interface Ending {
+  state: Message['state'];
+  finish: Message['finish'];
+  failure: Failure | null;
+  statistics: TurnStatistics | null;
+}
+
+const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<Stage, TurnState['phase']>;
+const titleLength = 60;
+const resumesPerAnswer = 2;
+
+export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOptions): Chat {
+  const jobs = new Map<number, Job>();
+
+  const isBusy = (conversationId: number): boolean => [...jobs.values()].some(({ answer }) => answer.conversationId === conversationId);
+
+  function tellConversation(id: number): void {
+    emit({ event: 'conversation.changed', payload: { ...store.conversations.summary(id), busy: isBusy(id) } });
+  }
+
+  function tellState({ answer: { id, conversationId } }: Job, phase: TurnState['phase'], done = 0, total = 0): void {
+    emit({ event: 'answer.state', payload: { messageId: id, conversationId, phase, done, total } });
+  }
+
+  // --- one answer
+
+  function begin(answer: Message): Message {
+    const job: Job = { answer, abort: new AbortController(), text: answer.text, savedLength: answer.text.length, timer: null, ended: false };
+    jobs.set(answer.id, job);
+    emit({ event: 'message.changed', payload: answer });
+    tellConversation(answer.conversationId);
+    tellState(job, 'waiting');
+    void write(job);
+    return answer;
+  }
+
+  async function write(job: Job): Promise<void> {
+    try {
+      for (let resumed = 0; ; resumed++) {
+        try {
+          end(job, await engine.use(job.abort.signal, (port) => generate(job, port), () => tellState(job, engine.state().status === 'ready' ? 'waiting' : 'loading')));
+          return;
+        } catch (thrown) {
+          const { code } = toLoupeError(thrown);
+          const lost = code === 'engine_crashed' || code === 'device_lost';
+          if (!lost || resumed === resumesPerAnswer || job.ended) throw thrown;
+        }
+      }
+    } catch (thrown) {
+      const error = toLoupeError(thrown);
+      end(job, error.code === 'cancelled' ? stoppedEnding : { state: 'failed', finish: null, failure: error.toFailure(), statistics: null });
+    }
+  }
+
+  async function generate(job: Job, port: Engine): Promise<Ending> {
+    const { conversationId, parentId } = job.answer;
+    const { maxTokens, temperature, topP } = store.settings();
+    const { contextLength } = engine.state();
+    tellState(job, 'preparing');
+    const question = store.conversations.path(parentId!);
+    const window = await fitPrompt(
+      promptParts(question, conversationId),
+      { contextLength: contextLength!, answer: roomForAnswer(maxTokens, contextLength!) },
+      (messages) => port.countTokens({ messages, answerSoFar: job.text }),
+    );
+    let phase: Stage | null = null;
+    const reply = await port.generate(
+      { messages: window.messages, answerSoFar: job.text, maxTokens, sampling: { temperature: temperature ?? undefined, topP: topP ?? undefined } },
+      {
+        signal: job.abort.signal,
+        onText: (text) => append(job, text),
+        onStage: (stage, done, total) => {
+          // Every token is news by itself.
+          if (stage !== 'decode' || phase !== 'decode') tellState(job, phases[stage], done, total);
+          phase = stage;
+        },
+      },
+    );
+    const statistics = { ...reply.statistics, tokensPerSecond: tokensPerSecond(reply), contextLength: contextLength!, forgottenMessages: window.forgottenMessages };
+    return { state: reply.finish === 'cancelled' ? 'stopped' : 'complete', finish: reply.finish, failure: null, statistics };
+  }
+
+  function append(job: Job, text: string): void {
+    if (job.ended) return;
+    const { id, conversationId } = job.answer;
+    emit({ event: 'answer.text', payload: { messageId: id, conversationId, offset: job.text.length, text } });
+    job.text += text;
+    job.timer ??= setTimeout(() => checkpoint(job), checkpointMs);
+  }
+
+  function checkpoint(job: Job): void {
+    job.timer = null;
+    if (job.ended || job.text.length === job.savedLength) return;
+    try {
+      store.conversations.checkpoint(job.answer.id, job.text);
+      job.savedLength = job.text.length;
+    } catch {
+      // A full disk does not silence the answer: it is stored when it ends, or said then.
+      job.timer = setTimeout(() => checkpoint(job), checkpointMs);
+    }
+  }
+
+  function end(job: Job, { state, finish, failure, statistics }: Ending): void {
+    if (job.ended) return;
+    job.ended = true;
+    if (job.timer) clearTimeout(job.timer);
+    jobs.delete(job.answer.id);
+    const stored = { text: job.text, state, finish, failure, statistics, model: engine.state().model?.name ?? null };
+    try {
+      emit({ event: 'message.changed', payload: store.conversations.update(job.answer.id, stored) });
+      tellConversation(job.answer.conversationId);
+    } catch (thrown) {
+      const error = toLoupeError(thrown);
+      // Deleted meanwhile: nobody looks at it any more.
+      if (error.code === 'not_found') return;
+      emit({ event: 'message.changed', payload: { ...job.answer, ...stored, state: 'failed', failure: error.toFailure() } });
+    }
+  }
+
+  // --- prompts
+
+  function promptParts(path: Message[], conversationId: number | null): PromptParts {
+    const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
+    const sees = engine.state().vision !== null;
+    if (!sees && path.at(-1)?.pictures.length) {
+      throw new LoupeError('image_unseen', `${engine.state().model?.name ?? 'This model'} reads text only; it cannot see the picture.`, 'Choose a vision model in the settings, or ask without a picture.');
+    }
+    return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path };
+  }
+
+  /** The message that a question follows: the last answer, once it is written. */
+  function parentOf(conversationId: number, parentId: number | null): number | null {
+    if (parentId === null) return null;
+    const parent = store.conversations.message(parentId);
+    if (parent.conversationId !== conversationId || parent.role !== 'assistant') {
+      throw new LoupeError('not_found', 'The answer that this question follows is not in this conversation.');
+    }
+    if (jobs.has(parentId)) throw new LoupeError('engine_busy', 'The answer before this question is still being written.');
+    return parentId;
+  }
+
+  function answerTo(questionId: number, conversationId: number): Message {
+    return begin(
+      store.conversations.append({ conversationId, parentId: questionId, role: 'assistant', text: '', pictures: [], state: 'streaming', model: engine.state().model?.name ?? null }),
+    );
+  }
+
+  /** An answer that can be followed by another attempt. */
+  function idleAnswer(messageId: number): Message {
+    const message = store.conversations.message(messageId);
+    if (message.role !== 'assistant') throw new LoupeError('not_found', 'This message is a question, not an answer.', 'Choose an answer.');
+    if (jobs.has(messageId)) throw new LoupeError('engine_busy', 'This answer is still being written.');
+    return message;
+  }
+
+  function halt(job: Job): void {
+    job.abort.abort();
+    end(job, stoppedEnding);
+  }
+
+  return {
+    send({ conversationId, parentId, text, pictures }) {
+      const parent = conversationId === null ? null : parentOf(conversationId, parentId);
+      for (const hash of pictures) store.pictures.get(hash);
+      const id = conversationId ?? store.conversations.create(titleOf(text)).id;
+      const question = store.conversations.append({ conversationId: id, parentId: parent, role: 'user', text, pictures, state: 'complete', model: null });
+      store.conversations.saveDraft(conversationId, '', []);
+      emit({ event: 'message.changed', payload: question });
+      const answer = answerTo(question.id, id);
+      return { conversation: { ...store.conversations.summary(id), busy: true }, question, answer };
+    },
+    regenerate(messageId) {
+      const { parentId, conversationId } = idleAnswer(messageId);
+      return answerTo(parentId!, conversationId);
+    },
+    goOn(messageId) {
+      const { text, state, finish } = idleAnswer(messageId);
+      if (state === 'complete' && finish === 'stop') throw new LoupeError('usage', 'This answer is complete.', 'Ask a follow-up question.');
+      return begin(
+        store.conversations.update(messageId, { text, state: 'streaming', failure: null, finish: null, model: engine.state().model?.name ?? null, statistics: null }),
+      );
+    },
+    stop(messageId) {
+      const job = jobs.get(messageId);
+      if (job) halt(job);
+    },
+    stopConversation(conversationId) {
+      for (const job of [...jobs.values()]) if (job.answer.conversationId === conversationId) halt(job);
+    },
+    async measure({ conversationId, parentId, text, pictures }) {
+      const { contextLength, status } = engine.state();
+      if (status !== 'ready' || contextLength === null) return null;
+      const before = parentId === null ? [] : store.conversations.path(parentId);
+      const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
+      const answer = roomForAnswer(store.settings().maxTokens, contextLength);
+      // Counting takes no turn: it does not touch the model, and an answer may be being written.
+      const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(messages);
+      const parts = promptParts([...before, question], conversationId);
+      const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, count);
+      return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
+    },
+    isBusy,
+    close() {
+      for (const job of [...jobs.values()]) {
+        job.abort.abort();
+        end(job, { ...stoppedEnding, state: 'interrupted' });
+      }
+    },
+  };
+}
+
+const stoppedEnding: Ending = { state: 'stopped', finish: 'cancelled', failure: null, statistics: null };
+
+const blankQuestion: Message = {
+  id: 1,
+  conversationId: 1,
+  parentId: null,
+  role: 'user',
+  text: '',
+  pictures: [],
+  state: 'complete',
+  failure: null,
+  finish: null,
+  model: null,
+  statistics: null,
+  createdAt: 0,
+};
+
+/** The question's first line, cut at a word. */
+export function titleOf(question: string): string {
+  const line = question.trim().split('\n')[0]!.replaceAll(/\s+/g, ' ').trim();
+  if (line.length <= titleLength) return line;
+  const cut = line.slice(0, titleLength);
+  const word = cut.lastIndexOf(' ');
+  return `${cut.slice(0, word > titleLength / 2 ? word : titleLength).toWellFormed()}…`;
+}
+
+/** From the first token to the last; null where fewer than two leave nothing to measure. */
+function tokensPerSecond({ statistics: { generatedTokens, decodeMs } }: GenerateReply): number | null {
+  return generatedTokens > 1 && decodeMs > 0 ? ((generatedTokens - 1) * 1000) / decodeMs : null;
+}

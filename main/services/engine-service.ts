@@ -1,0 +1,115 @@
+/**
+ * The engine as the app uses it: one model, chosen in the settings, loaded when it is first
+ * needed or at start; one use at a time, in order.
+ */
+import type { EngineState, ModelChoice, Settings } from '../contract.ts';
+import { LoupeError, toLoupeError } from './errors.ts';
+import type { ChatMessage, Engine } from './ports.ts';
+
+export interface EngineServiceOptions {
+  engine: Engine;
+  settings: () => Settings;
+  /** The chosen model; throws `model_missing`. */
+  model: () => { choice: ModelChoice; directory: string };
+  onChange: (state: EngineState) => void;
+  /** Where compiled pipelines are kept. */
+  cacheDirectory?: string | undefined;
+}
+
+export interface EngineService {
+  state(): EngineState;
+  /** Loads the chosen model, again if it is loaded, once what runs has ended. Never rejects: `state` tells. */
+  load(): Promise<void>;
+  /** Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded. */
+  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void): Promise<Result>;
+  /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
+  countTokens(messages: ChatMessage[]): Promise<number>;
+  devices(): ReturnType<Engine['devices']>;
+  close(): Promise<void>;
+}
+
+/** Progress of a load is told at most so often. */
+const progressEveryMs = 100;
+
+export function createEngineService({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions): EngineService {
+  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, failure: null };
+  /** Settings that the loaded model was loaded with. */
+  let loadedKey = '';
+  let turn: Promise<unknown> = Promise.resolve();
+  const closing = new AbortController();
+
+  function become(change: Partial<EngineState>): void {
+    state = { ...state, ...change };
+    onChange(state);
+  }
+
+  /** Everything that asks for another load when it changes. */
+  function wanted(): { key: string; device: string | undefined; contextLength: number | undefined } {
+    const { model: id, device, contextLength } = settings();
+    return { key: JSON.stringify([id, device, contextLength]), device: device ?? undefined, contextLength: contextLength ?? undefined };
+  }
+
+  /** After everything that was asked for before. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = turn.then(work);
+    turn = result.catch(() => {});
+    return result;
+  }
+
+  async function loadNow(): Promise<void> {
+    const { key, device, contextLength } = wanted();
+    let told = 0;
+    try {
+      const { choice, directory } = model();
+      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, failure: null });
+      const loaded = await engine.load(
+        { directory, contextLength, engine: { device, cacheDirectory } },
+        {
+          signal: closing.signal,
+          onProgress: (doneBytes, totalBytes) => {
+            const now = performance.now();
+            if (now - told < progressEveryMs && doneBytes < totalBytes) return;
+            told = now;
+            become({ doneBytes, totalBytes });
+          },
+        },
+      );
+      loadedKey = key;
+      const { vision, contextLength: tokens } = loaded.model;
+      become({
+        status: 'ready',
+        device: { name: loaded.device.name, kind: loaded.device.kind },
+        contextLength: tokens,
+        vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
+      });
+    } catch (thrown) {
+      const error = toLoupeError(thrown);
+      loadedKey = '';
+      become({ status: 'failed', failure: error.toFailure() });
+      throw error;
+    }
+  }
+
+  async function ensureLoaded(): Promise<void> {
+    if (state.status !== 'ready' || loadedKey !== wanted().key) await loadNow();
+  }
+
+  return {
+    state: () => state,
+    load: () => inTurn(() => loadNow().catch(() => {})),
+    use(signal, work, onWait) {
+      onWait?.();
+      return inTurn(async () => {
+        if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
+        await ensureLoaded();
+        return work(engine);
+      });
+    },
+    countTokens: (messages) => engine.countTokens({ messages }),
+    devices: () => engine.devices(),
+    async close() {
+      closing.abort();
+      await engine.close();
+    },
+  };
+}

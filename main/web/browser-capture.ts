@@ -1,0 +1,23 @@
+/** Capture in the web host: the window asks its browser for the screen; nothing is to be done here. */
+import type { CaptureHost } from '../services/ports.ts';
+import { LoupeError } from '../services/errors.ts';
+
+export function browserCapture(): CaptureHost {
+  const refuse = async (): Promise<never> => {
+    throw new LoupeError('capture_failed', 'In the browser, Loupe captures through the browser’s own screen sharing.', 'Use the capture button in the window.');
+  };
+  return {
+    state: async () => ({
+      by: 'browser',
+      reason: null,
+      hotkey: { accelerator: null, status: 'unsupported', advice: 'A browser cannot listen to keys while another program is in front. The desktop app can.' },
+      permission: 'not-needed',
+    }),
+    start: refuse,
+    display: refuse,
+    finish: refuse,
+    cancel: async () => {},
+    current: async () => null,
+    testHotkey: async () => false,
+  };
+}

@@ -1,0 +1,91 @@
+/** `loupe serve`: store, engine and pictures of this machine behind the loopback host. */
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createApp, type App } from '../app.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { readLicences } from '../licences.ts';
+import { createLog } from '../log.ts';
+import { demoModel, rendererDirectory, root } from '../paths.ts';
+import type { Engine } from '../services/ports.ts';
+import { openStore } from '../storage/store.ts';
+import { browserCapture } from './browser-capture.ts';
+import { startWebHost, type WebHost } from './server.ts';
+
+export interface ServeOptions {
+  startEngine: () => Engine;
+  version: string;
+  dataDirectory: string;
+  /** 0 or absent = any free one. */
+  port?: number | undefined;
+  /** Called with a link when a window should be shown that is not there. */
+  openMain?: (link: string) => void;
+}
+
+export interface Served {
+  app: App;
+  host: WebHost;
+  close(): Promise<void>;
+}
+
+/** Ready when it answers; the model loads meanwhile. Throws `store_*` when the data folder cannot be used. */
+export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
+  const logsDirectory = join(dataDirectory, 'logs');
+  const log = createLog(logsDirectory);
+  const store = openStore(dataDirectory);
+  const app = createApp({
+    store,
+    engine: startEngine(),
+    pictures: createPictureWorker(),
+    capture: browserCapture,
+    abilities: await readAbilities(),
+    host: {
+      kind: 'web',
+      version,
+      dataDirectory,
+      logsDirectory,
+      demoModel,
+      cacheDirectory: join(dataDirectory, 'cache'),
+      licences: () => readLicences(root),
+      openFolder: openWithSystem,
+      openMain: (conversationId) => {
+        app.emit({ event: 'windows.show', payload: { conversationId } });
+        openMain(host.link(conversationId ?? undefined));
+      },
+    },
+  });
+  const host = await startWebHost({ app, rendererDirectory, port, onFault: log }).catch(async (error: unknown) => {
+    await app.close();
+    throw error;
+  });
+  void app.handlers['engine.load']({});
+  return {
+    app,
+    host,
+    async close() {
+      await host.close();
+      await app.close();
+    },
+  };
+}
+
+async function readAbilities(): Promise<unknown> {
+  const text = await readFile(join(demoModel, 'abilities.json'), 'utf8').catch(() => 'null');
+  return JSON.parse(text);
+}
+
+/** Opens a folder or an address with the system's own program; false where there is no desktop to open it on. */
+export async function openWithSystem(target: string): Promise<boolean> {
+  const desktop = process.platform !== 'linux' || process.env['DISPLAY'] !== undefined || process.env['WAYLAND_DISPLAY'] !== undefined;
+  if (!desktop) return false;
+  const [command = '', ...args] =
+    process.platform === 'win32' ? ['cmd', '/c', 'start', '""', target.replaceAll('&', '^&')] : process.platform === 'darwin' ? ['open', target] : ['xdg-open', target];
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: 'ignore', detached: true });
+    child.once('error', () => resolve(false));
+    child.once('spawn', () => {
+      child.unref();
+      resolve(true);
+    });
+  });
+}

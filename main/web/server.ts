@@ -1,0 +1,220 @@
+/**
+ * The loopback host: the app for a browser on this machine, and for nobody else.
+ *
+ * It listens on 127.0.0.1 only. A link with a token that works once exchanges it for a session
+ * cookie (HttpOnly, SameSite=Strict); every request needs the cookie, the right Host (against
+ * DNS rebinding) and, where a browser sends one, the right Origin (against other pages).
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize, sep } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { App } from '../app.ts';
+import { limits } from '../contract.ts';
+import { dispatch } from '../dispatch.ts';
+import { toLoupeError } from '../services/errors.ts';
+import { decodeFrame, encodeFrame } from './frames.ts';
+
+export interface WebHostOptions {
+  app: App;
+  /** The built window. */
+  rendererDirectory: string;
+  /** 0 = any free one. */
+  port?: number;
+  onFault?: (error: unknown) => void;
+}
+
+export interface WebHost {
+  readonly port: number;
+  /** A link that opens the app once. Each call makes another one. */
+  link(conversationId?: number): string;
+  close(): Promise<void>;
+}
+
+const cookieName = 'loupe-session';
+/** Base64 takes a third more, and a little around it. */
+const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
+/** Links that were made and never used are forgotten at last. */
+const openLinks = 16;
+
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' blob: data:",
+  "font-src 'self'",
+  "media-src 'self' blob:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.woff2': 'font/woff2',
+  '.json': 'application/json',
+};
+
+export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
+  const tokens: string[] = [];
+  const session = randomBytes(32).toString('base64url');
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      onFault(error);
+      if (!response.headersSent) say(response, 500, 'Loupe could not answer this. Reload the page.');
+      else response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(wantedPort, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
+
+  // --- who may come in
+
+  const isOurHost = ({ headers }: IncomingMessage): boolean => hosts.includes(headers.host ?? '');
+  /** Absent for plain navigation and images; a page elsewhere cannot leave it out of a WebSocket. */
+  const isOurOrigin = ({ headers }: IncomingMessage): boolean => headers.origin === undefined || headers.origin === `http://${headers.host}`;
+  const hasSession = ({ headers }: IncomingMessage): boolean => {
+    const found = (headers.cookie ?? '').split(/;\s*/).find((pair) => pair.startsWith(`${cookieName}-${port}=`));
+    return found !== undefined && equal(found.slice(found.indexOf('=') + 1), session);
+  };
+
+  function takeToken(given: string): boolean {
+    const index = tokens.findIndex((token) => equal(token, given));
+    if (index < 0) return false;
+    tokens.splice(index, 1);
+    return true;
+  }
+
+  // --- pages and files
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('Content-Security-Policy', contentSecurityPolicy);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+    response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+    if (!isOurHost(request) || !isOurOrigin(request)) return say(response, 403, 'This is not for other pages.');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is answered here.');
+
+    const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
+    const token = url.searchParams.get('token');
+    if (token !== null) {
+      if (!hasSession(request) && !takeToken(token)) return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
+      url.searchParams.delete('token');
+      response.setHeader('Set-Cookie', `${cookieName}-${port}=${session}; HttpOnly; SameSite=Strict; Path=/`);
+      response.writeHead(303, { Location: url.pathname + url.search }).end();
+      return;
+    }
+    if (!hasSession(request)) return say(response, 403, 'Open Loupe with the link that it printed in the terminal.');
+
+    const picture = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(url.pathname);
+    if (picture) {
+      const file = shownPicture(picture[1]!, picture[2] ? 'thumb' : 'full');
+      if (!file) return say(response, 404, 'This picture is not kept here.');
+      response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
+      return sendFile(response, file.path, file.mediaType);
+    }
+    return serveRenderer(response, url.pathname);
+  }
+
+  function shownPicture(hash: string, scale: 'full' | 'thumb'): { path: string; mediaType: string } | null {
+    try {
+      return app.pictureFile(hash, scale);
+    } catch (error) {
+      if (toLoupeError(error).code === 'not_found') return null;
+      throw error;
+    }
+  }
+
+  async function serveRenderer(response: ServerResponse, pathname: string): Promise<void> {
+    const path = normalize(join(rendererDirectory, pathname === '/' ? 'index.html' : decodeURIComponent(pathname)));
+    const type = types[extname(path)];
+    if (!type || !path.startsWith(normalize(rendererDirectory + sep))) return say(response, 404, 'There is nothing here.');
+    // Names of built files carry a hash of what is in them; the page itself does not.
+    response.setHeader('Cache-Control', pathname.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-store');
+    return sendFile(response, path, type);
+  }
+
+  // --- requests and events
+
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: longestFrame });
+  const stopEvents = app.on((event) => {
+    const frame = encodeFrame(event);
+    for (const socket of sockets.clients) socket.send(frame);
+  });
+
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    // Without an Origin it is no browser; only one with our page is let in.
+    const allowed = isOurHost(request) && request.headers.origin !== undefined && isOurOrigin(request) && hasSession(request) && request.url === '/socket';
+    if (!allowed) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    sockets.handleUpgrade(request, stream, head, listen);
+  });
+
+  function listen(socket: WebSocket): void {
+    socket.on('error', () => socket.terminate());
+    socket.on('message', (data, isBinary) => void answer(socket, isBinary ? null : String(data as Buffer)));
+  }
+
+  async function answer(socket: WebSocket, frame: string | null): Promise<void> {
+    const request = frame === null ? null : readRequest(frame);
+    if (!request) return socket.close(1002, 'not a request');
+    const reply = await dispatch(app.handlers, request.name, request.input, onFault);
+    socket.send(encodeFrame({ id: request.id, ...reply }), () => {});
+  }
+
+  return {
+    port,
+    link(conversationId) {
+      const token = randomBytes(32).toString('base64url');
+      tokens.push(token);
+      if (tokens.length > openLinks) tokens.shift();
+      return `http://127.0.0.1:${port}/?${conversationId === undefined ? '' : `conversation=${conversationId}&`}token=${token}`;
+    },
+    async close() {
+      stopEvents();
+      for (const socket of sockets.clients) socket.terminate();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+function readRequest(frame: string): { id: number; name: unknown; input: unknown } | null {
+  try {
+    const { id, name, input } = decodeFrame(frame) as { id?: unknown; name?: unknown; input?: unknown };
+    return typeof id === 'number' ? { id, name, input } : null;
+  } catch {
+    return null;
+  }
+}
+
+function equal(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+async function sendFile(response: ServerResponse, path: string, mediaType: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) return say(response, 404, 'There is nothing here.');
+  response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': found.size });
+  createReadStream(path).on('error', () => response.destroy()).pipe(response);
+}
+
+function say(response: ServerResponse, status: number, words: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${words}\n`);
+}
