@@ -77,7 +77,7 @@ export default tseslint.config(
     ['main/cli/**'],
     [
       electron,
-      { group: ['**/electron/**', '**/web/**'], message: 'Hosts never import one another.' },
+      { group: ['**/electron/**', '**/web/**', '!**/web/serve.ts'], message: 'Hosts never import one another; `loupe serve` starts the web host through its one entry.' },
       { group: ['**/engine/addon.ts'], allowTypeImports: true, message: 'Only the engine process loads the addon: a driver crash must not end the app.' },
     ],
   ),
