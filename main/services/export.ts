@@ -1,0 +1,105 @@
+/** A conversation as a document: Markdown to read, JSON with everything (docs/export.md). */
+import type { Conversation, Message, Picture } from '../contract.ts';
+
+/** Raised when a reader of the JSON would have to change. */
+export const exportVersion = 1;
+
+/** `text` ends with a newline; `fileName` is one that every file system takes. */
+export function exportConversation(conversation: Conversation, format: 'markdown' | 'json'): { fileName: string; text: string } {
+  const name = fileNameOf(conversation.title);
+  return format === 'markdown'
+    ? { fileName: `${name}.md`, text: toMarkdown(conversation) }
+    : { fileName: `${name}.json`, text: `${JSON.stringify(toDocument(conversation), null, 2)}\n` };
+}
+
+/** The branch that is shown. */
+function toMarkdown({ title, createdAt, messages, leafId }: Conversation): string {
+  const branch = branchTo(messages, leafId);
+  const others = messages.length - branch.length;
+  const blocks = [
+    `# ${inline(title)}`,
+    `*Begun on ${new Date(createdAt).toISOString().slice(0, 10)}.*`,
+    ...branch.flatMap(messageBlocks),
+    ...(others > 0 ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`] : []),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function messageBlocks({ role, text, pictures, state, failure, model }: Message): string[] {
+  const heading = role === 'user' ? '## Question' : `## Answer${model === null ? '' : ` (${inline(model)})`}`;
+  const note = failure ? `Failed: ${inline(failure.message)}` : stateNotes[state];
+  return [heading, ...pictures.map(pictureLine), ...(text.trim() ? [text.trim()] : []), ...(note ? [`*${note}*`] : [])];
+}
+
+const stateNotes: Record<Message['state'], string | null> = {
+  complete: null,
+  streaming: 'Still being written.',
+  interrupted: 'Interrupted.',
+  stopped: 'Stopped.',
+  failed: 'Failed.',
+};
+
+function pictureLine({ name, width, height }: Picture): string {
+  return `*Picture: ${inline(name)}, ${width} x ${height} pixels*`;
+}
+
+/** Text that stays on its line and means nothing to Markdown. */
+function inline(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().replace(/[\\`*_[\]<>#|~&]/g, '\\$&');
+}
+
+function toDocument({ id: _id, busy: _busy, draft: _draft, picture: _picture, messageCount: _count, pinnedPicture, messages, ...conversation }: Conversation) {
+  return {
+    format: 'loupe-conversation',
+    version: exportVersion,
+    ...conversation,
+    pinnedPicture: pinnedPicture?.hash ?? null,
+    messages: messages.map(({ conversationId: _conversationId, ...message }) => message),
+  };
+}
+
+function branchTo(messages: Message[], leafId: number | null): Message[] {
+  const byId = new Map(messages.map((message) => [message.id, message]));
+  const branch: Message[] = [];
+  for (let at = leafId; at !== null; ) {
+    const message = byId.get(at);
+    if (!message) break;
+    branch.unshift(message);
+    at = message.parentId;
+  }
+  return branch;
+}
+
+/** Bytes of UTF-8, well below what any file system allows, so that " (1)" and an ending still fit. */
+const longestName = 120;
+/** Names that Windows keeps for devices, with any ending. */
+const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
+
+/** Without an ending. */
+export function fileNameOf(title: string): string {
+  const plain = title
+    .toWellFormed()
+    .normalize('NFC')
+    // What separates folders or is forbidden somewhere, what cannot be seen, and what turns the direction of reading.
+    .replace(/[\\/:*?"<>|\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]/gu, ' ')
+    .replace(/\s+/g, ' ');
+  const name = trimEnds(shorten(trimEnds(plain)));
+  if (!name) return 'Conversation';
+  return reserved.test(name.split('.')[0]!.trim()) ? `Conversation ${name}` : name;
+}
+
+/** Dots in front hide a file; dots and spaces at the end vanish on Windows. */
+function trimEnds(name: string): string {
+  return name.replace(/^[. ]+|[. ]+$/g, '');
+}
+
+function shorten(name: string): string {
+  let bytes = 0;
+  let kept = '';
+  for (const { segment } of new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(name)) {
+    bytes += Buffer.byteLength(segment);
+    if (bytes > longestName) break;
+    kept += segment;
+  }
+  return kept;
+}

@@ -1,0 +1,129 @@
+/** Messages: a tree for each conversation. */
+import type { Database } from 'better-sqlite3';
+import type { Message } from '../contract.ts';
+import { LoupeError } from '../services/errors.ts';
+import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
+import { transaction, unflushed } from './database.ts';
+import { messageColumns, pictureColumns, toJson, toMessage, toPicture, type MessageRow, type PictureRow } from './rows.ts';
+
+/** Longer questions are documents: nobody asks them again from a menu. UTF-16 units. */
+const longestPrompt = 300;
+
+export type Messages = ReturnType<typeof createMessages>;
+
+export function createMessages(database: Database, clock: Clock) {
+  const listed = 'join conversations on conversations.id = messages.conversation_id and conversations.deleted_at is null';
+  /** Up to the first message. */
+  const above = `with recursive line (id, parent_id) as (
+    select messages.id, messages.parent_id from messages ${listed} where messages.id = ?
+    union all select messages.id, messages.parent_id from messages join line on messages.id = line.parent_id)`;
+  /** Down to the leaves. */
+  const below = `with recursive tree (id) as (
+    select messages.id from messages ${listed} where messages.id = ?
+    union all select messages.id from messages join tree on messages.parent_id = tree.id)`;
+  const picturesOf = (from: string) => `select message_pictures.message_id as messageId, ${pictureColumns}
+    from ${from} join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
+
+  type MessagePictureRow = PictureRow & { messageId: number };
+  const statements = {
+    ofConversation: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where conversation_id = ? order by id`),
+    picturesOfConversation: database.prepare<[number], MessagePictureRow>(
+      picturesOf('messages join message_pictures on messages.conversation_id = ? and message_pictures.message_id = messages.id'),
+    ),
+    path: database.prepare<[number], MessageRow>(`${above} select ${messageColumns} from messages join line using (id) order by id`),
+    picturesOfPath: database.prepare<[number], MessagePictureRow>(`${above} ${picturesOf('line join message_pictures on message_pictures.message_id = line.id')}`),
+    one: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where id = ?`),
+    picturesOfOne: database.prepare<[number], MessagePictureRow>(picturesOf('messages join message_pictures on messages.id = ? and message_pictures.message_id = messages.id')),
+    isListed: database.prepare<[number], number>(`select 1 from messages ${listed} where messages.id = ?`).pluck(),
+    newestBelow: database.prepare<[number], number | null>(`${below} select max(id) from tree`).pluck(),
+    insert: database.prepare<[number, number | null, string, string, string, string | null, number]>(
+      'insert into messages (conversation_id, parent_id, role, text, state, model, created_at) values (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    insertPicture: database.prepare<[number, number, string]>('insert into message_pictures (message_id, position, picture) values (?, ?, ?)'),
+    isPicture: database.prepare<[string], number>('select 1 from pictures where hash = ?').pluck(),
+    isIn: database.prepare<[number, number], number>('select 1 from messages where id = ? and conversation_id = ?').pluck(),
+    isConversation: database.prepare<[number], number>('select 1 from conversations where id = ? and deleted_at is null').pluck(),
+    grow: database.prepare<[number, number, string | null, number]>(
+      'update conversations set leaf_id = ?, updated_at = ?, message_count = message_count + 1, picture = coalesce(?, picture) where id = ?',
+    ),
+    checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
+    finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, number]>(
+      'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ? where id = ?',
+    ),
+    interrupt: database.prepare("update messages set state = 'interrupted' where state = 'streaming'"),
+    questions: database.prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`).pluck(),
+  };
+  return {
+    /** Parents before children. */
+    ofConversation: (conversationId: number): Message[] =>
+      joined(statements.ofConversation.all(conversationId), statements.picturesOfConversation.all(conversationId)),
+
+    one: (id: number): Message => {
+      if (!statements.isListed.get(id)) throw noMessage(id);
+      return read(id);
+    },
+
+    path: (id: number): Message[] => {
+      const messages = joined(statements.path.all(id), statements.picturesOfPath.all(id));
+      if (messages.length === 0) throw noMessage(id);
+      return messages;
+    },
+
+    append: ({ conversationId, parentId, role, text, pictures: hashes, state, model }: NewMessage): Message =>
+      transaction(database, () => {
+        if (parentId !== null && !statements.isIn.get(parentId, conversationId)) throw noMessage(parentId);
+        for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
+        if (!statements.isConversation.get(conversationId)) throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
+        const now = clock.now();
+        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now).lastInsertRowid);
+        for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
+        statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
+        return read(id);
+      }),
+
+    checkpoint: (id: number, text: string): void => {
+      unflushed(database, () => {
+        // A checkpoint that comes after the end changes nothing.
+        if (statements.checkpoint.run(text, id).changes === 0 && !statements.one.get(id)) throw noMessage(id);
+      });
+    },
+
+    update: (id: number, { text, state, failure, finish, model, statistics }: FinishedAnswer): Message => {
+      if (statements.finish.run(text, state, toJson(failure), finish, model, toJson(statistics), id).changes === 0) throw noMessage(id);
+      return read(id);
+    },
+
+    newestBelow: (id: number): number => {
+      const leaf = statements.newestBelow.get(id);
+      if (leaf === undefined || leaf === null) throw noMessage(id);
+      return leaf;
+    },
+
+    markInterrupted: (): number => statements.interrupt.run().changes,
+
+    recentPrompts: (limit: number): string[] => {
+      const prompts = new Set<string>();
+      for (const text of statements.questions.iterate()) {
+        if (prompts.size >= limit) break;
+        const line = text.replace(/\s+/g, ' ').trim();
+        if (line && line.length <= longestPrompt) prompts.add(line);
+      }
+      return [...prompts];
+    },
+  };
+
+  function read(id: number): Message {
+    const [message] = joined(statements.one.all(id), statements.picturesOfOne.all(id));
+    if (!message) throw noMessage(id);
+    return message;
+  }
+}
+
+function joined(rows: MessageRow[], pictureRows: (PictureRow & { messageId: number })[]): Message[] {
+  const pictures = Map.groupBy(pictureRows, ({ messageId }) => messageId);
+  return rows.map((row) => toMessage(row, (pictures.get(row.id) ?? []).map(toPicture)));
+}
+
+function noMessage(id: number): LoupeError {
+  return new LoupeError('not_found', `There is no message ${id}.`);
+}

@@ -1,0 +1,80 @@
+/** Rows as SQLite gives them, and what they become. JSON that is not what it should be becomes its absence. */
+import * as v from 'valibot';
+import { failureSchema, originSchema, statisticsSchema, type ConversationSummary, type Message, type Picture } from '../contract.ts';
+
+export interface PictureRow {
+  hash: string;
+  name: string;
+  width: number;
+  height: number;
+  bytes: number;
+  origin: string;
+}
+
+export const pictureColumns = 'pictures.hash, pictures.name, pictures.width, pictures.height, pictures.bytes, pictures.origin';
+
+export function toPicture({ hash, name, width, height, bytes, origin }: PictureRow): Picture {
+  return { hash, name, width, height, bytes, origin: parseJson(originSchema, origin) ?? { kind: 'file' } };
+}
+
+export interface SummaryRow {
+  id: number;
+  title: string;
+  pinned: number;
+  createdAt: number;
+  updatedAt: number;
+  messageCount: number;
+  picture: string | null;
+}
+
+export const summaryColumns = 'id, title, pinned, created_at as createdAt, updated_at as updatedAt, message_count as messageCount, picture';
+
+export function toSummary({ id, title, pinned, createdAt, updatedAt, messageCount, picture }: SummaryRow): ConversationSummary {
+  return { id, title, pinned: pinned === 1, createdAt, updatedAt, messageCount, picture, busy: false };
+}
+
+export interface MessageRow {
+  id: number;
+  conversationId: number;
+  parentId: number | null;
+  role: Message['role'];
+  text: string;
+  state: Message['state'];
+  failure: string | null;
+  finish: Message['finish'];
+  model: string | null;
+  statistics: string | null;
+  createdAt: number;
+}
+
+export const messageColumns = [
+  'messages.id',
+  'messages.conversation_id as conversationId',
+  'messages.parent_id as parentId',
+  'messages.role',
+  'messages.text',
+  'messages.state',
+  'messages.failure',
+  'messages.finish',
+  'messages.model',
+  'messages.statistics',
+  'messages.created_at as createdAt',
+].join(', ');
+
+export function toMessage({ failure, statistics, ...row }: MessageRow, pictures: Picture[]): Message {
+  return { ...row, pictures, failure: parseJson(failureSchema, failure), statistics: parseJson(statisticsSchema, statistics) };
+}
+
+export function parseJson<Schema extends v.GenericSchema>(schema: Schema, text: string | null): v.InferOutput<Schema> | null {
+  if (text === null) return null;
+  try {
+    const result = v.safeParse(schema, JSON.parse(text));
+    return result.success ? result.output : null;
+  } catch {
+    return null;
+  }
+}
+
+export function toJson(value: object | null): string | null {
+  return value && JSON.stringify(value);
+}

@@ -1,0 +1,56 @@
+/** What is deleted goes for good here. */
+import type { Database } from 'better-sqlite3';
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { incomingDirectory, pictureFiles } from './attachments.ts';
+import { removeBackupsBefore } from './backups.ts';
+
+const day = 24 * 60 * 60 * 1000;
+const undoDays = 30;
+
+export function sweep(database: Database, directory: string, now: number): void {
+  const purged = database.prepare<[number]>('delete from conversations where deleted_at <= ?').run(now - undoDays * day).changes;
+  const removed = removeOrphans(database, directory, now - day);
+  removeIncoming(directory, now - day);
+  removeBackupsBefore(directory, now - undoDays * day);
+  if (purged > 0 || removed > 0) {
+    database.pragma('incremental_vacuum');
+    // The log still holds what was purged.
+    database.pragma('wal_checkpoint(truncate)');
+  }
+}
+
+/** Pictures that no message, draft or pin shows, and that none of those was made of. */
+function removeOrphans(database: Database, directory: string, before: number): number {
+  const orphans = database
+    .prepare<[number, number], string>(
+      `with recursive kept (hash) as (
+         select picture from message_pictures
+         union select pinned_picture from conversations where pinned_picture is not null
+         union select item.value from drafts join json_each(drafts.pictures) as item
+         union select hash from pictures where touched_at >= ?
+         union select source from picture_sources join kept on picture_sources.picture = kept.hash
+       )
+       select hash from pictures where touched_at < ? and hash not in (select hash from kept)`,
+    )
+    .pluck()
+    .all(before, before);
+  const remove = database.prepare<[string]>('delete from pictures where hash = ?');
+  for (const hash of orphans) {
+    // Files first: were the process to die here, the row is still an orphan and comes again.
+    for (const path of Object.values(pictureFiles(directory, hash))) rmSync(path, { force: true });
+    remove.run(hash);
+  }
+  return orphans.length;
+}
+
+function removeIncoming(directory: string, before: number): void {
+  const folder = incomingDirectory(directory);
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return;
+  }
+  for (const path of names.map((name) => join(folder, name))) if (statSync(path).mtimeMs < before) rmSync(path, { force: true });
+}
