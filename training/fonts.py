@@ -1,0 +1,72 @@
+"""The typefaces that pictures are set in. All are Debian packages; see README.md for the list."""
+import functools
+import glob
+import random
+
+from PIL import ImageFont
+
+# Family: how often it is chosen, and its files (upright and plain first).
+KNOWN = {
+    "DejaVu Sans": (3, "truetype/dejavu/DejaVuSans.ttf truetype/dejavu/DejaVuSans-Bold.ttf truetype/dejavu/DejaVuSans-Oblique.ttf truetype/dejavu/DejaVuSansCondensed.ttf"),
+    "DejaVu Sans Mono": (2, "truetype/dejavu/DejaVuSansMono.ttf truetype/dejavu/DejaVuSansMono-Bold.ttf"),
+    "DejaVu Serif": (1, "truetype/dejavu/DejaVuSerif.ttf truetype/dejavu/DejaVuSerif-Bold.ttf"),
+    "Liberation Sans": (4, "truetype/liberation/LiberationSans-Regular.ttf truetype/liberation/LiberationSans-Bold.ttf truetype/liberation/LiberationSans-Italic.ttf truetype/liberation/LiberationSansNarrow-Regular.ttf"),
+    "Liberation Serif": (2, "truetype/liberation/LiberationSerif-Regular.ttf truetype/liberation/LiberationSerif-Bold.ttf truetype/liberation/LiberationSerif-Italic.ttf"),
+    "Liberation Mono": (2, "truetype/liberation/LiberationMono-Regular.ttf truetype/liberation/LiberationMono-Bold.ttf"),
+    "Noto Sans": (3, "truetype/noto/NotoSans-Regular.ttf truetype/noto/NotoSans-Bold.ttf truetype/noto/NotoSans-Italic.ttf"),
+    "Noto Serif": (1, "truetype/noto/NotoSerif-Regular.ttf truetype/noto/NotoSerif-Bold.ttf"),
+    "Roboto": (3, "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf truetype/roboto/unhinted/RobotoCondensed-Regular.ttf"),
+    "Open Sans": (2, "truetype/open-sans/OpenSans-Regular.ttf truetype/open-sans/OpenSans-Semibold.ttf truetype/open-sans/OpenSans-Bold.ttf"),
+    "Lato": (2, "truetype/lato/Lato-Regular.ttf truetype/lato/Lato-Medium.ttf truetype/lato/Lato-Bold.ttf truetype/lato/Lato-Italic.ttf"),
+    "Inter": (3, "opentype/inter/Inter-Regular.otf opentype/inter/Inter-Medium.otf opentype/inter/Inter-SemiBold.otf opentype/inter/Inter-Bold.otf"),
+    "Cantarell": (2, "opentype/cantarell/Cantarell-Regular.otf opentype/cantarell/Cantarell-Bold.otf"),
+    "Carlito": (2, "truetype/crosextra/Carlito-Regular.ttf truetype/crosextra/Carlito-Bold.ttf"),
+    "FreeSans": (1, "truetype/freefont/FreeSans.ttf truetype/freefont/FreeSansBold.ttf"),
+    "Nimbus Sans": (1, "opentype/urw-base35/NimbusSans-Regular.otf opentype/urw-base35/NimbusSans-Bold.otf"),
+    "Nimbus Roman": (1, "opentype/urw-base35/NimbusRoman-Regular.otf opentype/urw-base35/NimbusRoman-Bold.otf"),
+    "C059": (1, "opentype/urw-base35/C059-Roman.otf opentype/urw-base35/C059-Bold.otf"),
+    "P052": (1, "opentype/urw-base35/P052-Roman.otf opentype/urw-base35/P052-Bold.otf"),
+    "EB Garamond": (1, "truetype/ebgaramond/EBGaramond12-Regular.ttf truetype/ebgaramond/EBGaramond12-Bold.ttf"),
+    "Linux Libertine": (1, "opentype/linux-libertine/LinLibertine_R.otf opentype/linux-libertine/LinLibertine_RB.otf"),
+    "Linux Biolinum": (1, "opentype/linux-libertine/LinBiolinum_R.otf opentype/linux-libertine/LinBiolinum_RB.otf"),
+    "Cabin": (1, "opentype/cabin/Cabin-Regular.otf opentype/cabin/Cabin-Bold.otf"),
+    "Quicksand": (1, "truetype/quicksand/Quicksand-Medium.ttf truetype/quicksand/Quicksand-Bold.ttf"),
+    "Comfortaa": (1, "truetype/comfortaa/Comfortaa-Regular.ttf truetype/comfortaa/Comfortaa-Bold.ttf"),
+    "Oxygen": (1, "truetype/oxygen/Oxygen-Sans.ttf truetype/oxygen/Oxygen-Sans-Bold.ttf"),
+    "Tuffy": (1, "truetype/tuffy/Tuffy.ttf truetype/tuffy/Tuffy_Bold.ttf"),
+    "Hack": (1, "truetype/hack/Hack-Regular.ttf truetype/hack/Hack-Bold.ttf"),
+    "Fira Code": (1, "truetype/firacode/FiraCode-Regular.ttf truetype/firacode/FiraCode-Bold.ttf"),
+    "JetBrains Mono": (1, "truetype/jetbrains-mono/JetBrainsMono-Regular.ttf truetype/jetbrains-mono/JetBrainsMono-Bold.ttf"),
+}
+# Never seen in this training: a sans serif, a serif and a monospaced face.
+HELD_OUT = {
+    "Go": (1, "fonts-go/Go-Regular.ttf fonts-go/Go-Medium.ttf fonts-go/Go-Bold.ttf"),
+    "Caladea": (1, "truetype/crosextra/Caladea-Regular.ttf truetype/crosextra/Caladea-Bold.ttf"),
+    "mononoki": (1, "truetype/mononoki/mononoki-Regular.ttf truetype/mononoki/mononoki-Bold.ttf"),
+}
+MONOSPACED = {"DejaVu Sans Mono", "Liberation Mono", "Hack", "Fira Code", "JetBrains Mono", "mononoki"}
+
+
+@functools.cache
+def files(held_out: bool) -> dict[str, list[str]]:
+    """Every file must be there: pictures of a seed depend on it."""
+    families = HELD_OUT if held_out else KNOWN
+    found = {family: [f"/usr/share/fonts/{name}" for name in names.split()] for family, (_, names) in families.items()}
+    missing = [path for paths in found.values() for path in paths if not glob.glob(path)]
+    if missing:
+        raise SystemExit(f"Fonts are missing: {', '.join(missing)}. Install the packages that training/README.md lists.")
+    return found
+
+
+@functools.lru_cache(4000)
+def load(path: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def choose(rng: random.Random, held_out: bool, monospaced: bool = False) -> str:
+    """The path of a font: half of the time the plain cut."""
+    families = HELD_OUT if held_out else KNOWN
+    names = [name for name in families if not monospaced or name in MONOSPACED]
+    family = rng.choices(names, [families[name][0] for name in names])[0]
+    paths = files(held_out)[family]
+    return paths[0] if rng.random() < 0.5 else rng.choice(paths)

@@ -1,0 +1,105 @@
+"""A picture with its tiles, its questions, and what the auxiliary heads should say about each patch."""
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+import tiles
+from drawing import COLOUR_NAMES, KINDS, Sheet
+from model import CHARACTER_SLOTS, CHARACTERS
+from scenes import SCENES, Question
+from strings import Strings
+
+TILE, PATCH = 112, 14
+# How often each grid of tiles (rows, columns) is aimed at.
+GRIDS = {(1, 1): 26, (1, 2): 20, (1, 3): 10, (1, 4): 12, (2, 1): 6, (2, 2): 22, (3, 1): 2, (4, 1): 2}
+LINE_CLASSES = 8
+IGNORE = -100
+
+
+@dataclass
+class Picture:
+    image: Image.Image
+    tiles: np.ndarray  # [tiles, tile, tile, 3] bytes
+    ratio: int
+    questions: list[Question]
+    characters: np.ndarray  # [tiles, patches, slots] int8: 0 nothing, then CHARACTERS
+    kinds: np.ndarray  # [tiles, patches]
+    colours: np.ndarray
+    lines: np.ndarray
+    scene: str
+
+
+def draw(rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fonts: bool, grids: dict[tuple[int, int], float] = GRIDS) -> Picture:
+    while True:
+        scene = rng.choices(list(mix), list(mix.values()))[0]
+        rows, columns = rng.choices(list(grids), list(grids.values()))[0]
+        sheet = open_sheet(rng, rows, columns, unseen_fonts, scene)
+        questions = SCENES[scene](sheet, Strings(rng, evaluation))
+        if questions:
+            break
+    image = sheet.finish()
+    cut, ratio, factor = tiles.cut(image, TILE)
+    return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, factor, scene), scene)
+
+
+def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, scene: str) -> Sheet:
+    """A sheet of up to this many tiles; larger than they are where a capture would be shrunk, smaller where it would grow."""
+    wide = columns * TILE if columns == 1 else rng.uniform((columns - 1) * TILE + 12, columns * TILE)
+    high = rows * TILE if rows == 1 else rng.uniform((rows - 1) * TILE + 12, rows * TILE)
+    factor = 1.0
+    if rows * columns == 1:
+        wide, high = rng.uniform(50, TILE), rng.uniform(24, TILE)
+        if scene in ("bars", "shapes"):
+            wide, high = rng.uniform(80, TILE), rng.uniform(64, TILE)
+        if rng.random() < 0.3:
+            factor = rng.uniform(0.45, 1)
+    elif rows * columns == 4 and rng.random() < 0.5:
+        wide, high = columns * TILE, rows * TILE * rng.uniform(0.7, 1)
+        if columns == 1:
+            wide, high = TILE * rng.uniform(0.7, 1), rows * TILE
+        factor = rng.uniform(1.1, 2.4)
+    elif rows == 1 and columns > 1:
+        high = rng.uniform(28, TILE)
+    em = rng.choices([rng.uniform(9, 11), rng.uniform(11, 16), rng.uniform(16, 24), rng.uniform(24, 36)], [2.5, 5, 2, 0.5])[0]
+    if scene in ("labelled", "lines", "mixed", "bars"):
+        em = min(em, rng.uniform(10, 18))
+    em = min(em, high * 0.7)
+    # Type below eight pixels is set by nobody; its picture is shrunk later if at all.
+    return Sheet(rng, round(wide * factor), round(high * factor), max(8, round(em * factor)), unseen_fonts)
+
+
+def patch_labels(sheet: Sheet, ratio: int, factor: float, scene: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rows, columns = tiles.ARRANGEMENTS[ratio - 1]
+    side = TILE // PATCH
+    high, wide = rows * side, columns * side
+    characters = np.zeros((high, wide, CHARACTER_SLOTS), np.int64)
+    kinds, colours = np.zeros((high, wide), np.int64), np.zeros((high, wide), np.int64)
+    lines = np.full((high, wide), IGNORE, np.int64)
+    cells: dict[tuple[int, int], list] = {}
+    for letter in sheet.letters:
+        if 0 <= letter.x < sheet.width and 0 <= letter.y < sheet.height:
+            cells.setdefault((min(high - 1, int(letter.y * factor // PATCH)), min(wide - 1, int(letter.x * factor // PATCH))), []).append(letter)
+    for (row, column), letters in cells.items():
+        # Lines of a small print may share a patch: upper line first.
+        letters.sort(key=lambda letter: (round(letter.y), letter.x))
+        for slot, letter in enumerate(letters[:CHARACTER_SLOTS]):
+            index = CHARACTERS.find(letter.character)
+            characters[row, column, slot] = index + 1 if index >= 0 else IGNORE
+        if scene in ("lines", "labelled", "short"):
+            lines[row, column] = letters[0].line
+    for thing in sheet.things:
+        left, top, right, bottom = (edge * factor / PATCH for edge in thing.box)
+        for row in range(max(0, int(top)), min(high, int(bottom) + 1)):
+            for column in range(max(0, int(left)), min(wide, int(right) + 1)):
+                share = max(0, min(right, column + 1) - max(left, column)) * max(0, min(bottom, row + 1) - max(top, row))
+                if share >= 0.35 or (row == int((top + bottom) / 2) and column == int((left + right) / 2)):
+                    kinds[row, column] = KINDS.index(thing.kind)
+                    if thing.colour:
+                        colours[row, column] = COLOUR_NAMES.index(thing.colour) + 1
+
+    def by_tile(grid: np.ndarray) -> np.ndarray:
+        return grid.reshape(rows, side, columns, side, *grid.shape[2:]).swapaxes(1, 2).reshape(rows * columns, side * side, *grid.shape[2:])
+
+    return by_tile(characters), by_tile(kinds), by_tile(colours), by_tile(lines)

@@ -1,0 +1,235 @@
+"""Trains the demo model; stops and resumes at any time.
+
+    python train.py START_DIRECTORY RUN_DIRECTORY --minutes 120
+
+START_DIRECTORY: a checkpoint in the published layout (see start.py). RUN_DIRECTORY gets state.pt, from which the
+next call resumes, and log.jsonl. The learning rate falls along half a cosine to the end of `--minutes`, which counts
+all calls of a run.
+
+Workers of one thread each train the same weights in turn, without waiting for each other: on cores that others use
+too, threads that meet at every product of matrices would stand still most of the time.
+"""
+import argparse
+import json
+import math
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import dialogues
+import pictures
+from drawing import COLOUR_NAMES, KINDS
+from model import Auxiliary, Model, Shape
+from pictures import IGNORE, LINE_CLASSES, Picture
+from tiles import normalise
+from tokens import Tokens
+
+# Scenes and how often each is drawn.
+MIX = {"short": 14, "lines": 22, "labelled": 26, "dialog": 14, "bars": 14, "shapes": 10, "mixed": 6}
+# By number of tiles: pictures of a step, and tokens of a row.
+BATCH = {1: 20, 2: 14, 3: 10, 4: 10}
+ROW = {1: 128, 2: 160, 3: 192, 4: 192}
+# Share of the batches in which some conversations turn to a second picture.
+PAIRED = 0.12
+# Steps in which the auxiliary heads learn alone, and how many steps of others make a gradient worthless.
+HEAD_START, STALE = 150, 8
+
+
+class Source:
+    """Batches of pictures with as many tiles each."""
+
+    def __init__(self, seed: int, tokens: Tokens):
+        self.rng, self.tokens = random.Random(seed), tokens
+        self.waiting: dict[int, list[Picture]] = defaultdict(list)
+
+    def batch(self) -> tuple[list[Picture], dict[str, torch.Tensor], list[list[str]], bool]:
+        while True:
+            picture = pictures.draw(self.rng, MIX, evaluation=False, unseen_fonts=False)
+            queue = self.waiting[len(picture.tiles)]
+            queue.append(picture)
+            if len(queue) == BATCH[len(picture.tiles)]:
+                break
+        self.waiting[len(picture.tiles)] = []
+        paired = self.rng.random() < PAIRED
+        rows = []
+        for index, picture in enumerate(queue):
+            second = queue[(index + 1) % len(queue)].questions if paired else None
+            rows.append(dialogues.fill_row(self.rng, self.tokens, ROW[len(picture.tiles)], picture.questions, second))
+        arrays = [row.arrays(self.tokens.padding) for row in rows]
+        stacked = {name: torch.from_numpy(np.stack([array[name] for array in arrays])) for name in arrays[0]}
+        return queue, stacked, [row.tasks for row in rows], paired
+
+
+def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features, and what each row's cross-attention may see: its own picture and, where paired, the next one."""
+    pixels = torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch])))
+    features, seen = model.see(pixels, torch.tensor([picture.ratio for picture in batch]))
+    return features, torch.stack([seen, seen.roll(-1, 0)], 1) if paired else seen[:, None]
+
+
+def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
+    """And the share of letters read right, patch by patch."""
+    characters, kinds, colours, lines = auxiliary(features[:, :, 1:].flatten(0, 2))
+
+    def labels(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
+
+    wanted = labels("characters")
+    losses = F.cross_entropy(characters.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE, reduction="none")
+    letters = (wanted > 0).flatten()
+    letter_loss = losses[letters].sum() / max(1, int(letters.sum())) + losses[~letters].mean() * 0.3
+    right = (characters.argmax(-1).flatten() == wanted.flatten())[letters].float().mean().item() if letters.any() else 1.0
+    thing_loss = sum(
+        F.cross_entropy(predicted, labels(name), ignore_index=IGNORE, weight=weight)
+        for predicted, name, weight in ((kinds, "kinds", RARE_KINDS), (colours, "colours", RARE_COLOURS))
+    )
+    of_lines = labels("lines")
+    line_loss = F.cross_entropy(lines, of_lines, ignore_index=IGNORE) if (of_lines != IGNORE).any() else torch.zeros(())
+    return letter_loss + 0.4 * thing_loss + 0.2 * line_loss, right
+
+
+RARE_KINDS = torch.tensor([0.1] + [1.0] * (len(KINDS) - 1))
+RARE_COLOURS = torch.tensor([0.1] + [1.0] * len(COLOUR_NAMES))
+
+
+def answer_loss(model: Model, rows: dict[str, torch.Tensor], seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss, and which answer tokens the model would have chosen itself."""
+    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen))
+    wanted = rows["answers"] >= 0
+    losses = F.cross_entropy(logits.flatten(0, 1), rows["targets"].flatten(), reduction="none").view_as(wanted)
+    return (losses * wanted).sum() / wanted.sum(), (logits.argmax(-1) == rows["targets"]) | ~wanted
+
+
+def exact(right: torch.Tensor, answers: torch.Tensor, tasks: list[list[str]]) -> list[tuple[str, bool]]:
+    """Task and success of every answer. All tokens right behind a right prefix is what greedy decoding would write."""
+    result = []
+    for row, names in enumerate(tasks):
+        for number, name in enumerate(names):
+            result.append((name, bool(right[row][answers[row] == number].all())))
+    return result
+
+
+class Run:
+    """What the workers share: weights, the optimizer's state and the counts lie in shared memory."""
+
+    def __init__(self, start: Path, directory: Path, rate: float):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.tokens = Tokens(start)
+        self.model = Model.load(start)
+        self.auxiliary = Auxiliary(Shape.read(start), len(KINDS), len(COLOUR_NAMES) + 1, LINE_CLASSES)
+        every = [*self.model.parameters(), *self.auxiliary.parameters()]
+        decayed, plain = [p for p in every if p.ndim > 1], [p for p in every if p.ndim <= 1]
+        self.parameters = decayed + plain
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": 0.03}, {"params": plain, "weight_decay": 0.0}], lr=0.0, betas=(0.9, 0.98), fused=True
+        )
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer.step()
+        # Seconds, steps, pictures, questions.
+        self.counts = torch.zeros(4, dtype=torch.float64)
+        if (directory / "state.pt").exists():
+            state = torch.load(directory / "state.pt", weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.auxiliary.load_state_dict(state["auxiliary"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.counts.copy_(state["counts"])
+        self.optimizer.zero_grad(set_to_none=True)
+        self.model.share_memory()
+        self.auxiliary.share_memory()
+        self.counts.share_memory_()
+        for state in self.optimizer.state.values():
+            for value in state.values():
+                value.share_memory_()
+        self.lock = torch.multiprocessing.get_context("fork").Lock()
+
+    def save(self) -> None:
+        with self.lock:
+            state = {"model": self.model.state_dict(), "auxiliary": self.auxiliary.state_dict(), "optimizer": self.optimizer.state_dict(), "counts": self.counts}
+            torch.save(state, self.directory / "state.new")
+        (self.directory / "state.new").replace(self.directory / "state.pt")
+
+
+def work(run: Run, number: int, options: argparse.Namespace) -> None:
+    """One worker: its own pictures and gradients, the common weights. Gradients that came too late are dropped."""
+    torch.set_num_threads(1)
+    base, first = run.counts[0].item(), run.counts[1].item()
+    source = Source(int(first) * 16 + number, run.tokens)
+    log = (run.directory / "log.jsonl").open("a")
+    began = saved = time.monotonic()
+    end = options.minutes * 60
+    totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    own = dropped = 0
+    while run.counts[0].item() < end:
+        started = time.monotonic()
+        batch, rows, tasks, paired = source.batch()
+        rendered = time.monotonic()
+        step = run.counts[1].item()
+        features, seen = look(run.model, batch, paired)
+        # The new heads learn first what the features already tell.
+        letter_loss, letters = auxiliary_loss(run.auxiliary, features if step >= HEAD_START else features.detach(), batch)
+        loss, right = answer_loss(run.model, rows, seen)
+        run.optimizer.zero_grad(set_to_none=True)
+        (loss + 0.5 * letter_loss).backward()
+        norm = torch.nn.utils.clip_grad_norm_(run.parameters, 1.0)
+        answered = exact(right, rows["answers"], tasks)
+        with run.lock:
+            if torch.isfinite(norm) and run.counts[1].item() - step <= STALE:
+                left = 1 - run.counts[0].item() / end
+                pace = options.rate * min(1.0, (step - first + 1) / options.warm_up) * max(0.02, 0.5 - 0.5 * math.cos(math.pi * left))
+                for group in run.optimizer.param_groups:
+                    group["lr"] = pace
+                run.optimizer.step()
+            else:
+                dropped += 1
+            run.counts += torch.tensor([0, 1, len(batch), len(answered)])
+            run.counts[0] = base + time.monotonic() - began
+        own += 1
+        tiles = len(batch[0].tiles)
+        for name, ok in answered:
+            for key in (name, f"{name}/{'1' if tiles == 1 else 'n'}"):
+                totals[key][0] += ok
+                totals[key][1] += 1
+        for key, value in (("loss", loss.item()), ("aux", letter_loss.item()), ("letters", letters), (f"letters/{tiles}", letters), ("render", rendered - started),
+                           ("norm", norm.item()), ("speed", len(batch) / (time.monotonic() - started))):
+            totals["=" + key][0] += value
+            totals["=" + key][1] += 1
+        if own % 100 == 0:
+            means = {key: round(total / count, 3) for key, (total, count) in sorted(totals.items())}
+            seconds, steps, drawn, asked = run.counts.tolist()
+            log.write(json.dumps({"worker": number, "step": int(steps), "minutes": round(seconds / 60, 1), "pictures": int(drawn), "questions": int(asked),
+                                  "rate": pace, "dropped": dropped, **means}) + "\n")
+            log.flush()
+            totals.clear()
+        if number == 0 and time.monotonic() - saved > 180:
+            run.save()
+            saved = time.monotonic()
+
+
+def train(options: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    run = Run(options.start, options.run, options.rate)
+    context = torch.multiprocessing.get_context("fork")
+    workers = [context.Process(target=work, args=(run, number, options)) for number in range(options.workers)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    run.save()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("start", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--warm-up", type=int, default=150, help="steps")
+    parser.add_argument("--workers", type=int, default=2)
+    train(parser.parse_args())
