@@ -1,6 +1,7 @@
 import type { Message, ModelView, Payload, Picture, TurnState } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
+import { Seen } from './seen.svelte.ts';
 
 export interface Turn {
   question: Message;
@@ -10,9 +11,9 @@ export interface Turn {
 /** One picture and what is asked about it. Another picture begins anew. */
 export class QuickAsk {
   readonly #client: Client;
+  readonly #seen: Seen;
   readonly #stopListening: (() => void)[];
   #picture = $state.raw<Picture | null>(null);
-  #view = $state.raw<ModelView | null>(null);
   #turns = $state.raw<Turn[]>([]);
   #conversationId = $state.raw<number | null>(null);
   #phase = $state.raw<TurnState | null>(null);
@@ -24,13 +25,13 @@ export class QuickAsk {
 
   constructor(client: Client) {
     this.#client = client;
+    this.#seen = new Seen(client);
     this.#stopListening = [
       client.on('answer.text', (piece) => this.#takeText(piece)),
       client.on('answer.state', (state) => {
         if (state.messageId === this.#last?.answer.id) this.#phase = state;
       }),
       client.on('message.changed', (message) => this.#takeMessage(message)),
-      client.on('engine.changed', () => void this.#look()),
     ];
   }
 
@@ -40,7 +41,7 @@ export class QuickAsk {
 
   /** What the model sees of it; null until the app has said. */
   get view(): ModelView | null {
-    return this.#view;
+    return this.#seen.view;
   }
 
   get turns(): Turn[] {
@@ -72,13 +73,12 @@ export class QuickAsk {
   show(picture: Picture): void {
     if (picture.hash === this.#picture?.hash) return;
     this.#picture = picture;
-    this.#view = null;
     this.#turns = [];
     this.#conversationId = null;
     this.#phase = null;
     this.#failure = null;
     this.#drop();
-    void this.#look();
+    this.#seen.look(picture);
   }
 
   /** Answers whether the question was stored. The first question takes the picture along; it stays in force for the next ones. */
@@ -126,6 +126,7 @@ export class QuickAsk {
 
   close(): void {
     for (const stop of this.#stopListening) stop();
+    this.#seen.close();
     this.#drop();
   }
 
@@ -135,17 +136,6 @@ export class QuickAsk {
       await action();
     } catch (error) {
       this.#failure = toRequestFailure(error);
-    }
-  }
-
-  async #look(): Promise<void> {
-    const picture = this.#picture;
-    if (!picture) return;
-    try {
-      const view = await this.#client.request('pictures.view', { width: picture.width, height: picture.height });
-      if (picture === this.#picture) this.#view = view;
-    } catch {
-      // A line of information less; asking says what is wrong.
     }
   }
 

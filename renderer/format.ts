@@ -1,0 +1,28 @@
+/** Numbers as people say them. */
+const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** "7.8 GB": decimal units, as disks are sold and file managers count. */
+export function bytes(count: number): string {
+  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+  const value = count / 1000 ** power;
+  return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power]}`;
+}
+
+/** "340 ms", "2.4 s", "1 min 12 s". */
+export function seconds(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`;
+}
+
+const time = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
+const dayAndYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
+
+/** "14:05" today, "3 Mar" this year, else with the year. */
+export function when(at: number, now = Date.now()): string {
+  const then = new Date(at);
+  const today = new Date(now);
+  if (then.toDateString() === today.toDateString()) return time.format(then);
+  return (then.getFullYear() === today.getFullYear() ? day : dayAndYear).format(then);
+}

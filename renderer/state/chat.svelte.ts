@@ -1,0 +1,137 @@
+import type { Draft, Message, Output, Picture } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import { Composer } from './composer.svelte.ts';
+import { OpenConversation } from './open-conversation.svelte.ts';
+import type { Toasts } from './toasts.svelte.ts';
+
+const noDraft: Draft = { text: '', pictures: [] };
+
+/** The conversation in the middle of the main window, and the question below it. */
+export class Chat {
+  readonly #client: Client;
+  readonly #toasts: Toasts;
+  readonly composer: Composer;
+  #current = $state.raw<OpenConversation | null>(null);
+  /** Set before the conversation has been fetched, so that the list answers at once. */
+  #selectedId = $state.raw<number | null>(null);
+  #sought = $state.raw<number | null>(null);
+
+  readonly #pictureToBe = $derived.by(() => this.#current?.pinnedPicture ?? this.composer.pictures.at(-1) ?? this.#current?.pictureInForce ?? null);
+
+  constructor(client: Client, toasts: Toasts) {
+    this.#client = client;
+    this.#toasts = toasts;
+    this.composer = new Composer(client, () => ({ conversationId: this.#current?.id ?? null, parentId: this.#current?.leafId ?? null }));
+    client.on('conversation.deleted', ({ id }) => {
+      if (this.#selectedId === id) void this.startNew();
+    });
+    client.on('windows.show', ({ conversationId }) => {
+      if (conversationId !== null) void this.open(conversationId);
+    });
+    client.on('engine.changed', ({ status }) => {
+      if (status === 'ready') this.composer.measure();
+    });
+    client.on('message.changed', ({ conversationId, state }) => {
+      if (conversationId === this.#current?.id && state !== 'streaming') this.composer.measure();
+    });
+  }
+
+  /** Null: a new one. */
+  get current(): OpenConversation | null {
+    return this.#current;
+  }
+
+  /** What the list marks. */
+  get selectedId(): number | null {
+    return this.#selectedId;
+  }
+
+  /** The message that a search led to; null else. */
+  get sought(): number | null {
+    return this.#sought;
+  }
+
+  /** What the model would look at if the question were asked now. */
+  get pictureToBe(): Picture | null {
+    return this.#pictureToBe;
+  }
+
+  /** `messageId`: brings this message into view, on whatever branch it is. */
+  async open(id: number, messageId: number | null = null): Promise<void> {
+    this.#selectedId = id;
+    this.composer.flush();
+    try {
+      const conversation = await this.#client.request('conversations.open', { id });
+      if (this.#selectedId !== id) return;
+      const opened = new OpenConversation(this.#client, conversation);
+      const sought = messageId === null ? undefined : conversation.messages.find((message) => message.id === messageId);
+      if (sought && !opened.path.some((message) => message.id === sought.id)) await opened.selectBranch(sought);
+      this.#show(opened, conversation.draft);
+      this.#sought = sought?.id ?? null;
+    } catch (error) {
+      if (this.#selectedId === id) this.#selectedId = this.#current?.id ?? null;
+      this.#toasts.failure(error);
+    }
+  }
+
+  async startNew(): Promise<void> {
+    this.#selectedId = null;
+    this.composer.flush();
+    let draft = noDraft;
+    try {
+      draft = await this.#client.request('conversations.draft', {});
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+    if (this.#selectedId === null) this.#show(null, draft);
+  }
+
+  async send(): Promise<void> {
+    if (this.#current?.running) return;
+    const from = this.#current;
+    const sent = await this.composer.send();
+    if (sent && this.#current === from) this.#follow(sent);
+  }
+
+  /** Asks an earlier question anew, in other words: a branch beside it. Rejects with `RequestFailure`. */
+  async resend(question: Message, text: string): Promise<void> {
+    const sent = await this.#client.request('chat.send', {
+      conversationId: question.conversationId,
+      parentId: question.parentId,
+      text,
+      pictures: question.pictures.map(({ hash }) => hash),
+    });
+    if (this.#current?.id === question.conversationId) this.#follow(sent);
+  }
+
+  stop(): void {
+    const current = this.#current;
+    const answer = current?.running;
+    if (current && answer) this.try(current.stop(answer));
+  }
+
+  /** Says in a notice why it did not work. */
+  try(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#toasts.failure(error));
+  }
+
+  #follow({ conversation, question, answer }: Output<'chat.send'>): void {
+    if (this.#current) {
+      this.#current.put(question);
+      this.#current.put(answer);
+      return;
+    }
+    const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, draft: noDraft };
+    this.#selectedId = conversation.id;
+    this.#sought = null;
+    this.#current = new OpenConversation(this.#client, begun);
+    this.composer.moveTo(conversation.id);
+  }
+
+  #show(conversation: OpenConversation | null, draft: Draft): void {
+    this.#current?.close();
+    this.#current = conversation;
+    this.#sought = null;
+    this.composer.load(conversation?.id ?? null, draft);
+  }
+}

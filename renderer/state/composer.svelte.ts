@@ -1,0 +1,235 @@
+import { limits, type Draft, type Input, type Output, type Picture } from '../../main/contract.ts';
+import { toRequestFailure, type Client } from '../api/client.ts';
+import { RequestFailure } from '../api/transport.ts';
+import { strings } from '../strings.ts';
+import { delayed } from './timing.ts';
+
+type PictureKind = Input<'pictures.add'>['kind'];
+
+const saveDelay = 400;
+const measureDelay = 500;
+
+/** Where the question will be asked. */
+export interface Place {
+  conversationId: number | null;
+  /** The message that the question will follow. */
+  parentId: number | null;
+}
+
+/** The question that is being written, kept as a draft with its conversation. */
+export class Composer {
+  readonly #client: Client;
+  /** Asked when needed: the answer changes with the conversation. */
+  readonly #place: () => Place;
+  #draftOf: number | null = null;
+  #text = $state('');
+  #pictures = $state.raw<readonly Picture[]>([]);
+  /** Names of the pictures that are being read. */
+  #adding = $state.raw<readonly string[]>([]);
+  #usage = $state.raw<Output<'chat.measure'>>(null);
+  #failure = $state.raw<RequestFailure | null>(null);
+  #sending = $state(false);
+  #input: HTMLTextAreaElement | undefined;
+
+  readonly #save = delayed(() => void this.#saveDraft(), saveDelay);
+  readonly #measureSoon = delayed(() => void this.#measure(), measureDelay);
+
+  constructor(client: Client, place: () => Place) {
+    this.#client = client;
+    this.#place = place;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  set text(text: string) {
+    this.#text = text.slice(0, limits.message);
+    this.#changed();
+  }
+
+  get pictures(): readonly Picture[] {
+    return this.#pictures;
+  }
+
+  get adding(): readonly string[] {
+    return this.#adding;
+  }
+
+  /** How full the context would be; null while it is not known. */
+  get usage(): Output<'chat.measure'> {
+    return this.#usage;
+  }
+
+  get failure(): RequestFailure | null {
+    return this.#failure;
+  }
+
+  get isEmpty(): boolean {
+    return this.#text === '' && this.#pictures.length === 0 && this.#adding.length === 0;
+  }
+
+  get canSend(): boolean {
+    return this.#text.trim() !== '' && this.#adding.length === 0 && !this.#sending;
+  }
+
+  /** Begins with what was left in this conversation's composer. */
+  load(conversationId: number | null, draft: Draft): void {
+    this.#save.flush();
+    this.#draftOf = conversationId;
+    this.#text = draft.text;
+    this.#pictures = draft.pictures;
+    this.#adding = [];
+    this.#failure = null;
+    this.#usage = null;
+    this.#measureSoon();
+  }
+
+  /** Reads pictures from files; those that cannot be read are named in `failure`. */
+  async addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
+    const draftOf = this.#draftOf;
+    const room = limits.picturesPerMessage - this.#pictures.length - this.#adding.length;
+    const taken = files.slice(0, Math.max(0, room));
+    this.#failure = files.length > taken.length ? tooMany() : null;
+    this.#adding = [...this.#adding, ...taken.map((file) => file.name)];
+    for (const file of taken) {
+      try {
+        const picture = await this.#readPicture(file, kind);
+        if (this.#draftOf === draftOf) this.add(picture);
+      } catch (error) {
+        if (this.#draftOf === draftOf) this.#failure = toRequestFailure(error);
+      } finally {
+        if (this.#draftOf === draftOf) this.#adding = withoutFirst(this.#adding, file.name);
+      }
+    }
+  }
+
+  /** To the end, where the model looks; one that is there already moves. */
+  add(picture: Picture): void {
+    const others = this.#pictures.filter(({ hash }) => hash !== picture.hash);
+    if (others.length >= limits.picturesPerMessage) {
+      this.#failure = tooMany();
+      return;
+    }
+    this.#pictures = [...others, picture];
+    this.#changed();
+  }
+
+  remove(hash: string): void {
+    this.#pictures = this.#pictures.filter((picture) => picture.hash !== hash);
+    this.#changed();
+  }
+
+  /** Puts the composed picture in place of its parts. */
+  replaceAll(picture: Picture): void {
+    this.#pictures = [picture];
+    this.#changed();
+  }
+
+  /**
+   * Asks, and answers what the app made of it. Null when that failed: the question is back
+   * then, and `failure` says why.
+   */
+  async send(): Promise<Output<'chat.send'> | null> {
+    if (!this.canSend) return null;
+    const draftOf = this.#draftOf;
+    const text = this.#text;
+    const pictures = this.#pictures;
+    this.#sending = true;
+    this.#failure = null;
+    this.#text = '';
+    this.#pictures = [];
+    try {
+      const sent = await this.#client.request('chat.send', { ...this.#place(), text, pictures: pictures.map(({ hash }) => hash) });
+      if (this.#draftOf === draftOf) void this.#saveDraft();
+      return sent;
+    } catch (error) {
+      if (this.#draftOf === draftOf) {
+        // What was typed meanwhile comes after it.
+        this.#text = [text, this.#text].filter((part) => part !== '').join('\n');
+        this.#pictures = [...pictures, ...this.#pictures];
+        this.#failure = toRequestFailure(error);
+        this.#save();
+      }
+      return null;
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /** What stands here belongs to this conversation from now on: it has just begun. */
+  moveTo(conversationId: number): void {
+    this.#draftOf = conversationId;
+    if (!this.isEmpty) this.#save();
+  }
+
+  dismissFailure(): void {
+    this.#failure = null;
+  }
+
+  /** Counts anew after something else than the question changed. */
+  measure(): void {
+    this.#measureSoon();
+  }
+
+  /** Stores what waits to be stored, as before the window closes. */
+  flush(): void {
+    this.#save.flush();
+  }
+
+  /** Registers the text field that `focus` goes to. */
+  readonly attachInput = (input: HTMLTextAreaElement): (() => void) => {
+    this.#input = input;
+    return () => {
+      this.#input = undefined;
+    };
+  };
+
+  focus(): void {
+    this.#input?.focus();
+  }
+
+  #changed(): void {
+    this.#failure = null;
+    this.#save();
+    this.#measureSoon();
+  }
+
+  async #readPicture(file: File, kind: PictureKind): Promise<Picture> {
+    if (file.size > limits.pictureBytes) {
+      throw new RequestFailure({ code: 'image_too_large', message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes), nextStep: strings.chat.pictureTooLargeStep });
+    }
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    // A pasted picture comes with a name that nobody gave it.
+    const name = kind === 'paste' ? strings.chat.pastedPicture : file.name;
+    return this.#client.request('pictures.add', { bytes, name: name.slice(0, 255), kind });
+  }
+
+  async #saveDraft(): Promise<void> {
+    try {
+      await this.#client.request('conversations.saveDraft', { id: this.#draftOf, text: this.#text, pictures: this.#pictures.map(({ hash }) => hash) });
+    } catch {
+      // The text is still on the screen, and the next change tries again.
+    }
+  }
+
+  async #measure(): Promise<void> {
+    const draftOf = this.#draftOf;
+    try {
+      const usage = await this.#client.request('chat.measure', { ...this.#place(), text: this.#text, pictures: this.#pictures.length });
+      if (this.#draftOf === draftOf) this.#usage = usage;
+    } catch {
+      // A meter without a reading says nothing.
+      this.#usage = null;
+    }
+  }
+}
+
+function tooMany(): RequestFailure {
+  return new RequestFailure({ code: 'usage', message: strings.chat.tooManyPictures(limits.picturesPerMessage), nextStep: strings.chat.tooManyPicturesStep });
+}
+
+function withoutFirst(names: readonly string[], name: string): readonly string[] {
+  const at = names.indexOf(name);
+  return at < 0 ? names : names.toSpliced(at, 1);
+}

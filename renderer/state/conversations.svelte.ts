@@ -1,0 +1,171 @@
+import { limits, type ConversationSummary, type SearchHit } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import { strings } from '../strings.ts';
+import { delayed } from './timing.ts';
+import type { Toasts } from './toasts.svelte.ts';
+
+export type GroupName = 'pinned' | 'today' | 'yesterday' | 'older';
+
+export interface Group {
+  name: GroupName;
+  conversations: ConversationSummary[];
+}
+
+const searchDelay = 120;
+const searchLimit = 50;
+const dayMs = 86_400_000;
+
+/** The list of conversations, and the search in it. */
+export class Conversations {
+  readonly #client: Client;
+  readonly #toasts: Toasts;
+  #all = $state.raw<readonly ConversationSummary[]>([]);
+  #loaded = $state(false);
+  #query = $state('');
+  #hits = $state.raw<readonly SearchHit[] | null>(null);
+  /** Groups move at midnight. */
+  #today = $state(startOfDay(Date.now()));
+
+  readonly #groups = $derived(inGroups(this.#all, this.#today));
+  readonly #searchSoon = delayed(() => void this.#search(), searchDelay);
+
+  constructor(client: Client, toasts: Toasts) {
+    this.#client = client;
+    this.#toasts = toasts;
+    client.on('conversation.changed', (summary) => this.#put(summary));
+    client.on('conversation.deleted', ({ id }) => this.#drop(id));
+    client.onConnection((connected) => {
+      if (connected && this.#loaded) void this.refresh();
+    });
+  }
+
+  /** Newest first, pinned ones before them. */
+  get all(): readonly ConversationSummary[] {
+    return this.#all;
+  }
+
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** Without empty ones. */
+  get groups(): readonly Group[] {
+    return this.#groups;
+  }
+
+  get query(): string {
+    return this.#query;
+  }
+
+  set query(query: string) {
+    this.#query = query.slice(0, limits.search);
+    if (query.trim() === '') {
+      this.#searchSoon.cancel();
+      this.#hits = null;
+    } else {
+      this.#searchSoon();
+    }
+  }
+
+  /** Best first; null while nothing is searched for. */
+  get hits(): readonly SearchHit[] | null {
+    return this.#hits;
+  }
+
+  get(id: number): ConversationSummary | undefined {
+    return this.#all.find((conversation) => conversation.id === id);
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.#all = sorted(await this.#client.request('conversations.list', {}));
+      this.#loaded = true;
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
+  async rename(id: number, title: string): Promise<void> {
+    const before = this.get(id);
+    const trimmed = title.trim().slice(0, limits.title);
+    if (!before || trimmed === '' || trimmed === before.title) return;
+    await this.#change(before, { title: trimmed }, () => this.#client.request('conversations.rename', { id, title: trimmed }));
+  }
+
+  async pin(id: number, pinned: boolean): Promise<void> {
+    const before = this.get(id);
+    if (before) await this.#change(before, { pinned }, () => this.#client.request('conversations.pin', { id, pinned }));
+  }
+
+  /** Says so, with a way back. */
+  async delete(id: number): Promise<void> {
+    const before = this.get(id);
+    if (!before) return;
+    this.#drop(id);
+    try {
+      await this.#client.request('conversations.delete', { id });
+    } catch (error) {
+      this.#put(before);
+      this.#toasts.failure(error);
+      return;
+    }
+    this.#toasts.show({ message: strings.sidebar.deleted(before.title), action: { label: strings.common.undo, run: () => void this.#restore(before) } });
+  }
+
+  async #restore(conversation: ConversationSummary): Promise<void> {
+    try {
+      await this.#client.request('conversations.restore', { id: conversation.id });
+      this.#put({ ...conversation, busy: false });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
+  /** Shows the change at once and takes it back when the app refuses it. */
+  async #change(before: ConversationSummary, change: Partial<ConversationSummary>, request: () => Promise<unknown>): Promise<void> {
+    this.#put({ ...before, ...change });
+    try {
+      await request();
+    } catch (error) {
+      this.#put(before);
+      this.#toasts.failure(error);
+    }
+  }
+
+  async #search(): Promise<void> {
+    const query = this.#query;
+    try {
+      const hits = await this.#client.request('conversations.search', { query, limit: searchLimit });
+      // Answers to earlier letters are of no use any more.
+      if (this.#query === query) this.#hits = hits;
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
+  #put(summary: ConversationSummary): void {
+    this.#today = startOfDay(Date.now());
+    this.#all = sorted([...this.#all.filter(({ id }) => id !== summary.id), summary]);
+  }
+
+  #drop(id: number): void {
+    this.#all = this.#all.filter((conversation) => conversation.id !== id);
+    this.#hits = this.#hits?.filter((hit) => hit.conversationId !== id) ?? null;
+  }
+}
+
+function sorted(conversations: readonly ConversationSummary[]): ConversationSummary[] {
+  return conversations.toSorted((a, b) => Number(b.pinned) - Number(a.pinned) || b.updatedAt - a.updatedAt || b.id - a.id);
+}
+
+function startOfDay(time: number): number {
+  return new Date(time).setHours(0, 0, 0, 0);
+}
+
+export function inGroups(conversations: readonly ConversationSummary[], today: number): Group[] {
+  // Not 24 hours: days of a change of the clock are shorter or longer.
+  const yesterday = startOfDay(today - dayMs / 2);
+  const groupOf = ({ pinned, updatedAt }: ConversationSummary): GroupName =>
+    pinned ? 'pinned' : updatedAt >= today ? 'today' : updatedAt >= yesterday ? 'yesterday' : 'older';
+  return [...Map.groupBy(conversations, groupOf)].map(([name, members]) => ({ name, conversations: members }));
+}

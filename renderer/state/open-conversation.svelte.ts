@@ -1,0 +1,195 @@
+import type { Conversation, ConversationSummary, Message, Payload, Picture, TurnState } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import { AnswerStream, nextFrame, type Schedule } from './answer-stream.svelte.ts';
+
+/** Between two tries to fetch what was missed, ms. */
+const fetchPause = 1_000;
+
+/**
+ * A conversation as it is shown: one branch of its tree, and answers as they grow. Follows the
+ * app's events until `close`.
+ */
+export class OpenConversation {
+  readonly id: number;
+  readonly #client: Client;
+  readonly #schedule: Schedule;
+  readonly #stopListening: (() => void)[];
+  #title = $state('');
+  #pinned = $state(false);
+  #messages = $state.raw<ReadonlyMap<number, Message>>(new Map());
+  #leafId = $state.raw<number | null>(null);
+  #pinnedPicture = $state.raw<Picture | null>(null);
+  #streams = $state.raw<ReadonlyMap<number, AnswerStream>>(new Map());
+  #turns = $state.raw<ReadonlyMap<number, TurnState>>(new Map());
+  #stopping = $state.raw<ReadonlySet<number>>(new Set());
+  #lastFetch = 0;
+
+  readonly #path = $derived(pathTo(this.#leafId, this.#messages));
+  readonly #children = $derived(Map.groupBy(this.#messages.values(), (message) => message.parentId));
+  readonly #lastPicture = $derived(this.#path.findLast((message) => message.pictures.length > 0)?.pictures.at(-1) ?? null);
+
+  constructor(client: Client, conversation: Conversation, schedule: Schedule = nextFrame) {
+    this.id = conversation.id;
+    this.#client = client;
+    this.#schedule = schedule;
+    this.#take(conversation);
+    this.#stopListening = [
+      client.on('message.changed', (message) => {
+        if (message.conversationId === this.id) this.put(message);
+      }),
+      client.on('answer.text', (piece) => {
+        if (piece.conversationId === this.id) this.#append(piece);
+      }),
+      client.on('answer.state', (turn) => {
+        if (turn.conversationId === this.id) this.#turns = new Map(this.#turns).set(turn.messageId, turn);
+      }),
+      client.on('conversation.changed', (summary) => {
+        if (summary.id === this.id) this.#describe(summary);
+      }),
+      client.onConnection((connected) => {
+        if (connected) void this.#fetch();
+      }),
+    ];
+  }
+
+  get title(): string {
+    return this.#title;
+  }
+
+  get pinned(): boolean {
+    return this.#pinned;
+  }
+
+  /** The branch that is shown, first message first. */
+  get path(): readonly Message[] {
+    return this.#path;
+  }
+
+  get leafId(): number | null {
+    return this.#leafId;
+  }
+
+  get pinnedPicture(): Picture | null {
+    return this.#pinnedPicture;
+  }
+
+  /** What the model looks at: the pinned picture, else the last one of the branch. */
+  get pictureInForce(): Picture | null {
+    return this.#pinnedPicture ?? this.#lastPicture;
+  }
+
+  /** The answer of the shown branch that is being written. */
+  get running(): Message | null {
+    const last = this.#path.at(-1);
+    return last?.state === 'streaming' ? last : null;
+  }
+
+  /** The messages that could stand in this one's place, itself among them, oldest first. */
+  branches(message: Message): readonly Message[] {
+    return this.#children.get(message.parentId) ?? [message];
+  }
+
+  text(message: Message): string {
+    return this.#streams.get(message.id)?.text ?? message.text;
+  }
+
+  /** What a running answer is busy with; null where it has not been heard. */
+  turn(message: Message): TurnState | null {
+    return this.#turns.get(message.id) ?? null;
+  }
+
+  /** Stop was asked for and has not happened yet. */
+  stopping(message: Message): boolean {
+    return this.#stopping.has(message.id);
+  }
+
+  /** Adds or replaces a message. A new one is what is shown: the app does the same. */
+  put(message: Message): void {
+    const isNew = !this.#messages.has(message.id);
+    this.#messages = new Map(this.#messages).set(message.id, message);
+    if (isNew) this.#leafId = message.id;
+    if (message.state === 'streaming') {
+      if (!this.#streams.has(message.id)) this.#streams = new Map(this.#streams).set(message.id, new AnswerStream(message.text, this.#schedule));
+    } else {
+      this.#streams = without(this.#streams, message.id);
+      this.#turns = without(this.#turns, message.id);
+      if (this.#stopping.has(message.id)) this.#stopping = new Set([...this.#stopping].filter((id) => id !== message.id));
+    }
+  }
+
+  async regenerate(message: Message): Promise<void> {
+    this.put(await this.#client.request('chat.regenerate', { messageId: message.id }));
+  }
+
+  async continueAnswer(message: Message): Promise<void> {
+    this.put(await this.#client.request('chat.continue', { messageId: message.id }));
+  }
+
+  async stop(message: Message): Promise<void> {
+    this.#stopping = new Set(this.#stopping).add(message.id);
+    await this.#client.request('chat.stop', { messageId: message.id });
+  }
+
+  async selectBranch(message: Message): Promise<void> {
+    const { leafId } = await this.#client.request('conversations.selectBranch', { messageId: message.id });
+    this.#leafId = leafId;
+  }
+
+  /** Null takes the pin away. */
+  async pinPicture(picture: Picture | null): Promise<void> {
+    await this.#client.request('conversations.pinPicture', { id: this.id, hash: picture?.hash ?? null });
+    this.#pinnedPicture = picture;
+  }
+
+  close(): void {
+    for (const stop of this.#stopListening) stop();
+  }
+
+  #append(piece: Payload<'answer.text'>): void {
+    const stream = this.#streams.get(piece.messageId);
+    if (stream?.append(piece.offset, piece.text) !== true) void this.#fetch();
+  }
+
+  /** After a gap: everything anew. */
+  async #fetch(): Promise<void> {
+    const now = Date.now();
+    if (now - this.#lastFetch < fetchPause) return;
+    this.#lastFetch = now;
+    try {
+      this.#take(await this.#client.request('conversations.open', { id: this.id }));
+    } catch {
+      // Deleted elsewhere, or disconnected again: either is announced by an event of its own.
+    }
+  }
+
+  #take(conversation: Conversation): void {
+    this.#describe(conversation);
+    this.#messages = new Map(conversation.messages.map((message) => [message.id, message]));
+    this.#leafId = conversation.leafId;
+    this.#pinnedPicture = conversation.pinnedPicture;
+    const running = conversation.messages.filter((message) => message.state === 'streaming');
+    this.#streams = new Map(running.map((message) => [message.id, new AnswerStream(message.text, this.#schedule)]));
+  }
+
+  #describe(summary: Pick<ConversationSummary, 'title' | 'pinned'>): void {
+    this.#title = summary.title;
+    this.#pinned = summary.pinned;
+  }
+}
+
+function pathTo(leafId: number | null, messages: ReadonlyMap<number, Message>): Message[] {
+  const path: Message[] = [];
+  let at = leafId === null ? undefined : messages.get(leafId);
+  while (at) {
+    path.push(at);
+    at = at.parentId === null ? undefined : messages.get(at.parentId);
+  }
+  return path.reverse();
+}
+
+function without<Value>(map: ReadonlyMap<number, Value>, key: number): ReadonlyMap<number, Value> {
+  if (!map.has(key)) return map;
+  const rest = new Map(map);
+  rest.delete(key);
+  return rest;
+}
