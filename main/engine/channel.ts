@@ -1,6 +1,6 @@
 /**
- * Two ends of a message channel, and the process at the far one. Today a forked Node;
- * Electron's utilityProcess fits the same interface.
+ * Two ends of a message channel, and the process at the far one: a forked Node, or in the Electron
+ * shell a utility process (`electron/utility-host.ts`), which finds its parent another way.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -70,8 +70,23 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
   };
 }
 
-/** The channel of a process that `forkHost` started. */
+/** The parent of an Electron utility process. */
+interface ParentPort {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (event: { data: unknown }) => void): void;
+}
+
+/** The channel of a process that `forkHost` or the Electron shell started. */
 export function parentChannel(): ParentChannel {
+  const { parentPort } = process as { parentPort?: ParentPort };
+  if (parentPort) {
+    return {
+      send: (message) => parentPort.postMessage(message),
+      onMessage: (listener) => parentPort.on('message', ({ data }) => listener(data)),
+      // Electron ends its utility processes itself.
+      onClose: () => {},
+    };
+  }
   return {
     send: (message) => {
       if (process.connected) process.send!(message, undefined, undefined, () => {});

@@ -1,0 +1,103 @@
+/**
+ * What windows may do, as pure rules: the page is ours, it is alone, and it reaches nothing but
+ * the app. Everything that is not listed is refused.
+ */
+import type { WebPreferences } from 'electron';
+
+/** The one scheme that is served. Also that of links into the app, whose host is never `app`. */
+export const scheme = 'loupe';
+export const appHost = 'app';
+export const appOrigin = `${scheme}://${appHost}`;
+
+/** The scheme must be known before Electron is ready. */
+export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true, corsEnabled: false, stream: true } as const;
+
+export type View = { view: 'main' } | { view: 'quick' } | { view: 'overlay'; display: string };
+
+/** Address of the page, which shows one of its views. */
+export function pageUrl(view: View): string {
+  const url = new URL(`${appOrigin}/`);
+  if (view.view !== 'main') url.searchParams.set('view', view.view);
+  if (view.view === 'overlay') url.searchParams.set('display', view.display);
+  return url.href;
+}
+
+export function webPreferences(preload: string): WebPreferences {
+  return {
+    preload,
+    sandbox: true,
+    contextIsolation: true,
+    nodeIntegration: false,
+    nodeIntegrationInSubFrames: false,
+    nodeIntegrationInWorker: false,
+    webSecurity: true,
+    allowRunningInsecureContent: false,
+    experimentalFeatures: false,
+    webviewTag: false,
+    navigateOnDragDrop: false,
+    safeDialogs: true,
+    // The dictionaries would come from a server.
+    spellcheck: false,
+  };
+}
+
+/** `style-src-attr` is for what components measure; no style element and no script may stand in the page itself. */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "style-src-attr 'unsafe-inline'",
+  "img-src 'self' blob:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The address parsed, if it is one of ours: no port, no user, no other host. */
+export function ownUrl(address: string): URL | null {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (!url || url.protocol !== `${scheme}:` || url.host !== appHost || url.username !== '' || url.password !== '') return null;
+  return url;
+}
+
+/** A window shows the page and stays there. Only the main frame may (re)load it. */
+export function mayNavigate(address: string, isMainFrame: boolean): boolean {
+  return isMainFrame && ownUrl(address)?.pathname === '/';
+}
+
+/** No request leaves for anywhere but the app. `devtools:` is the inspector's own page, in a checkout. */
+export function mayRequest(address: string, packaged: boolean): boolean {
+  if (ownUrl(address)) return true;
+  if (address.startsWith(`blob:${appOrigin}/`)) return true;
+  return !packaged && address.startsWith('devtools://');
+}
+
+/** Copying text is all that needs to be permitted: captures come from the app, pastes with their event. */
+export function allowsPermission(permission: string, requestingUrl: string, isMainFrame: boolean): boolean {
+  return permission === 'clipboard-sanitized-write' && isMainFrame && ownUrl(requestingUrl) !== null;
+}
+
+export interface Sender {
+  /** Null once the frame has navigated away or is gone. */
+  senderFrame: { url: string; parent: unknown } | null;
+  sender: { id: number };
+}
+
+/** Requests come from the main frame of a window of ours, showing our page. */
+export function isTrustedSender({ senderFrame, sender }: Sender, isOurWindow: (contentsId: number) => boolean): boolean {
+  return senderFrame !== null && senderFrame.parent === null && ownUrl(senderFrame.url) !== null && isOurWindow(sender.id);
+}
+
+/** A link that may be offered to the browser: https, without credentials. The host is shown as it is looked up. */
+export function externalLink(address: string): { host: string; href: string } | null {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return null;
+  return { host: url.host, href: url.href };
+}
+
+/** Colours of styles/tokens.css: a window has them before its page has. */
+export function paper(dark: boolean): string {
+  return dark ? '#171614' : '#FBFAF7';
+}
