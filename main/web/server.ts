@@ -10,13 +10,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize, sep } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from '../app.ts';
 import { limits } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../services/errors.ts';
+import { staticFile } from '../static-files.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 
 export interface WebHostOptions {
@@ -53,16 +53,6 @@ export const contentSecurityPolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
-
-const types: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
-  '.json': 'application/json',
-};
 
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
   const tokens: string[] = [];
@@ -140,12 +130,10 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   }
 
   async function serveRenderer(response: ServerResponse, pathname: string): Promise<void> {
-    const path = normalize(join(rendererDirectory, pathname === '/' ? 'index.html' : decodeURIComponent(pathname)));
-    const type = types[extname(path)];
-    if (!type || !path.startsWith(normalize(rendererDirectory + sep))) return say(response, 404, 'There is nothing here.');
-    // Names of built files carry a hash of what is in them; the page itself does not.
-    response.setHeader('Cache-Control', pathname.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-store');
-    return sendFile(response, path, type);
+    const file = staticFile(rendererDirectory, pathname);
+    if (!file) return say(response, 404, 'There is nothing here.');
+    response.setHeader('Cache-Control', file.immutable ? 'private, max-age=31536000, immutable' : 'no-store');
+    return sendFile(response, file.path, file.mediaType);
   }
 
   // --- requests and events

@@ -1,0 +1,183 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createApp, type App } from '../app.ts';
+import { createFakeEngine } from '../engine/fake.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { demoModel } from '../paths.ts';
+import { openStore } from '../storage/store.ts';
+import { browserCapture } from './browser-capture.ts';
+import { decodeFrame, encodeFrame } from './frames.ts';
+import { startWebHost, type WebHost } from './server.ts';
+
+let directory: string;
+let app: App;
+let host: WebHost;
+let cookie: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'loupe-web-'));
+  const rendererDirectory = join(directory, 'renderer');
+  mkdirSync(join(rendererDirectory, 'assets'), { recursive: true });
+  writeFileSync(join(rendererDirectory, 'index.html'), '<!doctype html><title>Loupe</title>');
+  writeFileSync(join(rendererDirectory, 'assets', 'app-1234.js'), 'void 0;');
+  writeFileSync(join(directory, 'secret.html'), 'secret');
+  app = createApp({
+    store: openStore(join(directory, 'data')),
+    engine: createFakeEngine(),
+    pictures: createPictureWorker(),
+    capture: browserCapture,
+    host: { kind: 'web', version: '1', dataDirectory: directory, logsDirectory: directory, demoModel, licences: async () => [], openFolder: async () => false, openMain: () => {} },
+  });
+  host = await startWebHost({ app, rendererDirectory });
+  const entered = await get(host.link().slice(`http://127.0.0.1:${host.port}`.length), {});
+  cookie = String(entered.headers['set-cookie']).split(';')[0]!;
+});
+afterAll(async () => {
+  await host.close();
+  await app.close();
+  rmSync(directory, { recursive: true });
+});
+
+interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  body: string;
+}
+
+/** As `fetch`, with headers that it forbids and no redirects. */
+function get(path: string, headers: Record<string, string>, method = 'GET'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: '127.0.0.1', port: host.port, path, method, headers: { host: `127.0.0.1:${host.port}`, ...headers } }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => (body += text));
+      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }));
+    });
+    request.on('error', reject).end();
+  });
+}
+
+const origin = (): string => `http://127.0.0.1:${host.port}`;
+
+/** Null when it is not let in. */
+function connect(headers: Record<string, string>, path = '/socket'): Promise<WebSocket | null> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${host.port}${path}`, { headers });
+    socket.once('open', () => resolve(socket));
+    socket.once('error', () => resolve(null));
+  });
+}
+
+function ask(socket: WebSocket, name: string, input: unknown): Promise<unknown> {
+  const id = Math.floor(Math.random() * 1e9);
+  return new Promise((resolve) => {
+    const hear = (data: Buffer): void => {
+      const reply = decodeFrame(data.toString()) as { id?: number };
+      if (reply.id !== id) return;
+      socket.off('message', hear);
+      resolve(reply);
+    };
+    socket.on('message', hear);
+    socket.send(encodeFrame({ id, name, input }));
+  });
+}
+
+describe('who may come in', () => {
+  test('a link works once and leaves a cookie that scripts cannot read', async () => {
+    const path = host.link(7).slice(origin().length);
+    const first = await get(path, {});
+    expect(first).toMatchObject({ status: 303, headers: { location: '/?conversation=7' } });
+    expect(String(first.headers['set-cookie'])).toMatch(/HttpOnly; SameSite=Strict/);
+    expect(await get(path, {})).toMatchObject({ status: 403, body: expect.stringContaining('used before') as string });
+    // Who is in already is not turned away by an old link.
+    expect(await get(path, { cookie })).toMatchObject({ status: 303 });
+  });
+
+  test('without the cookie, with a wrong one, under another name, or from another page: nobody', async () => {
+    expect((await get('/', { cookie })).status).toBe(200);
+    expect((await get('/', {})).status).toBe(403);
+    expect((await get('/', { cookie: `${cookie}x` })).status).toBe(403);
+    expect((await get('/?token=guess', {})).status).toBe(403);
+    expect((await get('/', { cookie, host: `evil.example:${host.port}` })).status).toBe(403);
+    expect((await get('/', { cookie, origin: 'https://evil.example' })).status).toBe(403);
+    expect((await get('/', { cookie }, 'POST')).status).toBe(405);
+  });
+
+  test('a socket needs cookie, origin, host and path', async () => {
+    const socket = await connect({ cookie, origin: origin() });
+    expect(socket).not.toBeNull();
+    socket!.terminate();
+    expect(await connect({ origin: origin() })).toBeNull();
+    expect(await connect({ cookie })).toBeNull();
+    expect(await connect({ cookie, origin: 'https://evil.example' })).toBeNull();
+    expect(await connect({ cookie, origin: origin(), host: 'evil.example' })).toBeNull();
+    expect(await connect({ cookie, origin: origin() }, '/other')).toBeNull();
+  });
+});
+
+describe('files', () => {
+  test('the page under a strict policy; built files for ever', async () => {
+    const page = await get('/', { cookie });
+    expect(page.body).toContain('<title>Loupe</title>');
+    const policy = String(page.headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toContain('unsafe-eval');
+    expect(page.headers['cache-control']).toBe('no-store');
+    expect((await get('/assets/app-1234.js', { cookie })).headers['cache-control']).toContain('immutable');
+  });
+
+  test.each(['/../secret.html', '/..%2fsecret.html', '/assets/..%2f..%2fsecret.html', '/%2e%2e/secret.html', '//etc/passwd', '/index.html%00.js', '/missing.js', '/assets'])('%s is not there', async (path) => {
+    const answer = await get(path, { cookie });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.body).not.toContain('secret\n');
+  });
+
+  test('a broken address is no fault of ours', async () => {
+    expect((await get('/%E0%A4%A', { cookie })).status).toBe(404);
+  });
+});
+
+describe('requests', () => {
+  let socket: WebSocket;
+  beforeAll(async () => {
+    socket = (await connect({ cookie, origin: origin() }))!;
+  });
+
+  test('are answered, with bytes going in and pictures coming out', async () => {
+    const { readFileSync } = await import('node:fs');
+    const bytes = readFileSync(join(demoModel, 'samples', 'train-font-05.png'));
+    const added = (await ask(socket, 'pictures.add', { bytes: new Uint8Array(bytes), name: 'a.png', kind: 'paste' })) as { ok: boolean; output: { hash: string } };
+    expect(added.ok).toBe(true);
+    const full = await get(`/pictures/${added.output.hash}`, { cookie });
+    expect(full).toMatchObject({ status: 200, headers: { 'content-type': 'image/png', 'content-length': String(bytes.length) } });
+    expect(await get(`/pictures/${added.output.hash}/thumb`, { cookie })).toMatchObject({ status: 200, headers: { 'content-type': 'image/webp' } });
+    expect((await get(`/pictures/${added.output.hash}`, {})).status).toBe(403);
+    expect((await get(`/pictures/${'0'.repeat(64)}`, { cookie })).status).toBe(404);
+  });
+
+  test('fail in words', async () => {
+    expect(await ask(socket, 'conversations.open', { id: 999 })).toMatchObject({ ok: false, code: 'not_found' });
+    expect(await ask(socket, 'conversations.open', { id: 'x' })).toMatchObject({ ok: false, code: 'protocol', message: expect.stringContaining('id') as string });
+    expect(await ask(socket, 'app.quit', {})).toMatchObject({ ok: false, code: 'protocol' });
+    expect(await ask(socket, 'toString', {})).toMatchObject({ ok: false, code: 'protocol' });
+  });
+
+  test('events reach every window', async () => {
+    const second = (await connect({ cookie, origin: origin() }))!;
+    const heard = new Promise((resolve) => second.once('message', (data: Buffer) => resolve(JSON.parse(data.toString()))));
+    await ask(socket, 'settings.set', { theme: 'dark' });
+    expect(await heard).toMatchObject({ event: 'settings.changed', payload: { theme: 'dark' } });
+    second.terminate();
+  });
+
+  test.each(['nonsense', '{"name":"app.info"}', '[]', 'null', '7'])('a frame that is no request (%s) ends the connection', async (frame) => {
+    const other = (await connect({ cookie, origin: origin() }))!;
+    const closed = new Promise((resolve) => other.once('close', resolve));
+    other.send(frame);
+    expect(await closed).toBe(1002);
+  });
+});
