@@ -2,8 +2,10 @@
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
+import { compose } from './strings/compose.ts';
+import { inspector } from './strings/inspector.ts';
 import { quick } from './strings/quick.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { view } from './strings/view.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, quick, view };
+export const strings = { common, failures, sidebar, chat, capture, compose, inspector, quick, view };

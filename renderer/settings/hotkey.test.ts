@@ -34,5 +34,5 @@ test('keys without a name are refused', () => {
 test('shown as the keys of the platform', () => {
   expect(keysOf('CommandOrControl+Shift+Space', 'linux')).toEqual(['Ctrl', 'Shift', 'Space']);
   expect(keysOf('CommandOrControl+Shift+Space', 'darwin')).toEqual(['⌘', '⇧', 'Space']);
-  expect(keysOf('Super+Return', 'win32')).toEqual(['Win', 'Enter']);
+  expect(keysOf('Super+Enter', 'win32')).toEqual(['Win', 'Enter']);
 });

@@ -17,8 +17,8 @@ const modifierKeys = new Set(['Control', 'Meta', 'Alt', 'AltGraph', 'Shift', 'OS
 
 const named: Partial<Record<string, string>> = {
   Space: 'Space',
-  Enter: 'Return',
-  NumpadEnter: 'Return',
+  Enter: 'Enter',
+  NumpadEnter: 'Enter',
   Tab: 'Tab',
   Backspace: 'Backspace',
   Delete: 'Delete',
@@ -72,7 +72,7 @@ function keyName({ key, code }: KeyPress): string | null {
 }
 
 const macNames: Partial<Record<string, string>> = { CommandOrControl: '⌘', Command: '⌘', Control: '⌃', Alt: '⌥', Option: '⌥', Shift: '⇧', Super: '⌘', Meta: '⌘' };
-const names: Partial<Record<string, string>> = { CommandOrControl: 'Ctrl', Control: 'Ctrl', Super: 'Super', Meta: 'Super', Return: 'Enter', PrintScreen: 'Print', Up: '↑', Down: '↓', Left: '←', Right: '→' };
+const names: Partial<Record<string, string>> = { CommandOrControl: 'Ctrl', Control: 'Ctrl', PrintScreen: 'Print', Up: '↑', Down: '↓', Left: '←', Right: '→' };
 
 /** The keys as they are printed on a keyboard: ["Ctrl", "Shift", "Space"]. */
 export function keysOf(accelerator: string, platform: string): string[] {

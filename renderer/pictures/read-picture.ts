@@ -1,0 +1,17 @@
+import { limits, type Input, type Picture } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import { RequestFailure } from '../api/transport.ts';
+import { strings } from '../strings.ts';
+
+export type PictureKind = Input<'pictures.add'>['kind'];
+
+/** Hands a file to the app. Rejects with `RequestFailure`. */
+export async function readPicture(client: Client, file: File, kind: PictureKind): Promise<Picture> {
+  if (file.size > limits.pictureBytes) {
+    throw new RequestFailure({ code: 'image_too_large', message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes), nextStep: strings.chat.pictureTooLargeStep });
+  }
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  // A pasted picture comes with a name that nobody gave it.
+  const name = kind === 'paste' ? strings.chat.pastedPicture : file.name;
+  return client.request('pictures.add', { bytes, name: name.slice(0, 255), kind });
+}
