@@ -13,12 +13,7 @@ export const rendererDirectory = join(root, 'build', 'renderer');
 export function dataDirectory(environment: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
   const named = environment['LOUPE_DATA'];
   if (named) return named;
-  switch (platform) {
-    case 'win32':
-      return join(environment['APPDATA'] ?? join(homedir(), 'AppData', 'Roaming'), 'Loupe');
-    case 'darwin':
-      return join(homedir(), 'Library', 'Application Support', 'Loupe');
-    default:
-      return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'loupe');
-  }
+  if (platform === 'win32') return join(environment['APPDATA'] ?? join(homedir(), 'AppData', 'Roaming'), 'Loupe');
+  if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Loupe');
+  return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'loupe');
 }

@@ -14,10 +14,13 @@ async function tool(path, args, name) {
   return single(name, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
 }
 
-export const checkedFolders = ['main', 'setup', 'fixtures'];
+export const checkedFolders = ['main', 'setup', 'fixtures', 'e2e'];
 
 /** @param {string} folder */
 export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--project', folder], `types of ${folder}/`);
+
+/** Components and the TypeScript beside them. */
+export const windowTypes = () => tool('svelte-check/bin/svelte-check', ['--workspace', inRoot('renderer'), '--tsconfig', inRoot('renderer', 'tsconfig.json'), '--fail-on-warnings'], 'types of renderer/');
 
 export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
 
@@ -49,15 +52,25 @@ function reportFor(stage) {
 }
 
 /**
- * @param {'unit' | 'integration' | 'slice'} project of vitest.config.ts
+ * @param {'unit' | 'window' | 'integration' | 'slice'} project of vitest.config.ts
  * @param {string} stage
  * @param {Runtime} [runtime]
  */
 export async function vitest(project, stage, runtime) {
   const report = reportFor(stage);
   const args = ['run', '--project', project, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
-  const env = { ...(runtime?.env ?? process.env), LOUPE_VITEST_REPORT: report };
+  const env = { ...(runtime?.env ?? process.env), LOUPE_TEST_REPORT: report };
   const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
+  return countReport(report, stage, end, countVitest);
+}
+
+/** The app in a real browser, with the real engine. @param {Runtime} runtime @param {string} chromium @returns {Promise<Counts>} */
+export async function browserSpecs(runtime, chromium) {
+  const stage = 'app in Chromium';
+  const report = reportFor(stage);
+  const args = ['test', '--config', inRoot('e2e'), `--reporter=list,${inRoot('setup/playwright-report.mjs')}`];
+  const env = { ...runtime.env, LOUPE_TEST_REPORT: report, LOUPE_CHROMIUM: chromium };
+  const end = await follow(process.execPath, [inRoot('node_modules/playwright/cli.js'), ...args], { cwd: root, env });
   return countReport(report, stage, end, countVitest);
 }
 

@@ -68,7 +68,7 @@ export function skipReasons(log) {
  * @typedef {{ tests: VitestTest[], outside: Named[] }} VitestReport
  */
 
-/** Of vitest-report.mjs. @param {VitestReport} report @param {string} stage @returns {Counts} */
+/** Of vitest-report.mjs and playwright-report.mjs. @param {VitestReport} report @param {string} stage @returns {Counts} */
 export function countVitest(report, stage) {
   return total([
     ...report.tests.map(({ name, state, why }) => {

@@ -11,3 +11,4 @@ export const tools = inRoot('.tools');
 export const nativeBuild = inRoot('build', 'native');
 export const shaderBuild = inRoot('build', 'shaders');
 export const reports = inRoot('build', 'reports');
+export const rendererBuild = inRoot('build', 'renderer');

@@ -5,22 +5,23 @@ import { become } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNode, environmentOf } from './node24.mjs';
 import { ensurePackages } from './packages.mjs';
-import { inRoot, root } from './paths.mjs';
+import { inRoot } from './paths.mjs';
+import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
-import { announceDemo, demoArguments } from './start.mjs';
 import { slice, test } from './test.mjs';
 
 /** @param {string[]} args */
 async function loupe(args) {
   await ensureNative({ forTests: false });
+  if (args[0] === 'serve') await ensureRenderer();
   // npm runs scripts in the package's folder; paths on the command line are meant from where the person is.
   return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
 }
 
-async function start() {
-  await ensureNative({ forTests: false });
-  announceDemo();
-  return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...demoArguments()], { cwd: root });
+/** The app: in its own window where Electron is, else in the browser. @param {string[]} args */
+async function start(args) {
+  say('no Electron binary here: Loupe opens in your browser instead (for this machine alone).');
+  return loupe(['serve', ...args]);
 }
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */

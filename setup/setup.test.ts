@@ -6,7 +6,6 @@ import { debianArchive } from './newer-debian.mjs';
 import { missingPackages } from './packages.mjs';
 import { inRoot } from './paths.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
-import { demo } from './start.mjs';
 import { installCommand } from './system-packages.mjs';
 
 test('packages are missing when absent, of another version or of other contents', () => {
@@ -72,13 +71,6 @@ test('the environment of a software driver names that driver alone', () => {
   const env = softwareVulkan('/drivers/lvp.json', '/layers');
   expect(env).toMatchObject({ VK_DRIVER_FILES: '/drivers/lvp.json', VK_ICD_FILENAMES: '/drivers/lvp.json', VK_LAYER_PATH: '/layers', LOUPE_VALIDATION: '1' });
   expect(env['XDG_RUNTIME_DIR']).toBeTruthy();
-});
-
-test('the demo question is one that the demo model answers right', () => {
-  const samples = JSON.parse(readFileSync(inRoot('resources/demo-model/samples.json'), 'utf8')) as { image: string; question: string; answer: string; expected: string }[];
-  const sample = samples.find(({ image, question }) => image === demo.image && question === demo.question);
-  expect(sample?.answer).toBe(sample?.expected);
-  expect(sample?.answer).toBeTruthy();
 });
 
 test('programs are found on PATH, and only there', () => {

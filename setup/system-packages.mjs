@@ -45,11 +45,15 @@ const buildNeeds = [
   { what: 'nlohmann/json', present: () => header('nlohmann/json.hpp'), apt: 'nlohmann-json3-dev', dnf: 'json-devel', pacman: 'nlohmann-json', brew: 'nlohmann-json' },
 ];
 
+/** What Chromium is called, by the systems that package it. */
+export const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
+
 /** @type {Need[]} */
 const testNeeds = [
   { what: 'GoogleTest', present: () => header('gtest/gtest.h') && library('libgtest.a', 'libgtest.so', 'libgtest.dylib'), apt: 'libgtest-dev', dnf: 'gtest-devel', pacman: 'gtest', brew: 'googletest' },
   { what: 'a software Vulkan driver (lavapipe)', present: () => driverManifests('lvp_icd').length > 0, apt: 'mesa-vulkan-drivers', dnf: 'mesa-vulkan-drivers', pacman: 'vulkan-swrast', brew: '' },
   { what: 'the Vulkan validation layer', present: () => prefixes.some((prefix) => existsSync(join(prefix, validationManifest))), apt: 'vulkan-validationlayers', dnf: 'vulkan-validation-layers', pacman: 'vulkan-validation-layers', brew: 'vulkan-validationlayers' },
+  { what: 'Chromium', present: () => command(...chromiumNames), apt: 'chromium', dnf: 'chromium', pacman: 'chromium', brew: '' },
   { what: 'patchelf', present: () => process.platform !== 'linux' || command('patchelf'), apt: 'patchelf', dnf: 'patchelf', pacman: 'patchelf', brew: '' },
 ];
 

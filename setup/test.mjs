@@ -1,12 +1,14 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
-import { checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest } from './checks.mjs';
+import { browserSpecs, checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
 import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
 import { ensureNative } from './native.mjs';
+import { which } from './exec.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
+import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
-import { driverManifests } from './system-packages.mjs';
+import { chromiumNames, driverManifests } from './system-packages.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {import('./checks.mjs').Runtime} Runtime */
@@ -18,13 +20,17 @@ export async function test({ newerDriver }) {
   results.push(native);
 
   for (const folder of checkedFolders) results.push(await stage(`types of ${folder}/`, () => types(folder)));
+  results.push(await stage('types of renderer/', windowTypes));
   results.push(await stage('lint', lint));
   results.push(await stage('unit tests', () => vitest('unit', 'unit tests')));
+  results.push(await stage('window tests', () => vitest('window', 'window tests')));
 
   if (native.failed.length > 0) {
-    results.push(skipped('native tests', 'the native build failed'));
+    results.push(skipped('native tests and the app in Chromium', 'the native build failed'));
     return account(results);
   }
+  const window = await orFailure('build of the window', ensureRenderer);
+  results.push(window, await inBrowser(systemRuntime(), window.failed.length === 0));
   results.push(await onRuntime(systemRuntime()));
   if (newerDriver) {
     results.push(await stage('mutated checkpoints', fuzzCheckpoints));
@@ -55,6 +61,16 @@ async function onRuntime(runtime) {
   const native = await stage(`native tests, ${runtime.name}`, () => googleTest(runtime));
   const engine = await stage(`engine tests, ${runtime.name}`, () => vitest('integration', `engine tests, ${runtime.name}`, runtime));
   return total([native, engine]);
+}
+
+/** @param {Runtime | { reason: string }} runtime @param {boolean} built @returns {Promise<Counts>} */
+async function inBrowser(runtime, built) {
+  const name = 'app in Chromium';
+  if (!built) return skipped(name, 'the window could not be built');
+  if ('reason' in runtime) return single(name, runtime.reason);
+  const chromium = chromiumNames.map(which).find((path) => path !== undefined);
+  if (!chromium) return skipped(name, 'this system has no Chromium or Chrome');
+  return stage(name, () => browserSpecs(runtime, chromium));
 }
 
 /** @returns {Runtime | { reason: string }} */

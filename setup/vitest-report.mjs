@@ -17,7 +17,7 @@ export default class Report {
         ...unhandled.map((error) => ({ name: 'unhandled error', why: error.message })),
       ],
     };
-    writeFileSync(process.env['LOUPE_VITEST_REPORT'] ?? 'vitest-report.json', JSON.stringify(report));
+    writeFileSync(process.env['LOUPE_TEST_REPORT'] ?? 'vitest-report.json', JSON.stringify(report));
   }
 }
 

@@ -1,0 +1,27 @@
+// The window: one Vite build of renderer/ into build/renderer/.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeEnd, follow } from './exec.mjs';
+import { inRoot, rendererBuild, root } from './paths.mjs';
+import { say, SetupError } from './report.mjs';
+import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
+
+const stamp = inRoot('build', '.renderer-stamp');
+
+function buildFingerprint() {
+  const alone = ['main/contract.ts', 'package-lock.json', 'tsconfig.json', 'setup/renderer.mjs'].map((path) => describeFile(root, path));
+  return fingerprint([...listFiles(root, ['renderer']), ...alone]);
+}
+
+export async function ensureRenderer() {
+  const page = join(rendererBuild, 'index.html');
+  if (isCurrent(stamp, buildFingerprint()) && existsSync(page)) return;
+
+  removeStamp(stamp);
+  // Sources that change while the build runs must not pass for built.
+  const print = buildFingerprint();
+  say('building the window ...');
+  const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', 'renderer', '--logLevel', 'warn'], { cwd: root });
+  if (end.code !== 0 || !existsSync(page)) throw new SetupError(`the window could not be built: vite ${describeEnd(end)} (see above).`, 'If the messages do not help, remove node_modules/ and run again.');
+  writeStamp(stamp, print);
+}
