@@ -14,6 +14,10 @@ interface Backup {
   before: number | null;
 }
 
+export function databasePath(directory: string): string {
+  return join(directory, 'loupe.db');
+}
+
 export function backupDirectory(directory: string): string {
   return join(directory, 'backups');
 }

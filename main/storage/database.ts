@@ -1,23 +1,18 @@
 /** Opens the database of a data folder: examined before anything is changed, then brought to the newest schema. */
 import Database from 'better-sqlite3';
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
-import { backUpBeforeMigration, listBackups } from './backups.ts';
+import { backUpBeforeMigration, databasePath, listBackups } from './backups.ts';
+import { damaged } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** "Loup", in SQLite's header. */
 const applicationId = 0x4c6f7570;
 
-export function databasePath(directory: string): string {
-  return join(directory, 'loupe.db');
-}
-
-/** Throws `store_damaged`, `store_newer`, `store_failed` and what SQLite throws; the old database is then as it was. */
+/** Throws `LoupeError`s and what SQLite throws; the old database is then as it was. */
 export function openDatabase(directory: string, migrations: readonly Migration[], now: number): Database.Database {
   const path = databasePath(directory);
-  // SQLite takes an empty file for a new database. Ours is never empty, except when its creation was cut short.
-  if (existsSync(path) && statSync(path).size === 0 && listBackups(directory).length > 0) throw damaged(directory, `${path} is empty`);
+  refuseEmpty(directory);
   const database = new Database(path, { timeout: 5000 });
   try {
     examine(database, directory, migrations);
@@ -26,8 +21,6 @@ export function openDatabase(directory: string, migrations: readonly Migration[]
     return database;
   } catch (error) {
     database.close();
-    const { code } = error as { code?: unknown };
-    if (typeof code === 'string' && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')) throw damaged(directory, `${path} is damaged`, error);
     throw error;
   }
 }
@@ -50,8 +43,20 @@ export function unflushed(database: Database.Database, write: () => void): void 
   }
 }
 
-export function version(database: Database.Database): number {
+function version(database: Database.Database): number {
   return database.pragma('user_version', { simple: true }) as number;
+}
+
+/**
+ * SQLite takes an empty or missing file for a new database and removes the log beside it. Ours
+ * has neither log nor backups before its first page is written.
+ */
+function refuseEmpty(directory: string): void {
+  const path = databasePath(directory);
+  const size = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  if (size(path) > 0) return;
+  if (size(`${path}-wal`) > 0) throw damaged(directory, `${path} is empty or gone, and ${path}-wal is still there`);
+  if (existsSync(path) && listBackups(directory).length > 0) throw damaged(directory, `${path} is empty`);
 }
 
 function examine(database: Database.Database, directory: string, migrations: readonly Migration[]): void {
@@ -65,8 +70,7 @@ function examine(database: Database.Database, directory: string, migrations: rea
 }
 
 function configure(database: Database.Database): void {
-  // Of a new database; where there are tables it does nothing.
-  database.pragma('auto_vacuum = incremental');
+  if (version(database) === 0) database.pragma('auto_vacuum = incremental');
   database.pragma('journal_mode = wal');
   database.pragma('synchronous = full');
   database.pragma('foreign_keys = on');
@@ -109,13 +113,4 @@ function apply(database: Database.Database, migration: Migration): void {
     );
   }
   database.pragma(`user_version = ${migration.version}`);
-}
-
-function damaged(directory: string, what: string, cause?: unknown): LoupeError {
-  const [newest] = listBackups(directory);
-  const path = databasePath(directory);
-  const nextStep = newest
-    ? `Close Loupe, move ${path} and, where they exist, loupe.db-wal and loupe.db-shm to another folder, and copy ${newest.path} to ${path}.`
-    : `There is no backup yet. Close Loupe and keep a copy of ${directory}; without loupe.db in it, Loupe begins anew.`;
-  return new LoupeError('store_damaged', `${what}. Nothing was deleted.`, nextStep, { cause });
 }

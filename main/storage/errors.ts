@@ -1,6 +1,7 @@
 /** What SQLite and the file system throw, in our words. */
 import Database from 'better-sqlite3';
 import { LoupeError, type ErrorCode } from '../services/errors.ts';
+import { databasePath, listBackups } from './backups.ts';
 
 /** Runs `action`; what it throws comes out as a `LoupeError` that names `directory`. Faults in our own code pass as they are. */
 export function inStoreWords<T>(directory: string, action: () => T): T {
@@ -20,7 +21,19 @@ export function withStoreErrors<Port extends object>(directory: string, port: Po
 export function storeError(directory: string, thrown: unknown): unknown {
   if (thrown instanceof LoupeError || !(thrown instanceof Error)) return thrown;
   const code = storeCode(thrown);
-  return code ? new LoupeError(code, `${happened(code, directory)} (${thrown.message}).`, undefined, { cause: thrown }) : thrown;
+  if (code === null) return thrown;
+  const what = `${happened(code, directory)} (${thrown.message})`;
+  return code === 'store_damaged' ? damaged(directory, what, thrown) : new LoupeError(code, `${what}.`, undefined, { cause: thrown });
+}
+
+/** With the way back. A log left beside a backup that was put in place would be written into it. */
+export function damaged(directory: string, what: string, cause?: unknown): LoupeError {
+  const [newest] = listBackups(directory);
+  const path = databasePath(directory);
+  const nextStep = newest
+    ? `Close Loupe, move ${path} and, where they exist, loupe.db-wal and loupe.db-shm to another folder, and copy ${newest.path} to ${path}.`
+    : `There is no backup yet. Close Loupe and keep a copy of ${directory}; without loupe.db and loupe.db-wal in it, Loupe begins anew.`;
+  return new LoupeError('store_damaged', `${what}. Nothing was deleted.`, nextStep, { cause });
 }
 
 type StoreCode = Extract<ErrorCode, `store_${string}`>;
@@ -44,7 +57,7 @@ function happened(code: StoreCode, directory: string): string {
       return `Another program is using the database in ${directory}`;
     case 'store_newer':
     case 'store_failed':
-      return `The history in ${directory} cannot be read or written`;
+      return `The data in ${directory} cannot be read or written`;
     default:
       return code satisfies never;
   }

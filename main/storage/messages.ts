@@ -21,19 +21,20 @@ export function createMessages(database: Database, clock: Clock) {
   const below = `with recursive tree (id) as (
     select messages.id from messages ${listed} where messages.id = ?
     union all select messages.id from messages join tree on messages.parent_id = tree.id)`;
+  // Cross joins keep the order: the few rows that are asked for lead to the others, never the whole table.
   const picturesOf = (from: string) => `select message_pictures.message_id as messageId, ${pictureColumns}
-    from ${from} join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
+    from ${from} cross join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
 
   type MessagePictureRow = PictureRow & { messageId: number };
   const statements = {
     ofConversation: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where conversation_id = ? order by id`),
     picturesOfConversation: database.prepare<[number], MessagePictureRow>(
-      picturesOf('messages join message_pictures on messages.conversation_id = ? and message_pictures.message_id = messages.id'),
+      picturesOf('messages cross join message_pictures on messages.conversation_id = ? and message_pictures.message_id = messages.id'),
     ),
-    path: database.prepare<[number], MessageRow>(`${above} select ${messageColumns} from messages join line using (id) order by id`),
-    picturesOfPath: database.prepare<[number], MessagePictureRow>(`${above} ${picturesOf('line join message_pictures on message_pictures.message_id = line.id')}`),
+    path: database.prepare<[number], MessageRow>(`${above} select ${messageColumns} from line cross join messages on messages.id = line.id order by messages.id`),
+    picturesOfPath: database.prepare<[number], MessagePictureRow>(`${above} ${picturesOf('line cross join message_pictures on message_pictures.message_id = line.id')}`),
     one: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where id = ?`),
-    picturesOfOne: database.prepare<[number], MessagePictureRow>(picturesOf('messages join message_pictures on messages.id = ? and message_pictures.message_id = messages.id')),
+    picturesOfOne: database.prepare<[number], MessagePictureRow>(picturesOf('messages cross join message_pictures on messages.id = ? and message_pictures.message_id = messages.id')),
     isListed: database.prepare<[number], number>(`select 1 from messages ${listed} where messages.id = ?`).pluck(),
     newestBelow: database.prepare<[number], number | null>(`${below} select max(id) from tree`).pluck(),
     insert: database.prepare<[number, number | null, string, string, string, string | null, number]>(

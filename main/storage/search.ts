@@ -36,7 +36,8 @@ export function createSearch(database: Database) {
      from title_words join conversations on conversations.id = title_words.rowid and deleted_at is null
      where title_words match :query order by title_words.rank, conversations.id desc limit :limit`,
   );
-  // Ranked first, cut into snippets afterwards: only what is answered is read as a text.
+  // Ranked first, cut into snippets afterwards: only what is answered is read as a text. The cross
+  // join keeps SQLite from walking through all matches once more to find the best ones.
   const texts = database.prepare<{ query: string; limit: number }, HitRow>(
     `with best as (
        select id, score from (
@@ -50,7 +51,7 @@ export function createSearch(database: Database) {
      select conversations.id as conversationId, messages.id as messageId, conversations.title,
        snippet(message_words, 0, '${open}', '${close}', '…', 16) as snippet, messages.created_at as at
      from best
-       join message_words on message_words.rowid = best.id
+       cross join message_words on message_words.rowid = best.id
        join messages on messages.id = best.id
        join conversations on conversations.id = messages.conversation_id
      where message_words match :query order by score, best.id desc`,
