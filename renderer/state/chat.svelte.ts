@@ -15,6 +15,7 @@ export class Chat {
   /** Set before the conversation has been fetched, so that the list answers at once. */
   #selectedId = $state.raw<number | null>(null);
   #sought = $state.raw<number | null>(null);
+  #editing = $state.raw<number | null>(null);
 
   readonly #pictureToBe = $derived.by(() => this.#current?.pinnedPicture ?? this.composer.pictures.at(-1) ?? this.#current?.pictureInForce ?? null);
 
@@ -49,6 +50,11 @@ export class Chat {
   /** The message that a search led to; null else. */
   get sought(): number | null {
     return this.#sought;
+  }
+
+  /** The question that is being edited; null else. */
+  get editing(): number | null {
+    return this.#editing;
   }
 
   /** What the model would look at if the question were asked now. */
@@ -93,6 +99,16 @@ export class Chat {
     if (sent && this.#current === from) this.#follow(sent);
   }
 
+  /** Null ends it. */
+  edit(messageId: number | null): void {
+    this.#editing = messageId;
+  }
+
+  editLastQuestion(): void {
+    if (this.#current?.running) return;
+    this.#editing = this.#current?.path.findLast(({ role }) => role === 'user')?.id ?? null;
+  }
+
   /** Asks an earlier question anew, in other words: a branch beside it. Rejects with `RequestFailure`. */
   async resend(question: Message, text: string): Promise<void> {
     const sent = await this.#client.request('chat.send', {
@@ -101,6 +117,7 @@ export class Chat {
       text,
       pictures: question.pictures.map(({ hash }) => hash),
     });
+    this.#editing = null;
     if (this.#current?.id === question.conversationId) this.#follow(sent);
   }
 
@@ -108,6 +125,12 @@ export class Chat {
     const current = this.#current;
     const answer = current?.running;
     if (current && answer) this.try(current.stop(answer));
+  }
+
+  /** Every picture that could be composed: of the shown branch and of the question, without doubles. */
+  get pictures(): Picture[] {
+    const all = [...(this.#current?.path.flatMap(({ pictures }) => pictures) ?? []), ...this.composer.pictures];
+    return [...new Map(all.map((picture) => [picture.hash, picture])).values()];
   }
 
   /** Says in a notice why it did not work. */
@@ -132,6 +155,7 @@ export class Chat {
     this.#current?.close();
     this.#current = conversation;
     this.#sought = null;
+    this.#editing = null;
     this.composer.load(conversation?.id ?? null, draft);
   }
 }

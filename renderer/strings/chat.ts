@@ -8,7 +8,6 @@ export const chat = {
   exportMarkdown: 'Export as Markdown',
   exportJson: 'Export as JSON',
   inspector: 'What the model sees',
-  closeInspector: 'Close what the model sees',
 
   // Composer
   question: 'Your question',
@@ -50,7 +49,8 @@ export const chat = {
   edit: 'Edit and ask again',
   editName: 'Edit the question',
   ask: 'Ask',
-  copy: 'Copy',
+  copy: 'Copy the question',
+  copyAnswer: 'Copy the answer as Markdown',
   copyFailed: 'The text could not be copied.',
   copyFailedStep: 'Select the text and copy it with the keyboard.',
   regenerate: 'Answer again',
@@ -78,6 +78,7 @@ export const chat = {
   statistics: 'How long it took',
 
   // States of an answer
+  begun: 'Asking',
   phase: {
     waiting: 'Waiting for the answer before this one',
     loading: 'Loading the model',
@@ -98,6 +99,7 @@ export const chat = {
   // Pictures
   picture: (name: string, width: number, height: number) => `${name}, ${width} × ${height} pixels`,
   inspectPicture: (name: string) => `${name}: what the model sees`,
+  pictureActions: (name: string) => `Actions for the picture ${name}`,
   inForce: 'Loupe sees this',
   pinnedInForce: 'Loupe sees this, pinned',
   noLongerSeen: 'no longer seen',
@@ -119,6 +121,8 @@ export const chat = {
   loadAgain: 'Load again',
   chooseModel: 'Choose a model',
   engine: (engine: EngineState) => engine.model?.name ?? 'No model',
+  engineName: (model: string) => `${model}: choose another model`,
+  slow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',
   disconnectedStep: 'It comes back by itself when Loupe runs again. What you write here stays.',
   busyElsewhere: (conversation: ConversationSummary) => `${conversation.title}, being answered`,
