@@ -1,11 +1,14 @@
 /** Every text of the window, by area. A translation is another object of the same type. */
+import { about, shortcutSheet } from './strings/about.ts';
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
 import { compose } from './strings/compose.ts';
 import { inspector } from './strings/inspector.ts';
 import { quick } from './strings/quick.ts';
+import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { view } from './strings/view.ts';
+import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, inspector, quick, view };
+export const strings = { common, failures, sidebar, chat, capture, compose, inspector, quick, settings, view, welcome, about, shortcutSheet };

@@ -1,0 +1,2 @@
+/** After so many captures the keys have been learned. */
+export const hintsShownAtMost = 3;

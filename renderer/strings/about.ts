@@ -1,0 +1,36 @@
+import type { ShortcutName } from '../state/shortcuts.ts';
+
+export const about = {
+  title: 'About Loupe',
+  version: (version: string) => `Loupe ${version}`,
+  what: 'A private desktop assistant that looks at your screen and your documents and answers questions about them. Everything is computed on this machine.',
+  builtWith: 'Built with Llama',
+  llama: 'Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved. No weights of Meta’s come with Loupe; the demo model was trained from scratch. English is the only language that Llama 3.2 officially supports with pictures.',
+  licences: 'Licences',
+  noLicences: 'The licences could not be read.',
+};
+
+export const shortcutSheet = {
+  title: 'Keyboard shortcuts',
+  groups: { anywhere: 'Anywhere', list: 'In the list', question: 'In the question', capture: 'While capturing' },
+  names: {
+    newConversation: 'New conversation',
+    search: 'Search',
+    previousConversation: 'Conversation above',
+    nextConversation: 'Conversation below',
+    rename: 'Rename the conversation',
+    delete: 'Delete the conversation',
+    capture: 'Capture the screen',
+    attach: 'Attach pictures',
+    compose: 'Compose pictures into one',
+    editLast: 'Edit your last question, when the field is empty',
+    stop: 'Stop the answer',
+    inspector: 'What the model sees',
+    export: 'Export the conversation',
+    settings: 'Settings',
+    shortcuts: 'This list',
+  } satisfies Record<ShortcutName, string>,
+  hotkey: 'Capture from any program',
+  send: 'Ask',
+  newLine: 'New line',
+};

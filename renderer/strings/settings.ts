@@ -1,0 +1,143 @@
+import type { CaptureState, Device, EngineState, ModelChoice, Settings } from '../../main/contract.ts';
+import { bytes } from '../format.ts';
+
+export const settings = {
+  title: 'Settings',
+  sections: { general: 'General', capture: 'Capture', model: 'Model', answers: 'Answers', privacy: 'Privacy', about: 'About' },
+  sectionsLabel: 'Parts of the settings',
+
+  // General
+  theme: 'Theme',
+  themes: { system: 'As the system', light: 'Light', dark: 'Dark' } satisfies Record<Settings['theme'], string>,
+  sendWith: 'Send with',
+  sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' } satisfies Record<Settings['sendWith'], string>,
+  sendKeysMac: { enter: 'Return', 'mod-enter': '⌘ + Return' } satisfies Record<Settings['sendWith'], string>,
+  sendHint: { enter: 'Shift + Enter makes a new line.', 'mod-enter': 'Enter makes a new line.' } satisfies Record<Settings['sendWith'], string>,
+  autostart: 'Start Loupe when I log in',
+  startMinimised: 'Start without a window',
+  startMinimisedHint: 'The hotkey and the tray icon work at once.',
+  closeToTray: 'Keep running when the window is closed',
+  closeToTrayHint: 'Loupe stays in the tray and the hotkey keeps working.',
+  webOnly: 'This is Loupe in a browser: starting at log-in, the tray and the global hotkey belong to the desktop app.',
+
+  // Capture
+  hotkey: 'Hotkey',
+  noHotkey: 'None',
+  setHotkey: 'Change…',
+  hotkeyIs: (keys: string) => `Hotkey: ${keys}. Press to change it.`,
+  pressKeys: 'Press the keys now. Esc keeps the old ones.',
+  removeHotkey: 'Remove the hotkey',
+  hotkeyPlain: 'This key alone is needed for typing. Hold Ctrl, Alt or another modifier with it.',
+  hotkeyUnknown: 'This key has no name that can be registered. Try another one.',
+  hotkeyStatus: {
+    registered: 'Ready.',
+    unsure: 'Registered, but your desktop may not deliver it.',
+    taken: 'Another program holds this hotkey.',
+    off: 'No hotkey is set.',
+    unsupported: 'Hotkeys are not available here.',
+  } satisfies Record<CaptureState['hotkey']['status'], string>,
+  testHotkey: 'Press it now',
+  testing: 'Waiting for the hotkey. Press it now…',
+  testPassed: 'It works.',
+  testFailed: 'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command `loupe --capture` in the desktop’s settings.',
+  permissionMissing: 'Loupe may not record the screen yet.',
+  permissionMissingNext: 'Allow Loupe under Privacy & Security > Screen Recording in the system’s settings, then start it again.',
+  captureNone: 'The screen cannot be captured here.',
+  browserCapture: 'Captures go through the browser’s own screen sharing: it asks which screen or window, Loupe takes one frame and stops sharing at once.',
+  hints: 'Key hints in the capture overlay',
+  hintsLeft: (left: number) => (left > 0 ? `Shown ${left === 1 ? 'once more' : `${left} more times`}.` : 'No longer shown.'),
+  hintsAgain: 'Show them again',
+
+  // Model
+  models: 'Model',
+  modelKinds: {
+    demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
+    vision: 'Looks at pictures and answers.',
+    text: 'Answers without pictures.',
+    guard: 'Judges whether content is safe. Not for chatting.',
+  } satisfies Record<ModelChoice['kind'], string>,
+  modelMissing: 'Its files are no longer there.',
+  modelSize: (size: number | null) => (size === null ? '' : bytes(size)),
+  removeModel: (name: string) => `Forget ${name}`,
+  removed: (name: string) => `${name} was taken off the list. Its files stay where they are.`,
+  addModel: 'Add a model folder',
+  addModelHint: 'A folder with config.json, tokenizer.json and *.safetensors, as Llama 3.2 is published.',
+  addModelPlaceholder: '/home/me/models/Llama-3.2-11B-Vision-Instruct',
+  add: 'Add',
+  adding: 'Looking into the folder…',
+  added: (name: string) => `${name} was added.`,
+  engine: (engine: EngineState) => {
+    switch (engine.status) {
+      case 'ready':
+        return [`${engine.model?.name ?? 'The model'} is loaded`, engine.device ? `on ${engine.device.name}` : '', engine.contextLength ? `with ${engine.contextLength.toLocaleString('en')} tokens of context` : '']
+          .filter(Boolean)
+          .join(' ');
+      case 'loading':
+        return `Loading ${engine.model?.name ?? 'the model'}${engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : ''}`;
+      case 'stopped':
+        return 'No model is loaded. It is loaded with the first question.';
+      case 'failed':
+        return 'The model could not be loaded.';
+    }
+  },
+  device: 'Device',
+  deviceAuto: 'Choose by itself',
+  deviceHint: 'Where the model computes. A change loads the model again.',
+  deviceOption: (device: Device) => `${device.name}${device.memoryBytes > 0 ? `, ${bytes(device.memoryBytes)}` : ''}${device.suitable ? '' : ' (not suitable)'}`,
+  deviceUnsuitable: (device: Device) => `${device.name}: ${device.reason}`,
+  deviceSlow: 'This device computes on the processor: the demo model is quick enough, an 11B model takes minutes for an answer.',
+  devicesFailed: 'The devices could not be listed.',
+  contextLength: 'Context length',
+  contextHint: 'In tokens, 256 to 131,072. Empty: as the model and the memory allow. Longer takes more memory.',
+
+  // Answers
+  temperature: 'Temperature',
+  temperatureHint: '0 to 2. 0 always takes the likeliest word. Empty: as the model’s makers advise.',
+  topP: 'Top P',
+  topPHint: 'Above 0, up to 1. Empty: as the model’s makers advise.',
+  maxTokens: 'Longest answer',
+  maxTokensHint: 'In tokens, 1 to 16,384. A token is about three quarters of a word.',
+  systemPrompt: 'System prompt',
+  systemPromptHint: 'Said to the model before every conversation. Empty: nothing. The demo model does not understand it.',
+  asAdvised: 'As advised',
+  automatic: 'Automatic',
+  prompts: 'Suggested questions',
+  promptsHint: 'Offered below a fresh capture and in an empty conversation. The demo model brings its own.',
+  promptLabel: 'Name',
+  promptText: 'Question',
+  promptOf: (at: number) => `Suggestion ${at}`,
+  promptUp: (label: string) => `Move ${label} up`,
+  promptDown: (label: string) => `Move ${label} down`,
+  promptRemove: (label: string) => `Remove ${label}`,
+  promptRemoved: (label: string) => `${label} was removed.`,
+  promptAdd: 'Add a question',
+  promptsRestore: 'Restore the original ones',
+  promptEmpty: 'A suggestion needs a name and a question.',
+  promptsFull: 'Twenty is the most.',
+
+  // Values
+  notANumber: (text: string) => `“${text}” is not a number.`,
+  notWhole: 'Only whole numbers.',
+  outOfRange: (least: string, most: string) => `It has to be between ${least} and ${most}.`,
+  aboveZero: 'It has to be above 0.',
+  needed: 'A number is needed here.',
+
+  // Privacy
+  ledgerNone: 'No connection since you installed Loupe',
+  ledgerSince: (date: string) => `Installed on ${date}. Nothing has left this machine.`,
+  ledgerSome: (count: number) => (count === 1 ? 'One connection since you installed Loupe' : `${count} connections since you installed Loupe`),
+  ledgerExplain: 'Every connection to another machine would be listed here, with what it was for. Pictures, questions and answers are only ever handled on this machine.',
+  ledgerTable: 'Connections',
+  ledgerColumns: { when: 'When', host: 'To', purpose: 'What for', sent: 'Sent', received: 'Received' },
+  files: 'Where your files are',
+  filesHint: 'Conversations, pictures and settings. Delete the folder to delete everything.',
+  logs: 'Logs',
+  logsHint: 'For a report about a fault. They hold no pictures, questions or answers.',
+  openFolder: 'Open the folder',
+  notOpened: 'There is no file manager to open it in. The path was copied instead.',
+
+  // About
+  licences: 'Licences',
+  shortcuts: 'Keyboard shortcuts',
+  aboutLoupe: 'About Loupe',
+};

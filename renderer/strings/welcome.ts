@@ -1,0 +1,17 @@
+export const welcome = {
+  title: 'Ask about anything you can see.',
+  lead: 'Loupe looks at your screen or a picture and answers your question about it.',
+  privacy: 'Everything is computed on this machine. Nothing leaves it.',
+  ways: 'Ways to begin',
+  capture: 'Capture a part of the screen',
+  captureHint: 'Select a region, then ask.',
+  captureHotkey: 'From any program:',
+  picture: 'Choose a picture',
+  pictureHint: 'Or drop one here, or paste it.',
+  pictureDrop: 'Drop it here',
+  sample: 'Try a sample',
+  sampleHint: 'A small receipt, and a question to go with it.',
+  sampleName: 'Sample receipt',
+  sampleQuestion: 'What is the amount?',
+  skip: 'Start without a picture',
+};
