@@ -8,6 +8,7 @@ export const chat = {
   exportMarkdown: 'Export as Markdown',
   exportJson: 'Export as JSON',
   inspector: 'What the model sees',
+  closeInspector: 'Close what the model sees',
 
   // Composer
   question: 'Your question',
@@ -104,14 +105,19 @@ export const chat = {
   pinnedInForce: 'Loupe sees this, pinned',
   noLongerSeen: 'no longer seen',
   lookAgain: 'Look again',
+  lookAt: 'Look at this',
+  lookAtThis: (name: string) => `Look at this: ${name}`,
   lookAgainAt: (name: string) => `Look again at ${name}`,
   pinPicture: 'Keep this picture in force',
   unpinPicture: 'Let the newest picture take over',
 
   // Before the first question
   emptyTitle: 'What should Loupe look at?',
-  emptyWays: 'Capture a part of the screen, or paste or drop a picture. Nothing leaves this machine.',
+  emptyWays: 'Capture a part of the screen, or paste, drop or choose a picture. Nothing leaves this machine.',
   suggestions: 'Suggestions',
+  waysToBegin: 'Ways to begin',
+  wayCapture: 'Capture',
+  wayAttach: 'Choose a picture',
 
   // Engine
   loading: (model: string) => `Loading ${model}`,
@@ -122,7 +128,8 @@ export const chat = {
   chooseModel: 'Choose a model',
   engine: (engine: EngineState) => engine.model?.name ?? 'No model',
   engineName: (model: string) => `${model}: choose another model`,
-  slow: 'on the processor, slow',
+  onProcessor: 'on the processor',
+  onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',
   disconnectedStep: 'It comes back by itself when Loupe runs again. What you write here stays.',
   busyElsewhere: (conversation: ConversationSummary) => `${conversation.title}, being answered`,
