@@ -30,6 +30,7 @@ export class Composer {
   #failure = $state.raw<RequestFailure | null>(null);
   #sending = $state(false);
   #input: HTMLTextAreaElement | undefined;
+  #focusWanted = false;
 
   readonly #save = delayed(() => void this.#saveDraft(), saveDelay);
   readonly #measureSoon = delayed(() => void this.#measure(), measureDelay);
@@ -180,12 +181,15 @@ export class Composer {
   /** Registers the text field that `focus` goes to. */
   readonly attachInput = (input: HTMLTextAreaElement): (() => void) => {
     this.#input = input;
+    if (this.#focusWanted) this.focus();
     return () => {
       this.#input = undefined;
     };
   };
 
+  /** At once, or as soon as the field is there. */
   focus(): void {
+    this.#focusWanted = this.#input === undefined;
     this.#input?.focus();
   }
 

@@ -44,7 +44,7 @@ export class QuickAsk {
 
   /** A question is being stored or answered. */
   get busy(): boolean {
-    return this.#sending || this.#conversation?.running != null;
+    return this.#sending || Boolean(this.#conversation?.running);
   }
 
   /** Why the last thing asked for did not happen. */

@@ -1,4 +1,5 @@
 export const inspector = {
+  close: 'Close what the model sees',
   figure: 'The picture as the model gets it, with the tiles that it is cut into',
   layer: 'The picture. Drag, or press an arrow key, to select a part.',
   keys: 'Arrow keys move the selection, Alt and arrow keys resize it, Enter uses it, Esc drops it.',
