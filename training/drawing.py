@@ -157,7 +157,7 @@ class Sheet:
             fringed[:, :, 0] = (2 * pixels[:, :, 0] + np.roll(pixels[:, :, 0], side, 1)) // 3
             fringed[:, :, 2] = (2 * pixels[:, :, 2] + np.roll(pixels[:, :, 2], -side, 1)) // 3
             image = Image.fromarray(fringed.astype(np.uint8))
-        elif kind < 0.2:
+        elif kind < 0.16:
             noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(2, 8), (image.height, image.width, 1))
             image = Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
         return image

@@ -350,26 +350,25 @@ class Model(nn.Module):
         features = self.vision_model(pixels, ratio)
         return features, self.multi_modal_projector(features).flatten(1, 2)
 
-    def read(self, tokens: Tensor, positions: Tensor, segments: Tensor, sees: Tensor, pictures: Tensor) -> Tensor:
+    def read(self, tokens: Tensor, positions: Tensor, segments: Tensor, sees: Tensor, pictures: list[Tensor]) -> Tensor:
         """Hidden states [rows, length, width] before `lm_head`.
 
         tokens, positions, segments [rows, length]: positions of one segment attend to each other. sees [rows, length]:
-        which of the row's pictures a position sees, -1 for none. pictures [rows, count, keys, width].
+        which of the row's pictures a position sees, -1 for none. pictures: first, second, ... of each row [rows, keys, width].
         """
         rows, length = tokens.shape
         order = torch.arange(length)
         allowed = (segments[:, :, None] == segments[:, None, :]) & (order[None, :] <= order[:, None])
-        keys = pictures.shape[2]
-        owner = torch.arange(pictures.shape[1]).repeat_interleave(keys)
+        owner = torch.cat([torch.full((picture.shape[1],), index) for index, picture in enumerate(pictures)])
         hidden_key = (owner != sees[:, :, None]) & (sees[:, :, None] >= 0)
         head = self.shape.text_width // self.shape.heads
         frequency = self.shape.rope_theta ** -(torch.arange(0, head, 2) / head)
         angle = torch.cat([positions[:, None, :, None] * frequency] * 2, -1)
         view = View(
             self_bias=torch.zeros(rows, 1, length, length).masked_fill_(~allowed[:, None], -1e9),
-            cross_bias=torch.zeros(1) if pictures.shape[1] == 1
+            cross_bias=torch.zeros(1) if len(pictures) == 1
             else torch.zeros(rows, 1, length, len(owner)).masked_fill_(hidden_key[:, None], -1e9),
-            sees=(sees >= 0).float()[:, :, None], pictures=pictures.flatten(1, 2), rotation=(angle.cos(), angle.sin()),
+            sees=(sees >= 0).float()[:, :, None], pictures=torch.cat(pictures, 1), rotation=(angle.cos(), angle.sin()),
         )
         x = self.language_model.model.embed_tokens(tokens)
         for layer in self.language_model.model.layers:

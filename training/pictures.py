@@ -13,7 +13,7 @@ from strings import Strings
 
 TILE, PATCH = 112, 14
 # How often each grid of tiles (rows, columns) is aimed at.
-GRIDS = {(1, 1): 26, (1, 2): 20, (1, 3): 10, (1, 4): 12, (2, 1): 6, (2, 2): 22, (3, 1): 2, (4, 1): 2}
+GRIDS = {(1, 1): 36, (1, 2): 24, (1, 3): 8, (1, 4): 9, (2, 1): 5, (2, 2): 16, (3, 1): 1, (4, 1): 1}
 LINE_CLASSES = 8
 IGNORE = -100
 
@@ -59,14 +59,14 @@ def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, 
         wide, high = columns * TILE, rows * TILE * rng.uniform(0.7, 1)
         if columns == 1:
             wide, high = TILE * rng.uniform(0.7, 1), rows * TILE
-        factor = rng.uniform(1.1, 2.4)
+        factor = rng.uniform(1.1, 2.0)
     elif rows == 1 and columns > 1:
         high = rng.uniform(28, TILE)
-    em = rng.choices([rng.uniform(9, 11), rng.uniform(11, 16), rng.uniform(16, 24), rng.uniform(24, 36)], [2.5, 5, 2, 0.5])[0]
+    em = rng.choices([rng.uniform(11, 13), rng.uniform(13, 17), rng.uniform(17, 24), rng.uniform(24, 34)], [3, 5, 2, 0.5])[0]
     if scene in ("labelled", "lines", "mixed", "bars"):
-        em = min(em, rng.uniform(10, 18))
+        em = min(em, rng.uniform(11, 18))
     em = min(em, high * 0.7)
-    # Type below eight pixels is set by nobody; its picture is shrunk later if at all.
+    # A tile shows type of eleven pixels and more; smaller type of a screen fits where the picture is enlarged.
     return Sheet(rng, round(wide * factor), round(high * factor), max(8, round(em * factor)), unseen_fonts)
 
 

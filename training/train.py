@@ -1,4 +1,4 @@
-"""Trains the demo model; stops and resumes at any time.
+"""Trains the demo model; stops at SIGTERM and resumes at any time.
 
     python train.py START_DIRECTORY RUN_DIRECTORY --minutes 120
 
@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import random
+import signal
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -32,7 +33,7 @@ from tokens import Tokens
 # Scenes and how often each is drawn.
 MIX = {"short": 14, "lines": 22, "labelled": 26, "dialog": 14, "bars": 14, "shapes": 10, "mixed": 6}
 # By number of tiles: pictures of a step, and tokens of a row.
-BATCH = {1: 20, 2: 14, 3: 10, 4: 10}
+BATCH = {1: 12, 2: 8, 3: 6, 4: 6}
 ROW = {1: 128, 2: 160, 3: 192, 4: 192}
 # Share of the batches in which some conversations turn to a second picture.
 PAIRED = 0.12
@@ -65,11 +66,11 @@ class Source:
         return queue, stacked, [row.tasks for row in rows], paired
 
 
-def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Features, and what each row's cross-attention may see: its own picture and, where paired, the next one."""
     pixels = torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch])))
     features, seen = model.see(pixels, torch.tensor([picture.ratio for picture in batch]))
-    return features, torch.stack([seen, seen.roll(-1, 0)], 1) if paired else seen[:, None]
+    return features, [seen, seen.roll(-1, 0)] if paired else [seen]
 
 
 def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
@@ -97,7 +98,7 @@ RARE_KINDS = torch.tensor([0.1] + [1.0] * (len(KINDS) - 1))
 RARE_COLOURS = torch.tensor([0.1] + [1.0] * len(COLOUR_NAMES))
 
 
-def answer_loss(model: Model, rows: dict[str, torch.Tensor], seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def answer_loss(model: Model, rows: dict[str, torch.Tensor], seen: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss, and which answer tokens the model would have chosen itself."""
     logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen))
     wanted = rows["answers"] >= 0
@@ -147,6 +148,7 @@ class Run:
         for state in self.optimizer.state.values():
             for value in state.values():
                 value.share_memory_()
+        self.stop = torch.zeros(1).share_memory_()
         self.lock = torch.multiprocessing.get_context("fork").Lock()
 
     def save(self) -> None:
@@ -158,6 +160,7 @@ class Run:
 
 def work(run: Run, number: int, options: argparse.Namespace) -> None:
     """One worker: its own pictures and gradients, the common weights. Gradients that came too late are dropped."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     base, first = run.counts[0].item(), run.counts[1].item()
     source = Source(int(first) * 16 + number, run.tokens)
@@ -166,7 +169,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
     end = options.minutes * 60
     totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     own = dropped = 0
-    while run.counts[0].item() < end:
+    while run.counts[0].item() < end and not run.stop.item():
         started = time.monotonic()
         batch, rows, tasks, paired = source.batch()
         rendered = time.monotonic()
@@ -200,14 +203,14 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
                            ("norm", norm.item()), ("speed", len(batch) / (time.monotonic() - started))):
             totals["=" + key][0] += value
             totals["=" + key][1] += 1
-        if own % 100 == 0:
+        if own % 60 == 0:
             means = {key: round(total / count, 3) for key, (total, count) in sorted(totals.items())}
             seconds, steps, drawn, asked = run.counts.tolist()
             log.write(json.dumps({"worker": number, "step": int(steps), "minutes": round(seconds / 60, 1), "pictures": int(drawn), "questions": int(asked),
                                   "rate": pace, "dropped": dropped, **means}) + "\n")
             log.flush()
             totals.clear()
-        if number == 0 and time.monotonic() - saved > 180:
+        if number == 0 and time.monotonic() - saved > 120:
             run.save()
             saved = time.monotonic()
 
@@ -216,6 +219,7 @@ def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     run = Run(options.start, options.run, options.rate)
     context = torch.multiprocessing.get_context("fork")
+    signal.signal(signal.SIGTERM, lambda *_: run.stop.fill_(1))
     workers = [context.Process(target=work, args=(run, number, options)) for number in range(options.workers)]
     for worker in workers:
         worker.start()

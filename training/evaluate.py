@@ -1,0 +1,153 @@
+"""How often a checkpoint answers the held-out questions right, in PyTorch.
+
+    python evaluate.py CHECKPOINT SET [--limit N] [--wrong FILE] [--json FILE]
+
+SET: see evaluation_set.py. A question counts where every token of the answer, and the end behind it, is the
+likeliest one: then greedy decoding writes exactly this answer. `evaluate.ts` asks the same through Loupe's engine.
+"""
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from model import Model
+from tiles import cut, normalise
+from tokens import Tokens
+
+
+class Examiner:
+    def __init__(self, checkpoint: Path, pictures: Path):
+        self.model, self.tokens, self.directory = Model.load(checkpoint).eval(), Tokens(checkpoint), pictures
+        self.seen: dict[str, torch.Tensor] = {}
+
+    def look(self, names: list[str]) -> None:
+        """Pictures with as many tiles together."""
+        groups: dict[int, list] = defaultdict(list)
+        for name in dict.fromkeys(names):
+            if name not in self.seen:
+                tiles, ratio, _ = cut(Image.open(self.directory / name).convert("RGB"), self.model.shape.tile)
+                groups[len(tiles)].append((name, tiles, ratio))
+        for group in groups.values():
+            for start in range(0, len(group), 16):
+                part = group[start : start + 16]
+                pixels = torch.from_numpy(normalise(np.stack([tiles for _, tiles, _ in part])))
+                _, states = self.model.see(pixels, torch.tensor([ratio for _, _, ratio in part]))
+                self.seen |= {name: state for (name, _, _), state in zip(part, states)}
+
+    def prompt(self, turns: list[dict]) -> tuple[list[int], list[int], list[str]]:
+        """Tokens up to the answer, the picture that each sees, and the pictures."""
+        tokens, images = self.tokens, []
+        ids, sees = [tokens.begin], [-1]
+        for number, turn in enumerate(turns):
+            part = tokens.user.copy()
+            if "image" in turn:
+                sees += [len(images) - 1] * len(part)
+                ids += part
+                images.append(turn["image"])
+                part = [tokens.image]
+            part += tokens.encode(turn["ask"]) + [tokens.end_of_turn] + tokens.assistant
+            if number < len(turns) - 1:
+                part += tokens.encode(turn["answer"]) + [tokens.end_of_turn]
+            ids += part
+            sees += [len(images) - 1] * len(part)
+        return ids, sees, images
+
+    @torch.no_grad()
+    def answer(self, turns: list[dict], most: int = 160) -> str:
+        """Greedy, as the engine answers."""
+        ids, sees, images = self.prompt(turns)
+        self.look(images)
+        begin, pictures = len(ids), [self.seen[name][None] for name in images] or [torch.zeros(1, 1, self.model.shape.text_width)]
+        while len(ids) - begin < most:
+            count = len(ids)
+            hidden = self.model.read(torch.tensor([ids]), torch.arange(count)[None].float(), torch.zeros(1, count), torch.tensor([sees]), pictures)
+            best = int(self.model.logits(hidden[0, -1]).argmax())
+            if best == self.tokens.end_of_turn:
+                break
+            ids.append(best)
+            sees.append(sees[-1])
+        return self.tokens.decode(ids[begin:])
+
+    @torch.no_grad()
+    def right(self, cases: list[dict]) -> list[bool]:
+        """Of cases whose pictures have as many tiles each."""
+        prompts = [self.prompt(case["turns"]) for case in cases]
+        wanted = [self.spelled(case["turns"][-1]["answer"]) for case in cases]
+        length = max(len(ids) + max(map(len, answers)) for (ids, _, _), answers in zip(prompts, wanted))
+        pictures = [torch.stack([self.seen[images[index]] for _, _, images in prompts]) for index in range(len(prompts[0][2]))]
+        pictures = pictures or [torch.zeros(len(cases), 1, self.model.shape.text_width)]
+        result = [False] * len(cases)
+        # An answer may be written in whole words or letter by letter.
+        for way in range(2):
+            tokens = torch.full((len(cases), length), self.tokens.padding)
+            sees = torch.full((len(cases), length), -1)
+            for row, ((ids, views, _), answers) in enumerate(zip(prompts, wanted)):
+                full = ids + answers[way]
+                tokens[row, : len(full)] = torch.tensor(full)
+                sees[row, : len(full)] = torch.tensor(views + [views[-1]] * len(answers[way]))
+            hidden = self.model.read(tokens, torch.arange(length).expand(len(cases), -1).float(), torch.zeros(len(cases), length), sees, pictures)
+            for row, ((ids, _, _), answers) in enumerate(zip(prompts, wanted)):
+                begin, end = len(ids), len(ids) + len(answers[way])
+                best = self.model.logits(hidden[row, begin - 1 : end - 1]).argmax(-1)
+                result[row] |= best.tolist() == answers[way]
+        return result
+
+    def spelled(self, answer: str) -> list[list[int]]:
+        tokens = self.tokens
+        words, letters = tokens.encode(answer), tokens.spell(answer)
+        for stem in ("The highest bar is", "The lowest bar is", "The tallest bar is", "The shortest bar is"):
+            if answer.startswith(stem):
+                letters = tokens.encode(stem) + tokens.spell(answer[len(stem) : -1]) + tokens.encode(".")
+        return [words + [tokens.end_of_turn], letters + [tokens.end_of_turn]]
+
+
+def summarise(cases: list[dict], right: list[bool]) -> dict[str, dict[str, float]]:
+    """Cell, cell by fonts, and cell by number of tiles: questions and the share of exact answers."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for case, ok in zip(cases, right):
+        cell, fonts = case["cell"], case["fonts"]
+        for key in (cell, f"{cell}, {fonts} fonts", f"{cell}, {fonts} fonts, {'one tile' if case['tiles'] == 1 else 'several tiles'}"):
+            counts[key][0] += 1
+            counts[key][1] += ok
+    return {key: {"questions": count, "exact": round(hits / count, 4)} for key, (count, hits) in sorted(counts.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("set", type=Path)
+    parser.add_argument("--limit", type=int, help="every how manieth case", default=1)
+    parser.add_argument("--wrong", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cases = json.loads((options.set / "cases.json").read_text())[:: options.limit]
+    examiner = Examiner(options.checkpoint, options.set)
+    right = [False] * len(cases)
+    examiner.look([turn["image"] for case in cases for turn in case["turns"] if "image" in turn])
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        groups[tuple(examiner.seen[turn["image"]].shape[0] for turn in case["turns"] if "image" in turn)].append(index)
+    for group in groups.values():
+        group.sort(key=lambda index: len(str(cases[index]["turns"])))
+        for start in range(0, len(group), 24):
+            part = group[start : start + 24]
+            for index, ok in zip(part, examiner.right([cases[index] for index in part])):
+                right[index] = ok
+    summary = summarise(cases, right)
+    for key, value in summary.items():
+        print(f"{key:45} {value['questions']:5} {100 * value['exact']:6.1f} %")
+    if options.json:
+        options.json.write_text(json.dumps(summary, indent=1) + "\n")
+    if options.wrong:
+        options.wrong.write_text(json.dumps(
+            [{**case, "got": examiner.answer(case["turns"])} for case, ok in zip(cases, right) if not ok][:200], indent=0, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
