@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
+import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
 
 const show: Intent = { kind: 'show', conversationId: null };
 
@@ -40,4 +40,14 @@ test.each([null, undefined, 'show', {}, { kind: 'show' }, { kind: 'capture', mod
 
 test('an intent survives the way to the first instance', () => {
   for (const intent of [show, { kind: 'capture', mode: 'last' }, { kind: 'hidden' }]) expect(parseIntent(structuredClone(intent))).toEqual(intent);
+});
+
+test.each<[Intent, boolean, boolean, Intent]>([
+  [show, false, false, show],
+  [show, true, false, { kind: 'hidden' }],
+  [show, false, true, { kind: 'hidden' }],
+  [{ kind: 'show', conversationId: 3 }, true, true, { kind: 'show', conversationId: 3 }],
+  [{ kind: 'capture', mode: 'region' }, true, true, { kind: 'capture', mode: 'region' }],
+])('first start with %j, at login %s, minimised %s', (intent, atLogin, minimised, expected) => {
+  expect(firstIntent(intent, { atLogin, minimised })).toEqual(expected);
 });

@@ -38,6 +38,12 @@ export function intentOfLink(link: string): Intent | null {
   return parseIntent({ kind: 'show', conversationId: Number(number) });
 }
 
+/** The window stays away at the first start if the person or the session wants it so, unless something else was asked for. */
+export function firstIntent(intent: Intent, { atLogin, minimised }: { atLogin: boolean; minimised: boolean }): Intent {
+  const isPlain = intent.kind === 'show' && intent.conversationId === null;
+  return isPlain && (atLogin || minimised) ? { kind: 'hidden' } : intent;
+}
+
 /** What another process handed over; null when it is not understood. */
 export function parseIntent(value: unknown): Intent | null {
   const result = v.safeParse(intentSchema, value);

@@ -59,6 +59,7 @@ test('a window can reload its page and go nowhere else', () => {
 
 test('views are named in the address', () => {
   expect(pageUrl({ view: 'main' })).toBe('loupe://app/');
+  expect(pageUrl({ view: 'main', conversationId: 12 })).toBe('loupe://app/?conversation=12');
   expect(pageUrl({ view: 'overlay', display: '1&x=2' })).toBe('loupe://app/?view=overlay&display=1%26x%3D2');
 });
 

@@ -12,11 +12,12 @@ export const appOrigin = `${scheme}://${appHost}`;
 /** The scheme must be known before Electron is ready. */
 export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true, corsEnabled: false, stream: true } as const;
 
-export type View = { view: 'main' } | { view: 'quick' } | { view: 'overlay'; display: string };
+export type View = { view: 'main'; conversationId?: number | null } | { view: 'quick' } | { view: 'overlay'; display: string };
 
 /** Address of the page, which shows one of its views. */
 export function pageUrl(view: View): string {
   const url = new URL(`${appOrigin}/`);
+  if (view.view === 'main' && view.conversationId) url.searchParams.set('conversation', String(view.conversationId));
   if (view.view !== 'main') url.searchParams.set('view', view.view);
   if (view.view === 'overlay') url.searchParams.set('display', view.display);
   return url.href;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { LoupeError } from '../services/errors.ts';
 import { contentSecurityPolicy } from './options.ts';
-import { createPageServer, listPageFiles } from './page-server.ts';
+import { createPageServer } from './page-server.ts';
 
 let root: string;
 const hash = 'ab'.repeat(32);
@@ -18,13 +18,13 @@ beforeAll(() => {
   writeFileSync(join(root, 'renderer', 'assets', 'main.js'), 'export {};');
   writeFileSync(join(root, 'picture.png'), 'PNG');
   writeFileSync(join(root, 'thumb.webp'), 'WEBP');
-  writeFileSync(join(root, 'secret.txt'), 'secret');
+  writeFileSync(join(root, 'secret.json'), 'secret');
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
 function ask(url: string, method = 'GET'): Promise<Response> {
   const serve = createPageServer({
-    files: listPageFiles(join(root, 'renderer')),
+    rendererDirectory: join(root, 'renderer'),
     readFile: (path) => readFile(path),
     pictureFile: (wanted, scale) => {
       if (wanted !== hash) throw new LoupeError('not_found', 'There is no such picture.');
@@ -54,19 +54,20 @@ test.each([
 });
 
 test.each([
-  ['loupe://app/../secret.txt', 404],
-  ['loupe://app/..%2fsecret.txt', 404],
-  ['loupe://app/%2e%2e/secret.txt', 404],
-  ['loupe://app/assets/../../secret.txt', 404],
-  ['loupe://app/assets\\..\\..\\secret.txt', 404],
+  ['loupe://app/../secret.json', 404],
+  ['loupe://app/..%2fsecret.json', 404],
+  ['loupe://app/%2e%2e/secret.json', 404],
+  ['loupe://app/assets/../../secret.json', 404],
+  ['loupe://app/assets\\..\\..\\secret.json', 404],
   ['loupe://app//etc/passwd', 404],
   ['loupe://app/assets', 404],
-  ['loupe://app/pictures/../secret.txt', 404],
+  ['loupe://app/missing.js', 404],
+  ['loupe://app/pictures/../secret.json', 404],
   [`loupe://app/pictures/${'0'.repeat(64)}`, 404],
   [`loupe://app/pictures/${hash}/full`, 404],
   [`loupe://app/pictures/${hash}%00`, 404],
   ['loupe://app/capture/43', 404],
-  ['loupe://app/capture/../secret.txt', 404],
+  ['loupe://app/capture/../secret.json', 404],
   ['loupe://other/index.html', 403],
   ['https://app/index.html', 403],
 ])('%s is refused with %i', async (url, status) => {

@@ -25,6 +25,8 @@ export const words = {
   },
   fault: {
     start: 'Loupe could not start',
+    unexpected: 'Loupe has to stop',
+    unexpectedNext: 'Something happened that it was not made for. Nothing that was stored is lost; the logs folder has a report. Start Loupe again.',
     window: 'The window stopped working several times.',
     windowNext: 'Nothing that was stored is lost. Quit Loupe and start it again; if it goes on, the logs folder has a report.',
     tryAgain: 'Try Again',

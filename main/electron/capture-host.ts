@@ -1,0 +1,147 @@
+/** Freeze, choose, keep, ask: the way from the hotkey to the quick-ask window. */
+import type { CaptureState, Display, Picture, Region } from '../contract.ts';
+import type { CaptureServices } from '../app.ts';
+import { clampRegion, lastRegion, toDesktop, wholeFrame, type ScreenDisplay } from '../services/capture/geometry.ts';
+import { LoupeError } from '../services/errors.ts';
+import type { CaptureHost } from '../services/ports.ts';
+import { encodeBitmap } from './bitmap.ts';
+import type { Hotkey } from './hotkey.ts';
+import type { Overlays } from './overlay.ts';
+import type { QuickAsk } from './quick.ts';
+import type { Remembered } from './remembered.ts';
+import type { Frozen, ScreenAccess } from './screen.ts';
+import { words } from './words.ts';
+
+export interface CaptureParts {
+  screen: ScreenAccess;
+  overlays: Overlays;
+  quick: QuickAsk;
+  hotkey: Hotkey;
+  remembered: Remembered;
+  services: Pick<CaptureServices, 'addPicture' | 'emit'>;
+  /** Takes our own windows out of the way; answers how to bring them back. */
+  stepAside: () => Promise<() => void>;
+}
+
+export interface ElectronCapture extends CaptureHost {
+  /** The frozen picture of a display, as a file that a page can show. */
+  frame(displayId: string): { bytes: Uint8Array; mediaType: string } | null;
+  /** The state changed from outside, as by the hotkey. */
+  changed(): void;
+  /** The quick-ask window was closed: there is no picture to ask about. */
+  quickClosed(): void;
+}
+
+const testPatienceMs = 10_000;
+
+export function createElectronCapture({ screen, overlays, quick, hotkey, remembered, services, stepAside }: CaptureParts): ElectronCapture {
+  /** One capture at a time, from the hotkey to its picture. */
+  let busy = false;
+  let frozen: Frozen[] = [];
+  /** Tells addresses of one capture from those of the next. */
+  let round = 0;
+  let comeBack: () => void = () => {};
+  let current: Picture | null = null;
+
+  const state = (): CaptureState => ({ by: 'app', reason: null, hotkey: hotkey.state(), permission: screen.permission() });
+
+  function end(): void {
+    overlays.close();
+    frozen = [];
+    busy = false;
+    comeBack();
+    comeBack = () => {};
+  }
+
+  async function keep({ display, image, size }: Frozen, region: Region): Promise<void> {
+    let bytes: Uint8Array;
+    try {
+      bytes = new Uint8Array(image.crop(region).toPNG());
+    } finally {
+      end();
+    }
+    const picture = await services.addPicture(bytes, words.capture.pictureName);
+    const { lastRegions } = remembered.get();
+    remembered.set({ lastDisplay: display.id, lastRegions: { ...lastRegions, [display.id]: { region, frame: size } } });
+    current = picture;
+    services.emit({ event: 'capture.taken', payload: picture });
+    quick.open(toDesktop(display, size, region), display.workArea);
+  }
+
+  const frozenDisplays = (): ScreenDisplay[] => frozen.map(({ display }) => display);
+
+  const lastOn = ({ display, size }: Frozen): Region | null => lastRegion(remembered.get().lastRegions[display.id], size);
+
+  /** What needs no choosing: the display under the pointer, or the last region where it still fits. */
+  function chosenBy(mode: 'region' | 'display' | 'last'): [Frozen, Region] | null {
+    if (mode === 'display') {
+      const under = screen.pointedAt(frozenDisplays());
+      const one = frozen.find(({ display }) => display === under);
+      return one ? [one, wholeFrame(one.size)] : null;
+    }
+    if (mode === 'last') {
+      const one = frozen.find(({ display }) => display.id === remembered.get().lastDisplay);
+      const region = one && lastOn(one);
+      return one && region ? [one, region] : null;
+    }
+    return null;
+  }
+
+  function frozenOf(displayId: string): Frozen {
+    const one = frozen.find(({ display }) => display.id === displayId);
+    if (!one) throw new LoupeError('not_found', words.capture.over, words.capture.overNext);
+    return one;
+  }
+
+  return {
+    state: async () => state(),
+    changed: () => services.emit({ event: 'capture.changed', payload: state() }),
+
+    async start(mode) {
+      if (busy) return;
+      busy = true;
+      const before = screen.permission();
+      try {
+        comeBack = await stepAside();
+        frozen = await screen.freeze();
+      } catch (error) {
+        end();
+        throw error;
+      } finally {
+        if (screen.permission() !== before) services.emit({ event: 'capture.changed', payload: state() });
+      }
+      round++;
+      const chosen = chosenBy(mode);
+      if (chosen) await keep(...chosen);
+      else overlays.open(frozenDisplays(), screen.pointedAt(frozenDisplays()));
+    },
+
+    async display(displayId): Promise<Display> {
+      const one = frozenOf(displayId);
+      const { display, size } = one;
+      return { id: display.id, name: display.name, size: { width: size.width, height: size.height }, url: `/capture/${display.id}?${round}`, last: lastOn(one) };
+    },
+
+    async finish(displayId, wanted) {
+      const one = frozenOf(displayId);
+      const region = clampRegion(wanted, one.size);
+      if (!region) throw new LoupeError('capture_failed', words.capture.outside);
+      await keep(one, region);
+    },
+
+    cancel: async () => {
+      if (frozen.length > 0) end();
+    },
+    current: async () => current,
+    quickClosed: () => {
+      current = null;
+    },
+    testHotkey: () => hotkey.test(testPatienceMs),
+
+    frame(displayId) {
+      const one = frozen.find(({ display }) => display.id === displayId);
+      if (!one) return null;
+      return { bytes: encodeBitmap(one.image.toBitmap(), one.size.width, one.size.height), mediaType: 'image/bmp' };
+    },
+  };
+}

@@ -1,0 +1,411 @@
+import type { GlobalShortcut } from 'electron';
+import { describe, expect, test, vi } from 'vitest';
+import type { EventMessage, Picture } from '../contract.ts';
+import { overlap, type Rect } from '../services/capture/geometry.ts';
+import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
+import { createHotkey, type Hotkey } from './hotkey.ts';
+import { createOverlays, type Overlays } from './overlay.ts';
+import { createQuick } from './quick.ts';
+import type { Remembered, RememberedState } from './remembered.ts';
+import { createScreen, displayOfShape, sourceOf } from './screen.ts';
+import { createElectronDouble, ImageDouble, ShortcutDouble, type Bounds, type ElectronDouble, type WindowDouble } from './test/electron-double.ts';
+
+const picture: Picture = { hash: 'a'.repeat(64), name: 'Screen capture', width: 1, height: 1, bytes: 2, origin: { kind: 'capture' } };
+
+/** A laptop at 150 %, and a rotated monitor left of it and higher. */
+const two = (): { id: number; bounds: Bounds; scaleFactor: number; image: ImageDouble }[] => [
+  { id: 11, bounds: { x: 0, y: 0, width: 1707, height: 960 }, scaleFactor: 1.5, image: new ImageDouble(2560, 1440) },
+  { id: 12, bounds: { x: -1080, y: -500, width: 1080, height: 1920 }, scaleFactor: 1, image: new ImageDouble(1080, 1920) },
+];
+
+function memory(): Remembered {
+  let state: RememberedState = { window: null, lastDisplay: null, lastRegions: {} };
+  return {
+    get: () => state,
+    set: (change) => {
+      state = { ...state, ...change };
+    },
+  };
+}
+
+interface Rig {
+  double: ElectronDouble;
+  capture: ElectronCapture;
+  hotkey: Hotkey;
+  overlays: Overlays;
+  events: EventMessage[];
+  kept: Uint8Array[];
+  remembered: Remembered;
+  asides: string[];
+  overlayWindows: () => WindowDouble[];
+  quickWindow: () => WindowDouble | undefined;
+}
+
+function rig({ displays = two(), platform = 'linux', wayland = false, addPicture }: { displays?: ReturnType<typeof two>; platform?: NodeJS.Platform; wayland?: boolean; addPicture?: () => Promise<Picture> } = {}): Rig {
+  const double = createElectronDouble({ displays });
+  const { electron, shortcuts, windows } = double;
+  const events: EventMessage[] = [];
+  const kept: Uint8Array[] = [];
+  const asides: string[] = [];
+  const remembered = memory();
+  const screen = createScreen({ screen: electron.screen, desktopCapturer: electron.desktopCapturer, systemPreferences: electron.systemPreferences, platform, wayland });
+  const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new electron.BrowserWindow(options);
+  const overlays = createOverlays({ createWindow, globalShortcut: shortcuts, platform, preload: '/preload.cjs', onCancel: () => void capture.cancel() });
+  const quick = createQuick({ createWindow, platform, preload: '/preload.cjs', isDark: () => false, onClosed: () => capture.quickClosed() });
+  const hotkey = createHotkey({ globalShortcut: shortcuts, platform, wayland, portal: false, onPress: () => void capture.start('region'), onChange: () => capture.changed() });
+  const capture = createElectronCapture({
+    screen,
+    overlays,
+    quick,
+    hotkey,
+    remembered,
+    services: {
+      addPicture: async (bytes) => {
+        kept.push(bytes);
+        return addPicture ? addPicture() : picture;
+      },
+      emit: (event) => events.push(event),
+    },
+    stepAside: async () => {
+      asides.push('out');
+      return () => asides.push('back');
+    },
+  });
+  const alive = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
+  return {
+    double,
+    capture,
+    hotkey,
+    overlays,
+    events,
+    kept,
+    remembered,
+    asides,
+    overlayWindows: () => alive().filter(({ url }) => url.includes('view=overlay')),
+    quickWindow: () => alive().find(({ url }) => url.includes('view=quick')),
+  };
+}
+
+function expectNothingLeft({ double, overlayWindows, asides, capture }: Rig): void {
+  expect(overlayWindows()).toEqual([]);
+  expect(double.shortcuts.registered.has('Escape')).toBe(false);
+  expect(asides).toEqual(['out', 'back']);
+  expect(capture.frame('11')).toBeNull();
+}
+
+describe('freezing', () => {
+  test('one overlay per display, exactly on it, above everything, and never a kiosk', async () => {
+    const { capture, overlayWindows } = rig();
+    await capture.start('region');
+    const windows = overlayWindows();
+    for (const window of windows) window.emit('ready-to-show');
+    expect(windows.map(({ bounds }) => bounds)).toEqual(two().map(({ bounds }) => bounds));
+    expect(windows.map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['11', '12']);
+    for (const { options, alwaysOnTop, visible } of windows) {
+      expect(options).toMatchObject({ frame: false, resizable: false, skipTaskbar: true });
+      expect(options.kiosk).toBeUndefined();
+      expect(options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false });
+      expect(alwaysOnTop).toBe('screen-saver');
+      expect(visible).toBe(true);
+    }
+    // The pointer is on the first display: its overlay has the keyboard.
+    expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
+  });
+
+  test('each display is told its own frame, at its own pixels', async () => {
+    const { capture } = rig();
+    await capture.start('region');
+    expect(await capture.display('11')).toEqual({ id: '11', name: 'Panel 11', size: { width: 2560, height: 1440 }, url: '/capture/11?1', last: null });
+    expect((await capture.display('12')).size).toEqual({ width: 1080, height: 1920 });
+    expect(capture.frame('12')!.bytes.length).toBe(54 + 1080 * 1920 * 4);
+    expect(capture.frame('13')).toBeNull();
+    await expect(capture.display('13')).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('a source is asked for at the size of each display, so that none is scaled', async () => {
+    const displays = two();
+    const { double, capture } = rig({ displays });
+    const asked: unknown[] = [];
+    const { getSources } = double.electron.desktopCapturer;
+    double.electron.desktopCapturer.getSources = (options) => {
+      asked.push(options.thumbnailSize);
+      return getSources(options);
+    };
+    await capture.start('region');
+    expect(asked).toEqual([{ width: 2560, height: 1440 }, { width: 1080, height: 1920 }]);
+  });
+
+  test('a second start while one is under way changes nothing', async () => {
+    const { capture, overlayWindows } = rig();
+    await Promise.all([capture.start('region'), capture.start('region')]);
+    await capture.start('display');
+    expect(overlayWindows()).toHaveLength(2);
+  });
+});
+
+describe('getting out', () => {
+  test.each<[string, (rig: Rig) => void | Promise<void>]>([
+    ['the page asks', ({ capture }) => capture.cancel()],
+    ['Esc, while another program has the keyboard', ({ double }) => double.shortcuts.press('Escape')],
+    ['Esc in an overlay', ({ overlayWindows }) => void overlayWindows()[1]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' })],
+    ['one overlay is closed by the window manager', ({ overlayWindows }) => overlayWindows()[0]!.destroy()],
+    ['the page of one overlay dies', ({ overlayWindows }) => void overlayWindows()[0]!.webContents.emit('render-process-gone', {}, { reason: 'crashed' })],
+  ])('%s: every overlay goes, Esc is given back', async (_name, getOut) => {
+    const one = rig();
+    await one.capture.start('region');
+    expect(one.double.shortcuts.registered.has('Escape')).toBe(true);
+    await getOut(one);
+    expectNothingLeft(one);
+    expect(one.kept).toEqual([]);
+    // And the next capture works.
+    await one.capture.start('region');
+    expect(one.overlayWindows()).toHaveLength(2);
+  });
+
+  test('losing the keyboard is no reason to go', async () => {
+    const { capture, overlayWindows } = rig();
+    await capture.start('region');
+    overlayWindows()[0]!.emit('blur');
+    expect(overlayWindows()).toHaveLength(2);
+  });
+
+  test('a system that shows no picture leaves nothing behind', async () => {
+    const one = rig({ displays: two().map((display) => ({ ...display, image: new ImageDouble(0, 0) })) });
+    await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_failed' });
+    expectNothingLeft(one);
+  });
+
+  test('a picture that cannot be kept leaves nothing behind', async () => {
+    const one = rig({ addPicture: () => Promise.reject(new Error('disk full')) });
+    await one.capture.start('region');
+    await expect(one.capture.finish('11', { x: 0, y: 0, width: 10, height: 10 })).rejects.toThrow('disk full');
+    expectNothingLeft(one);
+    expect(await one.capture.current()).toBeNull();
+  });
+});
+
+describe('finishing', () => {
+  test('the pixels of the region are kept, and asked about beside it', async () => {
+    const displays = two();
+    const one = rig({ displays });
+    await one.capture.start('region');
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    expect(displays[0]!.image.crops).toEqual([{ x: 300, y: 150, width: 900, height: 600 }]);
+    expect(one.kept).toHaveLength(1);
+    expect(await one.capture.current()).toEqual(picture);
+    expect(one.events).toContainEqual({ event: 'capture.taken', payload: picture });
+    const quick = one.quickWindow()!;
+    quick.emit('ready-to-show');
+    // 900 x 600 pixels at 150 %, from 200, 100.
+    expect(overlap(quick.bounds, { x: 200, y: 100, width: 600, height: 400 })).toBe(0);
+    expect(quick.bounds).toEqual({ x: 813, y: 100, width: 420, height: 560 });
+    expect(quick).toMatchObject({ visible: true, focused: true, alwaysOnTop: 'floating' });
+    expectNothingLeft(one);
+  });
+
+  test('on a display with negative coordinates the window stays on that display', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.finish('12', { x: 100, y: 100, width: 300, height: 300 });
+    const area: Rect = { x: -1080, y: -500, width: 1080, height: 1880 };
+    expect(overlap(one.quickWindow()!.bounds, area)).toBe(420 * 560);
+    expect(overlap(one.quickWindow()!.bounds, { x: -980, y: -400, width: 300, height: 300 })).toBe(0);
+  });
+
+  test('a region that pokes out is cut, one outside is refused', async () => {
+    const displays = two();
+    const { capture } = rig({ displays });
+    await capture.start('region');
+    await expect(capture.finish('12', { x: 1080, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
+    await capture.finish('12', { x: 1000, y: 1900, width: 500, height: 500 });
+    expect(displays[1]!.image.crops).toEqual([{ x: 1000, y: 1900, width: 80, height: 20 }]);
+    await expect(capture.finish('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('the quick-ask window is used again, and its closing forgets the picture', async () => {
+    const one = rig();
+    for (const x of [0, 1200]) {
+      await one.capture.start('region');
+      await one.capture.finish('11', { x, y: 0, width: 300, height: 300 });
+    }
+    expect(one.double.windows.filter(({ url }) => url.includes('view=quick'))).toHaveLength(1);
+    expect(one.quickWindow()!.bounds.x).toBe(1013);
+    one.quickWindow()!.destroy();
+    expect(await one.capture.current()).toBeNull();
+  });
+});
+
+describe('without choosing', () => {
+  test('the whole display under the pointer', async () => {
+    const displays = two();
+    const one = rig({ displays });
+    await one.capture.start('display');
+    expect(displays[0]!.image.crops).toEqual([{ x: 0, y: 0, width: 2560, height: 1440 }]);
+    expectNothingLeft(one);
+  });
+
+  test('the last region again, on the display where it was', async () => {
+    const displays = two();
+    const one = rig({ displays });
+    await one.capture.start('region');
+    await one.capture.finish('12', { x: 5, y: 6, width: 70, height: 80 });
+    await one.capture.start('last');
+    expect(displays[1]!.image.crops).toEqual([{ x: 5, y: 6, width: 70, height: 80 }, { x: 5, y: 6, width: 70, height: 80 }]);
+    expect(one.overlayWindows()).toEqual([]);
+    await one.capture.start('region');
+    expect((await one.capture.display('12')).last).toEqual({ x: 5, y: 6, width: 70, height: 80 });
+    expect((await one.capture.display('11')).last).toBeNull();
+  });
+
+  test.each<[string, RememberedState['lastRegions']]>([
+    ['nothing was captured yet', {}],
+    ['the display was turned meanwhile', { '12': { region: { x: 5, y: 6, width: 70, height: 80 }, frame: { width: 1920, height: 1080 } } }],
+  ])('%s: the person chooses', async (_name, lastRegions) => {
+    const one = rig();
+    one.remembered.set({ lastDisplay: '12', lastRegions });
+    await one.capture.start('last');
+    expect(one.overlayWindows()).toHaveLength(2);
+  });
+});
+
+describe('systems', () => {
+  test('Wayland hands over one screen, which is found by its shape', async () => {
+    const displays = two();
+    const one = rig({ displays, wayland: true });
+    one.double.electron.desktopCapturer.getSources = async () => [{ thumbnail: displays[1]!.image, display_id: '' } as unknown as Electron.DesktopCapturerSource];
+    await one.capture.start('region');
+    expect(one.overlayWindows().map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['12']);
+  });
+
+  test('Wayland, and the person closed the desktop’s question', async () => {
+    const one = rig({ wayland: true });
+    one.double.electron.desktopCapturer.getSources = () => Promise.reject(new Error('Failed to get sources.'));
+    await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_failed', nextStep: expect.stringMatching(/choose one/) as string });
+    expectNothingLeft(one);
+  });
+
+  test('macOS: the truth comes from trying, not from the status', async () => {
+    const displays = two();
+    const one = rig({ displays, platform: 'darwin' });
+    const { electron } = one.double;
+    electron.systemPreferences.getMediaAccessStatus = () => 'denied';
+    expect((await one.capture.state()).permission).toBe('missing');
+    await one.capture.start('region');
+    expect((await one.capture.state()).permission).toBe('granted');
+    await one.capture.cancel();
+    const { getSources } = electron.desktopCapturer;
+    electron.desktopCapturer.getSources = () => Promise.reject(new Error('Failed to get sources.'));
+    await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_permission', nextStep: expect.stringMatching(/Screen & System Audio Recording/) as string });
+    expect((await one.capture.state()).permission).toBe('missing');
+    expect(one.overlayWindows()).toEqual([]);
+    expect(one.events.filter(({ event }) => event === 'capture.changed')).toHaveLength(2);
+    electron.desktopCapturer.getSources = getSources;
+    await one.capture.start('region');
+    expect(one.overlayWindows()).toHaveLength(2);
+  });
+
+  test('elsewhere no permission is needed', async () => {
+    expect((await rig().capture.state()).permission).toBe('not-needed');
+  });
+
+  test('sources without the number of their display are taken in order, if the lists agree', () => {
+    const displays = [{ id: '1' }, { id: '2' }, { id: '3' }];
+    const source = (display_id: string, name: string): { display_id: string; name: string } => ({ display_id, name });
+    const found = (sources: ReturnType<typeof source>[]): (string | undefined)[] => displays.map((display) => sourceOf(display, displays, sources)?.name);
+    expect(found([source('3', 'c'), source('1', 'a'), source('2', 'b')])).toEqual(['a', 'b', 'c']);
+    expect(found([source('', 'a'), source('', 'b'), source('', 'c')])).toEqual(['a', 'b', 'c']);
+    expect(found([source('', 'x'), source('2', 'b'), source('', 'y')])).toEqual(['x', 'b', 'y']);
+    expect(found([source('', 'x'), source('2', 'b')])).toEqual([undefined, 'b', undefined]);
+  });
+
+  test('the shape of a shared screen', () => {
+    const displays = [{ bounds: { x: 0, y: 0, width: 1920, height: 1080 } }, { bounds: { x: 0, y: 0, width: 1080, height: 1920 } }, { bounds: { x: 0, y: 0, width: 3440, height: 1440 } }];
+    expect(displayOfShape(displays, { width: 2560, height: 1440 })).toBe(displays[0]);
+    expect(displayOfShape(displays, { width: 1200, height: 1920 })).toBe(displays[1]);
+    expect(displayOfShape(displays, { width: 3440, height: 1440 })).toBe(displays[2]);
+  });
+});
+
+describe('the hotkey', () => {
+  function keys(facts: { taken?: string[]; wayland?: boolean; globalShortcut?: Pick<GlobalShortcut, 'register' | 'unregister'> } = {}): { shortcuts: ShortcutDouble; hotkey: Hotkey; presses: () => number; changes: () => number } {
+    const shortcuts = new ShortcutDouble();
+    for (const accelerator of facts.taken ?? []) shortcuts.taken.add(accelerator);
+    const onPress = vi.fn();
+    const onChange = vi.fn();
+    const hotkey = createHotkey({ globalShortcut: facts.globalShortcut ?? shortcuts, platform: 'linux', wayland: facts.wayland ?? false, portal: false, onPress, onChange });
+    return { shortcuts, hotkey, presses: () => onPress.mock.calls.length, changes: () => onChange.mock.calls.length };
+  }
+
+  test('is registered while it is wanted, and released for another', () => {
+    const { shortcuts, hotkey, presses } = keys();
+    hotkey.want('CommandOrControl+Shift+Space');
+    expect([...shortcuts.registered.keys()]).toEqual(['CommandOrControl+Shift+Space']);
+    expect(hotkey.state().status).toBe('registered');
+    shortcuts.press('CommandOrControl+Shift+Space');
+    expect(presses()).toBe(1);
+    hotkey.want('alt+f9');
+    expect([...shortcuts.registered.keys()]).toEqual(['Alt+F9']);
+    hotkey.want(null);
+    expect([...shortcuts.registered.keys()]).toEqual([]);
+    expect(hotkey.state().status).toBe('off');
+  });
+
+  test('is released at the end', () => {
+    const { shortcuts, hotkey } = keys();
+    hotkey.want('Alt+F9');
+    hotkey.release();
+    expect(shortcuts.registered.size).toBe(0);
+  });
+
+  test('says when another program has it, and tries again when asked to', () => {
+    const { shortcuts, hotkey } = keys({ taken: ['Alt+F9'] });
+    hotkey.want('Alt+F9');
+    expect(hotkey.state()).toMatchObject({ accelerator: 'Alt+F9', status: 'taken' });
+    shortcuts.taken.clear();
+    hotkey.want('Alt+F9');
+    expect(hotkey.state().status).toBe('registered');
+  });
+
+  test('a setting that is no combination is off, with the reason', () => {
+    const { hotkey } = keys();
+    hotkey.want('Ctrl+Nonsense');
+    expect(hotkey.state()).toMatchObject({ status: 'off', advice: expect.stringMatching(/no key called Nonsense/) as string });
+  });
+
+  test('a key that Electron does not know counts as taken', () => {
+    const { hotkey } = keys({
+      globalShortcut: {
+        register: () => {
+          throw new TypeError('conversion failure');
+        },
+        unregister: () => {},
+      },
+    });
+    hotkey.want('Ctrl+numadd');
+    expect(hotkey.state().status).toBe('taken');
+  });
+
+  test('“press it now” hears it once, without capturing, and proves it', async () => {
+    const { shortcuts, hotkey, presses, changes } = keys({ wayland: true });
+    hotkey.want('Alt+F9');
+    expect(hotkey.state().status).toBe('unsure');
+    const test = hotkey.test(10_000);
+    shortcuts.press('Alt+F9');
+    expect(await test).toBe(true);
+    expect(presses()).toBe(0);
+    expect(hotkey.state().status).toBe('registered');
+    expect(changes()).toBe(2);
+    shortcuts.press('Alt+F9');
+    expect(presses()).toBe(1);
+  });
+
+  test('“press it now” ends by itself, or with the next one', async () => {
+    const { hotkey } = keys();
+    hotkey.want('Alt+F9');
+    expect(await hotkey.test(5)).toBe(false);
+    const first = hotkey.test(10_000);
+    const second = hotkey.test(5);
+    expect(await first).toBe(false);
+    expect(await second).toBe(false);
+  });
+});

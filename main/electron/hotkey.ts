@@ -1,0 +1,85 @@
+/** The global hotkey: registered while it is wanted, released when it is not, and tried when asked to. */
+import type { GlobalShortcut } from 'electron';
+import type { CaptureState } from '../contract.ts';
+import { acceleratorText, hotkeyState, validateAccelerator } from '../services/capture/hotkey.ts';
+import { LoupeError } from '../services/errors.ts';
+
+export interface HotkeyParts {
+  globalShortcut: Pick<GlobalShortcut, 'register' | 'unregister'>;
+  platform: NodeJS.Platform;
+  wayland: boolean;
+  /** Wayland only: the desktop has the GlobalShortcuts portal. */
+  portal: boolean;
+  onPress: () => void;
+  onChange: () => void;
+}
+
+export interface Hotkey {
+  state(): CaptureState['hotkey'];
+  /** As in the settings; null releases it. The same again does nothing. */
+  want(accelerator: string | null): void;
+  /** True when it is pressed within the time, which then does nothing else. */
+  test(patienceMs: number): Promise<boolean>;
+  release(): void;
+}
+
+export function createHotkey({ globalShortcut, platform, wayland, portal, onPress, onChange }: HotkeyParts): Hotkey {
+  let wanted: string | null = null;
+  /** As it was registered; null = it is not. */
+  let held: string | null = null;
+  let proven = false;
+  let tester: ((pressed: boolean) => void) | null = null;
+
+  function pressed(): void {
+    if (!proven) {
+      proven = true;
+      onChange();
+    }
+    if (tester) tester(true);
+    else onPress();
+  }
+
+  function release(): void {
+    if (held !== null) globalShortcut.unregister(held);
+    held = null;
+    proven = false;
+  }
+
+  /** Nothing is held afterwards when the system refuses it, or the combination itself is of no use. */
+  function register(accelerator: string): void {
+    try {
+      const text = acceleratorText(validateAccelerator(accelerator, platform));
+      if (globalShortcut.register(text, pressed)) held = text;
+    } catch (error) {
+      // Electron throws a TypeError for keys that it does not know.
+      if (!(error instanceof LoupeError || error instanceof TypeError)) throw error;
+    }
+  }
+
+  return {
+    state: () => hotkeyState({ wanted, platform, wayland, portal, registered: held !== null, proven }),
+    want(accelerator) {
+      if (accelerator === wanted && (accelerator === null || held !== null)) return;
+      release();
+      wanted = accelerator;
+      if (accelerator !== null) register(accelerator);
+      onChange();
+    },
+    test(patienceMs) {
+      tester?.(false);
+      return new Promise((resolve) => {
+        const end = (came: boolean): void => {
+          clearTimeout(timer);
+          if (tester === end) tester = null;
+          resolve(came);
+        };
+        const timer = setTimeout(end, patienceMs, false);
+        tester = end;
+      });
+    },
+    release() {
+      tester?.(false);
+      release();
+    },
+  };
+}

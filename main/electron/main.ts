@@ -1,0 +1,7 @@
+/** Entry of the desktop app. */
+import * as electron from 'electron';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startShell } from './shell.ts';
+
+startShell(electron, { bundle: dirname(fileURLToPath(import.meta.url)), args: process.argv.slice(1) });

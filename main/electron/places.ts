@@ -1,0 +1,60 @@
+/** Where things are: in a checkout beside the bundle, in a package beside the archive. */
+import { dirname, join } from 'node:path';
+
+export interface Places {
+  renderer: string;
+  preload: string;
+  engineEntry: string;
+  pictureEntry: string;
+  /** Read by native code, which knows no archive. */
+  addon: string;
+  shaders: string;
+  demoModel: string;
+  icons: string;
+  /** Texts that the bundle gathered: a JSON list of {name, text}. */
+  licences: string;
+  /** Folder of package.json. */
+  root: string;
+}
+
+export interface Surroundings {
+  packaged: boolean;
+  /** Folder of the bundle: build/app, in a checkout or in the archive. */
+  bundle: string;
+  /** Electron's `process.resourcesPath`. */
+  resources: string;
+}
+
+export function findPlaces({ packaged, bundle, resources }: Surroundings): Places {
+  const build = dirname(bundle);
+  const root = dirname(build);
+  const inBundle = {
+    renderer: join(build, 'renderer'),
+    preload: join(bundle, 'preload.cjs'),
+    engineEntry: join(bundle, 'host.js'),
+    pictureEntry: join(bundle, 'picture-worker.js'),
+    licences: join(bundle, 'licences.json'),
+    root,
+  };
+  if (!packaged) {
+    return {
+      ...inBundle,
+      addon: join(build, 'native', 'loupe.node'),
+      shaders: join(build, 'shaders'),
+      demoModel: join(root, 'resources', 'demo-model'),
+      icons: join(root, 'resources', 'icons'),
+    };
+  }
+  return {
+    ...inBundle,
+    addon: join(resources, 'engine', 'loupe.node'),
+    shaders: join(resources, 'engine', 'shaders'),
+    demoModel: join(resources, 'demo-model'),
+    icons: join(resources, 'icons'),
+  };
+}
+
+/** What the engine's process is told of them. Names that the person set win. */
+export function engineEnvironment({ addon, shaders }: Places, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { LOUPE_ADDON: addon, LOUPE_SHADERS: shaders, ...env };
+}

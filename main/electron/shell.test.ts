@@ -1,0 +1,209 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseOutput, type Picture } from '../contract.ts';
+import type { Reply } from '../dispatch.ts';
+import { startShell } from './shell.ts';
+import { createElectronDouble, ImageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
+
+let directory: string;
+let running: ElectronDouble | null;
+const listeners = ['uncaughtException', 'unhandledRejection'] as const;
+const before = new Map(listeners.map((name) => [name, process.listeners(name as 'uncaughtException')]));
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'loupe-shell-'));
+  const bundle = join(directory, 'build', 'app');
+  mkdirSync(bundle, { recursive: true });
+  mkdirSync(join(directory, 'build', 'renderer'));
+  writeFileSync(join(directory, 'build', 'renderer', 'index.html'), '<!doctype html><title>Loupe</title>');
+  writeFileSync(join(directory, 'package.json'), '{"version":"1.2.3","type":"module"}');
+  writeFileSync(join(bundle, 'licences.json'), '[{"name":"Loupe","text":"..."}]');
+  // In place of the bundled entries: the sources that they are made from. There is no engine here.
+  writeFileSync(join(bundle, 'picture-worker.js'), `import ${JSON.stringify(pathToFileURL(fileURLToPath(new URL('../image/picture-worker.ts', import.meta.url))).href)};`);
+  writeFileSync(join(bundle, 'host.js'), 'process.exit(3);');
+  vi.stubEnv('LOUPE_DATA', join(directory, 'data'));
+  vi.stubEnv('XDG_SESSION_TYPE', 'x11');
+});
+
+afterEach(async () => {
+  const double = running;
+  running = null;
+  if (double && double.app.quits === 0 && double.windows.length > 0) await quit(double);
+  for (const name of listeners) {
+    for (const listener of process.listeners(name as 'uncaughtException')) if (!before.get(name)!.includes(listener)) process.off(name, listener);
+  }
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function start(args: string[] = [], options: ElectronDoubleOptions = {}): Promise<ElectronDouble> {
+  const png = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c8791b' } }).png().toBuffer();
+  const displays = [{ id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(1920, 1080, png) }];
+  const double = createElectronDouble({ displays, ...options });
+  running = double;
+  startShell(double.electron, { bundle: join(directory, 'build', 'app'), args });
+  if (options.lock !== false) await vi.waitFor(() => expect(double.trayMenus.length + double.errorBoxes.length).toBeGreaterThan(0), { timeout: 5000 });
+  return double;
+}
+
+function quit(double: ElectronDouble): Promise<void> {
+  return new Promise((resolve) => {
+    double.app.once('quit', () => resolve());
+    double.electron.app.quit();
+  });
+}
+
+function ask(double: ElectronDouble, window: WindowDouble, name: string, input: unknown = {}): Promise<Reply> {
+  const event = { senderFrame: { url: window.url, parent: null }, sender: window.webContents };
+  return (double.ipc.get('loupe:request') as (...given: unknown[]) => Promise<Reply>)(event, name, input);
+}
+
+test('the first instance opens its window on its own page', async () => {
+  const double = await start();
+  const [window] = double.windows as [WindowDouble];
+  expect(window.url).toBe('loupe://app/');
+  expect(window.options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false });
+  expect(double.app.sandboxed).toBe(true);
+  expect(double.schemes).toMatchObject([{ scheme: 'loupe', privileges: { standard: true, secure: true } }]);
+  const page = await double.serve.get('loupe')!({ url: window.url, method: 'GET' });
+  expect(await page.text()).toContain('<title>Loupe</title>');
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+  // The profile, and with it the lock, belongs to the data folder.
+  expect(double.app.paths.get('userData')).toBe(join(directory, 'data', 'shell'));
+});
+
+test('a second start hands over what it was for, and ends', async () => {
+  const double = await start(['--capture=last'], { lock: false });
+  expect(double.app.lockData).toEqual({ kind: 'capture', mode: 'last' });
+  expect(double.app.quits).toBe(1);
+  expect(double.schemes).toEqual([]);
+  expect(double.windows).toEqual([]);
+  expect(() => readFileSync(join(directory, 'data', 'loupe.db'))).toThrow('ENOENT');
+});
+
+test('the first does what a second start was for', async () => {
+  const double = await start(['--hidden']);
+  expect(double.windows).toEqual([]);
+  double.app.emit('second-instance', {}, [], '/', { kind: 'capture', mode: 'region' });
+  await vi.waitFor(() => expect(double.windows.map(({ url }) => url)).toEqual(['loupe://app/?view=overlay&display=1']));
+  double.app.emit('second-instance', {}, [], '/', 'nonsense');
+  expect(double.windows.map(({ url }) => url)).toContain('loupe://app/');
+  const preventDefault = vi.fn();
+  double.app.emit('open-url', { preventDefault }, 'loupe://conversation/4');
+  expect(preventDefault).toHaveBeenCalled();
+  expect(double.windows.find(({ url }) => url === 'loupe://app/')!.webContents.sent).toContainEqual(['loupe:event', { event: 'windows.show', payload: { conversationId: 4 } }]);
+});
+
+test('windows ask, strangers do not', async () => {
+  const double = await start();
+  const [window] = double.windows as [WindowDouble];
+  const info = await ask(double, window, 'app.info');
+  expect(info).toMatchObject({ ok: true, output: { host: 'electron', version: '1.2.3', dataDirectory: join(directory, 'data') } });
+  expect(await ask(double, window, 'app.licences')).toEqual({ ok: true, output: [{ name: 'Loupe', text: '...' }] });
+  expect(await ask(double, window, 'conversations.rename', { id: 'one', title: 'x' })).toMatchObject({ ok: false, code: 'protocol' });
+  expect(await ask(double, window, 'app.quit')).toMatchObject({ ok: false, code: 'protocol' });
+
+  const request = double.ipc.get('loupe:request') as (...given: unknown[]) => Promise<Reply>;
+  for (const event of [
+    { senderFrame: { url: 'https://example.org/', parent: null }, sender: window.webContents },
+    { senderFrame: { url: window.url, parent: {} }, sender: window.webContents },
+    { senderFrame: null, sender: window.webContents },
+    { senderFrame: { url: window.url, parent: null }, sender: { id: 999_999 } },
+  ]) {
+    expect(await request(event, 'app.info', {})).toMatchObject({ ok: false, code: 'protocol', message: 'This page may not ask Loupe for anything.' });
+  }
+});
+
+test('from the hotkey to the question, with a real decoder and a real store', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.emit('ready-to-show');
+  expect([...double.shortcuts.registered.keys()]).toEqual(['CommandOrControl+Shift+Space']);
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  const overlay = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  // It was in front of what was to be captured.
+  expect(main.visible).toBe(false);
+  const display = parseOutput('capture.display', ((await ask(double, overlay, 'capture.display', { displayId: '1' })) as { output: unknown }).output);
+  const frame = await double.serve.get('loupe')!({ url: `loupe://app${display.url}`, method: 'GET' });
+  expect(frame.headers.get('content-type')).toBe('image/bmp');
+  expect((await frame.arrayBuffer()).byteLength).toBe(54 + 1920 * 1080 * 4);
+
+  expect(await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 } })).toEqual({ ok: true, output: null });
+  expect(overlay.destroyed).toBe(true);
+  expect(main.visible).toBe(true);
+  const quick = double.windows.find(({ url }) => url.includes('quick'))!;
+  quick.emit('ready-to-show');
+  expect(quick.bounds).toEqual({ x: 152, y: 100, width: 420, height: 560 });
+  const { output } = (await ask(double, quick, 'capture.current')) as { output: Picture };
+  expect(output).toMatchObject({ name: 'Screen capture', width: 40, height: 30, origin: { kind: 'capture' } });
+  const shown = await double.serve.get('loupe')!({ url: `loupe://app/pictures/${output.hash}/thumb`, method: 'GET' });
+  expect(shown.status).toBe(200);
+  expect(main.webContents.sent.map(([, message]) => (message as { event: string }).event)).toContain('capture.taken');
+
+  await ask(double, quick, 'windows.close');
+  expect(quick).toMatchObject({ visible: false, destroyed: false });
+  expect(main.destroyed).toBe(false);
+});
+
+test('the hotkey follows the settings and is given back at the end', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  double.shortcuts.taken.add('Alt+F9');
+  await ask(double, main, 'settings.set', { hotkey: 'Alt+F9', theme: 'dark' });
+  expect(double.shortcuts.registered.size).toBe(0);
+  expect(double.electron.nativeTheme.themeSource).toBe('dark');
+  expect(await ask(double, main, 'capture.state')).toMatchObject({ ok: true, output: { by: 'app', hotkey: { accelerator: 'Alt+F9', status: 'taken' } } });
+  expect(main.webContents.sent).toContainEqual(['loupe:event', expect.objectContaining({ event: 'capture.changed' })]);
+  await ask(double, main, 'settings.set', { hotkey: 'Alt+F8' });
+  expect([...double.shortcuts.registered.keys()]).toEqual(['Alt+F8']);
+  await quit(double);
+  expect(double.shortcuts.registered.size).toBe(0);
+});
+
+test('quitting waits until everything is kept', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.close();
+  expect(main.destroyed).toBe(false);
+  await quit(double);
+  // Closed: another process can have the folder.
+  running = null;
+  const again = await start();
+  expect(again.errorBoxes).toEqual([]);
+});
+
+test('a data folder that is in use is told in words, and nothing opens', async () => {
+  const first = await start();
+  const second = createElectronDouble();
+  startShell(second.electron, { bundle: join(directory, 'build', 'app'), args: [] });
+  await vi.waitFor(() => expect(second.errorBoxes).toHaveLength(1));
+  expect(second.errorBoxes[0]).toMatch(/^Loupe could not start: Another Loupe is using .*\n\nClose the other Loupe/);
+  expect(second.app.exits).toEqual([1]);
+  expect(second.windows).toEqual([]);
+  running = first;
+});
+
+test('a link opens in the browser only if the person agrees', async () => {
+  for (const [answer, opened] of [
+    [1, []],
+    [0, ['https://example.org/']],
+  ] as const) {
+    const double = await start([], { answer });
+    expect(double.windows[0]!.webContents.openHandler!({ url: 'https://example.org/' })).toEqual({ action: 'deny' });
+    await vi.waitFor(() => expect(double.messages).toHaveLength(1));
+    expect(double.messages[0]).toMatchObject({ message: 'Open example.org in your browser?', defaultId: 1, cancelId: 1 });
+    await vi.waitFor(() => expect(double.opened).toEqual(opened));
+    await quit(double);
+  }
+});
+
+test('a capture that the hotkey began and the system refused is told in a dialog', async () => {
+  const double = await start(['--hidden'], { displays: [] });
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  await vi.waitFor(() => expect(double.messages).toHaveLength(1));
+  expect(double.messages[0]).toMatchObject({ message: 'Loupe could not capture the screen' });
+});

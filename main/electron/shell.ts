@@ -1,0 +1,355 @@
+/** The desktop app: one instance, its windows, its tray, and the app behind them. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as electronModule from 'electron';
+import { createApp, type App } from '../app.ts';
+import type { Settings } from '../contract.ts';
+import { createEngineClient } from '../engine/client.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { createLog, type Log } from '../log.ts';
+import { dataDirectory } from '../paths.ts';
+import { toLoupeError } from '../services/errors.ts';
+import { openStore } from '../storage/store.ts';
+import { setAutostart } from './autostart.ts';
+import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
+import { configHome, hasShortcutsPortal, isWayland } from './desktop.ts';
+import { hardenContents, hardenSession } from './harden.ts';
+import { createHotkey } from './hotkey.ts';
+import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
+import { broadcast, serveWindows } from './ipc.ts';
+import { menuTemplate } from './menu.ts';
+import { paper, scheme, schemePrivileges } from './options.ts';
+import { createOverlays } from './overlay.ts';
+import { createPageServer } from './page-server.ts';
+import { engineEnvironment, findPlaces, type Places } from './places.ts';
+import { createQuick } from './quick.ts';
+import { createRemembered } from './remembered.ts';
+import { createScreen } from './screen.ts';
+import { createLoupeTray } from './tray.ts';
+import { startUtilityHost } from './utility-host.ts';
+import { createMainWindow } from './window.ts';
+import { words } from './words.ts';
+
+type ElectronModule = typeof electronModule;
+
+/** How long windows take to be gone from the screen after they were hidden, ms. */
+const vanishMs = 150;
+
+const screenRecordingSettings = 'x-apple.systempreferences:com.apple.preference.security?Privacy_ScreenCapture';
+
+export interface StartOptions {
+  /** Folder of the entry and what was built with it. */
+  bundle: string;
+  /** Of the command line, without the program. */
+  args: string[];
+}
+
+/** To be called while the entry is loaded, before Electron is ready. */
+export function startShell(electron: ElectronModule, { bundle, args }: StartOptions): void {
+  const { app, protocol } = electron;
+  const { platform, env } = process;
+  const wayland = isWayland(platform, env);
+  const data = dataDirectory();
+  const log = createLog(join(data, 'logs'));
+
+  app.setName(words.name);
+  // Chromium's own files; the lock of the single instance is among them, so that each data folder has one.
+  const profile = join(data, 'shell');
+  mkdirSync(profile, { recursive: true, mode: 0o700 });
+  app.setPath('userData', profile);
+  app.enableSandbox();
+  for (const flag of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability', 'no-pings']) app.commandLine.appendSwitch(flag);
+  if (wayland) app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal');
+
+  const intent = intentOfArguments(args);
+  if (!app.requestSingleInstanceLock(intent)) {
+    // The first instance got the intent.
+    app.quit();
+    return;
+  }
+  process.on('uncaughtException', (error) => {
+    log(error);
+    electron.dialog.showErrorBox(words.fault.unexpected, words.fault.unexpectedNext);
+    app.exit(1);
+  });
+  process.on('unhandledRejection', (reason) => log(reason));
+  protocol.registerSchemesAsPrivileged([{ scheme, privileges: schemePrivileges }]);
+
+  // Intents that come before everything stands wait for it.
+  let act: (next: Intent) => void = (next) => waiting.push(next);
+  const waiting: Intent[] = [];
+  app.on('second-instance', (_event, _argv, _directory, handedOver) => act(parseIntent(handedOver) ?? { kind: 'show', conversationId: null }));
+  app.on('open-url', (event, link) => {
+    event.preventDefault();
+    const linked = intentOfLink(link);
+    if (linked) act(linked);
+  });
+  // Closing windows decides nothing: the tray, the menu and the main window do.
+  app.on('window-all-closed', () => {});
+  app.on('web-contents-created', (_event, contents) => hardenContents(contents, { offerLink: (link) => void offerLink(electron, link).catch(log) }));
+  app.on('child-process-gone', (_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`));
+
+  app
+    .whenReady()
+    .then(async () => {
+      const places = findPlaces({ packaged: app.isPackaged, bundle, resources: process.resourcesPath });
+      const portal = wayland && (await hasShortcutsPortal());
+      const composed = await compose({ electron, places, data, log, wayland, portal });
+      act = composed.act;
+      act(firstIntent(intent, { atLogin: platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin, minimised: composed.startMinimised }));
+      for (const next of waiting) act(next);
+    })
+    .catch((error: unknown) => {
+      log(error);
+      const { message, nextStep } = toLoupeError(error);
+      electron.dialog.showErrorBox(words.fault.start, `${message}\n\n${nextStep}`);
+      app.exit(1);
+    });
+}
+
+interface Composition {
+  electron: ElectronModule;
+  places: Places;
+  data: string;
+  log: Log;
+  wayland: boolean;
+  portal: boolean;
+}
+
+/** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*`. */
+async function compose({ electron, places, data, log, wayland, portal }: Composition): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
+  const { app: shell, BrowserWindow, dialog, globalShortcut, ipcMain, Menu, nativeTheme, powerMonitor, protocol, screen, session, shell: desktop, Tray, utilityProcess } = electron;
+  const { platform } = process;
+  const version = readVersion(places.root);
+  const store = openStore(data);
+  const environment = engineEnvironment(places, process.env);
+  const spawn = (entry: string, name: string) => () =>
+    startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry, name, env: environment });
+  const remembered = createRemembered(join(data, 'shell.json'), log);
+  const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);
+  const isDark = (): boolean => nativeTheme.shouldUseDarkColors;
+  const { preload } = places;
+  let isQuitting = false;
+
+  const screenAccess = createScreen({ screen, desktopCapturer: electron.desktopCapturer, systemPreferences: electron.systemPreferences, platform, wayland });
+  const mainWindow = createMainWindow({
+    createWindow,
+    platform,
+    preload,
+    icon: join(places.icons, '256.png'),
+    isDark,
+    displays: screenAccess.displays,
+    primaryWorkArea: () => screen.getPrimaryDisplay().workArea,
+    remembered,
+    closesToTray: () => store.settings().closeToTray,
+    onPageGone: (repeatedly) => {
+      log(repeatedly ? 'the page of the main window ended repeatedly' : 'the page of the main window ended and is loaded again');
+      if (repeatedly) offerReload();
+    },
+    onClosed: () => {
+      if (!isQuitting && platform !== 'darwin') shell.quit();
+    },
+  });
+  const quick = createQuick({ createWindow, platform, preload, isDark, onClosed: () => capture.quickClosed() });
+  const overlays = createOverlays({ createWindow, globalShortcut, platform, preload, onCancel: () => void capture.cancel() });
+  const hotkey = createHotkey({
+    globalShortcut,
+    platform,
+    wayland,
+    portal,
+    onPress: () => startCapture('region'),
+    onChange: () => {
+      capture.changed();
+      tray.update(hotkey.state());
+    },
+  });
+
+  async function stepAside(): Promise<() => void> {
+    const hidMain = mainWindow.isFocused();
+    const hidQuick = quick.isVisible();
+    if (hidMain) mainWindow.hide();
+    if (hidQuick) quick.hide();
+    if (hidMain || hidQuick) await sleep(vanishMs);
+    return () => {
+      if (hidMain) mainWindow.showInactive();
+      if (hidQuick) quick.reveal();
+    };
+  }
+
+  let capture!: ElectronCapture;
+  const app: App = createApp({
+    store,
+    engine: createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine') }),
+    pictures: createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') }),
+    capture: (services) => {
+      capture = createElectronCapture({ screen: screenAccess, overlays, quick, hotkey, remembered, services, stepAside });
+      return capture;
+    },
+    abilities: await readJson(join(places.demoModel, 'abilities.json')),
+    host: {
+      kind: 'electron',
+      version,
+      dataDirectory: data,
+      logsDirectory: join(data, 'logs'),
+      demoModel: places.demoModel,
+      cacheDirectory: join(data, 'cache'),
+      licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
+      openFolder: async (path) => (await desktop.openPath(path)) === '',
+      openMain,
+      settingsChanged: () => follow(store.settings()),
+    },
+  });
+
+  // --- what windows may see and ask
+
+  hardenSession(session.defaultSession, shell.isPackaged);
+  protocol.handle(
+    scheme,
+    createPageServer({ rendererDirectory: places.renderer, readFile: (path) => readFile(path), pictureFile: app.pictureFile, frame: capture.frame, onFault: log }),
+  );
+  const windowOf = (contentsId: number): Electron.BrowserWindow | undefined => BrowserWindow.getAllWindows().find(({ webContents }) => webContents.id === contentsId);
+  serveWindows({
+    ipcMain,
+    handlers: app.handlers,
+    isOurWindow: (contentsId) => windowOf(contentsId) !== undefined,
+    closeWindow: (contentsId) => (quick.owns(contentsId) ? quick.dismiss() : windowOf(contentsId)?.close()),
+    onFault: log,
+    onStranger: () => log('a request from a page that is not ours was refused'),
+  });
+  app.on((event) =>
+    broadcast(
+      BrowserWindow.getAllWindows().map(({ webContents }) => webContents),
+      event,
+    ),
+  );
+
+  // --- what the person can start
+
+  function openMain(conversationId: number | null): void {
+    if (mainWindow.show(conversationId) === 'shown') app.emit({ event: 'windows.show', payload: { conversationId } });
+  }
+
+  /** Not asked for by a window, so that a failure is told in a dialog. */
+  function startCapture(mode: 'region' | 'display' | 'last'): void {
+    capture.start(mode).catch((error: unknown) => {
+      log(error);
+      void reportCapture(error).catch(log);
+    });
+  }
+
+  async function reportCapture(error: unknown): Promise<void> {
+    const { code, message, nextStep } = toLoupeError(error);
+    const isPermission = code === 'capture_permission';
+    const { response } = await dialog.showMessageBox({
+      type: 'warning',
+      message: isPermission ? message : words.capture.failed,
+      detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
+      buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
+      cancelId: isPermission ? 1 : 0,
+    });
+    if (isPermission && response === 0) await desktop.openExternal(screenRecordingSettings);
+  }
+
+  function offerReload(): void {
+    void dialog
+      .showMessageBox({ type: 'error', message: words.fault.window, detail: words.fault.windowNext, buttons: [words.fault.tryAgain, words.fault.quit], defaultId: 0, cancelId: 0 })
+      .then(({ response }) => (response === 0 ? mainWindow.window()?.reload() : shell.quit()))
+      .catch(log);
+  }
+
+  const tray = createLoupeTray({
+    createTray: () => new Tray(join(places.icons, platform === 'darwin' ? 'trayTemplate.png' : platform === 'win32' ? 'loupe.ico' : 'tray.png')),
+    buildMenu: (template) => Menu.buildFromTemplate(template),
+    platform,
+    actions: { ask: () => startCapture('region'), askLast: () => startCapture('last'), open: () => openMain(null), quit: () => shell.quit() },
+  });
+  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask: () => startCapture('region'), open: () => openMain(null) })));
+
+  // --- what follows the settings and the system
+
+  let autostart: boolean | null = null;
+  function follow(settings: Settings): void {
+    hotkey.want(settings.hotkey);
+    nativeTheme.themeSource = settings.theme;
+    // A checkout does not start itself with the session.
+    if (!shell.isPackaged || settings.autostart === autostart) return;
+    autostart = settings.autostart;
+    try {
+      setAutostart(autostart, { app: shell, platform, executable: process.env['APPIMAGE'] ?? process.execPath, configHome: configHome(process.env) });
+    } catch (error) {
+      log(error);
+    }
+  }
+
+  const cancelCapture = (): void => void capture.cancel();
+  for (const change of ['display-added', 'display-removed', 'display-metrics-changed'] as const) screen.on(change as 'display-added', cancelCapture);
+  for (const pause of ['suspend', 'lock-screen'] as const) powerMonitor.on(pause as 'suspend', cancelCapture);
+  nativeTheme.on('updated', () => mainWindow.window()?.setBackgroundColor(paper(isDark())));
+  shell.on('activate', () => openMain(null));
+  if (shell.isPackaged) shell.setAsDefaultProtocolClient(scheme);
+
+  let isClosed = false;
+  shell.on('before-quit', (event) => {
+    if (isClosed) return;
+    event.preventDefault();
+    if (isQuitting) return;
+    isQuitting = true;
+    mainWindow.quitting();
+    hotkey.release();
+    void capture.cancel();
+    quick.destroy();
+    tray.destroy();
+    void app
+      .close()
+      .catch(log)
+      .finally(() => {
+        isClosed = true;
+        shell.quit();
+      });
+  });
+
+  follow(store.settings());
+  tray.update(hotkey.state());
+  void app.handlers['engine.load']({});
+  log(`Loupe ${version} started on ${platform} with Electron ${process.versions['electron']}`);
+
+  function act(intent: Intent): void {
+    switch (intent.kind) {
+      case 'show':
+        return openMain(intent.conversationId);
+      case 'capture':
+        return startCapture(intent.mode);
+      case 'hidden':
+        return;
+      default:
+        return intent satisfies never;
+    }
+  }
+  return { act, startMinimised: store.settings().startMinimised };
+}
+
+async function offerLink({ BrowserWindow, dialog, shell }: ElectronModule, { host, href }: { host: string; href: string }): Promise<void> {
+  const options: Electron.MessageBoxOptions = {
+    type: 'question',
+    message: words.link.question(host),
+    detail: words.link.detail(href),
+    buttons: [words.link.open, words.link.cancel],
+    defaultId: 1,
+    cancelId: 1,
+  };
+  const parent = BrowserWindow.getFocusedWindow();
+  const { response } = await (parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
+  if (response === 0) await shell.openExternal(href);
+}
+
+/** Null for what is not there or no JSON. */
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch(() => 'null');
+  return JSON.parse(text);
+}
+
+function readVersion(root: string): string {
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+}

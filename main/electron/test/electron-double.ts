@@ -1,0 +1,316 @@
+/**
+ * As much of Electron as the shell uses, without windows or a screen: for tests under Node, where
+ * no Electron can run. It records what it is told, and tests make it say what the system would.
+ */
+import { EventEmitter } from 'node:events';
+import type * as electronModule from 'electron';
+import { forkHost } from '../../engine/channel.ts';
+
+type Handler = (...given: never[]) => unknown;
+type OpenHandler = (details: { url: string }) => { action: string };
+
+let nextContentsId = 1;
+
+export class ContentsDouble extends EventEmitter {
+  readonly id = nextContentsId++;
+  readonly sent: unknown[][] = [];
+  openHandler: OpenHandler | null = null;
+  destroyed = false;
+  send(...message: unknown[]): void {
+    this.sent.push(message);
+  }
+  isDestroyed(): boolean {
+    return this.destroyed;
+  }
+  setWindowOpenHandler(handler: OpenHandler): void {
+    this.openHandler = handler;
+  }
+}
+
+export interface Bounds {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export class WindowDouble extends EventEmitter {
+  readonly webContents = new ContentsDouble();
+  readonly options: electronModule.BrowserWindowConstructorOptions;
+  readonly calls: string[] = [];
+  bounds: Bounds;
+  url = '';
+  visible = false;
+  focused = false;
+  maximized = false;
+  minimized = false;
+  destroyed = false;
+  alwaysOnTop: string | null = null;
+  background = '';
+
+  constructor(options: electronModule.BrowserWindowConstructorOptions) {
+    super();
+    this.options = options;
+    const { x = 0, y = 0, width = 800, height = 600 } = options;
+    this.bounds = { x, y, width, height };
+  }
+
+  async loadURL(url: string): Promise<void> {
+    this.url = url;
+  }
+  reload(): void {
+    this.calls.push('reload');
+  }
+  show(): void {
+    this.visible = true;
+    this.focused = true;
+  }
+  showInactive(): void {
+    this.visible = true;
+  }
+  hide(): void {
+    this.visible = false;
+    this.focused = false;
+  }
+  focus(): void {
+    this.focused = true;
+  }
+  restore(): void {
+    this.minimized = false;
+  }
+  maximize(): void {
+    this.maximized = true;
+  }
+  close(): void {
+    let prevented = false;
+    this.emit('close', { preventDefault: () => (prevented = true) });
+    if (!prevented) this.destroy();
+  }
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.visible = false;
+    this.webContents.destroyed = true;
+    this.emit('closed');
+  }
+  setBounds(bounds: Bounds): void {
+    this.bounds = { ...bounds };
+  }
+  getNormalBounds(): Bounds {
+    return this.bounds;
+  }
+  setAlwaysOnTop(_flag: boolean, level: string): void {
+    this.alwaysOnTop = level;
+  }
+  setVisibleOnAllWorkspaces(): void {
+    this.calls.push('setVisibleOnAllWorkspaces');
+  }
+  setBackgroundColor(colour: string): void {
+    this.background = colour;
+  }
+  isVisible(): boolean {
+    return this.visible;
+  }
+  isFocused(): boolean {
+    return this.focused;
+  }
+  isMaximized(): boolean {
+    return this.maximized;
+  }
+  isMinimized(): boolean {
+    return this.minimized;
+  }
+  isDestroyed(): boolean {
+    return this.destroyed;
+  }
+}
+
+/** A picture of one colour that remembers what was cut out of it. */
+export class ImageDouble {
+  readonly width: number;
+  readonly height: number;
+  readonly png: Uint8Array;
+  readonly crops: Bounds[] = [];
+  constructor(width: number, height: number, png: Uint8Array = Uint8Array.of(0x89, 0x50)) {
+    this.width = width;
+    this.height = height;
+    this.png = png;
+  }
+  isEmpty(): boolean {
+    return this.width === 0 || this.height === 0;
+  }
+  getSize(): { width: number; height: number } {
+    return { width: this.width, height: this.height };
+  }
+  crop(region: Bounds): ImageDouble {
+    this.crops.push(region);
+    return this;
+  }
+  toPNG(): Buffer {
+    return Buffer.from(this.png);
+  }
+  toBitmap(): Buffer {
+    return Buffer.alloc(this.width * this.height * 4, 0x80);
+  }
+}
+
+export class ShortcutDouble {
+  readonly registered = new Map<string, () => void>();
+  /** Combinations that belong to another program. */
+  readonly taken = new Set<string>();
+  register(accelerator: string, callback: () => void): boolean {
+    if (this.taken.has(accelerator)) return false;
+    this.registered.set(accelerator, callback);
+    return true;
+  }
+  unregister(accelerator: string): void {
+    this.registered.delete(accelerator);
+  }
+  press(accelerator: string): void {
+    this.registered.get(accelerator)?.();
+  }
+}
+
+export interface ElectronDoubleOptions {
+  /** False: another instance has it. */
+  lock?: boolean;
+  packaged?: boolean;
+  /** What the person answers to dialogs: the button's index. */
+  answer?: number;
+  displays?: { id: number; bounds: Bounds; scaleFactor: number; image: ImageDouble }[];
+}
+
+export interface ElectronDouble {
+  electron: typeof electronModule;
+  app: EventEmitter & { quits: number; exits: number[]; paths: Map<string, string>; switches: string[]; lockData: unknown; sandboxed: boolean };
+  windows: WindowDouble[];
+  shortcuts: ShortcutDouble;
+  ipc: Map<string, Handler>;
+  schemes: unknown[];
+  serve: Map<string, (request: { url: string; method: string }) => Promise<Response>>;
+  errorBoxes: string[];
+  messages: electronModule.MessageBoxOptions[];
+  opened: string[];
+  trayMenus: unknown[];
+  session: Record<string, Handler | undefined> & { downloads: Handler[] };
+}
+
+export function createElectronDouble({ lock = true, packaged = false, answer = 0, displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
+  const windows: WindowDouble[] = [];
+  const shortcuts = new ShortcutDouble();
+  const ipc = new Map<string, Handler>();
+  const schemes: unknown[] = [];
+  const serve: ElectronDouble['serve'] = new Map();
+  const errorBoxes: string[] = [];
+  const messages: electronModule.MessageBoxOptions[] = [];
+  const opened: string[] = [];
+  const trayMenus: unknown[] = [];
+  const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, { downloads: [] as Handler[] });
+
+  const app = Object.assign(new EventEmitter(), {
+    quits: 0,
+    exits: [] as number[],
+    paths: new Map<string, string>(),
+    switches: [] as string[],
+    lockData: undefined as unknown,
+    sandboxed: false,
+    isPackaged: packaged,
+    setName: () => {},
+    setPath: (name: string, path: string) => void app.paths.set(name, path),
+    enableSandbox: () => void (app.sandboxed = true),
+    commandLine: { appendSwitch: (name: string) => void app.switches.push(name) },
+    requestSingleInstanceLock: (data: unknown) => {
+      app.lockData = data;
+      return lock;
+    },
+    whenReady: async () => {},
+    getLoginItemSettings: () => ({ wasOpenedAtLogin: false }),
+    setLoginItemSettings: () => {},
+    setAsDefaultProtocolClient: () => true,
+    quit: () => {
+      app.quits++;
+      let prevented = false;
+      app.emit('before-quit', { preventDefault: () => (prevented = true) });
+      if (!prevented) app.emit('quit');
+    },
+    exit: (code: number) => void app.exits.push(code),
+  });
+
+  const describe = ({ id, bounds, scaleFactor }: NonNullable<ElectronDoubleOptions['displays']>[number]): unknown => ({
+    id,
+    label: `Panel ${id}`,
+    bounds,
+    workArea: { ...bounds, height: bounds.height - 40 },
+    scaleFactor,
+  });
+
+  class Window extends WindowDouble {
+    static getAllWindows = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
+    static getFocusedWindow = (): WindowDouble | null => windows.find(({ focused }) => focused) ?? null;
+    constructor(options: electronModule.BrowserWindowConstructorOptions) {
+      super(options);
+      windows.push(this);
+      app.emit('web-contents-created', {}, this.webContents);
+    }
+  }
+
+  const parts = {
+    app,
+    BrowserWindow: Window,
+    desktopCapturer: {
+      getSources: async () => displays.map(({ id, image }) => ({ id: `screen:${id}:0`, display_id: String(id), thumbnail: image })),
+    },
+    dialog: {
+      showErrorBox: (title: string, content: string) => void errorBoxes.push(`${title}: ${content}`),
+      showMessageBox: async (...given: unknown[]) => {
+        messages.push(given.at(-1) as electronModule.MessageBoxOptions);
+        return { response: answer };
+      },
+    },
+    globalShortcut: shortcuts,
+    ipcMain: { handle: (name: string, handler: Handler) => void ipc.set(name, handler), removeHandler: (name: string) => void ipc.delete(name) },
+    Menu: { buildFromTemplate: (template: unknown) => template, setApplicationMenu: () => {} },
+    nativeTheme: Object.assign(new EventEmitter(), { shouldUseDarkColors: false, themeSource: 'system' }),
+    powerMonitor: new EventEmitter(),
+    protocol: {
+      registerSchemesAsPrivileged: (list: unknown[]) => void schemes.push(...list),
+      handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) => void serve.set(name, handler),
+    },
+    screen: Object.assign(new EventEmitter(), {
+      getAllDisplays: () => displays.map(describe),
+      getPrimaryDisplay: () => describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),
+      getCursorScreenPoint: () => ({ x: 0, y: 0 }),
+    }),
+    session: {
+      defaultSession: {
+        setPermissionRequestHandler: (handler: Handler) => void (session['permissionRequest'] = handler),
+        setPermissionCheckHandler: (handler: Handler) => void (session['permissionCheck'] = handler),
+        setDevicePermissionHandler: (handler: Handler) => void (session['device'] = handler),
+        setDisplayMediaRequestHandler: (handler: Handler) => void (session['displayMedia'] = handler),
+        setSpellCheckerEnabled: () => {},
+        webRequest: { onBeforeRequest: (handler: Handler) => void (session['beforeRequest'] = handler) },
+        on: (_event: string, handler: Handler) => void session.downloads.push(handler),
+      },
+    },
+    shell: { openExternal: async (url: string) => void opened.push(url), openPath: async () => '' },
+    systemPreferences: { getMediaAccessStatus: () => 'granted' },
+    Tray: class extends EventEmitter {
+      setToolTip(): void {}
+      setContextMenu(menu: unknown): void {
+        trayMenus.push(menu);
+      }
+      destroy(): void {}
+    },
+    utilityProcess: { fork: (entry: string, _args: string[], { env }: { env: Record<string, string> }) => utilityDouble(entry, env) },
+  };
+  return { electron: parts as unknown as typeof electronModule, app, windows, shortcuts, ipc, schemes, serve, errorBoxes, messages, opened, trayMenus, session };
+}
+
+/** A forked Node in place of a utility process: the far end speaks the same messages. */
+function utilityDouble(entry: string, env: NodeJS.ProcessEnv): EventEmitter {
+  const host = forkHost({ entry, env });
+  const child = Object.assign(new EventEmitter(), { stderr: null, postMessage: (message: unknown) => host.send(message), kill: () => host.kill() });
+  host.onMessage((message) => child.emit('message', message));
+  host.onExit(({ code }) => child.emit('exit', code ?? 1));
+  return child;
+}

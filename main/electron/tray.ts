@@ -1,0 +1,50 @@
+/** The icon in the tray or menu bar, and what it offers. */
+import type { Menu, MenuItemConstructorOptions, Tray } from 'electron';
+import { describeAccelerator, parseAccelerator } from '../services/capture/hotkey.ts';
+import type { CaptureState } from '../contract.ts';
+import { words } from './words.ts';
+
+export interface TrayActions {
+  ask: () => void;
+  askLast: () => void;
+  open: () => void;
+  quit: () => void;
+}
+
+export interface TrayParts {
+  createTray: () => Tray;
+  buildMenu: (template: MenuItemConstructorOptions[]) => Menu;
+  platform: NodeJS.Platform;
+  actions: TrayActions;
+}
+
+export interface LoupeTray {
+  /** The menu says which hotkey works. */
+  update(hotkey: CaptureState['hotkey']): void;
+  destroy(): void;
+}
+
+export function createLoupeTray({ createTray, buildMenu, platform, actions }: TrayParts): LoupeTray {
+  const tray = createTray();
+  tray.setToolTip(words.name);
+  // macOS opens the menu on a click by itself.
+  if (platform !== 'darwin') tray.on('click', actions.open);
+  return {
+    update: (hotkey) => tray.setContextMenu(buildMenu(trayTemplate(hotkey, actions, platform))),
+    destroy: () => tray.destroy(),
+  };
+}
+
+export function trayTemplate(hotkey: CaptureState['hotkey'], actions: TrayActions, platform: NodeJS.Platform): MenuItemConstructorOptions[] {
+  const works = hotkey.accelerator !== null && (hotkey.status === 'registered' || hotkey.status === 'unsure');
+  // As text: the key itself is registered elsewhere, and would be taken twice.
+  const key = works ? describeAccelerator(parseAccelerator(hotkey.accelerator!), platform) : '';
+  return [
+    { label: key ? `${words.menu.ask}  (${key})` : words.menu.ask, click: actions.ask },
+    { label: words.menu.askLast, click: actions.askLast },
+    { type: 'separator' },
+    { label: words.menu.open, click: actions.open },
+    { type: 'separator' },
+    { label: words.menu.quit, click: actions.quit },
+  ];
+}

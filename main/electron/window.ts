@@ -1,0 +1,118 @@
+/** The main window: where it was, in the colour that it will have, closed into the tray, and reloaded when its page dies. */
+import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
+import { restoreWindow, type Rect, type ScreenDisplay } from '../services/capture/geometry.ts';
+import { pageUrl, paper, webPreferences } from './options.ts';
+import type { Remembered } from './remembered.ts';
+
+const usual = { width: 1180, height: 800 };
+/** Below this the panes no longer fit. */
+const least = { width: 480, height: 400 };
+
+export interface MainWindowParts {
+  createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
+  platform: NodeJS.Platform;
+  preload: string;
+  icon: string;
+  isDark: () => boolean;
+  displays: () => readonly ScreenDisplay[];
+  primaryWorkArea: () => Rect;
+  remembered: Remembered;
+  /** Closing hides: the app goes on in the tray. */
+  closesToTray: () => boolean;
+  /** The page died; `repeatedly` when reloading does not help. */
+  onPageGone: (repeatedly: boolean) => void;
+  onClosed: () => void;
+}
+
+export interface MainWindow {
+  /** Opens it at a conversation, or brings it to the front as it is. */
+  show(conversationId: number | null): 'opened' | 'shown';
+  hide(): void;
+  /** Without taking the keyboard. */
+  showInactive(): void;
+  isFocused(): boolean;
+  /** Null while it was never opened, or is closed. */
+  window(): BrowserWindow | null;
+  /** Its next close is meant. */
+  quitting(): void;
+}
+
+/** A page that dies more often than this within `crashWindowMs` is not loaded again by itself. */
+const crashesTolerated = 3;
+const crashWindowMs = 60_000;
+
+export function createMainWindow(parts: MainWindowParts): MainWindow {
+  const { createWindow, remembered, closesToTray, onPageGone, onClosed } = parts;
+  let window: BrowserWindow | null = null;
+  let isQuitting = false;
+  let crashes: number[] = [];
+
+  function remember(closing: BrowserWindow): void {
+    remembered.set({ window: { bounds: closing.getNormalBounds(), maximized: closing.isMaximized() } });
+  }
+
+  function create(conversationId: number | null): BrowserWindow {
+    const saved = remembered.get().window;
+    const created = createWindow(mainOptions(parts));
+    created.once('ready-to-show', () => {
+      if (saved?.maximized) created.maximize();
+      created.show();
+    });
+    created.on('close', (event) => {
+      remember(created);
+      if (isQuitting || !closesToTray()) return;
+      event.preventDefault();
+      created.hide();
+    });
+    created.once('closed', () => {
+      if (window === created) window = null;
+      onClosed();
+    });
+    created.webContents.on('render-process-gone', (_event, { reason }) => {
+      if (reason === 'clean-exit') return;
+      const now = Date.now();
+      crashes = [...crashes.filter((time) => now - time < crashWindowMs), now];
+      const repeatedly = crashes.length > crashesTolerated;
+      onPageGone(repeatedly);
+      if (!repeatedly) created.reload();
+    });
+    void created.loadURL(pageUrl({ view: 'main', conversationId })).catch(() => onPageGone(true));
+    return created;
+  }
+
+  return {
+    show(conversationId) {
+      if (!window) {
+        window = create(conversationId);
+        return 'opened';
+      }
+      if (window.isMinimized()) window.restore();
+      window.show();
+      window.focus();
+      return 'shown';
+    },
+    hide: () => window?.hide(),
+    showInactive: () => window?.showInactive(),
+    isFocused: () => window?.isFocused() ?? false,
+    window: () => window,
+    quitting: () => {
+      isQuitting = true;
+    },
+  };
+}
+
+export function mainOptions({ platform, preload, icon, isDark, displays, primaryWorkArea, remembered }: Pick<MainWindowParts, 'platform' | 'preload' | 'icon' | 'isDark' | 'displays' | 'primaryWorkArea' | 'remembered'>): BrowserWindowConstructorOptions {
+  const saved = remembered.get().window?.bounds ?? null;
+  return {
+    ...restoreWindow(saved, displays(), primaryWorkArea(), usual, least),
+    minWidth: least.width,
+    minHeight: least.height,
+    // Shown when the page has painted: no white flash.
+    show: false,
+    backgroundColor: paper(isDark()),
+    autoHideMenuBar: true,
+    // macOS takes the icon of the app's folder.
+    ...(platform === 'darwin' ? {} : { icon }),
+    webPreferences: webPreferences(preload),
+  };
+}
