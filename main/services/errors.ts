@@ -50,6 +50,16 @@ export const errorCodes = [
   'store_failed',
   'capture_failed',
   'capture_permission',
+
+  'offline',
+  'network_failed',
+  'hub_gated',
+  'hub_missing',
+  'hub_invalid',
+  'download_damaged',
+  'download_locked',
+  'disk_full',
+  'licence_needed',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];
@@ -189,6 +199,24 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Try again; a screenshot from any other program can be pasted instead.';
     case 'capture_permission':
       return 'Allow screen recording for Loupe in the system’s settings, then try again.';
+    case 'offline':
+      return 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.';
+    case 'network_failed':
+      return 'Check the connection, then go on: what has arrived is kept.';
+    case 'hub_gated':
+      return 'Agree to the licence on the model’s page and give Loupe your access token, or take an open copy.';
+    case 'hub_missing':
+      return 'Check the name of the model, or take it from another source.';
+    case 'hub_invalid':
+      return 'Try again later, or take the model from another source.';
+    case 'download_damaged':
+      return 'Try again, or take the model from another source.';
+    case 'download_locked':
+      return 'Wait until the other download ends, or choose another folder.';
+    case 'disk_full':
+      return 'Free some space or choose another folder, then go on: what has arrived is kept.';
+    case 'licence_needed':
+      return 'Read the licence and agree to it first.';
     default:
       return code satisfies never;
   }

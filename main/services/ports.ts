@@ -161,6 +161,8 @@ export interface Store {
   /** Merges what is not undefined, stores, answers the whole. */
   saveSettings(change: Loose<Settings>): Settings;
   readonly models: ModelStore;
+  readonly downloads: DownloadStore;
+  readonly licences: LicenceStore;
   readonly ledger: Ledger;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
   sweep(): void;
@@ -264,7 +266,97 @@ export interface ModelStore {
   list(): ModelRecord[];
   add(model: ModelRecord): void;
   remove(path: string): void;
+  /** What was found when a file was last read from end to end. */
+  saveCheck(check: FileCheck): void;
+  checks(model: string): FileCheck[];
 }
+
+/** `intact`: has the checksum that its source states. `changed`: has not. `unknown`: no source states one. */
+export interface FileCheck {
+  /** `path` of the model's record. */
+  model: string;
+  file: string;
+  bytes: number;
+  sha256: string;
+  finding: 'intact' | 'changed' | 'unknown';
+  checkedAt: number;
+}
+
+export interface FileChecksum {
+  /** `git`: SHA-1 of the bytes behind "blob SIZE\0", as git names files. */
+  algorithm: 'sha256' | 'git';
+  /** Hexadecimal, lower case. */
+  value: string;
+}
+
+export interface DownloadFile {
+  /** Below the download's folder, with "/". */
+  path: string;
+  bytes: number;
+  checksum: FileChecksum;
+  /** Of the source that the part on disk came from. */
+  etag: string | null;
+  /** Whole, and its checksum right. */
+  complete: boolean;
+}
+
+export type DownloadState = 'queued' | 'running' | 'paused' | 'failed' | 'complete';
+
+export interface DownloadRecord {
+  id: number;
+  /** In the catalogue. */
+  model: string;
+  /** "ORGANISATION/NAME" on the Hub. */
+  repository: string;
+  /** Commit that the files are of; null until they are listed. */
+  revision: string | null;
+  /** Absolute. */
+  directory: string;
+  state: DownloadState;
+  failure: Failure | null;
+  createdAt: number;
+  /** Empty until they are listed. */
+  files: DownloadFile[];
+}
+
+/** What was asked for and is not finished; how much of a file has arrived is what its part on disk says. */
+export interface DownloadStore {
+  /** Oldest first. */
+  list(): DownloadRecord[];
+  get(id: number): DownloadRecord;
+  create(download: Pick<DownloadRecord, 'model' | 'repository' | 'directory'>): DownloadRecord;
+  setState(id: number, state: DownloadState, failure: Failure | null): void;
+  /** Replaces the files. */
+  setPlan(id: number, revision: string, files: Pick<DownloadFile, 'path' | 'bytes' | 'checksum'>[]): void;
+  setEtag(id: number, path: string, etag: string | null): void;
+  setComplete(id: number, path: string): void;
+  remove(id: number): void;
+}
+
+export interface Acceptance {
+  licence: string;
+  version: string;
+  at: number;
+}
+
+/** What the user agreed to, and when. */
+export interface LicenceStore {
+  list(): Acceptance[];
+  /** Keeps the first time. */
+  accept(licence: string, version: string): Acceptance;
+}
+
+/** Keeps short secrets out of database and logs. */
+export interface SecretStore {
+  /** `keychain`: by the system, encrypted. `session`: in memory, until Loupe ends. */
+  readonly kept: 'keychain' | 'session';
+  get(name: 'hub-token'): Promise<string | null>;
+  /** Null forgets it. */
+  set(name: 'hub-token', value: string | null): Promise<void>;
+}
+
+/** Takes a folder for this process alone and answers how to let go; throws `download_locked`. Ends with the process, however that dies. */
+export type LockFolder = (directory: string) => () => void;
 
 export interface LedgerEntry {
   at: number;
@@ -276,7 +368,10 @@ export interface LedgerEntry {
 
 export interface Ledger {
   installedAt(): number;
-  add(entry: LedgerEntry): void;
+  /** Answers the entry's id. */
+  add(entry: LedgerEntry): number;
+  /** All that an open connection has carried so far. */
+  count(id: number, sentBytes: number, receivedBytes: number): void;
   list(): LedgerEntry[];
 }
 

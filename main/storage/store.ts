@@ -5,6 +5,7 @@ import { createPictures } from './attachments.ts';
 import { backUpDaily } from './backups.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
+import { createDownloads, createLicences } from './downloads.ts';
 import { inStoreWords, withStoreErrors } from './errors.ts';
 import { createLedger } from './ledger.ts';
 import { lockDirectory } from './lock.ts';
@@ -29,6 +30,8 @@ export function openStore(directory: string, { clock = { now: Date.now } }: { cl
         conversations: withStoreErrors(directory, createConversations(database, clock, pictures.get)),
         pictures: withStoreErrors(directory, pictures),
         models: withStoreErrors(directory, createModels(database, clock)),
+        downloads: withStoreErrors(directory, createDownloads(database, clock)),
+        licences: withStoreErrors(directory, createLicences(database, clock)),
         ledger: withStoreErrors(directory, createLedger(database, clock)),
         ...withStoreErrors(directory, createSettings(database)),
         ...withStoreErrors(directory, {

@@ -112,9 +112,6 @@ create table ledger (
 -- Words of titles and messages. The texts stay in their tables.
 create virtual table title_words using fts5 (title, content = 'conversations', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3');
 create virtual table message_words using fts5 (text, content = 'messages', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3');
--- Words of what was purged leave the index at once, not with some later merge.
-insert into title_words (title_words, rank) values ('secure-delete', 1);
-insert into message_words (message_words, rank) values ('secure-delete', 1);
 
 create trigger title_added after insert on conversations begin
   insert into title_words (rowid, title) values (new.id, new.title);

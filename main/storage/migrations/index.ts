@@ -1,5 +1,6 @@
 import { first } from './001-first.ts';
+import { models } from './002-models.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
-export const migrations: readonly Migration[] = [first];
+export const migrations: readonly Migration[] = [first, models];
