@@ -14,10 +14,11 @@ const runs = 15;
 
 let folder: string;
 let store: Store;
+let now = Date.now();
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-scale-'));
   fillStore(folder, conversations, messages, 20250102);
-  store = openStore(folder);
+  store = openStore(folder, { clock: { now: () => now } });
 }, 180_000);
 afterAll(() => {
   store.close();
@@ -69,4 +70,17 @@ test(`of ${conversations} conversations with ${messages} messages`, () => {
   measure('checkpoint', (run) => {
     kept.checkpoint(id, 'words '.repeat(run * 500));
   });
+  measure('select branch', () => kept.selectBranch(messages + 1));
+});
+
+test('the sweep of ten conversations among them', () => {
+  for (const { id } of store.conversations.list().slice(0, 10)) store.conversations.delete(id);
+  now += 31 * 24 * 60 * 60 * 1000;
+  const used = process.cpuUsage();
+  store.sweep();
+  const { user, system } = process.cpuUsage(used);
+  const milliseconds = (user + system) / 1000;
+  console.log(`sweep: ${milliseconds.toFixed(0)} ms of processor time`);
+  expect(store.conversations.list()).toHaveLength(conversations - 10);
+  expect(milliseconds).toBeLessThan(3000);
 });

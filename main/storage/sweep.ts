@@ -9,7 +9,7 @@ const day = 24 * 60 * 60 * 1000;
 const undoDays = 30;
 
 export function sweep(database: Database, directory: string, now: number): void {
-  const purged = database.prepare<[number]>('delete from conversations where deleted_at <= ?').run(now - undoDays * day).changes;
+  const purged = purge(database, now - undoDays * day);
   const removed = removeOrphans(database, directory, now - day);
   removeIncoming(directory, now - day);
   removeBackupsBefore(directory, now - undoDays * day);
@@ -18,6 +18,13 @@ export function sweep(database: Database, directory: string, now: number): void 
     // The log still holds what was purged.
     database.pragma('wal_checkpoint(truncate)');
   }
+}
+
+function purge(database: Database, before: number): number {
+  const purged = database.prepare<[number]>('delete from conversations where deleted_at <= ?').run(before).changes;
+  // Until the index is merged it holds the words, marked as deleted. Its own 'secure-delete' takes seconds for a conversation.
+  if (purged > 0) for (const index of ['title_words', 'message_words']) database.exec(`insert into ${index} (${index}) values ('optimize')`);
+  return purged;
 }
 
 /** Pictures that no message, draft or pin shows, and that none of those was made of. */

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import type { Conversation, Message } from '../contract.ts';
+import { exportConversation, fileNameOf } from './export.ts';
+
+const picture = { hash: 'a'.repeat(64), name: 'receipt_[1].png', width: 800, height: 600, bytes: 1234, origin: { kind: 'paste' as const } };
+
+function message(id: number, parentId: number | null, role: Message['role'], text: string, more: Partial<Message> = {}): Message {
+  return { id, conversationId: 7, parentId, role, text, pictures: [], state: 'complete', failure: null, finish: null, model: role === 'user' ? null : 'Demo model', statistics: null, createdAt: 1000 + id, ...more };
+}
+
+const conversation: Conversation = {
+  id: 7,
+  title: 'A *receipt*',
+  pinned: false,
+  createdAt: Date.UTC(2025, 0, 2),
+  updatedAt: Date.UTC(2025, 0, 3),
+  messageCount: 5,
+  picture: picture.hash,
+  busy: true,
+  leafId: 5,
+  pinnedPicture: picture,
+  draft: { text: 'unsent', pictures: [] },
+  messages: [
+    message(1, null, 'user', 'What was the total?', { pictures: [picture] }),
+    message(2, 1, 'assistant', 'Wrong.'),
+    message(3, 1, 'assistant', '12 **euros**.\n\n- paid in cash\n'),
+    message(4, 3, 'user', 'When?'),
+    message(5, 4, 'assistant', '', { state: 'failed', failure: { ok: false, code: 'device_lost', message: 'The GPU stopped.', nextStep: 'Try again.' } }),
+  ],
+};
+
+test('Markdown: the branch that is shown', () => {
+  expect(exportConversation(conversation, 'markdown')).toEqual({
+    fileName: 'A receipt.md',
+    text: `# A \\*receipt\\*
+
+*Begun on 2025-01-02.*
+
+## Question
+
+*Picture: receipt\\_\\[1\\].png, 800 x 600 pixels*
+
+What was the total?
+
+## Answer (Demo model)
+
+12 **euros**.
+
+- paid in cash
+
+## Question
+
+When?
+
+## Answer (Demo model)
+
+*Failed: The GPU stopped.*
+
+---
+
+*One message of other branches left out; the JSON export has them.*
+`,
+  });
+  expect(exportConversation({ ...conversation, messages: [], leafId: null }, 'markdown').text).toBe('# A \\*receipt\\*\n\n*Begun on 2025-01-02.*\n');
+  const stopped = { ...conversation, messages: [message(1, null, 'assistant', 'Half', { state: 'stopped' })], leafId: 1 };
+  expect(exportConversation(stopped, 'markdown').text).toContain('Half\n\n*Stopped.*\n');
+});
+
+test('JSON: the whole tree, as documented', () => {
+  const { fileName, text } = exportConversation(conversation, 'json');
+  expect(fileName).toBe('A receipt.json');
+  const document = JSON.parse(text) as Record<string, unknown> & { messages: Record<string, unknown>[] };
+  expect(Object.keys(document).sort()).toEqual(['createdAt', 'format', 'leafId', 'messages', 'pinned', 'pinnedPicture', 'title', 'updatedAt', 'version']);
+  expect(document).toMatchObject({ format: 'loupe-conversation', version: 1, title: 'A *receipt*', leafId: 5, pinnedPicture: picture.hash });
+  expect(document.messages.map(({ id, parentId }) => [id, parentId])).toEqual([[1, null], [2, 1], [3, 1], [4, 3], [5, 4]]);
+  expect(Object.keys(document.messages[0]!).sort()).toEqual(['createdAt', 'failure', 'finish', 'id', 'model', 'parentId', 'pictures', 'role', 'state', 'statistics', 'text']);
+  expect(document.messages[0]!['pictures']).toEqual([picture]);
+});
+
+test.each([
+  ['Plain title', 'Plain title'],
+  ['a/b\\c:d*e?f"g<h>i|j', 'a b c d e f g h i j'],
+  ['  .hidden.  ', 'hidden'],
+  ['line\nbreak\ttab\0nul', 'line break tab nul'],
+  ['..', 'Conversation'],
+  ['', 'Conversation'],
+  ['???', 'Conversation'],
+  ['CON', 'Conversation CON'],
+  ['nul.txt', 'Conversation nul.txt'],
+  ['com¹', 'Conversation com¹'],
+  ['console', 'console'],
+  ['u\u0308ber', 'über'],
+  ['exe\u202egpj.md', 'exe gpj.md'],
+  ['lone \ud800 half', 'lone half'],
+  ['家族 👩‍👩‍👧', '家族 👩‍👩‍👧'],
+])('the file name of %j', (title, name) => {
+  expect(fileNameOf(title)).toBe(name);
+});
+
+test('a long title is cut between characters', () => {
+  expect(fileNameOf('x'.repeat(500))).toBe('x'.repeat(120));
+  expect(fileNameOf('é'.repeat(500))).toBe('é'.repeat(60));
+  const family = '👩‍👩‍👧';
+  expect(fileNameOf(family.repeat(100))).toBe(family.repeat(6));
+  expect(fileNameOf(`${'x'.repeat(119)} y`)).toBe('x'.repeat(119));
+});

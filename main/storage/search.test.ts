@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseOutput, type SearchHit } from '../contract.ts';
+import type { Store } from '../services/ports.ts';
+import { openStore } from './store.ts';
+
+let folder: string;
+let store: Store;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-search-'));
+  store = openStore(folder);
+});
+afterEach(() => {
+  store.close();
+  rmSync(folder, { recursive: true });
+});
+
+function conversation(title: string, ...texts: string[]): number {
+  const { id } = store.conversations.create(title);
+  for (const text of texts) store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
+  return id;
+}
+
+/** "before [hit] after" */
+function shown({ snippet }: SearchHit): string {
+  return snippet.map(({ text, hit }) => (hit ? `[${text}]` : text)).join('');
+}
+
+function find(query: string, limit = 10): string[] {
+  return parseOutput('conversations.search', store.conversations.search(query, limit)).map(shown);
+}
+
+test('words in any order, the last one unfinished, accents and case aside', () => {
+  conversation('Kassenzettel', 'What was the total on the receipt?', 'Die Brücke über den Fluß');
+  expect(find('receipt tot')).toEqual(['What was the [total] on the [receipt]?']);
+  expect(find('rec tot')).toEqual([]);
+  expect(find('BRUCKE')).toEqual(['Die [Brücke] über den Fluß']);
+  expect(find('brücke u')).toEqual(['Die [Brücke] [über] den Fluß']);
+  expect(find('u\u0308ber')).toEqual(['Die Brücke [über] den Fluß']);
+  expect(find('kassen')).toEqual(['[Kassenzettel]']);
+  expect(find('receipt nowhere')).toEqual([]);
+});
+
+test('titles before texts, neither without room for the other', () => {
+  const ids = Array.from({ length: 6 }, (_, index) => conversation(`Invoice ${index}`, `This invoice has the number ${index}.`));
+  const hits = store.conversations.search('invoice', 4);
+  expect(hits.map(({ messageId }) => messageId === null)).toEqual([true, true, false, false]);
+  expect(store.conversations.search('invoice 3', 10).map(({ conversationId }) => conversationId)).toEqual([ids[3], ids[3]]);
+  expect(store.conversations.search('invoice', 20)).toHaveLength(12);
+});
+
+test('better matches first, the newest among equals', () => {
+  conversation('a', 'The word lens stands in a long text about something else, with many other words around it that fill the message.', 'lens', 'lens');
+  expect(store.conversations.search('lens', 10).map(({ messageId }) => messageId)).toEqual([3, 2, 1]);
+});
+
+test('a snippet is cut around the hit and stays on one line', () => {
+  conversation('Long', `${'before '.repeat(50)}\n\tneedle\n\n${'after '.repeat(50)}`);
+  const [hit] = find('needle');
+  expect(hit).toMatch(/^…(before )+\[needle\] (after ?)+…$/);
+  expect(hit!.length).toBeLessThan(200);
+});
+
+test('names and phrases with signs in them', () => {
+  conversation('Files', 'See main/app.ts for user_name and C++ (2024-01-02).');
+  for (const query of ['app.ts', 'main/app', 'user_name', 'C++', '2024-01-02', '(2024', '"app.ts"']) expect(find(query), query).toHaveLength(1);
+  expect(find('ts.app')).toEqual([]);
+});
+
+test('scripts without spaces are found by their characters', () => {
+  conversation('发票 March', 'この請求書の合計金額はいくらですか', 'ราคารวมเท่าไร 100%', '100 percent USB充电器');
+  expect(find('合計')).toEqual(['この請求書の[合計]金額はいくらですか']);
+  expect(find('金額 請求')).toEqual(['この[請求]書の合計[金額]はいくらですか']);
+  expect(find('票')).toEqual(['发[票] March']);
+  expect(find('รวม 100%')).toEqual(['ราคา[รวม]เท่าไร [100%]']);
+  expect(find('usb充电')).toEqual(['100 percent [USB充电]器']);
+  conversation('Long', `${'長'.repeat(500)}鍵${'文'.repeat(500)}`);
+  expect(find('鍵')[0]).toMatch(/^…長+\[鍵\]文+…$/);
+});
+
+test.each([
+  '', ' ', '"', '""', '"""', "'", "' or 1=1 --", '*', 'a*', '* a', '^a', 'a^2', '(', ')', '((', 'AND', 'OR', 'NOT a', 'a AND', 'NEAR(a b)', 'NEAR(', 'text:a', '-a', '+a', 'a:b', '{a b}: c',
+  '\\', '%', '_', '\0', 'a\0b', '\ud800', 'a\udc00', '🎉', '👩‍👩‍👧', '\u202e', '?', '?1', ':query', '漢%', '漢\\', '漢_', '漢"', '漢(', '漢[', '漢\0', 'x'.repeat(100_000), 'a '.repeat(10_000), '漢 '.repeat(1000),
+])('any input is safe: %j', (query) => {
+  conversation('a text', 'a text that says 100% AND "quotes" (text: a)');
+  expect(Array.isArray(store.conversations.search(query, 10))).toBe(true);
+});
+
+test('a text cannot pretend to be a hit', () => {
+  conversation('Marks', 'a <b>bold</b> \u0001\u0002 [word] here');
+  expect(store.conversations.search('here', 5)[0]!.snippet).toEqual([
+    { text: 'a <b>bold</b> \u0001\u0002 [word] ', hit: false },
+    { text: 'here', hit: true },
+  ]);
+});
+
+test('the index follows what changes', () => {
+  const id = conversation('Old name');
+  const { id: answer } = store.conversations.append({ conversationId: id, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', model: 'demo' });
+  const end = (text: string, state: 'complete' | 'streaming') => store.conversations.update(answer, { text, state, failure: null, finish: null, model: 'demo', statistics: null });
+  store.conversations.rename(id, 'New name');
+  expect([find('old'), find('new')]).toEqual([[], ['[New] name']]);
+  store.conversations.checkpoint(answer, 'half');
+  expect(find('half')).toEqual([]);
+  end('half done', 'complete');
+  expect(find('half')).toEqual(['[half] done']);
+  end('half done', 'streaming');
+  store.conversations.checkpoint(answer, 'half done and more');
+  end('half done and more', 'complete');
+  expect(find('more half')).toEqual(['[half] done and [more]']);
+});
