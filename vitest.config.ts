@@ -3,16 +3,19 @@ import { defineConfig } from 'vitest/config';
 
 const integration = 'main/**/*.integration.test.ts';
 const slice = 'main/**/*.slice.test.ts';
+const endurance = 'main/**/*.endurance.test.ts';
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, slice] } },
+      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, slice, endurance] } },
       // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
       { plugins: [svelte({ configFile: 'renderer/svelte.config.js' })], resolve: { conditions: ['browser'] }, test: { name: 'window', include: ['renderer/**/*.test.ts'] } },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
       { test: { name: 'integration', include: [integration], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
-      // The same at the true widths of the 11B model.
+      // The app killed hundreds of times: minutes.
+      { test: { name: 'endurance', include: [endurance], testTimeout: 900_000 } },
+      // The engine at the true widths of the 11B model.
       { test: { name: 'slice', include: [slice], fileParallelism: false, testTimeout: 1_800_000, hookTimeout: 600_000 } },
     ],
   },

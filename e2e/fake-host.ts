@@ -8,7 +8,7 @@ import { serve } from '../main/web/serve.ts';
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' } } });
 const { host, close } = await serve({
-  startEngine: () => createFakeEngine({ wordMs: Number(values['word-ms']) }),
+  startEngine: () => createFakeEngine({ wordMs: Number(values['word-ms']), contextLength: 8192 }),
   version: '0.0.0',
   dataDirectory: values.data ?? mkdtempSync(join(tmpdir(), 'loupe-fake-')),
   port: Number(values.port),

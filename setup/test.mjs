@@ -25,6 +25,8 @@ export async function test({ newerDriver }) {
   results.push(await stage('unit tests', () => vitest('unit', 'unit tests')));
   results.push(await stage('window tests', () => vitest('window', 'window tests')));
 
+  results.push(await stage('kills in mid-answer', () => vitest('endurance', 'kills in mid-answer')));
+
   if (native.failed.length > 0) {
     results.push(skipped('native tests and the app in Chromium', 'the native build failed'));
     return account(results);

@@ -8,6 +8,8 @@ export interface FakeEngineOptions {
   answer?: (messages: ChatMessage[]) => string;
   /** Milliseconds between two words. */
   wordMs?: number;
+  /** In words. */
+  contextLength?: number;
 }
 
 export interface FakeEngine extends Engine {
@@ -70,7 +72,7 @@ const memory: MemoryReport = {
   validationErrors: 0,
 };
 
-export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOptions = {}): FakeEngine {
+export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength }: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
   let crashed = false;
@@ -103,7 +105,7 @@ export function createFakeEngine({ answer = describe, wordMs = 0 }: FakeEngineOp
       if (signal?.aborted) throw new LoupeError('cancelled', 'The request (load) was cancelled.');
       onProgress?.(1000, 1000);
       isLoaded = true;
-      return loaded;
+      return { ...loaded, model: { ...loaded.model, contextLength } };
     },
     async countTokens({ messages, answerSoFar = '' }) {
       begin();

@@ -1,17 +1,16 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { demoModel } from '../paths.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
-import { decodeFrame, encodeFrame } from './frames.ts';
 import { startWebHost, type WebHost } from './server.ts';
+import { askRaw, enter, httpGet, openSocket, type HttpAnswer } from './test/web-client.ts';
 
 let directory: string;
 let app: App;
@@ -33,8 +32,7 @@ beforeAll(async () => {
     host: { kind: 'web', version: '1', dataDirectory: directory, logsDirectory: directory, demoModel, licences: async () => [], openFolder: async () => false, openMain: () => {} },
   });
   host = await startWebHost({ app, rendererDirectory });
-  const entered = await get(host.link().slice(`http://127.0.0.1:${host.port}`.length), {});
-  cookie = String(entered.headers['set-cookie']).split(';')[0]!;
+  ({ cookie } = await enter(host.link()));
 });
 afterAll(async () => {
   await host.close();
@@ -42,48 +40,9 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-interface Answer {
-  status: number;
-  headers: Record<string, unknown>;
-  body: string;
-}
-
-/** As `fetch`, with headers that it forbids and no redirects. */
-function get(path: string, headers: Record<string, string>, method = 'GET'): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port: host.port, path, method, headers: { host: `127.0.0.1:${host.port}`, ...headers } }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }));
-    });
-    request.on('error', reject).end();
-  });
-}
-
+const get = (path: string, headers: Record<string, string>, method = 'GET'): Promise<HttpAnswer> => httpGet(host.port, path, headers, method);
 const origin = (): string => `http://127.0.0.1:${host.port}`;
-
-/** Null when it is not let in. */
-function connect(headers: Record<string, string>, path = '/socket'): Promise<WebSocket | null> {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${host.port}${path}`, { headers });
-    socket.once('open', () => resolve(socket));
-    socket.once('error', () => resolve(null));
-  });
-}
-
-function ask(socket: WebSocket, name: string, input: unknown): Promise<unknown> {
-  const id = Math.floor(Math.random() * 1e9);
-  return new Promise((resolve) => {
-    const hear = (data: Buffer): void => {
-      const reply = decodeFrame(data.toString()) as { id?: number };
-      if (reply.id !== id) return;
-      socket.off('message', hear);
-      resolve(reply);
-    };
-    socket.on('message', hear);
-    socket.send(encodeFrame({ id, name, input }));
-  });
-}
+const connect = (headers: Record<string, string>, path?: string): Promise<WebSocket | null> => openSocket(host.port, headers, path);
 
 describe('who may come in', () => {
   test('a link works once and leaves a cookie that scripts cannot read', async () => {
@@ -148,9 +107,8 @@ describe('requests', () => {
   });
 
   test('are answered, with bytes going in and pictures coming out', async () => {
-    const { readFileSync } = await import('node:fs');
     const bytes = readFileSync(join(demoModel, 'samples', 'train-font-05.png'));
-    const added = (await ask(socket, 'pictures.add', { bytes: new Uint8Array(bytes), name: 'a.png', kind: 'paste' })) as { ok: boolean; output: { hash: string } };
+    const added = (await askRaw(socket, 'pictures.add', { bytes: new Uint8Array(bytes), name: 'a.png', kind: 'paste' })) as { ok: boolean; output: { hash: string } };
     expect(added.ok).toBe(true);
     const full = await get(`/pictures/${added.output.hash}`, { cookie });
     expect(full).toMatchObject({ status: 200, headers: { 'content-type': 'image/png', 'content-length': String(bytes.length) } });
@@ -160,16 +118,16 @@ describe('requests', () => {
   });
 
   test('fail in words', async () => {
-    expect(await ask(socket, 'conversations.open', { id: 999 })).toMatchObject({ ok: false, code: 'not_found' });
-    expect(await ask(socket, 'conversations.open', { id: 'x' })).toMatchObject({ ok: false, code: 'protocol', message: expect.stringContaining('id') as string });
-    expect(await ask(socket, 'app.quit', {})).toMatchObject({ ok: false, code: 'protocol' });
-    expect(await ask(socket, 'toString', {})).toMatchObject({ ok: false, code: 'protocol' });
+    expect(await askRaw(socket, 'conversations.open', { id: 999 })).toMatchObject({ ok: false, code: 'not_found' });
+    expect(await askRaw(socket, 'conversations.open', { id: 'x' })).toMatchObject({ ok: false, code: 'protocol', message: expect.stringContaining('id') as string });
+    expect(await askRaw(socket, 'app.quit', {})).toMatchObject({ ok: false, code: 'protocol' });
+    expect(await askRaw(socket, 'toString', {})).toMatchObject({ ok: false, code: 'protocol' });
   });
 
   test('events reach every window', async () => {
     const second = (await connect({ cookie, origin: origin() }))!;
     const heard = new Promise((resolve) => second.once('message', (data: Buffer) => resolve(JSON.parse(data.toString()))));
-    await ask(socket, 'settings.set', { theme: 'dark' });
+    await askRaw(socket, 'settings.set', { theme: 'dark' });
     expect(await heard).toMatchObject({ event: 'settings.changed', payload: { theme: 'dark' } });
     second.terminate();
   });

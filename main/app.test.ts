@@ -1,0 +1,143 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createApp, type App } from './app.ts';
+import { parseEvent, parseOutput, requests, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
+import { dispatch } from './dispatch.ts';
+import { createFakeEngine } from './engine/fake.ts';
+import { createPictureWorker } from './image/picture-client.ts';
+import { readLicences } from './licences.ts';
+import { demoModel, root } from './paths.ts';
+import { openStore } from './storage/store.ts';
+import { browserCapture } from './web/browser-capture.ts';
+
+let directory: string;
+let app: App;
+let events: EventMessage[];
+
+function begin(): void {
+  app = createApp({
+    store: openStore(directory),
+    engine: createFakeEngine(),
+    pictures: createPictureWorker(),
+    capture: browserCapture,
+    abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },
+    host: { kind: 'web', version: '1.2.3', dataDirectory: directory, logsDirectory: directory, demoModel, licences: () => readLicences(root), openFolder: async () => false, openMain: () => {} },
+  });
+  events = [];
+  app.on((event) => {
+    // What is told is in the contract.
+    events.push(parseEvent(structuredClone(event)));
+  });
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'loupe-app-'));
+  begin();
+});
+afterEach(async () => {
+  await app.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** As a window asks; the answer must be in the contract. */
+async function ask<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
+  const reply = await dispatch(app.handlers, name, input);
+  if (!reply.ok) throw Object.assign(new Error(reply.message), reply);
+  return parseOutput(name, reply.output);
+}
+
+const png = (colour: string, width = 60, height = 40): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer();
+const addPicture = async (colour: string): Promise<Output<'pictures.add'>> => ask('pictures.add', { bytes: new Uint8Array(await png(colour)), name: `${colour}.png`, kind: 'paste' });
+
+async function converse(text: string, pictures: string[] = [], conversationId: number | null = null, parentId: number | null = null): Promise<Output<'chat.send'>> {
+  const sent = await ask('chat.send', { conversationId, parentId, text, pictures });
+  await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ event: 'message.changed', payload: expect.objectContaining({ id: sent.answer.id, state: 'complete' }) as unknown })));
+  return sent;
+}
+
+test('there is a handler for every request', () => {
+  expect(Object.keys(app.handlers).sort()).toEqual(Object.keys(requests).sort());
+});
+
+test('the app introduces itself', async () => {
+  expect(await ask('app.info', {})).toMatchObject({ version: '1.2.3', host: 'web', abilities: { introduction: 'Small.' }, recentPrompts: [] });
+  const licences = await ask('app.licences', {});
+  expect(licences.map(({ name }) => name)).toEqual(expect.arrayContaining(['Llama 3.2', 'better-sqlite3', 'sharp']));
+  for (const { name, text } of licences) expect(text.length, name).toBeGreaterThan(20);
+  expect(await ask('capture.state', {})).toMatchObject({ by: 'browser' });
+  expect(await ask('models.list', {})).toMatchObject([{ id: 'demo', present: true }]);
+});
+
+describe('conversations', () => {
+  test('from the first question to the search that finds it again', async () => {
+    const red = await addPicture('red');
+    const { conversation, answer } = await converse('Which colour is the fox?', [red.hash]);
+    await converse('And the dog?', [], conversation.id, answer.id);
+    expect(await ask('conversations.list', {})).toMatchObject([{ id: conversation.id, messageCount: 4, picture: red.hash, busy: false }]);
+    expect(await ask('conversations.search', { query: 'fox', limit: 10 })).toEqual(expect.arrayContaining([expect.objectContaining({ conversationId: conversation.id })]));
+    expect((await ask('app.info', {})).recentPrompts).toEqual(['And the dog?', 'Which colour is the fox?']);
+    const { text, fileName } = await ask('conversations.export', { id: conversation.id, format: 'markdown' });
+    expect(text).toContain('And the dog?');
+    expect(fileName).toMatch(/\.md$/);
+  });
+
+  test('are renamed, pinned, deleted and brought back; every window hears of it', async () => {
+    const { conversation } = await converse('One');
+    await ask('conversations.rename', { id: conversation.id, title: '  Renamed ' });
+    await ask('conversations.pin', { id: conversation.id, pinned: true });
+    expect(events.at(-1)).toMatchObject({ event: 'conversation.changed', payload: { title: 'Renamed', pinned: true } });
+    await ask('conversations.delete', { id: conversation.id });
+    expect(events.at(-1)).toEqual({ event: 'conversation.deleted', payload: { id: conversation.id } });
+    expect(await ask('conversations.list', {})).toEqual([]);
+    await ask('conversations.restore', { id: conversation.id });
+    expect(await ask('conversations.list', {})).toHaveLength(1);
+  });
+
+  test('are there after a restart, drafts and settings too', async () => {
+    const { conversation } = await converse('Kept?');
+    const picture = await addPicture('blue');
+    await ask('conversations.saveDraft', { id: conversation.id, text: 'half a thou', pictures: [picture.hash] });
+    await ask('conversations.saveDraft', { id: null, text: 'new one', pictures: [] });
+    await ask('settings.set', { theme: 'dark', maxTokens: 99 });
+    await app.close();
+    begin();
+    expect(await ask('conversations.open', { id: conversation.id })).toMatchObject({ title: 'Kept?', draft: { text: 'half a thou', pictures: [{ hash: picture.hash }] } });
+    expect(await ask('conversations.draft', {})).toMatchObject({ text: 'new one' });
+    expect(await ask('settings.get', {})).toMatchObject({ theme: 'dark', maxTokens: 99, sendWith: 'enter' });
+  });
+});
+
+describe('pictures', () => {
+  test('the same picture is kept once', async () => {
+    const first = await addPicture('red');
+    expect(await addPicture('red')).toEqual(first);
+    expect(first).toMatchObject({ width: 60, height: 40, origin: { kind: 'paste' } });
+    expect(readFileSync(app.pictureFile(first.hash, 'full').path)).toEqual(await png('red'));
+  });
+
+  test('are cropped and composed, and know what they were made of', async () => {
+    const red = await addPicture('red');
+    const blue = await addPicture('blue');
+    const region = { x: 10, y: 10, width: 20, height: 5 };
+    expect(await ask('pictures.crop', { hash: red.hash, region })).toMatchObject({ width: 20, height: 5, origin: { kind: 'crop', of: red.hash, region } });
+    const composed = await ask('pictures.compose', { hashes: [red.hash, blue.hash], layout: 'row', labels: true });
+    expect(composed).toMatchObject({ name: 'red.png, blue.png', origin: { kind: 'compose', of: [red.hash, blue.hash] } });
+    expect(composed.width).toBeGreaterThan(120);
+  });
+
+  test('fail by name', async () => {
+    await expect(ask('pictures.add', { bytes: new Uint8Array([1, 2, 3]), name: 'notes.txt', kind: 'file' })).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('notes.txt') as string });
+    await expect(ask('chat.send', { conversationId: null, parentId: null, text: 'Hi', pictures: ['0'.repeat(64)] })).rejects.toMatchObject({ code: 'not_found' });
+    // A question about a picture that is not there begins no conversation.
+    expect(await ask('conversations.list', {})).toEqual([]);
+  });
+
+  test('the view is of the model that is loaded', async () => {
+    expect((await ask('pictures.view', { width: 560, height: 560 })).tileSize).toBe(560);
+    await converse('Load, please');
+    expect((await ask('pictures.view', { width: 560, height: 560 })).tileSize).toBe(56);
+  });
+});

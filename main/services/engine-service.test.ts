@@ -1,0 +1,91 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { defaultSettings, type EngineState, type Settings } from '../contract.ts';
+import { createFakeEngine, type FakeEngine } from '../engine/fake.ts';
+import { createEngineService, type EngineService } from './engine-service.ts';
+import { LoupeError } from './errors.ts';
+
+let port: FakeEngine;
+let service: EngineService;
+let states: EngineState[];
+let settings: Settings;
+let missing = false;
+
+afterEach(() => service.close());
+
+function begin(): void {
+  states = [];
+  settings = { ...defaultSettings };
+  missing = false;
+  port = createFakeEngine();
+  service = createEngineService({
+    engine: port,
+    settings: () => settings,
+    model: () => {
+      if (missing) throw new LoupeError('model_missing', 'Gone.');
+      return { choice: { id: settings.model, name: settings.model, kind: 'vision', bytes: 1000, present: true }, directory: '/model' };
+    },
+    onChange: (state) => void states.push(state),
+  });
+}
+
+const use = <Result>(work: () => Promise<Result>, signal = new AbortController().signal): Promise<Result> => service.use(signal, work);
+
+test('loads when it is first needed, once, and tells', async () => {
+  begin();
+  const load = vi.spyOn(port, 'load');
+  expect(service.state().status).toBe('stopped');
+  expect(await use(async () => 1)).toBe(1);
+  expect(await use(async () => 2)).toBe(2);
+  expect(load).toHaveBeenCalledTimes(1);
+  expect(states.map(({ status }) => status)).toEqual(['loading', 'loading', 'loading', 'ready']);
+  expect(service.state()).toMatchObject({ model: { id: 'demo' }, contextLength: 512, vision: { tileSize: 56, maxTiles: 4 }, device: { name: 'Fake device' } });
+});
+
+test('loads again when model, device or context were changed meanwhile', async () => {
+  begin();
+  const load = vi.spyOn(port, 'load');
+  await use(async () => {});
+  settings.contextLength = 4096;
+  await use(async () => {});
+  settings.theme = 'dark';
+  await use(async () => {});
+  expect(load.mock.calls.map(([request]) => request.contextLength)).toEqual([undefined, 4096]);
+});
+
+test('one use at a time, in order, and a load waits for its turn', async () => {
+  begin();
+  const order: string[] = [];
+  const work = (name: string) => async (): Promise<void> => {
+    order.push(`${name} begins`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    order.push(`${name} ends`);
+  };
+  const first = use(work('a'));
+  const load = service.load().then(() => order.push('loaded'));
+  const second = use(work('b'));
+  await Promise.all([first, load, second]);
+  expect(order).toEqual(['a begins', 'a ends', 'loaded', 'b begins', 'b ends']);
+});
+
+test('a failure to load is told, reaches who asked, and does not stand in the way of the next', async () => {
+  begin();
+  missing = true;
+  await expect(use(async () => 1)).rejects.toMatchObject({ code: 'model_missing' });
+  expect(service.state()).toMatchObject({ status: 'failed', failure: { code: 'model_missing', message: 'Gone.' } });
+  await service.load();
+  missing = false;
+  expect(await use(async () => 2)).toBe(2);
+  expect(service.state()).toMatchObject({ status: 'ready', failure: null });
+});
+
+test('what was stopped before its turn never runs', async () => {
+  begin();
+  const abort = new AbortController();
+  const long = use(() => new Promise((resolve) => setTimeout(resolve, 20)));
+  const work = vi.fn(async () => {});
+  const waiting = use(work, abort.signal);
+  abort.abort();
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  await long;
+  expect(work).not.toHaveBeenCalled();
+});

@@ -1,0 +1,96 @@
+/** The app, killed without warning while it streams: what was kept. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { openStore } from '../storage/store.ts';
+import { connectWindow } from './test/web-client.ts';
+
+const app = fileURLToPath(new URL('../../e2e/fake-host.ts', import.meta.url));
+const kills = 200;
+/** As promised: what was shown a second ago is kept. */
+const promiseMs = 1000;
+
+/** xorshift32: a failure can be repeated. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+/** Starts the app, asks, and kills it `afterMs` after the first word. Answers what a window had been shown. */
+async function killWhileStreaming(directory: string, question: string, afterMs: number): Promise<{ id: number; answerId: number; shown: { at: number; length: number }[]; killedAt: number }> {
+  const child = spawn(process.execPath, [app, '--data', directory, '--word-ms', '2'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  const window = await connectWindow(line.trim());
+  const shown: { at: number; length: number }[] = [];
+  const streaming = new Promise<void>((resolve, reject) => {
+    setTimeout(() => reject(new Error('The answer did not begin within 30 seconds.')), 30_000).unref();
+    window.onEvent(({ event, payload }) => {
+      if (event !== 'answer.text') return;
+      shown.push({ at: performance.now(), length: payload.offset + payload.text.length });
+      resolve();
+    });
+  });
+  // The fake engine says back what it was asked, so that a long question gets a long answer.
+  const { conversation, answer } = await window.ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [] });
+  await streaming;
+  await sleep(afterMs);
+  const killedAt = performance.now();
+  child.kill('SIGKILL');
+  await exited;
+  window.close();
+  return { id: conversation.id, answerId: answer.id, shown, killedAt };
+}
+
+test(`nothing is lost by ${kills} kills in mid-answer but the last second of text`, async ({ annotate }) => {
+  const seed = Number(process.env['LOUPE_SEED'] ?? 1 + (Date.now() % 2 ** 31));
+  await annotate(`LOUPE_SEED=${seed}`);
+  const random = randomFrom(seed);
+  const directory = mkdtempSync(join(tmpdir(), 'loupe-kill-'));
+  const words = Array.from({ length: 2000 }, (_, index) => `w${index}`).join(' ');
+  const conversations = new Map<number, string>();
+  let longestMissing = 0;
+  try {
+    for (let kill = 1; kill <= kills; kill++) {
+      const question = `Question ${kill}: ${words}`;
+      const { id, answerId, shown, killedAt } = await killWhileStreaming(directory, question, random() * 1500);
+      conversations.set(id, question);
+
+      const store = openStore(directory);
+      try {
+        store.conversations.markInterrupted();
+        const answer = store.conversations.message(answerId);
+        const where = `seed ${seed}, kill ${kill}`;
+        expect(answer.state, where).toBe('interrupted');
+        const promised = shown.findLast(({ at }) => at <= killedAt - promiseMs)?.length ?? 0;
+        expect(answer.text.length, where).toBeGreaterThanOrEqual(promised);
+        expect(`You asked: ${question}`.startsWith(answer.text), where).toBe(true);
+        const missingFrom = shown.find(({ length }) => length > answer.text.length);
+        if (missingFrom) longestMissing = Math.max(longestMissing, killedAt - missingFrom.at);
+        expect(store.conversations.list(), where).toHaveLength(conversations.size);
+      } finally {
+        store.close();
+      }
+    }
+    const store = openStore(directory);
+    for (const [id, question] of conversations) expect(store.conversations.open(id).messages[0]!.text).toBe(question);
+    store.close();
+    const database = new Database(join(directory, 'loupe.db'), { readonly: true });
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+    database.close();
+    await annotate(`longest stretch of text lost: ${Math.round(longestMissing)} ms`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
