@@ -12,3 +12,4 @@ export const nativeBuild = inRoot('build', 'native');
 export const shaderBuild = inRoot('build', 'shaders');
 export const reports = inRoot('build', 'reports');
 export const rendererBuild = inRoot('build', 'renderer');
+export const shellBuild = inRoot('build', 'app');

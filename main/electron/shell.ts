@@ -138,7 +138,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
     createWindow,
     platform,
     preload,
-    icon: join(places.icons, '256.png'),
+    icon: join(places.icons, '256x256.png'),
     isDark,
     displays: screenAccess.displays,
     primaryWorkArea: () => screen.getPrimaryDisplay().workArea,
