@@ -4,8 +4,6 @@ import { decodeEntities, lexBlocks, safeLink } from './lex.ts';
 test('blocks before the end of a growing text stay the same objects', () => {
   const before = lexBlocks('# Title\n\nFirst paragraph.\n\nSec');
   const after = lexBlocks('# Title\n\nFirst paragraph.\n\nSecond', before);
-  const types = after.map(({ type }) => type);
-  expect(types).toEqual(['heading', 'space', 'paragraph', 'space', 'paragraph'].filter((type) => types.includes(type)));
   expect(after[0]).toBe(before[0]);
   expect(after.at(-3)).toBe(before.at(-3));
   expect(after.at(-1)).not.toBe(before.at(-1));

@@ -29,6 +29,8 @@ export class Composer {
   #usage = $state.raw<Output<'chat.measure'>>(null);
   #failure = $state.raw<RequestFailure | null>(null);
   #sending = $state(false);
+  /** Settles when every picture that was added so far is read, or is known not to be. */
+  #reads: Promise<unknown> = Promise.resolve();
   #input: HTMLTextAreaElement | undefined;
   #focusWanted = false;
 
@@ -71,7 +73,7 @@ export class Composer {
   }
 
   get canSend(): boolean {
-    return this.#text.trim() !== '' && this.#adding.length === 0 && !this.#sending;
+    return this.#text.trim() !== '' && !this.#sending;
   }
 
   /** Begins with what was left in this conversation's composer. */
@@ -87,7 +89,13 @@ export class Composer {
   }
 
   /** Reads pictures from files; those that cannot be read are named in `failure`. */
-  async addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
+  addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
+    const read = this.#addFiles(files, kind);
+    this.#reads = Promise.all([this.#reads, read]);
+    return read;
+  }
+
+  async #addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
     const draftOf = this.#draftOf;
     const room = limits.picturesPerMessage - this.#pictures.length - this.#adding.length;
     const taken = files.slice(0, Math.max(0, room));
@@ -121,6 +129,16 @@ export class Composer {
     this.#changed();
   }
 
+  /** Puts a picture in the place of another, as a part in that of its whole; to the end where the other is not attached. */
+  replace(hash: string, picture: Picture): void {
+    if (!this.#pictures.some((attached) => attached.hash === hash)) {
+      this.add(picture);
+      return;
+    }
+    this.#pictures = this.#pictures.map((attached) => (attached.hash === hash ? picture : attached));
+    this.#changed();
+  }
+
   /** Puts the composed picture in place of its parts. */
   replaceAll(picture: Picture): void {
     this.#pictures = [picture];
@@ -128,16 +146,21 @@ export class Composer {
   }
 
   /**
-   * Asks, and answers what the app made of it. Null when that failed: the question is back
-   * then, and `failure` says why.
+   * Asks once the attached pictures are read, and answers what the app made of it. Null when
+   * that failed: the question is back then, and `failure` says why.
    */
   async send(): Promise<Output<'chat.send'> | null> {
     if (!this.canSend) return null;
     const draftOf = this.#draftOf;
+    this.#sending = true;
+    await this.#reads;
+    // Another conversation is shown by now, or a picture is missing: the reader decides.
+    if (this.#draftOf !== draftOf || this.#failure) {
+      this.#sending = false;
+      return null;
+    }
     const text = this.#text;
     const pictures = this.#pictures;
-    this.#sending = true;
-    this.#failure = null;
     this.#text = '';
     this.#pictures = [];
     try {

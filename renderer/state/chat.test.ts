@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Chat } from './chat.svelte.ts';
+import { conversation, createFakeClient, message, picture, summary } from './fake-client.ts';
+import { Toasts } from './toasts.svelte.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function chat(answers: Parameters<typeof createFakeClient>[0] = {}) {
+  const client = createFakeClient({
+    'conversations.saveDraft': () => null,
+    'conversations.draft': () => ({ text: 'left over', pictures: [] }),
+    'chat.measure': () => null,
+    ...answers,
+  });
+  const toasts = new Toasts();
+  return { client, toasts, chat: new Chat(client, toasts) };
+}
+
+const stored = conversation([message(1, null, { pictures: [picture('a')] }), message(2, 1, { role: 'assistant' })], { draft: { text: 'draft', pictures: [] } });
+
+test('a conversation opens with its draft, a new one with its own', async () => {
+  const { chat: it } = chat({ 'conversations.open': () => stored });
+  await it.open(1);
+  expect(it.composer.text).toBe('draft');
+  expect(it.selectedId).toBe(1);
+  await it.startNew();
+  expect(it.current).toBeNull();
+  expect(it.composer.text).toBe('left over');
+});
+
+test('the last one asked for is the one that is shown', async () => {
+  const waiting = new Map<number, () => void>();
+  const { chat: it } = chat({ 'conversations.open': ({ id }) => new Promise((resolve) => void waiting.set(id, () => resolve({ ...stored, id }))) });
+  const first = it.open(1);
+  const second = it.open(2);
+  waiting.get(2)!();
+  await second;
+  waiting.get(1)!();
+  await first;
+  expect(it.current?.id).toBe(2);
+});
+
+test('one that cannot be opened leaves the one before', async () => {
+  const { chat: it, toasts } = chat({
+    'conversations.open': ({ id }) => {
+      if (id === 2) throw new Error('gone');
+      return stored;
+    },
+  });
+  await it.open(1);
+  await it.open(2);
+  expect(it.selectedId).toBe(1);
+  expect(it.current?.id).toBe(1);
+  expect(toasts.shown).toHaveLength(1);
+});
+
+test('the first question begins a conversation; the next one follows its answer', async () => {
+  const question = message(1, null);
+  const answer = message(2, 1, { role: 'assistant', state: 'streaming', finish: null });
+  const { chat: it, client } = chat({ 'chat.send': () => ({ conversation: summary(1), question, answer }) });
+  await it.startNew();
+  it.composer.text = 'Why?';
+  await it.send();
+  expect(it.current?.path.map(({ id }) => id)).toEqual([1, 2]);
+  expect(it.selectedId).toBe(1);
+  it.composer.text = 'Again?';
+  await it.send();
+  expect(client.inputs('chat.send')).toHaveLength(1);
+  client.send('message.changed', { ...answer, state: 'complete' });
+  await it.send();
+  expect(client.inputs('chat.send')[1]).toMatchObject({ conversationId: 1, parentId: 2, text: 'Again?' });
+});
+
+test('an edited question becomes a branch with the same pictures', async () => {
+  const { chat: it, client } = chat({
+    'conversations.open': () => stored,
+    'chat.send': () => ({ conversation: summary(1), question: message(3, null), answer: message(4, 3, { role: 'assistant', state: 'streaming' }) }),
+  });
+  await it.open(1);
+  it.editLastQuestion();
+  expect(it.editing).toBe(1);
+  await it.resend(stored.messages[0]!, 'In other words');
+  expect(client.inputs('chat.send')).toEqual([{ conversationId: 1, parentId: null, text: 'In other words', pictures: ['a'.repeat(64)] }]);
+  expect(it.current?.path.map(({ id }) => id)).toEqual([3, 4]);
+  expect(it.editing).toBeNull();
+});
+
+test('says which picture will be looked at', async () => {
+  const { chat: it } = chat({ 'conversations.open': () => stored, 'conversations.pinPicture': () => null });
+  await it.open(1);
+  expect(it.pictureToBe?.name).toBe('a.png');
+  it.composer.add(picture('b'));
+  expect(it.pictureToBe?.name).toBe('b.png');
+  await it.current!.pinPicture(picture('a'));
+  expect(it.pictureToBe?.name).toBe('a.png');
+});
+
+test('a hit on another branch is brought into view', async () => {
+  const tree = conversation([message(1, null), message(2, 1, { role: 'assistant' }), message(3, 1, { role: 'assistant' })]);
+  const { chat: it } = chat({ 'conversations.open': () => tree, 'conversations.selectBranch': () => ({ leafId: 2 }) });
+  await it.open(1, 2);
+  expect(it.current?.path.map(({ id }) => id)).toEqual([1, 2]);
+  expect(it.sought).toBe(2);
+});
+
+test('a conversation that is deleted makes room for a new one', async () => {
+  const { chat: it, client } = chat({ 'conversations.open': () => stored });
+  await it.open(1);
+  client.send('conversation.deleted', { id: 1 });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(it.current).toBeNull();
+});

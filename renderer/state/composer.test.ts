@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { RequestFailure } from '../api/transport.ts';
+import { Composer } from './composer.svelte.ts';
+import { createFakeClient, message, picture, summary } from './fake-client.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const noDraft = { text: '', pictures: [] };
+const sent = { conversation: summary(7), question: message(1, null), answer: message(2, 1, { role: 'assistant' }) };
+const usual = { 'conversations.saveDraft': () => null, 'chat.measure': () => null };
+
+function composer(answers: Parameters<typeof createFakeClient>[0] = {}) {
+  const client = createFakeClient({ ...usual, ...answers });
+  return { client, composer: new Composer(client, () => ({ conversationId: null, parentId: null })) };
+}
+
+function file(name: string, bytes = [1, 2, 3]): File {
+  return new File([new Uint8Array(bytes)], name, { type: 'image/png' });
+}
+
+test('a draft is saved once writing pauses, and when another one is loaded', async () => {
+  const { client, composer: it } = composer();
+  it.load(3, noDraft);
+  it.text = 'a';
+  it.text = 'ab';
+  expect(client.inputs('conversations.saveDraft')).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(client.inputs('conversations.saveDraft')).toEqual([{ id: 3, text: 'ab', pictures: [] }]);
+  it.text = 'abc';
+  it.load(4, { text: 'other', pictures: [picture('a')] });
+  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: 3, text: 'abc', pictures: [] });
+  expect(it.text).toBe('other');
+  expect(it.pictures.map(({ name }) => name)).toEqual(['a.png']);
+});
+
+test('a sent question leaves an empty composer and an empty draft', async () => {
+  const { client, composer: it } = composer({ 'chat.send': () => sent });
+  it.load(null, noDraft);
+  it.text = 'Why?';
+  it.add(picture('a'));
+  expect(await it.send()).toBe(sent);
+  expect(client.inputs('chat.send')).toEqual([{ conversationId: null, parentId: null, text: 'Why?', pictures: ['a'.repeat(64)] }]);
+  expect(it.isEmpty).toBe(true);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: null, text: '', pictures: [] });
+});
+
+test('a question that could not be sent comes back, before what was typed meanwhile', async () => {
+  let fail: (error: Error) => void = () => {};
+  const { composer: it } = composer({ 'chat.send': () => new Promise((_, reject) => (fail = reject)) });
+  it.load(null, noDraft);
+  it.add(picture('a'));
+  it.text = 'First';
+  const sending = it.send();
+  expect(it.text).toBe('');
+  it.text = 'Second';
+  fail(new RequestFailure({ code: 'store_full', message: 'The disk is full.', nextStep: 'Free some space.' }));
+  expect(await sending).toBeNull();
+  expect(it.text).toBe('First\nSecond');
+  expect(it.pictures).toHaveLength(1);
+  expect(it.failure?.message).toBe('The disk is full.');
+});
+
+test('nothing is sent twice, nor without words, nor while a picture is being read', async () => {
+  let answer: (value: typeof sent) => void = () => {};
+  const { client, composer: it } = composer({ 'chat.send': () => new Promise((resolve) => (answer = resolve)), 'pictures.add': () => new Promise(() => {}) });
+  it.load(null, noDraft);
+  it.text = '  ';
+  expect(await it.send()).toBeNull();
+  it.text = 'Why?';
+  const first = it.send();
+  it.text = 'Why again?';
+  expect(await it.send()).toBeNull();
+  answer(sent);
+  await first;
+  void it.addFiles([file('a.png')], 'file');
+  expect(await it.send()).toBeNull();
+  expect(client.inputs('chat.send')).toHaveLength(1);
+});
+
+test('pictures are added in order; one that is there already moves to the end', async () => {
+  const names = ['a', 'b'];
+  const { client, composer: it } = composer({ 'pictures.add': () => picture(names.shift()!) });
+  it.load(null, noDraft);
+  await it.addFiles([file('a.png'), file('image.png')], 'paste');
+  expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
+  expect(client.inputs('pictures.add').map(({ name, kind, bytes }) => [name, kind, bytes.length])).toEqual([
+    ['Pasted picture', 'paste', 3],
+    ['Pasted picture', 'paste', 3],
+  ]);
+  it.add(picture('a'));
+  expect(it.pictures.map(({ name }) => name)).toEqual(['b.png', 'a.png']);
+});
+
+test('a picture that cannot be read is said to be so, and the others are added', async () => {
+  const { composer: it } = composer({
+    'pictures.add': ({ name }) => {
+      if (name === 'bad.png') throw new RequestFailure({ code: 'image_unreadable', message: 'bad.png is no picture.', nextStep: 'Save it again.' });
+      return picture('c');
+    },
+  });
+  it.load(null, noDraft);
+  await it.addFiles([file('bad.png'), file('c.png')], 'drop');
+  expect(it.pictures.map(({ name }) => name)).toEqual(['c.png']);
+  expect(it.adding).toEqual([]);
+});
+
+test('at most six pictures', async () => {
+  const letters = [...'abcdef'];
+  const { client, composer: it } = composer({ 'pictures.add': () => picture(letters.shift()!) });
+  it.load(null, noDraft);
+  await it.addFiles(Array.from({ length: 8 }, (_, at) => file(`${at}.png`)), 'drop');
+  expect(client.inputs('pictures.add')).toHaveLength(6);
+  expect(it.pictures).toHaveLength(6);
+  it.add(picture('0'));
+  expect(it.pictures).toHaveLength(6);
+  expect(it.failure?.message).toContain('6');
+});
+
+test('a picture that was read for another draft does not end up in this one', async () => {
+  let answer: (value: ReturnType<typeof picture>) => void = () => {};
+  const { composer: it } = composer({ 'pictures.add': () => new Promise((resolve) => (answer = resolve)) });
+  it.load(1, noDraft);
+  const adding = it.addFiles([file('a.png')], 'file');
+  await vi.advanceTimersByTimeAsync(10);
+  it.load(2, noDraft);
+  answer(picture('a'));
+  await adding;
+  expect(it.pictures).toEqual([]);
+});
+
+test('the context is measured once writing pauses', async () => {
+  const { client, composer: it } = composer({ 'chat.measure': () => ({ promptTokens: 10, contextLength: 100, forgottenMessages: 0 }) });
+  it.load(null, noDraft);
+  it.text = 'a';
+  it.text = 'ab';
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(client.inputs('chat.measure')).toEqual([{ conversationId: null, parentId: null, text: 'ab', pictures: 0 }]);
+  expect(it.usage?.promptTokens).toBe(10);
+});
