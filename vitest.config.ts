@@ -1,7 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-const integration = 'main/**/*.integration.test.ts';
+const integration = '{main,setup}/**/*.integration.test.ts';
 const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
