@@ -14,7 +14,7 @@ async function tool(path, args, name) {
   return single(name, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
 }
 
-export const checkedFolders = ['main', 'setup', 'fixtures', 'e2e'];
+export const checkedFolders = ['main', 'setup', 'fixtures', 'resources', 'e2e'];
 
 /** @param {string} folder */
 export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--project', folder], `types of ${folder}/`);

@@ -1,6 +1,7 @@
-// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready> [arguments]`.
+// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready|package> [arguments]`.
 // Runs on Node 20 without any package; sets up what is missing and goes on under Node 24.
 import { fileURLToPath } from 'node:url';
+import { findElectron, packageApp, startElectron } from './electron.mjs';
 import { become } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNode, environmentOf } from './node24.mjs';
@@ -20,7 +21,9 @@ async function loupe(args) {
 
 /** The app: in its own window where Electron is, else in the browser. @param {string[]} args */
 async function start(args) {
-  say('no Electron binary here: Loupe opens in your browser instead (for this machine alone).');
+  const electron = await findElectron();
+  if ('binary' in electron) return startElectron(electron.binary, args);
+  say(`${electron.reason}: Loupe opens in your browser instead (for this machine alone).`);
   return loupe(['serve', ...args]);
 }
 
@@ -31,6 +34,7 @@ const commands = {
   test: () => test({ newerDriver: true }),
   ready: () => test({ newerDriver: false }),
   slice,
+  package: packageApp,
 };
 
 async function main() {
