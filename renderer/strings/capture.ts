@@ -23,6 +23,7 @@ export const capture = {
   browser: {
     title: 'Capture the screen',
     asking: 'Choose a screen or window in the browser’s dialog. Loupe takes one frame and stops sharing at once.',
+    taking: 'Taking the picture…',
     unsupported: 'This browser cannot capture the screen.',
     unsupportedNext: 'Paste a screenshot with Ctrl+V instead, or open Loupe in a current Chrome, Edge or Firefox.',
     denied: 'The system does not allow this browser to capture the screen.',

@@ -39,7 +39,7 @@ export const settings = {
   testHotkey: 'Press it now',
   testing: 'Waiting for the hotkey. Press it now…',
   testPassed: 'It works.',
-  testFailed: 'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command `loupe --capture` in the desktop’s settings.',
+  testFailed: 'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
   permissionMissing: 'Loupe may not record the screen yet.',
   permissionMissingNext: 'Allow Loupe under Privacy & Security > Screen Recording in the system’s settings, then start it again.',
   captureNone: 'The screen cannot be captured here.',
@@ -49,7 +49,7 @@ export const settings = {
   hintsAgain: 'Show them again',
 
   // Model
-  models: 'Model',
+  models: 'Model in use',
   modelKinds: {
     demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
     vision: 'Looks at pictures and answers.',

@@ -30,14 +30,10 @@ export const view = {
   } satisfies Record<Verdict, string>,
   explain: (seen: ModelView) => {
     const height = Math.ceil(seen.smallestText);
-    switch (seen.verdict) {
-      case 'sharp':
-        return `Text from ${height} px in height stays legible.`;
-      case 'soft':
-        return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost.`;
-      case 'blurred':
-        return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost, and that is most of a screen's.`;
-    }
+    if (seen.verdict === 'sharp') return `Text from ${height} px in height stays legible.`;
+    return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost.`;
   },
+  numbers: ({ picture, canvas, grid, scale }: ModelView) =>
+    `${picture.width} × ${picture.height} px at ${percent(scale)} on a canvas of ${canvas.width} × ${canvas.height} px, ${tiles(grid)}.`,
   size: ({ width, height }: { width: number; height: number }) => `${width} × ${height} px`,
 };
