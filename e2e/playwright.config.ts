@@ -1,5 +1,7 @@
 import { defineConfig } from 'playwright/test';
 
+const asRoot = process.getuid?.() === 0;
+
 export default defineConfig({
   testDir: '.',
   testMatch: '**/*.spec.ts',
@@ -9,4 +11,19 @@ export default defineConfig({
   timeout: 90_000,
   expect: { timeout: 20_000 },
   forbidOnly: process.env['CI'] === 'true',
+  use: {
+    viewport: { width: 1280, height: 800 },
+    launchOptions: {
+      executablePath: process.env['LOUPE_CHROMIUM'] ?? '/usr/bin/chromium',
+      args: [
+        // Chromium's sandbox does not work as root.
+        ...(asRoot ? ['--no-sandbox'] : []),
+        '--disable-background-networking',
+        '--disable-quic',
+        // Screen capture without the dialog: the whole screen, that is the (headless) window.
+        '--auto-accept-this-tab-capture',
+        '--use-fake-ui-for-media-stream',
+      ],
+    },
+  },
 });

@@ -1,0 +1,123 @@
+/** From the first run to a conversation about pictures: real engine, real database, demo model. */
+import { expect, secondWindow, test } from './support/loupe.ts';
+import { samples } from './support/samples.ts';
+
+const [first, second] = [samples[0]!, samples[1]!];
+
+test('first run: from nothing to a first answer with the sample', async ({ loupe }) => {
+  const began = Date.now();
+  await loupe.page.getByRole('button', { name: /Try a sample/ }).click();
+  await expect(loupe.chips()).toHaveCount(1);
+  await loupe.send.click();
+  expect((await loupe.lastAnswer()).length).toBeGreaterThan(0);
+  expect(Date.now() - began).toBeLessThan(60_000);
+});
+
+test('a picture, a question, a follow-up; then a second picture takes over', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.attach(first.path);
+  expect(await loupe.ask(first.question)).toContain(first.answer);
+  const follow = await loupe.ask(first.question);
+  expect(follow).toContain(first.answer);
+
+  await loupe.attach(second.path);
+  const taken = await loupe.ask(second.question);
+  expect(taken).not.toBe(follow);
+  expect(taken).toContain(second.answer);
+
+  // Which picture is in force is said at the pictures themselves.
+  await expect(loupe.page.getByText('Loupe sees this')).toHaveCount(1);
+  await expect(loupe.page.getByText('no longer seen')).toHaveCount(1);
+});
+
+test('an older picture is looked at again', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.attach(first.path);
+  await loupe.ask(first.question);
+  await loupe.attach(second.path);
+  await loupe.ask(second.question);
+  await loupe.page.getByRole('button', { name: /^Look again at/ }).click();
+  await expect(loupe.chips()).toHaveCount(1);
+  expect(await loupe.ask(first.question)).toContain(first.answer);
+});
+
+test('a pasted picture is attached', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.question.evaluate(async (field) => {
+    const canvas = new OffscreenCanvas(80, 40);
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = '#2255cc';
+    context.fillRect(0, 0, 80, 40);
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([await canvas.convertToBlob()], 'image.png', { type: 'image/png' }));
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true }));
+  });
+  await expect(loupe.chips()).toHaveCount(1);
+  await expect(loupe.chips().getByRole('img').or(loupe.chips().locator('img')).first()).toBeVisible();
+});
+
+test('two pictures are composed into one and asked about', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.attach(first.path, second.path);
+  await expect(loupe.page.getByText(/The model sees only the last picture/)).toBeVisible();
+  await loupe.page.getByRole('button', { name: 'Compose them' }).click();
+  const dialog = loupe.page.getByRole('dialog', { name: 'Compose pictures' });
+  await dialog.getByRole('radio', { name: 'Stacked' }).check();
+  await expect(dialog.getByRole('img', { name: /as the model will get them/ })).toBeVisible();
+  await dialog.getByRole('button', { name: 'Use this composition' }).click();
+  await expect(loupe.chips()).toHaveCount(1);
+  expect((await loupe.ask('What does it say?')).length).toBeGreaterThan(0);
+});
+
+test('a question is answered again, edited into a branch, and the branches are switched', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.attach(first.path);
+  await loupe.ask(first.question);
+  await loupe.page.getByRole('button', { name: 'Answer again' }).click();
+  await expect(loupe.page.getByText('2 of 2')).toBeVisible();
+  await loupe.lastAnswer();
+  await loupe.page.getByRole('button', { name: 'Previous version' }).click();
+  await expect(loupe.page.getByText('1 of 2')).toBeVisible();
+
+  await loupe.page.getByRole('button', { name: 'Edit and ask again' }).click();
+  const editor = loupe.page.getByRole('textbox', { name: 'Edit the question' });
+  await editor.fill('Read the text.');
+  await loupe.page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(loupe.page.getByText('Read the text.')).toBeVisible();
+  await loupe.lastAnswer();
+});
+
+test('yesterday’s conversation is found by a word, renamed, pinned, deleted and brought back', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.ask('Something about marmalade');
+  await loupe.page.keyboard.press('Control+n');
+  await expect(loupe.answers).toHaveCount(0);
+  await loupe.ask('Another matter');
+  await loupe.page.keyboard.press('Control+k');
+  await loupe.page.keyboard.type('marmal');
+  await loupe.page.getByRole('link', { name: /marmalade/ }).or(loupe.page.getByRole('option', { name: /marmalade/ })).or(loupe.page.getByRole('button', { name: /marmalade/ })).first().click();
+  await expect(loupe.page.getByRole('article').first()).toContainText('marmalade');
+});
+
+test('an answer is stopped within 300 ms of the click', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.attach(first.path);
+  await loupe.question.fill('Tell me everything that you can about this picture, please.');
+  await loupe.question.press('Enter');
+  await expect(loupe.stop).toBeVisible();
+  const took = await loupe.stop.evaluate(async (button) => {
+    const began = performance.now();
+    (button as HTMLButtonElement).click();
+    while (!document.querySelector('[aria-label="Send"]')) await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+  });
+  expect(took).toBeLessThan(300);
+});
+
+test('two windows show the same conversation as it is written', async ({ loupe, context }) => {
+  await loupe.skipWelcome();
+  const other = await secondWindow(context, loupe);
+  const answer = await loupe.ask('Hello there');
+  await other.page.getByRole('navigation').getByText('Hello there').click();
+  expect(await other.lastAnswer()).toBe(answer);
+});

@@ -1,0 +1,147 @@
+/** Loupe as a person meets it: a host with a data folder of its own, and windows of it. */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { expect, test as base, type BrowserContext, type Locator, type Page } from 'playwright/test';
+
+const entry = fileURLToPath(new URL('../../main/cli/loupe.ts', import.meta.url));
+const fakeEntry = fileURLToPath(new URL('../fake-host.ts', import.meta.url));
+
+type HostProcess = ChildProcessByStdio<null, Readable, Readable>;
+
+/** The web host of a data folder, which can be ended and started again. */
+export class Host {
+  readonly directory = mkdtempSync(join(tmpdir(), 'loupe-e2e-'));
+  readonly #command: string[];
+  #process: HostProcess | null = null;
+  #link = '';
+
+  constructor(command: string[]) {
+    this.#command = command;
+  }
+
+  /** Answers the link that opens it once. */
+  async start(): Promise<string> {
+    const child = spawn(process.execPath, [...this.#command, '--data', this.directory], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = child;
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const ended = once(child, 'exit').then(() => {
+      throw new Error(`The host ended before it printed a link: ${said}`);
+    });
+    const [line] = (await Promise.race([once(child.stdout.setEncoding('utf8'), 'data'), ended])) as [string];
+    ended.catch(() => {});
+    this.#link = line.trim();
+    return this.#link;
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#process;
+    if (!child) return;
+    this.#process = null;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+
+  async end(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What a person does in the main window, by the names that a screen reader would say. */
+export class Window {
+  readonly page: Page;
+  readonly question: Locator;
+  readonly send: Locator;
+  readonly stop: Locator;
+  readonly answers: Locator;
+  readonly sidebar: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.question = page.getByRole('textbox', { name: 'Your question' });
+    this.send = page.getByRole('button', { name: 'Send', exact: true });
+    this.stop = page.getByRole('button', { name: 'Stop', exact: true });
+    this.answers = page.getByRole('article', { name: 'Answer' });
+    this.sidebar = page.getByRole('navigation');
+  }
+
+  async skipWelcome(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Start without a picture' }).click();
+    await expect(this.question).toBeFocused();
+  }
+
+  async attach(...paths: string[]): Promise<void> {
+    const before = await this.chips().count();
+    const choosing = this.page.waitForEvent('filechooser');
+    await this.page.getByRole('button', { name: 'Attach pictures' }).click();
+    await (await choosing).setFiles(paths);
+    await expect(this.chips()).toHaveCount(before + paths.length);
+  }
+
+  chips(): Locator {
+    return this.page.getByRole('list', { name: 'Attached pictures' }).getByRole('listitem');
+  }
+
+  /** Asks and waits until the answer is whole. Answers its text. */
+  async ask(text: string): Promise<string> {
+    const before = await this.answers.count();
+    await this.question.fill(text);
+    await this.question.press('Enter');
+    await expect(this.answers).toHaveCount(before + 1);
+    return this.lastAnswer();
+  }
+
+  async lastAnswer(): Promise<string> {
+    const answer = this.answers.last();
+    await expect(answer).toHaveAttribute('aria-busy', 'false', { timeout: 60_000 });
+    return (await answer.locator('.markdown').innerText()).trim();
+  }
+}
+
+interface Fixtures {
+  host: Host;
+  /** With the real engine and the demo model. */
+  loupe: Window;
+}
+
+async function openWindow(page: Page, link: string): Promise<Window> {
+  await page.goto(link);
+  return new Window(page);
+}
+
+export const test = base.extend<Fixtures>({
+  // eslint-disable-next-line no-empty-pattern -- Playwright reads a fixture's needs off this pattern
+  host: async ({}, use) => {
+    const host = new Host([entry, 'serve', '--no-open']);
+    await use(host);
+    await host.end();
+  },
+  loupe: async ({ page, host }, use) => {
+    await use(await openWindow(page, await host.start()));
+  },
+});
+
+/** The whole app with an engine that says back what it was asked, a word every `wordMs`: for what needs long answers. */
+export const testWithFakeEngine = (wordMs: number): typeof test =>
+  test.extend({
+    // eslint-disable-next-line no-empty-pattern -- as above
+    host: async ({}, use) => {
+      const host = new Host([fakeEntry, '--word-ms', String(wordMs)]);
+      await use(host);
+      await host.end();
+    },
+  });
+
+/** Another window of the same app, as a second tab. */
+export async function secondWindow(context: BrowserContext, first: Window): Promise<Window> {
+  return openWindow(await context.newPage(), new URL('/', first.page.url()).href);
+}
+
+export { expect };

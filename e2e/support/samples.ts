@@ -1,0 +1,18 @@
+/** Pictures that the demo model reads right, with what it says of them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Sample {
+  path: string;
+  question: string;
+  answer: string;
+}
+
+const folder = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
+const all = JSON.parse(readFileSync(join(folder, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string; expected: string }[];
+
+/** Those whose answer is right, and a word or more: nothing that another picture would also give. */
+export const samples: Sample[] = all
+  .filter(({ answer, expected }) => answer === expected && answer.length >= 4)
+  .map(({ image, question, answer }) => ({ path: join(folder, image), question, answer }));
