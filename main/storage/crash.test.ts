@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,15 +14,19 @@ import { randomNumbers } from './test/fill.ts';
 const kills = 30;
 
 let folder: string;
+const children = new Set<ChildProcess>();
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-crash-'));
 });
 afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
   rmSync(folder, { recursive: true });
 });
 
 function start(script: string, ...args: string[]) {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`test/${script}`, import.meta.url)), folder, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   return {
@@ -91,7 +95,7 @@ test(`nothing that was reported is lost by ${kills} kills`, { timeout: 180_000 }
   expect(lines).toBeGreaterThan(kills);
 });
 
-test('one process at a time; a killed one leaves no lock behind', async () => {
+test('one process at a time; a killed one leaves no lock behind', { timeout: 60_000 }, async () => {
   const other = start('open-store.ts');
   await other.begun;
   expect(() => openStore(folder)).toThrow(expect.objectContaining({ code: 'store_locked', message: `Another Loupe is using ${folder}.` }));

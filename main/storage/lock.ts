@@ -7,14 +7,22 @@ import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
 
+/** Kept reachable: one that is collected as garbage would let go. */
+const held = new Set<Database.Database>();
+
 /** Answers how to let go. Throws `store_locked`. */
 export function lockDirectory(directory: string): () => void {
   return lock(join(directory, 'loupe.lock'), () => new LoupeError('store_locked', `Another Loupe is using ${directory}.`));
 }
 
-/** As `lockDirectory`, for a folder that a model is downloaded into. Throws `download_locked`. */
+/** As `lockDirectory`, for a folder that a model is downloaded into. Throws `download_locked` and `file_unwritable`. */
 export function lockDownload(directory: string): () => void {
-  return lock(join(directory, '.loupe.lock'), () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`));
+  try {
+    return lock(join(directory, '.loupe.lock'), () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`));
+  } catch (error) {
+    if (error instanceof LoupeError) throw error;
+    throw new LoupeError('file_unwritable', `${directory} cannot be taken for a download (${(error as Error).message}).`, undefined, { cause: error });
+  }
 }
 
 function lock(path: string, taken: () => LoupeError): () => void {
@@ -28,7 +36,9 @@ function lock(path: string, taken: () => LoupeError): () => void {
     if (code === 'SQLITE_NOTADB') throw new LoupeError('store_failed', `${path} is not the lock that Loupe made.`, 'Delete this file and start again; it holds no data.', { cause: error });
     throw error;
   }
+  held.add(database);
   return () => {
+    held.delete(database);
     database.close();
   };
 }

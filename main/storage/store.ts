@@ -1,4 +1,5 @@
 /** The `Store` port on SQLite and files. The folder: loupe.db, loupe.lock, pictures/, backups/. */
+import type { Database } from 'better-sqlite3';
 import { mkdirSync } from 'node:fs';
 import type { Clock, Store } from '../services/ports.ts';
 import { createPictures } from './attachments.ts';
@@ -23,31 +24,33 @@ export function openStore(directory: string, { clock = { now: Date.now } }: { cl
     // For nobody else's eyes.
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const unlock = lockDirectory(directory);
+    let database: Database | undefined;
+    const close = () => {
+      database?.close();
+      unlock();
+    };
     try {
-      const database = openDatabase(directory, migrations, clock.now());
-      const pictures = createPictures(database, clock, directory);
+      const opened = (database = openDatabase(directory, migrations, clock.now()));
+      const pictures = createPictures(opened, clock, directory);
       return {
-        conversations: withStoreErrors(directory, createConversations(database, clock, pictures.get)),
+        conversations: withStoreErrors(directory, createConversations(opened, clock, pictures.get)),
         pictures: withStoreErrors(directory, pictures),
-        models: withStoreErrors(directory, createModels(database, clock)),
-        downloads: withStoreErrors(directory, createDownloads(database, clock)),
-        licences: withStoreErrors(directory, createLicences(database, clock)),
-        ledger: withStoreErrors(directory, createLedger(database, clock)),
-        ...withStoreErrors(directory, createSettings(database)),
+        models: withStoreErrors(directory, createModels(opened, clock)),
+        downloads: withStoreErrors(directory, createDownloads(opened, clock)),
+        licences: withStoreErrors(directory, createLicences(opened, clock)),
+        ledger: withStoreErrors(directory, createLedger(opened, clock)),
+        ...withStoreErrors(directory, createSettings(opened)),
         ...withStoreErrors(directory, {
           sweep: () => {
-            sweep(database, directory, clock.now());
+            sweep(opened, directory, clock.now());
             // Without one more backup nothing is lost; the next sweep tries again.
-            backUpDaily(database, directory, clock.now()).catch(() => {});
+            backUpDaily(opened, directory, clock.now()).catch(() => {});
           },
-          close: () => {
-            database.close();
-            unlock();
-          },
+          close,
         }),
       };
     } catch (error) {
-      unlock();
+      close();
       throw error;
     }
   });
