@@ -153,12 +153,15 @@ export class Composer {
     if (!this.canSend) return null;
     const draftOf = this.#draftOf;
     this.#sending = true;
-    await this.#reads;
-    // Another conversation is shown by now, or a picture is missing: the reader decides.
-    if (this.#draftOf !== draftOf || this.#failure) {
-      this.#sending = false;
-      return null;
+    if (this.#adding.length > 0) {
+      await this.#reads;
+      // Another conversation is shown by now, or a picture is missing: the reader decides.
+      if (this.#draftOf !== draftOf || this.#failure) {
+        this.#sending = false;
+        return null;
+      }
     }
+    this.#failure = null;
     const text = this.#text;
     const pictures = this.#pictures;
     this.#text = '';

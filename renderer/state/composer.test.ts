@@ -46,6 +46,30 @@ test('a sent question leaves an empty composer and an empty draft', async () => 
   expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: null, text: '', pictures: [] });
 });
 
+test('a question waits for the pictures that are being read; one that cannot be read leaves it where it is', async () => {
+  let read: (picture: unknown) => void = () => {};
+  let refuse: (error: Error) => void = () => {};
+  const { client, composer: it } = composer({ 'chat.send': () => sent, 'pictures.add': () => new Promise((resolve, reject) => ([read, refuse] = [resolve, reject])) });
+  it.load(null, noDraft);
+  it.text = 'Why?';
+  void it.addFiles([file('a.png')], 'file');
+  const sending = it.send();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(client.inputs('chat.send')).toEqual([]);
+  read(picture('a'));
+  expect(await sending).toBe(sent);
+  expect(client.inputs('chat.send')).toMatchObject([{ text: 'Why?', pictures: ['a'.repeat(64)] }]);
+
+  it.text = 'And this?';
+  void it.addFiles([file('b.txt')], 'file');
+  const second = it.send();
+  await vi.advanceTimersByTimeAsync(10);
+  refuse(new RequestFailure({ code: 'image_unreadable', message: 'b.txt is no picture.', nextStep: 'Take another.' }));
+  expect(await second).toBeNull();
+  expect(it.text).toBe('And this?');
+  expect(it.failure?.message).toBe('b.txt is no picture.');
+});
+
 test('a question that could not be sent comes back, before what was typed meanwhile', async () => {
   let fail: (error: Error) => void = () => {};
   const { composer: it } = composer({ 'chat.send': () => new Promise((_, reject) => (fail = reject)) });
