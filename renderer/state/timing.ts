@@ -25,3 +25,17 @@ export function delayed(run: () => void, delay: number): Delayed {
   };
   return Object.assign(start, { flush, cancel });
 }
+
+/** At the latest after this, ms. */
+const patience = 250;
+
+/** Runs when the browser has nothing better to do. Answers how to call it off. */
+export function whenIdle(run: () => void): () => void {
+  // Safari has no idle callbacks.
+  if (!('requestIdleCallback' in globalThis)) {
+    const timer = setTimeout(run, patience / 5);
+    return () => clearTimeout(timer);
+  }
+  const handle = requestIdleCallback(run, { timeout: patience });
+  return () => cancelIdleCallback(handle);
+}
