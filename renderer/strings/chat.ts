@@ -41,7 +41,7 @@ export const chat = {
   context: (used: number, total: number) => `${used.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
   contextName: 'Context in use',
   forgets: (count: number) => (count === 1 ? 'The oldest message will be forgotten.' : `The ${count} oldest messages will be forgotten.`),
-  noModel: 'No model',
+  forgotten: (count: number) => `${count} forgotten`,
 
   // Messages
   you: 'You',
@@ -127,7 +127,6 @@ export const chat = {
   loadAgain: 'Load again',
   chooseModel: 'Choose a model',
   engine: (engine: EngineState) => engine.model?.name ?? 'No model',
-  engineName: (model: string) => `${model}: choose another model`,
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',

@@ -3,7 +3,7 @@ import { bytes } from '../format.ts';
 
 export const settings = {
   title: 'Settings',
-  sections: { general: 'General', capture: 'Capture', model: 'Model', answers: 'Answers', privacy: 'Privacy', about: 'About' },
+  sections: { general: 'General', capture: 'Capture', models: 'Models', answers: 'Answers', privacy: 'Privacy', about: 'About' },
   sectionsLabel: 'Parts of the settings',
 
   // General
@@ -24,7 +24,6 @@ export const settings = {
   hotkey: 'Hotkey',
   noHotkey: 'None',
   setHotkey: 'Change…',
-  hotkeyIs: (keys: string) => `Hotkey: ${keys}. Press to change it.`,
   pressKeys: 'Press the keys now. Esc keeps the old ones.',
   removeHotkey: 'Remove the hotkey',
   hotkeyPlain: 'This key alone is needed for typing. Hold Ctrl, Alt or another modifier with it.',
