@@ -1,0 +1,188 @@
+/** What must hold for everybody and every day: keyboard alone, screen readers, restarts, exports, captures. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright/test';
+import { expect, test, testWithFakeEngine, Window } from './support/loupe.ts';
+import { samples } from './support/samples.ts';
+
+const sample = samples[0]!;
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** Names of the rules that the page breaks, with the elements. */
+async function violations(page: Page): Promise<string[]> {
+  // The policy of the page lets no script in; the test's own world may have one.
+  await page.evaluate(readFileSync(axePath, 'utf8'));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+  });
+}
+
+test.describe('accessibility', () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`no state of the window breaks a rule of axe, ${colorScheme}`, async ({ loupe }) => {
+      const { page } = loupe;
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      expect(await violations(page), 'first run').toEqual([]);
+      await loupe.skipWelcome();
+      expect(await violations(page), 'empty').toEqual([]);
+      await loupe.attach(sample.path);
+      await loupe.ask(sample.question);
+      expect(await violations(page), 'conversation').toEqual([]);
+      await page.keyboard.press('Control+i');
+      await expect(page.getByRole('complementary', { name: 'What the model sees' })).toBeVisible();
+      expect(await violations(page), 'inspector').toEqual([]);
+      await page.keyboard.press('Control+i');
+      await page.keyboard.press('Control+,');
+      await expect(page.getByRole('dialog', { name: 'Settings' })).toBeVisible();
+      expect(await violations(page), 'settings').toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+/');
+      await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
+      expect(await violations(page), 'shortcuts').toEqual([]);
+    });
+  }
+
+  test('keyboard alone: from the first page to an answer, a search and back', async ({ loupe }) => {
+    const { page } = loupe;
+    const skip = page.getByRole('button', { name: 'Start without a picture' });
+    for (let tab = 0; tab < 10 && !(await skip.evaluate((button) => button === document.activeElement)); tab++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await expect(loupe.question).toBeFocused();
+    await page.keyboard.type('Keyboards are enough');
+    await page.keyboard.press('Enter');
+    await loupe.lastAnswer();
+    await expect(loupe.question).toBeFocused();
+    await page.keyboard.press('Control+n');
+    await expect(loupe.answers).toHaveCount(0);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('keyboar');
+    await expect(page.getByRole('navigation').getByRole('status')).toContainText(/hits?/);
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await expect(loupe.answers).toHaveCount(1);
+  });
+});
+
+const slow = testWithFakeEngine(40);
+const longQuestion = Array.from({ length: 200 }, (_, index) => `word${index}`).join(' ');
+
+slow('an answer that is being written survives a reload of the page', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.question.fill(longQuestion);
+  await loupe.question.press('Enter');
+  await expect(loupe.answers).toContainText('word20');
+  await loupe.page.reload();
+  await expect(loupe.answers).toContainText('word20');
+  expect(await loupe.lastAnswer()).toContain('word199');
+});
+
+slow('the app is killed in mid-answer: the answer is there, interrupted, and goes on', async ({ loupe, host, page }) => {
+  await loupe.skipWelcome();
+  await loupe.question.fill(longQuestion);
+  await loupe.question.press('Enter');
+  await expect(loupe.answers).toContainText('word40');
+  await host.stop('SIGKILL');
+  await expect(page.getByText('The connection to Loupe is gone.')).toBeVisible();
+  await page.goto(await host.start());
+  const again = new Window(page);
+  await page.getByRole('navigation').getByText('word0 word1').first().click();
+  await expect(again.answers).toContainText('word20');
+  await expect(page.getByText('Loupe was closed while this was being written.')).toBeVisible();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  expect(await again.lastAnswer()).toContain('word199');
+});
+
+slow('an answer is stopped within 300 ms of the click, and keeps its words', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.question.fill(longQuestion);
+  await loupe.question.press('Enter');
+  await expect(loupe.answers).toContainText('word10');
+  const took = await loupe.stop.evaluate(async (button) => {
+    const began = performance.now();
+    (button as HTMLButtonElement).click();
+    while (!document.querySelector('article[aria-label="Answer"][aria-busy="false"]')) await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+  });
+  expect(took).toBeLessThan(300);
+  await expect(loupe.page.getByText('Stopped.')).toBeVisible();
+  await expect(loupe.answers).toContainText('word10');
+});
+
+slow('a conversation is exported as Markdown', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.ask('Export me');
+  const downloading = loupe.page.waitForEvent('download');
+  await loupe.page.keyboard.press('Control+Shift+e');
+  const download = await downloading;
+  expect(download.suggestedFilename()).toMatch(/\.md$/);
+  expect(readFileSync(await download.path(), 'utf8')).toContain('You asked: Export me');
+});
+
+slow('settings are kept: a theme, a longest answer; a wrong value says why', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  const { page } = loupe;
+  await page.keyboard.press('Control+,');
+  const dialog = page.getByRole('dialog', { name: 'Settings' });
+  await dialog.getByRole('radio', { name: 'Dark' }).check();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  const longest = dialog.getByLabel('Longest answer');
+  await longest.fill('99999999');
+  await longest.press('Tab');
+  await expect(dialog.getByText(/It has to be between 1 and 16,384/)).toBeVisible();
+  await longest.fill('64');
+  await longest.press('Tab');
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.keyboard.press('Control+,');
+  await expect(page.getByRole('dialog', { name: 'Settings' }).getByLabel('Longest answer')).toHaveValue('64');
+});
+
+slow('what is no picture is refused by name, and the question stays', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  await loupe.question.fill('Precious words');
+  const choosing = loupe.page.waitForEvent('filechooser');
+  await loupe.page.getByRole('button', { name: 'Attach pictures' }).click();
+  await (await choosing).setFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('\x89PNG\r\n\x1a\nnonsense', 'latin1') });
+  await expect(loupe.page.getByText(/broken\.png is damaged or cut short/)).toBeVisible();
+  await expect(loupe.question).toHaveValue('Precious words');
+});
+
+slow('the page runs no script of an answer, and loads nothing from elsewhere', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  const asked: string[] = [];
+  page.on('request', (request) => void asked.push(new URL(request.url()).host));
+  await loupe.ask('<img src=x onerror="document.title=1"> <script>document.title=1</script> ![p](https://example.com/p.png) [l](javascript:alert(1))');
+  await expect(page).not.toHaveTitle('1');
+  expect(await page.locator('article img[src*="example.com"], article a[href^="javascript"]').count()).toBe(0);
+  expect(asked.filter((host) => host !== new URL(page.url()).host)).toEqual([]);
+});
+
+slow('a part of the screen is captured through the browser and asked about', async ({ loupe, page }) => {
+  // Headless Chromium has no screen to share; the browser's answer is a canvas of known colours.
+  await page.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [800, 600];
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = '#cc0000';
+    context.fillRect(0, 0, 800, 600);
+    navigator.mediaDevices.getDisplayMedia = async () => {
+      const stream = canvas.captureStream(30);
+      setInterval(() => context.fillRect(0, 0, 800, 600), 30);
+      return stream;
+    };
+  });
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+c');
+  const overlay = page.getByRole('application');
+  await expect(overlay).toBeVisible();
+  const box = (await overlay.boundingBox())!;
+  await page.mouse.move(box.x + 100, box.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 300, box.y + 250, { steps: 5 });
+  await page.mouse.up();
+  await page.keyboard.press('Enter');
+  await expect(loupe.chips()).toHaveCount(1);
+  await expect(loupe.question).toBeFocused();
+  expect(await loupe.ask('What colour?')).toContain('1 picture');
+});
