@@ -7,7 +7,7 @@ import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
 import { createQuick } from './quick.ts';
 import type { Remembered, RememberedState } from './remembered.ts';
-import { createScreen, displayOfShape, sourceOf } from './screen.ts';
+import { createScreen, displayOfShape, outdatesFrames, sourceOf } from './screen.ts';
 import { createElectronDouble, ImageDouble, ShortcutDouble, type Bounds, type ElectronDouble, type WindowDouble } from './test/electron-double.ts';
 
 const picture: Picture = { hash: 'a'.repeat(64), name: 'Screen capture', width: 1, height: 1, bytes: 2, origin: { kind: 'capture' } };
@@ -50,7 +50,7 @@ function rig({ displays = two(), platform = 'linux', wayland = false, addPicture
   const remembered = memory();
   const screen = createScreen({ screen: electron.screen, desktopCapturer: electron.desktopCapturer, systemPreferences: electron.systemPreferences, platform, wayland });
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new electron.BrowserWindow(options);
-  const overlays = createOverlays({ createWindow, globalShortcut: shortcuts, platform, preload: '/preload.cjs', onCancel: () => void capture.cancel() });
+  const overlays = createOverlays({ createWindow, globalShortcut: shortcuts, platform, wayland, preload: '/preload.cjs', onCancel: () => void capture.cancel() });
   const quick = createQuick({ createWindow, platform, preload: '/preload.cjs', isDark: () => false, onClosed: () => capture.quickClosed() });
   const hotkey = createHotkey({ globalShortcut: shortcuts, platform, wayland, portal: false, onPress: () => void capture.start('region'), onChange: () => capture.changed() });
   const capture = createElectronCapture({
@@ -275,6 +275,10 @@ describe('systems', () => {
     one.double.electron.desktopCapturer.getSources = async () => [{ thumbnail: displays[1]!.image, display_id: '' } as unknown as Electron.DesktopCapturerSource];
     await one.capture.start('region');
     expect(one.overlayWindows().map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['12']);
+    // The portal would ask whether Loupe may have Esc; the overlay itself hears it.
+    expect(one.double.shortcuts.registered.has('Escape')).toBe(false);
+    one.overlayWindows()[0]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' });
+    expect(one.overlayWindows()).toEqual([]);
   });
 
   test('Wayland, and the person closed the desktop’s question', async () => {
@@ -316,6 +320,15 @@ describe('systems', () => {
     expect(found([source('', 'a'), source('', 'b'), source('', 'c')])).toEqual(['a', 'b', 'c']);
     expect(found([source('', 'x'), source('2', 'b'), source('', 'y')])).toEqual(['x', 'b', 'y']);
     expect(found([source('', 'x'), source('2', 'b')])).toEqual([undefined, 'b', undefined]);
+  });
+
+  test.each<[string[], boolean]>([
+    [['workArea'], false],
+    [['bounds', 'workArea'], true],
+    [['scaleFactor'], true],
+    [['rotation', 'bounds', 'workArea'], true],
+  ])('a change of %j makes frozen frames wrong: %s', (changed, expected) => {
+    expect(outdatesFrames(changed)).toBe(expected);
   });
 
   test('the shape of a shared screen', () => {

@@ -10,7 +10,7 @@ export const appHost = 'app';
 export const appOrigin = `${scheme}://${appHost}`;
 
 /** The scheme must be known before Electron is ready. */
-export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true, corsEnabled: false, stream: true } as const;
+export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true } as const;
 
 export type View = { view: 'main'; conversationId?: number | null } | { view: 'quick' } | { view: 'overlay'; display: string };
 

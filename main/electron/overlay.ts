@@ -1,7 +1,7 @@
 /**
  * The frozen screen: one frameless window per display, above everything. They come and go
- * together, and nothing can make them stay: Esc works even when no window has the keyboard, and
- * whatever ends one of them ends all.
+ * together, and nothing can make them stay: Esc works even when no window has the keyboard (but
+ * under Wayland, where keys belong to windows), and whatever ends one of them ends all.
  */
 import type { BrowserWindow, BrowserWindowConstructorOptions, GlobalShortcut } from 'electron';
 import type { ScreenDisplay } from '../services/capture/geometry.ts';
@@ -11,6 +11,7 @@ export interface OverlayParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
   globalShortcut: Pick<GlobalShortcut, 'register' | 'unregister'>;
   platform: NodeJS.Platform;
+  wayland: boolean;
   preload: string;
   /** Esc, a window closed from outside, a page that died. Not after `close`. */
   onCancel: () => void;
@@ -22,7 +23,7 @@ export interface Overlays {
   close(): void;
 }
 
-export function createOverlays({ createWindow, globalShortcut, platform, preload, onCancel }: OverlayParts): Overlays {
+export function createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel }: OverlayParts): Overlays {
   let windows: BrowserWindow[] = [];
 
   function cancel(): void {
@@ -56,7 +57,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, preload
     const open = windows;
     // Emptied first: closing must not look like a cancel.
     windows = [];
-    if (open.length > 0) globalShortcut.unregister('Escape');
+    if (open.length > 0 && !wayland) globalShortcut.unregister('Escape');
     for (const window of open) if (!window.isDestroyed()) window.destroy();
   }
 
@@ -64,7 +65,8 @@ export function createOverlays({ createWindow, globalShortcut, platform, preload
     open(displays, focused) {
       close();
       windows = displays.map((display) => openOne(display, display === focused || displays.length === 1));
-      globalShortcut.register('Escape', cancel);
+      // Wayland's portal would ask the person whether Loupe may have Esc.
+      if (!wayland) globalShortcut.register('Escape', cancel);
     },
     close,
   };

@@ -93,6 +93,11 @@ export function sourceOf<Source extends Pick<DesktopCapturerSource, 'display_id'
   return anonymous[unmatched.findIndex(({ id }) => id === display.id)] ?? null;
 }
 
+/** What changed of a display makes its frozen picture wrong. Overlays themselves can make panels go, which changes the work area. */
+export function outdatesFrames(changed: readonly string[]): boolean {
+  return changed.some((metric) => metric !== 'workArea');
+}
+
 /** Wayland's portal hands over one screen without saying which: it is the display whose shape it has. */
 function freezeShared(displays: readonly ScreenDisplay[], sources: readonly DesktopCapturerSource[]): Frozen[] {
   const image = sources[0]?.thumbnail;

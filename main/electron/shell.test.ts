@@ -149,6 +149,16 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   expect(main.destroyed).toBe(false);
 });
 
+test('a display that changes takes the capture back, a panel that hides does not', async () => {
+  const double = await start(['--hidden']);
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  const overlay = await vi.waitFor(() => double.windows[0] ?? expect.fail('no overlay'));
+  double.electron.screen.emit('display-metrics-changed', {}, {}, ['workArea']);
+  expect(overlay.destroyed).toBe(false);
+  double.electron.screen.emit('display-metrics-changed', {}, {}, ['bounds', 'workArea']);
+  expect(overlay.destroyed).toBe(true);
+});
+
 test('the hotkey follows the settings and is given back at the end', async () => {
   const double = await start();
   const [main] = double.windows as [WindowDouble];

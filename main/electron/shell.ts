@@ -26,7 +26,7 @@ import { createPageServer } from './page-server.ts';
 import { engineEnvironment, findPlaces, type Places } from './places.ts';
 import { createQuick } from './quick.ts';
 import { createRemembered } from './remembered.ts';
-import { createScreen } from './screen.ts';
+import { createScreen, outdatesFrames } from './screen.ts';
 import { createLoupeTray } from './tray.ts';
 import { startUtilityHost } from './utility-host.ts';
 import { createMainWindow } from './window.ts';
@@ -153,7 +153,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
     },
   });
   const quick = createQuick({ createWindow, platform, preload, isDark, onClosed: () => capture.quickClosed() });
-  const overlays = createOverlays({ createWindow, globalShortcut, platform, preload, onCancel: () => void capture.cancel() });
+  const overlays = createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel: () => void capture.cancel() });
   const hotkey = createHotkey({
     globalShortcut,
     platform,
@@ -284,8 +284,13 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   }
 
   const cancelCapture = (): void => void capture.cancel();
-  for (const change of ['display-added', 'display-removed', 'display-metrics-changed'] as const) screen.on(change as 'display-added', cancelCapture);
-  for (const pause of ['suspend', 'lock-screen'] as const) powerMonitor.on(pause as 'suspend', cancelCapture);
+  screen.on('display-added', cancelCapture);
+  screen.on('display-removed', cancelCapture);
+  screen.on('display-metrics-changed', (_event, _display, changed) => {
+    if (outdatesFrames(changed)) cancelCapture();
+  });
+  powerMonitor.on('suspend', cancelCapture);
+  powerMonitor.on('lock-screen', cancelCapture);
   nativeTheme.on('updated', () => mainWindow.window()?.setBackgroundColor(paper(isDark())));
   shell.on('activate', () => openMain(null));
   if (shell.isPackaged) shell.setAsDefaultProtocolClient(scheme);
