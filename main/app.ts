@@ -24,6 +24,8 @@ export interface Host {
   openMain: (conversationId: number | null) => void;
   /** Autostart, hotkey and the like follow the settings. */
   settingsChanged?: () => void;
+  /** Hears of what failed behind the scenes. */
+  onFault?: (error: unknown) => void;
 }
 
 export interface AppPorts {
@@ -57,6 +59,7 @@ export interface App {
 }
 
 const recentPromptsShown = 8;
+const sweepEveryMs = 10 * 60_000;
 
 export function createApp({ store, engine: port, pictures, capture: createCapture, host, abilities }: AppPorts): App {
   const listeners = new Set<(event: EventMessage) => void>();
@@ -80,12 +83,25 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
   });
 
   store.conversations.markInterrupted();
+  const sweeping = setInterval(() => {
+    // Takes a moment: not while somebody waits for words.
+    if (!chat.isBusy()) sweepStore();
+  }, sweepEveryMs).unref();
 
   async function addPicture(source: Extract<ImageSource, { bytes: Uint8Array }>, origin: PictureOrigin): Promise<Picture> {
     const hash = createHash('sha256').update(source.bytes).digest('hex');
     const known = store.pictures.find(hash);
     if (known) return known;
     return store.pictures.add({ ...source, origin, ...(await pictures.inspect(source)) });
+  }
+
+  function sweepStore(): void {
+    try {
+      store.sweep();
+    } catch (error) {
+      // A full disk, as a rule: what is kept is not touched, and the next time may do.
+      host.onFault?.(error);
+    }
   }
 
   const original = (hash: string): ImageSource => ({ path: store.pictures.original(hash).path });
@@ -234,6 +250,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     pictureFile: (hash, scale) => store.pictures.shown(hash, scale),
     capture,
     async close() {
+      clearInterval(sweeping);
       chat.close();
       await Promise.all([engine.close(), pictures.close()]);
       store.close();

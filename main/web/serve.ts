@@ -48,6 +48,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
       cacheDirectory: join(dataDirectory, 'cache'),
       licences: () => readLicences(root),
       openFolder: openWithSystem,
+      onFault: log,
       openMain: (conversationId) => {
         app.emit({ event: 'windows.show', payload: { conversationId } });
         openMain(host.link(conversationId ?? undefined));

@@ -26,7 +26,8 @@ export interface Chat {
   stop(messageId: number): void;
   stopConversation(conversationId: number): void;
   measure(input: Input<'chat.measure'>): Promise<Output<'chat.measure'>>;
-  isBusy(conversationId: number): boolean;
+  /** An answer of this conversation, or any, is waiting or being written. */
+  isBusy(conversationId?: number): boolean;
   /** Answers that are being written are stored as interrupted. */
   close(): void;
 }
@@ -56,7 +57,7 @@ const resumesPerAnswer = 2;
 export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOptions): Chat {
   const jobs = new Map<number, Job>();
 
-  const isBusy = (conversationId: number): boolean => [...jobs.values()].some(({ answer }) => answer.conversationId === conversationId);
+  const isBusy = (conversationId?: number): boolean => [...jobs.values()].some(({ answer }) => conversationId === undefined || answer.conversationId === conversationId);
 
   function tellConversation(id: number): void {
     emit({ event: 'conversation.changed', payload: { ...store.conversations.summary(id), busy: isBusy(id) } });
