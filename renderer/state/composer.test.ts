@@ -47,7 +47,7 @@ test('a sent question leaves an empty composer and an empty draft', async () => 
 });
 
 test('a question waits for the pictures that are being read; one that cannot be read leaves it where it is', async () => {
-  let read: (picture: unknown) => void = () => {};
+  let read: (value: ReturnType<typeof picture>) => void = () => {};
   let refuse: (error: Error) => void = () => {};
   const { client, composer: it } = composer({ 'chat.send': () => sent, 'pictures.add': () => new Promise((resolve, reject) => ([read, refuse] = [resolve, reject])) });
   it.load(null, noDraft);

@@ -8,8 +8,9 @@ export interface Toast {
   action?: { label: string; run: () => void };
 }
 
-/** Long enough to read two lines and reach the button, ms. */
+/** Long enough to read two lines, and to reach the button where there is one, ms. */
 const lifetime = 8_000;
+const lifetimeWithAction = 15_000;
 
 /** Short notices at the edge of the window. */
 export class Toasts {
@@ -47,9 +48,10 @@ export class Toasts {
 
   release(id: number): void {
     this.hold(id);
+    const toast = this.#shown.find((shown) => shown.id === id);
     this.#timers.set(
       id,
-      setTimeout(() => this.dismiss(id), lifetime),
+      setTimeout(() => this.dismiss(id), toast?.action ? lifetimeWithAction : lifetime),
     );
   }
 }
