@@ -76,13 +76,14 @@ class Examiner:
     def right(self, cases: list[dict]) -> list[bool]:
         """Of cases whose pictures have as many tiles each."""
         prompts = [self.prompt(case["turns"]) for case in cases]
-        wanted = [self.spelled(case["turns"][-1]["answer"]) for case in cases]
+        wanted = [self.spellings(case) for case in cases]
         length = max(len(ids) + max(map(len, answers)) for (ids, _, _), answers in zip(prompts, wanted))
         pictures = [torch.stack([self.seen[images[index]] for _, _, images in prompts]) for index in range(len(prompts[0][2]))]
         pictures = pictures or [torch.zeros(len(cases), 1, self.model.shape.text_width)]
         result = [False] * len(cases)
-        # An answer may be written in whole words or letter by letter.
-        for way in range(2):
+        ways = max(map(len, wanted))
+        wanted = [answers + answers[-1:] * (ways - len(answers)) for answers in wanted]
+        for way in range(ways):
             tokens = torch.full((len(cases), length), self.tokens.padding)
             sees = torch.full((len(cases), length), -1)
             for row, ((ids, views, _), answers) in enumerate(zip(prompts, wanted)):
@@ -96,13 +97,15 @@ class Examiner:
                 result[row] |= best.tolist() == answers[way]
         return result
 
-    def spelled(self, answer: str) -> list[list[int]]:
-        tokens = self.tokens
-        words, letters = tokens.encode(answer), tokens.spell(answer)
-        for stem in ("The highest bar is", "The lowest bar is", "The tallest bar is", "The shortest bar is"):
-            if answer.startswith(stem):
-                letters = tokens.encode(stem) + tokens.spell(answer[len(stem) : -1]) + tokens.encode(".")
-        return [words + [tokens.end_of_turn], letters + [tokens.end_of_turn]]
+    def spellings(self, case: dict) -> list[list[int]]:
+        """An answer may be written in whole words or letter by letter, or as a sentence with a spelled name."""
+        tokens, answer = self.tokens, case["turns"][-1]["answer"]
+        ways = [tokens.encode(answer), tokens.spell(answer)]
+        if "also" in case:
+            name = case["also"]
+            before, after = answer[: answer.rindex(name)], answer[answer.rindex(name) + len(name) :]
+            ways += [tokens.encode(name), tokens.spell(name), tokens.encode(before.rstrip()) + tokens.spell(" " + name) + tokens.encode(after)]
+        return [way + [tokens.end_of_turn] for way in ways]
 
 
 def summarise(cases: list[dict], right: list[bool]) -> dict[str, dict[str, float]]:

@@ -10,6 +10,7 @@ tile, the others two to four.
 import argparse
 import json
 import random
+import re
 from pathlib import Path
 
 import pictures
@@ -24,6 +25,12 @@ CELLS = {
     "count": {"shapes": 3, "dialog": 1, "bars": 1}, "bars": {"bars": 1}, "block": {"lines": 1}, "absent": {"labelled": 1, "dialog": 1, "lines": 1, "bars": 1},
 }
 TAKEOVER = {"short": 2, "lines": 1, "labelled": 2, "dialog": 2, "bars": 1, "shapes": 1}
+
+
+def bare(answer: str) -> str | None:
+    """What a sentence says, where a word would do as an answer."""
+    found = re.fullmatch(r"The (?:\w+ )?(?:bar|bars|button|circle|square|triangle|star) (?:is|are) (.+)\.|There (?:is|are) (\d+) \w+\.", answer)
+    return (found[1] or found[2]) if found else None
 
 
 def fits(task: str, answer: str) -> bool:
@@ -45,10 +52,11 @@ class Writer:
         return self.names[id(picture)][0]
 
     def add(self, cell: str, unseen: bool, turns: list[tuple[Picture | None, str, str]]) -> None:
-        """The last turn is asked; the answers of those before are given."""
+        """The last turn is asked; the answers of those before are given. `also`: another answer that counts."""
         last = next((picture for picture, _, _ in reversed(turns) if picture), None)
         self.cases.append({
             "cell": cell, "fonts": "held-out" if unseen else "known", "tiles": len(last.tiles) if last else 0,
+            **({"also": bare(turns[-1][2])} if bare(turns[-1][2]) else {}),
             "turns": [{**({"image": self.name(picture)} if picture else {}), "ask": ask, "answer": answer} for picture, ask, answer in turns],
         })
 

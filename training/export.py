@@ -2,6 +2,7 @@
 
     python export.py START_DIRECTORY RUN_DIRECTORY OUT_DIRECTORY
 
+OUT_DIRECTORY gets the checkpoint; auxiliary.safetensors beside this file, the heads that only training needs.
 Weights in bfloat16 under their published names; tables are zero for tiles that an aspect ratio does not use.
 """
 import shutil
@@ -31,6 +32,8 @@ def export(start: Path, run: Path, out: Path) -> None:
                 table[index + 1, rows * columns :] = 0
         weights[name] = tensor.to(torch.bfloat16).contiguous()
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    heads = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state["auxiliary"].items()}
+    save_file(heads, Path(__file__).parent / "auxiliary.safetensors")
     for name in FILES:
         if (start / name).resolve() != (out / name).resolve():
             shutil.copy(start / name, out / name)

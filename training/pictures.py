@@ -13,7 +13,7 @@ from strings import Strings
 
 TILE, PATCH = 112, 14
 # How often each grid of tiles (rows, columns) is aimed at.
-GRIDS = {(1, 1): 36, (1, 2): 24, (1, 3): 8, (1, 4): 9, (2, 1): 5, (2, 2): 16, (3, 1): 1, (4, 1): 1}
+GRIDS = {(1, 1): 44, (1, 2): 24, (1, 3): 6, (1, 4): 7, (2, 1): 4, (2, 2): 13, (3, 1): 1, (4, 1): 1}
 LINE_CLASSES = 8
 IGNORE = -100
 

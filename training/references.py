@@ -40,7 +40,7 @@ def main(checkpoint: Path) -> None:
         case["reference"] = examiner.answer(case["turns"])
         for kind in ("all", case["cell"]):
             counts[kind][0] += 1
-            counts[kind][1] += case["reference"] == case["turns"][-1]["answer"]
+            counts[kind][1] += case["reference"] in (case["turns"][-1]["answer"], case.get("also"))
     write(fixture / "cases.json", cases)
     weights = (checkpoint / "model.safetensors").read_bytes()
     write(fixture / "measured.json", {

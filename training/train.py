@@ -2,7 +2,7 @@
 
     python train.py START_DIRECTORY RUN_DIRECTORY --minutes 120
 
-START_DIRECTORY: a checkpoint in the published layout (see start.py). RUN_DIRECTORY gets state.pt, from which the
+START_DIRECTORY: a checkpoint in the published layout, the shipped one for example. RUN_DIRECTORY gets state.pt, from which the
 next call resumes, and log.jsonl. The learning rate falls along half a cosine to the end of `--minutes`, which counts
 all calls of a run.
 
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 import dialogues
 import pictures
@@ -35,6 +36,8 @@ MIX = {"short": 14, "lines": 22, "labelled": 26, "dialog": 14, "bars": 14, "shap
 # By number of tiles: pictures of a step, and tokens of a row.
 BATCH = {1: 12, 2: 8, 3: 6, 4: 6}
 ROW = {1: 128, 2: 160, 3: 192, 4: 192}
+# The heads of the last run, without which a resumed one would have to learn them again; export.py writes it.
+AUXILIARY = Path(__file__).parent / "auxiliary.safetensors"
 # Share of the batches in which some conversations turn to a second picture.
 PAIRED = 0.12
 # Steps in which the auxiliary heads learn alone, and how many steps of others make a gradient worthless.
@@ -124,6 +127,8 @@ class Run:
         self.tokens = Tokens(start)
         self.model = Model.load(start)
         self.auxiliary = Auxiliary(Shape.read(start), len(KINDS), len(COLOUR_NAMES) + 1, LINE_CLASSES)
+        if AUXILIARY.exists():
+            self.auxiliary.load_state_dict({name: tensor.float() for name, tensor in load_file(AUXILIARY).items()})
         every = [*self.model.parameters(), *self.auxiliary.parameters()]
         decayed, plain = [p for p in every if p.ndim > 1], [p for p in every if p.ndim <= 1]
         self.parameters = decayed + plain

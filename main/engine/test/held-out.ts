@@ -17,6 +17,8 @@ export interface Case {
   /** Of the last picture; 0 without one. */
   tiles: number;
   turns: Turn[];
+  /** Another answer that counts: the word that a sentence says. */
+  also?: string;
   /** What the PyTorch model answers, where it was asked. */
   reference?: string;
 }
@@ -42,7 +44,7 @@ export async function askAll(engine: Engine, folder: string, cases: Case[], onOu
   const outcomes: Outcome[] = [];
   for (const one of cases) {
     const { text } = await engine.generate({ messages: conversation(folder, one.turns), maxTokens: 160, sampling: { temperature: 0 } });
-    const outcome = { case: one, text, right: text === one.turns.at(-1)!.answer };
+    const outcome = { case: one, text, right: text === one.turns.at(-1)!.answer || text === one.also };
     outcomes.push(outcome);
     onOutcome(outcome);
   }
