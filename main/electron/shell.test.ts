@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseOutput, type Picture } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
+import { lockDirectory } from '../storage/lock.ts';
 import { startShell } from './shell.ts';
 import { createElectronDouble, ImageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
 
@@ -179,11 +180,18 @@ test('quitting waits until everything is kept', async () => {
   const [main] = double.windows as [WindowDouble];
   main.close();
   expect(main.destroyed).toBe(false);
+  const data = join(directory, 'data');
+  expect(() => lockDirectory(data)).toThrow('Another Loupe is using');
+  let lockAtTheEnd: unknown = null;
+  double.app.once('quit', () => {
+    try {
+      lockDirectory(data)();
+    } catch (error) {
+      lockAtTheEnd = error;
+    }
+  });
   await quit(double);
-  // Closed: another process can have the folder.
-  running = null;
-  const again = await start();
-  expect(again.errorBoxes).toEqual([]);
+  expect(lockAtTheEnd).toBeNull();
 });
 
 test('a data folder that is in use is told in words, and nothing opens', async () => {
