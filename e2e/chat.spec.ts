@@ -114,7 +114,8 @@ test('an answer is stopped within 300 ms of the click', async ({ loupe }) => {
   expect(took).toBeLessThan(300);
 });
 
-test('two windows show the same conversation as it is written', async ({ loupe, context }) => {
+test('two windows show the same conversation as it is written', async ({ loupe, context }, testInfo) => {
+  testInfo.skip(testInfo.project.name === 'electron', 'the desktop app has one main window');
   await loupe.skipWelcome();
   const other = await secondWindow(context, loupe);
   const answer = await loupe.ask('Hello there');

@@ -4,7 +4,11 @@ const asRoot = process.getuid?.() === 0;
 
 export default defineConfig({
   testDir: '.',
-  testMatch: '**/*.spec.ts',
+  projects: [
+    { name: 'web', testMatch: '**/*.spec.ts', testIgnore: '**/shell.spec.ts' },
+    // The same flows in the desktop app, where an Electron binary is at hand.
+    { name: 'electron', testMatch: ['chat.spec.ts', 'habits.spec.ts', 'electron/shell.spec.ts'] },
+  ],
   outputDir: '../build/e2e',
   // Software Vulkan takes every core.
   workers: 1,

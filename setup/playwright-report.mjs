@@ -28,8 +28,8 @@ export default class Report {
 
 /** @param {TestCase} test @returns {import('./counts.mjs').VitestTest} */
 function describe(test) {
-  // Without the project's and the file's names.
-  const name = test.titlePath().slice(3).join(' > ');
+  const [, project = '', , ...titles] = test.titlePath();
+  const name = `${project}: ${titles.join(' > ')}`;
   const result = test.results.at(-1);
   if (test.outcome() === 'skipped' && result?.status === 'skipped') {
     return { name, state: 'skipped', why: test.annotations.find(({ type }) => type === 'skip')?.description ?? '' };

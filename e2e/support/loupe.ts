@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { expect, test as base, type BrowserContext, type Locator, type Page } from 'playwright/test';
+import { launchShell, whyNoElectron } from '../electron/launch.ts';
 
 const entry = fileURLToPath(new URL('../../main/cli/loupe.ts', import.meta.url));
 const fakeEntry = fileURLToPath(new URL('../fake-host.ts', import.meta.url));
@@ -123,8 +124,13 @@ export const test = base.extend<Fixtures>({
     await use(host);
     await host.end();
   },
-  loupe: async ({ page, host }, use) => {
-    await use(await openWindow(page, await host.start()));
+  loupe: async ({ page, host }, use, testInfo) => {
+    if (testInfo.project.name !== 'electron') return use(await openWindow(page, await host.start()));
+    const why = whyNoElectron();
+    testInfo.skip(why !== undefined, why);
+    const shell = await launchShell();
+    await use(new Window(shell.page));
+    await shell.close();
   },
 });
 
@@ -132,7 +138,8 @@ export const test = base.extend<Fixtures>({
 export const testWithFakeEngine = (wordMs: number): typeof test =>
   test.extend({
     // eslint-disable-next-line no-empty-pattern -- as above
-    host: async ({}, use) => {
+    host: async ({}, use, testInfo) => {
+      testInfo.skip(testInfo.project.name === 'electron', 'the desktop app runs the real engine only');
       const host = new Host([fakeEntry, '--word-ms', String(wordMs)]);
       await use(host);
       await host.end();
