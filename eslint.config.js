@@ -9,7 +9,7 @@ import svelteConfig from './renderer/svelte.config.js';
  * @param {{ group: string[], message: string, allowTypeImports?: boolean }[]} patterns
  */
 function imports(files, patterns) {
-  return { files, ignores: ['**/*.test.ts'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] } };
+  return { files, ignores: ['**/*.test.ts', '**/test/**'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] } };
 }
 
 const electron = { group: ['electron', 'electron/*'], message: 'Only main/electron/ imports electron: everything works without it.' };
@@ -61,6 +61,7 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },
+  imports(['main/*.ts'], [electron, { group: ['**/electron/**', '**/cli/**', '**/web/**'], message: 'Hosts stand at the top: nothing below imports them.' }]),
   imports(['main/contract.ts'], [{ group: ['*', '!valibot'], message: 'contract.ts imports only the schema library: the window imports it.' }]),
   imports(
     ['main/services/**'],
@@ -82,7 +83,15 @@ export default tseslint.config(
     ],
   ),
   imports(['main/web/**'], [electron, { group: ['**/electron/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
-  imports(['main/electron/**'], [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
+  imports(
+    ['main/electron/**'],
+    [
+      { group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' },
+      { group: ['electron', 'electron/*'], allowTypeImports: true, message: 'Parts of the shell take Electron as a parameter, so that they run on a double.' },
+    ],
+  ),
+  // The two entries that Electron itself loads.
+  imports(['main/electron/main.ts', 'main/electron/preload.ts'], [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
   imports(['renderer/**'], [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }]),
   imports(['setup/**'], [{ regex: '^[^.](?!ode:)', message: 'Set-up runs before any package is installed.' }]),
 );
