@@ -12,21 +12,22 @@ const held = new Set<Database.Database>();
 
 /** Answers how to let go. Throws `store_locked`. */
 export function lockDirectory(directory: string): () => void {
-  return lock(join(directory, 'loupe.lock'), () => new LoupeError('store_locked', `Another Loupe is using ${directory}.`));
+  return lock(join(directory, 'loupe.lock'), 250, () => new LoupeError('store_locked', `Another Loupe is using ${directory}.`));
 }
 
 /** As `lockDirectory`, for a folder that a model is downloaded into. Throws `download_locked` and `file_unwritable`. */
 export function lockDownload(directory: string): () => void {
   try {
-    return lock(join(directory, '.loupe.lock'), () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`));
+    return lock(join(directory, '.loupe.lock'), 0, () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`));
   } catch (error) {
     if (error instanceof LoupeError) throw error;
     throw new LoupeError('file_unwritable', `${directory} cannot be taken for a download (${(error as Error).message}).`, undefined, { cause: error });
   }
 }
 
-function lock(path: string, taken: () => LoupeError): () => void {
-  const database = new Database(path, { timeout: 250 });
+/** Waits so long, and nothing else runs meanwhile. */
+function lock(path: string, timeout: number, taken: () => LoupeError): () => void {
+  const database = new Database(path, { timeout });
   try {
     database.exec('begin exclusive');
   } catch (error) {

@@ -1,0 +1,229 @@
+/**
+ * HTTP as downloads need it: redirects followed by hand, so that the token stays where it was
+ * meant to go; proxies of the environment; every byte counted for the ledger.
+ */
+import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
+import { LoupeError } from '../../errors.ts';
+import type { Clock, Ledger } from '../../ports.ts';
+
+export interface HttpResponse {
+  status: number;
+  /** Lower-case names; of several of one name the last. */
+  headers: Readonly<Record<string, string | undefined>>;
+  /** Where the redirects led. */
+  url: string;
+  /** As it came over the wire. Has to be read or thrown away. */
+  body: AsyncIterable<Uint8Array>;
+  /** The rest of the body is not wanted. */
+  discard(): void;
+}
+
+export interface Http {
+  /** Rejects with `offline`, `network_failed` (worth another try), `hub_invalid` (a redirect that must not be followed), or what aborted `signal`. */
+  get(url: string, options: { headers?: Record<string, string>; token?: string | null; signal: AbortSignal }): Promise<HttpResponse>;
+  /** Ends its connections. */
+  close(): Promise<void>;
+}
+
+export interface HttpOptions {
+  /** For the ledger: what the connections are for. */
+  purpose: string;
+  ledger: Ledger;
+  clock: Clock;
+  /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY; HF_HUB_OFFLINE, LOUPE_OFFLINE. */
+  environment: NodeJS.ProcessEnv;
+}
+
+const redirects: readonly number[] = [301, 302, 303, 307, 308];
+const mostRedirects = 5;
+/** The ledger is written after so many bytes at the latest. */
+const ledgerStep = 16 * 1024 * 1024;
+
+export function isOffline(environment: NodeJS.ProcessEnv): boolean {
+  return ['LOUPE_OFFLINE', 'HF_HUB_OFFLINE'].some((name) => /^(1|true|yes|on)$/i.test(environment[name] ?? ''));
+}
+
+export function createHttp({ purpose, ledger, clock, environment }: HttpOptions): Http {
+  /** By proxy; "" is the direct way. */
+  const dispatchers = new Map<string, Dispatcher>();
+  const accounts = new Map<string, Account>();
+
+  function dispatcherFor(proxy: URL | null): Dispatcher {
+    const key = proxy?.href ?? '';
+    const known = dispatchers.get(key);
+    if (known) return known;
+    // Times are kept by whoever reads: these would only count from chunk to chunk.
+    const timing = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 15_000 } };
+    const made = proxy ? new ProxyAgent({ ...timing, uri: proxy.href }) : new Agent(timing);
+    dispatchers.set(key, made);
+    return made;
+  }
+
+  /** One entry a host, made before the first connection to it. */
+  function accountOf(url: URL, proxy: URL | null): Account {
+    const host = proxy ? `${url.host} through ${proxy.host}` : url.host;
+    const known = accounts.get(host);
+    if (known) return known;
+    const account = createAccount(ledger, ledger.add({ at: clock.now(), host, purpose, sentBytes: 0, receivedBytes: 0 }));
+    accounts.set(host, account);
+    return account;
+  }
+
+  async function once(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<HttpResponse> {
+    const proxy = proxyFor(url, environment);
+    const account = accountOf(url, proxy);
+    account.add(requestBytes(url, headers), 0);
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await request(url, { dispatcher: dispatcherFor(proxy), headers, signal });
+    } catch (error) {
+      throw inOurWords(error, url, signal);
+    }
+    const { headers: received, bytes } = readHeaders(answer.headers);
+    account.add(0, bytes);
+    const { body } = answer;
+    // Thrown away with bytes under way it would say so to nobody.
+    body.on('error', () => {});
+    return {
+      status: answer.statusCode,
+      headers: received,
+      url: url.href,
+      body: counted(body, account, url, signal),
+      discard: () => void body.destroy(),
+    };
+  }
+
+  return {
+    async get(address, { headers = {}, token = null, signal }) {
+      if (isOffline(environment)) throw new LoupeError('offline', `Nothing was fetched from ${new URL(address).host}.`);
+      const start = new URL(address);
+      let url = start;
+      let mayHaveToken = token !== null;
+      if (mayHaveToken && !isPrivate(start)) throw new LoupeError('hub_invalid', `The access token would travel to ${start.host} for everybody to read.`, 'Let HF_ENDPOINT begin with https://, or go on without a token.');
+      for (let followed = 0; followed <= mostRedirects; followed++) {
+        // Once away from where it belongs, it never comes back.
+        mayHaveToken &&= url.origin === start.origin;
+        const sent = { ...headers, 'accept-encoding': 'identity', 'user-agent': 'loupe', ...(mayHaveToken ? { authorization: `Bearer ${token}` } : {}) };
+        const response = await once(url, sent, signal);
+        const { location } = response.headers;
+        if (!redirects.includes(response.status) || location === undefined) return response;
+        response.discard();
+        url = redirected(url, location);
+      }
+      throw new LoupeError('network_failed', `${start.host} sends from one address to the next without end.`);
+    },
+    async close() {
+      for (const account of accounts.values()) account.write();
+      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
+      dispatchers.clear();
+    },
+  };
+}
+
+interface Account {
+  add(sent: number, received: number): void;
+  write(): void;
+}
+
+function createAccount(ledger: Ledger, id: number): Account {
+  let sent = 0;
+  let received = 0;
+  let written = 0;
+  const write = (): void => {
+    written = received;
+    ledger.count(id, sent, received);
+  };
+  return {
+    add(moreSent, moreReceived) {
+      sent += moreSent;
+      received += moreReceived;
+      if (moreSent > 0 || received - written >= ledgerStep) write();
+    },
+    write,
+  };
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, account: Account, url: URL, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      account.add(0, chunk.byteLength);
+      yield chunk;
+    }
+  } catch (error) {
+    throw inOurWords(error, url, signal);
+  }
+}
+
+function redirected(from: URL, location: string): URL {
+  let to: URL;
+  try {
+    to = new URL(location, from);
+  } catch {
+    throw new LoupeError('hub_invalid', `${from.host} sends to an address that is none.`);
+  }
+  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw new LoupeError('hub_invalid', `${from.host} sends to an address that is not of the web (${to.protocol}).`);
+  if (from.protocol === 'https:' && to.protocol === 'http:') throw new LoupeError('hub_invalid', `${from.host} sends to ${to.host} without encryption.`);
+  return to;
+}
+
+/** Encrypted, or to this machine. */
+function isPrivate({ protocol, hostname }: URL): boolean {
+  return protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+}
+
+/** What the network threw. Never carries what was sent. */
+function inOurWords(error: unknown, { host }: URL, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof LoupeError) return error;
+  const { code, message } = innermost(error);
+  if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_/.test(code)) {
+    return new LoupeError('hub_invalid', `The certificate of ${host} is not one that this system trusts (${code}).`, 'Check the date of this computer; behind a proxy that reads along, let NODE_EXTRA_CA_CERTS name its certificate.');
+  }
+  return new LoupeError('network_failed', `${host} could not be reached or broke off (${code || message}).`);
+}
+
+function innermost(error: unknown): { code: string; message: string } {
+  let at = error;
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause;
+  if (at instanceof AggregateError && at.errors.length > 0) return innermost(at.errors[0]);
+  const { code, message } = at as { code?: unknown; message?: unknown };
+  return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : 'unknown' };
+}
+
+function requestBytes({ pathname, search, host }: URL, headers: Record<string, string>): number {
+  const lines = [`GET ${pathname}${search} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive', ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+  return lines.reduce((sum, line) => sum + line.length + 2, 2);
+}
+
+function readHeaders(raw: Record<string, string | string[] | undefined>): { headers: Record<string, string>; bytes: number } {
+  const pairs = Object.entries(raw).flatMap(([name, value]) => (value === undefined ? [] : [value].flat().map((each): [string, string] => [name.toLowerCase(), each])));
+  const bytes = pairs.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 'HTTP/1.1 200 OK'.length + 4);
+  return { headers: Object.fromEntries(pairs), bytes };
+}
+
+/** The proxy that the environment names for this address; null for the direct way. */
+export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | null {
+  const named = (name: string): string => environment[name.toLowerCase()] ?? environment[name] ?? '';
+  const http = named('HTTP_PROXY') || named('ALL_PROXY');
+  const proxy = url.protocol === 'https:' ? named('HTTPS_PROXY') || http : http;
+  if (proxy === '' || bypasses(url, named('NO_PROXY'))) return null;
+  try {
+    return new URL(/^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`);
+  } catch {
+    throw new LoupeError('network_failed', 'The address of the proxy cannot be read.', 'Check HTTP_PROXY and HTTPS_PROXY: they are written as http://host:port.');
+  }
+}
+
+function bypasses({ hostname, port, protocol }: URL, none: string): boolean {
+  const actual = port || (protocol === 'https:' ? '443' : '80');
+  return none
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .some((entry) => {
+      if (entry === '*') return true;
+      const [, name = '', wanted] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
+      if (wanted !== undefined && wanted !== actual) return false;
+      const suffix = name.replace(/^\*?\./, '').toLowerCase();
+      return hostname === suffix || hostname.endsWith(`.${suffix}`);
+    });
+}

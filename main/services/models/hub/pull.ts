@@ -1,0 +1,126 @@
+/** A model's files into a folder, several at a time, by one process. */
+import { mkdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LoupeError } from '../../errors.ts';
+import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
+import { bytesHere, fetchFile, inFileWords } from './fetch-file.ts';
+import type { Http } from './http.ts';
+import { fileUrl, listRepository } from './repository.ts';
+import { withRetries, type Timing } from './timing.ts';
+
+export interface PullOptions {
+  http: Http;
+  endpoint: string;
+  token: string | null;
+  store: DownloadStore;
+  lock: LockFolder;
+  signal: AbortSignal;
+  timing: Timing;
+  /** How many bytes of a file are here. */
+  onBytes(path: string, bytes: number): void;
+  /** Bytes that may be written to a folder; absent = asks the system. */
+  freeBytes?: (directory: string) => Promise<number>;
+}
+
+const filesAtOnce = 4;
+/** Stays free on the disk. */
+const spareBytes = 256 * 1024 * 1024;
+
+/** Resolves when every file is there and right. Rejects as `fetchFile`, or with `download_locked`. */
+export async function pull(id: number, options: PullOptions): Promise<void> {
+  const { store, lock, signal } = options;
+  const { directory } = store.get(id);
+  await inFileWords(directory, () => mkdir(directory, { recursive: true }));
+  const release = lock(directory);
+  try {
+    const known = store.get(id).revision !== null;
+    if (!known) await plan(id, options);
+    signal.throwIfAborted();
+    await fetchPlanned(id, options).catch(async (error: unknown) => {
+      if (!known || !isOutdated(error)) throw error;
+      await plan(id, options);
+      await fetchPlanned(id, options);
+    });
+  } finally {
+    release();
+  }
+}
+
+async function fetchPlanned(id: number, options: PullOptions): Promise<void> {
+  const download = options.store.get(id);
+  await checkRoom(download, options);
+  await fetchAll(download, options);
+}
+
+/** The list of an earlier day may name what is no longer there. */
+function isOutdated(error: unknown): boolean {
+  return error instanceof LoupeError && (error.code === 'hub_missing' || error.code === 'download_damaged');
+}
+
+async function plan(id: number, options: PullOptions): Promise<void> {
+  const { http, endpoint, token, store, signal, timing } = options;
+  const { repository } = store.get(id);
+  const { revision, files } = await withRetries(signal, timing, () => listRepository({ http, endpoint, repository, token, signal, timing }));
+  store.setPlan(id, revision, files);
+}
+
+async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = freeBytesOf }: PullOptions): Promise<void> {
+  let missing = 0;
+  for (const file of files) missing += file.bytes - (await bytesHere(join(directory, file.path), file));
+  if (missing === 0) return;
+  const free = await freeBytes(directory);
+  if (free < missing + spareBytes) {
+    throw new LoupeError('disk_full', `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} to give.`);
+  }
+}
+
+/** The first that fails stops the others. Small files come first: what is wrong with a model shows early. */
+async function fetchAll({ id, repository, revision, directory, files }: DownloadRecord, options: PullOptions): Promise<void> {
+  const { http, endpoint, token, store, timing, onBytes, freeBytes = freeBytesOf } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const waiting = files.toSorted((a, b) => a.bytes - b.bytes);
+
+  async function work(): Promise<void> {
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const { path } = file;
+      await fetchFile({
+        http,
+        url: fileUrl({ endpoint, repository }, revision!, path),
+        token,
+        repository,
+        file,
+        target: join(directory, path),
+        signal,
+        timing,
+        onEtag: (etag) => store.setEtag(id, path, etag),
+        onBytes: (bytes) => onBytes(path, bytes),
+        checkSpace: async () => {
+          if ((await freeBytes(directory)) < spareBytes) throw new LoupeError('disk_full', `The disk that holds ${directory} is nearly full.`);
+        },
+      });
+      store.setComplete(id, path);
+    }
+  }
+
+  let failure: { error: unknown } | null = null;
+  await Promise.all(
+    Array.from({ length: filesAtOnce }, () =>
+      work().catch((error: unknown) => {
+        failure ??= { error };
+        stop.abort(error);
+      }),
+    ),
+  );
+  if (failure !== null) throw (failure as { error: unknown }).error;
+}
+
+/** For this user, on the disk of a folder that exists. */
+export async function freeBytesOf(directory: string): Promise<number> {
+  const { bavail, bsize } = await inFileWords(directory, () => statfs(directory));
+  return bavail * bsize;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

@@ -1,0 +1,29 @@
+/** What tests of downloads share. */
+import Database from 'better-sqlite3';
+import { createDownloads } from '../../../storage/downloads.ts';
+import { createLedger } from '../../../storage/ledger.ts';
+import { migrations } from '../../../storage/migrations/index.ts';
+import type { DownloadStore, Ledger } from '../../ports.ts';
+import { createHttp, type Http } from '../hub/http.ts';
+import type { Timing } from '../hub/timing.ts';
+
+export interface MemoryStore {
+  downloads: DownloadStore;
+  ledger: Ledger;
+}
+
+/** The real tables, in memory. */
+export function memoryStore(): MemoryStore {
+  const database = new Database(':memory:');
+  for (const migration of migrations) migration.up(database);
+  database.pragma('foreign_keys = on');
+  const clock = { now: Date.now };
+  return { downloads: createDownloads(database, clock), ledger: createLedger(database, clock) };
+}
+
+/** Short enough for hundreds of faults in a minute. */
+export const quick: Timing = { stallMs: 120, leastBytes: 16, pauseMs: 1, longestPauseMs: 8, tries: 6, progressBytes: 2048, random: Math.random };
+
+export function httpOf({ ledger }: Pick<MemoryStore, 'ledger'>, environment: NodeJS.ProcessEnv = {}): Http {
+  return createHttp({ purpose: 'test', ledger, clock: { now: Date.now }, environment });
+}
