@@ -1,18 +1,21 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-const integration = '{main,setup}/**/*.integration.test.ts';
+const integration = 'main/**/*.integration.test.ts';
+const packaging = 'setup/packaging.integration.test.ts';
 const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, slice, endurance] } },
+      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, slice, endurance] } },
       // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
       { plugins: [svelte({ configFile: 'renderer/svelte.config.js' })], resolve: { conditions: ['browser'] }, test: { name: 'window', include: ['renderer/**/*.test.ts'] } },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
       { test: { name: 'integration', include: [integration], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      // The desktop app as it is shipped.
+      { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
       // The app killed hundreds of times: minutes.
       { test: { name: 'endurance', include: [endurance], testTimeout: 900_000 } },
       // The engine at the true widths of the 11B model.

@@ -1,10 +1,10 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
 import { browserSpecs, checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
 import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
-import { ensureNative } from './native.mjs';
+import { ensureDesktopApp } from './electron.mjs';
 import { which } from './exec.mjs';
+import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
-import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
@@ -31,8 +31,13 @@ export async function test({ newerDriver }) {
     results.push(skipped('native tests and the app in Chromium', 'the native build failed'));
     return account(results);
   }
-  const window = await orFailure('build of the window', ensureRenderer);
-  results.push(window, await inBrowser(systemRuntime(), window.failed.length === 0));
+  const desktop = await orFailure('build of the window and the desktop shell', ensureDesktopApp);
+  results.push(desktop);
+  if (desktop.failed.length > 0) results.push(skipped('the packaged app and the app in Chromium', 'they could not be built'));
+  else {
+    results.push(await stage('packaging', () => vitest('packaging', 'packaging')));
+    results.push(await inBrowser(systemRuntime()));
+  }
   results.push(await onRuntime(systemRuntime()));
   if (newerDriver) {
     results.push(await stage('mutated checkpoints', fuzzCheckpoints));
@@ -65,10 +70,9 @@ async function onRuntime(runtime) {
   return total([native, engine]);
 }
 
-/** @param {Runtime | { reason: string }} runtime @param {boolean} built @returns {Promise<Counts>} */
-async function inBrowser(runtime, built) {
+/** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */
+async function inBrowser(runtime) {
   const name = 'app in Chromium';
-  if (!built) return skipped(name, 'the window could not be built');
   if ('reason' in runtime) return single(name, runtime.reason);
   const chromium = chromiumNames.map(which).find((path) => path !== undefined);
   if (!chromium) return skipped(name, 'this system has no Chromium or Chrome');
