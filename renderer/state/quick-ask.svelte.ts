@@ -61,8 +61,8 @@ export class QuickAsk {
     return this.#conversation?.turn(message) ?? null;
   }
 
+  /** Begins anew, even with the same picture. */
   show(picture: Picture): void {
-    if (picture.hash === this.#picture?.hash) return;
     this.#picture = picture;
     this.#failure = null;
     this.#conversation?.close();

@@ -3,6 +3,7 @@ import { bytes, seconds } from '../format.ts';
 
 export const chat = {
   conversation: 'Conversation',
+  windowTitle: (title: string) => `${title} · Loupe`,
   conversationActions: 'Conversation actions',
   untitled: 'New conversation',
   exportMarkdown: 'Export as Markdown',
@@ -130,6 +131,6 @@ export const chat = {
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',
-  disconnectedStep: 'It comes back by itself when Loupe runs again. What you write here stays.',
+  disconnectedStep: 'Is Loupe still running? If it was started anew, open the new link that it printed.',
   busyElsewhere: (conversation: ConversationSummary) => `${conversation.title}, being answered`,
 };

@@ -17,5 +17,5 @@ export const failures = {
   versions: 'The window and the app are of different versions: close Loupe and start it again.',
   report: 'This is a fault in Loupe: please report it with these words.',
   disconnected: 'The connection to Loupe was lost.',
-  reconnecting: 'Is Loupe still running? This page connects again by itself.',
+  reconnecting: 'This page connects again by itself while Loupe runs. If it was started anew, open the new link that it printed.',
 };
