@@ -7,19 +7,25 @@ export interface Licence {
   text: string;
 }
 
-/** `root` holds resources/licences/ and node_modules/. Packages without a licence file are named by what package.json says. */
+/** Built into the window, though the app itself never imports them. */
+const inWindow = ['@lucide/svelte', 'marked', 'svelte'];
+
+/** `root` holds resources/licences/ and node_modules/. Packages without a licence file are named by their README, or by what package.json says. */
 export async function readLicences(root: string): Promise<Licence[]> {
   const folder = join(root, 'resources', 'licences');
   const files = (await readdir(folder)).filter((name) => name.endsWith('.txt')).sort();
   const own = await Promise.all(files.map(async (name) => ({ name: name.slice(0, -'.txt'.length), text: await readFile(join(folder, name), 'utf8') })));
   const { dependencies = {} } = await readPackage(root);
-  const packages = await Promise.all(Object.keys(dependencies).sort().map((name) => packageLicence(join(root, 'node_modules', name), name)));
+  // libvips and what it is made of come for each system as packages of their own.
+  const images = (await readdir(join(root, 'node_modules', '@img')).catch(() => [])).map((name) => `@img/${name}`);
+  const names = [...Object.keys(dependencies), ...inWindow, ...images].sort();
+  const packages = await Promise.all(names.map((name) => packageLicence(join(root, 'node_modules', name), name)));
   return [...own, ...packages];
 }
 
 async function packageLicence(directory: string, name: string): Promise<Licence> {
   const files = await readdir(directory).catch(() => []);
-  const file = files.find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+  const file = files.find((entry) => /^(licen[cs]e|copying)/i.test(entry)) ?? files.find((entry) => /^readme/i.test(entry));
   if (file) return { name, text: await readFile(join(directory, file), 'utf8') };
   const { license } = await readPackage(directory);
   return { name, text: `${name}: ${license ?? 'no licence stated'}` };
