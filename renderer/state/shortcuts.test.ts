@@ -6,17 +6,17 @@ function press(key: string, held: Partial<Record<'ctrlKey' | 'metaKey' | 'shiftK
 }
 
 test('Mod is Control, and Command on a Mac', () => {
-  expect(matches(press('n', { ctrlKey: true }), 'newConversation', false)).toBe(true);
-  expect(matches(press('n', { metaKey: true }), 'newConversation', false)).toBe(false);
-  expect(matches(press('n', { metaKey: true }), 'newConversation', true)).toBe(true);
-  expect(matches(press('n'), 'newConversation', false)).toBe(false);
+  expect(matches(press('k', { ctrlKey: true }), 'search', false)).toBe(true);
+  expect(matches(press('k', { metaKey: true }), 'search', false)).toBe(false);
+  expect(matches(press('k', { metaKey: true }), 'search', true)).toBe(true);
+  expect(matches(press('k'), 'search', false)).toBe(false);
 });
 
 test('further keys held make it another shortcut', () => {
   expect(matches(press('C', { ctrlKey: true, shiftKey: true }), 'capture', false)).toBe(true);
   expect(matches(press('c', { ctrlKey: true }), 'capture', false)).toBe(false);
-  expect(matches(press('n', { ctrlKey: true, shiftKey: true }), 'newConversation', false)).toBe(false);
-  expect(matches(press('n', { ctrlKey: true, altKey: true }), 'newConversation', false)).toBe(false);
+  expect(matches(press('k', { ctrlKey: true, shiftKey: true }), 'search', false)).toBe(false);
+  expect(matches(press('k', { ctrlKey: true, altKey: true }), 'search', false)).toBe(false);
 });
 
 test('a slash may need Shift on some keyboards', () => {

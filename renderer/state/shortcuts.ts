@@ -1,6 +1,9 @@
+/** A browser keeps some shortcuts for itself. */
+const inBrowser = !('loupe' in globalThis);
+
 /** Every shortcut of the main window, once: the handler, the tooltips and the sheet read this table. `Mod` is Command on a Mac, else Control. */
 export const shortcuts = {
-  newConversation: 'Mod+N',
+  newConversation: inBrowser ? 'Mod+Shift+O' : 'Mod+N',
   search: 'Mod+K',
   previousConversation: 'Alt+ArrowUp',
   nextConversation: 'Alt+ArrowDown',
@@ -16,6 +19,9 @@ export const shortcuts = {
   settings: 'Mod+,',
   shortcuts: 'Mod+/',
 } as const;
+
+/** Work as well, and are not shown: a browser window without tabs does hand Mod+N on. */
+const alternatives: Partial<Record<keyof typeof shortcuts, string>> = { newConversation: 'Mod+N' };
 
 export type ShortcutName = keyof typeof shortcuts;
 
@@ -49,7 +55,12 @@ function parse(shortcut: string): Combination {
 }
 
 export function matches(event: KeyboardEvent, name: ShortcutName, mac = isMac): boolean {
-  const { mod, shift, alt, key } = parse(shortcuts[name]);
+  const alternative = alternatives[name];
+  return isPressed(event, shortcuts[name], mac) || (alternative !== undefined && isPressed(event, alternative, mac));
+}
+
+function isPressed(event: KeyboardEvent, shortcut: string, mac: boolean): boolean {
+  const { mod, shift, alt, key } = parse(shortcut);
   const command = mac ? event.metaKey : event.ctrlKey;
   const other = mac ? event.ctrlKey : event.metaKey;
   // "/" is Shift+7 on many keyboards: Shift counts only where the key is a letter or has a name.
