@@ -1,6 +1,7 @@
 import type { Draft, Message, Output, Picture } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { Composer } from './composer.svelte.ts';
+import type { Conversations } from './conversations.svelte.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
@@ -158,4 +159,12 @@ export class Chat {
     this.#editing = null;
     this.composer.load(conversation?.id ?? null, draft);
   }
+}
+
+/** One that was shown is shown again when it is brought back. */
+export function deleteConversation(id: number, chat: Chat, conversations: Conversations): Promise<void> {
+  const wasShown = chat.selectedId === id;
+  return conversations.delete(id, () => {
+    if (wasShown) void chat.open(id);
+  });
 }

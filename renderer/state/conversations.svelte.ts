@@ -97,8 +97,8 @@ export class Conversations {
     if (before) await this.#change(before, { pinned }, () => this.#client.request('conversations.pin', { id, pinned }));
   }
 
-  /** Says so, with a way back. */
-  async delete(id: number): Promise<void> {
+  /** Says so, with a way back; `restored` is called when it was taken. */
+  async delete(id: number, restored: () => void = () => {}): Promise<void> {
     const before = this.get(id);
     if (!before) return;
     this.#drop(id);
@@ -109,7 +109,7 @@ export class Conversations {
       this.#toasts.failure(error);
       return;
     }
-    this.#toasts.show({ message: strings.sidebar.deleted(before.title), action: { label: strings.common.undo, run: () => void this.#restore(before) } });
+    this.#toasts.show({ message: strings.sidebar.deleted(before.title), action: { label: strings.common.undo, run: () => void this.#restore(before).then(restored) } });
   }
 
   async #restore(conversation: ConversationSummary): Promise<void> {
