@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { allowsPermission, contentSecurityPolicy, externalLink, isTrustedSender, mayNavigate, mayRequest, ownUrl, pageUrl, paper, webPreferences } from './options.ts';
+import { contentSecurityPolicy } from '../page-policy.ts';
+import { allowsPermission, externalLink, isTrustedSender, mayNavigate, mayRequest, ownUrl, pageUrl, paper, webPreferences } from './options.ts';
 
 test('windows are sandboxed, isolated, and without Node', () => {
   expect(webPreferences('/app/preload.cjs')).toMatchObject({

@@ -42,20 +42,6 @@ export function webPreferences(preload: string): WebPreferences {
   };
 }
 
-/** `style-src-attr` is for what components measure; no style element and no script may stand in the page itself. */
-export const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "style-src-attr 'unsafe-inline'",
-  "img-src 'self' blob:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 /** The address parsed, if it is one of ours: no port, no user, no other host. */
 export function ownUrl(address: string): URL | null {
   const url = URL.canParse(address) ? new URL(address) : null;

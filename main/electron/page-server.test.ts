@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { LoupeError } from '../services/errors.ts';
-import { contentSecurityPolicy } from './options.ts';
+import { contentSecurityPolicy } from '../page-policy.ts';
 import { createPageServer } from './page-server.ts';
 
 let root: string;

@@ -1,7 +1,8 @@
 /** Serves the page, pictures and frozen frames to our windows, under the one scheme that they know. */
 import { toLoupeError } from '../services/errors.ts';
 import { staticFile } from '../static-files.ts';
-import { contentSecurityPolicy, ownUrl } from './options.ts';
+import { contentSecurityPolicy } from '../page-policy.ts';
+import { ownUrl } from './options.ts';
 
 export interface PageServerOptions {
   /** The built window. */

@@ -16,6 +16,7 @@ import type { App } from '../app.ts';
 import { limits } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../services/errors.ts';
+import { contentSecurityPolicy } from '../page-policy.ts';
 import { staticFile } from '../static-files.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 
@@ -40,19 +41,6 @@ const cookieName = 'loupe-session';
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
 /** Links that were made and never used are forgotten at last. */
 const openLinks = 16;
-
-export const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' blob: data:",
-  "font-src 'self'",
-  "media-src 'self' blob:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
   const tokens: string[] = [];

@@ -1,0 +1,16 @@
+/**
+ * The content security policy of the window, whatever host serves it: own files only, no inline
+ * script or style element, no frame, no form. Style attributes carry positions that are computed.
+ */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "style-src-attr 'unsafe-inline'",
+  "img-src 'self' blob:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
