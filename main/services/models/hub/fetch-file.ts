@@ -255,7 +255,7 @@ export function newHash({ algorithm }: FileChecksum, bytes: number): Hash {
 }
 
 /** Answers how many bytes went in. */
-export async function hashInto(hash: Hash, handle: FileHandle, signal: AbortSignal, onBytes: (bytes: number) => void = () => {}): Promise<number> {
+export async function hashInto(hash: { update(data: Uint8Array): unknown }, handle: FileHandle, signal: AbortSignal, onBytes: (bytes: number) => void = () => {}): Promise<number> {
   const buffer = Buffer.allocUnsafe(1024 * 1024);
   for (let position = 0; ; ) {
     signal.throwIfAborted();

@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { catalogueModel } from './catalogue.ts';
+import { findAt, findModels, huggingFaceCaches, type FoundModel } from './find.ts';
+import { readGgufSummary } from './gguf-summary.ts';
+import { identify } from './inspect.ts';
+import { ggufBytes, publishedFiles, visionConfig, write } from './test/write-model.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-find-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const outline = ({ name, source, kind, format, precision, problem, known }: FoundModel) => ({ name, source, kind, format, precision, problem: problem?.state ?? null, known: known?.id ?? null });
+const one = async (path: string): Promise<FoundModel> => {
+  const found = await findAt(path);
+  expect(found).toHaveLength(1);
+  return found[0]!;
+};
+
+const vision = { 'general.architecture': 'mllama', 'general.name': 'Llama 3.2 11B Vision Instruct', 'mllama.embedding_length': 4096, 'mllama.block_count': 40 };
+const unified = { ...vision, 'mllama.vision.block_count': 32, 'mllama.vision.image_size': 560, 'tokenizer.ggml.tokens': ['a', 'b'], 'mllama.attention.cross_attention_layers': [3, 8] };
+
+describe('a folder as published', () => {
+  test('whole: what it is, how large, which model', async () => {
+    const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
+    const found = await one(path);
+    expect(outline(found)).toEqual({ name: 'Llama-3.2-11B-Vision-Instruct', source: 'folder', kind: 'vision', format: 'safetensors', precision: 'BF16', problem: null, known: 'llama-3.2-11b-vision-instruct' });
+    expect(found.path).toBe(path);
+    expect(found.files).toHaveLength(2);
+    expect(found.bytes).toBeGreaterThan(164);
+    // Its configuration or a shard names it as well.
+    expect((await one(join(path, 'model-00001-of-00002.safetensors'))).path).toBe(path);
+  });
+
+  test.each<[string, (path: string) => void, string]>([
+    ['a missing shard', (path) => unlinkSync(join(path, 'model-00002-of-00002.safetensors')), 'One file is missing: model-00002-of-00002.safetensors.'],
+    ['a cut shard', (path) => truncateSync(join(path, 'model-00001-of-00002.safetensors'), 120), 'model-00001-of-00002.safetensors has 120 of'],
+    ['a shard cut in its head', (path) => truncateSync(join(path, 'model-00001-of-00002.safetensors'), 20), 'model-00001-of-00002.safetensors ends inside its head, after 20 bytes.'],
+    ['no tokenizer', (path) => unlinkSync(join(path, 'tokenizer.json')), 'One file is missing: tokenizer.json.'],
+    ['nothing but a configuration', (path) => ['model.safetensors.index.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'tokenizer.json'].forEach((name) => unlinkSync(join(path, name))), '2 files are missing: tokenizer.json, model.safetensors.'],
+  ])('%s is said', async (_, spoil, message) => {
+    const path = write(join(folder, 'model'), publishedFiles());
+    spoil(path);
+    expect((await one(path)).problem).toMatchObject({ state: 'incomplete', message: expect.stringContaining(message) as string });
+  });
+
+  test('bitsandbytes and other copies are recognised and refused', async () => {
+    const quantised = (quantization_config: object) => one(write(folder, publishedFiles({ ...visionConfig, quantization_config })));
+    expect((await quantised({ load_in_4bit: true, quant_method: 'bitsandbytes' })).problem).toMatchObject({ state: 'unsupported', message: expect.stringContaining('bitsandbytes') as string });
+    expect((await quantised({ _load_in_4bit: true, load_in_4bit: true })).problem!.message).toContain('bitsandbytes');
+    expect((await quantised({ quant_method: 'awq' })).problem!.message).toContain('"awq"');
+  });
+
+  test('other architectures and spoilt files', async () => {
+    expect((await one(write(join(folder, 'a'), publishedFiles({ model_type: 'qwen2' })))).problem).toMatchObject({ state: 'unsupported', message: expect.stringContaining('"qwen2"') as string });
+    expect((await one(write(join(folder, 'b'), { ...publishedFiles(), 'model-00001-of-00002.safetensors': Buffer.alloc(64, 0xff) }))).problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_header' });
+  });
+});
+
+describe('the Hugging Face cache', () => {
+  /** As the library lays it out: blobs by hash, snapshots of links. */
+  function cached(cache: string, repository: string, files: Record<string, string | Buffer>, commit = 'abc'): string {
+    const base = join(cache, `models--${repository.replace('/', '--')}`);
+    write(base, { 'refs/main': commit });
+    for (const [name, content] of Object.entries(files)) {
+      const hash = createHash('sha256').update(content).digest('hex');
+      write(base, { [`blobs/${hash}`]: content });
+      mkdirSync(join(base, 'snapshots', commit), { recursive: true });
+      symlinkSync(`../../blobs/${hash}`, join(base, 'snapshots', commit, name));
+    }
+    return base;
+  }
+
+  test('whole models, broken ones, and none of other makers', async () => {
+    const cache = join(folder, 'hub');
+    cached(cache, 'unsloth/Llama-3.2-11B-Vision-Instruct', publishedFiles());
+    const broken = cached(cache, 'meta-llama/Llama-3.2-11B-Vision', publishedFiles({ ...visionConfig, vision_config: { image_size: 448 } }));
+    // What an interrupted download leaves: a link to nothing.
+    rmSync(join(broken, 'snapshots', 'abc', 'model-00002-of-00002.safetensors'));
+    symlinkSync('../../blobs/gone', join(broken, 'snapshots', 'abc', 'model-00002-of-00002.safetensors'));
+    cached(cache, 'Qwen/Qwen2-VL-7B', publishedFiles({ model_type: 'qwen2_vl' }));
+    write(cache, { 'models--someone--empty/refs/main': 'x', 'version.txt': '1' });
+    const found = await findModels({ environment: { HF_HUB_CACHE: cache, OLLAMA_MODELS: join(folder, 'none') }, home: folder });
+    expect(found.map(outline).sort((a, b) => a.name.localeCompare(b.name))).toEqual([
+      expect.objectContaining({ name: 'Llama-3.2-11B-Vision', problem: 'incomplete', known: 'llama-3.2-11b-vision' }),
+      expect.objectContaining({ name: 'Llama-3.2-11B-Vision-Instruct', source: 'huggingface', problem: null, known: 'llama-3.2-11b-vision-instruct' }),
+    ]);
+    expect((await findAt(cache)).map(({ source }) => source)).toEqual(['huggingface', 'huggingface']);
+  });
+
+  test('where it is', () => {
+    expect(huggingFaceCaches({}, '/home/a')).toEqual([join('/home/a', '.cache', 'huggingface', 'hub')]);
+    expect(huggingFaceCaches({ HF_HOME: '/x' }, '/home/a')).toEqual([join('/x', 'hub')]);
+    expect(huggingFaceCaches({ HF_HOME: '/x', HF_HUB_CACHE: '/y' }, '/home/a')).toEqual(['/y']);
+    expect(huggingFaceCaches({ XDG_CACHE_HOME: '/c' }, '/home/a')).toEqual([join('/c', 'huggingface', 'hub')]);
+  });
+});
+
+describe('Ollama', () => {
+  function stored(model: string, tag: string, layers: [kind: string, content: Buffer][]): void {
+    const entries = layers.map(([kind, content]) => {
+      const hex = createHash('sha256').update(content).digest('hex');
+      write(folder, { [`blobs/sha256-${hex}`]: content });
+      return { mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex}`, size: content.length };
+    });
+    write(folder, { [`manifests/registry.ollama.ai/library/${model}/${tag}`]: JSON.stringify({ layers: entries }) });
+  }
+
+  test('one file, two files, a lost one; nobody else’s', async () => {
+    stored('llama3.2-vision', 'latest', [['model', ggufBytes(unified, [{ name: 'a', type: 12, rows: 8 }, { name: 'b', type: 12, rows: 8 }, { name: 'v', type: 1 }])]]);
+    stored('llama3.2-vision', 'legacy', [['model', ggufBytes(vision)], ['projector', ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector', 'mllama.vision.image_size': 560 })]]);
+    stored('llama3.2-vision', 'text-only', [['model', ggufBytes({ ...vision, x: 1 })]]);
+    stored('qwen3', 'latest', [['model', ggufBytes({ 'general.architecture': 'qwen3' })]]);
+    const found = (await findModels({ environment: { OLLAMA_MODELS: folder, HF_HUB_CACHE: '/nowhere' }, home: folder })).map(outline);
+    expect(found).toEqual([
+      { name: 'llama3.2-vision:latest', source: 'ollama', kind: 'vision', format: 'gguf', precision: 'Q4_K', problem: null, known: 'llama-3.2-11b-vision-instruct' },
+      { name: 'llama3.2-vision:legacy', source: 'ollama', kind: 'vision', format: 'gguf', precision: 'F16', problem: null, known: 'llama-3.2-11b-vision-instruct' },
+      expect.objectContaining({ name: 'llama3.2-vision:text-only', problem: 'incomplete' }),
+    ]);
+    const [, legacy] = await findAt(folder);
+    expect(await one(legacy!.path)).toEqual(legacy);
+    for (const blob of legacy!.files) unlinkSync(blob);
+    expect((await one(legacy!.path)).problem).toMatchObject({ state: 'incomplete', code: 'file_missing' });
+  });
+});
+
+describe('folders and drives', () => {
+  test('LM Studio’s, by maker and model', async () => {
+    write(join(folder, '.lmstudio', 'models', 'someone', 'Llama-3.2-3B-Instruct-GGUF'), {
+      'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama', 'llama.embedding_length': 3072, 'llama.block_count': 28 }),
+    });
+    const [found] = await findModels({ environment: { OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: '/nowhere' }, home: folder });
+    expect(outline(found!)).toEqual({ name: 'Llama-3.2-3B-Instruct-Q4_K_M', source: 'lmstudio', kind: 'text', format: 'gguf', precision: 'F16', problem: null, known: 'llama-3.2-3b-instruct' });
+  });
+
+  test('several models some folders deep; parts of one; links in circles', async () => {
+    write(folder, {
+      'backup/models/a.gguf': ggufBytes(unified),
+      'backup/big-00001-of-00003.gguf': ggufBytes({ 'general.architecture': 'llama' }),
+      'backup/big-00002-of-00003.gguf': ggufBytes({}),
+      'photos/cat.jpg': 'no',
+    });
+    write(join(folder, 'backup', 'published'), publishedFiles());
+    symlinkSync(folder, join(folder, 'backup', 'circle'));
+    const found = (await findAt(folder)).map(({ name, problem }) => [name, problem?.message ?? null]);
+    expect(found.sort()).toEqual([['a', null], ['big', '1 of its 3 parts are missing.'], ['published', null]]);
+  });
+
+  test('two files with a comma, and one that is not enough', async () => {
+    write(folder, { 'text.gguf': ggufBytes(vision), 'projector.gguf': ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector' }) });
+    const [text, projector] = [join(folder, 'text.gguf'), join(folder, 'projector.gguf')];
+    expect((await one(`${projector},${text}`)).problem).toBeNull();
+    expect((await one(text)).problem).toMatchObject({ state: 'incomplete', message: expect.stringContaining('projector is needed') as string });
+    expect((await one(projector)).problem).toMatchObject({ state: 'incomplete', message: expect.stringContaining('text file is needed') as string });
+  });
+
+  test('nothing there', async () => {
+    await expect(findAt(join(folder, 'gone'))).rejects.toMatchObject({ code: 'model_missing', nextStep: expect.stringContaining('drive') as string });
+    await expect(findAt(folder)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('No model was found') as string });
+  });
+
+  test('a search can be given up', async () => {
+    write(folder, { 'a/b/c': 'x' });
+    await expect(findAt(folder, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+  });
+});
+
+describe('heads of GGUF files', () => {
+  const summary = (bytes: Buffer) => readGgufSummary(join(write(folder, { 'x.gguf': bytes }), 'x.gguf'));
+
+  test('entries, types and where it must end', async () => {
+    const bytes = ggufBytes({ ...unified, flag: true }, [{ name: 'a', type: 8, rows: 3 }, { name: 'b', type: 0 }]);
+    const found = await summary(bytes);
+    expect(Object.fromEntries(found.metadata)).toMatchObject({ 'general.architecture': 'mllama', 'mllama.block_count': 40, flag: true });
+    expect(Object.fromEntries(found.types)).toEqual({ Q8_0: 1, F32: 1 });
+    expect([found.bytes, found.expectedBytes]).toEqual([bytes.length, bytes.length]);
+    expect((await summary(bytes.subarray(0, -40))).bytes).toBeLessThan(found.expectedBytes);
+  });
+
+  test('long lists are passed over, also past the first piece that is read', async () => {
+    const tokens = Array.from({ length: 60_000 }, (_, index) => `token ${index}`);
+    expect((await summary(ggufBytes({ tokens, after: 7 }))).metadata.get('after')).toBe(7);
+  });
+
+  test('hostile ones end in an error, whatever bit is wrong', async () => {
+    const bytes = ggufBytes(unified);
+    const codes = new Set<string>();
+    for (let at = 0; at < bytes.length - 64; at++) {
+      const copy = Buffer.from(bytes);
+      copy[at] = 0xff;
+      await summary(copy).catch((error: { code: string }) => codes.add(error.code));
+    }
+    for (let length = 0; length < bytes.length - 64; length++) await summary(bytes.subarray(0, length)).catch((error: { code: string }) => codes.add(error.code));
+    expect([...codes].sort()).toEqual(['checkpoint_dtype', 'checkpoint_header', 'file_truncated']);
+  });
+
+  test('an unknown form of weights is named in the list', async () => {
+    const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ ...unified }, [{ name: 'a', type: 99 }]) }), 'x.gguf'));
+    expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_dtype' });
+  });
+});
+
+test('names tell apart what shapes do not', () => {
+  const shape = (id: string) => {
+    const { text, vision } = catalogueModel(id).architecture;
+    return { hidden: text.hidden, layers: text.layers, imageSize: vision?.imageSize ?? null };
+  };
+  expect(identify(shape('llama-3.3-70b-instruct'), 'Llama-3.3-70B-Instruct')?.id).toBe('llama-3.3-70b-instruct');
+  expect(identify(shape('llama-3.3-70b-instruct'), 'Meta-Llama-3.1-70B-Instruct')?.id).toBe('llama-3.1-70b-instruct');
+  expect(identify(shape('llama-3.3-70b-instruct'), 'my-70b')).toBeNull();
+  expect(identify(shape('llama-3.2-11b-vision-instruct'), 'Llama-Guard-3-11B-Vision')?.id).toBe('llama-guard-3-11b-vision');
+  expect(identify({ hidden: 96, layers: 6, imageSize: 56 }, 'Llama-3.2-11B-Vision-Instruct')).toBeNull();
+});

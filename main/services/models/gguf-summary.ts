@@ -1,0 +1,183 @@
+/** What the head of a GGUF file says of it: enough to list it, not to run it. The file is not trusted. */
+import { open, type FileHandle } from 'node:fs/promises';
+import { LoupeError } from '../errors.ts';
+
+export interface GgufSummary {
+  /** Metadata that is a text, a number or a truth value; lists are left out. */
+  metadata: ReadonlyMap<string, string | number | boolean>;
+  /** Tensors of each type, by its name. */
+  types: ReadonlyMap<string, number>;
+  /** Where the last tensor ends; a shorter file is incomplete. */
+  expectedBytes: number;
+  bytes: number;
+}
+
+/** Block and its bytes, by the number that files use. */
+const tensorTypes: Readonly<Record<number, readonly [name: string, block: number, bytes: number]>> = {
+  0: ['F32', 1, 4], 1: ['F16', 1, 2], 2: ['Q4_0', 32, 18], 3: ['Q4_1', 32, 20], 6: ['Q5_0', 32, 22], 7: ['Q5_1', 32, 24], 8: ['Q8_0', 32, 34],
+  10: ['Q2_K', 256, 84], 11: ['Q3_K', 256, 110], 12: ['Q4_K', 256, 144], 13: ['Q5_K', 256, 176], 14: ['Q6_K', 256, 210], 30: ['BF16', 1, 2],
+};
+/** Bytes of a value by its type's number; 8 is a text, 9 a list. */
+const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
+
+const most = { headBytes: 256 * 1024 * 1024, entries: 100_000, tensors: 100_000, textBytes: 1024 * 1024, listLength: 10_000_000, dimensions: 8 };
+
+/** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head, `checkpoint_dtype` for an unknown tensor type. */
+export async function readGgufSummary(path: string): Promise<GgufSummary> {
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
+  });
+  try {
+    const { size } = await handle.stat();
+    return await summarise(new Reader(handle, path, size), size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
+  if ((await reader.text(4)) !== 'GGUF') throw reader.bad('is no GGUF file');
+  const version = await reader.u32();
+  if (version !== 2 && version !== 3) throw reader.bad(`is a GGUF file of version ${version}, and Loupe reads 2 and 3`);
+  const tensorCount = await reader.count(most.tensors, 'tensors');
+  const entryCount = await reader.count(most.entries, 'entries');
+  const metadata = new Map<string, string | number | boolean>();
+  for (let entry = 0; entry < entryCount; entry++) {
+    const key = await reader.string();
+    const value = await reader.value(await reader.u32());
+    if (value !== null) metadata.set(key, value);
+  }
+  const types = new Map<string, number>();
+  let end = 0;
+  for (let tensor = 0; tensor < tensorCount; tensor++) {
+    const name = await reader.string();
+    const dimensions = await reader.u32();
+    if (dimensions > most.dimensions) throw reader.bad(`gives ${name} ${dimensions} dimensions`);
+    let elements = 1;
+    for (let dimension = 0; dimension < dimensions; dimension++) elements *= await reader.count(2 ** 40, `rows of ${name}`);
+    const type = tensorTypes[await reader.u32()];
+    if (!type) throw new LoupeError('checkpoint_dtype', `${reader.path} holds ${name} in a form that Loupe does not know.`, 'Take a copy of the model in F16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K.');
+    const offset = await reader.count(2 ** 50, `offset of ${name}`);
+    const [typeName, block, blockBytes] = type;
+    types.set(typeName, (types.get(typeName) ?? 0) + 1);
+    end = Math.max(end, offset + Math.ceil(elements / block) * blockBytes);
+  }
+  const stated = metadata.get('general.alignment');
+  const alignment = typeof stated === 'number' && stated > 0 && stated <= 65536 ? stated : 32;
+  const head = tensorCount === 0 ? reader.position : Math.ceil(reader.position / alignment) * alignment;
+  return { metadata, types, expectedBytes: head + end, bytes };
+}
+
+/** Reads on in pieces; never more of the file than `most.headBytes`. */
+class Reader {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #size: number;
+  #buffer = Buffer.alloc(0);
+  /** Of the file, where the buffer begins. */
+  #start = 0;
+  #at = 0;
+
+  constructor(handle: FileHandle, path: string, size: number) {
+    this.#handle = handle;
+    this.path = path;
+    this.#size = size;
+  }
+
+  get position(): number {
+    return this.#start + this.#at;
+  }
+
+  bad(what: string): LoupeError {
+    return new LoupeError('checkpoint_header', `${this.path} ${what}.`);
+  }
+
+  async u32(): Promise<number> {
+    return (await this.#take(4)).readUInt32LE();
+  }
+
+  async count(limit: number, what: string): Promise<number> {
+    const value = (await this.#take(8)).readBigUInt64LE();
+    if (value > BigInt(limit)) throw this.bad(`claims ${value} ${what}`);
+    return Number(value);
+  }
+
+  async text(bytes: number): Promise<string> {
+    return (await this.#take(bytes)).toString('utf8');
+  }
+
+  async string(): Promise<string> {
+    return this.text(await this.count(most.textBytes, 'bytes of text'));
+  }
+
+  /** Null for a list, which is skipped. */
+  async value(type: number): Promise<string | number | boolean | null> {
+    if (type === 8) return this.string();
+    if (type === 9) {
+      await this.#skipList();
+      return null;
+    }
+    const bytes = valueBytes[type];
+    if (bytes === undefined) throw this.bad(`holds a value of the unknown type ${type}`);
+    const raw = await this.#take(bytes);
+    switch (type) {
+      case 0:
+        return raw.readUInt8();
+      case 1:
+        return raw.readInt8();
+      case 2:
+        return raw.readUInt16LE();
+      case 3:
+        return raw.readInt16LE();
+      case 4:
+        return raw.readUInt32LE();
+      case 5:
+        return raw.readInt32LE();
+      case 6:
+        return raw.readFloatLE();
+      case 7:
+        return raw.readUInt8() !== 0;
+      case 10:
+        return Number(raw.readBigUInt64LE());
+      case 11:
+        return Number(raw.readBigInt64LE());
+      default:
+        return raw.readDoubleLE();
+    }
+  }
+
+  async #skipList(): Promise<void> {
+    const type = await this.u32();
+    const length = await this.count(most.listLength, 'entries of a list');
+    if (type === 8) {
+      for (let entry = 0; entry < length; entry++) this.#skip(await this.count(most.textBytes, 'bytes of text'));
+      return;
+    }
+    const bytes = valueBytes[type];
+    if (bytes === undefined) throw this.bad(`holds a list of the unknown type ${type}`);
+    this.#skip(length * bytes);
+  }
+
+  #skip(bytes: number): void {
+    this.#at += bytes;
+  }
+
+  async #take(bytes: number): Promise<Buffer> {
+    if (this.#at + bytes > this.#buffer.length) await this.#fill(bytes);
+    const taken = this.#buffer.subarray(this.#at, this.#at + bytes);
+    this.#at += bytes;
+    return taken;
+  }
+
+  async #fill(bytes: number): Promise<void> {
+    const { position } = this;
+    if (position + bytes > this.#size) throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${this.#size} bytes.`);
+    if (position + bytes > most.headBytes) throw this.bad('has a head larger than that of any model');
+    const buffer = Buffer.alloc(Math.min(this.#size - position, Math.max(bytes, 256 * 1024)));
+    const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead < bytes) throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${position + bytesRead} bytes.`);
+    this.#buffer = buffer.subarray(0, bytesRead);
+    this.#start = position;
+    this.#at = 0;
+  }
+}
