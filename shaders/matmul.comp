@@ -39,7 +39,7 @@ void main() {
         const uint at = x_offset4 + (x_row * groups + group + h) * 2;
         a = x[at];
         b = x[at + 1];
-        load_weights(w_row * groups + group + h, c, d);
+        load_weights(w_row, group + h, groups, c, d);
       }
       for (uint i = 0; i < 4; ++i) {
         tile_x[h * 8 + i][thread / 4][thread % 4] = a[i];

@@ -50,7 +50,7 @@ void main() {
         const uint at = x_offset4 + (min(m0 + row, m - 1) * groups + group + h) * 2;
         a = to_half_range(x[at]);
         b = to_half_range(x[at + 1]);
-        load_weights(min(n0 + row, n - 1) * groups + group + h, c, d);
+        load_weights(min(n0 + row, n - 1), group + h, groups, c, d);
         c = to_half_range(c);
         d = to_half_range(d);
       }

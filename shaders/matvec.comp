@@ -21,47 +21,22 @@ layout(push_constant) uniform Push {
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"
-
-shared float partial[64 * ROWS * COLUMNS];
+#include "common/matvec_output.glsl"
 
 void main() {
   const uint thread = gl_LocalInvocationID.x, threads = gl_WorkGroupSize.x;
   const uint row = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
   if (row >= n) return;
-  float sum[ROWS * COLUMNS];
   for (uint i = 0; i < ROWS * COLUMNS; ++i) sum[i] = 0.0;
   for (uint group = thread; group < groups; group += threads) {
     vec4 low[ROWS], high[ROWS];
     // Rows beyond the end repeat the last one; their sums are dropped.
-    for (uint r = 0; r < ROWS; ++r) load_weights((min(row + r, n - 1) * groups + group), low[r], high[r]);
+    for (uint r = 0; r < ROWS; ++r) load_weights(min(row + r, n - 1), group, groups, low[r], high[r]);
     for (uint c = 0; c < COLUMNS; ++c) {
       const uint at = x_offset4 + (c * groups + group) * 2;
       const vec4 a = x[at], b = x[at + 1];
       for (uint r = 0; r < ROWS; ++r) sum[r * COLUMNS + c] += dot(low[r], a) + dot(high[r], b);
     }
   }
-  for (uint i = 0; i < ROWS * COLUMNS; ++i) {
-    const float total = subgroupAdd(sum[i]);
-    if (subgroupElect()) partial[gl_SubgroupID * (ROWS * COLUMNS) + i] = total;
-  }
-  barrier();
-  const bool pairs = EPILOGUE == EPILOGUE_SILU_MUL;
-  const uint outputs = pairs ? ROWS / 2 : ROWS;
-  for (uint i = thread; i < outputs * COLUMNS; i += threads) {
-    const uint r = pairs ? i / COLUMNS * 2 : i / COLUMNS, c = i % COLUMNS;
-    if (row + r >= n) continue;
-    float v = 0.0, v2 = 0.0;
-    for (uint s = 0; s < gl_NumSubgroups; ++s) v += partial[s * (ROWS * COLUMNS) + r * COLUMNS + c];
-    if (pairs) for (uint s = 0; s < gl_NumSubgroups; ++s) v2 += partial[s * (ROWS * COLUMNS) + (r + 1) * COLUMNS + c];
-    const uint column = first_row + row + r;
-    if (has_bias != 0) {
-      v += bias[column];
-      if (pairs) v2 += bias[column + 1];
-    }
-    const uint at = y_offset + c * y_stride + (pairs ? column / 2 : column);
-    if (EPILOGUE == EPILOGUE_GELU) y[at] = gelu(v);
-    else if (EPILOGUE == EPILOGUE_SILU_MUL) y[at] = silu(v) * v2;
-    else if (EPILOGUE == EPILOGUE_ADD) y[at] += scale * v;
-    else y[at] = v;
-  }
+  write_outputs(row);
 }

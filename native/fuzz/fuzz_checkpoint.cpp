@@ -373,7 +373,7 @@ class Fuzzer {
     // Accepted weights must cover what the model code will read.
     for (const loupe::ExpectedTensor& tensor : loupe::expected_tensors(config)) {
       const loupe::TensorView& view = checkpoint.at(tensor.name);
-      const std::uint64_t bytes = static_cast<std::uint64_t>(view.elements()) * static_cast<std::uint64_t>(loupe::bits_per_element(view.dtype)) / 8;
+      const std::uint64_t bytes = loupe::stored_bytes(view.dtype, static_cast<std::uint64_t>(view.elements()));
       if (view.bytes.size() != bytes) throw std::logic_error("accepted a tensor whose bytes contradict its shape");
     }
   }

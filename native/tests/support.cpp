@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "graph/row_layout.h"
 #include "weights/convert.h"
 
 namespace loupe::test {
@@ -63,21 +64,6 @@ Floats Random::floats(size_t count, float amplitude) {
   Floats values(count);
   for (float& value : values) value = amplitude * (2 * unit() - 1);
   return values;
-}
-
-uint16_t float_to_f16(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint16_t sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
-  if (std::isnan(value)) return sign | 0x7E00;
-  const double magnitude = std::fabs(static_cast<double>(value));
-  if (magnitude >= 65520) return sign | 0x7C00;
-  int exponent = 0;
-  std::frexp(magnitude, &exponent);
-  // Units of the last place: 2^-24 for subnormals, else 11 bits below the leading one. nearbyint ties to even.
-  const int unit = std::max(exponent - 11, -24);
-  const uint32_t steps = static_cast<uint32_t>(std::nearbyint(std::ldexp(magnitude, -unit)));
-  // A carry out of the fraction raises the exponent by itself.
-  return static_cast<uint16_t>(sign | (unit == -24 ? steps : steps - 1024 + (static_cast<uint32_t>(unit + 25) << 10)));
 }
 
 float rounded(float value, DType dtype) {
@@ -204,25 +190,21 @@ std::vector<uint32_t> DeviceTest::read_words(const vk::Slice& slice, uint32_t co
 }
 
 Matrix DeviceTest::matrix(uint32_t rows, uint32_t cols, DType dtype, Floats& values, uint32_t block_rows) {
-  Matrix made;
-  made.dtype = dtype;
-  made.rows = rows;
-  made.cols = cols;
-  made.stride = round_up(cols, 8);
   values = rounded(values, dtype);
+  std::vector<std::byte> stored(stored_bytes(dtype, values.size()));
+  write_floats(values, dtype, stored);
+  return matrix_of(rows, cols, dtype, stored, block_rows);
+}
+
+Matrix DeviceTest::matrix_of(uint32_t rows, uint32_t cols, DType dtype, const std::vector<std::byte>& stored, uint32_t block_rows) {
+  Matrix made{rows, cols, round_up(cols, 8), {}};
+  const uint64_t stored_row = stored_bytes(dtype, cols), row_bytes = device_row_bytes(device_type(dtype), made.stride);
   block_rows = block_rows ? block_rows : rows;
   for (uint32_t first = 0; first < rows; first += block_rows) {
     const uint32_t count = std::min(block_rows, rows - first);
-    std::vector<std::byte> stored(count * made.row_bytes());
-    for (uint32_t r = 0; r < count; ++r)
-      for (uint32_t c = 0; c < cols; ++c) {
-        const float value = values[static_cast<size_t>(first + r) * cols + c];
-        const size_t element = static_cast<size_t>(r) * made.stride + c;
-        const uint16_t half = dtype == DType::f16 ? float_to_f16(value) : float_to_bf16(value);
-        if (dtype == DType::f32) std::memcpy(&stored[element * 4], &value, 4);
-        else std::memcpy(&stored[element * 2], &half, 2);
-      }
-    made.blocks.push_back({buffer(stored.data(), stored.size()), first, count});
+    std::vector<std::byte> packed(count * row_bytes, std::byte{0xA5});
+    for (uint32_t r = 0; r < count; ++r) pack_row(dtype, std::span(stored).subspan((first + r) * stored_row, stored_row), cols, std::span(packed).subspan(r * row_bytes, row_bytes));
+    made.blocks.push_back({buffer(packed.data(), packed.size()), first, count, device_type(dtype)});
   }
   return made;
 }

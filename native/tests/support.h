@@ -44,8 +44,6 @@ class Random {
   uint64_t state_;
 };
 
-/// Rounds to nearest even, infinities included.
-uint16_t float_to_f16(float value);
 /// `value` as it comes back from storage of that type.
 float rounded(float value, DType dtype);
 Floats rounded(const Floats& values, DType dtype);
@@ -89,6 +87,8 @@ class DeviceTest : public ::testing::Test {
 
   /// `values` are rounded in place to what the matrix stores. Blocks of `block_rows` (a multiple of 64; 0 = one block).
   Matrix matrix(uint32_t rows, uint32_t cols, DType dtype, Floats& values, uint32_t block_rows = 0);
+  /// `stored` holds the rows as a file does.
+  Matrix matrix_of(uint32_t rows, uint32_t cols, DType dtype, const std::vector<std::byte>& stored, uint32_t block_rows = 0);
   /// Rows beyond those of `keys` hold NaN, so that reading them shows; `keys` and `values` are rounded in place.
   KvCache cache(uint32_t capacity, uint32_t width, bool half, Floats& keys, Floats& values);
   Floats read_cache(const vk::Buffer& buffer, const KvCache& cache);

@@ -294,7 +294,7 @@ void check_altered(const ModelConfig& config, Alter alter) {
   alter(header);
   std::uint64_t end = 0;
   for (json& tensor : header) {
-    std::uint64_t bytes = static_cast<std::uint64_t>(bits_per_element(*dtype_from_name(std::string(tensor["dtype"]))) / 8);
+    std::uint64_t bytes = stored_bytes(*dtype_from_name(std::string(tensor["dtype"])), 1);
     for (const json& dimension : tensor["shape"]) bytes *= static_cast<std::uint64_t>(dimension);
     tensor["data_offsets"] = {end, end + bytes};
     end += bytes;

@@ -1,6 +1,6 @@
 // Times single operations at the shapes of a model: median milliseconds, GFLOP/s, GB/s.
 //
-//   bench_ops [--shapes demo|11b] [--device NAME] [--activations f32|f16] [--repeats N]
+//   bench_ops [--shapes demo|11b] [--device NAME] [--activations f32|f16] [--weights BF16|Q8_0|Q4_0|Q4_K|Q5_K|Q6_K|...] [--repeats N]
 //
 // Weights and inputs are zeros: no kernel here is faster for them.
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "graph/row_layout.h"
 #include "ops/ops.h"
 
 using namespace loupe;
@@ -32,6 +33,7 @@ struct Bench {
   vk::Memory memory;
   vk::Pipelines pipelines;
   Activations activations;
+  DType weights;
   int repeats;
   std::vector<vk::Buffer> buffers;
 
@@ -40,12 +42,14 @@ struct Bench {
     return {buffers.back().slice().part(0, static_cast<uint64_t>(rows) * cols * 4), rows, cols, 0};
   }
   Matrix matrix(uint32_t rows, uint32_t cols) {
-    Matrix m{DType::bf16, rows, cols, cols, {}};
-    const uint64_t limit = std::min(memory.max_allocation(), memory.max_binding());
-    const uint32_t step = static_cast<uint32_t>(std::min<uint64_t>(limit / m.row_bytes() / 64 * 64, rows));
+    // Widths that have no whole blocks stay bf16, as in files.
+    const DType dtype = cols % static_cast<uint32_t>(loupe::info(weights).block) == 0 ? weights : DType::bf16;
+    Matrix m{rows, cols, cols, {}};
+    const uint64_t limit = std::min(memory.max_allocation(), memory.max_binding()), row_bytes = device_row_bytes(dtype, cols);
+    const uint32_t step = static_cast<uint32_t>(std::min<uint64_t>(limit / row_bytes / 64 * 64, rows));
     for (uint32_t first = 0; first < rows; first += step) {
       const uint32_t n = std::min(step, rows - first);
-      m.blocks.push_back({memory.allocate(n * m.row_bytes(), vk::Intent::weights), first, n});
+      m.blocks.push_back({memory.allocate(n * row_bytes, vk::Intent::weights), first, n, dtype});
     }
     return m;
   }
@@ -75,10 +79,16 @@ struct Bench {
   }
 };
 
+double bytes_of(const Matrix& matrix) {
+  double sum = 0;
+  for (const Matrix::Block& block : matrix.blocks) sum += static_cast<double>(device_row_bytes(block.dtype, matrix.stride)) * block.rows;
+  return sum;
+}
+
 void bench_matmul(Bench& b, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, ops::Epilogue::Kind kind = ops::Epilogue::Kind::none) {
   const Tensor x = b.tensor(rows, k), out = b.tensor(rows, kind == ops::Epilogue::Kind::silu_mul ? n / 2 : n);
   const Matrix weight = b.matrix(n, k);
-  b.run(name + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n), 2.0 * rows * k * n, 2.0 * k * n + 4.0 * rows * (k + n),
+  b.run(name + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n), 2.0 * rows * k * n, bytes_of(weight) + 4.0 * rows * (k + n),
         [&](Graph& g) { ops::matmul(g, x, weight, out, {kind}); });
   b.buffers.clear();
 }
@@ -118,23 +128,26 @@ void bench_all(Bench& b, const Shapes& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string shapes = "demo", device, activations = "f32";
+  std::string shapes = "demo", device, activations = "f32", weights = "BF16";
   int repeats = 5;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--shapes") shapes = argv[i + 1];
     else if (flag == "--device") device = argv[i + 1];
     else if (flag == "--activations") activations = argv[i + 1];
+    else if (flag == "--weights") weights = argv[i + 1];
     else if (flag == "--repeats") repeats = std::max(1, std::atoi(argv[i + 1]));
     else return std::fprintf(stderr, "bench_ops: unknown option %s\n", argv[i]), 2;
   }
+  const auto* type = std::find_if(std::begin(dtype_table), std::end(dtype_table), [&](const DTypeInfo& entry) { return entry.name == weights && has_kernels(entry.dtype); });
+  if (type == std::end(dtype_table)) return std::fprintf(stderr, "bench_ops: no kernel reads weights of type %s\n", weights.c_str()), 2;
   try {
     auto instance = std::make_shared<vk::Instance>(false);
     const vk::DeviceInfo info = instance->choose(device);
     const char* folder = std::getenv("LOUPE_SHADERS");
     Bench bench{instance, vk::Device(instance, info), vk::Memory(bench.device, 0), vk::Pipelines(bench.device, folder ? folder : LOUPE_SHADERS_DIR, ""),
-                activations == "f16" ? Activations::f16 : Activations::f32, repeats, {}};
-    std::printf("%s, %s, %s, median of %d\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(bench.device, bench.activations).c_str(), repeats);
+                activations == "f16" ? Activations::f16 : Activations::f32, type->dtype, repeats, {}};
+    std::printf("%s, %s, %s, %s weights, median of %d\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(bench.device, bench.activations).c_str(), weights.c_str(), repeats);
     bench_all(bench, shapes == "11b" ? eleven_b : demo);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_ops: %s %s\n", error.what(), error.next_step().c_str());

@@ -1,12 +1,9 @@
-// Weights in their stored type, read as 32-bit words so that no 16-bit storage feature is needed.
-// Include after defining one of WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16 and after declaring
-// `readonly buffer { uvec4 weights[]; }`. A row is a whole number of groups of 8 elements.
+// Weights as graph/row_layout.h lays them out, read as 32-bit words so that no 16-bit storage feature is needed.
+// Include after defining one of WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_Q8_0, WEIGHT_Q4_0, WEIGHT_Q4_K, WEIGHT_Q5_K,
+// WEIGHT_Q6_K and after declaring `readonly buffer { uvec4 weights[]; }`. A row is a whole number of groups of 8
+// elements, of units of 32 where the type has blocks.
 
-#if defined(WEIGHT_F32)
-#define WORDS_PER_GROUP 2  // uvec4 words in 8 elements
-#else
-#define WORDS_PER_GROUP 1
-#endif
+#if defined(WEIGHT_F32) || defined(WEIGHT_F16) || defined(WEIGHT_BF16)
 
 vec2 unpack_weights(uint word) {
 #if defined(WEIGHT_BF16)
@@ -16,19 +13,20 @@ vec2 unpack_weights(uint word) {
 #endif
 }
 
-// Elements 0..3 and 4..7 of 8-element group `group` of the bound range.
-void load_weights(uint group, out vec4 low, out vec4 high) {
+// Elements 0..3 and 4..7 of group `group` of row `row`; rows have `groups` of them.
+void load_weights(uint row, uint group, uint groups, out vec4 low, out vec4 high) {
+  const uint at = row * groups + group;
 #if defined(WEIGHT_F32)
-  low = uintBitsToFloat(weights[group * 2]);
-  high = uintBitsToFloat(weights[group * 2 + 1]);
+  low = uintBitsToFloat(weights[at * 2]);
+  high = uintBitsToFloat(weights[at * 2 + 1]);
 #else
-  const uvec4 words = weights[group];
+  const uvec4 words = weights[at];
   low = vec4(unpack_weights(words.x), unpack_weights(words.y));
   high = vec4(unpack_weights(words.z), unpack_weights(words.w));
 #endif
 }
 
-// One element.
+// One element of a table, counted from its beginning.
 float load_weight(uint element) {
 #if defined(WEIGHT_F32)
   return uintBitsToFloat(weights[element >> 2][element & 3u]);
@@ -37,3 +35,143 @@ float load_weight(uint element) {
   return (element & 1u) == 0u ? pair.x : pair.y;
 #endif
 }
+
+#else
+
+// --- blocks: value = quant * scale - offset, with one scale and offset for 16 or 32 elements ---------------
+
+// Where the planes of a row begin, in 16-byte words from the block's start. `units` = groups / 4.
+struct Row {
+  uint quants;
+  uint high;
+  uint scales;
+  uint d;
+};
+
+Row row_of(uint row, uint units) {
+  Row r;
+#if defined(WEIGHT_Q8_0)
+  r.quants = row * (units * 2 + (units + 7) / 8);
+  r.high = r.quants + units * 2;
+  r.scales = r.high;
+#elif defined(WEIGHT_Q4_0)
+  r.quants = row * (units + (units + 7) / 8);
+  r.high = r.quants + units;
+  r.scales = r.high;
+#elif defined(WEIGHT_Q4_K)
+  r.quants = row * (units + units / 8);
+  r.high = r.quants + units;
+  r.scales = r.high;
+#elif defined(WEIGHT_Q5_K)
+  r.quants = row * (units + units / 4 + units / 8);
+  r.high = r.quants + units;
+  r.scales = r.high + units / 4;
+#else
+  r.quants = row * (units + units / 2 + units / 8 + (units + 63) / 64);
+  r.high = r.quants + units;
+  r.scales = r.high + units / 2;
+#endif
+  r.d = r.scales + units / 8;
+  return r;
+}
+
+float half_of(uint word, uint index) {
+  const vec2 pair = unpackHalf2x16(word);
+  return (index & 1u) == 0u ? pair.x : pair.y;
+}
+
+vec4 bytes_of(uint word) { return vec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24); }
+vec4 signed_bytes_of(uint word) {
+  const int w = int(word);
+  return vec4(bitfieldExtract(w, 0, 8), bitfieldExtract(w, 8, 8), bitfieldExtract(w, 16, 8), w >> 24);
+}
+
+// Scales of elements 0-15 (x) and 16-31 (y) of a unit, offset of both (z): value = quant * scale - offset. Quants of
+// Q4_0 and Q6_K count from 0; their offset takes the middle away.
+vec3 load_scales(Row row, uint unit) {
+#if defined(WEIGHT_Q8_0) || defined(WEIGHT_Q4_0)
+  return vec3(vec2(half_of(weights[row.scales + unit / 8][(unit / 2) & 3u], unit)), 0.0);
+#elif defined(WEIGHT_Q4_K) || defined(WEIGHT_Q5_K)
+  const uvec4 packed = weights[row.scales + unit / 8];
+  const uint s = unit % 8;
+  const vec2 d = unpackHalf2x16(packed.x);
+  const uint scale = ((packed.y >> (4 * s)) & 15u) | ((packed.w >> (2 * s)) & 3u) << 4;
+  const uint offset = ((packed.z >> (4 * s)) & 15u) | ((packed.w >> (16 + 2 * s)) & 3u) << 4;
+  return vec3(vec2(d.x * float(scale)), d.y * float(offset));
+#else
+  const uint s = unit % 8, block = unit / 8;
+  const float d = half_of(weights[row.d + block / 8][(block / 2) & 3u], block);
+  const int both = int(weights[row.scales + block][s / 2] >> (16 * (s % 2)));
+  return vec3(d * float(bitfieldExtract(both, 0, 8)), d * float(bitfieldExtract(both, 8, 8)), 0.0);
+#endif
+}
+
+// What the quants count from.
+#if defined(WEIGHT_Q4_0)
+#define QUANT_MIDDLE 8.0
+#elif defined(WEIGHT_Q6_K)
+#define QUANT_MIDDLE 32.0
+#else
+#define QUANT_MIDDLE 0.0
+#endif
+
+// Four quants from four bits of each byte of `word` and what `high` adds to them; i = 0 .. 7 is their place in the unit.
+vec4 join_bits(uint word, uint high, uint i) {
+  word = (word >> (i & 4u)) & 0x0f0f0f0fu;
+#if defined(WEIGHT_Q5_K)
+  word |= ((high >> i) & 0x01010101u) << 4;
+#elif defined(WEIGHT_Q6_K)
+  word |= ((high >> (2 * (i & 3u))) & 0x03030303u) << 4;
+#endif
+  return bytes_of(word);
+}
+
+// The word that holds the high bits of elements 4 i .. 4 i + 3.
+uint load_high(Row row, uint unit, uint i) {
+#if defined(WEIGHT_Q5_K)
+  return weights[row.high + unit / 4][unit & 3u];
+#elif defined(WEIGHT_Q6_K)
+  return weights[row.high + unit / 2][(unit & 1u) * 2 + i / 4];
+#else
+  return 0;
+#endif
+}
+
+// Quants of elements 4 i .. 4 i + 3 of a unit, i = 0 .. 7, QUANT_MIDDLE not yet taken away.
+vec4 load_quants(Row row, uint unit, uint i) {
+#if defined(WEIGHT_Q8_0)
+  return signed_bytes_of(weights[row.quants + unit * 2 + i / 4][i & 3u]);
+#else
+  return join_bits(weights[row.quants + unit][i & 3u], load_high(row, unit, i), i);
+#endif
+}
+
+// The same for a whole unit, in 16-byte loads.
+void load_unit(Row row, uint unit, out vec4 quants[8]) {
+#if defined(WEIGHT_Q8_0)
+  const uvec4 first = weights[row.quants + unit * 2], second = weights[row.quants + unit * 2 + 1];
+  for (uint i = 0; i < 4; ++i) {
+    quants[i] = signed_bytes_of(first[i]);
+    quants[i + 4] = signed_bytes_of(second[i]);
+  }
+#else
+  const uvec4 words = weights[row.quants + unit];
+  const uint first_high = load_high(row, unit, 0), second_high = load_high(row, unit, 4);
+  for (uint i = 0; i < 4; ++i) {
+    quants[i] = join_bits(words[i], first_high, i);
+    quants[i + 4] = join_bits(words[i], second_high, i + 4);
+  }
+#endif
+}
+
+// Elements 0..3 and 4..7 of group `group` of row `row`; rows have `groups` of them.
+void load_weights(uint row, uint group, uint groups, out vec4 low, out vec4 high) {
+  const Row r = row_of(row, groups / 4);
+  const uint unit = group / 4, i = (group % 4) * 2;
+  const vec3 scales = load_scales(r, unit);
+  const float scale = i < 4 ? scales.x : scales.y;
+  low = (load_quants(r, unit, i) - QUANT_MIDDLE) * scale - scales.z;
+  high = (load_quants(r, unit, i + 1) - QUANT_MIDDLE) * scale - scales.z;
+}
+
+#endif

@@ -35,6 +35,24 @@ double number(const Napi::Object& options, const char* key, double least, double
 
 uint32_t count(const Napi::Object& options, const char* key, uint32_t fallback) { return static_cast<uint32_t>(number(options, key, 0, 4294967295.0, fallback)); }
 
+std::vector<std::filesystem::path> paths_in(const Napi::Value& value, const char* what) {
+  if (!value.IsArray()) throw bad_argument(std::string(what) + " is not a list of files");
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<std::filesystem::path> paths;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value path = list.Get(i);
+    if (!path.IsString()) throw bad_argument(std::string(what) + " lists something that is no text");
+    paths.push_back(std::filesystem::u8path(path.As<Napi::String>().Utf8Value()));
+  }
+  return paths;
+}
+
+/// `directory`, or `gguf` with a list of files.
+ModelSource to_source(const Napi::Object& options) {
+  if (options.Has("gguf")) return ModelSource(paths_in(options.Get("gguf"), "gguf"));
+  return ModelSource(std::filesystem::u8path(text(options, "directory")));
+}
+
 /// A function of the options, callable from posted work; null when absent.
 std::shared_ptr<Napi::FunctionReference> callback(const Napi::Object& options, const char* key) {
   const Napi::Value value = options.Get(key);
@@ -301,13 +319,13 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value load(const Napi::CallbackInfo& info) {
     return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
-      const std::string directory = text(options, "directory");
+      const ModelSource source = to_source(options);
       const uint32_t context_length = count(options, "contextLength", 0);
       const auto on_progress = callback(options, "onProgress");
-      return start(info.Env(), [this, directory, context_length, on_progress](const Post& post) -> MakeValue {
+      return start(info.Env(), [this, source, context_length, on_progress](const Post& post) -> MakeValue {
         Runtime& r = runtime();
         r.session.reset();
-        Model model = load_model(std::filesystem::u8path(directory), r.device, r.memory, &r.cancel, [&](uint64_t done, uint64_t total) {
+        Model model = load_model(source, r.device, r.memory, &r.cancel, [&](uint64_t done, uint64_t total) {
           if (on_progress)
             post([on_progress, done, total](Napi::Env env) { on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))}); });
         });
@@ -432,8 +450,53 @@ Napi::Value list_devices(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value to_value(Napi::Env env, const GgufValue& value) {
+  if (value.type == GgufType::list) {
+    Napi::Array list = Napi::Array::New(env, static_cast<size_t>(value.count));
+    uint32_t i = 0;
+    value.for_each([&](const GgufValue& element) { list.Set(i++, to_value(env, element)); });
+    return list;
+  }
+  if (const auto words = value.as_text()) return Napi::String::New(env, words->data(), words->size());
+  if (const auto truth = value.as_boolean()) return Napi::Boolean::New(env, *truth);
+  if (const auto number = value.as_number()) return Napi::Number::New(env, *number);
+  return env.Null();  // an integer of more than 63 bits
+}
+
+Napi::Value read_gguf(const Napi::CallbackInfo& info) {
+  return translate(info.Env(), [&] {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 1) throw bad_argument("no files were given");
+    const Checkpoint checkpoint = Checkpoint::open_gguf(paths_in(info[0], "the argument"));
+    Napi::Object result = Napi::Object::New(env);
+    // Pairs, because a file may call an entry __proto__.
+    Napi::Array metadata = Napi::Array::New(env);
+    for (const auto& [key, value] : *checkpoint.metadata()) {
+      Napi::Array entry = Napi::Array::New(env, 2);
+      entry.Set(0u, key);
+      entry.Set(1u, to_value(env, value));
+      metadata.Set(metadata.Length(), entry);
+    }
+    Napi::Array tensors = Napi::Array::New(env);
+    for (const TensorView& tensor : checkpoint.tensors()) {
+      Napi::Object object = Napi::Object::New(env);
+      Napi::Array shape = Napi::Array::New(env);
+      for (const int64_t size : tensor.shape) shape.Set(shape.Length(), static_cast<double>(size));
+      object.Set("name", tensor.stored_name);
+      object.Set("type", std::string(to_string(tensor.dtype)));
+      object.Set("shape", shape);
+      object.Set("bytes", static_cast<double>(tensor.bytes.size()));
+      tensors.Set(tensors.Length(), object);
+    }
+    result.Set("metadata", metadata);
+    result.Set("tensors", tensors);
+    return result;
+  });
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("listDevices", Napi::Function::New(env, list_devices));
+  exports.Set("readGguf", Napi::Function::New(env, read_gguf));
   exports.Set("Engine", Engine::define(env));
   return exports;
 }

@@ -26,18 +26,17 @@ struct Tensor {
   Tensor reshape(uint32_t new_rows, uint32_t new_cols) const { return {slice, new_rows, new_cols, offset}; }
 };
 
-/// [rows, cols] weights, rows stored with `stride` elements (cols rounded up to 8, zero-filled), cut into
-/// row blocks that each fit one allocation and one binding. Every block starts at a multiple of 64 rows.
+/// [rows, cols] weights, rows of `stride` elements (cols rounded up to 8, zero-filled) laid out as row_layout.h
+/// says, cut into row blocks that each fit one allocation and one binding. Blocks of one tensor start at a multiple
+/// of 64 rows; tensors stacked into one matrix may have types of their own.
 struct Matrix {
   struct Block {
     vk::Buffer buffer;
     uint32_t first_row = 0, rows = 0;
+    DType dtype = DType::f32;
   };
-  DType dtype = DType::f32;
   uint32_t rows = 0, cols = 0, stride = 0;
   std::vector<Block> blocks;
-
-  uint64_t row_bytes() const { return static_cast<uint64_t>(stride) * (bits_per_element(dtype) / 8); }
 };
 
 /// Keys and values of one layer, [capacity, kv_heads * head_dim] each, float32 or float16.

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "weights/describe.h"
+#include "weights/gguf_names.h"
 #include "weights/mapped_file.h"
 #include "weights/strict_json.h"
 #include "weights/tensor_names.h"
@@ -565,8 +566,9 @@ void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
   const auto first_missing = std::find_if(expected.begin(), expected.end(), is_missing);
   if (first_missing != expected.end()) {
     const auto missing = std::count_if(expected.begin(), expected.end(), is_missing);
+    const std::string published = published_name(first_missing->name, text_only), stored_spelling = checkpoint.metadata() ? gguf_name(first_missing->name).value_or(published) : published;
     throw Error(ErrorCode::checkpoint_tensor,
-                checkpoint.source() + ": tensor " + in_quotes(published_name(first_missing->name, text_only)) + " " +
+                checkpoint.source() + ": tensor " + in_quotes(stored_spelling) + " " +
                     shape_text(first_missing->shape) + " is missing (" + std::to_string(missing) + " of " +
                     std::to_string(expected.size()) + " are).",
                 "The weights and config.json belong to different models, or the download is incomplete; download both again.");
@@ -574,6 +576,7 @@ void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
   for (const ExpectedTensor& tensor : expected) {
     const TensorView& found = checkpoint.at(tensor.name);
     const std::string place = checkpoint.file_of(found) + ": tensor " + in_quotes(found.stored_name);
+    const char* download_both = checkpoint.metadata() ? "The file is damaged or of another kind; use another copy of the model." : "The weights and config.json belong to different models; download both again.";
     if (!is_weight_type(found.dtype)) {
       throw Error(ErrorCode::checkpoint_dtype,
                   place + " has type " + std::string(to_string(found.dtype)) + "; expected BF16, F16 or F32.",
@@ -581,8 +584,8 @@ void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
     }
     if (found.shape != tensor.shape) {
       throw Error(ErrorCode::checkpoint_shape,
-                  place + " has the shape " + shape_text(found.shape) + "; config.json makes it " + shape_text(tensor.shape) + ".",
-                  "The weights and config.json belong to different models; download both again.");
+                  place + " has the shape " + shape_text(found.shape) + "; " + (checkpoint.metadata() ? "the metadata make" : "config.json makes") + " it " + shape_text(tensor.shape) + ".",
+                  download_both);
     }
   }
 }

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weights/safetensors.h"
+#include "weights/checkpoint.h"
 
 namespace loupe {
 
@@ -23,8 +23,13 @@ const char* to_string(Architecture architecture);
 
 /// Stretches the rotary frequencies of long wavelengths (Llama 3.1 and later).
 struct RopeScaling {
-  enum class Kind { none, llama3 };
+  enum class Kind {
+    none,
+    llama3,   ///< by the four numbers below
+    factors,  ///< frequency i is divided by factors[i], as GGUF files say it
+  };
   Kind kind = Kind::none;
+  std::vector<float> factors;  ///< head_dim / 2
   float factor = 1;
   float low_freq_factor = 1;
   float high_freq_factor = 1;
@@ -99,6 +104,11 @@ ModelConfig parse_model_config(const ConfigSources& sources);
 /// Reads config.json and, where present, generation_config.json and preprocessor_config.json.
 /// @throws Error file_missing, and as parse_model_config.
 ModelConfig load_model_config(const std::filesystem::path& directory);
+
+/// The configuration that the metadata of GGUF files state.
+/// @throws Error checkpoint_config, checkpoint_unsupported as parse_model_config; file_missing: the text half of a
+///         vision model without its projector, or the reverse.
+ModelConfig gguf_model_config(const Checkpoint& checkpoint);
 
 /// Tile arrangements (height, width) that fit `max_num_tiles`, in the published order.
 std::vector<std::array<int, 2>> standard_aspect_ratios(int max_num_tiles);

@@ -1,8 +1,9 @@
 #include "model/model.h"
 
-#include <cmath>
+#include <utility>
 
 #include "base/error.h"
+#include "weights/gguf_names.h"
 
 namespace loupe {
 namespace {
@@ -20,8 +21,8 @@ VisionLayer load_vision_layer(Uploader& up, const std::string& prefix, bool gate
   layer.fc2 = up.matrix(prefix + "mlp.fc2.weight");
   layer.fc2_bias = up.vector(prefix + "mlp.fc2.bias");
   if (gated) {
-    layer.attention_gate = std::tanh(up.scalar(prefix + "gate_attn"));
-    layer.mlp_gate = std::tanh(up.scalar(prefix + "gate_ffn"));
+    layer.attention_gate = up.gate(prefix + "gate_attn");
+    layer.mlp_gate = up.gate(prefix + "gate_ffn");
   }
   return layer;
 }
@@ -30,13 +31,14 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
   VisionWeights weights;
   weights.patch_embedding = up.matrix("vision.patch_embedding.weight");
   weights.class_embedding = up.vector("vision.class_embedding");
-  weights.position_gate = std::tanh(up.scalar("vision.gated_positional_embedding.gate"));
-  weights.position_embedding = up.vector("vision.gated_positional_embedding.embedding", 1 - weights.position_gate);
-  weights.tile_position_embedding = up.matrix("vision.gated_positional_embedding.tile_embedding.weight");
-  weights.pre_tile_embedding = up.matrix("vision.pre_tile_positional_embedding.embedding.weight");
-  weights.pre_tile_gate = std::tanh(up.scalar("vision.pre_tile_positional_embedding.gate"));
-  weights.post_tile_embedding = up.matrix("vision.post_tile_positional_embedding.embedding.weight");
-  weights.post_tile_gate = std::tanh(up.scalar("vision.post_tile_positional_embedding.gate"));
+  weights.position_gate = up.gate("vision.gated_positional_embedding.gate");
+  weights.position_embedding = up.vector("vision.gated_positional_embedding.embedding", up.scalar(position_factor_name).value_or(1 - weights.position_gate));
+  std::vector<Matrix> tables = up.tables({"vision.gated_positional_embedding.tile_embedding.weight", "vision.pre_tile_positional_embedding.embedding.weight"});
+  weights.tile_position_embedding = std::move(tables[0]);
+  weights.pre_tile_embedding = std::move(tables[1]);
+  weights.pre_tile_gate = up.gate("vision.pre_tile_positional_embedding.gate");
+  weights.post_tile_embedding = std::move(up.tables({"vision.post_tile_positional_embedding.embedding.weight"})[0]);
+  weights.post_tile_gate = up.gate("vision.post_tile_positional_embedding.gate");
   weights.pre_norm_weight = up.vector("vision.layernorm_pre.weight");
   weights.pre_norm_bias = up.vector("vision.layernorm_pre.bias");
   weights.post_norm_weight = up.vector("vision.layernorm_post.weight");
@@ -70,8 +72,8 @@ CrossAttentionLayer load_cross_attention(Uploader& up, const std::string& prefix
   layer.query_norm = up.vector(attention + "q_norm.weight");
   layer.key_norm = up.vector(attention + "k_norm.weight");
   layer.output = up.matrix(attention + "o_proj.weight");
-  layer.attention_gate = std::tanh(up.scalar(prefix + "cross_attn_attn_gate"));
-  layer.mlp_gate = std::tanh(up.scalar(prefix + "cross_attn_mlp_gate"));
+  layer.attention_gate = up.gate(prefix + "cross_attn_attn_gate");
+  layer.mlp_gate = up.gate(prefix + "cross_attn_mlp_gate");
   layer.mlp = load_mlp(up, prefix);
   return layer;
 }
@@ -100,13 +102,20 @@ ops::HeadShape Model::vision_heads() const {
   return {heads, heads, static_cast<uint32_t>(config.vision->head_dim())};
 }
 
-Model load_model(const std::filesystem::path& directory, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
+Checkpoint open_checkpoint(const ModelSource& source) {
+  if (!source.gguf.empty()) return Checkpoint::open_gguf(source.gguf);
+  return Checkpoint::open(source.directory);
+}
+
+Model load_model(const ModelSource& source, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
                  const std::function<void(uint64_t, uint64_t)>& progress) {
   Model model;
-  model.config = load_model_config(directory);
-  const Checkpoint checkpoint = Checkpoint::open(directory);
+  // A folder's config.json is read first: without it nothing can be said about its weights.
+  if (source.gguf.empty()) model.config = load_model_config(source.directory);
+  const Checkpoint checkpoint = open_checkpoint(source);
+  if (checkpoint.metadata()) model.config = gguf_model_config(checkpoint);
   check_tensors(model.config, checkpoint);
-  const uint64_t total = checkpoint.total_bytes();
+  const uint64_t total = bytes_on_device(checkpoint);
   if (total > memory.budget_bytes())
     throw Error(ErrorCode::device_out_of_memory,
                 "The weights have " + std::to_string(total >> 20) + " MiB; " + device.info().name + " has room for " + std::to_string(memory.budget_bytes() >> 20) + " MiB.",

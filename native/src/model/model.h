@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -85,10 +86,21 @@ struct Model {
   ops::HeadShape vision_heads() const;
 };
 
-/// Reads config.json, checks it against the tensors, and uploads them.
-/// `progress(done, total)` in bytes, may be null. Throws what config.h and safetensors.h say,
+/// Where a model lies: a folder in the published layout, or GGUF files (Checkpoint::open_gguf).
+struct ModelSource {
+  std::filesystem::path directory;
+  std::vector<std::filesystem::path> gguf;
+
+  ModelSource(std::filesystem::path folder) : directory(std::move(folder)) {}
+  ModelSource(std::vector<std::filesystem::path> files) : gguf(std::move(files)) {}
+};
+
+Checkpoint open_checkpoint(const ModelSource& source);
+
+/// Reads the configuration, checks it against the tensors, and uploads them.
+/// `progress(done, total)` in bytes, may be null. Throws what config.h and checkpoint.h say,
 /// device_out_of_memory, and cancelled.
-Model load_model(const std::filesystem::path& directory, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
+Model load_model(const ModelSource& source, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
                  const std::function<void(uint64_t, uint64_t)>& progress);
 
 }  // namespace loupe

@@ -55,6 +55,7 @@ float inverse_frequency(const TextConfig& config, uint32_t i) {
   const double frequency = std::pow(static_cast<double>(config.rope_theta), -2.0 * i / config.head_dim);
   const RopeScaling& scaling = config.rope_scaling;
   if (scaling.kind == RopeScaling::Kind::none) return static_cast<float>(frequency);
+  if (scaling.kind == RopeScaling::Kind::factors) return static_cast<float>(frequency / scaling.factors[i]);
   const double wavelength = 2 * std::numbers::pi / frequency, original = scaling.original_max_position_embeddings;
   if (wavelength < original / scaling.high_freq_factor) return static_cast<float>(frequency);
   if (wavelength > original / scaling.low_freq_factor) return static_cast<float>(frequency / scaling.factor);

@@ -1,6 +1,7 @@
 #include "model/upload.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -12,6 +13,16 @@ namespace {
 /// Two of these: the host fills one while the device drains the other.
 constexpr uint64_t staging_bytes = 32u << 20;
 constexpr uint32_t block_row_multiple = 64;
+
+uint32_t width_of(const TensorView& tensor) { return static_cast<uint32_t>(tensor.elements() / tensor.shape.at(0)); }
+
+/// The device type of rows from both: their own, or where these differ a plain one that holds either.
+DType common_type(const TensorView& a, const TensorView& b) {
+  const DType first = device_type(a.dtype), second = device_type(b.dtype);
+  if (first == second) return first;
+  const auto fits_half = [](DType dtype) { return dtype == DType::f16 || is_block_type(dtype); };
+  return fits_half(first) && fits_half(second) ? DType::f16 : DType::f32;
+}
 
 }  // namespace
 
@@ -42,27 +53,28 @@ auto Uploader::settled(Body&& body) const {
   }
 }
 
-void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint64_t padded_bytes, uint32_t count, const std::function<const std::byte*(uint32_t)>& source) {
-  // A row may be larger than the staging buffer (a table of tile embeddings), so pieces may begin inside one.
+void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write) {
+  // A row may be larger than the staging buffer (a table of tile embeddings); it then goes through memory of its own.
+  std::vector<std::byte> large(row_bytes > staging_bytes ? row_bytes : 0);
   uint64_t written = 0;
-  const uint64_t total = padded_bytes * count;
+  const uint64_t total = row_bytes * count;
   while (written < total) {
     Slot& slot = *slots_[next_slot_];
-    if (slot.used == slot.staging.size()) {
+    const uint64_t room = slot.staging.size() - slot.used;
+    const uint64_t piece = large.empty() ? std::min(total - written, room / row_bytes * row_bytes) : std::min(total - written, room);
+    if (piece == 0) {
       slot.recorder.flush();
       next_slot_ = (next_slot_ + 1) % slots_.size();
       slots_[next_slot_]->recorder.sync();
       slots_[next_slot_]->used = 0;
       continue;
     }
-    const uint64_t piece = std::min(total - written, slot.staging.size() - slot.used);
     std::byte* to = slot.staging.mapped() + slot.used;
     for (uint64_t done = 0; done < piece;) {
-      const uint64_t at = written + done, row = at / padded_bytes, in_row = at % padded_bytes;
-      const uint64_t run = std::min(padded_bytes - in_row, piece - done);
-      const uint64_t real = in_row < row_bytes ? std::min(run, row_bytes - in_row) : 0;
-      std::memcpy(to + done, source(static_cast<uint32_t>(row)) + in_row, real);
-      std::memset(to + done + real, 0, run - real);
+      const uint64_t row = (written + done) / row_bytes, in_row = (written + done) % row_bytes, run = std::min(row_bytes - in_row, piece - done);
+      if (large.empty()) write(static_cast<uint32_t>(row), {to + done, row_bytes});
+      else if (in_row == 0) write(static_cast<uint32_t>(row), large);
+      if (!large.empty()) std::memcpy(to + done, large.data() + in_row, run);
       done += run;
     }
     slot.recorder.copy(slot.staging.slice().part(slot.used, piece), target.part(written, piece));
@@ -73,78 +85,103 @@ void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint64_t padded
   if (progress_) progress_(copied_);
 }
 
-Matrix Uploader::rows(uint32_t count, uint32_t cols, DType dtype, const std::function<const std::byte*(uint32_t)>& source) {
-  Matrix matrix;
-  matrix.dtype = dtype;
-  matrix.rows = count;
-  matrix.cols = cols;
-  matrix.stride = round_up(cols, 8);
-  const uint64_t element_bytes = static_cast<uint64_t>(bits_per_element(dtype) / 8);
-  const uint64_t limit = std::min(memory_.max_allocation(), memory_.max_binding());
-  uint64_t block_rows = limit / matrix.row_bytes();
+void Uploader::append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write) {
+  const uint64_t row_bytes = device_row_bytes(dtype, matrix.stride), limit = std::min(memory_.max_allocation(), memory_.max_binding());
+  uint64_t block_rows = limit / row_bytes;
   if (block_rows > block_row_multiple) block_rows = block_rows / block_row_multiple * block_row_multiple;
   if (block_rows == 0)
-    throw Error(ErrorCode::device_unsuitable, "One row of a weight has " + std::to_string(matrix.row_bytes()) + " bytes; this device binds at most " + std::to_string(limit) + ".",
+    throw Error(ErrorCode::device_unsuitable, "One row of a weight has " + std::to_string(row_bytes) + " bytes; this device binds at most " + std::to_string(limit) + ".",
                 "Use another device.");
   for (uint32_t first = 0; first < count; first += static_cast<uint32_t>(block_rows)) {
     const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(block_rows, count - first));
+    // Settled here, too: the matrix is gone before its caller can wait.
     settled([&] {
-      matrix.blocks.push_back({memory_.allocate(n * matrix.row_bytes(), vk::Intent::weights), first, n});
+      matrix.blocks.push_back({memory_.allocate(n * row_bytes, vk::Intent::weights), matrix.rows + first, n, dtype});
       const vk::Buffer& buffer = matrix.blocks.back().buffer;
       device_bytes_ += buffer.size();
-      copy(buffer.slice(), cols * element_bytes, matrix.row_bytes(), n, [&](uint32_t row) { return source(first + row); });
+      copy(buffer.slice(), row_bytes, n, [&](uint32_t row, std::span<std::byte> out) { write(first + row, out); });
     });
   }
-  return matrix;
+  matrix.rows += count;
 }
 
-Matrix Uploader::stacked(const std::vector<std::string>& names) {
-  return settled([&] { return stack(names); });
-}
-
-Matrix Uploader::stack(const std::vector<std::string>& names) {
-  struct Part {
-    const TensorView* tensor;
-    uint32_t first, rows;
-    uint64_t row_bytes;
+Uploader::WriteRow Uploader::rows_of(const TensorView& tensor, DType dtype) const {
+  const uint32_t cols = width_of(tensor);
+  const uint64_t row_bytes = stored_bytes(tensor.dtype, cols);
+  const auto stored = [&tensor, row_bytes](uint32_t row) { return tensor.bytes.subspan(static_cast<uint64_t>(tensor.stored_row(row)) * row_bytes, row_bytes); };
+  if (dtype == device_type(tensor.dtype)) return [stored, cols, type = tensor.dtype](uint32_t row, std::span<std::byte> out) { pack_row(type, stored(row), cols, out); };
+  return [stored, cols, type = tensor.dtype, dtype](uint32_t row, std::span<std::byte> out) {
+    const std::vector<float> values = read_floats({.dtype = type, .shape = {cols}, .bytes = stored(row)});
+    std::vector<std::byte> as_stored(stored_bytes(dtype, cols));
+    write_floats(values, dtype, as_stored);
+    pack_row(dtype, as_stored, cols, out);
   };
-  std::vector<Part> parts;
-  uint32_t count = 0;
-  for (const std::string& name : names) {
-    const TensorView& tensor = checkpoint_.at(name);
-    const uint32_t n = static_cast<uint32_t>(tensor.shape.at(0));
-    parts.push_back({&tensor, count, n, tensor.bytes.size() / n});
-    count += n;
-    if (tensor.dtype != parts[0].tensor->dtype || parts.back().row_bytes != parts[0].row_bytes)
-      throw Error(ErrorCode::checkpoint_dtype, "The tensors " + parts[0].tensor->stored_name + " and " + tensor.stored_name + " have different types.",
-                  "Use a checkpoint in one precision, such as the published BF16 one.");
-  }
-  const DType dtype = parts[0].tensor->dtype;
-  Matrix matrix = rows(count, static_cast<uint32_t>(parts[0].row_bytes / (bits_per_element(dtype) / 8)), dtype, [&](uint32_t row) {
-    const Part& part = *std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return row - p.first < p.rows; });
-    return part.tensor->bytes.data() + (row - part.first) * part.row_bytes;
-  });
-  for (const Part& part : parts) checkpoint_.release(*part.tensor);
-  return matrix;
 }
 
 Matrix Uploader::matrix(const std::string& name) { return stacked({name}); }
 
-Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
-  return settled([&] { return interleave(even, odd); });
+Matrix Uploader::stacked(const std::vector<std::string>& names) {
+  return settled([&] {
+    Matrix matrix;
+    matrix.cols = width_of(checkpoint_.at(names.at(0)));
+    matrix.stride = round_up(matrix.cols, 8);
+    for (size_t begin = 0; begin < names.size();) {
+      // Neighbours of one type share blocks: fewer dispatches.
+      const DType dtype = device_type(checkpoint_.at(names[begin]).dtype);
+      struct Part {
+        uint32_t first;
+        WriteRow write;
+      };
+      std::vector<Part> parts;
+      uint32_t count = 0;
+      size_t end = begin;
+      for (; end < names.size() && device_type(checkpoint_.at(names[end]).dtype) == dtype; ++end) {
+        const TensorView& tensor = checkpoint_.at(names[end]);
+        parts.push_back({count, rows_of(tensor, dtype)});
+        count += static_cast<uint32_t>(tensor.shape.at(0));
+      }
+      append(matrix, dtype, count, [&](uint32_t row, std::span<std::byte> out) {
+        const Part& part = *std::find_if(parts.rbegin(), parts.rend(), [&](const Part& p) { return p.first <= row; });
+        part.write(row - part.first, out);
+      });
+      begin = end;
+    }
+    for (const std::string& name : names) checkpoint_.release(checkpoint_.at(name));
+    return matrix;
+  });
 }
 
-Matrix Uploader::interleave(const std::string& even, const std::string& odd) {
-  const TensorView &a = checkpoint_.at(even), &b = checkpoint_.at(odd);
-  if (a.dtype != b.dtype)
-    throw Error(ErrorCode::checkpoint_dtype, "The tensors " + a.stored_name + " and " + b.stored_name + " have different types.",
-                "Use a checkpoint in one precision, such as the published BF16 one.");
-  const uint64_t row_bytes = a.bytes.size() / static_cast<uint64_t>(a.shape.at(0));
-  Matrix matrix = rows(static_cast<uint32_t>(2 * a.shape.at(0)), static_cast<uint32_t>(a.shape.at(1)), a.dtype,
-                       [&](uint32_t row) { return (row % 2 ? b : a).bytes.data() + row / 2 * row_bytes; });
-  checkpoint_.release(a);
-  checkpoint_.release(b);
-  return matrix;
+Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
+  return settled([&] {
+    const TensorView &a = checkpoint_.at(even), &b = checkpoint_.at(odd);
+    const DType dtype = common_type(a, b);
+    const WriteRow rows[] = {rows_of(a, dtype), rows_of(b, dtype)};
+    Matrix matrix;
+    matrix.cols = width_of(a);
+    matrix.stride = round_up(matrix.cols, 8);
+    append(matrix, dtype, static_cast<uint32_t>(2 * a.shape.at(0)), [&](uint32_t row, std::span<std::byte> out) { rows[row % 2](row / 2, out); });
+    checkpoint_.release(a);
+    checkpoint_.release(b);
+    return matrix;
+  });
+}
+
+std::vector<Matrix> Uploader::tables(const std::vector<std::string>& names) {
+  return settled([&] {
+    const auto plain = [&](const std::string& name) { return is_block_type(checkpoint_.at(name).dtype) ? DType::f16 : checkpoint_.at(name).dtype; };
+    const bool alike = std::all_of(names.begin(), names.end(), [&](const std::string& name) { return plain(name) == plain(names[0]); });
+    const DType dtype = alike ? plain(names[0]) : DType::f32;
+    std::vector<Matrix> matrices;
+    for (const std::string& name : names) {
+      const TensorView& tensor = checkpoint_.at(name);
+      Matrix& matrix = matrices.emplace_back();
+      matrix.cols = width_of(tensor);
+      matrix.stride = round_up(matrix.cols, 8);
+      append(matrix, dtype, static_cast<uint32_t>(tensor.shape.at(0)), rows_of(tensor, dtype));
+      checkpoint_.release(tensor);
+    }
+    return matrices;
+  });
 }
 
 Vector Uploader::vector(const std::string& name, float scale) {
@@ -157,13 +194,33 @@ Vector Uploader::vector(const std::string& name, float scale) {
     device_bytes_ += vector.buffer.size();
     const uint32_t rows = tensor.shape.size() == 2 ? static_cast<uint32_t>(tensor.shape[0]) : 1;
     vector.tensor = {vector.buffer.slice(), rows, static_cast<uint32_t>(values.size()) / rows, 0};
-    copy(vector.buffer.slice(), values.size() * 4, values.size() * 4, 1, [&](uint32_t) { return reinterpret_cast<const std::byte*>(values.data()); });
+    copy(vector.buffer.slice(), values.size() * 4, 1, [&](uint32_t, std::span<std::byte> out) { std::memcpy(out.data(), values.data(), out.size()); });
   });
   return vector;
 }
 
-float Uploader::scalar(const std::string& name) const {
-  return settled([&] { return read_floats(checkpoint_.at(name)).at(0); });
+float Uploader::gate(const std::string& name) const {
+  return settled([&] {
+    const TensorView& tensor = checkpoint_.at(name);
+    const float value = read_floats(tensor).at(0);
+    return tensor.tanh_applied ? value : std::tanh(value);
+  });
+}
+
+std::optional<float> Uploader::scalar(const std::string& name) const {
+  return settled([&] {
+    const TensorView* tensor = checkpoint_.find(name);
+    return tensor ? std::optional(read_floats(*tensor).at(0)) : std::nullopt;
+  });
+}
+
+uint64_t bytes_on_device(const Checkpoint& checkpoint) {
+  uint64_t sum = 0;
+  for (const TensorView& tensor : checkpoint.tensors()) {
+    if (tensor.shape.size() < 2 || tensor.shape[0] == 0) sum += static_cast<uint64_t>(tensor.elements()) * 4;
+    else sum += static_cast<uint64_t>(tensor.shape[0]) * device_row_bytes(device_type(tensor.dtype), round_up(width_of(tensor), 8));
+  }
+  return sum;
 }
 
 void Uploader::finish() {

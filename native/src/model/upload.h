@@ -3,11 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
-#include "weights/safetensors.h"
+#include "graph/row_layout.h"
+#include "weights/checkpoint.h"
 
 namespace loupe {
 
@@ -17,6 +20,9 @@ struct Vector {
   Tensor tensor;  ///< [1, n] or [rows, cols]
 };
 
+/// What a checkpoint takes on the device, to within its padding.
+uint64_t bytes_on_device(const Checkpoint& checkpoint);
+
 class Uploader {
  public:
   /// `cancel` and `progress` (bytes copied so far) may be null.
@@ -25,14 +31,18 @@ class Uploader {
 
   /// Tensor `name` viewed as [rows, cols] with rows = its first dimension.
   Matrix matrix(const std::string& name);
-  /// The rows of several tensors of equal width and type under one another (q, k, v).
+  /// The rows of several tensors of equal width under one another (q, k, v).
   Matrix stacked(const std::vector<std::string>& names);
   /// Row 2i from `even`, row 2i + 1 from `odd` (gate and up, for the SiLU epilogue).
   Matrix interleaved(const std::string& even, const std::string& odd);
+  /// Tables of whole embeddings that one kernel reads together: plain, and of one type.
+  std::vector<Matrix> tables(const std::vector<std::string>& names);
   /// float32, times `scale`.
   Vector vector(const std::string& name, float scale = 1);
-  /// One number, read on the host.
-  float scalar(const std::string& name) const;
+  /// tanh of a gate, read on the host.
+  float gate(const std::string& name) const;
+  /// One number, read on the host; empty when the checkpoint has no such tensor.
+  std::optional<float> scalar(const std::string& name) const;
 
   /// Waits until everything is on the device.
   void finish();
@@ -43,12 +53,14 @@ class Uploader {
   /// Calls `body`. When it throws, waits for both slots first: the buffers that now go may be targets of copies.
   template <class Body>
   auto settled(Body&& body) const;
-  Matrix stack(const std::vector<std::string>& names);
-  Matrix interleave(const std::string& even, const std::string& odd);
-  /// `source(row)` is where that row's elements begin.
-  Matrix rows(uint32_t count, uint32_t cols, DType dtype, const std::function<const std::byte*(uint32_t)>& source);
-  /// Copies `rows` rows of `row_bytes`, zero-filled to `padded_bytes` each, to `target`.
-  void copy(const vk::Slice& target, uint64_t row_bytes, uint64_t padded_bytes, uint32_t count, const std::function<const std::byte*(uint32_t)>& source);
+  /// Writes one row as it lies on the device.
+  using WriteRow = std::function<void(uint32_t row, std::span<std::byte> out)>;
+  /// Appends `count` rows of `dtype` to `matrix`, whose width is known.
+  void append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write);
+  /// Rows of a tensor, in their published order, as device rows of `dtype`.
+  WriteRow rows_of(const TensorView& tensor, DType dtype) const;
+  /// Copies `count` rows of `row_bytes` to `target`.
+  void copy(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write);
 
   vk::Memory& memory_;
   const Checkpoint& checkpoint_;

@@ -7,10 +7,8 @@
 
 namespace loupe::ops {
 
-/// The shader variant for weights of this type.
-inline std::string weight_variant(const std::string& shader, DType dtype) {
-  return shader + (dtype == DType::bf16 ? "_bf16" : dtype == DType::f16 ? "_f16" : "_f32");
-}
+/// The shader variant for weights of this type, as variants.txt spells it.
+std::string weight_variant(const std::string& shader, DType dtype);
 /// The shader variant for caches of this type.
 inline std::string kv_variant(const std::string& shader, bool half) { return shader + (half ? "_f16" : "_f32"); }
 
@@ -27,5 +25,7 @@ struct TableRow {
   uint32_t first = 0;
 };
 TableRow table_row(const Matrix& table, uint32_t row);
+/// The type of a table's rows, which is one and plain.
+DType table_type(const Matrix& table);
 
 }  // namespace loupe::ops

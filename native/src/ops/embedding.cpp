@@ -1,26 +1,42 @@
+#include <cctype>
+
 #include "base/error.h"
+#include "graph/row_layout.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/scalar.h"
 
 namespace loupe::ops {
 
+std::string weight_variant(const std::string& shader, DType dtype) {
+  std::string name = shader + "_";
+  for (const char c : to_string(dtype)) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
 void embedding(Graph& g, const Matrix& table, const vk::Slice& tokens, const Tensor& out) {
   struct Push {
-    uint32_t first_row, block_rows, stride, cols, offset;
+    uint32_t first_row, block_rows, groups, cols, offset;
   };
   static_assert(sizeof(Push) == 20);
   for (const Matrix::Block& block : table.blocks)
-    g.run(weight_variant("embedding", table.dtype), {}, {vk::reads(block.buffer.slice()), vk::reads(tokens), vk::updates(out.slice)},
-          Push{block.first_row, block.rows, table.stride, out.cols, out.offset}, {out.rows}, {0, elements(out) * 8});
+    g.run(weight_variant("embedding", block.dtype), {}, {vk::reads(block.buffer.slice()), vk::reads(tokens), vk::updates(out.slice)},
+          Push{block.first_row, block.rows, table.stride / 8, out.cols, out.offset}, {out.rows}, {0, elements(out) * 8});
+}
+
+DType table_type(const Matrix& table) {
+  const DType dtype = table.blocks.at(0).dtype;
+  if (!is_plain_weight_type(dtype)) throw Error(ErrorCode::internal, "A table has the block type " + std::string(to_string(dtype)) + ".");
+  return dtype;
 }
 
 TableRow table_row(const Matrix& table, uint32_t row) {
+  const DType dtype = table_type(table);
+  const uint64_t row_bytes = device_row_bytes(dtype, table.stride);
   for (const Matrix::Block& block : table.blocks) {
     if (row < block.first_row || row - block.first_row >= block.rows) continue;
-    const uint64_t begin = (row - block.first_row) * table.row_bytes(), aligned = begin / 256 * 256;
-    const uint32_t element_bytes = static_cast<uint32_t>(bits_per_element(table.dtype) / 8);
-    return {block.buffer.slice().part(aligned, begin - aligned + table.row_bytes()), static_cast<uint32_t>(begin - aligned) / element_bytes};
+    const uint64_t begin = (row - block.first_row) * row_bytes, aligned = begin / 256 * 256;
+    return {block.buffer.slice().part(aligned, begin - aligned + row_bytes), static_cast<uint32_t>((begin - aligned) / stored_bytes(dtype, 1))};
   }
   throw Error(ErrorCode::internal, "A table has no row " + std::to_string(row) + ".");
 }

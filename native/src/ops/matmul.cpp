@@ -29,7 +29,7 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
   constexpr uint32_t rows_a_group = 4, fold = 32768;
   const uint32_t groups = divide_up(block.rows, rows_a_group);
   const double work = static_cast<double>(block.rows) * weight.stride;
-  g.run(weight_variant("matvec", weight.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
+  g.run(weight_variant("matvec", block.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
         {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
         Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
         {std::min(groups, fold), divide_up(groups, fold)}, {2 * work * x.rows, static_cast<double>(block.buffer.size())});
@@ -72,9 +72,9 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
     return;
   }
   const std::string shape = g.activations == Activations::f16 ? fragment_shape(g.device) : std::string();
-  const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, weight.dtype);
   const std::vector<uint32_t> constants = shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
   for (const Matrix::Block& block : weight.blocks) {
+    const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, block.dtype);
     // No dispatch longer than a submission may be: rows in slices of whole tiles.
     const double flops_a_tile_row = 2.0 * tile * block.rows * weight.stride;
     const double tile_rows = std::clamp(g.recorder.affordable_flops() / flops_a_tile_row, 1.0, 65535.0);

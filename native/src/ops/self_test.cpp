@@ -38,9 +38,9 @@ class Bench {
   Tensor zeros(uint32_t rows, uint32_t cols) { return upload(Floats(static_cast<size_t>(rows) * cols, 0.0f), cols); }
 
   Matrix matrix(const Floats& values, uint32_t cols) {
-    Matrix m{DType::f32, static_cast<uint32_t>(values.size() / cols), cols, cols, {}};
+    Matrix m{static_cast<uint32_t>(values.size() / cols), cols, cols, {}};
     slice_of(values.data(), values.size() * 4);
-    m.blocks.push_back({std::move(buffers_.back()), 0, m.rows});
+    m.blocks.push_back({std::move(buffers_.back()), 0, m.rows, DType::f32});
     buffers_.pop_back();
     return m;
   }

@@ -12,9 +12,9 @@ void vision_embedding(Graph& g, const Tensor& patches, const VisionEmbeddingWeig
     uint32_t patches_offset, offset;
   };
   static_assert(sizeof(Push) == 36);
-  if (weights.tile_position.dtype != weights.pre_tile.dtype) throw Error(ErrorCode::internal, "The tile tables of the vision embedding have different types.");
+  if (table_type(weights.tile_position) != table_type(weights.pre_tile)) throw Error(ErrorCode::internal, "The tile tables of the vision embedding have different types.");
   const TableRow tile_position = table_row(weights.tile_position, aspect_ratio_id), pre = table_row(weights.pre_tile, aspect_ratio_id);
-  g.run(weight_variant("vision_embedding", weights.tile_position.dtype), {},
+  g.run(weight_variant("vision_embedding", table_type(weights.tile_position)), {},
         {vk::reads(tile_position.slice), vk::reads(patches.slice), vk::reads(weights.class_embedding.slice), vk::reads(weights.position_embedding.slice),
          vk::reads(pre.slice), vk::writes(out.slice)},
         Push{out.cols, weights.position_embedding.rows, padded, tile_position.first, pre.first, weights.tile_position_gate, weights.pre_tile_gate, patches.offset, out.offset},

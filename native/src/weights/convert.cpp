@@ -1,9 +1,10 @@
 #include "weights/convert.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
+#include "weights/dequantise.h"
 #include "weights/describe.h"
 
 namespace loupe {
@@ -42,15 +43,42 @@ std::vector<std::int64_t> read_as(const TensorView& tensor) {
 }  // namespace
 
 float f16_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1F;
-  const int fraction = bits & 0x3FF;
-  const float sign = (bits & 0x8000) ? -1.0f : 1.0f;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  if (exponent == 31) return fraction == 0 ? sign * INFINITY : NAN;
-  return sign * std::ldexp(static_cast<float>(0x400 | fraction), exponent - 25);
+  const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1Fu, fraction = bits & 0x3FFu;
+  if (exponent == 0) return std::bit_cast<float>(std::bit_cast<std::uint32_t>(static_cast<float>(fraction) * 0x1p-24f) | sign);
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
+  return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-std::vector<float> read_floats(const TensorView& tensor) { return read_real<float>(tensor); }
+std::uint16_t float_to_f16(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value), magnitude = bits & 0x7FFFFFFF;
+  const std::uint16_t sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
+  if (magnitude > 0x7F800000) return sign | 0x7E00;
+  if (magnitude >= 0x477FF000) return sign | 0x7C00;  // 65520 and more
+  if (magnitude < 0x38800000) {  // below 2^-14: in units of 2^-24, which the addition leaves in the last bits
+    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000));
+  }
+  const std::uint32_t rebased = magnitude - (112u << 23);  // a carry out of the fraction raises the exponent by itself
+  return static_cast<std::uint16_t>(sign | (rebased + 0xFFF + (rebased >> 13 & 1)) >> 13);
+}
+
+std::vector<float> read_floats(const TensorView& tensor) {
+  if (!is_block_type(tensor.dtype)) return read_real<float>(tensor);
+  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+  dequantise(tensor.dtype, tensor.bytes, values);
+  return values;
+}
+
+void write_floats(std::span<const float> values, DType dtype, std::span<std::byte> out) {
+  if (dtype == DType::f32) {
+    std::memcpy(out.data(), values.data(), values.size_bytes());
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t bits = dtype == DType::bf16 ? float_to_bf16(values[i]) : float_to_f16(std::clamp(values[i], -65504.0f, 65504.0f));
+    std::memcpy(out.data() + i * 2, &bits, 2);
+  }
+}
 
 std::vector<double> read_doubles(const TensorView& tensor) { return read_real<double>(tensor); }
 

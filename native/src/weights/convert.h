@@ -2,10 +2,12 @@
 // Tensor elements as plain C++ numbers, for tests, tools and scalar twins. Not for bulk loading.
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "weights/safetensors.h"
+#include "weights/tensor_view.h"
 
 namespace loupe {
 
@@ -20,8 +22,14 @@ inline std::uint16_t float_to_bf16(float value) {
 /// Exact, subnormals, infinities and NaN included.
 float f16_to_float(std::uint16_t bits);
 
-/// @throws Error checkpoint_dtype unless F32, F16, BF16 or F64 (rounded).
+/// Rounds to nearest even; beyond the largest becomes infinite. NaN stays NaN.
+std::uint16_t float_to_f16(float value);
+
+/// @throws Error checkpoint_dtype unless F32, F16, BF16, F64 (rounded) or a block type.
 std::vector<float> read_floats(const TensorView& tensor);
+
+/// Rounds to `dtype`, F32, F16 or BF16; what float16 cannot hold becomes its largest number.
+void write_floats(std::span<const float> values, DType dtype, std::span<std::byte> out);
 
 /// @throws Error checkpoint_dtype unless F32, F16, BF16 or F64.
 std::vector<double> read_doubles(const TensorView& tensor);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -11,7 +10,6 @@
 #include "base/error.h"
 #include "weights/describe.h"
 #include "weights/strict_json.h"
-#include "weights/tensor_names.h"
 
 namespace loupe {
 namespace {
@@ -25,10 +23,6 @@ constexpr std::size_t max_rank = 8;
 constexpr const char* download_again = "The file is damaged; download it again.";
 constexpr const char* download_incomplete = "The download is incomplete; resume it or download the file again.";
 
-std::string count_of(std::size_t count, const char* noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 /// Messages about one tensor begin alike.
 struct Place {
   const std::string& file;
@@ -38,11 +32,6 @@ struct Place {
     throw Error(code, file + ": tensor " + in_quotes(tensor) + " " + words, next_step);
   }
 };
-
-std::optional<std::uint64_t> checked_product(std::uint64_t a, std::uint64_t b) {
-  if (b != 0 && a > std::numeric_limits<std::uint64_t>::max() / b) return std::nullopt;
-  return a * b;
-}
 
 std::uint64_t read_u64(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
@@ -86,7 +75,7 @@ std::vector<std::int64_t> parse_shape(const json& entry, const Place& place) {
 
 /// Bytes of a dense tensor; elements below one byte are packed.
 std::uint64_t dense_bytes(DType dtype, std::span<const std::int64_t> shape, const Place& place) {
-  std::optional<std::uint64_t> bits = static_cast<std::uint64_t>(bits_per_element(dtype));
+  std::optional<std::uint64_t> bits = static_cast<std::uint64_t>(info(dtype).bits);
   for (const std::int64_t dimension : shape) {
     if (bits) bits = checked_product(*bits, static_cast<std::uint64_t>(dimension));
   }
@@ -149,18 +138,6 @@ std::map<std::string, std::string> parse_metadata(const std::string& file, const
   return metadata;
 }
 
-void refuse_overlaps(const std::string& file, const std::vector<TensorView>& by_offset) {
-  const TensorView* previous = nullptr;
-  for (const TensorView& tensor : by_offset) {
-    if (tensor.bytes.empty()) continue;
-    if (previous != nullptr && tensor.bytes.data() < previous->bytes.data() + previous->bytes.size()) {
-      throw Error(ErrorCode::checkpoint_header,
-                  file + ": tensors " + in_quotes(previous->name) + " and " + in_quotes(tensor.name) + " overlap.", download_again);
-    }
-    previous = &tensor;
-  }
-}
-
 /// The length of the JSON header, at most what the file holds.
 std::size_t header_length(std::span<const std::byte> file, const std::string& name) {
   if (as_text(file).starts_with("version https://git-lfs")) {
@@ -196,52 +173,7 @@ bool is_plain_file_name(std::string_view name) {
   });
 }
 
-bool is_present(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-}
-
-std::filesystem::path utf8_path(const std::string& name) {
-  return std::filesystem::path(std::u8string(name.begin(), name.end()));
-}
-
-const TensorView* find_by_name(const std::vector<TensorView>& sorted, std::string_view name) {
-  const auto found = std::lower_bound(sorted.begin(), sorted.end(), name,
-                                      [](const TensorView& tensor, std::string_view wanted) { return tensor.name < wanted; });
-  return found != sorted.end() && found->name == name ? &*found : nullptr;
-}
-
-void sort_by_name(std::vector<TensorView>& tensors) {
-  std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) { return a.name < b.name; });
-}
-
-void refuse_missing_shards(const std::filesystem::path& directory, const ShardIndex& index) {
-  std::vector<std::string> missing;
-  for (const auto& [file, tensors] : index.tensors_of) {
-    if (!is_present(directory / utf8_path(file))) missing.push_back(file);
-  }
-  if (missing.empty()) return;
-  const std::string& first = missing.front();
-  std::string words = path_text(directory) + ": the shard " + in_quotes(first) + " is missing; it holds " +
-                      std::to_string(index.tensors_of.at(first).size()) + " of " +
-                      count_of(index.file_of_tensor.size(), "tensor") + ".";
-  if (missing.size() > 1) {
-    words += " " + std::to_string(missing.size()) + " of " + count_of(index.tensors_of.size(), "shard") + " are missing.";
-  }
-  throw Error(ErrorCode::file_missing, words, "Download the missing files into the same folder.");
-}
-
 }  // namespace
-
-std::int64_t TensorView::elements() const {
-  // Cannot overflow: the byte size was computed with checks.
-  std::int64_t count = 1;
-  for (const std::int64_t dimension : shape) {
-    if (dimension == 0) return 0;
-  }
-  for (const std::int64_t dimension : shape) count *= dimension;
-  return count;
-}
 
 SafetensorsContents parse_safetensors(std::span<const std::byte> file, std::string_view file_name) {
   const std::string name(file_name);
@@ -258,9 +190,7 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file, std::stri
       contents.tensors.push_back(parse_tensor(name, key, entry, data));
     }
   }
-  std::stable_sort(contents.tensors.begin(), contents.tensors.end(),
-                   [](const TensorView& a, const TensorView& b) { return a.bytes.data() < b.bytes.data(); });
-  refuse_overlaps(name, contents.tensors);
+  sort_and_refuse_overlaps(name, contents.tensors);
   return contents;
 }
 
@@ -299,101 +229,6 @@ const TensorView* SafetensorsFile::find(std::string_view name) const { return fi
 const TensorView& SafetensorsFile::at(std::string_view name) const {
   if (const TensorView* tensor = find(name)) return *tensor;
   throw Error(ErrorCode::checkpoint_tensor, file_.path() + " holds no tensor " + in_quotes(name) + ".");
-}
-
-Checkpoint Checkpoint::open(const std::filesystem::path& directory) {
-  const std::filesystem::path single = directory / "model.safetensors";
-  const std::filesystem::path index_path = directory / "model.safetensors.index.json";
-
-  Checkpoint checkpoint;
-  checkpoint.source_ = path_text(directory);
-
-  // As other tools do, a single file wins over an index left beside it.
-  if (is_present(single) || !is_present(index_path)) {
-    if (!is_present(single)) {
-      throw Error(ErrorCode::file_missing,
-                  checkpoint.source_ + " holds neither model.safetensors nor model.safetensors.index.json.",
-                  "Choose the folder that holds config.json and the *.safetensors files, or finish the download.");
-    }
-    const MappedFile& file = checkpoint.files_.emplace_back(single);
-    checkpoint.file_names_.push_back(file.path());
-    checkpoint.tensors_ = parse_safetensors(file.bytes(), file.path()).tensors;
-    checkpoint.finish();
-    return checkpoint;
-  }
-
-  const MappedFile index_file(index_path);
-  const ShardIndex index = parse_shard_index(as_text(index_file.bytes()), index_file.path());
-  refuse_missing_shards(directory, index);
-  for (const auto& [shard, listed] : index.tensors_of) {
-    const std::size_t number = checkpoint.files_.size();
-    const MappedFile& file = checkpoint.files_.emplace_back(directory / utf8_path(shard));
-    checkpoint.file_names_.push_back(file.path());
-
-    std::vector<TensorView> held = parse_safetensors(file.bytes(), file.path()).tensors;
-    sort_by_name(held);
-    for (const std::string& name : listed) {
-      const TensorView* tensor = find_by_name(held, name);
-      if (tensor == nullptr) {
-        throw Error(ErrorCode::checkpoint_tensor,
-                    file.path() + " does not hold the tensor " + in_quotes(name) + " that " + index_file.path() + " puts there.",
-                    "The shard and the index belong to different downloads; download both again.");
-      }
-      checkpoint.tensors_.push_back(*tensor);
-      checkpoint.tensors_.back().file = number;
-    }
-  }
-  checkpoint.finish();
-  return checkpoint;
-}
-
-Checkpoint Checkpoint::from_bytes(std::span<const std::byte> file, std::string name) {
-  Checkpoint checkpoint;
-  checkpoint.tensors_ = parse_safetensors(file, name).tensors;
-  checkpoint.file_names_.push_back(name);
-  checkpoint.source_ = std::move(name);
-  checkpoint.finish();
-  return checkpoint;
-}
-
-void Checkpoint::finish() {
-  for (TensorView& tensor : tensors_) tensor.name = canonical_name(tensor.stored_name);
-  sort_by_name(tensors_);
-  const auto same = std::adjacent_find(tensors_.begin(), tensors_.end(),
-                                       [](const TensorView& a, const TensorView& b) { return a.name == b.name; });
-  if (same != tensors_.end()) {
-    throw Error(ErrorCode::checkpoint_header,
-                source_ + ": " + in_quotes(same->stored_name) + " and " + in_quotes(std::next(same)->stored_name) + " are two spellings of one tensor.",
-                download_again);
-  }
-}
-
-const TensorView* Checkpoint::find(std::string_view name) const { return find_by_name(tensors_, name); }
-
-const TensorView& Checkpoint::at(std::string_view name) const {
-  if (const TensorView* tensor = find(name)) return *tensor;
-  throw Error(ErrorCode::checkpoint_tensor,
-              source_ + " holds no tensor " + in_quotes(name) + " (published as " + in_quotes(published_name(name, false)) + ").",
-              "The checkpoint is incomplete or of another kind; download it again.");
-}
-
-std::vector<std::string> Checkpoint::names() const {
-  std::vector<std::string> names;
-  names.reserve(tensors_.size());
-  for (const TensorView& tensor : tensors_) names.push_back(tensor.name);
-  return names;
-}
-
-std::uint64_t Checkpoint::total_bytes() const {
-  std::uint64_t total = 0;
-  for (const TensorView& tensor : tensors_) total += tensor.bytes.size();
-  return total;
-}
-
-void Checkpoint::release(const TensorView& tensor) const {
-  if (files_.empty() || tensor.bytes.empty()) return;
-  const MappedFile& file = files_[tensor.file];
-  file.advise_done(static_cast<std::size_t>(tensor.bytes.data() - file.bytes().data()), tensor.bytes.size());
 }
 
 }  // namespace loupe
