@@ -1,4 +1,5 @@
 import { LoupeError } from '../services/errors.ts';
+import { findModel } from '../services/models/find-model.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
 import { demoModel } from '../paths.ts';
 import { decimal, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
@@ -6,7 +7,8 @@ import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)
 
-  --model DIR               folder with config.json, *.safetensors and tokenizer.json (default: the demo model)
+  --model MODEL             folder with config.json, *.safetensors and tokenizer.json; FILE.gguf; TEXT.gguf,PROJECTOR.gguf;
+                            STORE:NAME:TAG of an Ollama models folder, or NAME:TAG of your own (default: the demo model)
   --image FILE              the picture to ask about (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF)
   --system TEXT             a system message
   --max-tokens N            end of the answer at the latest (default 1024)
@@ -56,11 +58,12 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
   }
 
+  const place = await findModel(values.model ?? demoModel);
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
     const loaded = await client.load(
-      { directory: values.model ?? demoModel, engine, contextLength },
+      { ...place, engine, contextLength },
       { signal, onProgress: progressLine(terminal, values.json) },
     );
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };

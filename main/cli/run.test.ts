@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
+import { demoModel } from '../paths.ts';
 import type { Engine } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { runLoupe } from './run.ts';
@@ -60,8 +61,8 @@ describe('ask', () => {
   });
 
   test('statistics go to a terminal only', async () => {
-    expect((await run(['ask', '--model', 'm', 'Hi'])).err).toBe('');
-    expect((await run(['ask', '--model', 'm', 'Hi'], { errIsTerminal: true })).err).toContain('tokens');
+    expect((await run(['ask', '--model', demoModel, 'Hi'])).err).toBe('');
+    expect((await run(['ask', '--model', demoModel, 'Hi'], { errIsTerminal: true })).err).toContain('tokens');
   });
 
   test('the question from stdin, a system message, sampling', async () => {
@@ -90,7 +91,7 @@ describe('ask', () => {
     [['ask', '--max-tokens', '-3', 'Hi'], '--max-tokens'],
     [['ask', '--activations', 'f64', 'Hi'], '--activations takes auto, f32, f16'],
     [['trace', '--tokens', '1', '--out', 'x'], '--model is missing'],
-    [['trace', '--model', 'm', '--out', 'x', '--tokens', '1,b'], '--tokens takes'],
+    [['trace', '--model', demoModel, '--out', 'x', '--tokens', '1,b'], '--tokens takes'],
   ])('usage: %j', async (args, words) => {
     const { code, err, out } = await run(args);
     expect(code).toBe(2);
@@ -115,7 +116,7 @@ describe('ask', () => {
   test('a crash is told in two lines', async () => {
     const engine = createFakeEngine();
     engine.crash();
-    const { code, err } = await run(['ask', '--model', 'm', 'Hi'], { engine });
+    const { code, err } = await run(['ask', '--model', demoModel, 'Hi'], { engine });
     expect(code).toBe(1);
     expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining('signal SIGKILL'), expect.stringContaining('Ask again')]);
   });
@@ -152,7 +153,7 @@ describe('trace and tokenize', () => {
 
   test('trace writes the tensors that it names', async () => {
     const file = join(folder, 'out.safetensors');
-    const { code, out } = await run(['trace', '--model', 'm', '--tokens', '1,2,3', '--continue', '2', '--out', file]);
+    const { code, out } = await run(['trace', '--model', demoModel, '--tokens', '1,2,3', '--continue', '2', '--out', file]);
     expect(code).toBe(0);
     expect(out).toBe('logits [3, 320]\ngreedy_tokens [2]\ngreedy_logits [2, 320]\n');
     const tensors = await readSafetensors(file);
@@ -161,7 +162,7 @@ describe('trace and tokenize', () => {
   });
 
   test('a file that cannot be written', async () => {
-    const { code, err } = await run(['trace', '--model', 'm', '--tokens', '1', '--out', join(folder, 'none', 'x')]);
+    const { code, err } = await run(['trace', '--model', demoModel, '--tokens', '1', '--out', join(folder, 'none', 'x')]);
     expect(code).toBe(1);
     expect(err).toContain('ENOENT');
   });

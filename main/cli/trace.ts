@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
+import { findModel } from '../services/models/find-model.ts';
 import type { LoadedModel, TraceReply } from '../services/ports.ts';
 import { writeSafetensors, type Tensor } from '../storage/safetensors.ts';
 import { engineFlags, engineSettings, needed, parseFlags, tokenList, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
-export const traceHelp = `loupe trace --model DIR --tokens 1,2,3 --out FILE.safetensors [options]
+export const traceHelp = `loupe trace --model MODEL --tokens 1,2,3 --out FILE.safetensors [options]
 
+  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf; STORE:NAME:TAG (Ollama)
   --image FILE              one per image token, in order
   --continue N              tokens to append, each the likeliest (default 0)
   --context N  --device D  --activations f32|f16|auto  --memory-budget MIB  --validation  --json
@@ -26,17 +28,18 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
     json: { type: 'boolean' },
   });
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
-  const directory = needed('--model', values.model);
+  const model = needed('--model', values.model);
   const out = resolve(needed('--out', values.out));
   const tokens = tokenList('--tokens', values.tokens);
   const continueFor = wholeNumber('--continue', values.continue, 0) ?? 0;
   const contextLength = wholeNumber('--context', values.context, 1);
   const engine = engineSettings(values);
 
+  const place = await findModel(model);
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
-    const loaded = await client.load({ directory, engine, contextLength }, { signal });
+    const loaded = await client.load({ ...place, engine, contextLength }, { signal });
     const images = (values.image ?? []).map((path) => ({ path }));
     const reply = await client.trace({ tokens, images, continueFor }, { signal });
     const tensors = traceTensors(reply, loaded, tokens.length);

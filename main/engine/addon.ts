@@ -61,8 +61,10 @@ export interface EngineOptions {
 }
 
 export interface LoadOptions {
-  /** Folder with config.json and *.safetensors. */
-  directory: string;
+  /** Folder with config.json and *.safetensors; this or `gguf`. */
+  directory?: string;
+  /** One GGUF file, a text file and its projector in any order, or all parts of a split one. */
+  gguf?: string[];
   /** Upper bound of the self KV cache in tokens; absent = the checkpoint's, at most 8192. */
   contextLength?: number;
   onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -205,8 +207,21 @@ export interface NativeEngine {
   close(): void;
 }
 
+/** A metadata value. Integers beyond 2^53 are rounded, those beyond 2^63 null. */
+export type GgufValue = string | number | boolean | null | GgufValue[];
+
+/** What GGUF files of one model say besides the weights. */
+export interface GgufInfo {
+  /** Entries in the order of their keys; the text file's go before its projector's. */
+  metadata: [key: string, value: GgufValue][];
+  /** `shape` outermost first; `type` as GGUF spells it. */
+  tensors: { name: string; type: string; shape: number[]; bytes: number }[];
+}
+
 export interface Addon {
   listDevices(): DeviceInfo[];
+  /** Reads headers only. Throws as `load` does for damaged files and dialects that the engine does not run. */
+  readGguf(files: string[]): GgufInfo;
   Engine: new (options: EngineOptions) => NativeEngine;
 }
 

@@ -5,9 +5,10 @@
 import { randomInt } from 'node:crypto';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, SelfTestReply, TraceReply } from '../services/ports.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
-import { readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
+import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
+import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import type { Message } from '../services/prompt/template.ts';
 import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
@@ -108,14 +109,15 @@ class Host {
     return this.#useAddon().listDevices();
   }
 
-  async #load({ id, directory, contextLength, engine: settings }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
-    const language = await readLanguage(directory);
+  async #load({ id, contextLength, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
+    const place = 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
+    const language = await this.#readLanguage(place);
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
     if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
     this.#loaded = null;
     const model = await engine.load({
-      directory,
+      ...place,
       ...withoutUndefined({ contextLength }),
       onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
     });
@@ -186,6 +188,18 @@ class Host {
     return prepareImage(source, vision);
   }
 
+  /** Null without a tokenizer: such a checkpoint can still be traced. */
+  async #readLanguage(place: ModelPlace): Promise<PromptLanguage | null> {
+    try {
+      if ('directory' in place) return await readPromptLanguage(place.directory);
+      const { metadata } = this.#useAddon().readGguf(place.gguf);
+      return promptLanguage(ggufCheckpointFiles(new Map(metadata), place.gguf[0] ?? 'the GGUF file'));
+    } catch (error) {
+      if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
+      throw error;
+    }
+  }
+
   #cancel(id: number): void {
     if (this.#running?.id !== id) return;
     this.#running.cancelled = true;
@@ -234,16 +248,6 @@ class Host {
 
   #send(event: Event): void {
     this.#channel.send(event);
-  }
-}
-
-/** Null without a tokenizer: such a checkpoint can still be traced. */
-async function readLanguage(directory: string): Promise<PromptLanguage | null> {
-  try {
-    return await readPromptLanguage(directory);
-  } catch (error) {
-    if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
-    throw error;
   }
 }
 

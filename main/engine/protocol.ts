@@ -50,6 +50,7 @@ const messages = v.pipe(v.array(message), v.minLength(1));
 const requestSchema = v.variant('type', [
   v.strictObject({ type: v.literal('devices'), id }),
   v.strictObject({ type: v.literal('load'), id, directory: v.string(), contextLength: v.optional(count), engine: engineSettings }),
+  v.strictObject({ type: v.literal('load'), id, gguf: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000)), contextLength: v.optional(count), engine: engineSettings }),
   v.strictObject({
     type: v.literal('generate'),
     id,

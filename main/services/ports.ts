@@ -43,12 +43,14 @@ export type Loose<T> = { [Key in keyof T]?: T[Key] | undefined };
 /** Everything of `EngineOptions` that a caller decides; the host finds the shaders itself. */
 export type EngineSettings = Loose<Omit<EngineOptions, 'shaderDirectory'>>;
 
-export interface LoadRequest {
-  directory: string;
+/** Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts). */
+export type ModelPlace = { directory: string } | { gguf: string[] };
+
+export type LoadRequest = ModelPlace & {
   /** Tokens. */
   contextLength?: number | undefined;
   engine: EngineSettings;
-}
+};
 
 export interface LoadedModel {
   model: ModelInfo;

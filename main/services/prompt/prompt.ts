@@ -13,8 +13,11 @@ export interface PromptLanguage {
 }
 
 export async function readPromptLanguage(directory: string): Promise<PromptLanguage> {
-  const files = await readCheckpointFiles(directory);
-  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, directory);
+  return promptLanguage(await readCheckpointFiles(directory));
+}
+
+export function promptLanguage(files: CheckpointFiles): PromptLanguage {
+  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
   const stopTokens = readStopTokens(files);
   return { tokenizer, format: createPromptFormat(files, tokenizer, stopTokens), stopTokens, sampling: advisedSampling(files) };
 }

@@ -84,12 +84,14 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
   const eosToken = tokenSpelling(files.tokenizerConfig?.['eos_token']) ?? '';
   return (messages) => {
     try {
-      return template.render({
+      const rendered = template.render({
         messages: messages.map(({ role, content }) => ({ role, content: plainWhereTextOnly(content) })),
         add_generation_prompt: true,
         bos_token: bosToken,
         eos_token: eosToken,
       });
+      // Templates of GGUF files may leave it to the program that runs them.
+      return rendered.startsWith(bosToken) ? rendered : bosToken + rendered;
     } catch (error) {
       throw fail(error);
     }

@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { findModel } from './find-model.ts';
+import { modelsOf, openManifest } from './ollama-store.ts';
+
+const fixtures = fileURLToPath(new URL('../../../fixtures/reference/gguf/', import.meta.url));
+const store = join(fixtures, 'store');
+const blob = (start: string): RegExp => new RegExp(`blobs.sha256-${start}`);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'loupe-find-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => vi.unstubAllEnvs());
+
+async function folderWith(name: string, files: Record<string, string>): Promise<string> {
+  const path = join(folder, name);
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(join(path, file, '..'), { recursive: true });
+    await writeFile(join(path, file), text);
+  }
+  return path;
+}
+
+describe('folders and files', () => {
+  test('a published checkpoint', async () => {
+    const path = await folderWith('published', { 'config.json': '{}', 'notes.gguf': 'GGUF' });
+    expect(await findModel(path)).toEqual({ directory: path });
+  });
+
+  test('GGUF files: alone, in parts, several', async () => {
+    const one = await folderWith('one', { 'model.gguf': 'GGUF' });
+    expect(await findModel(one)).toEqual({ gguf: [join(one, 'model.gguf')] });
+    const parts = await folderWith('parts', { 'm-00001-of-00002.gguf': 'GGUF', 'm-00002-of-00002.gguf': 'GGUF', 'other.gguf': 'GGUF' });
+    const both = { gguf: [join(parts, 'm-00001-of-00002.gguf'), join(parts, 'm-00002-of-00002.gguf')] };
+    expect(await findModel(join(parts, 'm-00002-of-00002.gguf'))).toEqual(both);
+    await expect(findModel(parts)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('other.gguf') });
+    await rm(join(parts, 'other.gguf'));
+    expect(await findModel(parts)).toEqual(both);
+  });
+
+  test('two files with a comma', async () => {
+    const pair = await folderWith('pair', { 'text.gguf': 'GGUF', 'projector.gguf': 'GGUF', 'readme.txt': 'words' });
+    expect(await findModel(`${join(pair, 'text.gguf')}, ${join(pair, 'projector.gguf')}`)).toEqual({ gguf: [join(pair, 'text.gguf'), join(pair, 'projector.gguf')] });
+    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'readme.txt')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('readme.txt') });
+    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'none')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('none') });
+    await expect(findModel(join(pair, 'readme.txt'))).rejects.toMatchObject({ code: 'model_missing' });
+  });
+
+  test('what is not there', async () => {
+    await expect(findModel(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'model_missing' });
+    vi.stubEnv('OLLAMA_MODELS', join(folder, 'no-store'));
+    await expect(findModel('llama3.2-vision')).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision') });
+  });
+});
+
+describe("Ollama's store", () => {
+  test('lists what it has', async () => {
+    expect((await modelsOf(store)).map(({ name }) => name)).toEqual(['llama3.2-vision:latest', 'llama3.2-vision:legacy']);
+  });
+
+  test.each([
+    [`${store}:llama3.2-vision:latest`, ['288efb0e']],
+    [`${store}:llama3.2-vision`, ['288efb0e']],
+    [`${store}:latest`, ['288efb0e']],
+    [`${store}:legacy`, ['034e3b21', '28218f60']],
+    [`${store}:llama3.2-vision:legacy`, ['034e3b21', '28218f60']],
+    [join(store, 'manifests/registry.ollama.ai/library/llama3.2-vision/legacy'), ['034e3b21', '28218f60']],
+  ])('%s', async (named, blobs) => {
+    const place = await findModel(named);
+    const files = 'gguf' in place ? place.gguf : [];
+    expect(files).toHaveLength(blobs.length);
+    expect([...files].sort()).toEqual(blobs.map((start) => expect.stringMatching(blob(start)) as unknown));
+  });
+
+  test('the one that OLLAMA_MODELS names', async () => {
+    vi.stubEnv('OLLAMA_MODELS', store);
+    expect(await findModel('llama3.2-vision:legacy')).toMatchObject({ gguf: expect.arrayContaining([expect.stringMatching(blob('28218f60'))]) as unknown });
+    await expect(findModel('llama3.2-vision:90b')).rejects.toMatchObject({ code: 'model_missing' });
+  });
+
+  test('a store without a tag says what it has', async () => {
+    await expect(findModel(store)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision:legacy') });
+    await expect(findModel(`${store}:llava`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision:latest') });
+  });
+
+  test('licences come with the model', async () => {
+    const [latest] = await modelsOf(store);
+    const { licences, bytes, files } = await openManifest(store, latest!);
+    expect(licences).toHaveLength(2);
+    expect(files).toHaveLength(1);
+    expect(bytes).toBe(4_579_392);
+  });
+
+  const layers = (digest: string): string => JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });
+  const manifest = 'manifests/registry.ollama.ai/library/m/latest';
+  test.each([
+    ['a blob that is gone', layers(`sha256:${'0'.repeat(64)}`), 'file_missing'],
+    ['a digest that leaves the store', layers('sha256:../../../../etc/passwd'), 'checkpoint_header'],
+    ['no JSON', '{', 'checkpoint_header'],
+    ['no model', JSON.stringify({ layers: [] }), 'checkpoint_unsupported'],
+  ])('%s', async (name, text, code) => {
+    const path = await folderWith(name, { [manifest]: text, 'blobs/other': '' });
+    await expect(findModel(`${path}:m`)).rejects.toMatchObject({ code });
+  });
+});

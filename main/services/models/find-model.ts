@@ -1,0 +1,117 @@
+/**
+ * What a person names as a model -> where its files lie:
+ *
+ *   DIR                      a folder in the published layout, or one that holds GGUF files
+ *   FILE.gguf                a GGUF file, whatever its name (Ollama's blobs have none)
+ *   TEXT.gguf,PROJECTOR.gguf the two files of an older vision model, in any order
+ *   STORE:NAME:TAG           a model of an Ollama models folder; also STORE:TAG where only one model has that tag
+ *   NAME:TAG                 the same in this computer's own Ollama models folder
+ *   a manifest file          of an Ollama models folder
+ */
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { LoupeError } from '../errors.ts';
+import type { ModelPlace } from '../ports.ts';
+import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest, type StoredModel } from './ollama-store.ts';
+
+export async function findModel(named: string): Promise<ModelPlace> {
+  const files = named.split(',').map((part) => part.trim());
+  if (files.length > 1 && files.every((file) => file !== '')) return { gguf: await Promise.all(files.map(ggufFile)) };
+
+  const path = resolve(named);
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory()) return placeInFolder(path);
+  if (found) return placeOfFile(path);
+
+  const inStore = await storedModel(named);
+  if (inStore) return { gguf: inStore.files };
+  throw new LoupeError('model_missing', `There is no model ${named}.`, 'Name a model folder, a .gguf file, or a model of Ollama such as llama3.2-vision:latest.');
+}
+
+async function placeInFolder(path: string): Promise<ModelPlace> {
+  const names = await readdir(path);
+  if (names.includes('config.json') || names.some((name) => name.endsWith('.safetensors'))) return { directory: path };
+  if (await isStore(path)) {
+    const models = await modelsOf(path);
+    if (models.length === 1) return { gguf: (await openManifest(path, models[0]!)).files };
+    throw new LoupeError('model_missing', `${path} is an Ollama models folder with ${listed(models)}.`, `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`);
+  }
+  const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
+  const [first] = gguf;
+  if (first === undefined) return { directory: path };
+  const parts = partsOf(first, gguf);
+  if (parts.length < gguf.length) {
+    throw new LoupeError('model_missing', `${path} holds several GGUF files: ${gguf.join(', ')}.`, 'Name one of them, or a text file and its projector with a comma between them.');
+  }
+  return { gguf: parts.map((name) => join(path, name)) };
+}
+
+/** Large models are cut into NAME-00001-of-00003.gguf and so on; any other file is alone. */
+function partsOf(file: string, names: string[]): string[] {
+  const [, stem, count] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file) ?? [];
+  if (stem === undefined || count === undefined) return [file];
+  return names.filter((name) => name.startsWith(`${stem}-`) && name.endsWith(`-of-${count}.gguf`)).sort();
+}
+
+async function placeOfFile(path: string): Promise<ModelPlace> {
+  if (await beginsLikeGguf(path)) return { gguf: partsOf(basename(path), await readdir(dirname(path))).map((name) => join(dirname(path), name)) };
+  const store = await storeOfManifest(path);
+  if (store) return { gguf: (await openManifest(store.folder, store.model)).files };
+  throw new LoupeError('model_missing', `${path} is no model: it is neither a GGUF file nor a manifest of Ollama.`);
+}
+
+async function ggufFile(named: string): Promise<string> {
+  const path = resolve(named);
+  const found = await stat(path).catch(() => null);
+  if (!found) throw new LoupeError('model_missing', `There is no file ${path}.`);
+  if (!found.isFile() || !(await beginsLikeGguf(path))) throw new LoupeError('model_missing', `${path} is no GGUF file.`);
+  return path;
+}
+
+async function beginsLikeGguf(path: string): Promise<boolean> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.toString('latin1') === 'GGUF';
+  } finally {
+    await file.close();
+  }
+}
+
+/** Null when `named` cannot be meant for a store. */
+async function storedModel(named: string): Promise<StoredModel | null> {
+  // A path may hold colons, too: the store is the longest beginning that is one.
+  for (let colon = named.lastIndexOf(':'); colon > 0; colon = named.lastIndexOf(':', colon - 1)) {
+    const store = resolve(named.slice(0, colon));
+    if (await isStore(store)) return modelInStore(store, named.slice(colon + 1));
+  }
+  if (!/^[\w.-]+(\/[\w.-]+)*(:[\w.-]+)?$/.test(named)) return null;
+  for (const store of defaultStores()) {
+    if (!(await isStore(store))) continue;
+    const [match] = matching(await modelsOf(store), named);
+    if (match) return openManifest(store, match);
+  }
+  return null;
+}
+
+type ListedModel = Awaited<ReturnType<typeof modelsOf>>[number];
+
+async function modelInStore(store: string, named: string): Promise<StoredModel> {
+  const models = await modelsOf(store);
+  const matches = matching(models, named);
+  if (matches.length === 1) return openManifest(store, matches[0]!);
+  if (matches.length > 1) throw new LoupeError('model_missing', `${store} has several models with the tag ${named}: ${matches.map(({ name }) => name).join(', ')}.`, 'Name the model, too.');
+  throw new LoupeError('model_missing', `${basename(store)} has no model ${named}; it has ${listed(models)}.`, 'Name one of these, or pull it with `ollama pull`.');
+}
+
+/** Models called `named` (without a tag: `latest`), or else all with the tag `named`. */
+function matching(models: ListedModel[], named: string): ListedModel[] {
+  const byName = models.filter(({ name }) => name === named || name === `${named}:latest`);
+  return byName.length > 0 ? byName : models.filter(({ tag }) => tag === named);
+}
+
+function listed(models: ListedModel[]): string {
+  return models.length === 0 ? 'no model' : models.map(({ name }) => name).join(', ');
+}
