@@ -1,7 +1,7 @@
 // The checks behind `npm test`. Each returns counts and never throws for what it checks.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { countGoogleTest, countVitest, single } from './counts.mjs';
+import { countGoogleTest, countVitest, single, total } from './counts.mjs';
 import { describeEnd, follow, followAndKeep } from './exec.mjs';
 import { inRoot, nativeBuild, reports, root } from './paths.mjs';
 
@@ -83,9 +83,12 @@ export async function googleTest(runtime) {
   return countReport(report, stage, end, (found, name) => countGoogleTest(found, end.output, name));
 }
 
-/** 200,000 mutated checkpoint headers and configurations through the parsers, under the address sanitizer. @returns {Promise<Counts>} */
+/** 200,000 mutated headers and configurations of safetensors, and as many GGUF files, through the parsers, under the address sanitizer. @returns {Promise<Counts>} */
 export async function fuzzCheckpoints() {
-  const stage = 'mutated checkpoints';
-  const end = await follow(join(nativeBuild, 'fuzz_checkpoint'), ['200000'], { cwd: root });
-  return single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
+  const counts = [];
+  for (const [program, stage] of /** @type {const} */ ([['fuzz_checkpoint', 'mutated checkpoints'], ['fuzz_gguf', 'mutated GGUF files']])) {
+    const end = await follow(join(nativeBuild, program), ['200000'], { cwd: root });
+    counts.push(single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`));
+  }
+  return total(counts);
 }

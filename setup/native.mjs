@@ -54,7 +54,7 @@ export async function ensureNative({ forTests }) {
   const print = buildFingerprint(forTests);
 
   say('building the native engine (a few minutes the first time) ...');
-  const targets = ['loupe_addon', 'loupe_shaders', ...(forTests ? ['loupe_tests', 'fuzz_checkpoint'] : [])];
+  const targets = ['loupe_addon', 'loupe_shaders', ...(forTests ? ['loupe_tests', 'fuzz_checkpoint', 'fuzz_gguf'] : [])];
   await step([...configureArguments(generator), `-DLOUPE_GLSLC=${glslc}`, `-DLOUPE_TESTS=${forTests ? 'ON' : 'OFF'}`, '-Wno-dev', '--log-level=WARNING']);
   await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', ...targets]);
   for (const product of [addon, ...(forTests ? [tests] : [])]) {
