@@ -49,6 +49,9 @@ export class Composer {
   set text(text: string) {
     this.#text = text.slice(0, limits.message);
     this.#changed();
+    if (text.length > limits.message) {
+      this.#failure = new RequestFailure({ code: 'usage', message: strings.chat.tooLong(limits.message), nextStep: strings.chat.tooLongStep });
+    }
   }
 
   get pictures(): readonly Picture[] {

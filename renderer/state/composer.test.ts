@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { limits } from '../../main/contract.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { Composer } from './composer.svelte.ts';
 import { createFakeClient, message, picture, summary } from './fake-client.ts';
@@ -126,6 +127,16 @@ test('a picture that cannot be read is said to be so, and the others are added',
   await it.addFiles([file('bad.png'), file('c.png')], 'drop');
   expect(it.pictures.map(({ name }) => name)).toEqual(['c.png']);
   expect(it.adding).toEqual([]);
+});
+
+test('a text that is too long is cut, and said to be', () => {
+  const { composer: it } = composer();
+  it.load(null, noDraft);
+  it.text = 'x'.repeat(limits.message + 1);
+  expect(it.text).toHaveLength(limits.message);
+  expect(it.failure?.message).toContain('200,000');
+  it.text = 'short';
+  expect(it.failure).toBeNull();
 });
 
 test('at most six pictures', async () => {

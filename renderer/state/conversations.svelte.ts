@@ -12,7 +12,7 @@ export interface Group {
 }
 
 const searchDelay = 120;
-const searchLimit = 50;
+export const searchLimit = 50;
 const dayMs = 86_400_000;
 
 /** The list of conversations, and the search in it. */
@@ -70,6 +70,11 @@ export class Conversations {
   /** Best first; null while nothing is searched for. */
   get hits(): readonly SearchHit[] | null {
     return this.#hits;
+  }
+
+  /** After the window was left alone for a while: a new day may have begun. */
+  wake(): void {
+    this.#today = startOfDay(Date.now());
   }
 
   get(id: number): ConversationSummary | undefined {
@@ -144,7 +149,7 @@ export class Conversations {
   }
 
   #put(summary: ConversationSummary): void {
-    this.#today = startOfDay(Date.now());
+    this.wake();
     this.#all = sorted([...this.#all.filter(({ id }) => id !== summary.id), summary]);
   }
 

@@ -12,6 +12,7 @@ export const chat = {
   closeInspector: 'Close what the model sees',
 
   // Composer
+  skip: 'Go to your question',
   question: 'Your question',
   placeholder: 'Ask about a picture, or anything',
   placeholderPicture: 'Ask about this picture',
@@ -26,6 +27,9 @@ export const chat = {
   onlyLast: (name: string) => `The model sees only the last picture: ${name}.`,
   pinnedStays: (name: string) => `The pinned picture stays in force: ${name}.`,
   unpin: 'Unpin',
+  blind: (model: string) => `${model} cannot see pictures.`,
+  tooLong: (limit: number) => `A question can have ${limit.toLocaleString('en')} characters at most: the rest was left out.`,
+  tooLongStep: 'Ask about a part of the text, or in several questions.',
   remove: (name: string) => `Remove ${name}`,
   attached: 'Attached pictures',
   seen: 'Loupe will see this',

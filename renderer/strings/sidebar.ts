@@ -9,7 +9,7 @@ export const sidebar = {
   search: 'Search',
   searchName: 'Search all conversations',
   clearSearch: 'Clear the search',
-  hits: (count: number) => (count === 1 ? '1 hit' : `${count} hits`),
+  hits: (count: number, limit: number) => (count === 1 ? '1 hit' : count === limit ? `the ${count} best hits` : `${count} hits`),
   noHits: (query: string) => `Nothing contains “${query}”.`,
   noHitsStep: 'Fewer or other words may find it. Titles, questions and answers are searched.',
   inTitle: 'in the title',
