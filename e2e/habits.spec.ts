@@ -1,22 +1,11 @@
 /** What must hold for everybody and every day: keyboard alone, screen readers, restarts, exports, captures. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Page } from 'playwright/test';
+import { violations } from './support/axe.ts';
 import { expect, test, testWithFakeEngine, Window } from './support/loupe.ts';
 import { samples } from './support/samples.ts';
+import { shareCanvas } from './support/screen.ts';
 
 const sample = samples[0]!;
-const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-
-/** Names of the rules that the page breaks, with the elements. */
-async function violations(page: Page): Promise<string[]> {
-  // The policy of the page lets no script in; the test's own world may have one.
-  await page.evaluate(readFileSync(axePath, 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-  });
-}
 
 test.describe('accessibility', () => {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -159,19 +148,7 @@ slow('the page runs no script of an answer, and loads nothing from elsewhere', a
 });
 
 slow('a part of the screen is captured through the browser and asked about', async ({ loupe, page }) => {
-  // Headless Chromium has no screen to share; the browser's answer is a canvas of known colours.
-  await page.evaluate(() => {
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [800, 600];
-    const context = canvas.getContext('2d')!;
-    context.fillStyle = '#cc0000';
-    context.fillRect(0, 0, 800, 600);
-    navigator.mediaDevices.getDisplayMedia = async () => {
-      const stream = canvas.captureStream(30);
-      setInterval(() => context.fillRect(0, 0, 800, 600), 30);
-      return stream;
-    };
-  });
+  await shareCanvas(page);
   await loupe.skipWelcome();
   await page.keyboard.press('Control+Shift+c');
   const overlay = page.getByRole('application');

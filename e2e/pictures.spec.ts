@@ -1,0 +1,207 @@
+/** What the model sees, parts that are cut out, pictures that are put together, and the small window that asks. */
+import sharp from 'sharp';
+import type { Locator, Page } from 'playwright/test';
+import { violations } from './support/axe.ts';
+import { expect, testWithFakeEngine } from './support/loupe.ts';
+import { shareCanvas } from './support/screen.ts';
+
+const test = testWithFakeEngine(5);
+
+async function flat(width: number, height: number, background: string): Promise<Buffer> {
+  return sharp({ create: { width, height, channels: 3, background } }).png().toBuffer();
+}
+
+async function attachPicture(page: Page, name: string, buffer: Buffer): Promise<void> {
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach pictures' }).click();
+  await (await choosing).setFiles({ name, mimeType: 'image/png', buffer });
+  // It has been read.
+  await expect(page.getByRole('button', { name: `Remove ${name}` })).toBeVisible();
+}
+
+function inspector(page: Page): Locator {
+  return page.getByRole('complementary', { name: 'What the model sees' });
+}
+
+test('a part is cut out by keyboard alone, and reaches the model in more detail', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  // The engine of this test has tiles of 56 pixels.
+  await attachPicture(page, 'wide.png', await flat(400, 200, '#336699'));
+  await page.keyboard.press('Control+i');
+  const panel = inspector(page);
+  await expect(panel).toContainText('400 × 200 px');
+  await expect(panel).toContainText('Most text will blur');
+  await panel.getByRole('application').focus();
+  await page.keyboard.press('ArrowUp');
+  await expect(panel).toContainText('Selected part: 200 × 100 px');
+  for (let press = 0; press < 10; press++) await page.keyboard.press('Alt+Shift+ArrowLeft');
+  for (let press = 0; press < 5; press++) await page.keyboard.press('Alt+Shift+ArrowUp');
+  await expect(panel).toContainText('Selected part: 100 × 50 px');
+  await expect(panel).toContainText('Text reads well');
+  await page.keyboard.press('Enter');
+  await expect(panel).toContainText('100 × 50 px');
+  await expect(loupe.chips()).toHaveCount(1);
+  await expect(loupe.question).toBeFocused();
+});
+
+test('a part is dragged out with the pointer; Esc takes the selection back, then closes the panel', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attachPicture(page, 'wide.png', await flat(400, 200, '#336699'));
+  await page.keyboard.press('Control+i');
+  const panel = inspector(page);
+  const box = (await panel.getByRole('application').boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.25, box.y + box.height * 0.5);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width + 50, box.y + box.height + 50, { steps: 4 });
+  await page.mouse.up();
+  // From a quarter of the width to the right edge and from the middle to the lower one, give or take the pixel under the pointer.
+  await expect(panel).toContainText(/Selected part: (299|300|301) × (99|100|101) px/);
+  await page.keyboard.press('Escape');
+  await expect(panel.getByRole('button', { name: 'Use this part' })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+  await expect(panel).toHaveCount(0);
+});
+
+test('pictures are put in order by keyboard, removed and added, and what happens is said', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(120, 80, colour));
+  await page.getByRole('button', { name: 'Compose them' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
+  const use = dialog.getByRole('button', { name: 'Use this composition' });
+  await dialog.getByRole('button', { name: 'A: red.png, 1 of 2' }).focus();
+  await page.keyboard.press('Space');
+  await page.keyboard.press('ArrowRight');
+  await expect(dialog.getByText('red.png moved to 2 of 2.')).toBeAttached();
+  await page.keyboard.press('Escape');
+  await expect(dialog.getByRole('button', { name: 'A: red.png, 1 of 2' })).toBeFocused();
+  await page.keyboard.press('Space');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Space');
+  await expect(dialog.getByRole('button', { name: 'A: green.png, 1 of 2' })).toBeVisible();
+  await page.keyboard.press('Delete');
+  await expect(dialog).toContainText('Add one more picture');
+  await expect(use).toBeDisabled();
+  const choosing = page.waitForEvent('filechooser');
+  await dialog.getByRole('button', { name: 'Add a picture' }).click();
+  await (await choosing).setFiles({ name: 'blue.png', mimeType: 'image/png', buffer: await flat(120, 80, '#00c') });
+  await expect(dialog.getByRole('button', { name: 'B: blue.png, 2 of 2' })).toBeVisible();
+  await use.click();
+  await expect(loupe.chips()).toHaveCount(1);
+  await expect(loupe.chips()).toContainText('green.png, blue.png');
+});
+
+test('pictures are put in order with the pointer', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(120, 80, colour));
+  await page.getByRole('button', { name: 'Compose them' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
+  const from = (await dialog.getByRole('button', { name: /^A: red/ }).boundingBox())!;
+  const to = (await dialog.getByRole('button', { name: /^B: green/ }).boundingBox())!;
+  await page.mouse.move(from.x + 20, from.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 6 });
+  await page.mouse.up();
+  await expect(dialog.getByRole('button', { name: /^A: green/ })).toBeVisible();
+});
+
+test('a refused capture says why, and a cancelled one nothing', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  const refuse = (name: string, message: string) =>
+    page.evaluate(([kind, words]) => {
+      navigator.mediaDevices.getDisplayMedia = async () => {
+        throw new DOMException(words, kind);
+      };
+    }, [name, message] as const);
+  await refuse('NotAllowedError', 'Permission denied by system');
+  await page.keyboard.press('Control+Shift+c');
+  await expect(page.getByRole('alert')).toContainText('The system does not allow this browser to capture the screen.');
+  await page.keyboard.press('Escape');
+  await refuse('NotAllowedError', 'Permission denied');
+  await page.keyboard.press('Control+Shift+c');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await shareCanvas(page);
+  await page.keyboard.press('Control+Shift+c');
+  await expect(page.getByRole('application')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('application')).toHaveCount(0);
+  await expect(loupe.chips()).toHaveCount(0);
+});
+
+test('sharing the screen ends before anything is selected', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await page.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    const context = canvas.getContext('2d')!;
+    setInterval(() => context.fillRect(0, 0, 300, 150), 30);
+    navigator.mediaDevices.getDisplayMedia = async () => {
+      const stream = canvas.captureStream(30);
+      Object.assign(globalThis, { shared: stream });
+      return stream;
+    };
+  });
+  await page.keyboard.press('Control+Shift+c');
+  await expect(page.getByRole('application')).toBeVisible();
+  expect(await page.evaluate(() => (globalThis as unknown as { shared: MediaStream }).shared.getTracks().map(({ readyState }) => readyState))).toEqual(['ended']);
+});
+
+test.describe('the small window', () => {
+  async function openQuick(page: Page): Promise<void> {
+    await attachPicture(page, 'wide.png', await flat(400, 200, '#336699'));
+    const address = (await page.getByRole('list', { name: 'Attached pictures' }).getByRole('listitem').locator('img').getAttribute('src'))!;
+    await page.setViewportSize({ width: 420, height: 560 });
+    await page.goto(new URL(`/?view=quick&picture=${/[0-9a-f]{64}/.exec(address)![0]}`, page.url()).href);
+  }
+
+  test('asks, says what the model sees, follows up, recalls, copies and hands over', async ({ loupe, page, context }) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await loupe.skipWelcome();
+    await openQuick(page);
+    await expect(loupe.question).toBeFocused();
+    await page.getByRole('button', { name: /tiles · most text will blur/ }).click();
+    await expect(page.getByText('400 × 200 px at 28 %')).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(page).not.toHaveURL(/view=quick/);
+    await page.goBack();
+    await loupe.question.fill('What colour is it?');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText('I was given 1 picture')).toBeVisible();
+    await page.keyboard.press('ArrowUp');
+    await expect(loupe.question).toHaveValue('What colour is it?');
+    await loupe.question.fill('And now?');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText(/And now\?.*I was given/s).last()).toBeVisible();
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('And now?');
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Open in Loupe' }).click();
+    await expect(loupe.answers).toHaveCount(2);
+  });
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`no state of composing, cutting out, capturing and About breaks a rule of axe, ${colorScheme}`, async ({ loupe, page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await loupe.skipWelcome();
+    for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(400, 200, colour));
+    await page.keyboard.press('Control+i');
+    await inspector(page).getByRole('application').focus();
+    await page.keyboard.press('ArrowUp');
+    await expect(inspector(page).getByRole('button', { name: 'Use this part' })).toBeVisible();
+    expect(await violations(page), 'a part selected').toEqual([]);
+    await page.keyboard.press('Control+i');
+    await page.keyboard.press('Control+Shift+a');
+    await expect(page.getByRole('img', { name: /as the model will get them/ })).toBeVisible();
+    expect(await violations(page), 'compose').toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+,');
+    await page.getByRole('dialog').getByRole('button', { name: 'Licences' }).click();
+    await page.getByRole('dialog', { name: 'About Loupe' }).locator('summary').first().click();
+    expect(await violations(page), 'about').toEqual([]);
+    await page.keyboard.press('Escape');
+    await shareCanvas(page);
+    await page.keyboard.press('Control+Shift+c');
+    await page.getByRole('application', { name: /Frozen screen/ }).press('ArrowUp');
+    await expect(page.getByRole('button', { name: 'Ask about this' })).toBeVisible();
+    expect(await violations(page), 'capture').toEqual([]);
+  });
+}
