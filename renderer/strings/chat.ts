@@ -1,15 +1,13 @@
-import type { ConversationSummary, EngineState, TurnState, TurnStatistics } from '../../main/contract.ts';
+import type { EngineState, TurnState, TurnStatistics } from '../../main/contract.ts';
 import { bytes, seconds } from '../format.ts';
 
 export const chat = {
   conversation: 'Conversation',
   windowTitle: (title: string) => `${title} · Loupe`,
   conversationActions: 'Conversation actions',
-  untitled: 'New conversation',
   exportMarkdown: 'Export as Markdown',
   exportJson: 'Export as JSON',
   inspector: 'What the model sees',
-  closeInspector: 'Close what the model sees',
 
   // Composer
   skip: 'Go to your question',
@@ -136,5 +134,4 @@ export const chat = {
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',
   disconnectedStep: 'Is Loupe still running? If it was started anew, open the new link that it printed.',
-  busyElsewhere: (conversation: ConversationSummary) => `${conversation.title}, being answered`,
 };

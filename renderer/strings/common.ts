@@ -2,7 +2,6 @@ export const common = {
   appName: 'Loupe',
   close: 'Close',
   cancel: 'Cancel',
-  save: 'Save',
   undo: 'Undo',
   copy: 'Copy',
   copied: 'Copied',

@@ -12,7 +12,6 @@ export const sidebar = {
   hits: (count: number, limit: number) => (count === 1 ? '1 hit' : count === limit ? `the ${count} best hits` : `${count} hits`),
   noHits: (query: string) => `Nothing contains “${query}”.`,
   noHitsStep: 'Fewer or other words may find it. Titles, questions and answers are searched.',
-  inTitle: 'in the title',
   newConversation: 'New conversation',
   group: groups,
   none: 'Your conversations will be listed here.',
