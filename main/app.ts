@@ -1,13 +1,16 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { abilities as abilitiesSchema, type Abilities, type EventMessage, type Handlers, type Picture, type PictureOrigin } from './contract.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
 import { exportConversation } from './services/export.ts';
 import { publishedVision, viewOf } from './services/image-view.ts';
+import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
-import type { CaptureHost, Engine, ImageSource, PictureWorker, Store, StoredFile } from './services/ports.ts';
+import { sessionSecrets } from './services/models/secrets.ts';
+import type { CaptureHost, Engine, ImageSource, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
 
 export interface Host {
   kind: 'electron' | 'web';
@@ -35,6 +38,8 @@ export interface AppPorts {
   /** Gets a way to keep what it captures. */
   capture: (app: CaptureServices) => CaptureHost;
   host: Host;
+  /** Absent = in memory, until the process ends. */
+  secrets?: SecretStore;
   /** The demo model's abilities.json, parsed; null where it is not installed. */
   abilities?: unknown;
 }
@@ -61,7 +66,7 @@ export interface App {
 const recentPromptsShown = 8;
 const sweepEveryMs = 10 * 60_000;
 
-export function createApp({ store, engine: port, pictures, capture: createCapture, host, abilities }: AppPorts): App {
+export function createApp({ store, engine: port, pictures, capture: createCapture, host, secrets = sessionSecrets(), abilities }: AppPorts): App {
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {
     for (const listener of listeners) listener(event);
@@ -75,6 +80,14 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     cacheDirectory: host.cacheDirectory,
     onChange: (state) => emit({ event: 'engine.changed', payload: state }),
   });
+  const manager = createModelManager({
+    store,
+    models,
+    devices: () => engine.devices(),
+    secrets,
+    directory: process.env['LOUPE_MODELS'] || join(host.dataDirectory, 'models'),
+    emit,
+  });
   const chat = createChat({ store, engine, emit });
   const capture = createCapture({
     addPicture: (bytes, name) => addPicture({ bytes, name }, { kind: 'capture' }),
@@ -83,6 +96,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
   });
 
   store.conversations.markInterrupted();
+  manager.recover();
   const sweeping = setInterval(() => {
     // Takes a moment: not while somebody waits for words.
     if (!chat.isBusy()) sweepStore();
@@ -145,16 +159,37 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     'engine.devices': async () => (await engine.devices()).map(({ index, name, kind, memoryBytes, suitable, reason }) => ({ index, name, kind, memoryBytes, suitable, reason })),
 
     'models.list': () => models.list(),
-    'models.add': async ({ path }) => {
-      const choice = await models.add(path);
-      emit({ event: 'models.changed', payload: models.list() });
-      return choice;
-    },
-    'models.remove': ({ id }) => {
-      models.remove(id);
-      emit({ event: 'models.changed', payload: models.list() });
+    'models.add': ({ path }) => manager.add(path),
+    'models.remove': async ({ id, files = false }) => {
+      await manager.remove(id, files);
       return null;
     },
+    'models.catalogue': () => manager.catalogue(),
+    'models.find': ({ path }) => manager.find(path),
+    'models.downloads': () => manager.downloads(),
+    'models.download': ({ model, repository, directory }) => manager.download(model, repository, directory),
+    'models.pause': ({ id }) => {
+      manager.pause(id);
+      return null;
+    },
+    'models.resume': ({ id }) => {
+      manager.resume(id);
+      return null;
+    },
+    'models.cancel': async ({ id }) => {
+      await manager.cancel(id);
+      return null;
+    },
+    'models.verify': ({ id }) => {
+      models.chosen(id);
+      // What comes of it is told by `verifications.changed`.
+      void manager.verify(id).catch(() => {});
+      return null;
+    },
+    'models.verifications': () => manager.verifications(),
+    'models.licence': ({ licence }) => manager.licence(licence),
+    'models.acceptLicence': ({ licence, version }) => manager.acceptLicence(licence, version),
+    'models.token': ({ token }) => manager.setToken(token),
 
     'conversations.list': () => store.conversations.list().map((summary) => ({ ...summary, busy: chat.isBusy(summary.id) })),
     'conversations.open': ({ id }) => ({ ...store.conversations.open(id), busy: chat.isBusy(id) }),
@@ -252,7 +287,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     async close() {
       clearInterval(sweeping);
       chat.close();
-      await Promise.all([engine.close(), pictures.close()]);
+      await Promise.all([engine.close(), pictures.close(), manager.close()]);
       store.close();
     },
   };

@@ -179,6 +179,117 @@ const device = v.strictObject({
   reason: v.string(),
 });
 
+const quantisation = v.picklist(['bf16', 'q8_0', 'q4_k_m']);
+const modelKind = v.picklist(['vision', 'text', 'guard']);
+const licenceId = v.picklist(['llama3.1', 'llama3.2', 'llama3.3']);
+
+/** How a model would run on a device in one form of its weights. */
+const fitting = v.strictObject({
+  quantisation,
+  verdict: v.picklist(['fits', 'slow', 'no']),
+  /** One sentence. */
+  reason: v.string(),
+  /** An estimate, with a picture in force where the model sees; null where it does not run. */
+  tokensPerSecond: v.nullable(v.number()),
+  /** Weights, caches and working memory. */
+  totalBytes: count,
+});
+
+const catalogueEntry = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  kind: modelKind,
+  /** What its prompts are: a conversation, a text to continue, a question of safety. */
+  use: v.picklist(['chat', 'complete', 'guard']),
+  purpose: v.string(),
+  licence: licenceId,
+  /** As published. */
+  bytes: count,
+  /** Its makers' repository; wants an access token. */
+  repository: v.string(),
+  /** Open copies. */
+  mirrors: v.array(v.string()),
+  /** By device, the one that is used first. */
+  fits: v.array(v.strictObject({ device: v.string(), recommended: v.nullable(quantisation), all: v.array(fitting) })),
+  /** `id` of the ModelChoice that is this model, if one is. */
+  model: v.nullable(v.string()),
+});
+
+const catalogueView = v.strictObject({
+  entries: v.array(catalogueEntry),
+  /** Where downloads go unless another folder is named. */
+  directory: v.string(),
+  /** On that disk; null where it is not known. */
+  freeBytes: v.nullable(count),
+  token: v.strictObject({ present: v.boolean(), kept: v.picklist(['keychain', 'session']) }),
+  /** Nothing may be fetched. */
+  offline: v.boolean(),
+  /** Why there are no fits; null where there are. */
+  devicesFailure: v.nullable(failure),
+});
+
+/** A model on this machine that is used where it lies. */
+const foundModel = v.strictObject({
+  /** What `models.add` takes. */
+  path: v.string(),
+  source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'folder']),
+  name: v.string(),
+  kind: modelKind,
+  format: v.picklist(['safetensors', 'gguf']),
+  /** Of most weights: "BF16", "Q4_K". */
+  precision: v.string(),
+  bytes: count,
+  licence: licenceId,
+  /** In the list of models already. */
+  added: v.boolean(),
+  problem: v.nullable(v.strictObject({ state: v.picklist(['incomplete', 'unsupported']), message: v.string() })),
+});
+
+const download = v.strictObject({
+  id,
+  /** In the catalogue. */
+  model: v.string(),
+  name: v.string(),
+  repository: v.string(),
+  directory: v.string(),
+  state: v.picklist(['queued', 'running', 'paused', 'failed']),
+  doneBytes: count,
+  /** 0 until the files are listed. */
+  totalBytes: count,
+  /** Of the last seconds; null while it is not running. */
+  bytesPerSecond: v.nullable(v.number()),
+  failure: v.nullable(failure),
+});
+
+/** The files of a model being read from end to end. */
+const verification = v.strictObject({
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  state: v.picklist(['running', 'done', 'failed']),
+  doneBytes: count,
+  totalBytes: count,
+  /** Files whose checksum is the stated one, is another, or is stated nowhere. */
+  intact: count,
+  changed: v.array(v.string()),
+  unknown: count,
+  failure: v.nullable(failure),
+});
+
+const licence = v.strictObject({
+  id: licenceId,
+  name: v.string(),
+  version: v.string(),
+  /** Addresses of the texts themselves. */
+  text: v.string(),
+  usePolicy: v.string(),
+  /** What it says, in short. */
+  points: v.array(v.string()),
+  mustNot: v.array(v.string()),
+  europe: v.nullable(v.string()),
+  /** When this version was agreed to. */
+  acceptedAt: v.nullable(time),
+});
+
 /** What a model that comes with the app says of itself, and what it may be asked. */
 export const abilities = v.strictObject({
   introduction: v.string(),
@@ -304,10 +415,31 @@ export const requests = {
   'engine.devices': { input: none, output: v.array(device) },
 
   'models.list': { input: none, output: v.array(modelChoice) },
-  /** Records a model folder after looking into it. */
+  /** Records a model where it lies, after looking into it. Fails with `licence_needed` until its licence is agreed to. */
   'models.add': { input: v.strictObject({ path: text(4096) }), output: modelChoice },
-  /** Forgets the record; files stay. */
-  'models.remove': { input: v.strictObject({ id: v.string() }), output: done },
+  /** Forgets the record; files stay, unless Loupe downloaded them and `files` is true. */
+  'models.remove': { input: v.strictObject({ id: v.string(), files: v.optional(v.boolean()) }), output: done },
+  /** What can be downloaded, and how it would run here. */
+  'models.catalogue': { input: none, output: catalogueView },
+  /** Models on this machine: in the usual places, or at a path. */
+  'models.find': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: v.array(foundModel) },
+  'models.downloads': { input: none, output: v.array(download) },
+  /**
+   * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
+   * usual place. Fails with `licence_needed` until the licence is agreed to; answers when it is queued.
+   */
+  'models.download': { input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)), directory: v.nullable(text(4096)) }), output: download },
+  'models.pause': { input: v.strictObject({ id }), output: done },
+  'models.resume': { input: v.strictObject({ id }), output: done },
+  /** Deletes what has arrived. */
+  'models.cancel': { input: v.strictObject({ id }), output: done },
+  /** Answers at once; `verifications.changed` tells the rest. */
+  'models.verify': { input: v.strictObject({ id: v.string() }), output: done },
+  'models.verifications': { input: none, output: v.array(verification) },
+  'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
+  'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
+  /** The access token for the makers' repositories; null forgets it. It is never answered. */
+  'models.token': { input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }), output: v.strictObject({ present: v.boolean(), kept: v.picklist(['keychain', 'session']) }) },
 
   /** Newest first, pinned ones before them. */
   'conversations.list': { input: none, output: v.array(conversationSummary) },
@@ -425,6 +557,9 @@ export const events = {
   'conversation.deleted': v.strictObject({ id }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
+  /** Those that are not finished. */
+  'downloads.changed': v.array(download),
+  'verifications.changed': v.array(verification),
   'settings.changed': settings,
   'capture.changed': captureState,
   /** The picture of the quick-ask window changed, as when a second region was captured. */
@@ -451,6 +586,14 @@ export type Conversation = v.InferOutput<typeof conversation>;
 export type Draft = v.InferOutput<typeof draft>;
 export type SearchHit = v.InferOutput<typeof searchHit>;
 export type ModelChoice = v.InferOutput<typeof modelChoice>;
+export type CatalogueEntry = v.InferOutput<typeof catalogueEntry>;
+export type CatalogueView = v.InferOutput<typeof catalogueView>;
+export type Fitting = v.InferOutput<typeof fitting>;
+export type FoundModel = v.InferOutput<typeof foundModel>;
+export type Download = v.InferOutput<typeof download>;
+export type Verification = v.InferOutput<typeof verification>;
+export type Licence = v.InferOutput<typeof licence>;
+export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;
 export type Device = v.InferOutput<typeof device>;
 export type Abilities = v.InferOutput<typeof abilities>;

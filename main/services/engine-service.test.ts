@@ -22,7 +22,7 @@ function begin(): void {
     settings: () => settings,
     model: () => {
       if (missing) throw new LoupeError('model_missing', 'Gone.');
-      return { choice: { id: settings.model, name: settings.model, kind: 'vision', bytes: 1000, present: true }, directory: '/model' };
+      return { choice: { id: settings.model, name: settings.model, kind: 'vision', bytes: 1000, present: true }, place: async () => ({ directory: '/model' }) };
     },
     onChange: (state) => void states.push(state),
   });

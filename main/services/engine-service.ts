@@ -2,15 +2,16 @@
  * The engine as the app uses it: one model, chosen in the settings, loaded when it is first
  * needed or at start; one use at a time, in order.
  */
-import type { EngineState, ModelChoice, Settings } from '../contract.ts';
+import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError } from './errors.ts';
+import type { ChosenModel } from './models/models.ts';
 import type { ChatMessage, Engine } from './ports.ts';
 
 export interface EngineServiceOptions {
   engine: Engine;
   settings: () => Settings;
   /** The chosen model; throws `model_missing`. */
-  model: () => { choice: ModelChoice; directory: string };
+  model: () => ChosenModel;
   onChange: (state: EngineState) => void;
   /** Where compiled pipelines are kept. */
   cacheDirectory?: string | undefined;
@@ -60,10 +61,10 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     const { key, device, contextLength } = wanted();
     let told = 0;
     try {
-      const { choice, directory } = model();
+      const { choice, place } = model();
       become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, failure: null });
       const loaded = await engine.load(
-        { directory, contextLength, engine: { device, cacheDirectory } },
+        { ...(await place()), contextLength, engine: { device, cacheDirectory } },
         {
           signal: closing.signal,
           onProgress: (doneBytes, totalBytes) => {

@@ -166,6 +166,7 @@ export interface Store {
   readonly downloads: DownloadStore;
   readonly licences: LicenceStore;
   readonly ledger: Ledger;
+  readonly lockDownload: LockFolder;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
   sweep(): void;
   close(): void;

@@ -9,7 +9,7 @@ import { openDatabase } from './database.ts';
 import { createDownloads, createLicences } from './downloads.ts';
 import { inStoreWords, withStoreErrors } from './errors.ts';
 import { createLedger } from './ledger.ts';
-import { lockDirectory } from './lock.ts';
+import { lockDirectory, lockDownload } from './lock.ts';
 import { migrations } from './migrations/index.ts';
 import { createModels } from './models.ts';
 import { createSettings } from './settings.ts';
@@ -39,6 +39,7 @@ export function openStore(directory: string, { clock = { now: Date.now } }: { cl
         downloads: withStoreErrors(directory, createDownloads(opened, clock)),
         licences: withStoreErrors(directory, createLicences(opened, clock)),
         ledger: withStoreErrors(directory, createLedger(opened, clock)),
+        lockDownload,
         ...withStoreErrors(directory, createSettings(opened)),
         ...withStoreErrors(directory, {
           sweep: () => {

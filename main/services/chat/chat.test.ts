@@ -44,7 +44,7 @@ function begin({ answer = () => words(20), wordMs = 2, sees = true, ...rest }: F
   engine = createEngineService({
     engine: port,
     settings: () => ({ ...defaultSettings, ...store.settings() }),
-    model: () => ({ choice: { id: 'demo', name: 'Fake', kind: 'demo', bytes: 1, present: true }, directory: '/fake' }),
+    model: () => ({ choice: { id: 'demo', name: 'Fake', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: '/fake' }) }),
     onChange: () => {},
   });
   const used = rest.over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...rest.over } } : store;

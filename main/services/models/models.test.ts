@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ModelRecord, ModelStore } from '../ports.ts';
-import { createModels } from './models.ts';
+import { createModels, usableModel } from './models.ts';
+import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
 
 const demoModel = fileURLToPath(new URL('../../../resources/demo-model', import.meta.url));
 let folder: string;
@@ -18,34 +19,50 @@ function memoryStore(): { models: ModelStore } {
   return { models: { list: () => [...records.values()], add: (record) => void records.set(record.path, record), remove: (path) => void records.delete(path), saveCheck: () => {}, checks: () => [] } };
 }
 
-test('the demo model is there from the start', () => {
+test('the demo model is there from the start', async () => {
   const models = createModels({ store: memoryStore(), demoModel });
   expect(models.list()).toEqual([{ id: 'demo', name: 'Demo model', kind: 'demo', bytes: null, present: true }]);
-  expect(models.chosen('demo').directory).toBe(demoModel);
+  expect(await models.chosen('demo').place()).toEqual({ directory: demoModel });
 });
 
 test('a folder is added, chosen and forgotten', async () => {
   const models = createModels({ store: memoryStore(), demoModel });
-  const choice = await models.add(demoModel);
+  const choice = models.add(await usableModel(demoModel));
   expect(choice).toMatchObject({ id: demoModel, name: 'demo-model', kind: 'vision', present: true });
   expect(choice.bytes).toBeGreaterThan(1_000_000);
-  expect(models.chosen(demoModel)).toEqual({ choice, directory: demoModel });
+  expect(models.chosen(demoModel).choice).toEqual(choice);
+  expect(await models.chosen(demoModel).place()).toEqual({ directory: demoModel });
   models.remove(demoModel);
   expect(() => models.chosen(demoModel)).toThrow('not in the list');
 });
 
-test('what is no model is refused by name', async () => {
+test('a folder with a comma in its name, a GGUF file, two of them', async () => {
   const models = createModels({ store: memoryStore(), demoModel });
-  await expect(models.add(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'model_missing' });
-  await expect(models.add(folder)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('config.json') as string });
-  await writeFile(join(folder, 'tokenizer.json'), await readFile(join(demoModel, 'tokenizer.json')));
-  await writeFile(join(folder, 'config.json'), '{"model_type": "gpt2"}');
-  await expect(models.add(folder)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('gpt2') as string });
-  await writeFile(join(folder, 'config.json'), '{"model_type": "llama"}');
-  await expect(models.add(folder)).rejects.toMatchObject({ message: expect.stringContaining('.safetensors') as string });
+  const odd = write(join(folder, 'vision, tiny'), publishedFiles());
+  const vision = { 'general.architecture': 'mllama' };
+  write(folder, { 'one.gguf': ggufBytes({ 'general.architecture': 'llama' }), 'text.gguf': ggufBytes(vision), 'projector.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }) });
+  const place = async (path: string) => models.chosen(models.add(await usableModel(path)).id).place();
+  expect(await place(odd)).toEqual({ directory: odd });
+  expect(await place(join(folder, 'one.gguf'))).toEqual({ gguf: [join(folder, 'one.gguf')] });
+  expect(await place(`${join(folder, 'text.gguf')},${join(folder, 'projector.gguf')}`)).toEqual({ gguf: [join(folder, 'text.gguf'), join(folder, 'projector.gguf')] });
+  expect(models.list().every(({ present }) => present)).toBe(true);
+  await rm(join(folder, 'projector.gguf'));
+  expect(models.list().map(({ present }) => present)).toEqual([true, true, true, false]);
 });
 
-test('files that have gone are missed when they are needed', async () => {
+test('what is no model is refused by name', async () => {
+  const empty = await mkdtemp(join(folder, 'empty-'));
+  await expect(usableModel(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'model_missing' });
+  await expect(usableModel(empty)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining(empty) as string });
+  await writeFile(join(empty, 'tokenizer.json'), await readFile(join(demoModel, 'tokenizer.json')));
+  await writeFile(join(empty, 'config.json'), '{"model_type": "gpt2"}');
+  await expect(usableModel(empty)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('gpt2') as string });
+  await writeFile(join(empty, 'config.json'), '{"model_type": "llama"}');
+  await expect(usableModel(empty)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('.safetensors') as string });
+  await expect(usableModel(folder)).rejects.toMatchObject({ message: expect.stringMatching(/holds \d models: /) as string, nextStep: 'Name one of them.' });
+});
+
+test('files that have gone are missed when they are needed', () => {
   const store = memoryStore();
   store.models.add({ path: join(folder, 'gone'), name: 'Gone', kind: 'vision', bytes: 1 });
   const models = createModels({ store, demoModel });

@@ -1,19 +1,23 @@
-/** The models that Loupe knows: the one that comes with it, and those that the user named. */
-import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+/** The models that Loupe knows: the one that comes with it, and those that the user named or downloaded. */
+import { existsSync, statSync } from 'node:fs';
 import type { ModelChoice } from '../../contract.ts';
 import { LoupeError } from '../errors.ts';
-import type { ModelRecord, Store } from '../ports.ts';
-import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
+import type { ModelPlace, ModelRecord, Store } from '../ports.ts';
+import { findModel } from './find-model.ts';
+import { findAt, type FoundModel } from './find.ts';
+
+export interface ChosenModel {
+  choice: ModelChoice;
+  /** Rejects with what is missing or wrong, by name. */
+  place(): Promise<ModelPlace>;
+}
 
 export interface Models {
   list(): ModelChoice[];
-  /** Rejects with what is missing or wrong, by name. */
-  add(path: string): Promise<ModelChoice>;
+  add(found: Pick<FoundModel, 'path' | 'name' | 'kind' | 'bytes'>): ModelChoice;
   remove(id: string): void;
   /** Throws `model_missing` when its files are gone. */
-  chosen(id: string): { choice: ModelChoice; directory: string };
+  chosen(id: string): ChosenModel;
 }
 
 export function createModels({ store, demoModel }: { store: Pick<Store, 'models'>; demoModel: string }): Models {
@@ -21,8 +25,8 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
   const list = (): ModelChoice[] => [demo(), ...store.models.list().map(choiceOf)];
   return {
     list,
-    async add(path) {
-      const record = await inspectModel(resolve(path));
+    add({ path, name, kind, bytes }) {
+      const record = { path, name, kind, bytes };
       store.models.add(record);
       return choiceOf(record);
     },
@@ -30,32 +34,34 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
     chosen(id) {
       const choice = list().find((model) => model.id === id);
       if (!choice) throw new LoupeError('model_missing', `The chosen model (${id}) is not in the list of models any more.`, 'Choose a model in the settings.');
-      const directory = id === 'demo' ? demoModel : id;
-      if (!choice.present) throw new LoupeError('model_missing', `The files of ${choice.name} are gone (${directory}).`, 'Connect the drive that they are on, or choose another model in the settings.');
-      return { choice, directory };
+      const path = id === 'demo' ? demoModel : id;
+      if (!choice.present) throw new LoupeError('model_missing', `The files of ${choice.name} are gone (${path}).`, 'Connect the drive that they are on, or choose another model in the settings.');
+      return { choice, place: async () => (isFolder(path) ? { directory: path } : findModel(path)) };
     },
   };
 }
 
-function choiceOf({ path, name, kind, bytes }: ModelRecord): ModelChoice {
-  return { id: path, name, kind, bytes, present: existsSync(path) };
+/** What one path names and the engine can run. Rejects with what is missing or wrong, by name. */
+export async function usableModel(path: string): Promise<FoundModel> {
+  const found = await findAt(path);
+  const [only] = found;
+  if (found.length > 1 || !only) {
+    throw new LoupeError('model_missing', `${path} holds ${found.length} models: ${found.map(({ name }) => name).slice(0, 5).join(', ')}${found.length > 5 ? ' ...' : ''}.`, 'Name one of them.');
+  }
+  if (only.problem) throw new LoupeError(only.problem.code, `${only.name} cannot be used. ${only.problem.message}`);
+  return only;
 }
 
-/** Looks into a model folder: it must hold a configuration, a tokenizer and weights of a kind that the engine runs. */
-async function inspectModel(directory: string): Promise<ModelRecord> {
-  const { config } = await readCheckpointFiles(directory);
-  const architecture = config['model_type'];
-  if (architecture !== 'mllama' && architecture !== 'llama') {
-    throw new LoupeError('checkpoint_unsupported', `${directory} holds a model of the kind ${JSON.stringify(architecture)}, which Loupe does not run.`);
-  }
-  const weights = (await readdir(directory)).filter((name) => name.endsWith('.safetensors'));
-  if (weights.length === 0) throw new LoupeError('model_missing', `${directory} holds no .safetensors file, so the weights are missing.`);
-  const sizes = await Promise.all(weights.map(async (name) => (await stat(join(directory, name))).size));
-  const name = basename(directory);
-  return {
-    path: directory,
-    name,
-    kind: /guard/i.test(name) ? 'guard' : architecture === 'mllama' ? 'vision' : 'text',
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
-  };
+function choiceOf({ path, name, kind, bytes }: ModelRecord): ModelChoice {
+  return { id: path, name, kind, bytes, present: isThere(path) };
+}
+
+/** A folder, a file, or two files with a comma between them. */
+function isThere(path: string): boolean {
+  return existsSync(path) || path.split(',').every((part) => existsSync(part));
+}
+
+/** Its name may hold a comma, too. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

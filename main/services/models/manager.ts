@@ -1,0 +1,252 @@
+/** Everything about models but running them: what there is, what is here, what is on its way. */
+import { totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { CatalogueView, Download, EventMessage, FoundModel, Licence, LicenceId, ModelChoice, Settings, Verification } from '../../contract.ts';
+import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
+import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports.ts';
+import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
+import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
+import { findAt, findModels } from './find.ts';
+import { recommend, type FitDevice } from './fit.ts';
+import { isOffline } from './hub/http.ts';
+import { freeBytesOf } from './hub/pull.ts';
+import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
+import { usableModel, type Models } from './models.ts';
+import { verifyFiles } from './verify.ts';
+
+export interface ManagerOptions {
+  store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings'>;
+  models: Models;
+  devices: Engine['devices'];
+  secrets: SecretStore;
+  /** Where downloads go. */
+  directory: string;
+  emit: (event: EventMessage) => void;
+  clock?: Clock;
+  environment?: NodeJS.ProcessEnv;
+  /** Bytes; absent = asks the system. */
+  hostMemoryBytes?: number;
+  downloads?: Pick<DownloadsOptions, 'timing' | 'freeBytes'>;
+}
+
+export interface ModelManager {
+  catalogue(): Promise<CatalogueView>;
+  /** `path` null: in the usual places. */
+  find(path: string | null): Promise<FoundModel[]>;
+  add(path: string): Promise<ModelChoice>;
+  /** Forgets it; with `files` also deletes what Loupe downloaded. Rejects with `usage` for files that it did not. */
+  remove(id: string, files: boolean): Promise<void>;
+  downloads(): Download[];
+  download(model: string, repository: string | null, directory: string | null): Promise<Download>;
+  pause(id: number): void;
+  resume(id: number): void;
+  cancel(id: number): Promise<void>;
+  /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
+  verify(id: string): Promise<Verification>;
+  verifications(): Verification[];
+  licence(id: LicenceId): Licence;
+  acceptLicence(id: LicenceId, version: string): Licence;
+  setToken(token: string | null): Promise<CatalogueView['token']>;
+  /** Goes on with what an earlier process was downloading. */
+  recover(): void;
+  close(): Promise<void>;
+}
+
+/** Context that fits are given for where none is set: a conversation of some length. */
+const usualContext = 4096;
+
+export function createModelManager({ store, models, devices, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
+  const verifications = new Map<string, Verification>();
+  const closing = new AbortController();
+  const downloads = createDownloads({
+    store,
+    secrets,
+    clock,
+    environment,
+    onChange: (list) => emit({ event: 'downloads.changed', payload: list }),
+    onComplete: completed,
+    ...more,
+  });
+
+  const modelsChanged = (): void => emit({ event: 'models.changed', payload: models.list() });
+
+  async function completed({ directory, model }: DownloadRecord): Promise<void> {
+    await writeNotice(directory, catalogueModel(model).licence);
+    models.add(await usableModel(directory));
+    modelsChanged();
+  }
+
+  async function fits(): Promise<{ devices: FitDevice[]; failure: Failure | null }> {
+    try {
+      const suitable = (await devices()).filter((device) => device.suitable);
+      return { devices: inOrder(suitable, store.settings()), failure: null };
+    } catch (error) {
+      return { devices: [], failure: toFailure(error) };
+    }
+  }
+
+  async function token(): Promise<CatalogueView['token']> {
+    return { present: (await secrets.get('hub-token')) !== null, kept: secrets.kept };
+  }
+
+  /** What Loupe downloaded is known by its folder, what was found by what is in it. */
+  function choiceFor(entry: CatalogueModel, list: ModelChoice[]): ModelChoice | undefined {
+    const folders = store.downloads.list().flatMap((record) => (record.model === entry.id ? [record.directory] : []));
+    const names = [entry.repository, ...entry.mirrors].map((repository) => repository.split('/')[1]!.toLowerCase());
+    return list.find(({ id, name }) => folders.includes(id) || names.includes(name.toLowerCase()));
+  }
+
+  function showLicence(id: LicenceId): Licence {
+    const { notice: _, ...licence } = licenceOf(id);
+    return { ...licence, acceptedAt: acceptanceOf(id, store.licences)?.at ?? null };
+  }
+
+  function become(model: string, change: Partial<Verification>): Verification {
+    const before = verifications.get(model) ?? { model, state: 'running', doneBytes: 0, totalBytes: 0, intact: 0, changed: [], unknown: 0, failure: null };
+    const now = { ...before, ...change };
+    verifications.set(model, now);
+    emit({ event: 'verifications.changed', payload: [...verifications.values()] });
+    return now;
+  }
+
+  return {
+    async catalogue() {
+      const { devices: usable, failure } = await fits();
+      const list = models.list();
+      const context = store.settings().contextLength ?? usualContext;
+      return {
+        entries: catalogue().map((entry) => {
+          const { id, name, kind, use, purpose, licence, weightBytes, repository, mirrors, architecture } = entry;
+          return {
+            id, name, kind, use, purpose, licence, repository, mirrors,
+            bytes: weightBytes,
+            fits: usable.map((device) => {
+              const { recommended, all } = recommend({ architecture, context, device, host: { memoryBytes: hostMemoryBytes } });
+              return {
+                device: device.name,
+                recommended: recommended?.quantisation ?? null,
+                all: all.map(({ quantisation, verdict, reason, tokensPerSecond, totalBytes }) => ({ quantisation, verdict, reason, tokensPerSecond, totalBytes })),
+              };
+            }),
+            model: choiceFor(entry, list)?.id ?? null,
+          };
+        }),
+        directory,
+        freeBytes: await freeBytesAbove(directory),
+        token: await token(),
+        offline: isOffline(environment),
+        devicesFailure: failure,
+      };
+    },
+
+    async find(path) {
+      const found = path === null ? await findModels({ environment, signal: closing.signal }) : await findAt(path, { signal: closing.signal });
+      const ids = new Set(models.list().map(({ id }) => id));
+      return found.map(({ path, source, name, kind, format, precision, bytes, known, problem }) => ({
+        path, source, name, kind, format, precision, bytes,
+        licence: licenceFor(known, kind, name),
+        added: ids.has(path),
+        problem: problem && { state: problem.state, message: problem.message },
+      }));
+    },
+
+    async add(path) {
+      const found = await usableModel(path);
+      requireAcceptance(licenceFor(found.known, found.kind, found.name), store.licences);
+      const choice = models.add(found);
+      modelsChanged();
+      return choice;
+    },
+
+    async remove(id, files) {
+      const record = store.downloads.list().find((download) => download.directory === id && download.state === 'complete');
+      if (files && !record) throw new LoupeError('usage', `The files of ${id} were not downloaded by Loupe, so Loupe does not delete them.`, 'Delete them yourself, or remove the model from the list only.');
+      models.remove(id);
+      verifications.delete(id);
+      if (files && record) {
+        store.downloads.remove(record.id);
+        await removeDownloaded(record.directory, record.files.map(({ path }) => path));
+      }
+      modelsChanged();
+    },
+
+    downloads: downloads.list,
+
+    async download(model, repository, folder) {
+      const entry = catalogueModel(model);
+      requireAcceptance(entry.licence, store.licences);
+      const source = repository ?? ((await secrets.get('hub-token')) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
+      if (source !== entry.repository && !entry.mirrors.includes(source)) throw new LoupeError('not_found', `${source} is not a source of ${entry.name} that Loupe knows.`, `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`);
+      return downloads.start({ model, repository: source, directory: folder === null ? join(directory, entry.repository.split('/')[1]!) : resolve(folder) });
+    },
+    pause: downloads.pause,
+    resume: downloads.resume,
+    cancel: downloads.cancel,
+
+    async verify(id) {
+      const { choice } = models.chosen(id);
+      if (choice.kind === 'demo') throw new LoupeError('usage', 'The demo model comes with Loupe and is checked when Loupe is built.');
+      if (verifications.get(id)?.state === 'running') throw new LoupeError('engine_busy', `The files of ${choice.name} are being read already.`, 'Wait until that is done.');
+      become(id, { state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, intact: 0, changed: [], unknown: 0, failure: null });
+      let told = 0;
+      try {
+        const { files } = await usableModel(id);
+        const found = await verifyFiles({
+          model: id,
+          files: files.map((file) => resolve(file)),
+          models: store.models,
+          downloads: store.downloads,
+          clock,
+          signal: closing.signal,
+          onBytes: (doneBytes, totalBytes) => {
+            const now = performance.now();
+            if (now - told < 250) return;
+            told = now;
+            become(id, { doneBytes, totalBytes });
+          },
+        });
+        const of = (finding: string): typeof found => found.filter((check) => check.finding === finding);
+        const bytes = found.reduce((sum, check) => sum + check.bytes, 0);
+        return become(id, { state: 'done', doneBytes: bytes, totalBytes: bytes, intact: of('intact').length, changed: of('changed').map(({ file }) => file), unknown: of('unknown').length });
+      } catch (error) {
+        const failure = toLoupeError(error);
+        if (!closing.signal.aborted) become(id, { state: 'failed', failure: failure.toFailure() });
+        throw failure;
+      }
+    },
+    verifications: () => [...verifications.values()],
+
+    licence: showLicence,
+    acceptLicence(id, version) {
+      accept(id, version, store.licences);
+      return showLicence(id);
+    },
+    async setToken(value) {
+      await secrets.set('hub-token', value);
+      return token();
+    },
+    recover: downloads.recover,
+    async close() {
+      closing.abort(new LoupeError('cancelled', 'Loupe is closing.'));
+      await downloads.close();
+    },
+  };
+}
+
+const kinds: FitDevice['kind'][] = ['discrete', 'integrated', 'virtual', 'cpu', 'other'];
+
+/** The one that is set or would be chosen first; software last, and not at all beside a real one. */
+function inOrder<Device extends FitDevice & { index: number }>(devices: Device[], { device: wanted }: Settings): Device[] {
+  const isWanted = ({ name, index }: Device): boolean => wanted !== null && (String(index) === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
+  const real = devices.filter((device) => device.kind !== 'cpu' || isWanted(device));
+  return (real.length > 0 ? real : devices).toSorted((a, b) => Number(isWanted(b)) - Number(isWanted(a)) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.index - b.index);
+}
+
+/** Of the disk that will hold the folder, which need not exist yet. */
+async function freeBytesAbove(directory: string): Promise<number | null> {
+  for (let at = directory; ; at = dirname(at)) {
+    const free = await freeBytesOf(at).catch(() => null);
+    if (free !== null) return free;
+    if (at === dirname(at)) return null;
+  }
+}
