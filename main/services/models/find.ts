@@ -45,6 +45,8 @@ export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal
   const found = await stat(at).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is nothing at ${at}.`, 'Check the path, and whether the drive is connected.');
   if (found.isFile()) return [await inFile(at)];
+  const cached = await inSnapshot(at);
+  if (cached) return [cached];
   const models = (await isStore(at)) ? await inOllamaStore(at, signal) : isCache(await readdir(at)) ? await inHuggingFaceCache(at, signal) : await inFolder(at, 'folder', signal);
   if (models.length === 0) throw new LoupeError('model_missing', `No model was found in ${at}.`, 'Loupe looks for folders with config.json and *.safetensors, GGUF files, and the stores of Ollama and Hugging Face.');
   return unique(models);
@@ -67,18 +69,29 @@ async function inHuggingFaceCache(cache: string, signal?: AbortSignal): Promise<
   const models: FoundModel[] = [];
   for (const entry of await readdir(cache)) {
     signal?.throwIfAborted();
-    const [, owner, name] = /^models--([^-].*?)--(.+)$/.exec(entry) ?? [];
-    if (owner === undefined || name === undefined) continue;
+    if (!cachedName(entry)) continue;
     const snapshot = await newestSnapshot(join(cache, entry));
-    const inspection = snapshot && (await inspectFolder(snapshot, name).catch(() => null));
-    if (!snapshot || !inspection) continue;
-    const repository = `${owner}/${name}`.toLowerCase();
-    const listed = catalogue().find((model) => [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === repository));
+    const found = snapshot && (await inSnapshot(snapshot).catch(() => null));
     // Of other makers' models only those that Loupe could run are of interest.
-    if (inspection.problem?.code === 'checkpoint_unsupported' && !/llama/i.test(name)) continue;
-    models.push({ ...inspection, known: listed ?? inspection.known, path: snapshot, source: 'huggingface', name });
+    if (found && (found.problem?.code !== 'checkpoint_unsupported' || /llama/i.test(found.name))) models.push(found);
   }
   return models;
+}
+
+function cachedName(folder: string): { owner: string; name: string } | null {
+  const [, owner, name] = /^models--([^-].*?)--(.+)$/.exec(folder) ?? [];
+  return owner === undefined || name === undefined ? null : { owner, name };
+}
+
+/** Null for a folder that is no snapshot of a cache. */
+async function inSnapshot(snapshot: string): Promise<FoundModel | null> {
+  const snapshots = dirname(snapshot);
+  const named = basename(snapshots) === 'snapshots' ? cachedName(basename(dirname(snapshots))) : null;
+  const inspection = named && (await inspectFolder(snapshot, named.name));
+  if (!named || !inspection) return null;
+  const repository = `${named.owner}/${named.name}`.toLowerCase();
+  const listed = catalogue().find((model) => [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === repository));
+  return { ...inspection, known: listed ?? inspection.known, path: snapshot, source: 'huggingface', name: named.name };
 }
 
 async function newestSnapshot(repository: string): Promise<string | null> {

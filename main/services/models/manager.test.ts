@@ -1,0 +1,300 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { events, type EventMessage, type Payload } from '../../contract.ts';
+import * as v from 'valibot';
+import { createFakeEngine } from '../../engine/fake.ts';
+import { createLog } from '../../log.ts';
+import { openStore } from '../../storage/store.ts';
+import type { Engine, Store } from '../ports.ts';
+import { catalogue, catalogueModel } from './catalogue.ts';
+import { createModelManager, type ModelManager } from './manager.ts';
+import { createModels } from './models.ts';
+import { sessionSecrets } from './secrets.ts';
+import { startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from './test/hub-double.ts';
+import { quick } from './test/hub-setup.ts';
+import { publishedFiles, write } from './test/write-model.ts';
+
+const id = 'llama-3.2-11b-vision-instruct';
+const official = catalogueModel(id).repository;
+const mirror = catalogueModel(id).mirrors[0]!;
+const timing = { ...quick, stallMs: 1000 };
+
+let folder: string;
+let store: Store;
+let manager: ModelManager;
+let hub: HubDouble | undefined;
+let told: EventMessage[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-manager-'));
+  told = [];
+});
+afterEach(async () => {
+  await manager.close();
+  store.close();
+  await hub?.close();
+  hub = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const noDevices: Engine['devices'] = () => Promise.reject(new Error('none'));
+
+function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number> } = {}): void {
+  store = openStore(join(folder, 'data'));
+  const all = { HF_HUB_CACHE: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
+  manager = createModelManager({
+    store,
+    models: createModels({ store, demoModel: join(folder, 'demo') }),
+    devices,
+    secrets: sessionSecrets(all),
+    directory: join(folder, 'models'),
+    emit: (event) => {
+      // As every host would refuse it.
+      v.parse(events[event.event], event.payload);
+      told.push(event);
+    },
+    environment: all,
+    hostMemoryBytes: 64e9,
+    downloads: { timing, freeBytes },
+  });
+}
+
+async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}): Promise<void> {
+  const files = new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)]));
+  hub = await startHubDouble({ repository, files, ...options });
+}
+
+const agree = () => manager.acceptLicence('llama3.2', '2024-09-25');
+const last = <Name extends EventMessage['event']>(name: Name): Payload<Name> | undefined => told.findLast(({ event }) => event === name)?.payload as Payload<Name> | undefined;
+const settled = () => vi.waitFor(() => expect(manager.downloads().some(({ state }) => state === 'running' || state === 'queued')).toBe(false), { timeout: 20_000, interval: 20 });
+
+describe('a download', () => {
+  test('needs the licence before the first byte, then arrives, is listed, and has the notice beside it', async () => {
+    await hubOf(mirror);
+    begin();
+    await expect(manager.download(id, null, null)).rejects.toMatchObject({ code: 'licence_needed' });
+    expect(hub!.requests).toBe(0);
+    expect(store.ledger.list()).toEqual([]);
+    expect(agree().acceptedAt).toBeGreaterThan(0);
+    const started = await manager.download(id, null, null);
+    const directory = join(folder, 'models', 'Llama-3.2-11B-Vision-Instruct');
+    expect(started).toMatchObject({ model: id, name: 'Llama 3.2 11B Vision Instruct', repository: mirror, directory, failure: null });
+    await settled();
+    expect(manager.downloads()).toEqual([]);
+    expect(last('models.changed')!.at(-1)).toMatchObject({ id: directory, name: 'Llama-3.2-11B-Vision-Instruct', kind: 'vision', present: true });
+    expect(last('downloads.changed')).toEqual([]);
+    expect(readFileSync(join(directory, 'NOTICE'), 'utf8')).toContain('Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright (c) Meta Platforms, Inc. All Rights Reserved.');
+    expect(store.ledger.list().map(({ purpose }) => purpose)).toEqual(Array<string>(2).fill('download of Llama 3.2 11B Vision Instruct'));
+    // Its sums are those that the hub stated.
+    expect(await manager.verify(directory)).toMatchObject({ state: 'done', intact: 2, changed: [], unknown: 0 });
+    expect((await manager.catalogue()).entries.find((entry) => entry.id === id)!.model).toBe(directory);
+    await manager.remove(directory, true);
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  test('with a token comes from its makers, else the failure says what to do', async () => {
+    await hubOf(official, { token: 'hf_right' });
+    begin();
+    agree();
+    await manager.download(id, official, null);
+    await settled();
+    expect(manager.downloads()[0]).toMatchObject({ state: 'failed', failure: { code: 'hub_gated', nextStep: expect.stringContaining('access token') as string } });
+    expect(await manager.setToken('hf_right')).toEqual({ present: true, kept: 'session' });
+    manager.resume(manager.downloads()[0]!.id);
+    await settled();
+    expect(manager.downloads()).toEqual([]);
+  });
+
+  test('the token is in no file, neither of the store nor of the log', async () => {
+    await hubOf(official, { token: 'hf_right' });
+    begin({ environment: { HF_TOKEN: 'hf_wrong_but_secret' } });
+    const log = createLog(join(folder, 'data', 'logs'));
+    agree();
+    await manager.download(id, null, null);
+    await settled();
+    for (const download of manager.downloads()) log(download.failure!.message);
+    await manager.download(id, official, null).catch(log);
+    await settled();
+    log('end');
+    const files = readdirSync(join(folder, 'data'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.length).toBeGreaterThan(2);
+    for (const { parentPath, name } of files) expect({ name, has: readFileSync(join(parentPath, name)).includes('hf_wrong') }).toEqual({ name, has: false });
+    expect(JSON.stringify(told)).not.toContain('hf_wrong');
+    expect(hub!.requests).toBeGreaterThan(0);
+  });
+
+  test('pause, go on, cancel', async () => {
+    const order: (Fault | null)[] = ['stall', 'stall', 'stall', 'stall'];
+    await hubOf(mirror, { next: (what) => (what.endsWith('.safetensors') ? (order.shift() ?? null) : null) });
+    begin();
+    agree();
+    const { id: number, directory } = await manager.download(id, null, null);
+    await vi.waitFor(() => expect(manager.downloads()[0]!.doneBytes).toBeGreaterThan(300), { timeout: 10_000 });
+    manager.pause(number);
+    await settled();
+    const paused = manager.downloads()[0]!;
+    expect(paused).toMatchObject({ state: 'paused', failure: null, bytesPerSecond: null });
+    expect(paused.doneBytes).toBeLessThan(paused.totalBytes);
+    manager.resume(number);
+    await vi.waitFor(() => expect(['running', 'queued']).toContain(manager.downloads()[0]?.state));
+    await manager.cancel(number);
+    expect(manager.downloads()).toEqual([]);
+    expect(existsSync(directory)).toBe(false);
+    expect(() => manager.resume(number)).toThrow(expect.objectContaining({ code: 'not_found' }));
+  });
+
+  test('goes on by itself after a restart, and a paused one does not', async () => {
+    const order: (Fault | null)[] = ['stall', 'stall'];
+    await hubOf(mirror, { next: (what) => (what.endsWith('.safetensors') ? (order.shift() ?? null) : null) });
+    begin();
+    agree();
+    await manager.download(id, null, null);
+    await vi.waitFor(() => expect(manager.downloads()[0]!.doneBytes).toBeGreaterThan(300), { timeout: 10_000 });
+    await manager.close();
+    store.close();
+    begin();
+    expect(manager.downloads()[0]).toMatchObject({ state: 'running' });
+    manager.recover();
+    await settled();
+    expect(manager.downloads()).toEqual([]);
+    expect(last('models.changed')).toHaveLength(2);
+
+    store.downloads.create({ model: id, repository: mirror, directory: join(folder, 'other') });
+    manager.pause(store.downloads.list().at(-1)!.id);
+    const before = hub!.requests;
+    manager.recover();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(hub!.requests).toBe(before);
+  });
+
+  test('one after the other; asked for twice it is one', async () => {
+    await hubOf(mirror);
+    begin();
+    agree();
+    const first = await manager.download(id, null, null);
+    const again = await manager.download(id, null, null);
+    expect(again.id).toBe(first.id);
+    const second = await manager.download(id, null, join(folder, 'elsewhere'));
+    expect(second.state).toBe('queued');
+    await expect(manager.download(id, official, join(folder, 'elsewhere'))).rejects.toMatchObject({ code: 'download_locked' });
+    await settled();
+    expect(last('models.changed')).toHaveLength(3);
+  });
+
+  test('a full disk is its failure, and it goes on when there is room', async () => {
+    let free = 1000;
+    await hubOf(mirror);
+    begin({ freeBytes: async () => free });
+    agree();
+    const { id: number } = await manager.download(id, null, null);
+    await settled();
+    expect(manager.downloads()[0]).toMatchObject({ state: 'failed', failure: { code: 'disk_full' } });
+    free = Infinity;
+    manager.resume(number);
+    await settled();
+    expect(manager.downloads()).toEqual([]);
+  });
+
+  test('offline nothing begins, and nothing goes on', async () => {
+    await hubOf(mirror);
+    begin({ environment: { HF_HUB_OFFLINE: '1' } });
+    agree();
+    await expect(manager.download(id, null, null)).rejects.toMatchObject({ code: 'offline' });
+    manager.recover();
+    expect((await manager.catalogue()).offline).toBe(true);
+    expect([hub!.requests, store.ledger.list().length]).toEqual([0, 0]);
+  });
+
+  test('only from sources that are known', async () => {
+    begin();
+    agree();
+    await expect(manager.download(id, 'someone/else', null)).rejects.toMatchObject({ code: 'not_found', nextStep: expect.stringContaining(mirror) as string });
+    await expect(manager.download('gpt-5', null, null)).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('models on this machine', () => {
+  test('are found and used where they lie, once the licence is agreed to', async () => {
+    const cache = join(folder, 'hub');
+    const snapshot = write(join(cache, 'models--unsloth--Llama-3.2-11B-Vision-Instruct', 'snapshots', 'abc'), publishedFiles());
+    begin({ environment: { HF_HUB_CACHE: cache } });
+    const [found] = await manager.find(null);
+    expect(found).toMatchObject({ path: snapshot, source: 'huggingface', name: 'Llama-3.2-11B-Vision-Instruct', licence: 'llama3.2', added: false, problem: null });
+    await expect(manager.add(snapshot)).rejects.toMatchObject({ code: 'licence_needed' });
+    agree();
+    expect(await manager.add(snapshot)).toMatchObject({ id: snapshot, name: 'Llama-3.2-11B-Vision-Instruct', kind: 'vision' });
+    expect((await manager.find(null))[0]!.added).toBe(true);
+    await expect(manager.remove(snapshot, true)).rejects.toMatchObject({ code: 'usage' });
+    await manager.remove(snapshot, false);
+    expect(existsSync(snapshot)).toBe(true);
+  });
+
+  test('what is broken is refused with its reason', async () => {
+    const path = write(join(folder, 'Llama-3.2-11B-Vision-bnb-4bit'), publishedFiles({ model_type: 'mllama', quantization_config: { load_in_4bit: true, quant_method: 'bitsandbytes' } }));
+    begin();
+    agree();
+    await expect(manager.add(path)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('bitsandbytes') as string });
+  });
+
+  test('are read again, and a changed bit is noticed without any source', async () => {
+    const path = write(join(folder, 'model'), publishedFiles());
+    begin();
+    agree();
+    await manager.add(path);
+    expect(await manager.verify(path)).toMatchObject({ state: 'done', intact: 0, changed: [], unknown: 2 });
+    const shard = join(path, 'model-00001-of-00002.safetensors');
+    const bytes = readFileSync(shard);
+    bytes[bytes.length - 1]! ^= 1;
+    writeFileSync(shard, bytes);
+    expect(await manager.verify(path)).toMatchObject({ state: 'done', changed: [shard], unknown: 1 });
+    expect(last('verifications.changed')).toEqual(manager.verifications());
+    rmSync(shard);
+    await expect(manager.verify(path)).rejects.toMatchObject({ code: 'model_missing' });
+    expect(manager.verifications()[0]).toMatchObject({ state: 'failed' });
+  });
+});
+
+describe('the catalogue', () => {
+  test('says for each device how every model would run', async () => {
+    const [fake] = await createFakeEngine().devices();
+    begin({
+      devices: async () => [
+        { ...fake!, index: 0, name: 'llvmpipe', kind: 'cpu', memoryBytes: 16e9 },
+        { ...fake!, index: 1, name: 'AMD Radeon 780M', kind: 'integrated', memoryBytes: 16e9 },
+        { ...fake!, index: 2, name: 'NVIDIA GeForce RTX 4090', kind: 'discrete', memoryBytes: 24e9 },
+        { ...fake!, index: 3, name: 'Old card', kind: 'discrete', suitable: false },
+      ],
+    });
+    const { entries, devicesFailure, token, directory, freeBytes } = await manager.catalogue();
+    expect(devicesFailure).toBeNull();
+    expect(token).toEqual({ present: false, kept: 'session' });
+    expect(directory).toBe(join(folder, 'models'));
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(entries).toHaveLength(catalogue().length);
+    // Software is left out beside real devices; the better one is first.
+    expect(entries[0]!.fits.map(({ device }) => device)).toEqual(['NVIDIA GeForce RTX 4090', 'AMD Radeon 780M']);
+    const large = entries.find((entry) => entry.id === 'llama-3.2-90b-vision-instruct')!;
+    expect(large.fits[0]).toMatchObject({ recommended: 'q4_k_m' });
+    expect(large.fits[0]!.all.at(-1)).toMatchObject({ verdict: 'slow' });
+    store.saveSettings({ device: '780m' });
+    expect((await manager.catalogue()).entries[0]!.fits[0]!.device).toBe('AMD Radeon 780M');
+  });
+
+  test('is there without a device, too', async () => {
+    begin();
+    expect(await manager.catalogue()).toMatchObject({ devicesFailure: { ok: false, message: 'none' }, entries: expect.arrayContaining([expect.objectContaining({ id, fits: [] })]) as unknown });
+  });
+});
+
+test('licences: the version that was shown is the one that is agreed to', () => {
+  begin();
+  const shown = manager.licence('llama3.2');
+  expect(shown).toMatchObject({ acceptedAt: null, europe: expect.stringContaining('European Union') as string });
+  expect(manager.licence('llama3.1').europe).toBeNull();
+  expect(() => manager.acceptLicence('llama3.2', '2023-01-01')).toThrow(expect.objectContaining({ code: 'protocol' }));
+  agree();
+  expect(store.licences.list()).toMatchObject([{ licence: 'llama3.2', version: '2024-09-25' }]);
+  expect(manager.licence('llama3.1').acceptedAt).toBeNull();
+});
