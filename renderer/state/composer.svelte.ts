@@ -1,10 +1,9 @@
-import { limits, type Draft, type Input, type Output, type Picture } from '../../main/contract.ts';
+import { limits, type Draft, type Output, type Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
+import { readPicture, type PictureKind } from '../pictures/read-picture.ts';
 import { strings } from '../strings.ts';
 import { delayed } from './timing.ts';
-
-type PictureKind = Input<'pictures.add'>['kind'];
 
 const saveDelay = 400;
 const measureDelay = 500;
@@ -106,7 +105,7 @@ export class Composer {
     this.#adding = [...this.#adding, ...taken.map((file) => file.name)];
     for (const file of taken) {
       try {
-        const picture = await this.#readPicture(file, kind);
+        const picture = await readPicture(this.#client, file, kind);
         if (this.#draftOf === draftOf) this.add(picture);
       } catch (error) {
         if (this.#draftOf === draftOf) this.#failure = toRequestFailure(error);
@@ -226,16 +225,6 @@ export class Composer {
     this.#failure = null;
     this.#save();
     this.#measureSoon();
-  }
-
-  async #readPicture(file: File, kind: PictureKind): Promise<Picture> {
-    if (file.size > limits.pictureBytes) {
-      throw new RequestFailure({ code: 'image_too_large', message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes), nextStep: strings.chat.pictureTooLargeStep });
-    }
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    // A pasted picture comes with a name that nobody gave it.
-    const name = kind === 'paste' ? strings.chat.pastedPicture : file.name;
-    return this.#client.request('pictures.add', { bytes, name: name.slice(0, 255), kind });
   }
 
   async #saveDraft(): Promise<void> {

@@ -16,8 +16,6 @@ export const compose = {
   addHint: 'or paste, or drop it here',
   full: 'Six is the most.',
   tooMany: (left: number) => `Six pictures are the most; ${left === 1 ? 'one was' : `${left} were`} left out.`,
-  notAPicture: 'That was not a picture.',
-  notAPictureNext: 'Add PNG, JPEG, WebP, AVIF, GIF, TIFF or BMP files.',
   layout: 'Layout',
   layouts: { row: 'Side by side', column: 'Stacked', grid: 'Grid' },
   labels: 'Labels A, B, C',
@@ -28,5 +26,4 @@ export const compose = {
   making: 'Putting the pictures together…',
   advice: 'Crop the pictures closer, take fewer, or choose another layout.',
   done: 'Use this composition',
-  drop: 'Drop pictures to add them',
 };
