@@ -1,8 +1,8 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import * as v from 'valibot';
 import { abilities as abilitiesSchema, type Abilities, type EventMessage, type Handlers, type Picture, type PictureOrigin } from './contract.ts';
+import { modelsDirectory } from './paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
 import { exportConversation } from './services/export.ts';
@@ -85,7 +85,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     models,
     devices: () => engine.devices(),
     secrets,
-    directory: process.env['LOUPE_MODELS'] || join(host.dataDirectory, 'models'),
+    directory: modelsDirectory(host.dataDirectory),
     emit,
   });
   const chat = createChat({ store, engine, emit });

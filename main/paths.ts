@@ -17,3 +17,8 @@ export function dataDirectory(environment: NodeJS.ProcessEnv = process.env, plat
   if (platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Loupe');
   return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'loupe');
 }
+
+/** Where downloaded models go: LOUPE_MODELS, or a folder beside the conversations. */
+export function modelsDirectory(data: string, environment: NodeJS.ProcessEnv = process.env): string {
+  return environment['LOUPE_MODELS'] || join(data, 'models');
+}

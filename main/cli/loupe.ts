@@ -24,6 +24,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   errIsTerminal: process.stderr.isTTY === true,
   readInput: () => text(process.stdin),
   startEngine: () => createEngineClient(),
+  openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');

@@ -40,6 +40,7 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     errIsTerminal,
     readInput: () => Promise.resolve(input),
     startEngine: () => engine,
+    openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
       return { link: () => 'http://127.0.0.1/?token=t', close: async () => void (said.err += 'closed\n') };

@@ -2,6 +2,7 @@
 import { LoupeError } from '../services/errors.ts';
 import { ask, askHelp } from './ask.ts';
 import { doctor, doctorHelp } from './doctor.ts';
+import { models, modelsHelp } from './models.ts';
 import { serve, serveHelp } from './serve.ts';
 import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
 import { tokenize, tokenizeHelp } from './tokenize.ts';
@@ -16,6 +17,7 @@ interface Command {
 const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
   serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
+  models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
   tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },

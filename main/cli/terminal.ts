@@ -1,6 +1,7 @@
 /** What a command may touch of the outside, so that tests can stand in for it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../paths.ts';
 import { toLoupeError, type LoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
@@ -13,6 +14,8 @@ export interface Terminal {
   /** stdin to its end. */
   readInput(): Promise<string>;
   startEngine(): Engine;
+  /** The models of a data folder; nobody else may have it open. */
+  openModels(options: ModelServicesOptions): Promise<ModelServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
   /** False where there is no browser to open it in. */

@@ -1,0 +1,131 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createFakeEngine } from '../engine/fake.ts';
+import { openModelServices } from '../model-services.ts';
+import { catalogueModel } from '../services/models/catalogue.ts';
+import { startHubDouble, type HubDouble, type HubDoubleOptions } from '../services/models/test/hub-double.ts';
+import { ggufBytes, publishedFiles, write } from '../services/models/test/write-model.ts';
+import { runLoupe } from './run.ts';
+import type { ExitCode, Terminal } from './terminal.ts';
+
+const entry = catalogueModel('llama-3.2-11b-vision-instruct');
+let folder: string;
+let hub: HubDouble | undefined;
+let environment: NodeJS.ProcessEnv;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-cli-models-'));
+  environment = { HF_HUB_CACHE: '/nowhere', OLLAMA_MODELS: '/nowhere', LOUPE_MODELS: join(folder, 'models') };
+});
+afterEach(async () => {
+  await hub?.close();
+  hub = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}): Promise<void> {
+  hub = await startHubDouble({ repository, files: new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)])), ...options });
+  environment['HF_ENDPOINT'] = hub.endpoint;
+}
+
+async function run(args: string[], { person = false, interrupt = new AbortController(), onErr = () => {} }: { person?: boolean; interrupt?: AbortController; onErr?: (text: string) => void } = {}): Promise<{ code: ExitCode; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  const refuse = (): never => {
+    throw new Error('not in this test');
+  };
+  const terminal: Terminal = {
+    out: (text) => void (said.out += text),
+    err: (text) => {
+      said.err += text;
+      onErr(text);
+    },
+    errIsTerminal: person,
+    readInput: refuse,
+    startEngine: refuse,
+    openModels: async (options) => openModelServices(options, createFakeEngine, environment),
+    startWeb: refuse,
+    openLink: refuse,
+    interrupted: interrupt.signal,
+  };
+  return { code: await runLoupe(['models', ...args, '--data', join(folder, 'data')], terminal), ...said };
+}
+
+test('list: what is here, what can be had, and how it would run', async () => {
+  const { code, out } = await run(['list']);
+  expect(code).toBe(0);
+  expect(out).toContain('  Demo model\n');
+  expect(out).toMatch(/ {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}(no|slow), in 4 bits: /);
+  const json = JSON.parse((await run(['list', '--json'])).out) as { catalogue: { entries: unknown[] }; models: unknown[] };
+  expect([json.catalogue.entries.length, json.models.length]).toEqual([12, 1]);
+});
+
+test('pull: the licence first, then a bar, then the model; and away with it again', async () => {
+  await hubOf(entry.mirrors[0]!);
+  const refused = await run(['pull', '11b-vision-instruct']);
+  expect(refused).toMatchObject({ code: 1, out: '' });
+  expect(refused.err).toMatch(/Llama 3\.2 Community License \(2024-09-25\), in short:[^]*European Union[^]*--accept-licence/);
+  expect(hub!.requests).toBe(0);
+
+  const pulled = await run(['pull', '11b-vision-instruct', '--accept-licence'], { person: true });
+  const directory = join(folder, 'models', 'Llama-3.2-11B-Vision-Instruct');
+  expect(pulled).toMatchObject({ code: 0, out: `Llama 3.2 11B Vision Instruct is here: ${directory}\n` });
+  expect(pulled.err).toMatch(/Instruct: \[#*\.*\] \d+ %, \d+ B of 562 B/);
+  expect(readFileSync(join(directory, 'NOTICE'), 'utf8')).toContain('All Rights Reserved');
+
+  expect((await run(['list'])).out).toContain(directory);
+  expect(await run(['verify', 'Llama-3.2-11B-Vision-Instruct'])).toMatchObject({ code: 0, out: 'Llama-3.2-11B-Vision-Instruct: 2 files have the checksum of the source.\n' });
+  truncateSync(join(directory, 'tokenizer.json'), 0);
+  expect((await run(['remove', directory, '--files'])).out).toContain('and its files are gone');
+  expect(existsSync(directory)).toBe(false);
+});
+
+test('pull --json says what came, and failures are failures', async () => {
+  await hubOf(entry.repository, { token: 'hf_x' });
+  const gated = await run(['pull', entry.id, '--from', entry.repository, '--accept-licence', '--json']);
+  expect(gated.code).toBe(1);
+  expect(JSON.parse(gated.out)).toMatchObject({ ok: false, code: 'hub_gated' });
+  environment['HF_TOKEN'] = 'hf_x';
+  // Agreed to already, and what failed goes on.
+  const pulled = await run(['pull', entry.repository, '--json', '--to', join(folder, 'else')]);
+  expect(JSON.parse(pulled.out)).toMatchObject({ ok: true, repository: entry.repository, model: { id: join(folder, 'else'), kind: 'vision' } });
+});
+
+test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 30_000 }, async () => {
+  let stalls = 2;
+  await hubOf(entry.mirrors[0]!, { next: (what) => (what.endsWith('.safetensors') && stalls-- > 0 ? 'stall' : null) });
+  const interrupt = new AbortController();
+  const stopped = await run(['pull', entry.id, '--accept-licence'], { person: true, interrupt, onErr: (text) => / of /.test(text) && interrupt.abort() });
+  expect(stopped.code).toBe(130);
+  expect(stopped.err).toContain('the same command goes on with it');
+  expect((await run(['list'])).out).toMatch(/Llama 3\.2 11B Vision Instruct: paused at/);
+  expect((await run(['pull', entry.id])).code).toBe(0);
+});
+
+test('find and import, with and without a licence', async () => {
+  const path = join(write(folder, { 'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama' }), 'half.gguf': ggufBytes({ 'general.architecture': 'mllama' }) }), 'Llama-3.2-3B-Instruct-Q4_K_M.gguf');
+  const found = await run(['find', folder]);
+  expect(found.out).toContain(`Llama-3.2-3B-Instruct-Q4_K_M (folder, F16, `);
+  expect(found.out).toContain('incomplete: It is only the text part of a vision model');
+  expect((await run(['find'])).out).toContain('No model was found');
+  expect((await run(['import', path])).err).toContain('--accept-licence');
+  expect((await run(['import', path, '--accept-licence'])).out).toBe('Llama-3.2-3B-Instruct-Q4_K_M is in the list; its files stay where they are.\n');
+  expect((await run(['verify', path])).out).toContain('of 1 no source states one');
+  truncateSync(path, 100);
+  expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({ code: 1, err: expect.stringContaining('projector is needed') as string });
+  expect((await run(['remove', 'Llama-3.2-3B-Instruct-Q4_K_M'])).code).toBe(0);
+  expect(existsSync(path)).toBe(true);
+});
+
+test.each([
+  [[], 'What about the models?'],
+  [['eat'], 'There is no command "models eat".'],
+  [['pull'], 'models pull needs to know which one.'],
+  [['list', 'x'], '"x" is one argument too many for models list.'],
+  [['find', '--files'], 'models find has no option --files.'],
+  [['pull', 'llama-3.2'], 'may be one of several models.'],
+  [['verify', 'nothing'], 'There is no model "nothing" in the list.'],
+])('%j is explained', async (args, message) => {
+  const { code, err } = await run(args);
+  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(message) as string });
+});

@@ -1,0 +1,49 @@
+/** Models without a window: what `loupe models` works with. */
+import type { EventMessage } from './contract.ts';
+import { demoModel, modelsDirectory } from './paths.ts';
+import { createModelManager, type ModelManager } from './services/models/manager.ts';
+import { createModels, type Models } from './services/models/models.ts';
+import { sessionSecrets } from './services/models/secrets.ts';
+import type { Engine } from './services/ports.ts';
+import { openStore } from './storage/store.ts';
+
+export interface ModelServicesOptions {
+  dataDirectory: string;
+  onEvent: (event: EventMessage) => void;
+}
+
+export interface ModelServices {
+  models: Models;
+  manager: ModelManager;
+  close(): Promise<void>;
+}
+
+/** Throws `store_*` when the data folder cannot be used, as while the app is running. The engine starts only to list devices. */
+export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptions, startEngine: () => Engine, environment: NodeJS.ProcessEnv = process.env): ModelServices {
+  const store = openStore(dataDirectory);
+  const models = createModels({ store, demoModel });
+  const manager = createModelManager({
+    store,
+    models,
+    devices: async () => {
+      const engine = startEngine();
+      try {
+        return await engine.devices();
+      } finally {
+        await engine.close();
+      }
+    },
+    secrets: sessionSecrets(environment),
+    directory: modelsDirectory(dataDirectory, environment),
+    emit: onEvent,
+    environment,
+  });
+  return {
+    models,
+    manager,
+    async close() {
+      await manager.close();
+      store.close();
+    },
+  };
+}
