@@ -49,6 +49,14 @@ test('a row shares the height, a column the width, and proportions stay', () => 
   expect(column[0]!.y + column[0]!.height).toBeLessThan(column[1]!.y);
 });
 
+test('a grid is as square as it can be', () => {
+  const columns = (size: { width: number; height: number }, count: number): number =>
+    new Set(layOutComposition(Array.from({ length: count }, () => size), 'grid', false).placements.map(({ x }) => x)).size;
+  expect(columns({ width: 1600, height: 400 }, 6)).toBe(1);
+  expect(columns({ width: 1600, height: 900 }, 6)).toBe(2);
+  expect(columns({ width: 400, height: 1600 }, 3)).toBe(3);
+});
+
 test('a grid of four is two by two', () => {
   const { placements } = layOutComposition([icon, icon, icon, icon], 'grid', false);
   expect(new Set(placements.map(({ x }) => x)).size).toBe(2);

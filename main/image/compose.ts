@@ -22,18 +22,25 @@ export const longestSide = 4096;
 
 /**
  * Pictures of a row share a height and pictures of a column a width, those of the largest; in a
- * grid (as square as it can be) each keeps its proportions in a cell of one size. Between them
+ * grid (as square as it can be: the model's largest canvas is a square) each keeps its proportions in a cell of one size. Between them
  * lies a gap, so that a model does not read across; letters stand above, so that they hide nothing.
  */
 export function layOutComposition(sizes: Size[], layout: ComposeLayout, labels: boolean): Composition {
   const tallest = Math.max(...sizes.map(({ height }) => height));
   const widest = Math.max(...sizes.map(({ width }) => width));
   const scaled = sizes.map((size) => scaleFor(size, layout, widest, tallest)).map((scale, index) => scaleSize(sizes[index]!, scale));
-  const columns = layout === 'row' ? sizes.length : layout === 'column' ? 1 : Math.ceil(Math.sqrt(sizes.length));
+  const columns = layout === 'row' ? sizes.length : layout === 'column' ? 1 : squarestColumns(sizes.length, widest, tallest);
   const whole = arrange(scaled, columns, layout === 'grid', labels);
   const shrink = longestSide / Math.max(whole.width, whole.height);
   // Gaps and labels follow the pictures' size, so that one step may still be a little too large.
   return shrink >= 1 ? whole : arrange(scaled.map((size) => scaleSize(size, shrink * 0.98)), columns, layout === 'grid', labels);
+}
+
+function squarestColumns(count: number, width: number, height: number): number {
+  const longest = (columns: number): number => Math.max(columns * width, Math.ceil(count / columns) * height);
+  let best = 1;
+  for (let columns = 2; columns <= count; columns++) if (longest(columns) < longest(best)) best = columns;
+  return best;
 }
 
 function scaleFor({ width, height }: Size, layout: ComposeLayout, widest: number, tallest: number): number {

@@ -119,11 +119,11 @@ export function usualNextStep(code: ErrorCode): string {
     case 'no_device':
       return 'Run `loupe doctor` to see the devices; install or update the graphics driver if yours is not among them.';
     case 'device_unsuitable':
-      return 'Update the graphics driver, or choose another device with --device.';
+      return 'Update the graphics driver, or choose another device.';
     case 'device_lost':
       return 'Try again; if it happens again, update the graphics driver.';
     case 'device_out_of_memory':
-      return 'Close other programs that use the GPU, lower --context, or choose a smaller model.';
+      return 'Close other programs that use the GPU, shorten the context, or choose a smaller model.';
     case 'host_out_of_memory':
       return 'Close other programs, or choose a smaller model.';
     case 'shader_missing':
@@ -144,7 +144,7 @@ export function usualNextStep(code: ErrorCode): string {
     case 'prompt_invalid':
       return 'Check the question and its pictures.';
     case 'context_full':
-      return 'Shorten the conversation, or raise --context.';
+      return 'Shorten the conversation, or raise the context length.';
     case 'cancelled':
       return 'Nothing needs to be done.';
     case 'internal':
@@ -162,7 +162,7 @@ export function usualNextStep(code: ErrorCode): string {
     case 'image_unseen':
       return 'Choose a vision model, or ask without a picture.';
     case 'model_missing':
-      return 'Let --model name the folder that holds config.json and the .safetensors files.';
+      return 'Name the folder that holds config.json and the .safetensors files, or a GGUF file.';
     case 'tokenizer_missing':
       return 'Copy tokenizer.json from the model’s repository into its folder.';
     case 'tokenizer_invalid':
