@@ -24,6 +24,14 @@ export class EndFollower {
     this.#atEnd = false;
   }
 
+  /** `grow` adds something above; what is in view stays where it is. Browsers do so by themselves, but not at the very top. */
+  growAbove(grow: () => void): void {
+    const scroller = this.#scroller;
+    const fromEnd = scroller ? scroller.scrollHeight - scroller.scrollTop : 0;
+    grow();
+    if (scroller) scroller.scrollTop = scroller.scrollHeight - fromEnd;
+  }
+
   /** The element that scrolls; its first child grows. */
   readonly attach = (scroller: HTMLElement): (() => void) => {
     this.#scroller = scroller;
