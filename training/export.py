@@ -23,7 +23,7 @@ def export(start: Path, run: Path, out: Path) -> None:
     shape = Shape.read(start)
     state = torch.load(run / "state.pt", weights_only=True)
     weights = {}
-    for name, tensor in state["model"].items():
+    for name, tensor in state["average"].items():
         tensor = tensor.clone()
         if name.endswith(TABLES):
             table = tensor.view(len(shape.ratios) + 1, shape.max_tiles, -1)

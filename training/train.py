@@ -42,6 +42,8 @@ AUXILIARY = Path(__file__).parent / "auxiliary.safetensors"
 PAIRED = 0.12
 # Steps in which the auxiliary heads learn alone, and how many steps of others make a gradient worthless.
 HEAD_START, STALE = 150, 8
+# Weight of a step in the running mean.
+AVERAGE = 1 / 400
 
 
 class Source:
@@ -138,16 +140,21 @@ class Run:
         for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
+        # A running mean of the weights: what is exported.
+        self.average = Model(self.model.shape)
         # Seconds, steps, pictures, questions.
         self.counts = torch.zeros(4, dtype=torch.float64)
+        state = {}
         if (directory / "state.pt").exists():
             state = torch.load(directory / "state.pt", weights_only=True)
             self.model.load_state_dict(state["model"])
             self.auxiliary.load_state_dict(state["auxiliary"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.counts.copy_(state["counts"])
+        self.average.load_state_dict(state["average"] if "average" in state else self.model.state_dict())
         self.optimizer.zero_grad(set_to_none=True)
         self.model.share_memory()
+        self.average.share_memory()
         self.auxiliary.share_memory()
         self.counts.share_memory_()
         for state in self.optimizer.state.values():
@@ -156,9 +163,14 @@ class Run:
         self.stop = torch.zeros(1).share_memory_()
         self.lock = torch.multiprocessing.get_context("fork").Lock()
 
+    @torch.no_grad()
+    def blend(self, share: float) -> None:
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), share)
+
     def save(self) -> None:
         with self.lock:
-            state = {"model": self.model.state_dict(), "auxiliary": self.auxiliary.state_dict(), "optimizer": self.optimizer.state_dict(), "counts": self.counts}
+            state = {"model": self.model.state_dict(), "average": self.average.state_dict(), "auxiliary": self.auxiliary.state_dict(),
+                     "optimizer": self.optimizer.state_dict(), "counts": self.counts}
             torch.save(state, self.directory / "state.new")
         (self.directory / "state.new").replace(self.directory / "state.pt")
 
@@ -194,6 +206,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
                 for group in run.optimizer.param_groups:
                     group["lr"] = pace
                 run.optimizer.step()
+                run.blend(max(AVERAGE, 1 / (1 + step - first)))
             else:
                 dropped += 1
             run.counts += torch.tensor([0, 1, len(batch), len(answered)])
