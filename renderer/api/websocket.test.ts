@@ -75,6 +75,15 @@ test('a request that was under way when the connection ended fails, and is not s
   expect(last().sent).toEqual([]);
 });
 
+test('a request that was not sent yet survives a failed attempt to connect', async () => {
+  const request = websocketTransport('ws://test/socket').request('settings.get', {});
+  last().end();
+  await vi.advanceTimersByTimeAsync(250);
+  last().open();
+  last().say({ id: 1, ok: true, output: 'kept' });
+  expect(await request).toMatchObject({ output: 'kept' });
+});
+
 test('connects again with growing pauses, and says so', async () => {
   const transport = websocketTransport('ws://test/socket');
   const states: boolean[] = [];
