@@ -1,6 +1,6 @@
 import type { Picture } from '../../main/contract.ts';
 
-export type DialogName = 'compose' | 'settings' | 'shortcuts' | 'about' | 'capture';
+export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture';
 
 /** What of the main window is open. Nothing here is kept. */
 export class Ui {

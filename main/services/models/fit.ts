@@ -143,10 +143,10 @@ export function fit({ architecture, quantisation, context, device, host }: FitRe
   const pace = inWords(tokensPerSecond);
   if (device.kind === 'cpu') return { ...sizes, totalBytes, verdict: 'slow', reason: `Without a graphics card the processor does the work: about ${pace}.`, tokensPerSecond, placement };
   if (placement.hostLayers.length > 0) {
-    const part = shared ? 'outside the device’s own share of memory' : 'in the computer’s memory and read over the bus';
+    const part = shared ? 'outside the device’s own share of memory' : 'in the computer’s memory and are read over the bus';
     return { ...sizes, totalBytes, verdict: 'slow', reason: `${placement.hostLayers.length} of ${layers.length} layers stay ${part}: about ${pace}.`, tokensPerSecond, placement };
   }
-  const needs = `It takes ${size(placement.deviceBytes)} of the ${size(room)} that ${device.name} has for it: about ${pace}.`;
+  const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
   return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
 }
 

@@ -1,0 +1,107 @@
+import type { Download, Fitting, FoundModel, ModelChoice, Verification } from '../../main/contract.ts';
+import { bytes } from '../format.ts';
+
+const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
+
+export const models = {
+  title: 'Models',
+  manage: 'Find or download models',
+  getVision: 'Get Llama 3.2 Vision',
+
+  // On this computer
+  here: 'On this computer',
+  hereHint: 'Used where they lie; nothing is copied.',
+  looking: 'Looking for models in the folders of Ollama, Hugging Face and LM Studio…',
+  nothingFound: 'No other models were found in the folders of Ollama, Hugging Face and LM Studio.',
+  use: 'Use it',
+  used: 'In use',
+  kinds: {
+    demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
+    vision: 'Looks at pictures and answers.',
+    text: 'Answers without pictures.',
+    guard: 'Judges whether content is safe. Not for chatting.',
+  } satisfies Record<ModelChoice['kind'], string>,
+  gone: 'Its files are not there. Is a drive not connected?',
+  sources: { huggingface: 'Hugging Face', ollama: 'Ollama', lmstudio: 'LM Studio', folder: 'Folder' } satisfies Record<FoundModel['source'], string>,
+  foundFacts: ({ precision, bytes: size }: FoundModel) => [precision, size > 0 ? bytes(size) : ''].filter(Boolean).join(', '),
+  incomplete: 'Incomplete.',
+  unsupported: 'Cannot be used.',
+  lookAt: 'Look elsewhere',
+  lookAtHint: 'A model folder, a .gguf file, or a folder or drive that holds some.',
+  lookAtPlaceholder: '/media/usb/models',
+  look: 'Look',
+  more: (name: string) => `More for ${name}`,
+  check: 'Check its files',
+  forget: 'Take off the list',
+  forgotten: (name: string) => `${name} was taken off the list. Its files stay where they are.`,
+  deleteFiles: 'Delete its files',
+  deleteTitle: (name: string) => `Delete ${name}?`,
+  deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} are deleted from this computer. They can be downloaded again.`,
+  deleteConfirm: 'Delete the files',
+  deleted: (name: string) => `${name} and its files are gone.`,
+  checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
+  checked: ({ intact, changed, unknown }: Verification) => {
+    if (changed.length > 0) return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} not what it should be. Download the model again.`;
+    if (unknown === 0) return 'Every file is what its source says.';
+    return intact === 0 ? 'Its source states no checksums. What the files are now was noted; a later check will notice changes.' : `${intact} files are what their source says; for ${unknown} it says nothing.`;
+  },
+
+  // To download
+  available: 'To download',
+  availableHint: (free: string | null) => (free === null ? 'From Hugging Face, only when you ask for it.' : `From Hugging Face, only when you ask for it. Your disk has ${free} to give.`),
+  offline: 'Loupe is set to stay offline.',
+  offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
+  noDevices: 'How models would run here is not known.',
+  verdicts: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['verdict'], string>,
+  form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,
+  base: 'Base models, for experiments',
+  source: 'From',
+  sourceMakers: (repository: string) => `${repository} (Meta; needs an access token)`,
+  sourceMirror: (repository: string) => `${repository} (an open copy)`,
+  download: (size: string) => `Download ${size}`,
+  downloadName: (name: string) => `Download ${name}`,
+  pause: 'Pause',
+  resume: 'Go on',
+  again: 'Try again',
+  cancel: 'Cancel',
+  cancelTitle: (name: string) => `Cancel the download of ${name}?`,
+  cancelWords: (size: string) => `What has arrived (${size}) is deleted. Pausing keeps it.`,
+  cancelConfirm: 'Delete what has arrived',
+  keep: 'Keep it',
+  progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
+    if (state === 'queued') return 'Waits for the download before it';
+    if (totalBytes === 0) return 'Asking for the list of files…';
+    const share = `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
+    if (state === 'paused') return `Paused at ${share}`;
+    if (state === 'failed') return `Stopped at ${share}`;
+    return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${left((totalBytes - doneBytes) / bytesPerSecond)}` : share;
+  },
+  arrived: (name: string) => `${name} is here.`,
+
+  // Access token
+  token: 'Access token for Hugging Face',
+  tokenHint: 'Only for the makers’ own repositories: agree to the licence on the model’s page there, then make a token that can read. Open copies need none.',
+  tokenKept: { keychain: 'A token is kept in the system’s keychain.', session: 'A token is kept in memory until Loupe ends.' },
+  tokenSet: 'Keep it',
+  tokenForget: 'Forget it',
+  tokenSaved: 'The token is kept.',
+  tokenGone: 'The token is forgotten.',
+
+  // Licence
+  licenceTitle: (name: string) => name,
+  licenceLead: 'These weights are Meta’s. In short, and the texts themselves count:',
+  licenceMustNot: 'You agree not to use them to',
+  licenceEurope: 'In the European Union',
+  licenceText: 'Read the licence',
+  licencePolicy: 'Read the acceptable use policy',
+  licenceEnglish: 'English is the only language that Llama 3.2 officially supports with pictures.',
+  licenceAgree: 'I agree',
+  licenceDecline: 'Not now',
+};
+
+function left(seconds: number): string {
+  if (seconds < 60) return 'less than a minute left';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min left`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}
