@@ -97,16 +97,43 @@ test('a question is answered again, edited into a branch, and the branches are s
   await loupe.lastAnswer();
 });
 
-test('yesterday’s conversation is found by a word, renamed, pinned, deleted and brought back', async ({ loupe }) => {
+test('a conversation is found by a word, renamed, pinned, deleted and brought back', async ({ loupe }) => {
+  const { page } = loupe;
+  const list = page.getByRole('navigation', { name: 'Conversations' });
   await loupe.skipWelcome();
   await loupe.ask('Something about marmalade');
-  await loupe.page.keyboard.press('Control+n');
+  await page.keyboard.press('Control+n');
   await expect(loupe.answers).toHaveCount(0);
   await loupe.ask('Another matter');
-  await loupe.page.keyboard.press('Control+k');
-  await loupe.page.keyboard.type('marmal');
-  await loupe.page.getByRole('link', { name: /marmalade/ }).or(loupe.page.getByRole('option', { name: /marmalade/ })).or(loupe.page.getByRole('button', { name: /marmalade/ })).first().click();
-  await expect(loupe.page.getByRole('article').first()).toContainText('marmalade');
+
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('marmal');
+  await list.getByRole('button', { name: /marmalade/ }).first().click();
+  await expect(page.getByRole('article').first()).toContainText('marmalade');
+  await list.getByRole('button', { name: 'Clear the search' }).click();
+
+  const row = list.getByRole('button', { name: /^Something about marmalade/ });
+  await row.focus();
+  await page.keyboard.press('F2');
+  const title = list.getByRole('textbox', { name: 'New title' });
+  await title.fill('Breakfast');
+  await title.press('Enter');
+  const renamed = list.getByRole('button', { name: /^Breakfast/ });
+  await expect(renamed).toBeVisible();
+  await expect(row).toHaveCount(0);
+
+  await list.getByRole('button', { name: 'Actions for Breakfast' }).click();
+  await page.getByRole('menuitem', { name: 'Pin' }).click();
+  await expect(list.getByText('Pinned')).toBeVisible();
+
+  await renamed.focus();
+  await page.keyboard.press('Delete');
+  await expect(renamed).toHaveCount(0);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(renamed).toBeVisible();
+  await page.reload();
+  await expect(renamed).toBeVisible();
+  await expect(list.getByText('Pinned')).toBeVisible();
 });
 
 test('an answer is stopped within 300 ms of the click', async ({ loupe }) => {

@@ -118,7 +118,6 @@ async function openWindow(page: Page, link: string): Promise<Window> {
 }
 
 export const test = base.extend<Fixtures>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads a fixture's needs off this pattern
   host: async ({}, use) => {
     const host = new Host([entry, 'serve', '--no-open']);
     await use(host);
@@ -137,7 +136,6 @@ export const test = base.extend<Fixtures>({
 /** The whole app with an engine that says back what it was asked, a word every `wordMs`: for what needs long answers. */
 export const testWithFakeEngine = (wordMs: number): typeof test =>
   test.extend({
-    // eslint-disable-next-line no-empty-pattern -- as above
     host: async ({}, use, testInfo) => {
       testInfo.skip(testInfo.project.name === 'electron', 'the desktop app runs the real engine only');
       const host = new Host([fakeEntry, '--word-ms', String(wordMs)]);
