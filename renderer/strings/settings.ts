@@ -59,12 +59,6 @@ export const settings = {
   modelSize: (size: number | null) => (size === null ? '' : bytes(size)),
   removeModel: (name: string) => `Forget ${name}`,
   removed: (name: string) => `${name} was taken off the list. Its files stay where they are.`,
-  addModel: 'Add a model folder',
-  addModelHint: 'A folder with config.json, tokenizer.json and *.safetensors, as Llama 3.2 is published.',
-  addModelPlaceholder: '/home/me/models/Llama-3.2-11B-Vision-Instruct',
-  add: 'Add',
-  adding: 'Looking into the folder…',
-  added: (name: string) => `${name} was added.`,
   engine: (engine: EngineState) => {
     switch (engine.status) {
       case 'ready':
