@@ -25,7 +25,7 @@ const device: DeviceInfo = {
   apiVersion: '1.3.0',
   vendorId: 0,
   deviceId: 0,
-  memoryBytes: 8 << 28,
+  memoryBytes: 8 * 2 ** 28,
   budgetBytes: null,
   maxBindingBytes: 1 << 27,
   maxSharedMemoryBytes: 1 << 15,

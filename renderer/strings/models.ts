@@ -60,7 +60,7 @@ export const models = {
   sourceMakers: (repository: string) => `${repository} (Meta; needs an access token)`,
   sourceMirror: (repository: string) => `${repository} (an open copy)`,
   download: (size: string) => `Download ${size}`,
-  downloadName: (name: string) => `Download ${name}`,
+  downloadName: (size: string, name: string) => `Download ${size}: ${name}`,
   pause: 'Pause',
   resume: 'Go on',
   again: 'Try again',
@@ -71,10 +71,10 @@ export const models = {
   keep: 'Keep it',
   progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
     if (state === 'queued') return 'Waits for the download before it';
-    if (totalBytes === 0) return 'Asking for the list of files…';
-    const share = `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
-    if (state === 'paused') return `Paused at ${share}`;
-    if (state === 'failed') return `Stopped at ${share}`;
+    const share = totalBytes === 0 ? '' : `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
+    if (state === 'paused') return share ? `Paused at ${share}` : 'Paused';
+    if (state === 'failed') return share ? `Stopped at ${share}` : 'Stopped before the first file';
+    if (share === '') return 'Asking for the list of files…';
     return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${left((totalBytes - doneBytes) / bytesPerSecond)}` : share;
   },
   arrived: (name: string) => `${name} is here.`,

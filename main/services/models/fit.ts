@@ -61,7 +61,7 @@ const busBandwidth = 22e9;
 
 /** Device memory that the engine may take. */
 export function deviceBudget({ memoryBytes, budgetBytes }: FitDevice): number {
-  return Math.floor((budgetBytes ?? memoryBytes) * headroom);
+  return Math.max(0, Math.floor((budgetBytes ?? memoryBytes) * headroom));
 }
 
 /**

@@ -1,0 +1,95 @@
+import { flushSync } from 'svelte';
+import { afterEach, expect, test, vi } from 'vitest';
+import { defaultSettings, type CatalogueView, type Download, type FoundModel, type Licence, type ModelChoice } from '../../main/contract.ts';
+import { AppState } from './app.svelte.ts';
+import { createFakeClient } from './fake-client.ts';
+import { ModelsPage } from './models.svelte.ts';
+import { Toasts } from './toasts.svelte.ts';
+
+const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, token: { present: false, kept: 'session' }, offline: false, devicesFailure: null };
+const licence: Licence = { id: 'llama3.2', name: 'L', version: '2024-09-25', text: 't', usePolicy: 'u', points: [], mustNot: [], europe: null, acceptedAt: null };
+const found: FoundModel = { path: '/f', source: 'ollama', name: 'f', kind: 'vision', format: 'gguf', precision: 'Q4_K', bytes: 1, licence: 'llama3.2', added: false, problem: null };
+const choice: ModelChoice = { id: '/f', name: 'f', kind: 'vision', bytes: 1, present: true };
+const download: Download = { id: 1, model: 'm', name: 'M', repository: 'o/n', directory: '/models/n', state: 'running', doneBytes: 1, totalBytes: 2, bytesPerSecond: null, failure: null };
+const entry = { id: 'm', licence: 'llama3.2' } as CatalogueView['entries'][number];
+
+let page: ModelsPage;
+let toasts: Toasts;
+afterEach(() => {
+  page.close();
+  for (const { id } of toasts.shown) toasts.dismiss(id);
+});
+
+function begin({ agreed = false } = {}) {
+  let acceptedAt = agreed ? 1 : null;
+  const client = createFakeClient({
+    'models.catalogue': () => view,
+    'models.find': ({ path }) => (path === null ? [found] : [{ ...found, path, source: 'folder' }]),
+    'models.downloads': () => [],
+    'models.verifications': () => [],
+    'models.licence': () => ({ ...licence, acceptedAt }),
+    'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
+    'models.add': () => choice,
+    'models.download': () => download,
+    'models.token': ({ token }) => ({ present: token !== null, kept: 'session' }),
+    'settings.set': (change) => ({ ...defaultSettings, ...(change as typeof defaultSettings) }),
+  });
+  toasts = new Toasts();
+  const app = new AppState(client);
+  page = new ModelsPage(client, app, toasts);
+  return { client, app };
+}
+
+const settle = () => vi.waitFor(() => expect([page.view, page.found]).not.toContain(null)).then(() => flushSync());
+
+test('what was found and what is known already are one list without doubles', async () => {
+  const { client } = begin();
+  expect(page.found).toBeNull();
+  await settle();
+  expect(page.found).toEqual([found]);
+  await page.look('/usb');
+  expect(page.found?.map(({ path }) => path)).toEqual(['/usb', '/f']);
+  client.send('models.changed', [choice]);
+  expect(page.found?.map(({ path }) => path)).toEqual(['/usb']);
+});
+
+test('nothing begins before the licence is agreed to, and what waited begins then', async () => {
+  const { client } = begin();
+  await settle();
+  await page.download(entry, 'o/n');
+  expect(page.licence).toMatchObject({ id: 'llama3.2' });
+  expect(client.inputs('models.download')).toEqual([]);
+  page.decline();
+  expect(page.licence).toBeNull();
+  await page.download(entry, 'o/n');
+  await page.agree();
+  expect(client.inputs('models.acceptLicence')).toEqual([{ licence: 'llama3.2', version: '2024-09-25' }]);
+  expect(client.inputs('models.download')).toEqual([{ model: 'm', repository: 'o/n', directory: null }]);
+  expect(page.downloadOf(entry)).toEqual(download);
+  // Agreed to once is enough.
+  await page.useFound(found);
+  expect(page.licence).toBeNull();
+  expect(client.inputs('settings.set')).toEqual([{ model: '/f' }]);
+});
+
+test('an end is told only of what arrived', async () => {
+  const { client } = begin({ agreed: true });
+  await settle();
+  client.send('downloads.changed', [download]);
+  client.send('downloads.changed', []);
+  expect(toasts.shown).toEqual([]);
+  client.send('downloads.changed', [download]);
+  client.send('models.changed', [{ ...choice, id: '/models/n' }]);
+  client.send('downloads.changed', []);
+  expect(toasts.shown.map(({ message }) => message)).toEqual(['M is here.']);
+});
+
+test('a refusal is shown in the app’s words; the token is kept by the app alone', async () => {
+  begin();
+  await settle();
+  await page.control('models.pause', download);
+  expect(toasts.shown).toHaveLength(1);
+  await page.setToken('hf_secret');
+  expect(page.view?.token.present).toBe(true);
+  expect(JSON.stringify(page.view)).not.toContain('hf_secret');
+});
