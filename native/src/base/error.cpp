@@ -12,6 +12,8 @@ const char* to_string(ErrorCode code) {
     case ErrorCode::host_out_of_memory: return "host_out_of_memory";
     case ErrorCode::shader_missing: return "shader_missing";
     case ErrorCode::file_missing: return "file_missing";
+    case ErrorCode::file_unwritable: return "file_unwritable";
+    case ErrorCode::disk_full: return "disk_full";
     case ErrorCode::file_truncated: return "file_truncated";
     case ErrorCode::checkpoint_header: return "checkpoint_header";
     case ErrorCode::checkpoint_dtype: return "checkpoint_dtype";

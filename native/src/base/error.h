@@ -17,6 +17,8 @@ enum class ErrorCode {
   host_out_of_memory,
   shader_missing,        ///< a compiled shader is not where it should be
   file_missing,          ///< a checkpoint file does not exist or cannot be read
+  file_unwritable,       ///< a file cannot be made or written to
+  disk_full,             ///< the disk has too little room for what is to be written
   file_truncated,        ///< a checkpoint file is shorter than its header says
   checkpoint_header,     ///< malformed safetensors header or shard index
   checkpoint_dtype,      ///< a tensor has a type that this engine cannot use

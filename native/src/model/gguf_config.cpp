@@ -141,6 +141,19 @@ json vision_section(const Entries& entries) {
   return vision;
 }
 
+/// How pixels are normalised, where the file says so; Ollama's do not, and mean the published numbers.
+json preprocessor_section(const Entries& entries) {
+  json section = json::object();
+  for (const char* key : {"image_mean", "image_std"}) {
+    const GgufValue* value = entries.own(std::string("vision.") + key);
+    if (!value) continue;
+    json list = json::array();
+    if (value->count <= 3) value->for_each([&](const GgufValue& one) { list.push_back(one.as_number().value_or(NAN)); });
+    section[key] = list;
+  }
+  return section;
+}
+
 json config_of(const Checkpoint& checkpoint, const std::string& architecture) {
   const Entries entries(checkpoint, architecture);
   refuse_variants(entries, checkpoint.source());
@@ -183,15 +196,16 @@ void take_rope_factors(const Checkpoint& checkpoint, TextConfig& text) {
 ModelConfig gguf_model_config(const Checkpoint& checkpoint) {
   const auto architecture = checkpoint.metadata()->find("general.architecture");
   const std::string name(architecture->second.as_text().value());
-  const std::string text = config_of(checkpoint, name).dump();
+  const std::string text = config_of(checkpoint, name).dump(), preprocessor = preprocessor_section(Entries(checkpoint, name)).dump();
   ModelConfig config;
   try {
-    config = parse_model_config({text, std::nullopt, std::nullopt});
+    config = parse_model_config({text, std::nullopt, preprocessor});
   } catch (const Error& error) {
     // Its keys are those of config.json, which say what is meant as well.
-    constexpr std::string_view prefix = "config.json";
     std::string words = error.what();
-    if (words.starts_with(prefix)) words = checkpoint.source() + " (metadata)" + words.substr(prefix.size());
+    for (const std::string_view file : {"config.json", "preprocessor_config.json"}) {
+      if (words.starts_with(file)) words = checkpoint.source() + " (metadata)" + words.substr(file.size());
+    }
     throw Error(error.code(), words, error.code() == ErrorCode::checkpoint_config ? another_copy : supported);
   }
   require_whole_rotation(Entries(checkpoint, name), config.text, checkpoint.source());

@@ -49,7 +49,7 @@ class Checkpoint {
   /// The file that holds a tensor, for messages.
   const std::string& file_of(const TensorView& tensor) const { return file_names_[tensor.file]; }
 
-  /// The tensor has been copied to where it is needed: its pages may leave this process.
+  /// The tensor, or the part of one whose `bytes` are narrowed, has been read: its pages may leave this process.
   void release(const TensorView& tensor) const;
 
  private:

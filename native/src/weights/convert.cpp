@@ -69,6 +69,20 @@ std::vector<float> read_floats(const TensorView& tensor) {
   return values;
 }
 
+void to_floats(DType dtype, std::span<const std::byte> bytes, std::span<float> out) {
+  if (dtype == DType::f32) {
+    std::memcpy(out.data(), bytes.data(), out.size_bytes());
+    return;
+  }
+  if (is_block_type(dtype)) return dequantise(dtype, bytes, out);
+  if (!is_plain_weight_type(dtype)) throw Error(ErrorCode::checkpoint_dtype, std::string(to_string(dtype)) + " is no type of weights.");
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, bytes.data() + i * 2, 2);
+    out[i] = dtype == DType::bf16 ? bf16_to_float(bits) : f16_to_float(bits);
+  }
+}
+
 void write_floats(std::span<const float> values, DType dtype, std::span<std::byte> out) {
   if (dtype == DType::f32) {
     std::memcpy(out.data(), values.data(), values.size_bytes());

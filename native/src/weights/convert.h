@@ -28,6 +28,9 @@ std::uint16_t float_to_f16(float value);
 /// @throws Error checkpoint_dtype unless F32, F16, BF16, F64 (rounded) or a block type.
 std::vector<float> read_floats(const TensorView& tensor);
 
+/// Elements of any weight type, a whole number of blocks. `bytes` holds out.size() of them, at any alignment.
+void to_floats(DType dtype, std::span<const std::byte> bytes, std::span<float> out);
+
 /// Rounds to `dtype`, F32, F16 or BF16; what float16 cannot hold becomes its largest number.
 void write_floats(std::span<const float> values, DType dtype, std::span<std::byte> out);
 

@@ -61,6 +61,13 @@ void GgufWriter::integers(std::string_view key, std::span<const std::int32_t> va
   for (const std::int32_t value : values) put(entries_, static_cast<std::uint32_t>(value), 4);
 }
 
+void GgufWriter::floats(std::string_view key, std::span<const float> values) {
+  begin_entry(key, GgufType::list);
+  put(entries_, static_cast<std::uint32_t>(GgufType::f32), 4);
+  put(entries_, values.size(), 8);
+  for (const float value : values) put(entries_, std::bit_cast<std::uint32_t>(value), 4);
+}
+
 void GgufWriter::tensor(std::string_view name, std::span<const std::int64_t> shape, DType dtype) {
   put_text(tensors_, name);
   put(tensors_, shape.size(), 4);

@@ -21,6 +21,7 @@ class GgufWriter {
   void boolean(std::string_view key, bool value);
   void texts(std::string_view key, std::span<const std::string> values);
   void integers(std::string_view key, std::span<const std::int32_t> values);
+  void floats(std::string_view key, std::span<const float> values);
   /// `shape` outermost first.
   void tensor(std::string_view name, std::span<const std::int64_t> shape, DType dtype);
 
