@@ -218,8 +218,49 @@ export interface GgufInfo {
   tensors: { name: string; type: string; shape: number[]; bytes: number }[];
 }
 
+/** Whole numbers below 2^32 are written as such, others as float32. */
+export type GgufEntryValue = string | string[] | number | number[] | boolean;
+
+export interface QuantiseOptions {
+  /** A folder in the published layout. */
+  directory: string;
+  /** Written as `target`.part and renamed when whole. Its name begins with "Llama" and ends with ".gguf". */
+  target: string;
+  /** `q4_k_m`: 4 bits, 6 for the output and half of the value and down projections. */
+  text: 'q4_k_m' | 'q8_0';
+  vision: 'f16' | 'q8_0';
+  /** Metadata that the configuration does not give: `services/prompt/gguf-entries.ts`. */
+  entries: [key: string, value: GgufEntryValue][];
+  /** Absent = all of the computer's. */
+  threads?: number;
+  /** Bytes of weights read. */
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** Tensors that do the same work, and what rounding them cost. */
+export interface TensorClass {
+  name: string;
+  /** "Q4_K, Q6_K" */
+  types: string;
+  tensors: number;
+  elements: number;
+  bytes: number;
+  /** Root of the sum of squared differences over the sum of squares. */
+  relativeError: number;
+}
+
+export interface QuantiseReport {
+  /** Of the file. */
+  bytes: number;
+  /** Whether a part of an earlier run was gone on with. */
+  resumed: boolean;
+  classes: TensorClass[];
+}
+
 export interface Addon {
   listDevices(): DeviceInfo[];
+  /** Needs no device. `cancel` makes `done` reject with `cancelled` within a second and leaves the part, with which the same call goes on. */
+  quantise(options: QuantiseOptions): { done: Promise<QuantiseReport>; cancel(): void };
   /** Reads headers only. Throws as `load` does for damaged files and dialects that the engine does not run. */
   readGguf(files: string[]): GgufInfo;
   Engine: new (options: EngineOptions) => NativeEngine;

@@ -47,6 +47,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
   return {
     devices: () => client.request('devices', {}),
     load: (request, listeners) => client.load(request, listeners),
+    quantise: (request, listeners) => client.request('quantise', request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
     countTokens: (request) => client.requestWithModel('count-tokens', request),
     trace: (request, listeners) => client.requestWithModel('trace', request, listeners),

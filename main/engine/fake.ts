@@ -162,6 +162,11 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
         numTiles: new Int32Array(images.length).fill(1),
       };
     },
+    async quantise({ target }, { onProgress } = {}) {
+      begin();
+      onProgress?.(1, 1);
+      throw new LoupeError('file_unwritable', `The fake engine writes no ${target}.`);
+    },
     async selfTest() {
       begin();
       return { device, paths: loaded.paths, items: [{ name: 'matmul', ok: true, detail: 'fake' }], memory };

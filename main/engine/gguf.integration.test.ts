@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
 import { findModel } from '../services/models/find-model.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
+import { demoModel } from '../paths.ts';
+import { createEngineClient } from './client.ts';
 import { loadAddon, shaderDirectory, type Activations, type Addon, type NativeEngine } from './addon.ts';
 import { relativeDistance } from './test/reference.ts';
 
@@ -93,6 +95,56 @@ describe('what a person may name', () => {
       const { status, stdout } = loupe(['ask', '--model', model, '--image', picture, '--max-tokens', '4', '--context', '256', '--json', 'What is it?']);
       expect(status, stdout).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ ok: true, statistics: { imagesEncoded: 1, generatedTokens: 4 } });
+    }
+  });
+});
+
+describe('quantising on import', () => {
+  let out: string;
+  beforeAll(async () => {
+    out = await mkdtemp(join(tmpdir(), 'loupe-quantise-'));
+  });
+  afterAll(() => rm(out, { recursive: true }));
+  const samples = JSON.parse(readFileSync(join(demoModel, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string }[];
+
+  test('the demo model in 8 bits: one file with everything, and the same answers', slow, async () => {
+    const engine = createEngineClient();
+    const target = join(out, 'Llama-demo-Q8_0.gguf');
+    try {
+      const progress: number[] = [];
+      const report = await engine.quantise({ directory: demoModel, target, text: 'q8_0', vision: 'f16' }, { onProgress: (done, total) => progress.push(done / total) });
+      expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+      expect(progress.at(-1)).toBeGreaterThan(0.9);
+      expect(report.resumed).toBe(false);
+      for (const { name, relativeError } of report.classes) expect(relativeError, name).toBeLessThan(0.01);
+
+      const loaded = await engine.load({ gguf: [target], engine: { activations: 'f32', validation: true } });
+      expect(loaded.promptFormat).toBe('template');
+      const few = samples.filter((_, index) => index % 8 === 0);
+      const answers: string[] = [];
+      for (const { image, question } of few) {
+        const content = [{ type: 'image' as const, image: { path: join(demoModel, image) } }, { type: 'text' as const, text: question }];
+        answers.push((await engine.generate({ messages: [{ role: 'user', content }], maxTokens: 40, sampling: { temperature: 0 } })).text);
+      }
+      // Eight bits may turn a close decision, not many.
+      const same = few.filter(({ answer }, index) => answer === answers[index]).length;
+      expect(same, JSON.stringify(few.map(({ answer }, index) => [answer, answers[index]]))).toBeGreaterThanOrEqual(few.length - 1);
+      expect((await engine.memory()).validationErrors).toBe(0);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  test('cancelled: no file, and nothing is left that looks like one', slow, async () => {
+    const engine = createEngineClient();
+    const target = join(out, 'Llama-cancelled.gguf');
+    const stop = new AbortController();
+    try {
+      const running = engine.quantise({ directory: demoModel, target, text: 'q8_0', vision: 'f16', threads: 1 }, { signal: stop.signal, onProgress: () => stop.abort() });
+      await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+      await expect(findModel(target)).rejects.toMatchObject({ code: 'model_missing' });
+    } finally {
+      await engine.close();
     }
   });
 });

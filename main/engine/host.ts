@@ -6,11 +6,13 @@ import { randomInt } from 'node:crypto';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
 import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, SelfTestReply, TraceReply } from '../services/ports.ts';
+import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
+import { ggufEntries } from '../services/prompt/gguf-entries.ts';
 import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import type { Message } from '../services/prompt/template.ts';
-import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
+import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type QuantiseReport, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 
@@ -18,6 +20,8 @@ import { parseRequest, type Event, type Request, type RequestOf } from './protoc
 interface Running {
   id: number;
   cancelled: boolean;
+  /** Of work that needs no device. */
+  cancel?: () => void;
 }
 
 interface Loaded {
@@ -26,7 +30,7 @@ interface Loaded {
   language: PromptLanguage | null;
 }
 
-type Work = Extract<Request, { type: 'load' | 'generate' | 'trace' | 'self-test' }>;
+type Work = Extract<Request, { type: 'load' | 'generate' | 'trace' | 'quantise' | 'self-test' }>;
 
 class Host {
   readonly #channel: ParentChannel;
@@ -76,6 +80,7 @@ class Host {
       case 'load':
       case 'generate':
       case 'trace':
+      case 'quantise':
       case 'self-test':
         return this.#work(request);
       default:
@@ -85,7 +90,7 @@ class Host {
 
   async #work(request: Work): Promise<unknown> {
     if (this.#running) throw new LoupeError('engine_busy', 'The engine is at work on another request.');
-    const running = { id: request.id, cancelled: false };
+    const running: Running = { id: request.id, cancelled: false };
     this.#running = running;
     try {
       switch (request.type) {
@@ -95,6 +100,8 @@ class Host {
           return await this.#generate(request, running);
         case 'trace':
           return await this.#trace(request, running);
+        case 'quantise':
+          return await this.#quantise(request, running);
         case 'self-test':
           return await this.#selfTest(request.engine);
         default:
@@ -177,6 +184,18 @@ class Host {
     };
   }
 
+  async #quantise({ id, directory, target, text, vision, threads }: RequestOf<'quantise'>, running: Running): Promise<QuantiseReport> {
+    const entries = ggufEntries(await readCheckpointFiles(directory));
+    if (running.cancelled) throw new LoupeError('cancelled', 'Quantising was cancelled.');
+    const { done, cancel } = this.#useAddon().quantise({
+      ...{ directory, target, text, vision, entries },
+      ...withoutUndefined({ threads }),
+      onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
+    });
+    running.cancel = cancel;
+    return done;
+  }
+
   async #selfTest(settings: EngineSettings): Promise<SelfTestReply> {
     const engine = this.#open(settings);
     const items = await engine.selfTest();
@@ -203,6 +222,7 @@ class Host {
   #cancel(id: number): void {
     if (this.#running?.id !== id) return;
     this.#running.cancelled = true;
+    this.#running.cancel?.();
     this.#engine?.cancel();
   }
 

@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
 import type { GenerateReply, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
-import type { DeviceInfo, MemoryReport } from './addon.ts';
+import type { DeviceInfo, MemoryReport, QuantiseReport } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -61,6 +61,15 @@ const requestSchema = v.variant('type', [
   }),
   v.strictObject({ type: v.literal('count-tokens'), id, messages, answerSoFar: v.optional(v.string()) }),
   v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
+  v.strictObject({
+    type: v.literal('quantise'),
+    id,
+    directory: v.string(),
+    target: v.string(),
+    text: v.picklist(['q4_k_m', 'q8_0']),
+    vision: v.picklist(['f16', 'q8_0']),
+    threads: v.optional(count),
+  }),
   v.strictObject({ type: v.literal('self-test'), id, engine: engineSettings }),
   v.strictObject({ type: v.literal('memory'), id }),
   v.strictObject({ type: v.literal('cancel'), id }),
@@ -94,6 +103,7 @@ export interface Results {
   generate: GenerateReply;
   'count-tokens': number;
   trace: TraceReply;
+  quantise: QuantiseReport;
   'self-test': SelfTestReply;
   memory: MemoryReport;
 }
@@ -128,6 +138,11 @@ const resultSchemas = {
   }),
   'count-tokens': count,
   trace: v.looseObject({ logits: v.instance(Float32Array), greedyTokens: tokens, aspectRatioIds: tokens, numTiles: tokens }),
+  quantise: v.looseObject({
+    bytes: count,
+    resumed: v.boolean(),
+    classes: v.array(v.looseObject({ name: v.string(), types: v.string(), tensors: count, elements: count, bytes: count, relativeError: v.number() })),
+  }),
   'self-test': v.looseObject({
     device: v.looseObject({ name: v.string() }),
     items: v.array(v.object({ name: v.string(), ok: v.boolean(), detail: v.string() })),

@@ -6,6 +6,8 @@ import type {
   GenerateStatistics,
   MemoryReport,
   ModelInfo,
+  QuantiseOptions,
+  QuantiseReport,
   SamplingOptions,
   SelfTestItem,
   TraceResult,
@@ -94,6 +96,9 @@ export interface GenerateReply {
   images: ImageSeen[];
 }
 
+/** `entries` are the host's business: it reads the language beside the weights. */
+export type QuantiseRequest = Loose<Pick<QuantiseOptions, 'threads'>> & Pick<QuantiseOptions, 'directory' | 'target' | 'text' | 'vision'>;
+
 export interface TraceRequest {
   tokens: Int32Array;
   images: ImageSource[];
@@ -139,6 +144,8 @@ export interface Engine {
   /** Tokens of the prompt that `generate` would read. */
   countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>): Promise<number>;
   trace(request: TraceRequest, options?: { signal?: AbortSignal }): Promise<TraceReply>;
+  /** Writes a GGUF file; an aborted one rejects with `cancelled` and is gone on with by the same request. Takes the whole engine for minutes: use one of its own. */
+  quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReport>;
   selfTest(settings: EngineSettings): Promise<SelfTestReply>;
   /** Of the loaded model's engine. */
   memory(): Promise<MemoryReport>;

@@ -7,7 +7,7 @@ import type { CheckpointFiles } from './checkpoint-files.ts';
 const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
 
 /** How Llama 3 cuts text into words; GGUF files only name it. As in tokenizer.json of Llama 3. */
-const llama3Words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+export const llama3Words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const llama3Names = ['llama-bpe', 'llama3', 'llama-v3'];
 
 /**
@@ -33,7 +33,7 @@ export function ggufCheckpointFiles(metadata: ReadonlyMap<string, GgufValue>, or
   return {
     directory: origin,
     config: { model_type: metadata.get('general.architecture') },
-    generationConfig: { eos_token_id: endTokens(metadata, tokens) },
+    generationConfig: { eos_token_id: endTokens(metadata, tokens), ...advisedSampling(metadata) },
     tokenizer: tokenizerJson(tokens, tokenTypesOf(metadata, tokens, origin), merges),
     tokenizerConfig: { bos_token: spelling('bos_token_id'), eos_token: spelling('eos_token_id') },
     chatTemplate: chatTemplate(metadata),
@@ -96,6 +96,25 @@ function endTokens(metadata: ReadonlyMap<string, GgufValue>, tokens: string[]): 
     for (const name of ['<|eom_id|>', '<|end_of_text|>']) if (tokens.includes(name)) ends.add(tokens.indexOf(name));
   }
   return [...ends];
+}
+
+/** generation_config.json's name of each entry that advises how to sample. */
+export const samplingEntries = {
+  'general.sampling.temp': 'temperature',
+  'general.sampling.top_k': 'top_k',
+  'general.sampling.top_p': 'top_p',
+  'general.sampling.min_p': 'min_p',
+  'general.sampling.penalty_repeat': 'repetition_penalty',
+} as const;
+
+/** As generation_config.json says it; empty where the file gives no advice. */
+function advisedSampling(metadata: ReadonlyMap<string, GgufValue>): Record<string, GgufValue> {
+  const found = Object.entries(samplingEntries).flatMap(([key, name]) => {
+    const value = metadata.get(key);
+    // Stored as float32: 0.6 comes back as 0.60000002.
+    return typeof value === 'number' ? [[name, Number(value.toPrecision(6))] as const] : [];
+  });
+  return found.length > 0 ? { do_sample: true, ...Object.fromEntries(found) } : {};
 }
 
 /** A vision model's template must know pictures; where it does not, Meta's documented format serves. */

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "addon/task.h"
+#include "model/quantise_checkpoint.h"
 #include "ops/self_test.h"
 #include "session/session.h"
 
@@ -494,9 +495,105 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
   });
 }
 
+/// A text, a list of texts or of whole numbers, a truth value, a number.
+GgufEntry to_entry(const Napi::Value& pair) {
+  if (!pair.IsArray() || pair.As<Napi::Array>().Length() != 2 || !pair.As<Napi::Array>().Get(0u).IsString()) throw bad_argument("an entry is no pair of a key and a value");
+  const std::string key = pair.As<Napi::Array>().Get(0u).As<Napi::String>();
+  const Napi::Value value = pair.As<Napi::Array>().Get(1u);
+  if (value.IsString()) return {key, value.As<Napi::String>().Utf8Value()};
+  if (value.IsBoolean()) return {key, value.As<Napi::Boolean>().Value()};
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>();
+    if (number >= 0 && number <= 4294967295.0 && number == std::floor(number)) return {key, static_cast<std::uint32_t>(number)};
+    return {key, static_cast<float>(number)};
+  }
+  if (!value.IsArray()) throw bad_argument("the entry " + key + " is of no kind that GGUF has");
+  const Napi::Array list = value.As<Napi::Array>();
+  if (list.Length() > 0 && list.Get(0u).IsNumber()) {
+    std::vector<std::int32_t> numbers;
+    for (uint32_t i = 0; i < list.Length(); ++i) numbers.push_back(list.Get(i).ToNumber().Int32Value());
+    return {key, std::move(numbers)};
+  }
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < list.Length(); ++i) texts.push_back(list.Get(i).ToString().Utf8Value());
+  return {key, std::move(texts)};
+}
+
+QuantiseRequest to_quantise_request(const Napi::Object& options) {
+  QuantiseRequest request;
+  request.source = std::filesystem::u8path(text(options, "directory"));
+  request.target = std::filesystem::u8path(text(options, "target"));
+  const std::string precision = text(options, "text"), vision = text(options, "vision");
+  if (precision != "q4_k_m" && precision != "q8_0") throw bad_argument("text is neither q4_k_m nor q8_0");
+  if (vision != "f16" && vision != "q8_0") throw bad_argument("vision is neither f16 nor q8_0");
+  request.text = precision == "q8_0" ? TextPrecision::q8_0 : TextPrecision::q4_k_m;
+  request.vision = vision == "q8_0" ? VisionPrecision::q8_0 : VisionPrecision::f16;
+  request.threads = static_cast<unsigned>(number(options, "threads", 0, 1024, 0));
+  const Napi::Value entries = options.Get("entries");
+  if (!entries.IsArray()) throw bad_argument("entries is not a list");
+  for (uint32_t i = 0; i < entries.As<Napi::Array>().Length(); ++i) request.entries.push_back(to_entry(entries.As<Napi::Array>().Get(i)));
+  return request;
+}
+
+Napi::Value to_value(Napi::Env env, const QuantiseReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array classes = Napi::Array::New(env);
+  for (const TensorClass& one : report.classes) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", one.name);
+    entry.Set("types", one.types);
+    entry.Set("tensors", static_cast<double>(one.tensors));
+    entry.Set("elements", static_cast<double>(one.elements));
+    entry.Set("bytes", static_cast<double>(one.bytes));
+    entry.Set("relativeError", one.relative_error);
+    classes.Set(classes.Length(), entry);
+  }
+  object.Set("bytes", static_cast<double>(report.bytes));
+  object.Set("resumed", report.resumed);
+  object.Set("classes", classes);
+  return object;
+}
+
+/// { done, cancel }; needs no device.
+Napi::Value start_quantise(const Napi::CallbackInfo& info) {
+  return translate(info.Env(), [&] {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
+    const Napi::Object options = info[0].As<Napi::Object>();
+    const auto request = std::make_shared<const QuantiseRequest>(to_quantise_request(options));
+    const auto on_progress = callback(options, "onProgress");
+    const auto cancel = std::make_shared<std::atomic<bool>>(false);
+    const auto finished = std::make_shared<std::promise<void>>();
+    // A process that ends in the middle waits for the piece that is being written.
+    env.AddCleanupHook([cancel, ended = std::make_shared<std::future<void>>(finished->get_future())] {
+      *cancel = true;
+      ended->wait();
+    });
+    const Napi::Promise done = run_task(
+        env,
+        [request, cancel, finished, on_progress](const Post& post) -> MakeValue {
+          struct Signal {
+            std::promise<void>& finished;
+            ~Signal() { finished.set_value(); }
+          } const signal{*finished};
+          auto report = std::make_shared<QuantiseReport>(quantise_checkpoint(*request, cancel.get(), [&](std::uint64_t read, std::uint64_t total) {
+            if (on_progress)
+              post([on_progress, read, total](Napi::Env loop) { on_progress->Call({Napi::Number::New(loop, static_cast<double>(read)), Napi::Number::New(loop, static_cast<double>(total))}); });
+          }));
+          return [report](Napi::Env loop) { return to_value(loop, *report); };
+        },
+        [](Napi::Env) {});
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("done", done);
+    result.Set("cancel", Napi::Function::New(env, [cancel](const Napi::CallbackInfo&) { *cancel = true; }));
+    return result;
+  });
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("listDevices", Napi::Function::New(env, list_devices));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf));
+  exports.Set("quantise", Napi::Function::New(env, start_quantise));
   exports.Set("Engine", Engine::define(env));
   return exports;
 }
