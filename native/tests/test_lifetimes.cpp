@@ -95,7 +95,7 @@ GenerateRequest request(uint32_t tokens, uint32_t max_tokens, uint32_t first = 1
 std::vector<uint32_t> expected_tokens(const GenerateRequest& r) { return open_session(*engine().memory)->generate(r, {}).tokens; }
 
 TEST(Lifetimes, ARefusedTensorWaitsForTheCopiesBeforeIt) {
-  // "a" fills both staging buffers, so that copies into it are in flight when "b" is refused for its type.
+  // "a" fills both staging buffers, so that copies into it are in flight when "b" is refused for its shape.
   const auto folder = std::filesystem::temp_directory_path() / ("loupe-lifetimes-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()));
   std::filesystem::create_directories(folder);
   constexpr uint64_t rows = 24 << 10, bytes = rows * 1024 * 4;
@@ -116,9 +116,9 @@ TEST(Lifetimes, ARefusedTensorWaitsForTheCopiesBeforeIt) {
     try {
       const Matrix a = up.matrix("a");
       up.interleaved("a", "b");
-      ADD_FAILURE() << "two types in one matrix";
+      ADD_FAILURE() << "two shapes in one matrix";
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::checkpoint_dtype);
+      EXPECT_EQ(error.code(), ErrorCode::checkpoint_shape);
     }
     EXPECT_GE(driver.submissions, 2);
     EXPECT_EQ(driver.destroyed_in_flight, 0);

@@ -557,7 +557,7 @@ Napi::Value to_value(Napi::Env env, const QuantiseReport& report) {
 /// { done, cancel }; needs no device.
 Napi::Value start_quantise(const Napi::CallbackInfo& info) {
   return translate(info.Env(), [&] {
-    const Napi::Env env = info.Env();
+    Napi::Env env = info.Env();
     if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
     const Napi::Object options = info[0].As<Napi::Object>();
     const auto request = std::make_shared<const QuantiseRequest>(to_quantise_request(options));

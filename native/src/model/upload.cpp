@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "weights/convert.h"
+#include "weights/describe.h"
 
 namespace loupe {
 namespace {
@@ -15,6 +16,12 @@ constexpr uint64_t staging_bytes = 32u << 20;
 constexpr uint32_t block_row_multiple = 64;
 
 uint32_t width_of(const TensorView& tensor) { return static_cast<uint32_t>(tensor.elements() / tensor.shape.at(0)); }
+
+void require_alike(const TensorView& a, const TensorView& b, bool alike) {
+  if (alike) return;
+  throw Error(ErrorCode::checkpoint_shape, "The tensors " + in_quotes(a.stored_name) + " " + shape_text(a.shape) + " and " + in_quotes(b.stored_name) + " " + shape_text(b.shape) + " do not fit one matrix.",
+              "The checkpoint is damaged; download it again.");
+}
 
 /// The device type of rows from both: their own, or where these differ a plain one that holds either.
 DType common_type(const TensorView& a, const TensorView& b) {
@@ -137,6 +144,7 @@ Matrix Uploader::stacked(const std::vector<std::string>& names) {
       size_t end = begin;
       for (; end < names.size() && device_type(checkpoint_.at(names[end]).dtype) == dtype; ++end) {
         const TensorView& tensor = checkpoint_.at(names[end]);
+        require_alike(checkpoint_.at(names[0]), tensor, width_of(tensor) == matrix.cols);
         parts.push_back({count, rows_of(tensor, dtype)});
         count += static_cast<uint32_t>(tensor.shape.at(0));
       }
@@ -154,6 +162,7 @@ Matrix Uploader::stacked(const std::vector<std::string>& names) {
 Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
   return settled([&] {
     const TensorView &a = checkpoint_.at(even), &b = checkpoint_.at(odd);
+    require_alike(a, b, a.shape == b.shape);
     const DType dtype = common_type(a, b);
     const WriteRow rows[] = {rows_of(a, dtype), rows_of(b, dtype)};
     Matrix matrix;

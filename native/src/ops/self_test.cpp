@@ -4,9 +4,13 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <span>
 
 #include "base/error.h"
+#include "graph/row_layout.h"
 #include "ops/scalar.h"
+#include "weights/dequantise.h"
+#include "weights/quantise.h"
 
 namespace loupe {
 namespace {
@@ -41,6 +45,18 @@ class Bench {
     Matrix m{static_cast<uint32_t>(values.size() / cols), cols, cols, {}};
     slice_of(values.data(), values.size() * 4);
     m.blocks.push_back({std::move(buffers_.back()), 0, m.rows, DType::f32});
+    buffers_.pop_back();
+    return m;
+  }
+
+  /// Rows as a file stores them.
+  Matrix blocks(std::span<const std::byte> stored, DType dtype, uint32_t rows, uint32_t cols) {
+    const uint64_t stored_row = stored_bytes(dtype, cols), row_bytes = device_row_bytes(dtype, cols);
+    std::vector<std::byte> packed(rows * row_bytes);
+    for (uint32_t row = 0; row < rows; ++row) pack_row(dtype, stored.subspan(row * stored_row, stored_row), cols, std::span(packed).subspan(row * row_bytes, row_bytes));
+    Matrix m{rows, cols, cols, {}};
+    slice_of(packed.data(), packed.size());
+    m.blocks.push_back({std::move(buffers_.back()), 0, rows, dtype});
     buffers_.pop_back();
     return m;
   }
@@ -101,6 +117,21 @@ SelfTestItem test_matmul(Bench& bench, const std::string& name, uint32_t rows, d
   return compare(name, bench.download(out.slice), expected, tolerance);
 }
 
+/// Weights as a quantised model has them: unpacked by the kernel, or by the host for the twin.
+SelfTestItem test_blocks(Bench& bench, const std::string& name, DType dtype, uint32_t rows, double tolerance) {
+  constexpr uint32_t k = 512, n = 70;
+  const Floats x = bench.random(rows * k), exact = bench.random(n * k);
+  std::vector<std::byte> stored(stored_bytes(dtype, exact.size()));
+  quantise(dtype, exact, stored);
+  Floats w(exact.size()), expected(rows * n);
+  dequantise(dtype, stored, w);
+  scalar::matmul(x, w, rows, k, n, ops::Epilogue::Kind::none, nullptr, 1, expected);
+  const Matrix weight = bench.blocks(stored, dtype, n, k);
+  const Tensor out = bench.zeros(rows, n);
+  ops::matmul(bench.graph, bench.upload(x, k), weight, out);
+  return compare(name, bench.download(out.slice), expected, tolerance);
+}
+
 SelfTestItem test_norms(Bench& bench) {
   constexpr uint32_t cols = 200;
   const Floats x = bench.random(5 * cols), weight = bench.random(cols), bias = bench.random(cols);
@@ -143,6 +174,9 @@ std::vector<SelfTestItem> run_self_test(vk::Device& device, vk::Memory& memory, 
   const std::vector<std::pair<std::string, std::function<SelfTestItem(Bench&)>>> tests = {
       {"matrix-matrix product", [&](Bench& b) { return test_matmul(b, "matrix-matrix product", 33, matmul_tolerance); }},
       {"matrix-vector product", [](Bench& b) { return test_matmul(b, "matrix-vector product", 1, exact_tolerance); }},
+      {"8-bit weights", [](Bench& b) { return test_blocks(b, "8-bit weights", DType::q8_0, 1, exact_tolerance); }},
+      {"4-bit weights", [](Bench& b) { return test_blocks(b, "4-bit weights", DType::q4_k, 1, exact_tolerance); }},
+      {"4-bit weights, many rows", [&](Bench& b) { return test_blocks(b, "4-bit weights, many rows", DType::q4_k, 33, matmul_tolerance); }},
       {"norms", test_norms},
       {"attention, one row", [](Bench& b) { return test_attention(b, "attention, one row", 1, {Kind::causal, 300, {}, 0, 0, 0}); }},
       {"attention, causal", [](Bench& b) { return test_attention(b, "attention, causal", 21, {Kind::causal, 50, {}, 0, 0, 0}); }},
