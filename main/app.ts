@@ -159,7 +159,12 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     'engine.devices': async () => (await engine.devices()).map(({ index, name, kind, memoryBytes, suitable, reason }) => ({ index, name, kind, memoryBytes, suitable, reason })),
 
     'models.list': () => models.list(),
-    'models.add': ({ path }) => manager.add(path),
+    'models.add': async ({ path }) => {
+      const choice = await manager.add(path);
+      // In the background: it can be used meanwhile.
+      void manager.verify(choice.id).catch(() => {});
+      return choice;
+    },
     'models.remove': async ({ id, files = false }) => {
       await manager.remove(id, files);
       return null;

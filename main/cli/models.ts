@@ -128,8 +128,8 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   const { manager, models, values, terminal, line, onEvent } = context;
   const entry = await catalogueEntry(context, named!);
   agree(context, entry.licence);
+  const show = progressLine(terminal, values.json);
   const ended = new Promise<Download | null>((resolve) => {
-    const show = progressLine(terminal, values.json);
     onEvent((event) => {
       if (event.event !== 'downloads.changed') return;
       const mine = event.payload.find(({ id }) => id === started?.id);
@@ -142,6 +142,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   });
   let started: Download | null = null;
   started = await manager.download(entry.id, values.from ?? null, values.to === undefined ? null : absolute(values.to));
+  show(`${started.name}: ${stateInWords(started)}`);
   const stop = (): void => manager.pause(started.id);
   terminal.interrupted.addEventListener('abort', stop);
   if (terminal.interrupted.aborted) stop();

@@ -8,7 +8,7 @@ export function inBytes(count: number): string {
   return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power]}`;
 }
 
-/** "40 s", "3 min", "2 h 5 min". */
+/** Of seconds: "40 s", "3 min", "2 h 5 min". */
 export function inTime(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`;
   const minutes = Math.round(seconds / 60);

@@ -59,7 +59,10 @@ interface Outcome {
 async function run(seed: number): Promise<Outcome> {
   const random = randomNumbers(seed);
   const pick = (most: number): number => Math.floor(random() * (most + 1));
-  const bytes = (count: number): Buffer => Buffer.from(Array.from({ length: count }, () => pick(255)));
+  const bytes = (count: number): Buffer => {
+    const first = pick(2 ** 31);
+    return Buffer.alloc(count).map((_, index) => (Math.imul(index + first, 0x9e3779b1) >>> 24) ^ (index >> 6));
+  };
   const files = new Map<string, Buffer>([
     ['config.json', bytes(pick(300))],
     ['LICENSE.txt', bytes(0)],
@@ -98,7 +101,7 @@ async function run(seed: number): Promise<Outcome> {
         freeBytes: async () => (written > fullAt ? 0 : Infinity),
         onBytes: (_, here) => {
           written = Math.max(written, here);
-          if (random() < 0.02) doubles.push(...doubleWriters(directory));
+          if (random() < 0.005) doubles.push(...doubleWriters(directory));
         },
       });
     } finally {

@@ -86,9 +86,9 @@ export function partOf(target: string): string {
   return `${target}.part`;
 }
 
-/** Bytes that are here of a file: all, those of its part, or none. */
-export async function bytesHere(target: string, file: Pick<DownloadFile, 'bytes' | 'complete'>): Promise<number> {
-  if (file.complete && (await sizeOf(target)) === file.bytes) return file.bytes;
+/** Bytes that are here of a file, right or wrong: all, those of its part, or none. */
+export async function bytesHere(target: string, file: Pick<DownloadFile, 'bytes'>): Promise<number> {
+  if ((await sizeOf(target)) === file.bytes) return file.bytes;
   return Math.min(file.bytes, (await sizeOf(partOf(target))) ?? 0);
 }
 
