@@ -1,7 +1,9 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectRaw } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
 import { createFakeEngine } from '../engine/fake.ts';
@@ -53,6 +55,8 @@ describe('who may come in', () => {
     expect(await get(path, {})).toMatchObject({ status: 403, body: expect.stringContaining('used before') as string });
     // Who is in already is not turned away by an old link.
     expect(await get(path, { cookie })).toMatchObject({ status: 303 });
+    // And no link leads elsewhere.
+    expect((await get('//a//evil.example/?token=x', { cookie })).headers['location']).toBe('/');
   });
 
   test('without the cookie, with a wrong one, under another name, or from another page: nobody', async () => {
@@ -76,6 +80,52 @@ describe('who may come in', () => {
     expect(await connect({ cookie, origin: origin() }, '/other')).toBeNull();
   });
 });
+
+describe('those who leave early', () => {
+  function leave(head: string, when: 'sent' | 'first bytes'): Promise<void> {
+    return new Promise((resolve) => {
+      const raw = connectRaw(host.port, '127.0.0.1', () => {
+        raw.write(`${head}\r\nHost: 127.0.0.1:${host.port}\r\nCookie: ${cookie}\r\n\r\n`);
+        if (when === 'sent') setImmediate(() => raw.resetAndDestroy());
+      });
+      raw.on('error', () => {}).once('close', () => resolve());
+      if (when === 'first bytes') raw.once('data', () => raw.destroy());
+    });
+  }
+
+  test('a refused socket that is reset ends nothing', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    process.on('uncaughtException', note);
+    try {
+      for (let time = 0; time < 50; time++) await leave('GET /socket HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket', 'sent');
+      await sleep(100);
+    } finally {
+      process.off('uncaughtException', note);
+    }
+    expect(uncaught).toEqual([]);
+    expect((await get('/', { cookie })).status).toBe(200);
+  });
+
+  test.runIf(process.platform === 'linux')('a file that was not read to its end is closed', async () => {
+    const large = join(directory, 'renderer', 'large.js');
+    writeFileSync(large, Buffer.alloc(50_000_000));
+    await leave('GET /large.js HTTP/1.1', 'first bytes');
+    await vi.waitFor(() => expect(openFiles()).not.toContain(large));
+    rmSync(large);
+  });
+});
+
+/** Of this process; Linux only. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+}
 
 describe('files', () => {
   test('the page under a strict policy; built files for ever', async () => {

@@ -11,6 +11,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from '../app.ts';
 import { limits } from '../contract.ts';
@@ -93,7 +94,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
       if (!hasSession(request) && !takeToken(token)) return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
       url.searchParams.delete('token');
       response.setHeader('Set-Cookie', `${cookieName}-${port}=${session}; HttpOnly; SameSite=Strict; Path=/`);
-      response.writeHead(303, { Location: url.pathname + url.search }).end();
+      // Links lead to the page; another path could name another host.
+      response.writeHead(303, { Location: `/${url.search}` }).end();
       return;
     }
     if (!hasSession(request)) return say(response, 403, 'Open Loupe with the link that it printed in the terminal.');
@@ -133,6 +135,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   });
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    // Nobody else listens until it is handed over: a reset would end the process.
+    stream.on('error', () => stream.destroy());
     // Without an Origin it is no browser; only one with our page is let in.
     const allowed = isOurHost(request) && request.headers.origin !== undefined && isOurOrigin(request) && hasSession(request) && request.url === '/socket';
     if (!allowed) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
@@ -188,7 +192,8 @@ async function sendFile(response: ServerResponse, path: string, mediaType: strin
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) return say(response, 404, 'There is nothing here.');
   response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': found.size });
-  createReadStream(path).on('error', () => response.destroy()).pipe(response);
+  // Closes the file when the reader leaves early, too.
+  await pipeline(createReadStream(path), response).catch(() => response.destroy());
 }
 
 function say(response: ServerResponse, status: number, words: string): void {
