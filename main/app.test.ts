@@ -118,6 +118,13 @@ describe('pictures', () => {
     expect(readFileSync(app.pictureFile(first.hash, 'full').path)).toEqual(await png('red'));
   });
 
+  test('one whose file is gone is whole again when it is added again', async () => {
+    const { hash } = await addPicture('red');
+    rmSync(app.pictureFile(hash, 'full').path);
+    await addPicture('red');
+    expect(readFileSync(app.pictureFile(hash, 'full').path)).toEqual(await png('red'));
+  });
+
   test('are cropped and composed, and know what they were made of', async () => {
     const red = await addPicture('red');
     const blue = await addPicture('blue');

@@ -256,7 +256,7 @@ export interface PictureStore {
   /** The same bytes again keep their first record. */
   add(picture: NewPicture): Picture;
   get(hash: string): Picture;
-  /** As `get`; null when there is none. */
+  /** As `get`; null when there is none, or its file is gone: `add` completes it. */
   find(hash: string): Picture | null;
   /** The file as it came. */
   original(hash: string): StoredFile;

@@ -80,7 +80,7 @@ export function createPictures(database: Database, clock: Clock, directory: stri
 
     find: (hash) => {
       const row = statements.get.get(hash);
-      return row ? toPicture(row) : null;
+      return row && existsSync(pictureFiles(directory, hash).original) ? toPicture(row) : null;
     },
 
     original: (hash) => {
