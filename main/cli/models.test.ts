@@ -95,7 +95,7 @@ test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 3
   let stalls = 2;
   await hubOf(entry.mirrors[0]!, { next: (what) => (what.endsWith('.safetensors') && stalls-- > 0 ? 'stall' : null) });
   const interrupt = new AbortController();
-  const stopped = await run(['pull', entry.id, '--accept-licence'], { person: true, interrupt, onErr: (text) => / of /.test(text) && interrupt.abort() });
+  const stopped = await run(['pull', entry.id, '--accept-licence'], { person: true, interrupt, onErr: (text) => / B of /.test(text) && interrupt.abort() });
   expect(stopped.code).toBe(130);
   expect(stopped.err).toContain('the same command goes on with it');
   expect((await run(['list'])).out).toMatch(/Llama 3\.2 11B Vision Instruct: paused at/);

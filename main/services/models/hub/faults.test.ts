@@ -61,7 +61,7 @@ async function run(seed: number): Promise<Outcome> {
   const pick = (most: number): number => Math.floor(random() * (most + 1));
   const bytes = (count: number): Buffer => {
     const first = pick(2 ** 31);
-    return Buffer.alloc(count).map((_, index) => (Math.imul(index + first, 0x9e3779b1) >>> 24) ^ (index >> 6));
+    return Buffer.from(new Uint8Array(count).map((_, index) => (Math.imul(index + first, 0x9e3779b1) >>> 24) ^ (index >> 6)));
   };
   const files = new Map<string, Buffer>([
     ['config.json', bytes(pick(300))],
