@@ -38,6 +38,8 @@ export interface AppPorts {
   /** Gets a way to keep what it captures. */
   capture: (app: CaptureServices) => CaptureHost;
   host: Host;
+  /** Another engine, for work that takes minutes. */
+  startEngine?: () => Engine;
   /** Absent = in memory, until the process ends. */
   secrets?: SecretStore;
   /** The demo model's abilities.json, parsed; null where it is not installed. */
@@ -66,7 +68,7 @@ export interface App {
 const recentPromptsShown = 8;
 const sweepEveryMs = 10 * 60_000;
 
-export function createApp({ store, engine: port, pictures, capture: createCapture, host, secrets = sessionSecrets(), abilities }: AppPorts): App {
+export function createApp({ store, engine: port, pictures, capture: createCapture, host, startEngine, secrets = sessionSecrets(), abilities }: AppPorts): App {
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {
     for (const listener of listeners) listener(event);
@@ -84,6 +86,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     store,
     models,
     devices: () => engine.devices(),
+    startEngine,
     secrets,
     directory: modelsDirectory(host.dataDirectory),
     emit,
@@ -147,7 +150,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       emit({ event: 'settings.changed', payload: settings });
       host.settingsChanged?.();
       const { model, device, contextLength } = settings;
-      if (model !== before.model || device !== before.device || contextLength !== before.contextLength) void engine.load();
+      if (model !== before.model || device !== before.device || contextLength !== before.contextLength) void engine.follow();
       return settings;
     },
 
@@ -197,7 +200,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     'models.token': ({ token }) => manager.setToken(token),
 
     'conversations.list': () => store.conversations.list().map((summary) => ({ ...summary, busy: chat.isBusy(summary.id) })),
-    'conversations.open': ({ id }) => ({ ...store.conversations.open(id), busy: chat.isBusy(id) }),
+    'conversations.open': ({ id }) => chat.live(store.conversations.open(id)),
     'conversations.search': ({ query, limit }) => store.conversations.search(query, limit),
     'conversations.rename': ({ id, title }) => {
       store.conversations.rename(id, title);
@@ -231,7 +234,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return null;
     },
     'conversations.draft': () => store.conversations.draft(),
-    'conversations.export': ({ id, format }) => exportConversation(store.conversations.open(id), format),
+    'conversations.export': ({ id, format }) => exportConversation(chat.live(store.conversations.open(id)), format),
 
     'chat.send': (input) => chat.send(input),
     'chat.regenerate': ({ messageId }) => chat.regenerate(messageId),

@@ -33,6 +33,7 @@ export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptio
         await engine.close();
       }
     },
+    startEngine,
     secrets: sessionSecrets(environment),
     directory: modelsDirectory(dataDirectory, environment),
     emit: onEvent,

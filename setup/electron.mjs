@@ -46,7 +46,7 @@ export async function findElectron() {
 }
 
 function buildFingerprint() {
-  const sources = listFiles(root, ['main', 'resources/licences']).filter((line) => !/\.test\.ts |\/test\//.test(line));
+  const sources = listFiles(root, ['main', 'resources/licences', 'resources/models']).filter((line) => !/\.test\.ts |\/test\//.test(line));
   return fingerprint([...sources, ...['package-lock.json', 'package.json', 'setup/electron.mjs'].map((path) => describeFile(root, path))]);
 }
 

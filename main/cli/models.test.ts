@@ -117,6 +117,14 @@ test('find and import, with and without a licence', async () => {
   expect(existsSync(path)).toBe(true);
 });
 
+test('quantise: where it goes, and what the fake engine cannot do', async () => {
+  const path = write(join(folder, 'my model'), publishedFiles());
+  expect((await run(['quantise', path])).err).toContain('--accept-licence');
+  expect(await run(['quantise', path, '--accept-licence', '--json'])).toMatchObject({ code: 1, err: expect.stringContaining('Llama-my-model-Q4_K_M.gguf') as string });
+  expect(await run(['quantise', path, '--form', 'q2'])).toMatchObject({ code: 2, err: expect.stringContaining('--form takes q4_k_m, q8_0') as string });
+  expect(await run(['quantise', path, '--to', join(folder, 'mine.gguf')])).toMatchObject({ code: 2, err: expect.stringContaining('as the licence wants') as string });
+});
+
 test.each([
   [[], 'What about the models?'],
   [['eat'], 'There is no command "models eat".'],

@@ -3,7 +3,8 @@ import type { CatalogueEntry, Download, EventMessage, Fitting, FoundModel, Licen
 import type { ModelServices } from '../model-services.ts';
 import { dataDirectory } from '../paths.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../services/errors.ts';
-import { parseFlags } from './options.ts';
+import { smallerForms } from '../services/models/quantise.ts';
+import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
 import { inBytes, inTime } from './units.ts';
 
@@ -15,6 +16,9 @@ export const modelsHelp = `loupe models COMMAND [options]
        --from REPOSITORY      take this copy (default: the makers' with HF_TOKEN set, else an open one)
        --to DIR               put it there (default: LOUPE_MODELS, else "models" in the data folder)
   import PATH               uses a model where it lies: a folder, a .gguf file, an Ollama manifest
+  quantise MODEL            writes a smaller copy of a published model as one GGUF file; again goes on with it
+       --form q4_k_m|q8_0     4 bits (default) or 8
+       --to FILE.gguf         its name begins with "Llama", as the licence wants (default: below LOUPE_MODELS)
   verify MODEL              reads all its files and compares their checksums
   remove MODEL              takes it off the list; --files also deletes what was downloaded
   licence MODEL             what the licence of its weights says, in short
@@ -31,6 +35,7 @@ const flags = {
   data: { type: 'string' },
   from: { type: 'string' },
   to: { type: 'string' },
+  form: { type: 'string' },
   files: { type: 'boolean' },
   'accept-licence': { type: 'boolean' },
 } as const;
@@ -52,6 +57,7 @@ const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'need
   find: { run: find, argument: 'optional', flags: [] },
   pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence'] },
   import: { run: importModel, argument: 'needed', flags: ['accept-licence'] },
+  quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'] },
   verify: { run: verify, argument: 'needed', flags: [] },
   remove: { run: remove, argument: 'needed', flags: ['files'] },
   licence: { run: licence, argument: 'needed', flags: [] },
@@ -167,6 +173,34 @@ async function importModel(context: Context, path: string | undefined): Promise<
   const model = await manager.add(at);
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, model })}\n`);
   else line(`${model.name} is in the list; its files stay where they are.`);
+  return exitCodes.ok;
+}
+
+async function quantise(context: Context, named: string | undefined): Promise<ExitCode> {
+  const { manager, models, values, terminal, line } = context;
+  const form = oneOf('--form', values.form ?? smallerForms[0], smallerForms);
+  const listed = models.list().find(({ id, name }) => id === absolute(named!) || name.toLowerCase() === named!.toLowerCase());
+  const path = listed?.id ?? absolute(named!);
+  const [found] = await manager.find(path);
+  if (found && !found.problem) agree(context, found.licence);
+  const show = progressLine(terminal, values.json);
+  const began = performance.now();
+  const { model, report } = await manager
+    .quantise(path, form, values.to === undefined ? null : absolute(values.to), {
+      signal: terminal.interrupted,
+      onProgress: (done, total) => {
+        const seconds = (performance.now() - began) / 1000;
+        const left = done > 0 && seconds > 2 ? `, ${inTime((seconds * (total - done)) / done)} left` : '';
+        show(`${bar(done / total)} ${inBytes(done)} of ${inBytes(total)}${left}`);
+      },
+    })
+    .finally(() => show(''));
+  if (values.json) {
+    terminal.out(`${JSON.stringify({ ok: true, model, report })}\n`);
+    return exitCodes.ok;
+  }
+  line(`${model.id}, ${inBytes(report.bytes)}`);
+  for (const { name, types, relativeError } of report.classes) line(`  ${name}: ${types}, error ${(100 * relativeError).toFixed(2)} %`);
   return exitCodes.ok;
 }
 

@@ -67,7 +67,7 @@ export function tokenList(flag: string, text: string | undefined): Int32Array {
   return Int32Array.from(parts, Number);
 }
 
-function oneOf<const Choice extends string>(flag: string, text: string, choices: readonly Choice[]): Choice {
+export function oneOf<const Choice extends string>(flag: string, text: string, choices: readonly Choice[]): Choice {
   const chosen = choices.find((choice) => choice === text);
   if (chosen === undefined) throw new LoupeError('usage', `${flag} takes ${choices.join(', ')}, not "${text}".`);
   return chosen;

@@ -201,6 +201,7 @@ describe('serve', () => {
   });
 
   test('a port that is no number', async () => {
+    expect(await run(['serve', '--port', '99999'])).toMatchObject({ code: 2, err: expect.stringContaining('up to 65535') as string });
     expect(await run(['serve', '--port', 'high'])).toMatchObject({ code: 2, err: expect.stringContaining('--port takes a whole number') as string });
   });
 });

@@ -1,4 +1,5 @@
 import { dataDirectory } from '../paths.ts';
+import { LoupeError } from '../services/errors.ts';
 import { parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
@@ -12,7 +13,9 @@ export const serveHelp = `loupe serve [options]       the app in your browser, f
 /** Runs until it is interrupted; answers that are being written are kept. */
 export async function serve(args: string[], terminal: Terminal): Promise<ExitCode> {
   const { values } = parseFlags(args, { port: { type: 'string' }, data: { type: 'string' }, 'no-open': { type: 'boolean' } });
-  const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port: wholeNumber('--port', values.port, 0) });
+  const port = wholeNumber('--port', values.port, 0);
+  if (port !== undefined && port > 65_535) throw new LoupeError('usage', `--port takes a number up to 65535, not "${values.port}".`);
+  const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port });
   const link = served.link();
   terminal.out(`${link}\n`);
   if (terminal.errIsTerminal) terminal.err('This link works once. Press Ctrl-C to end Loupe.\n');

@@ -11,6 +11,7 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { createLog, type Log } from '../log.ts';
 import { dataDirectory } from '../paths.ts';
 import { toLoupeError } from '../services/errors.ts';
+import type { Engine } from '../services/ports.ts';
 import { openStore } from '../storage/store.ts';
 import { setAutostart } from './autostart.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
@@ -178,10 +179,12 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
     };
   }
 
+  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine') });
   let capture!: ElectronCapture;
   const app: App = createApp({
     store,
-    engine: createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine') }),
+    engine: startEngine(),
+    startEngine,
     pictures: createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') }),
     capture: (services) => {
       capture = createElectronCapture({ screen: screenAccess, overlays, quick, hotkey, remembered, services, stepAside });

@@ -36,6 +36,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
   const app = createApp({
     store,
     engine: startEngine(),
+    startEngine,
     pictures: createPictureWorker(),
     capture: browserCapture,
     abilities: await readAbilities(),

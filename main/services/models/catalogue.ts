@@ -1,7 +1,6 @@
 /** The models that Loupe knows by name: what they are for, where they are published, how large they are. */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import published from '../../../resources/models/catalogue.json' with { type: 'json' };
 import { LoupeError } from '../errors.ts';
 import type { Architecture } from './sizes.ts';
 
@@ -77,7 +76,7 @@ let models: readonly CatalogueModel[] | undefined;
 
 /** In the order in which they are offered. */
 export function catalogue(): readonly CatalogueModel[] {
-  models ??= parseCatalogue(JSON.parse(readFileSync(fileURLToPath(new URL('../../../resources/models/catalogue.json', import.meta.url)), 'utf8')));
+  models ??= parseCatalogue(published);
   return models;
 }
 

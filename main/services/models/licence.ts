@@ -1,9 +1,8 @@
 /** What Meta asks of whoever takes its weights: said in short, agreed to before the first byte, noted beside the files. */
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import published from '../../../resources/models/licences.json' with { type: 'json' };
 import { LoupeError } from '../errors.ts';
 import type { Acceptance, LicenceStore, ModelRecord } from '../ports.ts';
 import { licenceIds, type CatalogueModel, type LicenceId } from './catalogue.ts';
@@ -33,7 +32,7 @@ let licences: Record<LicenceId, Licence> | undefined;
 
 export function licenceOf(id: LicenceId): Licence {
   if (!licences) {
-    const all = v.parse(schema, JSON.parse(readFileSync(fileURLToPath(new URL('../../../resources/models/licences.json', import.meta.url)), 'utf8')));
+    const all = v.parse(schema, published);
     licences = Object.fromEntries(licenceIds.map((id) => [id, { ...v.parse(licenceSchema, all[id]), id }])) as Record<LicenceId, Licence>;
   }
   return licences[id];

@@ -14,7 +14,8 @@ import { createModels } from './models.ts';
 import { sessionSecrets } from './secrets.ts';
 import { startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from './test/hub-double.ts';
 import { quick } from './test/hub-setup.ts';
-import { publishedFiles, write } from './test/write-model.ts';
+import { smallerName } from './quantise.ts';
+import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
 
 const id = 'llama-3.2-11b-vision-instruct';
 const official = catalogueModel(id).repository;
@@ -41,13 +42,14 @@ afterEach(async () => {
 
 const noDevices: Engine['devices'] = () => Promise.reject(new Error('none'));
 
-function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number> } = {}): void {
+function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity, startEngine }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number>; startEngine?: () => Engine } = {}): void {
   store = openStore(join(folder, 'data'));
   const all = { HF_HUB_CACHE: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
   manager = createModelManager({
     store,
     models: createModels({ store, demoModel: join(folder, 'demo') }),
     devices,
+    startEngine,
     secrets: sessionSecrets(all),
     directory: join(folder, 'models'),
     emit: (event) => {
@@ -253,6 +255,45 @@ describe('models on this machine', () => {
     rmSync(shard);
     await expect(manager.verify(path)).rejects.toMatchObject({ code: 'model_missing' });
     expect(manager.verifications()[0]).toMatchObject({ state: 'failed' });
+  });
+});
+
+describe('a smaller copy', () => {
+  const report = { bytes: 1, resumed: false, classes: [] };
+  const quantising = (work: (target: string) => void): Engine => ({ ...createFakeEngine(), quantise: async ({ target }) => (work(target), report) });
+  const options = { signal: new AbortController().signal, onProgress: () => {} };
+
+  test('is written below the models, with the notice, and is in the list', async () => {
+    const path = write(join(folder, 'My own vision'), publishedFiles());
+    begin({ startEngine: () => quantising((target) => writeFileSync(target, ggufBytes({ 'general.architecture': 'llama' }))) });
+    await expect(manager.quantise(path, 'q4_k_m', null, options)).rejects.toMatchObject({ code: 'licence_needed' });
+    agree();
+    const { model } = await manager.quantise(path, 'q4_k_m', null, options);
+    const name = 'Llama-My-own-vision-Q4_K_M';
+    expect(model).toMatchObject({ id: join(folder, 'models', name, `${name}.gguf`), name, present: true });
+    expect(readdirSync(join(folder, 'models', name)).sort()).toEqual([`${name}.gguf`, 'NOTICE']);
+    expect(last('models.changed')!.at(-1)).toEqual(model);
+    await expect(manager.quantise(path, 'q4_k_m', null, options)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('is there already') as string });
+    await expect(manager.quantise(model.id, 'q8_0', null, options)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('GGUF file already') as string });
+    await expect(manager.quantise(path, 'q8_0', join(folder, 'mine.gguf'), options)).rejects.toMatchObject({ code: 'usage', nextStep: expect.stringContaining('"Llama"') as string });
+  });
+
+  test('that the engine cannot write is not in the list', async () => {
+    const path = write(join(folder, 'vision'), publishedFiles());
+    begin({ startEngine: createFakeEngine });
+    agree();
+    await expect(manager.quantise(path, 'q8_0', null, options)).rejects.toMatchObject({ code: 'file_unwritable' });
+    expect(store.models.list()).toEqual([]);
+  });
+
+  test.each([
+    ['Llama-3.2-11B-Vision-Instruct', 'Llama-3.2-11B-Vision-Instruct-Q8_0'],
+    ['llama3.2-vision:latest', 'Llama3.2-vision-latest-Q8_0'],
+    ['../evil/name', 'Llama-..-evil-name-Q8_0'],
+    ['my model', 'Llama-my-model-Q8_0'],
+  ])('of %s is called %s', (name, smaller) => {
+    begin();
+    expect(smallerName(name, 'q8_0')).toBe(smaller);
   });
 });
 

@@ -12,12 +12,15 @@ import { isOffline } from './hub/http.ts';
 import { freeBytesOf } from './hub/pull.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
 import { usableModel, type Models } from './models.ts';
+import { quantiseModel, smallerTarget, type SmallerForm } from './quantise.ts';
 import { verifyFiles } from './verify.ts';
 
 export interface ManagerOptions {
   store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings'>;
   models: Models;
   devices: Engine['devices'];
+  /** For work that takes minutes: the one that answers stays free. Absent = no such work. */
+  startEngine?: (() => Engine) | undefined;
   secrets: SecretStore;
   /** Where downloads go. */
   directory: string;
@@ -41,6 +44,8 @@ export interface ModelManager {
   pause(id: number): void;
   resume(id: number): void;
   cancel(id: number): Promise<void>;
+  /** Writes a smaller copy of a published model and adds it to the list. `target` null: below the models folder. */
+  quantise(id: string, form: SmallerForm, target: string | null, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<{ model: ModelChoice; report: Awaited<ReturnType<Engine['quantise']>> }>;
   /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
   verify(id: string): Promise<Verification>;
   verifications(): Verification[];
@@ -55,7 +60,7 @@ export interface ModelManager {
 /** Context that fits are given for where none is set: a conversation of some length. */
 const usualContext = 4096;
 
-export function createModelManager({ store, models, devices, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
+export function createModelManager({ store, models, devices, startEngine, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
   const verifications = new Map<string, Verification>();
   const closing = new AbortController();
   const downloads = createDownloads({
@@ -182,6 +187,25 @@ export function createModelManager({ store, models, devices, secrets, directory,
     pause: downloads.pause,
     resume: downloads.resume,
     cancel: downloads.cancel,
+
+    async quantise(id, form, target, { signal, onProgress }) {
+      const found = await usableModel(id);
+      if (found.format !== 'safetensors') throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
+      const licence = licenceFor(found.known, found.kind, found.name);
+      requireAcceptance(licence, store.licences);
+      if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
+      const file = target ?? smallerTarget(directory, found.name, form);
+      const engine = startEngine();
+      try {
+        const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
+        await writeNotice(dirname(file), licence);
+        const model = models.add(await usableModel(file));
+        modelsChanged();
+        return { model, report };
+      } finally {
+        await engine.close();
+      }
+    },
 
     async verify(id) {
       const { choice } = models.chosen(id);
