@@ -195,6 +195,15 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return null;
     },
     'models.verifications': () => manager.verifications(),
+    'models.shrink': ({ id, form }) => {
+      manager.shrink(id, form);
+      return null;
+    },
+    'models.stopShrinking': ({ id }) => {
+      manager.stopShrinking(id);
+      return null;
+    },
+    'models.shrinkings': () => manager.shrinkings(),
     'models.licence': ({ licence }) => manager.licence(licence),
     'models.acceptLicence': ({ licence, version }) => manager.acceptLicence(licence, version),
     'models.token': ({ token }) => manager.setToken(token),

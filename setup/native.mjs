@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describeEnd, follow, which } from './exec.mjs';
 import { ensureGlslc, presentGlslc } from './glslc.mjs';
-import { inRoot, nativeBuild, root, shaderBuild } from './paths.mjs';
+import { withLock } from './lock.mjs';
+import { inRoot, nativeBuild, root, setupLock, shaderBuild } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
@@ -35,16 +36,24 @@ export function fitsCache(cache, source, generator) {
   return cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`) && cache.includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
 }
 
+/** A build with tests serves those who need none. @param {boolean} forTests */
+function isBuilt(forTests) {
+  const current = (forTests ? [true] : [true, false]).some((withTests) => isCurrent(stamp, buildFingerprint(withTests)));
+  return current && existsSync(addon) && (!forTests || existsSync(tests));
+}
+
 /** @param {{ forTests: boolean }} options */
 export async function ensureNative({ forTests }) {
-  // A build with tests serves those who need none.
-  const current = (forTests ? [true] : [true, false]).some((withTests) => isCurrent(stamp, buildFingerprint(withTests)));
-  if (current && existsSync(addon) && (!forTests || existsSync(tests))) {
-    if (forTests) await ensureSystemPackages({ forTests });
-    return;
-  }
+  if (forTests || !isBuilt(forTests)) await ensureSystemPackages({ forTests });
+  if (isBuilt(forTests)) return;
+  await withLock(setupLock, async () => {
+    // Whom we waited for may have built it.
+    if (!isBuilt(forTests)) await build(forTests);
+  });
+}
 
-  await ensureSystemPackages({ forTests });
+/** @param {boolean} forTests */
+async function build(forTests) {
   const glslc = await ensureGlslc();
   const generator = which('ninja') ? 'Ninja' : 'Unix Makefiles';
   const cache = join(nativeBuild, 'CMakeCache.txt');

@@ -1,7 +1,8 @@
 // npm packages, exactly as package-lock.json names them.
 import { readFileSync } from 'node:fs';
 import { follow } from './exec.mjs';
-import { inRoot, root } from './paths.mjs';
+import { withLock } from './lock.mjs';
+import { inRoot, root, setupLock } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 
 /** @typedef {{ packages: Record<string, { version?: string, integrity?: string, optional?: boolean }> }} Lockfile */
@@ -31,11 +32,17 @@ function readLockfile(path) {
 }
 
 export async function ensurePackages() {
-  const locked = readLockfile(inRoot('package-lock.json'));
-  const missing = missingPackages(locked, readLockfile(inRoot('node_modules', '.package-lock.json')));
-  if (missing.length === 0) return;
+  if (packagesMissing() === 0) return;
+  await withLock(setupLock, async () => {
+    // Whom we waited for may have installed them.
+    const missing = packagesMissing();
+    if (missing === 0) return;
+    say(`installing npm packages (${missing} missing or changed) ...`);
+    const end = await follow('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
+    if (end.code !== 0) throw new SetupError('`npm ci` failed (see above).', 'Check the network and the npm registry, then run again.');
+  });
+}
 
-  say(`installing npm packages (${missing.length} missing or changed) ...`);
-  const end = await follow('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
-  if (end.code !== 0) throw new SetupError('`npm ci` failed (see above).', 'Check the network and the npm registry, then run again.');
+function packagesMissing() {
+  return missingPackages(readLockfile(inRoot('package-lock.json')), readLockfile(inRoot('node_modules', '.package-lock.json'))).length;
 }

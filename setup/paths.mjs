@@ -10,6 +10,8 @@ export const inRoot = (...parts) => join(root, ...parts);
 export const tools = inRoot('.tools');
 export const nativeBuild = inRoot('build', 'native');
 export const shaderBuild = inRoot('build', 'shaders');
+/** Held while something is installed or built. */
+export const setupLock = inRoot('build', '.setup-lock');
 export const reports = inRoot('build', 'reports');
 export const rendererBuild = inRoot('build', 'renderer');
 export const shellBuild = inRoot('build', 'app');

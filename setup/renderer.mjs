@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeEnd, follow } from './exec.mjs';
-import { inRoot, rendererBuild, root } from './paths.mjs';
+import { withLock } from './lock.mjs';
+import { inRoot, rendererBuild, root, setupLock } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
 
@@ -13,10 +14,18 @@ function buildFingerprint() {
   return fingerprint([...listFiles(root, ['renderer']), ...alone]);
 }
 
-export async function ensureRenderer() {
-  const page = join(rendererBuild, 'index.html');
-  if (isCurrent(stamp, buildFingerprint()) && existsSync(page)) return;
+const page = join(rendererBuild, 'index.html');
+const isBuilt = () => isCurrent(stamp, buildFingerprint()) && existsSync(page);
 
+export async function ensureRenderer() {
+  if (isBuilt()) return;
+  await withLock(setupLock, async () => {
+    // Whom we waited for may have built it.
+    if (!isBuilt()) await build();
+  });
+}
+
+async function build() {
   removeStamp(stamp);
   // Sources that change while the build runs must not pass for built.
   const print = buildFingerprint();

@@ -13,8 +13,10 @@ import { slice, test } from './test.mjs';
 
 /** @param {string[]} args */
 async function loupe(args) {
-  await ensureNative({ forTests: false });
-  if (args[0] === 'serve') await ensureRenderer();
+  // What only says something needs no engine.
+  const speaks = args.length === 0 || ['help', '--version'].includes(args[0] ?? '') || args.includes('--help') || args.includes('-h');
+  if (!speaks) await ensureNative({ forTests: false });
+  if (!speaks && args[0] === 'serve') await ensureRenderer();
   // npm runs scripts in the package's folder; paths on the command line are meant from where the person is.
   return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
 }

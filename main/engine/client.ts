@@ -40,6 +40,8 @@ interface Running {
   pending: Map<number, Pending>;
   /** The process holds the model of `#lastLoad`. */
   hasModel: boolean;
+  /** The model on its way back after a restart; whoever needs it waits for the one load. */
+  reloading: Promise<void> | null;
 }
 
 export function createEngineClient(options: EngineClientOptions = {}): Engine {
@@ -101,10 +103,19 @@ class EngineClient {
   async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
     const running = await this.#start();
     if (!running.hasModel && this.#lastLoad) {
-      await this.#ask(running, 'load', this.#lastLoad, { signal: listeners.signal });
-      running.hasModel = true;
+      running.reloading ??= this.#reload(running, this.#lastLoad);
+      await running.reloading;
     }
     return this.#ask(running, kind, body, listeners);
+  }
+
+  async #reload(running: Running, body: Body<'load'>): Promise<void> {
+    try {
+      await this.#ask(running, 'load', body, {});
+      running.hasModel = true;
+    } finally {
+      running.reloading = null;
+    }
   }
 
   /** May open another device, and the model goes with the one before. */
@@ -167,7 +178,7 @@ class EngineClient {
     const pending = new Map<number, Pending>();
     const ready = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<HostExit>();
-    const running: Running = { process: host, ready: ready.promise, exited: exited.promise, pending, hasModel: false };
+    const running: Running = { process: host, ready: ready.promise, exited: exited.promise, pending, hasModel: false, reloading: null };
     this.#running = running;
     host.onMessage((message) => this.#receive(running, message, ready.resolve));
     host.onExit((exit) => {

@@ -52,6 +52,16 @@ test('loads again when model, device or context were changed meanwhile', async (
   expect(load.mock.calls.map(([request]) => request.contextLength)).toEqual([undefined, 4096]);
 });
 
+test('following the settings loads once, and not again what is loaded', async () => {
+  begin();
+  const load = vi.spyOn(port, 'load');
+  await Promise.all([service.follow(), service.follow()]);
+  expect(load).toHaveBeenCalledTimes(1);
+  settings.contextLength = 4096;
+  await Promise.all([use(async () => {}), service.follow()]);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
 test('one use at a time, in order, and a load waits for its turn', async () => {
   begin();
   const order: string[] = [];

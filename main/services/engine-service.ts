@@ -21,6 +21,8 @@ export interface EngineService {
   state(): EngineState;
   /** Loads the chosen model, again if it is loaded, once what runs has ended. Never rejects: `state` tells. */
   load(): Promise<void>;
+  /** Loads what the settings choose, unless it is loaded. As `load` otherwise. */
+  follow(): Promise<void>;
   /** Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded. */
   use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void): Promise<Result>;
   /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
@@ -98,6 +100,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   return {
     state: () => state,
     load: () => inTurn(() => loadNow().catch(() => {})),
+    follow: () => inTurn(() => ensureLoaded().catch(() => {})),
     use(signal, work, onWait) {
       onWait?.();
       return inTurn(async () => {

@@ -72,8 +72,12 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
 }
 
 async function readAbilities(): Promise<unknown> {
-  const text = await readFile(join(demoModel, 'abilities.json'), 'utf8').catch(() => 'null');
-  return JSON.parse(text);
+  try {
+    return JSON.parse(await readFile(join(demoModel, 'abilities.json'), 'utf8'));
+  } catch {
+    // Without it, or with a broken one, only the suggestions are missing.
+    return null;
+  }
 }
 
 /** Opens a folder or an address with the system's own program; false where there is no desktop to open it on. */

@@ -29,7 +29,7 @@ export class Composer {
   #failure = $state.raw<RequestFailure | null>(null);
   #sending = $state(false);
   /** Settles when every picture that was added so far is read, or is known not to be. */
-  #reads: Promise<unknown> = Promise.resolve();
+  #reads: Promise<void> = Promise.resolve();
   #input: HTMLTextAreaElement | undefined;
   #focusWanted = false;
 
@@ -92,27 +92,29 @@ export class Composer {
 
   /** Reads pictures from files; those that cannot be read are named in `failure`. */
   addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
-    const read = this.#addFiles(files, kind);
-    this.#reads = Promise.all([this.#reads, read]);
-    return read;
-  }
-
-  async #addFiles(files: readonly File[], kind: PictureKind): Promise<void> {
     const draftOf = this.#draftOf;
     const room = limits.picturesPerMessage - this.#pictures.length - this.#adding.length;
     const taken = files.slice(0, Math.max(0, room));
     this.#failure = files.length > taken.length ? tooMany() : null;
     this.#adding = [...this.#adding, ...taken.map((file) => file.name)];
-    for (const file of taken) {
+    // One after the other: the last one chosen is the last one attached, which the model looks at.
+    this.#reads = this.#reads.then(() => this.#readFiles(taken, kind, draftOf));
+    return this.#reads;
+  }
+
+  async #readFiles(files: readonly File[], kind: PictureKind, draftOf: number | null): Promise<void> {
+    const failures: RequestFailure[] = [];
+    for (const file of files) {
       try {
         const picture = await readPicture(this.#client, file, kind);
         if (this.#draftOf === draftOf) this.add(picture);
       } catch (error) {
-        if (this.#draftOf === draftOf) this.#failure = toRequestFailure(error);
+        failures.push(toRequestFailure(error));
       } finally {
         if (this.#draftOf === draftOf) this.#adding = withoutFirst(this.#adding, file.name);
       }
     }
+    if (this.#draftOf === draftOf && failures.length > 0) this.#failure = together(failures);
   }
 
   /** To the end, where the model looks; one that is there already moves. */
@@ -171,6 +173,7 @@ export class Composer {
     try {
       const sent = await this.#client.request('chat.send', { ...this.#place(), text, pictures: pictures.map(({ hash }) => hash) });
       if (this.#draftOf === draftOf) void this.#saveDraft();
+      else void this.#clearDraft(draftOf);
       return sent;
     } catch (error) {
       if (this.#draftOf === draftOf) {
@@ -235,6 +238,11 @@ export class Composer {
     }
   }
 
+  /** Of a conversation that was left while its question was on its way. */
+  async #clearDraft(id: number | null): Promise<void> {
+    await this.#client.request('conversations.saveDraft', { id, text: '', pictures: [] }).catch(() => null);
+  }
+
   async #measure(): Promise<void> {
     const draftOf = this.#draftOf;
     try {
@@ -249,6 +257,12 @@ export class Composer {
 
 function tooMany(): RequestFailure {
   return new RequestFailure({ code: 'usage', message: strings.chat.tooManyPictures(limits.picturesPerMessage), nextStep: strings.chat.tooManyPicturesStep });
+}
+
+/** All that could not be read, named; the advice is that of the first. */
+function together(failures: RequestFailure[]): RequestFailure {
+  const [first] = failures;
+  return failures.length === 1 ? first! : new RequestFailure({ code: first!.code, message: failures.map(({ message }) => message).join(' '), nextStep: first!.nextStep });
 }
 
 function withoutFirst(names: readonly string[], name: string): readonly string[] {

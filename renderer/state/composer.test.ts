@@ -71,6 +71,25 @@ test('a question waits for the pictures that are being read; one that cannot be 
   expect(it.failure?.message).toBe('b.txt is no picture.');
 });
 
+test('the last picture chosen is the last one attached, however long each takes; every refusal is named', async () => {
+  const waiting: { resolve: (picture: unknown) => void; reject: (error: Error) => void }[] = [];
+  const { composer: it } = composer({ 'pictures.add': () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) });
+  it.load(null, noDraft);
+  void it.addFiles([file('huge.png')], 'file');
+  const second = it.addFiles([file('small.png'), file('x.txt'), file('y.txt')], 'file');
+  for (const letter of ['a', 'b']) {
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    waiting.pop()!.resolve(picture(letter));
+  }
+  for (const name of ['x.txt', 'y.txt']) {
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    waiting.pop()!.reject(new RequestFailure({ code: 'image_unreadable', message: `${name} is no picture.`, nextStep: 'Take another.' }));
+  }
+  await second;
+  expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
+  expect(it.failure?.message).toBe('x.txt is no picture. y.txt is no picture.');
+});
+
 test('a question that could not be sent comes back, before what was typed meanwhile', async () => {
   let fail: (error: Error) => void = () => {};
   const { composer: it } = composer({ 'chat.send': () => new Promise((_, reject) => (fail = reject)) });

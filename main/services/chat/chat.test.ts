@@ -228,6 +228,16 @@ describe('an answer', () => {
     expect(kept).toMatchObject({ state: 'interrupted', text: streamed(answer.id) });
   });
 
+  test('is seen as far as it is written, not as it was stored last', async () => {
+    begin({ answer: () => words(1000) });
+    const { answer, conversation } = ask('Long?');
+    for (let look = 0; look < 5; look++) {
+      const before = streamed(answer.id).length;
+      await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(before));
+      expect(chat.live(store.conversations.open(conversation.id)).messages.at(-1)!.text).toBe(streamed(answer.id));
+    }
+  });
+
   test('of a conversation that was deleted meanwhile ends quietly', async () => {
     begin({ answer: () => words(1000) });
     const { answer, conversation } = ask('Long?');

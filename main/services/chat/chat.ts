@@ -5,7 +5,7 @@
  * Answers are written one at a time, in the order in which they were asked for. One that the
  * engine lost goes on from its last word, at most twice.
  */
-import type { EventMessage, Input, Message, Output, TurnState, TurnStatistics } from '../../contract.ts';
+import type { Conversation, EventMessage, Input, Message, Output, TurnState, TurnStatistics } from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
 import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
 import type { ChatMessage, Engine, GenerateReply, Stage, Store } from '../ports.ts';
@@ -28,6 +28,8 @@ export interface Chat {
   measure(input: Input<'chat.measure'>): Promise<Output<'chat.measure'>>;
   /** An answer of this conversation, or any, is waiting or being written. */
   isBusy(conversationId?: number): boolean;
+  /** With what is being written as far as it is, not as it was stored last. */
+  live(conversation: Conversation): Conversation;
   /** Answers that are being written are stored as interrupted. */
   close(): void;
 }
@@ -209,7 +211,6 @@ export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOpti
       for (const hash of pictures) store.pictures.get(hash);
       const id = conversationId ?? store.conversations.create(titleOf(text)).id;
       const question = store.conversations.append({ conversationId: id, parentId: parent, role: 'user', text, pictures, state: 'complete', model: null });
-      store.conversations.saveDraft(conversationId, '', []);
       emit({ event: 'message.changed', payload: question });
       const answer = answerTo(question.id, id);
       return { conversation: { ...store.conversations.summary(id), busy: true }, question, answer };
@@ -245,6 +246,11 @@ export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOpti
       return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
     },
     isBusy,
+    live: (conversation) => ({
+      ...conversation,
+      busy: isBusy(conversation.id),
+      messages: conversation.messages.map((message) => ({ ...message, text: jobs.get(message.id)?.text ?? message.text })),
+    }),
     close() {
       for (const job of [...jobs.values()]) {
         job.abort.abort();
