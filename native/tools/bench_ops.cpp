@@ -1,6 +1,7 @@
 // Times single operations at the shapes of a model: median milliseconds, GFLOP/s, GB/s.
 //
-//   bench_ops [--shapes demo|11b] [--device NAME] [--activations f32|f16] [--weights BF16|Q8_0|Q4_0|Q4_K|Q5_K|Q6_K|...] [--repeats N]
+//   bench_ops [--shapes demo|11b] [--device NAME] [--activations f32|f16] [--weights BF16|Q8_0|Q4_0|Q4_K|Q5_K|Q6_K|...]
+//             [--only PART OF A NAME] [--repeats N]
 //
 // Weights and inputs are zeros: no kernel here is faster for them.
 
@@ -34,6 +35,7 @@ struct Bench {
   vk::Pipelines pipelines;
   Activations activations;
   DType weights;
+  std::string only;
   int repeats;
   std::vector<vk::Buffer> buffers;
 
@@ -59,7 +61,10 @@ struct Bench {
     return {memory.allocate(bytes, vk::Intent::activations), memory.allocate(bytes, vk::Intent::activations), half, capacity, width};
   }
 
+  bool wants(const std::string& name) const { return name.find(only) != std::string::npos; }
+
   void run(const std::string& name, double flops, double bytes, const std::function<void(Graph&)>& record) {
+    if (!wants(name)) return;
     Arena arena(memory);
     vk::Recorder recorder(device, vk::Recorder::Mode::immediate);
     Graph graph{device, memory, pipelines, recorder, arena, activations};
@@ -86,6 +91,7 @@ double bytes_of(const Matrix& matrix) {
 }
 
 void bench_matmul(Bench& b, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, ops::Epilogue::Kind kind = ops::Epilogue::Kind::none) {
+  if (!b.wants(name)) return;
   const Tensor x = b.tensor(rows, k), out = b.tensor(rows, kind == ops::Epilogue::Kind::silu_mul ? n / 2 : n);
   const Matrix weight = b.matrix(n, k);
   b.run(name + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n), 2.0 * rows * k * n, bytes_of(weight) + 4.0 * rows * (k + n),
@@ -128,7 +134,7 @@ void bench_all(Bench& b, const Shapes& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string shapes = "demo", device, activations = "f32", weights = "BF16";
+  std::string shapes = "demo", device, activations = "f32", weights = "BF16", only;
   int repeats = 5;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
@@ -136,6 +142,7 @@ int main(int argc, char** argv) {
     else if (flag == "--device") device = argv[i + 1];
     else if (flag == "--activations") activations = argv[i + 1];
     else if (flag == "--weights") weights = argv[i + 1];
+    else if (flag == "--only") only = argv[i + 1];
     else if (flag == "--repeats") repeats = std::max(1, std::atoi(argv[i + 1]));
     else return std::fprintf(stderr, "bench_ops: unknown option %s\n", argv[i]), 2;
   }
@@ -146,7 +153,7 @@ int main(int argc, char** argv) {
     const vk::DeviceInfo info = instance->choose(device);
     const char* folder = std::getenv("LOUPE_SHADERS");
     Bench bench{instance, vk::Device(instance, info), vk::Memory(bench.device, 0), vk::Pipelines(bench.device, folder ? folder : LOUPE_SHADERS_DIR, ""),
-                activations == "f16" ? Activations::f16 : Activations::f32, type->dtype, repeats, {}};
+                activations == "f16" ? Activations::f16 : Activations::f32, type->dtype, only, repeats, {}};
     std::printf("%s, %s, %s, %s weights, median of %d\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(bench.device, bench.activations).c_str(), weights.c_str(), repeats);
     bench_all(bench, shapes == "11b" ? eleven_b : demo);
   } catch (const Error& error) {
