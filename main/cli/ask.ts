@@ -68,7 +68,7 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     );
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
     const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
-    if (values.json) terminal.out(`${JSON.stringify(report(loaded, reply))}\n`);
+    if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), memory: await client.memory() })}\n`);
     else finishStream(terminal, reply);
     return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   } finally {

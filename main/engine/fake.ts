@@ -173,7 +173,7 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
     },
     async memory() {
       begin();
-      return memory;
+      return { ...memory, hostPeakBytes: 1000 };
     },
     onLost: (listener) => void listeners.push(listener),
     async close() {

@@ -94,7 +94,7 @@ describe('what a person may name', () => {
       const picture = join(reference, 'tiny', tracedCases.find(({ images }) => images.length > 0)!.images[0]!);
       const { status, stdout } = loupe(['ask', '--model', model, '--image', picture, '--max-tokens', '4', '--context', '256', '--json', 'What is it?']);
       expect(status, stdout).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ ok: true, statistics: { imagesEncoded: 1, generatedTokens: 4 } });
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, statistics: { imagesEncoded: 1, generatedTokens: 4 }, memory: { validationErrors: 0, devicePeakBytes: expect.any(Number) as number, hostPeakBytes: expect.any(Number) as number } });
     }
   });
 });
@@ -116,6 +116,7 @@ describe('quantising on import', () => {
       expect(progress).toEqual(progress.toSorted((a, b) => a - b));
       expect(progress.at(-1)).toBeGreaterThan(0.9);
       expect(report.resumed).toBe(false);
+      expect(report.hostPeakBytes).toBeLessThanOrEqual(1.5e9);
       for (const { name, relativeError } of report.classes) expect(relativeError, name).toBeLessThan(0.01);
 
       const loaded = await engine.load({ gguf: [target], engine: { activations: 'f32', validation: true } });

@@ -5,14 +5,14 @@
 import { randomInt } from 'node:crypto';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, SelfTestReply, TraceReply } from '../services/ports.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
 import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import type { Message } from '../services/prompt/template.ts';
-import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type QuantiseReport, type SamplingOptions } from './addon.ts';
+import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 
@@ -74,7 +74,7 @@ class Host {
       case 'devices':
         return this.#devices();
       case 'memory':
-        return this.#opened().memory();
+        return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
       case 'count-tokens':
         return this.#countTokens(request);
       case 'load':
@@ -184,7 +184,7 @@ class Host {
     };
   }
 
-  async #quantise({ id, directory, target, text, vision, threads }: RequestOf<'quantise'>, running: Running): Promise<QuantiseReport> {
+  async #quantise({ id, directory, target, text, vision, threads }: RequestOf<'quantise'>, running: Running): Promise<QuantiseReply> {
     const entries = ggufEntries(await readCheckpointFiles(directory));
     if (running.cancelled) throw new LoupeError('cancelled', 'Quantising was cancelled.');
     const { done, cancel } = this.#useAddon().quantise({
@@ -193,7 +193,7 @@ class Host {
       onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
     });
     running.cancel = cancel;
-    return done;
+    return { ...(await done), hostPeakBytes: hostPeakBytes() };
   }
 
   async #selfTest(settings: EngineSettings): Promise<SelfTestReply> {
@@ -306,6 +306,11 @@ function nothingGenerated(promptTokens: number, prepareMs: number): Pick<Generat
       decodeMs: 0,
     },
   };
+}
+
+/** Node counts in KiB on every system. */
+function hostPeakBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };

@@ -7,8 +7,8 @@
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
-import type { GenerateReply, LoadedModel, SelfTestReply, TraceReply } from '../services/ports.ts';
-import type { DeviceInfo, MemoryReport, QuantiseReport } from './addon.ts';
+import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { DeviceInfo } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -103,9 +103,9 @@ export interface Results {
   generate: GenerateReply;
   'count-tokens': number;
   trace: TraceReply;
-  quantise: QuantiseReport;
+  quantise: QuantiseReply;
   'self-test': SelfTestReply;
-  memory: MemoryReport;
+  memory: MemoryUse;
 }
 
 export type RequestKind = keyof Results;
@@ -142,12 +142,13 @@ const resultSchemas = {
     bytes: count,
     resumed: v.boolean(),
     classes: v.array(v.looseObject({ name: v.string(), types: v.string(), tensors: count, elements: count, bytes: count, relativeError: v.number() })),
+    hostPeakBytes: count,
   }),
   'self-test': v.looseObject({
     device: v.looseObject({ name: v.string() }),
     items: v.array(v.object({ name: v.string(), ok: v.boolean(), detail: v.string() })),
   }),
-  memory: v.looseObject({ deviceBytes: v.number(), validationErrors: v.number() }),
+  memory: v.looseObject({ deviceBytes: v.number(), hostPeakBytes: count, validationErrors: v.number() }),
 } satisfies Record<RequestKind, unknown>;
 
 export function parseRequest(value: unknown): Request {

@@ -99,6 +99,15 @@ export interface GenerateReply {
 /** `entries` are the host's business: it reads the language beside the weights. */
 export type QuantiseRequest = Loose<Pick<QuantiseOptions, 'threads'>> & Pick<QuantiseOptions, 'directory' | 'target' | 'text' | 'vision'>;
 
+/** Most that the engine's process held at once, pages of mapped files included. Software Vulkan keeps the device's memory there, too. */
+interface HostPeak {
+  hostPeakBytes: number;
+}
+
+export type QuantiseReply = QuantiseReport & HostPeak;
+
+export type MemoryUse = MemoryReport & HostPeak;
+
 export interface TraceRequest {
   tokens: Int32Array;
   images: ImageSource[];
@@ -145,10 +154,10 @@ export interface Engine {
   countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>): Promise<number>;
   trace(request: TraceRequest, options?: { signal?: AbortSignal }): Promise<TraceReply>;
   /** Writes a GGUF file; an aborted one rejects with `cancelled` and is gone on with by the same request. Takes the whole engine for minutes: use one of its own. */
-  quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReport>;
+  quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReply>;
   selfTest(settings: EngineSettings): Promise<SelfTestReply>;
   /** Of the loaded model's engine. */
-  memory(): Promise<MemoryReport>;
+  memory(): Promise<MemoryUse>;
   onLost(listener: (loss: EngineLoss) => void): void;
   /** Ends the engine; pending requests reject with `cancelled`. */
   close(): Promise<void>;
