@@ -275,6 +275,18 @@ const verification = v.strictObject({
   failure: v.nullable(failure),
 });
 
+/** A smaller copy of a model being written. */
+const shrinking = v.strictObject({
+  /** `id` of the ModelChoice that it is made from. */
+  model: v.string(),
+  form: v.picklist(['q4_k_m', 'q8_0']),
+  state: v.picklist(['running', 'done', 'failed']),
+  /** Of the weights that are read. */
+  doneBytes: count,
+  totalBytes: count,
+  failure: v.nullable(failure),
+});
+
 const licence = v.strictObject({
   id: licenceId,
   name: v.string(),
@@ -436,6 +448,11 @@ export const requests = {
   /** Answers at once; `verifications.changed` tells the rest. */
   'models.verify': { input: v.strictObject({ id: v.string() }), output: done },
   'models.verifications': { input: none, output: v.array(verification) },
+  /** Writes a smaller copy of a published model below the models folder. Answers at once; `shrinkings.changed` tells the rest. */
+  'models.shrink': { input: v.strictObject({ id: v.string(), form: v.picklist(['q4_k_m', 'q8_0']) }), output: done },
+  /** What is written is kept, and gone on with the next time. */
+  'models.stopShrinking': { input: v.strictObject({ id: v.string() }), output: done },
+  'models.shrinkings': { input: none, output: v.array(shrinking) },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
@@ -560,6 +577,7 @@ export const events = {
   /** Those that are not finished. */
   'downloads.changed': v.array(download),
   'verifications.changed': v.array(verification),
+  'shrinkings.changed': v.array(shrinking),
   'settings.changed': settings,
   'capture.changed': captureState,
   /** The picture of the quick-ask window changed, as when a second region was captured. */
@@ -592,6 +610,7 @@ export type Fitting = v.InferOutput<typeof fitting>;
 export type FoundModel = v.InferOutput<typeof foundModel>;
 export type Download = v.InferOutput<typeof download>;
 export type Verification = v.InferOutput<typeof verification>;
+export type Shrinking = v.InferOutput<typeof shrinking>;
 export type Licence = v.InferOutput<typeof licence>;
 export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;

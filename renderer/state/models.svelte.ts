@@ -1,4 +1,4 @@
-import type { CatalogueEntry, CatalogueView, Download, FoundModel, Licence, LicenceId, ModelChoice, Verification } from '../../main/contract.ts';
+import type { CatalogueEntry, CatalogueView, Download, FoundModel, Licence, LicenceId, ModelChoice, Shrinking, Verification } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { strings } from '../strings.ts';
@@ -18,6 +18,7 @@ export class ModelsPage {
   #foundAt = $state.raw<FoundModel[]>([]);
   #downloads = $state.raw<Download[]>([]);
   #verifications = $state.raw<Verification[]>([]);
+  #shrinkings = $state.raw<Shrinking[]>([]);
   #licence = $state.raw<{ licence: Licence; then: () => Promise<void> } | null>(null);
   #busy = $state.raw<ReadonlySet<string>>(new Set());
 
@@ -35,6 +36,9 @@ export class ModelsPage {
       client.on('verifications.changed', (verifications) => {
         this.#verifications = verifications;
       }),
+      client.on('shrinkings.changed', (shrinkings) => {
+        this.#shrinkings = shrinkings;
+      }),
       client.on('models.changed', () => void this.#refresh()),
     ];
     void this.#refresh();
@@ -42,7 +46,11 @@ export class ModelsPage {
       this.#found = await client.request('models.find', { path: null });
     });
     void this.#ask('models.downloads', async () => {
-      [this.#downloads, this.#verifications] = await Promise.all([client.request('models.downloads', {}), client.request('models.verifications', {})]);
+      [this.#downloads, this.#verifications, this.#shrinkings] = await Promise.all([
+        client.request('models.downloads', {}),
+        client.request('models.verifications', {}),
+        client.request('models.shrinkings', {}),
+      ]);
     });
   }
 
@@ -79,6 +87,10 @@ export class ModelsPage {
     return this.#verifications.find(({ model }) => model === id);
   }
 
+  shrinkingOf({ id }: ModelChoice): Shrinking | undefined {
+    return this.#shrinkings.find(({ model }) => model === id);
+  }
+
   /** Rejects with `RequestFailure` where there is nothing. */
   async look(path: string): Promise<void> {
     this.#foundAt = await this.#client.request('models.find', { path });
@@ -112,6 +124,18 @@ export class ModelsPage {
   verify({ id }: ModelChoice): Promise<void> {
     return this.#ask(id, async () => {
       await this.#client.request('models.verify', { id });
+    });
+  }
+
+  shrink({ id }: ModelChoice, form: Shrinking['form']): Promise<void> {
+    return this.#ask(id, async () => {
+      await this.#client.request('models.shrink', { id, form });
+    });
+  }
+
+  stopShrinking({ id }: ModelChoice): Promise<void> {
+    return this.#ask(id, async () => {
+      await this.#client.request('models.stopShrinking', { id });
     });
   }
 

@@ -27,6 +27,7 @@ function begin({ agreed = false } = {}) {
     'models.find': ({ path }) => (path === null ? [found] : [{ ...found, path, source: 'folder' }]),
     'models.downloads': () => [],
     'models.verifications': () => [],
+    'models.shrinkings': () => [],
     'models.licence': () => ({ ...licence, acceptedAt }),
     'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
     'models.add': () => choice,

@@ -1,4 +1,4 @@
-import type { Download, Fitting, FoundModel, ModelChoice, Verification } from '../../main/contract.ts';
+import type { Download, Fitting, FoundModel, ModelChoice, Shrinking, Verification } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
 
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
@@ -40,6 +40,10 @@ export const models = {
   deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} are deleted from this computer. They can be downloaded again.`,
   deleteConfirm: 'Delete the files',
   deleted: (name: string) => `${name} and its files are gone.`,
+  shrink: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Shrinking['form'], string>,
+  shrinking: ({ form, doneBytes, totalBytes }: Shrinking) => `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
+  shrunk: 'The smaller copy is in the list.',
+  stop: 'Stop',
   checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
   checked: ({ intact, changed, unknown }: Verification) => {
     if (changed.length > 0) return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} not what it should be. Download the model again.`;

@@ -278,12 +278,39 @@ describe('a smaller copy', () => {
     await expect(manager.quantise(path, 'q8_0', join(folder, 'mine.gguf'), options)).rejects.toMatchObject({ code: 'usage', nextStep: expect.stringContaining('"Llama"') as string });
   });
 
+  test('of the list: one at a time, told, stopped', async () => {
+    const path = write(join(folder, 'vision'), publishedFiles());
+    // Reads for ever, until it is stopped.
+    const endless = (): Engine => ({
+      ...createFakeEngine(),
+      quantise: (_, { signal, onProgress } = {}) =>
+        new Promise((_resolve, reject) => {
+          onProgress?.(1, 2);
+          signal!.addEventListener('abort', () => reject(signal!.reason as Error));
+        }),
+    });
+    begin({ startEngine: endless });
+    agree();
+    await manager.add(path);
+    manager.shrink(path, 'q4_k_m');
+    expect(() => manager.shrink(path, 'q8_0')).toThrow(expect.objectContaining({ code: 'engine_busy' }));
+    await vi.waitFor(() => expect(manager.shrinkings()).toMatchObject([{ model: path, form: 'q4_k_m', state: 'running', doneBytes: 1, totalBytes: 2 }]));
+    manager.stopShrinking(path);
+    await vi.waitFor(() => expect(last('shrinkings.changed')).toEqual([]));
+    manager.shrink(path, 'q8_0');
+    await manager.close();
+    expect(manager.shrinkings()[0]).toMatchObject({ state: 'running' });
+  });
+
   test('that the engine cannot write is not in the list', async () => {
     const path = write(join(folder, 'vision'), publishedFiles());
     begin({ startEngine: createFakeEngine });
     agree();
     await expect(manager.quantise(path, 'q8_0', null, options)).rejects.toMatchObject({ code: 'file_unwritable' });
     expect(store.models.list()).toEqual([]);
+    await manager.add(path);
+    manager.shrink(path, 'q8_0');
+    await vi.waitFor(() => expect(manager.shrinkings()).toMatchObject([{ state: 'failed', failure: { code: 'file_unwritable' } }]));
   });
 
   test.each([

@@ -1,7 +1,7 @@
 /** Everything about models but running them: what there is, what is here, what is on its way. */
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { CatalogueView, Download, EventMessage, FoundModel, Licence, LicenceId, ModelChoice, Settings, Verification } from '../../contract.ts';
+import type { CatalogueView, Download, EventMessage, FoundModel, Licence, LicenceId, ModelChoice, Settings, Shrinking, Verification } from '../../contract.ts';
 import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
@@ -46,6 +46,10 @@ export interface ModelManager {
   cancel(id: number): Promise<void>;
   /** Writes a smaller copy of a published model and adds it to the list. `target` null: below the models folder. */
   quantise(id: string, form: SmallerForm, target: string | null, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<{ model: ModelChoice; report: Awaited<ReturnType<Engine['quantise']>> }>;
+  /** As `quantise`, one at a time, told by `shrinkings.changed`. */
+  shrink(id: string, form: SmallerForm): void;
+  stopShrinking(id: string): void;
+  shrinkings(): Shrinking[];
   /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
   verify(id: string): Promise<Verification>;
   verifications(): Verification[];
@@ -62,6 +66,8 @@ const usualContext = 4096;
 
 export function createModelManager({ store, models, devices, startEngine, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
   const verifications = new Map<string, Verification>();
+  const shrinkings = new Map<string, Shrinking>();
+  let shrinkingStop: { id: string; stop: AbortController } | null = null;
   const closing = new AbortController();
   const downloads = createDownloads({
     store,
@@ -112,6 +118,55 @@ export function createModelManager({ store, models, devices, startEngine, secret
     verifications.set(model, now);
     emit({ event: 'verifications.changed', payload: [...verifications.values()] });
     return now;
+  }
+
+  function shrinkingBecomes(model: string, change: Partial<Shrinking>): void {
+    const before = shrinkings.get(model);
+    if (!before) return;
+    shrinkings.set(model, { ...before, ...change });
+    emit({ event: 'shrinkings.changed', payload: [...shrinkings.values()] });
+  }
+
+  async function quantise(...[id, form, target, { signal, onProgress }]: Parameters<ModelManager['quantise']>): ReturnType<ModelManager['quantise']> {
+    const found = await usableModel(id);
+    if (found.format !== 'safetensors') throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
+    const licence = licenceFor(found.known, found.kind, found.name);
+    requireAcceptance(licence, store.licences);
+    if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
+    const file = target ?? smallerTarget(directory, found.name, form);
+    const engine = startEngine();
+    try {
+      const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
+      await writeNotice(dirname(file), licence);
+      const model = models.add(await usableModel(file));
+      modelsChanged();
+      return { model, report };
+    } finally {
+      await engine.close();
+    }
+  }
+
+  async function shrink(id: string, form: SmallerForm, stop: AbortController): Promise<void> {
+    let told = 0;
+    try {
+      await quantise(id, form, null, {
+        signal: stop.signal,
+        onProgress: (doneBytes, totalBytes) => {
+          const now = performance.now();
+          if (now - told < 250) return;
+          told = now;
+          shrinkingBecomes(id, { doneBytes, totalBytes });
+        },
+      });
+      shrinkingBecomes(id, { state: 'done' });
+    } catch (error) {
+      if (stop.signal.aborted) {
+        shrinkings.delete(id);
+        emit({ event: 'shrinkings.changed', payload: [...shrinkings.values()] });
+      } else if (!closing.signal.aborted) shrinkingBecomes(id, { state: 'failed', failure: toFailure(error) });
+    } finally {
+      shrinkingStop = null;
+    }
   }
 
   return {
@@ -188,24 +243,20 @@ export function createModelManager({ store, models, devices, startEngine, secret
     resume: downloads.resume,
     cancel: downloads.cancel,
 
-    async quantise(id, form, target, { signal, onProgress }) {
-      const found = await usableModel(id);
-      if (found.format !== 'safetensors') throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
-      const licence = licenceFor(found.known, found.kind, found.name);
-      requireAcceptance(licence, store.licences);
-      if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
-      const file = target ?? smallerTarget(directory, found.name, form);
-      const engine = startEngine();
-      try {
-        const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
-        await writeNotice(dirname(file), licence);
-        const model = models.add(await usableModel(file));
-        modelsChanged();
-        return { model, report };
-      } finally {
-        await engine.close();
-      }
+    quantise,
+    shrink(id, form) {
+      const { choice } = models.chosen(id);
+      if (shrinkingStop) throw new LoupeError('engine_busy', 'A smaller copy is being written already.', 'Wait until that is done, or stop it.');
+      const stop = new AbortController();
+      shrinkingStop = { id, stop };
+      shrinkings.set(id, { model: id, form, state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, failure: null });
+      shrinkingBecomes(id, {});
+      void shrink(id, form, stop);
     },
+    stopShrinking(id) {
+      if (shrinkingStop?.id === id) shrinkingStop.stop.abort(new LoupeError('cancelled', 'The smaller copy was stopped.'));
+    },
+    shrinkings: () => [...shrinkings.values()],
 
     async verify(id) {
       const { choice } = models.chosen(id);
