@@ -1,6 +1,6 @@
 """How often a checkpoint answers the held-out questions right, in PyTorch.
 
-    python evaluate.py CHECKPOINT SET [--limit N] [--wrong FILE] [--json FILE]
+    python evaluate.py CHECKPOINT SET [--cells short,line] [--every N] [--wrong FILE] [--json FILE]
 
 SET: see evaluation_set.py. A question counts where every token of the answer, and the end behind it, is the
 likeliest one: then greedy decoding writes exactly this answer. `evaluate.ts` asks the same through Loupe's engine.
@@ -24,6 +24,7 @@ class Examiner:
         self.model, self.tokens, self.directory = Model.load(checkpoint).eval(), Tokens(checkpoint), pictures
         self.seen: dict[str, torch.Tensor] = {}
 
+    @torch.no_grad()
     def look(self, names: list[str]) -> None:
         """Pictures with as many tiles together."""
         groups: dict[int, list] = defaultdict(list)
@@ -123,13 +124,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("set", type=Path)
-    parser.add_argument("--limit", type=int, help="every how manieth case", default=1)
+    parser.add_argument("--cells", help="only these, separated by commas")
+    parser.add_argument("--every", type=int, help="only every how manieth case", default=1)
     parser.add_argument("--wrong", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    cases = json.loads((options.set / "cases.json").read_text())[:: options.limit]
+    cases = json.loads((options.set / "cases.json").read_text())[:: options.every]
+    if options.cells:
+        cases = [case for case in cases if case["cell"] in options.cells.split(",")]
     examiner = Examiner(options.checkpoint, options.set)
     right = [False] * len(cases)
     examiner.look([turn["image"] for case in cases for turn in case["turns"] if "image" in turn])

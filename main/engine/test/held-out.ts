@@ -43,7 +43,7 @@ export function readCases(folder: string): Case[] {
 export async function askAll(engine: Engine, folder: string, cases: Case[], onOutcome: (outcome: Outcome) => void = () => {}): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const one of cases) {
-    const { text } = await engine.generate({ messages: conversation(folder, one.turns), maxTokens: 160, sampling: { temperature: 0 } });
+    const { text } = await engine.generate({ messages: conversation(folder, one.turns), maxTokens: 100, sampling: { temperature: 0 } });
     const outcome = { case: one, text, right: text === one.turns.at(-1)!.answer || text === one.also };
     outcomes.push(outcome);
     onOutcome(outcome);

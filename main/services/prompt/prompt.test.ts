@@ -167,9 +167,9 @@ describe('checkpoint files', () => {
   test('the demo model', async () => {
     const { format, stopTokens, sampling, tokenizer } = await readPromptLanguage(demoFolder);
     expect(format.kind).toBe('template');
-    expect(stopTokens).toEqual([332, 336, 337]);
+    expect(stopTokens).toEqual([420, 424, 425]);
     expect(sampling.temperature).toBe(0);
-    expect(tokenizer.specialToken('<|image|>')).toBe(352);
+    expect(tokenizer.specialToken('<|image|>')).toBe(440);
   });
 
   test('what is missing or malformed has its name', async () => {
