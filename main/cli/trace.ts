@@ -11,7 +11,7 @@ export const traceHelp = `loupe trace --model MODEL --tokens 1,2,3 --out FILE.sa
   --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf; STORE:NAME:TAG (Ollama)
   --image FILE              one per image token, in order
   --continue N              tokens to append, each the likeliest (default 0)
-  --context N  --device D  --activations f32|f16|auto  --memory-budget MIB  --validation  --json
+  --context N  --device D  --activations f32|f16|auto (default f32)  --memory-budget MIB  --validation  --json
 
   Writes what the model computes, tensor by tensor; docs/trace.md lists names and shapes.
 `;
@@ -33,7 +33,8 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
   const tokens = tokenList('--tokens', values.tokens);
   const continueFor = wholeNumber('--continue', values.continue, 0) ?? 0;
   const contextLength = wholeNumber('--context', values.context, 1);
-  const engine = engineSettings(values);
+  // What is compared with references is the exact path, whatever the device could do.
+  const engine = engineSettings({ ...values, activations: values.activations ?? 'f32' });
 
   const place = await findModel(model);
   const client = terminal.startEngine();
