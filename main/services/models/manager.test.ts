@@ -259,7 +259,7 @@ describe('models on this machine', () => {
 });
 
 describe('a smaller copy', () => {
-  const report = { bytes: 1, resumed: false, classes: [] };
+  const report = { bytes: 1, resumed: false, classes: [], hostPeakBytes: 1 };
   const quantising = (work: (target: string) => void): Engine => ({ ...createFakeEngine(), quantise: async ({ target }) => (work(target), report) });
   const options = { signal: new AbortController().signal, onProgress: () => {} };
 
