@@ -72,7 +72,7 @@ test('a question waits for the pictures that are being read; one that cannot be 
 });
 
 test('the last picture chosen is the last one attached, however long each takes; every refusal is named', async () => {
-  const waiting: { resolve: (picture: unknown) => void; reject: (error: Error) => void }[] = [];
+  const waiting: { resolve: (value: ReturnType<typeof picture>) => void; reject: (error: Error) => void }[] = [];
   const { composer: it } = composer({ 'pictures.add': () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) });
   it.load(null, noDraft);
   void it.addFiles([file('huge.png')], 'file');
