@@ -1,25 +1,28 @@
 import { expect, test } from 'vitest';
 import type { GgufValue } from '../../engine/addon.ts';
 import { demoModel } from '../../paths.ts';
-import { readCheckpointFiles } from './checkpoint-files.ts';
+import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.ts';
 import { ggufEntries } from './gguf-entries.ts';
 import { ggufCheckpointFiles } from './gguf-files.ts';
 import { promptLanguage } from './prompt.ts';
 import type { Message } from './template.ts';
 
 /** What the engine adds from the configuration. */
-const fromConfiguration: [string, GgufValue][] = [
-  ['general.architecture', 'mllama'],
-  ['tokenizer.ggml.bos_token_id', 331],
-  ['tokenizer.ggml.eos_token_id', 337],
-  ['tokenizer.ggml.eos_token_ids', [332, 336, 337]],
-];
+function fromConfiguration({ config }: CheckpointFiles): [string, GgufValue][] {
+  const text = config['text_config'] as { bos_token_id: number; eos_token_id: number[] };
+  return [
+    ['general.architecture', 'mllama'],
+    ['tokenizer.ggml.bos_token_id', text.bos_token_id],
+    ['tokenizer.ggml.eos_token_id', text.eos_token_id.at(-1)!],
+    ['tokenizer.ggml.eos_token_ids', text.eos_token_id],
+  ];
+}
 
 test('a checkpoint speaks the same language out of a GGUF file', async () => {
   const files = await readCheckpointFiles(demoModel);
   const advice = { ...files, generationConfig: { ...files.generationConfig, do_sample: true, temperature: Math.fround(0.6), top_p: Math.fround(0.9), top_k: 40 } };
   const published = promptLanguage({ ...advice, generationConfig: { ...advice.generationConfig, temperature: 0.6, top_p: 0.9 } });
-  const read = promptLanguage(ggufCheckpointFiles(new Map([...ggufEntries(advice), ...fromConfiguration]), 'x.gguf'));
+  const read = promptLanguage(ggufCheckpointFiles(new Map([...ggufEntries(advice), ...fromConfiguration(files)]), 'x.gguf'));
   expect(read.stopTokens).toEqual(published.stopTokens);
   expect(read.sampling).toEqual(published.sampling);
   expect(read.format.kind).toBe(published.format.kind);
@@ -34,7 +37,7 @@ test('a checkpoint speaks the same language out of a GGUF file', async () => {
 
 test('no advice stays no advice', async () => {
   const files = await readCheckpointFiles(demoModel);
-  const read = ggufCheckpointFiles(new Map([...ggufEntries(files), ...fromConfiguration]), 'x.gguf');
+  const read = ggufCheckpointFiles(new Map([...ggufEntries(files), ...fromConfiguration(files)]), 'x.gguf');
   expect(promptLanguage(read).sampling.temperature).toBe(0);
 });
 
