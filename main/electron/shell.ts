@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as electronModule from 'electron';
+import { readAbilities } from '../abilities.ts';
 import { createApp, type App } from '../app.ts';
 import type { Settings } from '../contract.ts';
 import { createEngineClient } from '../engine/client.ts';
@@ -190,7 +191,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
       capture = createElectronCapture({ screen: screenAccess, overlays, quick, hotkey, remembered, services, stepAside });
       return capture;
     },
-    abilities: await readJson(join(places.demoModel, 'abilities.json')),
+    abilities: await readAbilities(places.demoModel),
     host: {
       kind: 'electron',
       version,

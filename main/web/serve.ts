@@ -1,7 +1,7 @@
 /** `loupe serve`: store, engine and pictures of this machine behind the loopback host. */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAbilities } from '../abilities.ts';
 import { createApp, type App } from '../app.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../licences.ts';
@@ -39,7 +39,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     startEngine,
     pictures: createPictureWorker(),
     capture: browserCapture,
-    abilities: await readAbilities(),
+    abilities: await readAbilities(demoModel),
     host: {
       kind: 'web',
       version,
@@ -69,15 +69,6 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
       await app.close();
     },
   };
-}
-
-async function readAbilities(): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(join(demoModel, 'abilities.json'), 'utf8'));
-  } catch {
-    // Without it, or with a broken one, only the suggestions are missing.
-    return null;
-  }
 }
 
 /** Opens a folder or an address with the system's own program; false where there is no desktop to open it on. */
