@@ -38,6 +38,8 @@ BATCH = {1: 12, 2: 8, 3: 6, 4: 6}
 ROW = {1: 128, 2: 160, 3: 192, 4: 192}
 # The heads of the last run, without which a resumed one would have to learn them again; export.py writes it.
 AUXILIARY = Path(__file__).parent / "auxiliary.safetensors"
+# Pages full of letters for steps in which only the encoder learns: grids of tiles, pictures of a step by number of tiles.
+PAGES, PAGE_GRIDS, PAGE_BATCH = {"mixed": 1}, {(1, 1): 3, (1, 2): 1, (1, 4): 2, (2, 2): 6}, {1: 10, 2: 6, 4: 5}
 # Share of the batches in which some conversations turn to a second picture.
 PAIRED = 0.12
 # Steps in which the auxiliary heads learn alone, and how many steps of others make a gradient worthless.
@@ -70,6 +72,15 @@ class Source:
         stacked = {name: torch.from_numpy(np.stack([array[name] for array in arrays])) for name in arrays[0]}
         return queue, stacked, [row.tasks for row in rows], paired
 
+    def pages(self) -> list[Picture]:
+        grid = self.rng.choices(list(PAGE_GRIDS), list(PAGE_GRIDS.values()))[0]
+        found: list[Picture] = []
+        while len(found) < PAGE_BATCH[grid[0] * grid[1]]:
+            picture = pictures.draw(self.rng, PAGES, evaluation=False, unseen_fonts=False, grids={grid: 1})
+            if not found or len(picture.tiles) == len(found[0].tiles):
+                found.append(picture)
+        return found
+
 
 def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Features, and what each row's cross-attention may see: its own picture and, where paired, the next one."""
@@ -78,25 +89,31 @@ def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor
     return features, [seen, seen.roll(-1, 0)] if paired else [seen]
 
 
-def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
+def patch_labels(batch: list[Picture], name: str) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
+
+
+def letter_loss(characters: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
     """And the share of letters read right, patch by patch."""
-    characters, kinds, colours, lines = auxiliary(features[:, :, 1:].flatten(0, 2))
-
-    def labels(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
-
-    wanted = labels("characters")
+    wanted = patch_labels(batch, "characters")
     losses = F.cross_entropy(characters.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE, reduction="none")
     letters = (wanted > 0).flatten()
-    letter_loss = losses[letters].sum() / max(1, int(letters.sum())) + losses[~letters].mean() * 0.3
+    loss = losses[letters].sum() / max(1, int(letters.sum())) + losses[~letters].mean() * 0.3
     right = (characters.argmax(-1).flatten() == wanted.flatten())[letters].float().mean().item() if letters.any() else 1.0
+    return loss, right
+
+
+def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
+    """And the share of letters read right."""
+    characters, kinds, colours, lines = auxiliary(features[:, :, 1:].flatten(0, 2))
+    of_letters, right = letter_loss(characters, batch)
     thing_loss = sum(
-        F.cross_entropy(predicted, labels(name), ignore_index=IGNORE, weight=weight)
+        F.cross_entropy(predicted, patch_labels(batch, name), ignore_index=IGNORE, weight=weight)
         for predicted, name, weight in ((kinds, "kinds", RARE_KINDS), (colours, "colours", RARE_COLOURS))
     )
-    of_lines = labels("lines")
+    of_lines = patch_labels(batch, "lines")
     line_loss = F.cross_entropy(lines, of_lines, ignore_index=IGNORE) if (of_lines != IGNORE).any() else torch.zeros(())
-    return letter_loss + 0.4 * thing_loss + 0.2 * line_loss, right
+    return of_letters + 0.4 * thing_loss + 0.2 * line_loss, right
 
 
 RARE_KINDS = torch.tensor([0.1] + [1.0] * (len(KINDS) - 1))
@@ -188,17 +205,26 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
     own = dropped = 0
     while run.counts[0].item() < end and not run.stop.item():
         started = time.monotonic()
-        batch, rows, tasks, paired = source.batch()
-        rendered = time.monotonic()
         step = run.counts[1].item()
-        features, seen = look(run.model, batch, paired)
-        # The new heads learn first what the features already tell.
-        letter_loss, letters = auxiliary_loss(run.auxiliary, features if step >= HEAD_START else features.detach(), batch)
-        loss, right = answer_loss(run.model, rows, seen)
+        only_letters = source.rng.random() < options.perception
+        if only_letters:
+            batch, answered = source.pages(), []
+            rendered = time.monotonic()
+            pixels = torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch])))
+            features = run.model.vision_model(pixels, torch.tensor([picture.ratio for picture in batch]))
+            loss, letters = letter_loss(run.auxiliary(features[:, :, 1:].flatten(0, 2))[0], batch)
+        else:
+            batch, rows, tasks, paired = source.batch()
+            rendered = time.monotonic()
+            features, seen = look(run.model, batch, paired)
+            # The new heads learn first what the features already tell.
+            of_patches, letters = auxiliary_loss(run.auxiliary, features if step >= HEAD_START else features.detach(), batch)
+            of_answers, right = answer_loss(run.model, rows, seen)
+            loss = of_answers + 0.5 * of_patches
+            answered = exact(right, rows["answers"], tasks)
         run.optimizer.zero_grad(set_to_none=True)
-        (loss + 0.5 * letter_loss).backward()
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(run.parameters, 1.0)
-        answered = exact(right, rows["answers"], tasks)
         with run.lock:
             if torch.isfinite(norm) and run.counts[1].item() - step <= STALE:
                 left = 1 - run.counts[0].item() / end
@@ -217,10 +243,12 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
             for key in (name, f"{name}/{'1' if tiles == 1 else 'n'}"):
                 totals[key][0] += ok
                 totals[key][1] += 1
-        for key, value in (("loss", loss.item()), ("aux", letter_loss.item()), ("letters", letters), (f"letters/{tiles}", letters), ("render", rendered - started),
-                           ("norm", norm.item()), ("speed", len(batch) / (time.monotonic() - started))):
-            totals["=" + key][0] += value
-            totals["=" + key][1] += 1
+        kind = "page" if only_letters else "ask"
+        figures = {"letters": letters, f"letters/{tiles}": letters, "loss": loss.item(), "render": rendered - started, "norm": norm.item(),
+                   "speed": len(batch) / (time.monotonic() - started)}
+        for key, value in figures.items():
+            totals[f"={kind} {key}"][0] += value
+            totals[f"={kind} {key}"][1] += 1
         if own % 60 == 0:
             means = {key: round(total / count, 3) for key, (total, count) in sorted(totals.items())}
             seconds, steps, drawn, asked = run.counts.tolist()
@@ -253,5 +281,6 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=150, help="steps")
+    parser.add_argument("--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns")
     parser.add_argument("--workers", type=int, default=2)
     train(parser.parse_args())

@@ -2,7 +2,7 @@
 // How a row of weights lies on the device: what shaders/common/weights.glsl reads.
 //
 // Plain types: the elements. Block types: planes within the row, each a whole number of 16 bytes, so that quants are
-// read in 16-byte loads and no scale straddles a word (docs/decisions/0006). A unit is 32 elements.
+// read in 16-byte loads and no scale straddles a word (docs/decisions/0010). A unit is 32 elements.
 //
 //   quants   Q8_0: 32 bytes a unit, element e in byte e. Others: 16 bytes a unit, elements e and e + 16 in byte e.
 //   high     Q5_K: a word a unit, element e in bit 8 (e % 4) + e / 4. Q6_K: two words a unit (elements 0-15, 16-31),
