@@ -108,7 +108,10 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
   async function addPicture(source: Extract<ImageSource, { bytes: Uint8Array }>, origin: PictureOrigin): Promise<Picture> {
     const hash = createHash('sha256').update(source.bytes).digest('hex');
     const known = store.pictures.find(hash);
-    if (known) return known;
+    if (known) {
+      store.pictures.touch(hash);
+      return known;
+    }
     return store.pictures.add({ ...source, origin, ...(await pictures.inspect(source)) });
   }
 
@@ -235,7 +238,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     'conversations.selectBranch': ({ messageId }) => ({ leafId: store.conversations.selectBranch(messageId) }),
     'conversations.pinPicture': ({ id, hash }) => {
       store.conversations.pinPicture(id, hash);
-      conversationChanged(id);
+      emit({ event: 'picture.pinned', payload: { conversationId: id, picture: hash === null ? null : store.pictures.get(hash) } });
       return null;
     },
     'conversations.saveDraft': ({ id, text, pictures: hashes }) => {
@@ -271,6 +274,10 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return null;
     },
     'capture.display': ({ displayId }) => capture.display(displayId),
+    'capture.drawn': async ({ displayId }) => {
+      await capture.drawn(displayId);
+      return null;
+    },
     'capture.finish': async ({ displayId, region }) => {
       await capture.finish(displayId, region);
       return null;

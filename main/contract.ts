@@ -530,6 +530,8 @@ export const requests = {
   'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
   /** For the overlay window: what it shows. */
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: display },
+  /** The frozen display is on the page: its window can be shown. */
+  'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
   'capture.cancel': { input: none, output: done },
   /** For the quick-ask window: the picture that it asks about. */
@@ -572,6 +574,8 @@ export const events = {
   /** Created, renamed, pinned, restored, another last message, busy or not. */
   'conversation.changed': conversationSummary,
   'conversation.deleted': v.strictObject({ id }),
+  /** The model looks at this picture whatever comes after it; null: at the last one again. */
+  'picture.pinned': v.strictObject({ conversationId: id, picture: v.nullable(picture) }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */

@@ -122,6 +122,8 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
       return { id: display.id, name: display.name, size: { width: size.width, height: size.height }, url: `/capture/${display.id}?${round}`, last: lastOn(one) };
     },
 
+    drawn: async (displayId) => overlays.show(displayId),
+
     async finish(displayId, wanted) {
       const one = frozenOf(displayId);
       const region = clampRegion(wanted, one.size);

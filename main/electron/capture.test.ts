@@ -98,7 +98,12 @@ describe('freezing', () => {
     const { capture, overlayWindows } = rig();
     await capture.start('region');
     const windows = overlayWindows();
+    // Not before its page shows the frozen screen.
     for (const window of windows) window.emit('ready-to-show');
+    expect(windows.map(({ visible }) => visible)).toEqual([false, false]);
+    await capture.drawn('12');
+    expect(windows.map(({ visible }) => visible)).toEqual([false, true]);
+    await capture.drawn('11');
     expect(windows.map(({ bounds }) => bounds)).toEqual(two().map(({ bounds }) => bounds));
     expect(windows.map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['11', '12']);
     for (const { options, alwaysOnTop, visible } of windows) {
@@ -110,6 +115,24 @@ describe('freezing', () => {
     }
     // The pointer is on the first display: its overlay has the keyboard.
     expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
+  });
+
+  test('an overlay that cannot draw is shown all the same, after a second', async () => {
+    vi.useFakeTimers();
+    try {
+      const { capture, overlayWindows } = rig();
+      await capture.start('region');
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(overlayWindows().map(({ visible }) => visible)).toEqual([true, true]);
+      // And of one that is gone nothing comes.
+      await capture.cancel();
+      await capture.start('region');
+      await capture.cancel();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(overlayWindows()).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('each display is told its own frame, at its own pixels', async () => {

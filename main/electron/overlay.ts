@@ -17,14 +17,20 @@ export interface OverlayParts {
   onCancel: () => void;
 }
 
+/** A frame is drawn in a tenth of this. */
+const drawingPatienceMs = 1000;
+
 export interface Overlays {
   /** The display under the pointer gets the keyboard. */
   open(displays: readonly ScreenDisplay[], focused: ScreenDisplay | null): void;
+  /** The page of this display has drawn its frame; before that a window would be a dark flash. */
+  show(displayId: string): void;
   close(): void;
 }
 
 export function createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel }: OverlayParts): Overlays {
   let windows: BrowserWindow[] = [];
+  let shows = new Map<string, () => void>();
 
   function cancel(): void {
     if (windows.length > 0) onCancel();
@@ -36,12 +42,18 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
     if (platform === 'darwin') window.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
     // Created on one display and moved to another of a different scale, a window has the wrong size until it is told again.
     window.setBounds(display.bounds);
-    window.once('ready-to-show', () => {
+    let isShown = false;
+    const show = (): void => {
+      if (isShown || window.isDestroyed()) return;
+      isShown = true;
       if (focused) window.show();
       else window.showInactive();
       window.setBounds(display.bounds);
       if (focused) window.focus();
-    });
+    };
+    shows.set(display.id, show);
+    // A page that cannot draw its frame says why, and has to be seen.
+    setTimeout(show, drawingPatienceMs);
     window.once('closed', cancel);
     window.webContents.once('render-process-gone', cancel);
     window.webContents.on('before-input-event', (event, input) => {
@@ -57,6 +69,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
     const open = windows;
     // Emptied first: closing must not look like a cancel.
     windows = [];
+    shows = new Map();
     if (open.length > 0 && !wayland) globalShortcut.unregister('Escape');
     for (const window of open) if (!window.isDestroyed()) window.destroy();
   }
@@ -68,6 +81,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
       // Wayland's portal would ask the person whether Loupe may have Esc.
       if (!wayland) globalShortcut.register('Escape', cancel);
     },
+    show: (displayId) => shows.get(displayId)?.(),
     close,
   };
 }

@@ -203,6 +203,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
       openFolder: async (path) => (await desktop.openPath(path)) === '',
       openMain,
       settingsChanged: () => follow(store.settings()),
+      onFault: log,
     },
   });
 

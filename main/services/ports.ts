@@ -267,6 +267,8 @@ export interface PictureStore {
   get(hash: string): Picture;
   /** As `get`; null when there is none, or its file is gone: `add` completes it. */
   find(hash: string): Picture | null;
+  /** It was added again: the sweep leaves it for another day. */
+  touch(hash: string): void;
   /** The file as it came. */
   original(hash: string): StoredFile;
   /** What a browser can show. */
@@ -416,6 +418,8 @@ export interface CaptureHost {
   state(): Promise<CaptureState>;
   start(mode: 'region' | 'display' | 'last'): Promise<void>;
   display(displayId: string): Promise<Display>;
+  /** The page of this display's overlay shows it. */
+  drawn(displayId: string): Promise<void>;
   finish(displayId: string, region: Region): Promise<void>;
   cancel(): Promise<void>;
   current(): Promise<Picture | null>;

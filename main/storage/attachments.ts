@@ -83,6 +83,8 @@ export function createPictures(database: Database, clock: Clock, directory: stri
       return row && existsSync(pictureFiles(directory, hash).original) ? toPicture(row) : null;
     },
 
+    touch: (hash) => void statements.touch.run(clock.now(), hash),
+
     original: (hash) => {
       const row = get(hash);
       return file(row, pictureFiles(directory, hash).original, row.mediaType);

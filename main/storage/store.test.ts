@@ -187,7 +187,7 @@ test('the sweep keeps what something refers to', () => {
   const left = addPicture('left');
   const crop = addPicture('crop', { kind: 'crop', of: source, region: { x: 0, y: 0, width: 1, height: 1 } });
   const composed = addPicture('composed', { kind: 'compose', of: [crop, left], layout: 'row', labels: true });
-  const [drafted, draftedNew, pinned, orphan] = ['drafted', 'draftedNew', 'pinned', 'orphan'].map((name) => addPicture(name)) as [string, string, string, string];
+  const [drafted, draftedNew, pinned, orphan, again] = ['drafted', 'draftedNew', 'pinned', 'orphan', 'again'].map((name) => addPicture(name)) as [string, string, string, string, string];
   say(id, null, 'user', 'See', [composed]);
   conversations.saveDraft(id, '', [drafted]);
   conversations.saveDraft(null, '', [draftedNew]);
@@ -198,9 +198,10 @@ test('the sweep keeps what something refers to', () => {
   expect(store.pictures.find(orphan)).not.toBe(null);
   now += 20_000;
   const freshSource = addPicture('fresh');
+  store.pictures.touch(again);
   store.sweep();
   expect(store.pictures.find(orphan)).toBe(null);
-  expect([source, left, crop, composed, drafted, draftedNew, pinned, freshSource].filter((hash) => store.pictures.find(hash) === null)).toEqual([]);
+  expect([source, left, crop, composed, drafted, draftedNew, pinned, freshSource, again].filter((hash) => store.pictures.find(hash) === null)).toEqual([]);
 
   conversations.saveDraft(id, '', []);
   conversations.saveDraft(null, 'words', []);

@@ -15,6 +15,7 @@ export function browserCapture(): CaptureHost {
     }),
     start: refuse,
     display: refuse,
+    drawn: refuse,
     finish: refuse,
     cancel: async () => {},
     current: async () => null,

@@ -11,7 +11,7 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { demoModel } from '../paths.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
-import { startWebHost, type WebHost } from './server.ts';
+import { mostUnread, startWebHost, type WebHost } from './server.ts';
 import { askRaw, enter, httpGet, openSocket, type HttpAnswer } from './test/web-client.ts';
 
 let directory: string;
@@ -107,6 +107,19 @@ describe('those who leave early', () => {
     expect((await get('/', { cookie })).status).toBe(200);
   });
 
+  test('a window that stopped reading is let go before it fills the memory', async () => {
+    const socket = (await connect({ cookie, origin: origin() }))!;
+    (socket as unknown as { _socket: { pause: () => void } })._socket.pause();
+    const closed = new Promise((resolve) => socket.once('close', resolve).once('error', () => {}));
+    const text = 'x'.repeat(8 * 1024 * 1024);
+    for (let sent = 0; sent < 3 * mostUnread; sent += text.length) {
+      app.emit({ event: 'answer.text', payload: { messageId: 1, conversationId: 1, offset: 0, text } });
+      await sleep(1);
+    }
+    (socket as unknown as { _socket: { resume: () => void } })._socket.resume();
+    await closed;
+  });
+
   test.runIf(process.platform === 'linux')('a file that was not read to its end is closed', async () => {
     const large = join(directory, 'renderer', 'large.js');
     writeFileSync(large, Buffer.alloc(50_000_000));
@@ -139,7 +152,7 @@ describe('files', () => {
     expect((await get('/assets/app-1234.js', { cookie })).headers['cache-control']).toContain('immutable');
   });
 
-  test.each(['/../secret.html', '/..%2fsecret.html', '/assets/..%2f..%2fsecret.html', '/%2e%2e/secret.html', '//etc/passwd', '/index.html%00.js', '/missing.js', '/assets'])('%s is not there', async (path) => {
+  test.each(['/../secret.html', '/..%2fsecret.html', '/assets/..%2f..%2fsecret.html', '/%2e%2e/secret.html', '//etc/passwd', '/index.html%00.js', '/missing.js', '/assets', '//', '///'])('%s is not there', async (path) => {
     const answer = await get(path, { cookie });
     expect(answer.status).toBeGreaterThanOrEqual(400);
     expect(answer.body).not.toContain('secret\n');

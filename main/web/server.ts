@@ -42,6 +42,8 @@ const cookieName = 'loupe-session';
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
 /** Links that were made and never used are forgotten at last. */
 const openLinks = 16;
+/** Bytes that a window may leave unread: one that hangs would fill the memory. It reconnects, and asks for what it missed. */
+export const mostUnread = 64 * 1024 * 1024;
 
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
   const tokens: string[] = [];
@@ -88,7 +90,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
     if (!isOurHost(request) || !isOurOrigin(request)) return say(response, 403, 'This is not for other pages.');
     if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is answered here.');
 
-    const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
+    const url = URL.parse(request.url ?? '/', `http://${request.headers.host}`);
+    if (!url) return say(response, 404, 'There is nothing here.');
     const token = url.searchParams.get('token');
     if (token !== null) {
       if (!hasSession(request) && !takeToken(token)) return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
@@ -131,7 +134,10 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: longestFrame });
   const stopEvents = app.on((event) => {
     const frame = encodeFrame(event);
-    for (const socket of sockets.clients) socket.send(frame);
+    for (const socket of sockets.clients) {
+      if (socket.bufferedAmount > mostUnread) socket.terminate();
+      else socket.send(frame);
+    }
   });
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {

@@ -46,6 +46,9 @@ export class OpenConversation {
       client.on('conversation.changed', (summary) => {
         if (summary.id === this.id) this.#describe(summary);
       }),
+      client.on('picture.pinned', ({ conversationId, picture }) => {
+        if (conversationId === this.id) this.#pinnedPicture = picture;
+      }),
       client.onConnection((connected) => {
         if (connected) void this.#fetch();
       }),

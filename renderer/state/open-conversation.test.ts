@@ -46,6 +46,12 @@ test('the last picture of the branch is in force, unless one is pinned', async (
   expect(open.pictureInForce?.name).toBe('a.png');
   expect(client.inputs('conversations.pinPicture')).toEqual([{ id: 1, hash: 'a'.repeat(64) }]);
   await open.pinPicture(null);
+  // Pinned in another window.
+  client.send('picture.pinned', { conversationId: 2, picture: picture('a') });
+  expect(open.pinnedPicture).toBeNull();
+  client.send('picture.pinned', { conversationId: 1, picture: picture('a') });
+  expect(open.pictureInForce).toEqual(picture('a'));
+  client.send('picture.pinned', { conversationId: 1, picture: null });
   expect(open.pictureInForce?.name).toBe('c.png');
 });
 

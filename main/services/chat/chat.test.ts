@@ -48,7 +48,7 @@ function begin({ answer = () => words(20), wordMs = 2, sees = true, ...rest }: F
     onChange: () => {},
   });
   const used = rest.over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...rest.over } } : store;
-  chat = createChat({ store: used, engine, emit: (event) => void events.push(event), checkpointMs: 20 });
+  chat = createChat({ store: used, engine, emit: (event) => void events.push(event), checkpointMs: 20, retryMs: 20 });
 }
 
 const ask = (text: string, conversationId: number | null = null, parentId: number | null = null): ReturnType<Chat['send']> => chat.send({ conversationId, parentId, text, pictures: [] });
@@ -248,13 +248,24 @@ describe('an answer', () => {
     await vi.waitFor(() => expect(streamed(next.answer.id)).not.toBe(''));
   });
 
-  test('that cannot be stored is shown with why', async () => {
-    const full = (): never => {
-      throw new LoupeError('store_full', 'The disk is full.');
+  test('that cannot be stored is shown with why, and stored once there is room', async () => {
+    let isFull = true;
+    const whenRoom = <Given extends unknown[], Result>(work: (...given: Given) => Result) => (...given: Given): Result => {
+      if (isFull) throw new LoupeError('store_full', 'The disk is full.');
+      return work(...given);
     };
-    begin({ over: { checkpoint: full, update: full } });
-    const { answer } = ask('Room?');
+    const { checkpoint, update } = store.conversations;
+    begin({ over: { checkpoint: whenRoom(checkpoint), update: whenRoom(update) } });
+    const { answer, conversation } = ask('Room?');
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'store_full' }, text: words(20) });
+    expect(chat.isBusy()).toBe(false);
+    expect(events.findLast(({ event }) => event === 'conversation.changed')).toMatchObject({ payload: { id: conversation.id, busy: false } });
+    await sleep(50);
+    expect(store.conversations.message(answer.id)).toMatchObject({ state: 'streaming', text: '' });
+
+    isFull = false;
+    await vi.waitFor(() => expect(store.conversations.message(answer.id)).toMatchObject({ state: 'complete', text: words(20), failure: null }));
+    expect(await ended(answer.id)).toMatchObject({ state: 'complete' });
   });
 });
 

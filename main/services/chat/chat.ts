@@ -8,7 +8,7 @@
 import type { Conversation, EventMessage, Input, Message, Output, TurnState, TurnStatistics } from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
 import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
-import type { ChatMessage, Engine, GenerateReply, Stage, Store } from '../ports.ts';
+import type { ChatMessage, Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer, type PromptParts } from './prompt-window.ts';
 
 export interface ChatOptions {
@@ -17,6 +17,8 @@ export interface ChatOptions {
   emit: (event: EventMessage) => void;
   /** Between two checkpoints of an answer that is being written, at most. */
   checkpointMs?: number;
+  /** Between two tries to store an answer that the disk had no room for. */
+  retryMs?: number;
 }
 
 export interface Chat {
@@ -56,8 +58,11 @@ const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as c
 const titleLength = 60;
 const resumesPerAnswer = 2;
 
-export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOptions): Chat {
+export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const jobs = new Map<number, Job>();
+  /** By message. */
+  const unstored = new Map<number, FinishedAnswer>();
+  let retry: NodeJS.Timeout | null = null;
 
   const isBusy = (conversationId?: number): boolean => [...jobs.values()].some(({ answer }) => conversationId === undefined || answer.conversationId === conversationId);
 
@@ -161,7 +166,25 @@ export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOpti
       // Deleted meanwhile: nobody looks at it any more.
       if (error.code === 'not_found') return;
       emit({ event: 'message.changed', payload: { ...job.answer, ...stored, state: 'failed', failure: error.toFailure() } });
+      tellConversation(job.answer.conversationId);
+      unstored.set(job.answer.id, stored);
+      retry ??= setInterval(storeLate, retryMs).unref();
     }
+  }
+
+  /** Answers that found the disk full, once there is room. */
+  function storeLate(): void {
+    for (const [id, stored] of unstored) {
+      try {
+        // It was asked for again meanwhile: the new attempt is what counts.
+        if (!jobs.has(id)) emit({ event: 'message.changed', payload: store.conversations.update(id, stored) });
+      } catch (thrown) {
+        if (toLoupeError(thrown).code !== 'not_found') return;
+      }
+      unstored.delete(id);
+    }
+    clearInterval(retry ?? undefined);
+    retry = null;
   }
 
   // --- prompts
@@ -194,6 +217,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOpti
 
   /** An answer that can be followed by another attempt. */
   function idleAnswer(messageId: number): Message {
+    storeLate();
     const message = store.conversations.message(messageId);
     if (message.role !== 'assistant') throw new LoupeError('not_found', 'This message is a question, not an answer.', 'Choose an answer.');
     if (jobs.has(messageId)) throw new LoupeError('engine_busy', 'This answer is still being written.');
@@ -256,6 +280,8 @@ export function createChat({ store, engine, emit, checkpointMs = 400 }: ChatOpti
         job.abort.abort();
         end(job, { ...stoppedEnding, state: 'interrupted' });
       }
+      storeLate();
+      clearInterval(retry ?? undefined);
     },
   };
 }
