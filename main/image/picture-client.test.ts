@@ -1,7 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { afterEach, expect, test } from 'vitest';
 import type { HostProcess } from '../engine/channel.ts';
-import type { LoupeError } from '../services/errors.ts';
 import type { PictureWorker } from '../services/ports.ts';
 import { createPictureWorker } from './picture-client.ts';
 
@@ -62,6 +61,7 @@ test('pictures are composed in order, under black letters on white', async () =>
 
 test('what is no picture is refused by name', async () => {
   const worker = start();
+  await expect(worker.inspect({ bytes: Buffer.from('%PDF-1.7\n'), name: 'letter.pdf' })).rejects.toMatchObject({ message: 'letter.pdf is a PDF, and Loupe reads pictures only.' });
   await expect(worker.inspect({ bytes: Buffer.from('<svg/>'), name: 'drawing.svg' })).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('drawing.svg') as string });
 });
 
@@ -86,9 +86,10 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
   };
   const worker = start({ spawn, patience: 30 });
   const source = { bytes: new Uint8Array(1), name: 'evil.png' };
-  const died = await worker.inspect(source).catch((error: unknown) => error as LoupeError);
-  expect(died).toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('evil.png') as string });
-  await expect(worker.inspect(source)).rejects.toMatchObject({ code: 'image_unreadable' });
-  expect(await worker.inspect(source)).toMatchObject({ width: 1 });
+  // All at once: none pays for another.
+  const [died, hung, fine] = await Promise.allSettled([worker.inspect(source), worker.inspect({ ...source, name: 'slow.png' }), worker.inspect({ ...source, name: 'good.png' })]);
+  expect(died).toMatchObject({ reason: { code: 'image_unreadable', message: expect.stringContaining('evil.png') as string } });
+  expect(hung).toMatchObject({ reason: { code: 'image_unreadable', message: expect.stringContaining('slow.png') as string } });
+  expect(fine).toMatchObject({ value: { width: 1 } });
   expect(spawned).toBe(3);
 });

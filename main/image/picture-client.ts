@@ -34,6 +34,8 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
   const pending = new Map<number, Pending>();
   let running: HostProcess | null = null;
   let nextId = 1;
+  /** One picture at a time: one that takes the process down, or holds it up, takes no other along. */
+  let turn: Promise<unknown> = Promise.resolve();
 
   function start(): HostProcess {
     const host = spawn();
@@ -52,7 +54,13 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
     return host;
   }
 
-  async function ask<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+  function ask<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+    const result = turn.then(() => askNow(work, name, schema));
+    turn = result.catch(() => {});
+    return result;
+  }
+
+  async function askNow<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
     running ??= start();
     const host = running;
     const id = nextId++;

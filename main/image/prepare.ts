@@ -88,6 +88,9 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbP
   if (format === 'heic') {
     throw new LoupeError('image_unreadable', `${name} is a HEIC picture, which Loupe cannot decode.`, 'Export it as JPEG or PNG.');
   }
+  if (format === 'pdf') {
+    throw new LoupeError('image_unreadable', `${name} is a PDF, and Loupe reads pictures only.`, 'Open the page and capture it, or export it as PNG.');
+  }
   if (format === null) {
     throw new LoupeError('image_unreadable', `${name} is no picture that Loupe knows (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF).`);
   }
@@ -119,7 +122,7 @@ async function checkSize(bytes: Uint8Array, name: string): Promise<void> {
   }
 }
 
-type Format = 'png' | 'jpeg' | 'gif' | 'webp' | 'tiff' | 'avif' | 'heic' | 'bmp';
+type Format = 'png' | 'jpeg' | 'gif' | 'webp' | 'tiff' | 'avif' | 'heic' | 'bmp' | 'pdf';
 
 /** By the first bytes; decoders that nobody asked for (SVG, PDF) are never reached. */
 function sniff(bytes: Uint8Array): Format | null {
@@ -133,6 +136,7 @@ function sniff(bytes: Uint8Array): Format | null {
     if (/avi[fs]/.test(head.slice(8))) return 'avif';
     return /hei[cxms]|hev[cx]|mif1/.test(head.slice(8)) ? 'heic' : null;
   }
+  if (/^[^]{0,8}%PDF-/.test(head)) return 'pdf';
   return isBmp(bytes) ? 'bmp' : null;
 }
 
