@@ -1,5 +1,6 @@
 import { ContractError, parseEvent, parseOutput, type EventMessage, type EventName, type Input, type Output, type Payload, type RequestName } from '../../main/contract.ts';
 import { strings } from '../strings.ts';
+import { createListeners } from './listeners.ts';
 import { RequestFailure, type Transport } from './transport.ts';
 
 type Listener<Name extends EventName> = (payload: Payload<Name>) => void;
@@ -14,12 +15,9 @@ export interface Client {
 }
 
 export function createClient(transport: Transport): Client {
-  const listeners = new Map<EventName, Set<(payload: never) => void>>();
-  const connectionListeners = new Set<(connected: boolean) => void>();
+  const listeners = createListeners();
 
-  transport.onConnection((connected) => {
-    for (const listener of connectionListeners) listener(connected);
-  });
+  transport.onConnection(listeners.tellConnection);
 
   transport.onEvent((message) => {
     let parsed: EventMessage;
@@ -30,23 +28,15 @@ export function createClient(transport: Transport): Client {
       if (error instanceof ContractError) return;
       throw error;
     }
-    for (const listener of listeners.get(parsed.event) ?? []) listener(parsed.payload as never);
+    listeners.tell(parsed.event, parsed.payload);
   });
 
   return {
     async request(name, input) {
       return readReply(name, await transport.request(name, input));
     },
-    on(event, listener) {
-      const known = listeners.get(event) ?? new Set();
-      listeners.set(event, known);
-      known.add(listener);
-      return () => known.delete(listener);
-    },
-    onConnection(listener) {
-      connectionListeners.add(listener);
-      return () => connectionListeners.delete(listener);
-    },
+    on: listeners.on,
+    onConnection: listeners.onConnection,
   };
 }
 

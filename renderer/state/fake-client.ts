@@ -1,6 +1,7 @@
 /** A client without an app, for tests of state: answers are functions, events are sent by hand. */
 import type { Conversation, ConversationSummary, EventName, Input, Message, Output, Payload, Picture, RequestName } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
+import { createListeners } from '../api/listeners.ts';
 
 type Answers = { [Name in RequestName]?: (input: Input<Name>) => Output<Name> | Promise<Output<Name>> };
 
@@ -14,8 +15,7 @@ export interface FakeClient extends Client {
 
 export function createFakeClient(answers: Answers = {}): FakeClient {
   const asked: FakeClient['asked'] = [];
-  const listeners = new Map<EventName, Set<(payload: never) => void>>();
-  const connectionListeners = new Set<(connected: boolean) => void>();
+  const { on, onConnection, tell, tellConnection } = createListeners();
   return {
     asked,
     inputs: <Name extends RequestName>(name: Name) => asked.filter((request) => request.name === name).map(({ input }) => input as Input<Name>),
@@ -25,22 +25,10 @@ export function createFakeClient(answers: Answers = {}): FakeClient {
       if (!answer) throw new Error(`No answer to ${name}.`);
       return answer(input);
     },
-    on(event, listener) {
-      const known = listeners.get(event) ?? new Set();
-      listeners.set(event, known);
-      known.add(listener);
-      return () => known.delete(listener);
-    },
-    onConnection(listener) {
-      connectionListeners.add(listener);
-      return () => connectionListeners.delete(listener);
-    },
-    send(event, payload) {
-      for (const listener of listeners.get(event) ?? []) listener(payload as never);
-    },
-    connect(connected) {
-      for (const listener of connectionListeners) listener(connected);
-    },
+    on,
+    onConnection,
+    send: tell,
+    connect: tellConnection,
   };
 }
 
