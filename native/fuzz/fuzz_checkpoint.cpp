@@ -11,9 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -32,6 +30,7 @@
 
 #include "base/error.h"
 #include "random.h"
+#include "run.h"
 #include "model/config.h"
 #include "weights/mapped_file.h"
 #include "weights/safetensors.h"
@@ -287,13 +286,7 @@ class Fuzzer {
     generation_ = R"({"bos_token_id": 1, "eos_token_id": [1, 2], "temperature": 0.6})";
     index_ = R"({"metadata":{"total_size":12},"weight_map":{"lm_head.weight":"model-00001-of-00002.safetensors",)"
              R"("model.norm.weight":"model-00002-of-00002.safetensors","model.embed_tokens.weight":"model-00002-of-00002.safetensors"}})";
-  }
-
-  /// Unmutated seeds must pass; a fuzzer that begins with broken seeds finds nothing.
-  void check_seeds() {
-    for (std::size_t i = 0; i < seeds_.size(); ++i) validate(models_[i], checkpoints_[i]);
-    loupe::parse_model_config({seeds_[0].config, generation_, preprocessor_});
-    loupe::parse_shard_index(index_, "index");
+    check_seeds();
   }
 
   /// True when everything was accepted.
@@ -349,6 +342,13 @@ class Fuzzer {
   const std::map<std::string, std::size_t>& refusals() const { return refusals_; }
 
  private:
+  /// Unmutated seeds must pass; a fuzzer that begins with broken seeds finds nothing.
+  void check_seeds() {
+    for (std::size_t i = 0; i < seeds_.size(); ++i) validate(models_[i], checkpoints_[i]);
+    loupe::parse_model_config({seeds_[0].config, generation_, preprocessor_});
+    loupe::parse_shard_index(index_, "index");
+  }
+
   void validate(const loupe::ModelConfig& config, const loupe::Checkpoint& checkpoint) {
     sink_ = sink_ + touch(checkpoint);
     if (loupe::parameter_count(config) <= 0) throw std::logic_error("a configuration without parameters was accepted");
@@ -373,33 +373,6 @@ class Fuzzer {
   volatile std::uint64_t sink_ = 0;
 };
 
-std::uint64_t argument(int argc, char** argv, int position, std::uint64_t fallback) {
-  return argc > position ? std::strtoull(argv[position], nullptr, 10) : fallback;
-}
-
 }  // namespace
 
-int main(int argc, char** argv) {
-  const std::uint64_t iterations = argument(argc, argv, 1, 200'000);
-  const std::uint64_t seed = argument(argc, argv, 2, 1);
-  const std::uint64_t first = argument(argc, argv, 3, 0);
-  std::uint64_t current = first;
-  try {
-    Fuzzer fuzzer;
-    fuzzer.check_seeds();
-    const auto begin = std::chrono::steady_clock::now();
-    std::uint64_t accepted = 0;
-    for (; current < first + iterations; ++current) {
-      Random random(seed * 0x100000001B3 + current * 0xD1342543DE82EF95);
-      accepted += fuzzer.iterate(random) ? 1 : 0;
-    }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::printf("%llu iterations in %.1f s: %llu accepted", static_cast<unsigned long long>(iterations), seconds, static_cast<unsigned long long>(accepted));
-    for (const auto& [code, count] : fuzzer.refusals()) std::printf(", %zu %s", count, code.c_str());
-    std::printf("\n");
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "seed %llu, iteration %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(current), error.what());
-    return EXIT_FAILURE;
-  }
-}
+int main(int argc, char** argv) { return loupe::fuzz::run<Fuzzer>(argc, argv); }

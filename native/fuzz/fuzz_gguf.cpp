@@ -9,10 +9,7 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <map>
@@ -28,6 +25,7 @@
 #include "graph/row_layout.h"
 #include "model/config.h"
 #include "random.h"
+#include "run.h"
 #include "weights/checkpoint.h"
 #include "weights/convert.h"
 #include "weights/gguf_names.h"
@@ -276,35 +274,9 @@ class Fuzzer {
   volatile std::uint64_t sink_ = 0;
 };
 
-std::uint64_t argument(int argc, char** argv, int position, std::uint64_t fallback) {
-  return argc > position ? std::strtoull(argv[position], nullptr, 10) : fallback;
-}
-
 }  // namespace
 
 // Nothing in a seed needs a tenth of this: a count taken from a header must be checked before it is believed.
 extern "C" const char* __asan_default_options() { return "max_allocation_size_mb=64"; }
 
-int main(int argc, char** argv) {
-  const std::uint64_t iterations = argument(argc, argv, 1, 200'000);
-  const std::uint64_t seed = argument(argc, argv, 2, 1);
-  const std::uint64_t first = argument(argc, argv, 3, 0);
-  std::uint64_t current = first;
-  try {
-    Fuzzer fuzzer;
-    const auto begin = std::chrono::steady_clock::now();
-    std::uint64_t accepted = 0;
-    for (; current < first + iterations; ++current) {
-      Random random(seed * 0x100000001B3 + current * 0xD1342543DE82EF95);
-      accepted += fuzzer.iterate(random) ? 1 : 0;
-    }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::printf("%llu iterations in %.1f s: %llu accepted", static_cast<unsigned long long>(iterations), seconds, static_cast<unsigned long long>(accepted));
-    for (const auto& [code, count] : fuzzer.refusals()) std::printf(", %zu %s", count, code.c_str());
-    std::printf("\n");
-    return EXIT_SUCCESS;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "seed %llu, iteration %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(current), error.what());
-    return EXIT_FAILURE;
-  }
-}
+int main(int argc, char** argv) { return loupe::fuzz::run<Fuzzer>(argc, argv); }
