@@ -52,6 +52,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
     quantise: (request, listeners) => client.request('quantise', request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
     countTokens: (request) => client.requestWithModel('count-tokens', request),
+    score: (request, listeners) => client.requestWithModel('score', request, listeners),
     trace: (request, listeners) => client.requestWithModel('trace', request, listeners),
     selfTest: (engine) => client.selfTest(engine),
     memory: () => client.request('memory', {}),
@@ -100,7 +101,7 @@ class EngineClient {
   }
 
   /** After a restart the last model is loaded first. */
-  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
+  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
     const running = await this.#start();
     if (!running.hasModel && this.#lastLoad) {
       running.reloading ??= this.#reload(running, this.#lastLoad);

@@ -1,6 +1,6 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
 import { LoupeError } from '../services/errors.ts';
-import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, TurnStatistics } from '../services/ports.ts';
+import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, Score, ScoreRequest, TurnStatistics } from '../services/ports.ts';
 import type { DeviceInfo, MemoryReport } from './addon.ts';
 
 export interface FakeEngineOptions {
@@ -10,6 +10,8 @@ export interface FakeEngineOptions {
   wordMs?: number;
   /** In words. */
   contextLength?: number;
+  /** Default: every text is sure. */
+  score?: (request: ScoreRequest) => Score[] | Promise<Score[]>;
 }
 
 export interface FakeEngine extends Engine {
@@ -72,7 +74,7 @@ const memory: MemoryReport = {
   validationErrors: 0,
 };
 
-export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength }: FakeEngineOptions = {}): FakeEngine {
+export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength, score = sure }: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
   let crashed = false;
@@ -149,6 +151,13 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
         images: [],
       };
     },
+    async score(request, { signal } = {}) {
+      begin();
+      needModel();
+      const scores = await score(request);
+      if (signal?.aborted) throw new LoupeError('cancelled', 'Scoring was cancelled.');
+      return scores;
+    },
     async trace({ tokens, images, continueFor }) {
       begin();
       needModel();
@@ -183,6 +192,10 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
       crashed = true;
     },
   };
+}
+
+function sure({ texts }: ScoreRequest): Score[] {
+  return texts.map((text) => ({ logProbabilities: new Float32Array(wordsOf(text).length), best: new Float32Array(wordsOf(text).length) }));
 }
 
 /** Each with the space before it. */

@@ -3,9 +3,10 @@
  * which may be hostile: whatever dies here is replaced by the client.
  */
 import { randomInt } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, Score, SelfTestReply, TraceReply } from '../services/ports.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
@@ -15,6 +16,7 @@ import type { Message } from '../services/prompt/template.ts';
 import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
+import { scoreTokens } from './score.ts';
 
 /** The request that holds the engine. */
 interface Running {
@@ -30,7 +32,7 @@ interface Loaded {
   language: PromptLanguage | null;
 }
 
-type Work = Extract<Request, { type: 'load' | 'generate' | 'trace' | 'quantise' | 'self-test' }>;
+type Work = Extract<Request, { type: 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'self-test' }>;
 
 class Host {
   readonly #channel: ParentChannel;
@@ -79,6 +81,7 @@ class Host {
         return this.#countTokens(request);
       case 'load':
       case 'generate':
+      case 'score':
       case 'trace':
       case 'quantise':
       case 'self-test':
@@ -98,6 +101,8 @@ class Host {
           return await this.#load(request, running);
         case 'generate':
           return await this.#generate(request, running);
+        case 'score':
+          return await this.#score(request, running);
         case 'trace':
           return await this.#trace(request, running);
         case 'quantise':
@@ -137,10 +142,7 @@ class Host {
     const { model } = this.#needModel();
     const language = this.#needLanguage();
     const began = performance.now();
-    const images: PreparedImage[] = [];
-    for (const part of messages.flatMap(({ content }) => content)) {
-      if (part.type === 'image') images.push(await this.#prepare(part.image, model));
-    }
+    const images = await this.#prepareAll(messages, model);
     const tokens = encodePrompt(language, messages, answerSoFar);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
@@ -168,6 +170,27 @@ class Host {
 
   #countTokens({ messages, answerSoFar }: RequestOf<'count-tokens'>): number {
     return encodePrompt(this.#needLanguage(), messages, answerSoFar).length;
+  }
+
+  async #score({ messages, texts }: RequestOf<'score'>, running: Running): Promise<Score[]> {
+    const engine = this.#opened();
+    const { model } = this.#needModel();
+    const language = this.#needLanguage();
+    const images = messages ? await this.#prepareAll(messages, model) : [];
+    const prompt = messages ? encodePrompt(language, messages) : beginning(language);
+    const scores: Score[] = [];
+    let traced: { tokens: Int32Array; logits: Float32Array } | null = null;
+    for (const text of texts) {
+      const words = language.tokenizer.encodeText(text);
+      // Nothing is asked after the last token, so that texts of one token share a run.
+      const tokens = Int32Array.from([...prompt, ...words.slice(0, -1)]);
+      if (running.cancelled) throw new LoupeError('cancelled', 'Scoring was cancelled.');
+      if (!traced || !isDeepStrictEqual(traced.tokens, tokens)) {
+        traced = { tokens, logits: (await engine.trace({ tokens, images: images.map(nativeImage), continueFor: 0 })).logits };
+      }
+      scores.push(scoreTokens(traced.logits, model.vocabularySize, prompt.length - 1, words));
+    }
+    return scores;
   }
 
   async #trace({ tokens, images: sources, continueFor }: RequestOf<'trace'>, running: Running): Promise<TraceReply> {
@@ -200,6 +223,14 @@ class Host {
     const engine = this.#open(settings);
     const items = await engine.selfTest();
     return { device: engine.device, paths: engine.paths, items, memory: engine.memory() };
+  }
+
+  async #prepareAll(messages: ChatMessage[], model: ModelInfo): Promise<PreparedImage[]> {
+    const images: PreparedImage[] = [];
+    for (const part of messages.flatMap(({ content }) => content)) {
+      if (part.type === 'image') images.push(await this.#prepare(part.image, model));
+    }
+    return images;
   }
 
   async #prepare(source: ImageSource, { vision }: ModelInfo): Promise<PreparedImage> {
@@ -277,6 +308,12 @@ function encodePrompt({ format, tokenizer }: PromptLanguage, messages: ChatMessa
     messages.map(({ role, content }): Message => ({ role, content: content.map((part) => (part.type === 'image' ? { type: 'image' } : part)) })),
   );
   return answerSoFar === '' ? prompt : Int32Array.from([...prompt, ...tokenizer.encodeText(answerSoFar)]);
+}
+
+function beginning({ tokenizer }: PromptLanguage): Int32Array {
+  const token = tokenizer.specialToken('<|begin_of_text|>');
+  if (token === null) throw new LoupeError('tokenizer_invalid', 'The tokenizer of the loaded model has no <|begin_of_text|>, with which every text of Llama 3 begins.');
+  return Int32Array.of(token);
 }
 
 /** What the addon asks for, and no more. */

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
-import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply } from '../services/ports.ts';
 import type { DeviceInfo } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -60,6 +60,7 @@ const requestSchema = v.variant('type', [
     sampling: v.optional(v.partial(v.strictObject(samplingFields))),
   }),
   v.strictObject({ type: v.literal('count-tokens'), id, messages, answerSoFar: v.optional(v.string()) }),
+  v.strictObject({ type: v.literal('score'), id, messages: v.nullable(messages), texts: v.array(v.pipe(v.string(), v.minLength(1))) }),
   v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
   v.strictObject({
     type: v.literal('quantise'),
@@ -102,6 +103,7 @@ export interface Results {
   load: LoadedModel;
   generate: GenerateReply;
   'count-tokens': number;
+  score: Score[];
   trace: TraceReply;
   quantise: QuantiseReply;
   'self-test': SelfTestReply;
@@ -137,6 +139,7 @@ const resultSchemas = {
     images: v.array(v.object({ hash: v.string(), width: count, height: count, resized: size, canvas: size, arrangement: size })),
   }),
   'count-tokens': count,
+  score: v.array(v.object({ logProbabilities: v.instance(Float32Array), best: v.instance(Float32Array) })),
   trace: v.looseObject({ logits: v.instance(Float32Array), greedyTokens: tokens, aspectRatioIds: tokens, numTiles: tokens }),
   quantise: v.looseObject({
     bytes: count,

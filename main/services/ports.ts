@@ -108,6 +108,20 @@ export type QuantiseReply = QuantiseReport & HostPeak;
 
 export type MemoryUse = MemoryReport & HostPeak;
 
+/** How likely does the model find these texts, each by itself, after all that is before them? */
+export interface ScoreRequest {
+  /** Null: the texts stand at the beginning of everything. */
+  messages: ChatMessage[] | null;
+  texts: string[];
+}
+
+/** Of one text: for each of its tokens a natural logarithm. NaN where the model computed no number. */
+export interface Score {
+  logProbabilities: Float32Array;
+  /** Of the token that the model finds likeliest in that place. */
+  best: Float32Array;
+}
+
 export interface TraceRequest {
   tokens: Int32Array;
   images: ImageSource[];
@@ -153,6 +167,8 @@ export interface Engine {
   /** Tokens of the prompt that `generate` would read. */
   countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>): Promise<number>;
   trace(request: TraceRequest, options?: { signal?: AbortSignal }): Promise<TraceReply>;
+  /** Computed from an empty cache, and leaves one: the next question is read from its first token. */
+  score(request: ScoreRequest, options?: { signal?: AbortSignal }): Promise<Score[]>;
   /** Writes a GGUF file; an aborted one rejects with `cancelled` and is gone on with by the same request. Takes the whole engine for minutes: use one of its own. */
   quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReply>;
   selfTest(settings: EngineSettings): Promise<SelfTestReply>;
