@@ -10,6 +10,8 @@ import { publishedVision, viewOf } from './services/image-view.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
 import { sessionSecrets } from './services/models/secrets.ts';
+import { readReferences } from './services/models/self-test.ts';
+import { createSelfTests } from './services/models/self-tests.ts';
 import type { CaptureHost, Engine, ImageSource, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
 
 export interface Host {
@@ -80,8 +82,12 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     settings: () => store.settings(),
     model: () => models.chosen(store.settings().model),
     cacheDirectory: host.cacheDirectory,
-    onChange: (state) => emit({ event: 'engine.changed', payload: state }),
+    onChange: (state) => {
+      emit({ event: 'engine.changed', payload: state });
+      selfTests.follow(state);
+    },
   });
+  const selfTests = createSelfTests({ store, engine, references: async (id) => readReferences(await models.chosen(id).place()), emit });
   const manager = createModelManager({
     store,
     models,
@@ -207,6 +213,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return null;
     },
     'models.shrinkings': () => manager.shrinkings(),
+    'models.selfTests': () => selfTests.list(),
     'models.licence': ({ licence }) => manager.licence(licence),
     'models.acceptLicence': ({ licence, version }) => manager.acceptLicence(licence, version),
     'models.token': ({ token }) => manager.setToken(token),
@@ -311,6 +318,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     async close() {
       clearInterval(sweeping);
       chat.close();
+      selfTests.close();
       await Promise.all([engine.close(), pictures.close(), manager.close()]);
       store.close();
     },

@@ -287,6 +287,20 @@ const shrinking = v.strictObject({
   failure: v.nullable(failure),
 });
 
+/** Whether a model answers as it should on this computer. Warns, and keeps nobody from using it. */
+const selfTest = v.strictObject({
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  /** `failed`: it could not be tried; see `failure`. */
+  state: v.picklist(['running', 'sound', 'wrong', 'failed']),
+  /** What is wrong, a sentence each. */
+  findings: v.array(v.string()),
+  testedAt: v.nullable(time),
+  /** Where it was tried. */
+  device: v.string(),
+  failure: v.nullable(failure),
+});
+
 const licence = v.strictObject({
   id: licenceId,
   name: v.string(),
@@ -453,6 +467,8 @@ export const requests = {
   /** What is written is kept, and gone on with the next time. */
   'models.stopShrinking': { input: v.strictObject({ id: v.string() }), output: done },
   'models.shrinkings': { input: none, output: v.array(shrinking) },
+  /** Of models that were tried: by themselves, when they are first loaded, and again with other files, another device or driver. */
+  'models.selfTests': { input: none, output: v.array(selfTest) },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
@@ -582,6 +598,7 @@ export const events = {
   'downloads.changed': v.array(download),
   'verifications.changed': v.array(verification),
   'shrinkings.changed': v.array(shrinking),
+  'selfTests.changed': v.array(selfTest),
   'settings.changed': settings,
   'capture.changed': captureState,
   /** The picture of the quick-ask window changed, as when a second region was captured. */
@@ -615,6 +632,7 @@ export type FoundModel = v.InferOutput<typeof foundModel>;
 export type Download = v.InferOutput<typeof download>;
 export type Verification = v.InferOutput<typeof verification>;
 export type Shrinking = v.InferOutput<typeof shrinking>;
+export type SelfTest = v.InferOutput<typeof selfTest>;
 export type Licence = v.InferOutput<typeof licence>;
 export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;

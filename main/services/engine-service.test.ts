@@ -88,6 +88,29 @@ test('a failure to load is told, reaches who asked, and does not stand in the wa
   expect(service.state()).toMatchObject({ status: 'ready', failure: null });
 });
 
+test('work aside: with the loaded model while nobody wants it, and away when somebody does', async () => {
+  begin();
+  expect(await service.aside(async () => 1)).toBeNull();
+  await use(async () => {
+    expect(await service.aside(async () => 1)).toBeNull();
+  });
+  expect(service.lastUsed()).toBeGreaterThan(0);
+  await service.load();
+  expect(service.lastUsed()).toBeNull();
+  expect(await service.aside(async (_, { model }) => model.contextLength)).toBe(512);
+
+  const order: string[] = [];
+  const aside = service.aside(async (_, __, signal) => {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    order.push('aside ends');
+    signal.throwIfAborted();
+  });
+  expect(await service.aside(async () => 1)).toBeNull();
+  await use(async () => void order.push('use'));
+  await expect(aside).rejects.toMatchObject({ code: 'cancelled' });
+  expect(order).toEqual(['aside ends', 'use']);
+});
+
 test('what was stopped before its turn never runs', async () => {
   begin();
   const abort = new AbortController();

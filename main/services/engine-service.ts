@@ -5,7 +5,7 @@
 import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError } from './errors.ts';
 import type { ChosenModel } from './models/models.ts';
-import type { ChatMessage, Engine } from './ports.ts';
+import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
 
 export interface EngineServiceOptions {
   engine: Engine;
@@ -25,6 +25,13 @@ export interface EngineService {
   follow(): Promise<void>;
   /** Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded. */
   use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void): Promise<Result>;
+  /**
+   * Work that nobody waits for, with the model that is loaded. Whoever wants the engine meanwhile aborts its signal and
+   * comes next. Null where no model is loaded or somebody is at it already.
+   */
+  aside<Result>(work: (engine: Engine, loaded: LoadedModel, signal: AbortSignal) => Promise<Result>): Promise<Result | null>;
+  /** When the loaded model was last used, on the clock of `performance`; null since it was loaded. */
+  lastUsed(): number | null;
   /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
   countTokens(messages: ChatMessage[]): Promise<number>;
   devices(): ReturnType<Engine['devices']>;
@@ -39,6 +46,11 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   /** Settings that the loaded model was loaded with. */
   let loadedKey = '';
   let turn: Promise<unknown> = Promise.resolve();
+  /** That have or wait for their turn. */
+  let wanting = 0;
+  let standAside: AbortController | null = null;
+  let loadedModel: LoadedModel | null = null;
+  let lastUsed: number | null = null;
   const closing = new AbortController();
 
   function become(change: Partial<EngineState>): void {
@@ -54,7 +66,9 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
 
   /** After everything that was asked for before. */
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = turn.then(work);
+    standAside?.abort(new LoupeError('cancelled', 'Somebody else needs the engine.'));
+    wanting++;
+    const result = turn.then(work).finally(() => wanting--);
     turn = result.catch(() => {});
     return result;
   }
@@ -78,6 +92,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         },
       );
       loadedKey = key;
+      loadedModel = loaded;
+      lastUsed = null;
       const { vision, contextLength: tokens } = loaded.model;
       become({
         status: 'ready',
@@ -88,6 +104,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     } catch (thrown) {
       const error = toLoupeError(thrown);
       loadedKey = '';
+      loadedModel = null;
       become({ status: 'failed', failure: error.toFailure() });
       throw error;
     }
@@ -106,9 +123,19 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       return inTurn(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
         await ensureLoaded();
-        return work(engine);
+        return work(engine).finally(() => (lastUsed = performance.now()));
       });
     },
+    async aside(work) {
+      const loaded = loadedModel;
+      if (wanting > 0 || standAside || !loaded) return null;
+      const stop = new AbortController();
+      standAside = stop;
+      const result = work(engine, loaded, AbortSignal.any([stop.signal, closing.signal])).finally(() => (standAside = null));
+      turn = result.catch(() => {});
+      return result;
+    },
+    lastUsed: () => lastUsed,
     countTokens: (messages) => engine.countTokens({ messages }),
     devices: () => engine.devices(),
     async close() {

@@ -306,6 +306,22 @@ export interface ModelStore {
   /** What was found when a file was last read from end to end. */
   saveCheck(check: FileCheck): void;
   checks(model: string): FileCheck[];
+  /** Replaces what was found before. */
+  saveSelfTest(test: SelfTestRecord): void;
+  selfTests(): SelfTestRecord[];
+}
+
+/** Whether a model answered as it should, with these bytes on this device by this driver. */
+export interface SelfTestRecord {
+  /** `id` of the model's choice: its record's path, or "demo". */
+  model: string;
+  bytes: number | null;
+  device: string;
+  driver: string;
+  sound: boolean;
+  /** What was wrong, a sentence each. */
+  findings: string[];
+  testedAt: number;
 }
 
 /** `intact`: has the checksum that its source states. `changed`: has not. `unknown`: no source states one. */

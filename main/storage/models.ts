@@ -1,6 +1,10 @@
 import type { Database } from 'better-sqlite3';
+import * as v from 'valibot';
 import { LoupeError } from '../services/errors.ts';
-import type { Clock, FileCheck, ModelRecord, ModelStore } from '../services/ports.ts';
+import type { Clock, FileCheck, ModelRecord, ModelStore, SelfTestRecord } from '../services/ports.ts';
+import { parseJson } from './rows.ts';
+
+type SelfTestRow = Omit<SelfTestRecord, 'sound' | 'findings'> & { sound: number; findings: string };
 
 /** Records of model files on this machine, in the order in which they were added. */
 export function createModels(database: Database, clock: Clock): ModelStore {
@@ -15,6 +19,12 @@ export function createModels(database: Database, clock: Clock): ModelStore {
      on conflict (model, file) do update set bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
   );
   const checks = database.prepare<[string], FileCheck>('select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file');
+  const saveSelfTest = database.prepare<[string, number | null, string, string, number, string, number]>(
+    `insert into self_tests (model, bytes, device, driver, sound, findings, tested_at) values (?, ?, ?, ?, ?, ?, ?)
+     on conflict (model) do update set bytes = excluded.bytes, device = excluded.device, driver = excluded.driver, sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
+  );
+  const selfTests = database.prepare<[], SelfTestRow>('select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model');
+  const removeSelfTest = database.prepare<[string]>('delete from self_tests where model = ?');
   return {
     list: () => list.all(),
     /** A record of the same path is replaced. */
@@ -22,11 +32,16 @@ export function createModels(database: Database, clock: Clock): ModelStore {
       add.run(path, name, kind, bytes, clock.now());
     },
     remove: (path) => {
+      removeSelfTest.run(path);
       if (remove.run(path).changes === 0) throw new LoupeError('not_found', `There is no model ${path} in the list.`);
     },
     saveCheck: ({ model, file, bytes, sha256, finding, checkedAt }) => {
       saveCheck.run(model, file, bytes, sha256, finding, checkedAt);
     },
     checks: (model) => checks.all(model),
+    saveSelfTest: ({ model, bytes, device, driver, sound, findings, testedAt }) => {
+      saveSelfTest.run(model, bytes, device, driver, Number(sound), JSON.stringify(findings), testedAt);
+    },
+    selfTests: () => selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
   };
 }

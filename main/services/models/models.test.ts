@@ -16,7 +16,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 function memoryStore(): { models: ModelStore } {
   const records = new Map<string, ModelRecord>();
-  return { models: { list: () => [...records.values()], add: (record) => void records.set(record.path, record), remove: (path) => void records.delete(path), saveCheck: () => {}, checks: () => [] } };
+  return { models: { list: () => [...records.values()], add: (record) => void records.set(record.path, record), remove: (path) => void records.delete(path), saveCheck: () => {}, checks: () => [], saveSelfTest: () => {}, selfTests: () => [] } };
 }
 
 test('the demo model is there from the start', async () => {

@@ -1,0 +1,106 @@
+/** When models are tried, what came of it, and who hears of it. Nobody ever waits for a trial. */
+import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../contract.ts';
+import type { EngineService } from '../engine-service.ts';
+import { toLoupeError } from '../errors.ts';
+import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../ports.ts';
+import { runSelfTest, type Reference } from './self-test.ts';
+
+export interface SelfTestsOptions {
+  store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
+  engine: Pick<EngineService, 'aside' | 'lastUsed' | 'state'>;
+  /** Answers that a model brings with it. */
+  references: (model: string) => Promise<Reference[]>;
+  emit: (event: EventMessage) => void;
+  clock?: Clock;
+  /** From loading to the trial: whoever loaded a model to ask it something is first. */
+  afterLoadMs?: number;
+  /** A trial empties the caches of a conversation, so one that was begun has to have rested for so long. */
+  afterUseMs?: number;
+}
+
+export interface SelfTests {
+  list(): SelfTest[];
+  /** To be told of every change of the engine. */
+  follow(state: EngineState): void;
+  close(): void;
+}
+
+export function createSelfTests({ store, engine, references, emit, clock = { now: Date.now }, afterLoadMs = 2_000, afterUseMs = 120_000 }: SelfTestsOptions): SelfTests {
+  /** Of this process: running, and what could not be tried. */
+  const current = new Map<string, SelfTest>();
+  let timer: NodeJS.Timeout | null = null;
+  let ready = false;
+  let closed = false;
+
+  function list(): SelfTest[] {
+    const stored = store.models.selfTests().filter(({ model }) => !current.has(model));
+    return [...stored.map(viewOf), ...current.values()];
+  }
+
+  function become(test: SelfTest): void {
+    if (test.state === 'running' || test.state === 'failed') current.set(test.model, test);
+    else current.delete(test.model);
+    emit({ event: 'selfTests.changed', payload: list() });
+  }
+
+  function later(ms: number): void {
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(() => void attempt(), ms).unref();
+  }
+
+  async function attempt(): Promise<void> {
+    timer = null;
+    const { model, status } = engine.state();
+    if (closed || status !== 'ready' || !model) return;
+    const used = engine.lastUsed();
+    const rest = used === null ? 0 : afterUseMs - (performance.now() - used);
+    if (rest > 0) return later(rest);
+    try {
+      const tried = await engine.aside(async (port, loaded, signal) => {
+        if (isOutdated(model.id, model.bytes, loaded)) await tryModel(model, port, loaded, signal);
+        return 'tried';
+      });
+      if (tried === null) later(afterUseMs);
+    } catch (thrown) {
+      if (closed) return;
+      const error = toLoupeError(thrown);
+      if (error.code === 'cancelled') {
+        current.delete(model.id);
+        emit({ event: 'selfTests.changed', payload: list() });
+        later(afterUseMs);
+      } else become({ ...blank, model: model.id, state: 'failed', failure: error.toFailure() });
+    }
+  }
+
+  async function tryModel({ id, bytes }: ModelChoice, port: Engine, { model, device: { name: device, driver } }: LoadedModel, signal: AbortSignal): Promise<void> {
+    become({ ...blank, model: id, state: 'running', device });
+    const { sound, findings } = await runSelfTest(port, model, { references: await references(id), signal });
+    const record = { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
+    store.models.saveSelfTest(record);
+    become(viewOf(record));
+  }
+
+  function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {
+    const known = store.models.selfTests().find((record) => record.model === model);
+    return !known || known.bytes !== bytes || known.device !== name || known.driver !== driver;
+  }
+
+  return {
+    list,
+    follow({ status }) {
+      const was = ready;
+      ready = status === 'ready';
+      if (ready && !was && !closed) later(afterLoadMs);
+    },
+    close() {
+      closed = true;
+      if (timer) clearTimeout(timer);
+    },
+  };
+}
+
+const blank: Omit<SelfTest, 'model'> = { state: 'running', findings: [], testedAt: null, device: '', failure: null };
+
+function viewOf({ model, sound, findings, testedAt, device }: SelfTestRecord): SelfTest {
+  return { ...blank, model, state: sound ? 'sound' : 'wrong', findings, testedAt, device };
+}
