@@ -112,7 +112,7 @@ TEST(Lifetimes, ARefusedTensorWaitsForTheCopiesBeforeIt) {
     const Checkpoint checkpoint = Checkpoint::open(folder);
     vk::Memory memory(*engine().device, 0);
     Driver driver;
-    Uploader up(*engine().device, memory, checkpoint, nullptr, nullptr);
+    Uploader up(*engine().device, memory, checkpoint, 0, nullptr, nullptr);
     try {
       const Matrix a = up.matrix("a");
       up.interleaved("a", "b");

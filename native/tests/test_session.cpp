@@ -393,13 +393,14 @@ TEST(CrossKvCache, DropsTheLeastRecentlyUsed) {
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
-TEST(LoadModel, SaysWhenTheDeviceIsTooSmall) {
-  vk::Memory small(*engine().device, 1 << 20);
+TEST(LoadModel, SaysHowMuchIsMissing) {
+  vk::Memory small(*engine().device, 1 << 20, 1 << 20);
   try {
     load_model(tiny(), *engine().device, small, nullptr, nullptr);
-    FAIL() << "5 MB of weights fitted 1 MiB";
+    FAIL() << "5 MB of weights fitted 2 MiB";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::device_out_of_memory);
+    EXPECT_NE(std::string(error.what()).find("are missing"), std::string::npos) << error.what();
     EXPECT_FALSE(error.next_step().empty());
   }
 }

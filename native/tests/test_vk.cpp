@@ -312,6 +312,27 @@ TEST_F(RecorderTest, RetainedWorkIsCutByItsCost) {
   expect_same(read(x), Floats(64, 10.0f), "two replays");
 }
 
+TEST_F(RecorderTest, WorkOverTheBusIsCutByTheSpeedOfTheBus) {
+  const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f));
+  recorder.sync();
+  const double bytes = engine().device->quirks().assumed_bus_bandwidth * 0.03;  // 30 ms; two are too much for one submission
+  const vk::Cost over_bus{0, bytes, bytes};
+  vk::Recorder step(*engine().device, vk::Recorder::Mode::retained);
+  for (int i = 0; i < 5; ++i) add(step, ones, x, 1, over_bus);
+  step.replay();
+  EXPECT_EQ(step.submissions(), 5u);
+  // A device that turned out to be fast has said nothing about its bus.
+  for (int i = 0; i < 50; ++i) add(recorder, ones, x, 1, {1e13, 1});
+  recorder.sync();
+  const uint64_t before = recorder.submissions();
+  add(recorder, ones, x, 1, over_bus);
+  add(recorder, ones, x, 1, over_bus);
+  recorder.sync();
+  EXPECT_EQ(recorder.submissions() - before, 2u);
+  EXPECT_LT(recorder.affordable_bus_bytes() / engine().device->quirks().assumed_bus_bandwidth, 0.2);
+  expect_same(read(x), Floats(64, 57.0f), "all of them");
+}
+
 TEST_F(RecorderTest, CancelledAndUsedAgain) {
   const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f));
   recorder.sync();

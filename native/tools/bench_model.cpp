@@ -2,7 +2,9 @@
 // the repeats; tokenising excluded, sampling greedy on the device.
 //
 //   bench_model --model DIR [--device NAME] [--activations auto|f32|f16] [--prompt 512] [--generate 128]
-//               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0]
+//               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0] [--host-layers 0]
+//
+// The last --host-layers layers are left in the host's memory.
 //
 // Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, milliseconds to encode
 // a picture of --tiles tiles (cross-attention keys and values included), the longest submission, and memory.
@@ -104,7 +106,7 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options{{"--model", ""},      {"--device", ""}, {"--activations", "auto"}, {"--prompt", "512"}, {"--generate", "128"},
-                                             {"--depth", "0"},     {"--tiles", "4"}, {"--repeats", "5"},        {"--image", "1"}};
+                                             {"--depth", "0"},     {"--tiles", "4"}, {"--repeats", "5"},        {"--image", "1"},        {"--host-layers", "0"}};
   for (int i = 1; i < argc; i += 2) {
     if (!options.count(argv[i]) || i + 1 == argc) return std::fprintf(stderr, "bench_model: what does %s mean? See the top of tools/bench_model.cpp.\n", argv[i]), 2;
     options[argv[i]] = argv[i + 1];
@@ -123,11 +125,15 @@ int main(int argc, char** argv) {
     const Activations activations = half ? Activations::f16 : Activations::f32;
     const std::atomic<bool> cancel{false};
     const uint32_t prompt = number("--prompt", 1, 100000), generate = number("--generate", 2, 100000), depth = number("--depth", 0, 100000);
-    Session session(device, memory, pipelines, load_model(options["--model"], device, memory, nullptr, nullptr), activations, 0, cancel);
+    const ModelFiles files = open_model(std::filesystem::path(options["--model"]));
+    const uint32_t layers = static_cast<uint32_t>(files.config.text.num_layers);
+    LoadPlan plan;
+    for (uint32_t i = number("--host-layers", 0, layers); i > 0; --i) plan.host_layers.insert(layers - i);
+    Session session(device, memory, pipelines, load_model(files, device, memory, plan, nullptr, nullptr), activations, 0, cancel);
     if (std::max(prompt, depth + 2) + generate > session.context_length())
       throw Error(ErrorCode::context_full, "This model's context holds " + std::to_string(session.context_length()) + " tokens.", "Ask for shorter prompts.");
-    std::printf("%s, %s\n%s; %.2f GB of weights; %s repeats\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
-                static_cast<double>(session.model().device_bytes) * 1e-9, options["--repeats"].c_str());
+    std::printf("%s, %s\n%s; %.2f GB of weights on the device, %.2f GB in the host's memory; %s repeats\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
+                static_cast<double>(session.model().placement.device_bytes) * 1e-9, static_cast<double>(session.model().placement.host_bytes) * 1e-9, options["--repeats"].c_str());
     bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)), options["--image"] != "0");
     const vk::MemoryUse use = memory.use();
     std::printf("longest submission %.1f ms; device memory %.0f MiB, at most %.0f MiB, largest allocation %.0f MiB\n", session.longest_submission_ms(),

@@ -13,6 +13,7 @@
 #include "model/quantise_checkpoint.h"
 #include "ops/self_test.h"
 #include "session/session.h"
+#include "session/working_sizes.h"
 
 namespace loupe::addon {
 namespace {
@@ -52,6 +53,21 @@ std::vector<std::filesystem::path> paths_in(const Napi::Value& value, const char
 ModelSource to_source(const Napi::Object& options) {
   if (options.Has("gguf")) return ModelSource(paths_in(options.Get("gguf"), "gguf"));
   return ModelSource(std::filesystem::u8path(text(options, "directory")));
+}
+
+/// `hostLayers` and `embeddingOnHost`.
+LoadPlan to_plan(const Napi::Object& options) {
+  LoadPlan plan;
+  plan.embedding_on_host = options.Get("embeddingOnHost").ToBoolean();
+  const Napi::Value layers = options.Get("hostLayers");
+  if (layers.IsUndefined() || layers.IsNull()) return plan;
+  if (!layers.IsArray()) throw bad_argument("hostLayers is not a list");
+  for (uint32_t i = 0; i < layers.As<Napi::Array>().Length(); ++i) {
+    const Napi::Value layer = layers.As<Napi::Array>().Get(i);
+    if (!layer.IsNumber()) throw bad_argument("hostLayers lists something that is no number");
+    plan.host_layers.insert(layer.As<Napi::Number>().Uint32Value());
+  }
+  return plan;
 }
 
 /// A function of the options, callable from posted work; null when absent.
@@ -178,13 +194,51 @@ Napi::Value to_value(Napi::Env env, const TraceResult& result, const ModelConfig
   return object;
 }
 
+Napi::Value to_value(Napi::Env env, const Placement& placement) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array layers = Napi::Array::New(env);
+  for (const uint32_t layer : placement.host_layers) layers.Set(layers.Length(), layer);
+  object.Set("deviceBytes", static_cast<double>(placement.device_bytes));
+  object.Set("hostBytes", static_cast<double>(placement.host_bytes));
+  object.Set("hostLayers", layers);
+  object.Set("embeddingOnHost", placement.embedding_on_host);
+  object.Set("outputOnHost", placement.output_on_host);
+  object.Set("visionOnHost", placement.vision_on_host);
+  object.Set("asPlanned", placement.as_planned);
+  return object;
+}
+
+Napi::Value to_value(Napi::Env env, const WeightSizes& weights, const WorkingSizes& working, uint32_t context_length, const vk::Memory& memory) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array layers = Napi::Array::New(env);
+  for (const WeightSizes::Layer& layer : weights.layers) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("cross", layer.cross);
+    entry.Set("bytes", static_cast<double>(layer.bytes));
+    layers.Set(layers.Length(), entry);
+  }
+  object.Set("layers", layers);
+  object.Set("embeddingBytes", static_cast<double>(weights.embedding));
+  object.Set("outputBytes", static_cast<double>(weights.output));
+  object.Set("visionBytes", static_cast<double>(weights.vision));
+  object.Set("contextLength", context_length);
+  object.Set("selfKvBytesPerToken", static_cast<double>(working.self_kv_per_token));
+  object.Set("crossKvBytes", static_cast<double>(working.cross_kv));
+  object.Set("scratchBytes", static_cast<double>(working.scratch));
+  object.Set("deviceBudgetBytes", static_cast<double>(memory.budget_bytes()));
+  object.Set("hostBudgetBytes", static_cast<double>(memory.host_budget_bytes()));
+  object.Set("hostIsApart", memory.host_is_apart());
+  return object;
+}
+
 Napi::Value to_value(Napi::Env env, const Model& model, uint32_t context_length) {
   const ModelConfig& config = model.config;
   Napi::Object object = Napi::Object::New(env);
   object.Set("architecture", loupe::to_string(config.architecture));
   object.Set("vocabularySize", config.text.vocab_size);
   object.Set("contextLength", context_length);
-  object.Set("weightBytes", static_cast<double>(model.device_bytes));
+  object.Set("weightBytes", static_cast<double>(model.placement.device_bytes + model.placement.host_bytes));
+  object.Set("placement", to_value(env, model.placement));
   object.Set("parameters", static_cast<double>(parameter_count(config)));
   object.Set("imageToken", config.image_token_index ? Napi::Number::New(env, *config.image_token_index) : env.Null());
   if (config.vision) {
@@ -225,7 +279,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Engine",
-                       {InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::load>("load"),
+                       {InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"),
                         InstanceMethod<&Engine::generate>("generate"), InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
                         InstanceMethod<&Engine::cancel>("cancel"), InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
   }
@@ -317,16 +371,37 @@ class Engine : public Napi::ObjectWrap<Engine> {
     });
   }
 
+  Napi::Value weigh(const Napi::CallbackInfo& info) {
+    return promised(info.Env(), [&]() -> Napi::Value {
+      const Napi::Object options = object_argument(info);
+      const ModelSource source = to_source(options);
+      const uint32_t wanted = count(options, "contextLength", 0);
+      return start(info.Env(), [this, source, wanted](const Post&) -> MakeValue {
+        Runtime& r = runtime();
+        const ModelFiles files = open_model(source);
+        r.memory.refresh_budgets();
+        const bool half = r.activations == Activations::f16;
+        const uint32_t context = usable_context(files.config, r.memory, half, wanted);
+        return [this, weights = weight_sizes(files), working = working_sizes(files.config, half), context](Napi::Env env) { return to_value(env, weights, working, context, runtime().memory); };
+      });
+    });
+  }
+
   Napi::Value load(const Napi::CallbackInfo& info) {
     return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
       const ModelSource source = to_source(options);
       const uint32_t context_length = count(options, "contextLength", 0);
+      const LoadPlan wanted = to_plan(options);
       const auto on_progress = callback(options, "onProgress");
-      return start(info.Env(), [this, source, context_length, on_progress](const Post& post) -> MakeValue {
+      return start(info.Env(), [this, source, context_length, wanted, on_progress](const Post& post) -> MakeValue {
         Runtime& r = runtime();
         r.session.reset();
-        Model model = load_model(source, r.device, r.memory, &r.cancel, [&](uint64_t done, uint64_t total) {
+        const ModelFiles files = open_model(source);
+        const bool half = r.activations == Activations::f16;
+        LoadPlan plan = wanted;
+        plan.keep_free = working_sizes(files.config, half).total(usable_context(files.config, r.memory, half, context_length));
+        Model model = load_model(files, r.device, r.memory, plan, &r.cancel, [&](uint64_t done, uint64_t total) {
           if (on_progress)
             post([on_progress, done, total](Napi::Env env) { on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))}); });
         });
@@ -411,9 +486,10 @@ class Engine : public Napi::ObjectWrap<Engine> {
       const vk::MemoryUse use = r.memory.use();
       object.Set("deviceBytes", static_cast<double>(use.device_bytes));
       object.Set("devicePeakBytes", static_cast<double>(use.device_peak_bytes));
+      object.Set("hostWeightBytes", static_cast<double>(use.host_weight_bytes));
       object.Set("hostVisibleBytes", static_cast<double>(use.host_visible_bytes));
       object.Set("largestAllocationBytes", static_cast<double>(use.largest_allocation_bytes));
-      object.Set("weightBytes", r.session ? static_cast<double>(r.session->model().device_bytes) : 0.0);
+      object.Set("weightBytes", r.session ? static_cast<double>(r.session->model().placement.device_bytes + r.session->model().placement.host_bytes) : 0.0);
       object.Set("selfKvBytes", r.session ? static_cast<double>(r.session->self_kv_bytes()) : 0.0);
       object.Set("crossKvBytes", r.session ? static_cast<double>(r.session->cross_kv_bytes()) : 0.0);
       object.Set("longestSubmissionMs", r.session ? r.session->longest_submission_ms() : 0.0);

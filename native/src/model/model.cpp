@@ -1,5 +1,8 @@
 #include "model/model.h"
 
+#include <charconv>
+#include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -51,6 +54,8 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
   return weights;
 }
 
+std::string layer_prefix(int layer) { return "text.layers." + std::to_string(layer) + "."; }
+
 TextMlp load_mlp(Uploader& up, const std::string& prefix) {
   return {up.vector(prefix + "post_attention_layernorm.weight"), up.interleaved(prefix + "mlp.gate_proj.weight", prefix + "mlp.up_proj.weight"),
           up.matrix(prefix + "mlp.down_proj.weight")};
@@ -78,17 +83,62 @@ CrossAttentionLayer load_cross_attention(Uploader& up, const std::string& prefix
   return layer;
 }
 
-TextWeights load_text(Uploader& up, const TextConfig& config) {
+/// Whether `load` left any weight in the host's memory.
+template <class Load>
+bool reaches_host(const Uploader& up, Load&& load) {
+  const uint64_t before = up.host_bytes();
+  load();
+  return up.host_bytes() > before;
+}
+
+void load_layer(Uploader& up, const TextConfig& config, int i, TextWeights& weights) {
+  const std::string prefix = layer_prefix(i);
+  if (config.is_cross_attention_layer(i)) weights.layers.emplace_back(load_cross_attention(up, prefix));
+  else weights.layers.emplace_back(load_self_attention(up, prefix));
+}
+
+TextWeights load_text(Uploader& up, const TextConfig& config, const LoadPlan& plan, Placement& placement) {
   TextWeights weights;
-  weights.embedding = up.matrix("text.embed_tokens.weight");
+  const auto place = [&](bool on_host) { up.place(on_host ? Place::host : Place::device); };
+  place(plan.embedding_on_host && !config.tie_word_embeddings);
+  placement.embedding_on_host = reaches_host(up, [&] { weights.embedding = up.matrix("text.embed_tokens.weight"); });
   for (int i = 0; i < config.num_layers; ++i) {
-    const std::string prefix = "text.layers." + std::to_string(i) + ".";
-    if (config.is_cross_attention_layer(i)) weights.layers.emplace_back(load_cross_attention(up, prefix));
-    else weights.layers.emplace_back(load_self_attention(up, prefix));
+    const uint32_t layer = static_cast<uint32_t>(i);
+    place(plan.host_layers.count(layer) > 0);
+    if (reaches_host(up, [&] { load_layer(up, config, i, weights); })) placement.host_layers.push_back(layer);
   }
-  weights.norm = up.vector("text.norm.weight");
-  if (!config.tie_word_embeddings) weights.lm_head = up.matrix("text.lm_head.weight");
+  place(false);
+  placement.output_on_host = reaches_host(up, [&] {
+    weights.norm = up.vector("text.norm.weight");
+    if (!config.tie_word_embeddings) weights.lm_head = up.matrix("text.lm_head.weight");
+  }) || (config.tie_word_embeddings && placement.embedding_on_host);
   return weights;
+}
+
+std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+
+/// Said before the first byte is read rather than after the last that fits.
+void require_room(uint64_t weights, const vk::Device& device, const vk::Memory& memory) {
+  const uint64_t room = memory.budget_bytes() + memory.host_budget_bytes();
+  if (weights <= room) return;
+  throw Error(ErrorCode::device_out_of_memory,
+              "The weights have " + mebibytes(weights) + "; " + device.info().name + " has room for " + mebibytes(memory.budget_bytes()) + ", the computer's memory for " +
+                  mebibytes(memory.host_budget_bytes()) + ": " + mebibytes(weights - room) + " are missing.",
+              "Choose a smaller copy of the model, or a device with more memory.");
+}
+
+/// Null for what is not loaded.
+uint64_t* part_of(std::string_view name, bool tied, WeightSizes& sizes) {
+  constexpr std::string_view layers = "text.layers.";
+  if (name.starts_with(layers)) {
+    name.remove_prefix(layers.size());
+    size_t layer = 0;
+    const bool known = std::from_chars(name.data(), name.data() + name.size(), layer).ec == std::errc() && layer < sizes.layers.size();
+    return known ? &sizes.layers[layer].bytes : nullptr;
+  }
+  if (name.starts_with("text.embed_tokens.")) return tied ? &sizes.output : &sizes.embedding;
+  if (name.starts_with("text.lm_head.")) return tied ? nullptr : &sizes.output;
+  return name.starts_with("text.") ? &sizes.output : &sizes.vision;
 }
 
 }  // namespace
@@ -107,28 +157,53 @@ Checkpoint open_checkpoint(const ModelSource& source) {
   return Checkpoint::open(source.directory);
 }
 
-Model load_model(const ModelSource& source, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
+ModelFiles open_model(const ModelSource& source) {
+  // A folder's config.json is read first: without it nothing can be said about its weights.
+  ModelConfig config;
+  if (source.gguf.empty()) config = load_model_config(source.directory);
+  Checkpoint checkpoint = open_checkpoint(source);
+  if (checkpoint.metadata()) config = gguf_model_config(checkpoint);
+  check_tensors(config, checkpoint);
+  return {std::move(config), std::move(checkpoint)};
+}
+
+uint64_t WeightSizes::total() const {
+  return std::accumulate(layers.begin(), layers.end(), embedding + output + vision, [](uint64_t sum, const Layer& layer) { return sum + layer.bytes; });
+}
+
+WeightSizes weight_sizes(const ModelFiles& files) {
+  const TextConfig& text = files.config.text;
+  WeightSizes sizes;
+  for (int i = 0; i < text.num_layers; ++i) sizes.layers.push_back({text.is_cross_attention_layer(i), 0});
+  for (const TensorView& tensor : files.checkpoint.tensors())
+    if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes)) *part += bytes_on_device(tensor);
+  return sizes;
+}
+
+Model load_model(const ModelFiles& files, vk::Device& device, vk::Memory& memory, const LoadPlan& plan, const std::atomic<bool>* cancel,
                  const std::function<void(uint64_t, uint64_t)>& progress) {
   Model model;
-  // A folder's config.json is read first: without it nothing can be said about its weights.
-  if (source.gguf.empty()) model.config = load_model_config(source.directory);
-  const Checkpoint checkpoint = open_checkpoint(source);
-  if (checkpoint.metadata()) model.config = gguf_model_config(checkpoint);
-  check_tensors(model.config, checkpoint);
-  const uint64_t total = bytes_on_device(checkpoint);
-  if (total > memory.budget_bytes())
-    throw Error(ErrorCode::device_out_of_memory,
-                "The weights have " + std::to_string(total >> 20) + " MiB; " + device.info().name + " has room for " + std::to_string(memory.budget_bytes() >> 20) + " MiB.",
-                "Choose a smaller model, or a device with more memory.");
-  Uploader up(device, memory, checkpoint, cancel, [&](uint64_t done) {
+  model.config = files.config;
+  memory.refresh_budgets();
+  const uint64_t total = weight_sizes(files).total();
+  require_room(total, device, memory);
+  Uploader up(device, memory, files.checkpoint, plan.keep_free, cancel, [&](uint64_t done) {
     if (progress) progress(std::min(done, total), total);
   });
-  if (model.config.vision) model.vision = load_vision(up, *model.config.vision);
-  model.text = load_text(up, model.config.text);
+  Placement& placement = model.placement;
+  if (model.config.vision) placement.vision_on_host = reaches_host(up, [&] { model.vision = load_vision(up, *model.config.vision); });
+  model.text = load_text(up, model.config.text, plan, placement);
   up.finish();
-  model.device_bytes = up.device_bytes();
+  placement.device_bytes = up.device_bytes();
+  placement.host_bytes = up.host_bytes();
+  placement.as_planned = up.as_placed();
   if (progress) progress(total, total);
   return model;
+}
+
+Model load_model(const ModelSource& source, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
+                 const std::function<void(uint64_t, uint64_t)>& progress) {
+  return load_model(open_model(source), device, memory, {}, cancel, progress);
 }
 
 }  // namespace loupe

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -76,11 +77,37 @@ struct TextWeights {
   const Matrix& output() const { return lm_head ? *lm_head : embedding; }
 };
 
+/// Bytes of weights by what they are part of, as they lie on the device.
+struct WeightSizes {
+  struct Layer {
+    bool cross = false;
+    uint64_t bytes = 0;
+  };
+  std::vector<Layer> layers;
+  uint64_t embedding = 0, output = 0, vision = 0;  ///< a tied embedding is the output
+  uint64_t total() const;
+};
+
+/// What is wanted of a load.
+struct LoadPlan {
+  std::set<uint32_t> host_layers;  ///< layers of the text model to leave in the host's memory
+  bool embedding_on_host = false;  ///< ignored when it is the output too
+  uint64_t keep_free = 0;          ///< of the device's budget, for caches and activations
+};
+
+/// What became of it.
+struct Placement {
+  uint64_t device_bytes = 0, host_bytes = 0;
+  std::vector<uint32_t> host_layers;  ///< with any weight in the host's memory
+  bool embedding_on_host = false, output_on_host = false, vision_on_host = false;
+  bool as_planned = true;
+};
+
 struct Model {
   ModelConfig config;
   TextWeights text;
   std::optional<VisionWeights> vision;
-  uint64_t device_bytes = 0;
+  Placement placement;
 
   ops::HeadShape text_heads() const;
   ops::HeadShape vision_heads() const;
@@ -97,9 +124,21 @@ struct ModelSource {
 
 Checkpoint open_checkpoint(const ModelSource& source);
 
-/// Reads the configuration, checks it against the tensors, and uploads them.
-/// `progress(done, total)` in bytes, may be null. Throws what config.h and checkpoint.h say,
-/// device_out_of_memory, and cancelled.
+/// Mapped files whose configuration fits their tensors.
+struct ModelFiles {
+  ModelConfig config;
+  Checkpoint checkpoint;
+};
+
+/// Throws what config.h and checkpoint.h say.
+ModelFiles open_model(const ModelSource& source);
+WeightSizes weight_sizes(const ModelFiles& files);
+
+/// Uploads the weights. What the device has no room for, or no longer, goes to the host's memory, layer by layer.
+/// `progress(done, total)` in bytes, may be null. Throws device_out_of_memory when both are full, and cancelled.
+Model load_model(const ModelFiles& files, vk::Device& device, vk::Memory& memory, const LoadPlan& plan, const std::atomic<bool>* cancel,
+                 const std::function<void(uint64_t, uint64_t)>& progress);
+/// Opens, and uploads without a plan.
 Model load_model(const ModelSource& source, vk::Device& device, vk::Memory& memory, const std::atomic<bool>* cancel,
                  const std::function<void(uint64_t, uint64_t)>& progress);
 

@@ -13,6 +13,8 @@ namespace {
 
 /// Two of these: the host fills one while the device drains the other.
 constexpr uint64_t staging_bytes = 32u << 20;
+/// Weights that are read over the bus are cut smaller, because reading one block is one dispatch: 40 ms at 3 GB/s.
+constexpr uint64_t host_block_bytes = 128u << 20;
 constexpr uint32_t block_row_multiple = 64;
 
 uint32_t width_of(const TensorView& tensor) { return static_cast<uint32_t>(tensor.elements() / tensor.shape.at(0)); }
@@ -40,8 +42,8 @@ struct Uploader::Slot {
   Slot(vk::Device& device, vk::Memory& memory) : staging(memory.allocate(staging_bytes, vk::Intent::upload)), recorder(device, vk::Recorder::Mode::immediate) {}
 };
 
-Uploader::Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress)
-    : memory_(memory), checkpoint_(checkpoint), progress_(std::move(progress)) {
+Uploader::Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress)
+    : memory_(memory), checkpoint_(checkpoint), keep_free_(keep_free), cancel_(cancel), progress_(std::move(progress)) {
   for (int i = 0; i < 2; ++i) {
     slots_.push_back(std::make_unique<Slot>(device, memory));
     slots_.back()->recorder.set_cancel(cancel);
@@ -60,7 +62,43 @@ auto Uploader::settled(Body&& body) const {
   }
 }
 
-void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write) {
+vk::Buffer Uploader::counted(vk::Buffer buffer) {
+  const bool on_host = buffer.mapped() != nullptr;
+  (on_host ? host_bytes_ : device_bytes_) += buffer.size();
+  as_placed_ = as_placed_ && on_host == (place_ == Place::host);
+  return buffer;
+}
+
+vk::Buffer Uploader::allocate_on_device(uint64_t size) {
+  if (place_ == Place::host) return {};
+  try {
+    return counted(memory_.allocate(size, vk::Intent::weights, keep_free_));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::device_out_of_memory) throw;
+    return {};
+  }
+}
+
+vk::Buffer Uploader::allocate_elsewhere(uint64_t size) {
+  try {
+    return counted(memory_.allocate(size, vk::Intent::host_weights));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::host_out_of_memory) throw;
+  }
+  return counted(memory_.allocate(size, vk::Intent::weights));
+}
+
+void Uploader::copy(const vk::Buffer& target, uint64_t row_bytes, uint32_t count, const WriteRow& write) {
+  if (!target.mapped()) return copy_staged(target.slice(), row_bytes, count, write);
+  for (uint32_t row = 0; row < count; ++row) {
+    if (cancel_ && *cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
+    write(row, {target.mapped() + row * row_bytes, row_bytes});
+  }
+  copied_ += row_bytes * count;
+  if (progress_) progress_(copied_);
+}
+
+void Uploader::copy_staged(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write) {
   // A row may be larger than the staging buffer (a table of tile embeddings); it then goes through memory of its own.
   std::vector<std::byte> large(row_bytes > staging_bytes ? row_bytes : 0);
   uint64_t written = 0;
@@ -94,19 +132,25 @@ void Uploader::copy(const vk::Slice& target, uint64_t row_bytes, uint32_t count,
 
 void Uploader::append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write) {
   const uint64_t row_bytes = device_row_bytes(dtype, matrix.stride), limit = std::min(memory_.max_allocation(), memory_.max_binding());
-  uint64_t block_rows = limit / row_bytes;
-  if (block_rows > block_row_multiple) block_rows = block_rows / block_row_multiple * block_row_multiple;
-  if (block_rows == 0)
+  if (limit < row_bytes)
     throw Error(ErrorCode::device_unsuitable, "One row of a weight has " + std::to_string(row_bytes) + " bytes; this device binds at most " + std::to_string(limit) + ".",
                 "Use another device.");
-  for (uint32_t first = 0; first < count; first += static_cast<uint32_t>(block_rows)) {
-    const uint32_t n = static_cast<uint32_t>(std::min<uint64_t>(block_rows, count - first));
+  const auto rows_within = [&](uint64_t bytes, uint32_t left) {
+    uint64_t rows = std::max<uint64_t>(bytes / row_bytes, 1);
+    if (rows > block_row_multiple) rows = rows / block_row_multiple * block_row_multiple;
+    return static_cast<uint32_t>(std::min<uint64_t>(rows, left));
+  };
+  for (uint32_t first = 0, n = 0; first < count; first += n) {
     // Settled here, too: the matrix is gone before its caller can wait.
     settled([&] {
-      matrix.blocks.push_back({memory_.allocate(n * row_bytes, vk::Intent::weights), matrix.rows + first, n, dtype});
-      const vk::Buffer& buffer = matrix.blocks.back().buffer;
-      device_bytes_ += buffer.size();
-      copy(buffer.slice(), row_bytes, n, [&](uint32_t row, std::span<std::byte> out) { write(first + row, out); });
+      n = rows_within(limit, count - first);
+      vk::Buffer buffer = allocate_on_device(n * row_bytes);
+      if (!buffer) {
+        n = rows_within(std::min(limit, host_block_bytes), count - first);
+        buffer = allocate_elsewhere(n * row_bytes);
+      }
+      matrix.blocks.push_back({std::move(buffer), matrix.rows + first, n, dtype});
+      copy(matrix.blocks.back().buffer, row_bytes, n, [&](uint32_t row, std::span<std::byte> out) { write(first + row, out); });
     });
   }
   matrix.rows += count;
@@ -199,11 +243,11 @@ Vector Uploader::vector(const std::string& name, float scale) {
     const TensorView& tensor = checkpoint_.at(name);
     std::vector<float> values = read_floats(tensor);
     for (float& value : values) value *= scale;
-    vector.buffer = memory_.allocate(values.size() * 4, vk::Intent::weights);
-    device_bytes_ += vector.buffer.size();
+    vector.buffer = allocate_on_device(values.size() * 4);
+    if (!vector.buffer) vector.buffer = allocate_elsewhere(values.size() * 4);
     const uint32_t rows = tensor.shape.size() == 2 ? static_cast<uint32_t>(tensor.shape[0]) : 1;
     vector.tensor = {vector.buffer.slice(), rows, static_cast<uint32_t>(values.size()) / rows, 0};
-    copy(vector.buffer.slice(), values.size() * 4, 1, [&](uint32_t, std::span<std::byte> out) { std::memcpy(out.data(), values.data(), out.size()); });
+    copy(vector.buffer, values.size() * 4, 1, [&](uint32_t, std::span<std::byte> out) { std::memcpy(out.data(), values.data(), out.size()); });
   });
   return vector;
 }
@@ -223,13 +267,9 @@ std::optional<float> Uploader::scalar(const std::string& name) const {
   });
 }
 
-uint64_t bytes_on_device(const Checkpoint& checkpoint) {
-  uint64_t sum = 0;
-  for (const TensorView& tensor : checkpoint.tensors()) {
-    if (tensor.shape.size() < 2 || tensor.shape[0] == 0) sum += static_cast<uint64_t>(tensor.elements()) * 4;
-    else sum += static_cast<uint64_t>(tensor.shape[0]) * device_row_bytes(device_type(tensor.dtype), round_up(width_of(tensor), 8));
-  }
-  return sum;
+uint64_t bytes_on_device(const TensorView& tensor) {
+  if (tensor.shape.size() < 2 || tensor.shape[0] == 0) return static_cast<uint64_t>(tensor.elements()) * 4;
+  return static_cast<uint64_t>(tensor.shape[0]) * device_row_bytes(device_type(tensor.dtype), round_up(width_of(tensor), 8));
 }
 
 void Uploader::finish() {

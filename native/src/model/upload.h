@@ -20,14 +20,19 @@ struct Vector {
   Tensor tensor;  ///< [1, n] or [rows, cols]
 };
 
-/// What a checkpoint takes on the device, to within its padding.
-uint64_t bytes_on_device(const Checkpoint& checkpoint);
+/// What a tensor takes on the device, to within its padding.
+uint64_t bytes_on_device(const TensorView& tensor);
+
+enum class Place { device, host };
 
 class Uploader {
  public:
-  /// `cancel` and `progress` (bytes copied so far) may be null.
-  Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress);
+  /// `cancel` and `progress` (bytes copied so far) may be null. Weights leave `keep_free` bytes of the device's budget.
+  Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress);
   ~Uploader();
+
+  /// Where the next weights are wanted. What the device has no room for goes to the host's memory, and the other way.
+  void place(Place place) { place_ = place; }
 
   /// Tensor `name` viewed as [rows, cols] with rows = its first dimension.
   Matrix matrix(const std::string& name);
@@ -47,6 +52,9 @@ class Uploader {
   /// Waits until everything is on the device.
   void finish();
   uint64_t device_bytes() const { return device_bytes_; }
+  uint64_t host_bytes() const { return host_bytes_; }
+  /// Whether all lies where it was wanted.
+  bool as_placed() const { return as_placed_; }
 
  private:
   struct Slot;
@@ -59,15 +67,25 @@ class Uploader {
   void append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write);
   /// Rows of a tensor, in their published order, as device rows of `dtype`.
   WriteRow rows_of(const TensorView& tensor, DType dtype) const;
+  /// Empty where it is not wanted there, or does not fit.
+  vk::Buffer allocate_on_device(uint64_t size);
+  /// In the host's memory, and where that is full in what was to be kept free.
+  vk::Buffer allocate_elsewhere(uint64_t size);
+  vk::Buffer counted(vk::Buffer buffer);
   /// Copies `count` rows of `row_bytes` to `target`.
-  void copy(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write);
+  void copy(const vk::Buffer& target, uint64_t row_bytes, uint32_t count, const WriteRow& write);
+  void copy_staged(const vk::Slice& target, uint64_t row_bytes, uint32_t count, const WriteRow& write);
 
   vk::Memory& memory_;
   const Checkpoint& checkpoint_;
+  uint64_t keep_free_;
+  const std::atomic<bool>* cancel_;
   std::function<void(uint64_t)> progress_;
   std::vector<std::unique_ptr<Slot>> slots_;
   size_t next_slot_ = 0;
-  uint64_t copied_ = 0, device_bytes_ = 0;
+  Place place_ = Place::device;
+  bool as_placed_ = true;
+  uint64_t copied_ = 0, device_bytes_ = 0, host_bytes_ = 0;
 };
 
 }  // namespace loupe

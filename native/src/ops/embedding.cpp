@@ -21,7 +21,7 @@ void embedding(Graph& g, const Matrix& table, const vk::Slice& tokens, const Ten
   static_assert(sizeof(Push) == 20);
   for (const Matrix::Block& block : table.blocks)
     g.run(weight_variant("embedding", block.dtype), {}, {vk::reads(block.buffer.slice()), vk::reads(tokens), vk::updates(out.slice)},
-          Push{block.first_row, block.rows, table.stride / 8, out.cols, out.offset}, {out.rows}, {0, elements(out) * 8});
+          Push{block.first_row, block.rows, table.stride / 8, out.cols, out.offset}, {out.rows}, {0, elements(out) * 8, block.buffer.slice().over_bus ? elements(out) * 4 : 0});
 }
 
 DType table_type(const Matrix& table) {

@@ -16,11 +16,6 @@ KvCache make_kv_cache(vk::Memory& memory, uint32_t width, bool half, uint32_t ca
   return {memory.allocate(bytes, vk::Intent::activations), memory.allocate(bytes, vk::Intent::activations), half, capacity, width};
 }
 
-uint32_t longest_context(const Model& model, const vk::Memory& memory, bool half) {
-  const uint64_t bytes = std::min(memory.max_allocation(), memory.max_binding());
-  return static_cast<uint32_t>(bytes / (model.text_heads().kv_width() * element_bytes(half)));
-}
-
 SelfKv::SelfKv(const Model& model, vk::Memory& memory, bool half, uint32_t limit)
     : memory_(memory), half_(half), width_(model.text_heads().kv_width()), limit_(limit) {
   layers_.resize(static_cast<size_t>(std::count_if(model.text.layers.begin(), model.text.layers.end(), [](const auto& layer) { return std::holds_alternative<SelfAttentionLayer>(layer); })));
@@ -34,6 +29,7 @@ bool SelfKv::grow(uint32_t positions, uint32_t used, vk::Recorder& recorder) {
   const uint64_t used_bytes = static_cast<uint64_t>(used) * width_ * element_bytes(half_);
   // Layer by layer, so that no more than one is held twice.
   for (KvCache& layer : layers_) {
+    if (layer.capacity >= capacity) continue;  // growing failed after this one
     KvCache larger = make_kv_cache(memory_, width_, half_, capacity);
     if (used_bytes) {
       recorder.copy(layer.keys.slice().part(0, used_bytes), larger.keys.slice());
@@ -61,6 +57,10 @@ const CrossKv* CrossKvCache::find(const std::string& hash) {
 
 void CrossKvCache::make_room(uint64_t more) {
   while (!entries_.empty() && bytes() + more > budget_bytes_) entries_.pop_back();
+}
+
+void CrossKvCache::drop_all_but(const CrossKv* kept) {
+  entries_.remove_if([&](const Entry& entry) { return &entry.kv != kept; });
 }
 
 const CrossKv& CrossKvCache::insert(const std::string& hash, CrossKv kv) {

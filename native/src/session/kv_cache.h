@@ -30,9 +30,6 @@ class SelfKv {
 /// An empty cache of `capacity` rows.
 KvCache make_kv_cache(vk::Memory& memory, uint32_t width, bool half, uint32_t capacity);
 
-/// Longest context whose keys of one layer fit one allocation and one binding.
-uint32_t longest_context(const Model& model, const vk::Memory& memory, bool half);
-
 /// Cross KV by picture, least recently used out.
 class CrossKvCache {
  public:
@@ -43,6 +40,8 @@ class CrossKvCache {
   /// Drops old pictures until `bytes` more fit the budget (the newest entry always may).
   void make_room(uint64_t bytes);
   const CrossKv& insert(const std::string& hash, CrossKv kv);
+  /// Drops all pictures but `kept`, which may be null.
+  void drop_all_but(const CrossKv* kept);
   void clear() { entries_.clear(); }
   uint64_t bytes() const;
 

@@ -6,13 +6,11 @@
 #include <set>
 
 #include "base/error.h"
+#include "session/working_sizes.h"
 
 namespace loupe {
 namespace {
 
-/// Prompt tokens that one pass takes: enough to fill matrix units, small enough for activations of tens of MiB.
-constexpr uint32_t prefill_rows = 512;
-constexpr uint32_t default_context = 8192;
 /// Rows of logits computed at once while tracing; a row of Llama 3 has half a MiB.
 constexpr uint32_t trace_logit_rows = 16;
 constexpr uint64_t readback_bytes = 4u << 20;
@@ -32,15 +30,11 @@ float uniform(uint64_t seed, uint32_t draw) {
   return static_cast<float>(z >> 40) * 0x1p-24f;
 }
 
-uint32_t usable_context(const Model& model, const vk::Memory& memory, bool half, uint32_t wanted) {
-  const uint32_t longest = longest_context(model, memory, half), trained = static_cast<uint32_t>(model.config.text.max_position_embeddings);
-  if (wanted > trained)
-    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this model was trained for " + std::to_string(trained) + ".",
-                "Choose a context of at most " + std::to_string(trained) + " tokens.");
-  if (wanted > longest)
-    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this device takes at most " + std::to_string(longest) + " for this model.",
-                "Choose a context of at most " + std::to_string(longest) + " tokens.");
-  return wanted ? wanted : std::min({default_context, trained, longest});
+/// One picture, and those that may be asked about again: an eighth of the device at most, and never what a full context needs.
+uint64_t cross_kv_budget(const ModelConfig& config, const vk::Memory& memory, bool half, uint32_t context) {
+  const WorkingSizes sizes = working_sizes(config, half);
+  const uint64_t budget = memory.budget_bytes(), needed = memory.use().device_bytes + sizes.total(context);
+  return sizes.cross_kv + std::min(budget / 8, budget - std::min(budget, needed));
 }
 
 /// Calls `action` at the end of the scope, also when an exception passes. Buffers that the device may still use are
@@ -71,9 +65,9 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
       pipelines_(pipelines),
       model_(std::move(model)),
       cancel_(cancel),
-      context_length_(usable_context(model_, memory, activations == Activations::f16, context_length)),
+      context_length_(usable_context(model_.config, memory, activations == Activations::f16, context_length)),
       self_kv_(model_, memory, activations == Activations::f16, context_length_),
-      cross_kv_(memory.budget_bytes() / 8),
+      cross_kv_(cross_kv_budget(model_.config, memory, activations == Activations::f16, context_length_)),
       arena_(memory),
       recorder_(device, vk::Recorder::Mode::immediate),
       graph_{device, memory, pipelines, recorder_, arena_, activations} {
@@ -175,6 +169,20 @@ void Session::read_back(const Tensor& tensor, std::vector<float>& out) {
   }
 }
 
+template <class Work>
+auto Session::with_room(const CrossKv* kept, Work&& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::device_out_of_memory) throw;
+  }
+  recorder_.abandon();
+  forget_recorded_step();
+  cross_kv_.drop_all_but(kept);
+  arena_.trim();
+  return work();
+}
+
 CrossKv Session::encode(const PreparedImage& image, const Listener& listener, TraceResult* trace) {
   const VisionConfig& config = *model_.config.vision;
   const bool half = graph_.activations == Activations::f16;
@@ -220,7 +228,7 @@ const CrossKv* Session::cross_kv(const PreparedImage* image, const Listener& lis
     return known;
   }
   const double begin = now_ms();
-  const CrossKv& kv = cross_kv_.insert(image->hash, encode(*image, listener, nullptr));
+  const CrossKv& kv = cross_kv_.insert(image->hash, with_room(nullptr, [&] { return encode(*image, listener, nullptr); }));
   statistics.encode_ms += now_ms() - begin;
   ++statistics.images_encoded;
   return &kv;
@@ -229,7 +237,7 @@ const CrossKv* Session::cross_kv(const PreparedImage* image, const Listener& lis
 void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then) {
   for (uint32_t first = segment.begin; first < segment.end; first += prefill_rows) {
     const uint32_t rows = std::min(prefill_rows, segment.end - first);
-    make_room(first + rows, first);
+    make_room(first + rows, first, image);
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
@@ -240,14 +248,14 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
   }
 }
 
-void Session::make_room(uint32_t positions, uint32_t used) {
+void Session::make_room(uint32_t positions, uint32_t used, const CrossKv* image) {
   if (positions <= self_kv_.capacity()) return;
   forget_recorded_step();  // before, because growing that fails half-way has moved some layers
-  self_kv_.grow(positions, used, recorder_);
+  with_room(image, [&] { self_kv_.grow(positions, used, recorder_); });
 }
 
 void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
-  make_room(position + 1, position);
+  make_room(position + 1, position, image);
   if (recorded_ && recorded_->image != image) forget_recorded_step();
   if (!recorded_) {
     auto recorded = std::make_unique<Recorded>(device_, image);

@@ -98,8 +98,11 @@ class Session {
   CrossKv encode(const PreparedImage& image, const Listener& listener, TraceResult* trace);
   /// Positions [begin, end) of the prompt; `logits_of` receives each chunk's hidden rows.
   void prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then);
-  /// Self KV for `positions`, keeping the first `used`.
-  void make_room(uint32_t positions, uint32_t used);
+  /// Self KV for `positions`, keeping the first `used`, and the cross KV of the picture in force.
+  void make_room(uint32_t positions, uint32_t used, const CrossKv* image);
+  /// Runs `work`, where the device is full once more without what is only kept for later: pictures other than `kept`, spare scratch.
+  template <class Work>
+  auto with_room(const CrossKv* kept, Work&& work);
   /// One token at `position`, by the recorded step. Leaves its logits in logits_.
   void step(uint32_t token, uint32_t position, const CrossKv* image);
   uint32_t choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw);

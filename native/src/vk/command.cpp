@@ -44,12 +44,25 @@ Recorder::~Recorder() {
   if (pool_) api.vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
-double Recorder::expected_ms(const Cost& cost) const {
+Recorder::Work Recorder::work_of(const Cost& cost) const {
   const Quirks& rate = device_.quirks();
-  return 1e3 * scale_ * std::max(cost.flops / rate.assumed_flops, cost.bytes / rate.assumed_bandwidth);
+  return {1e3 * std::max(cost.flops / rate.assumed_flops, (cost.bytes - cost.bus_bytes) / rate.assumed_bandwidth), 1e3 * cost.bus_bytes / rate.assumed_bus_bandwidth};
 }
 
-double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / scale_; }
+double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / device_scale_; }
+
+double Recorder::affordable_bus_bytes() const { return target_ms * 1e-3 * device_.quirks().assumed_bus_bandwidth / bus_scale_; }
+
+/// Follows the real speed: quickly down, slowly up, because an overlong submission is the worse mistake. The part that
+/// was expected to take longer is the one that is learned about; a fast device says nothing about its bus.
+void Recorder::learn(const Work& work, double measured_ms) {
+  const double device_ms = device_scale_ * work.device_ms, bus_ms = bus_scale_ * work.bus_ms;
+  if (device_ms + bus_ms <= 1) return;
+  const bool bus = bus_ms > device_ms;
+  double& scale = bus ? bus_scale_ : device_scale_;
+  const double ratio = bus ? (measured_ms - device_ms) / work.bus_ms : (measured_ms - bus_ms) / work.device_ms;
+  scale = std::clamp(ratio > scale ? ratio : 0.7 * scale + 0.3 * ratio, 1e-3, 1e3);
+}
 
 Recorder::Segment& Recorder::current() {
   if (segments_.empty()) {
@@ -81,7 +94,7 @@ void Recorder::begin(Segment& segment) {
   if (segment.in_flight) wait(segment);
   for (VkDescriptorPool pool : segment.pools) api.vkResetDescriptorPool(device_.handle(), pool, 0);
   segment.current_pool = 0;
-  segment.expected_ms = 0;
+  segment.work = {};
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = mode_ == Mode::immediate ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0;
   check(api.vkBeginCommandBuffer(segment.commands, &info), "vkBeginCommandBuffer");
@@ -162,8 +175,11 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   for (const Binding& b : bindings)
     if (b.slice.size > info.max_binding_bytes || b.slice.offset % info.storage_alignment || !b.slice.size)
       throw Error(ErrorCode::internal, "A binding of " + std::to_string(b.slice.size) + " bytes at " + std::to_string(b.slice.offset) + " exceeds the device's limits.");
-  const double expected = expected_ms(cost);
-  if (segments_.size() && segments_[active_].recording && segments_[active_].expected_ms + expected > target_ms && segments_[active_].expected_ms > 0) flush();
+  const Work work = work_of(cost);
+  if (segments_.size() && segments_[active_].recording) {
+    const double before = expected_ms(segments_[active_].work);
+    if (before > 0 && before + expected_ms(work) > target_ms) flush();
+  }
   Segment& segment = current();
   synchronise(bindings);
   const VkDescriptorSet set = descriptor_set(segment, pipeline, bindings);
@@ -171,7 +187,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   api.vkCmdBindDescriptorSets(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout, 0, 1, &set, 0, nullptr);
   if (pipeline.push_bytes) api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
   api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
-  segment.expected_ms += expected;
+  segment.work += work;
 }
 
 void Recorder::copy(const Slice& from, const Slice& to) {
@@ -179,7 +195,7 @@ void Recorder::copy(const Slice& from, const Slice& to) {
   synchronise({reads(from), writes(to)});
   const VkBufferCopy region{from.offset, to.offset, std::min(from.size, to.size)};
   device_.api().vkCmdCopyBuffer(segment.commands, from.buffer, to.buffer, 1, &region);
-  segment.expected_ms += expected_ms({0, 2.0 * static_cast<double>(region.size)});
+  segment.work += work_of({0, 2.0 * static_cast<double>(region.size)});
 }
 
 void Recorder::fill(const Slice& slice, uint32_t word) {
@@ -223,11 +239,7 @@ void Recorder::wait(Segment& segment) {
       measured = static_cast<double>(ticks[1] - ticks[0]) * device_.info().timestamp_period_ns * 1e-6;
   }
   longest_ms_ = std::max(longest_ms_, measured);
-  if (segment.expected_ms > 1) {
-    // Follow the device's real speed; quickly down, slowly up, because an overlong submission is the worse mistake.
-    const double ratio = scale_ * measured / segment.expected_ms;
-    scale_ = std::clamp(ratio > scale_ ? ratio : 0.7 * scale_ + 0.3 * ratio, 1e-3, 1e3);
-  }
+  learn(segment.work, measured);
 }
 
 void Recorder::wait_all() {

@@ -33,6 +33,7 @@ struct Groups {
 /// What a dispatch is expected to do, for cutting submissions.
 struct Cost {
   double flops = 0, bytes = 0;
+  double bus_bytes = 0;  ///< those of them that come from the host's memory
 };
 
 /// Records one-time work and submits it piece by piece as it goes ("immediate"), or keeps what was
@@ -63,18 +64,28 @@ class Recorder {
 
   /// FLOPs that one dispatch may have if a submission of its own is to stay within the target time.
   double affordable_flops() const;
+  /// Likewise bytes from the host's memory.
+  double affordable_bus_bytes() const;
   /// Longest submission so far in milliseconds, on the device's clock (the host's without timestamps).
   double longest_submission_ms() const { return longest_ms_; }
   uint64_t submissions() const { return submissions_; }
 
  private:
+  /// Milliseconds at the assumed rates: of the device, and of the bus.
+  struct Work {
+    double device_ms = 0, bus_ms = 0;
+    void operator+=(const Work& more) {
+      device_ms += more.device_ms;
+      bus_ms += more.bus_ms;
+    }
+  };
   struct Segment {
     VkCommandBuffer commands = VK_NULL_HANDLE;
     VkFence fence = VK_NULL_HANDLE;
     VkQueryPool timestamps = VK_NULL_HANDLE;
     std::vector<VkDescriptorPool> pools;
     size_t current_pool = 0;
-    double expected_ms = 0;
+    Work work;
     bool recording = false, in_flight = false;
     double submitted_at = 0;
   };
@@ -88,7 +99,9 @@ class Recorder {
   VkDescriptorSet descriptor_set(Segment& segment, const Pipeline& pipeline, std::initializer_list<Binding> bindings);
   void synchronise(std::initializer_list<Binding> bindings);
   void barrier(VkCommandBuffer commands);
-  double expected_ms(const Cost& cost) const;
+  Work work_of(const Cost& cost) const;
+  double expected_ms(const Work& work) const { return device_scale_ * work.device_ms + bus_scale_ * work.bus_ms; }
+  void learn(const Work& work, double measured_ms);
 
   Device& device_;
   Mode mode_;
@@ -96,7 +109,7 @@ class Recorder {
   std::deque<Segment> segments_;
   size_t active_ = 0;
   std::vector<Slice> written_, read_;  ///< since the last barrier
-  double scale_ = 1;                   ///< measured / expected, smoothed
+  double device_scale_ = 1, bus_scale_ = 1;  ///< measured / expected, smoothed
   double longest_ms_ = 0;
   uint64_t submissions_ = 0;
   const std::atomic<bool>* cancel_ = nullptr;

@@ -13,11 +13,14 @@ constexpr uint64_t gibibyte = uint64_t{1} << 30;
 
 uint64_t align_up(uint64_t value) { return (value + alignment - 1) / alignment * alignment; }
 
-uint64_t block_bytes(Intent intent) { return intent == Intent::weights ? 256u << 20 : 16u << 20; }
+/// Large matrices get blocks of their own, so that a plan which counts bytes is right to within some MiB.
+uint64_t block_bytes(Intent intent) { return intent == Intent::weights || intent == Intent::host_weights ? 64u << 20 : 16u << 20; }
 
 std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
-bool host_visible(Intent intent) { return intent == Intent::upload || intent == Intent::readback; }
+bool on_device(Intent intent) { return intent == Intent::weights || intent == Intent::activations; }
+
+uint64_t with_headroom(uint64_t bytes) { return bytes / 10 * 9; }
 
 }  // namespace
 
@@ -33,12 +36,58 @@ Buffer::~Buffer() {
   if (memory_) memory_->release(static_cast<Memory::Block*>(block_), slice_);
 }
 
-Memory::Memory(Device& device, uint64_t budget_bytes) : device_(device) {
+int choose_memory_type(const VkPhysicalDeviceMemoryProperties& properties, uint32_t allowed, Intent intent) {
+  constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
+                                  coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT, cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+  // Attachments of tilers, and memory that nobody else may read: never a buffer of ours.
+  constexpr VkMemoryPropertyFlags never = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT;
+  std::vector<std::pair<VkMemoryPropertyFlags, VkMemoryPropertyFlags>> wishes;  // wanted, unwanted
+  switch (intent) {
+    case Intent::weights:
+    case Intent::activations: wishes = {{local, visible}, {local, 0}}; break;
+    // Not cached by the host where possible: reads of the device then need not look into the host's caches.
+    case Intent::host_weights: wishes = {{visible | coherent, local | cached}, {visible | coherent, local}, {visible | coherent, cached}, {visible | coherent, 0}}; break;
+    case Intent::upload: wishes = {{visible | coherent, local | cached}, {visible | coherent, cached}, {visible | coherent, 0}}; break;
+    case Intent::readback: wishes = {{visible | coherent | cached, 0}, {visible | coherent, 0}}; break;
+  }
+  for (const auto& [wanted, unwanted] : wishes)
+    for (uint32_t i = 0; i < properties.memoryTypeCount; ++i) {
+      const VkMemoryPropertyFlags flags = properties.memoryTypes[i].propertyFlags;
+      if ((allowed >> i & 1) && (flags & wanted) == wanted && !(flags & (unwanted | never))) return static_cast<int>(i);
+    }
+  return -1;
+}
+
+Memory::Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes) : device_(device), configured_bytes_(budget_bytes), configured_host_bytes_(host_budget_bytes) {
   device.api().vkGetPhysicalDeviceMemoryProperties(device.physical(), &properties_);
-  const DeviceInfo& info = device.info();
-  const uint64_t reported = info.budget_bytes >= 0 ? static_cast<uint64_t>(info.budget_bytes) : info.memory_bytes;
-  budget_bytes_ = budget_bytes ? budget_bytes : reported / 10 * 9;
-  max_allocation_ = std::min(gibibyte, info.max_allocation_bytes ? info.max_allocation_bytes : gibibyte) / alignment * alignment;
+  const auto heap_for = [&](Intent intent) {
+    const int type = choose_memory_type(properties_, ~0u, intent);
+    return type < 0 ? 0 : properties_.memoryTypes[type].heapIndex;
+  };
+  device_heap_ = heap_for(Intent::weights);
+  host_heap_ = heap_for(Intent::host_weights);
+  const uint64_t largest = device.info().max_allocation_bytes;
+  max_allocation_ = std::min(gibibyte, largest ? largest : gibibyte) / alignment * alignment;
+  refresh_budgets();
+}
+
+uint64_t Memory::held(uint32_t heap) const { return (heap == device_heap_ ? use_.device_bytes : 0) + (heap == host_heap_ ? use_.host_weight_bytes : 0); }
+
+uint64_t Memory::reported(uint32_t heap) const {
+  if (!device_.info().memory_budget) return properties_.memoryHeaps[heap].size;
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+  VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, &budget};
+  device_.api().vkGetPhysicalDeviceMemoryProperties2(device_.physical(), &memory);
+  const uint64_t left = budget.heapBudget[heap] > budget.heapUsage[heap] ? budget.heapBudget[heap] - budget.heapUsage[heap] : 0;
+  return left + held(heap);
+}
+
+void Memory::refresh_budgets() {
+  const uint64_t usual = with_headroom(reported(device_heap_));
+  budget_bytes_ = configured_bytes_ ? configured_bytes_ : usual;
+  if (overstated_bytes_) budget_bytes_ = std::min(budget_bytes_, usual - std::min(usual, overstated_bytes_));
+  const uint64_t host = host_is_apart() ? with_headroom(reported(host_heap_)) : usual - std::min(usual, budget_bytes_);
+  host_budget_bytes_ = configured_host_bytes_ ? configured_host_bytes_ : host;
 }
 
 Memory::~Memory() {
@@ -47,37 +96,29 @@ Memory::~Memory() {
 
 uint64_t Memory::max_binding() const { return device_.info().max_binding_bytes; }
 
-int Memory::memory_type(uint32_t allowed, Intent intent) const {
-  constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
-                                  coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT, cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-  std::vector<std::pair<VkMemoryPropertyFlags, VkMemoryPropertyFlags>> wishes;  // wanted, unwanted
-  switch (intent) {
-    case Intent::weights:
-    case Intent::activations: wishes = {{local, visible}, {local, 0}}; break;
-    case Intent::upload: wishes = {{visible | coherent, local | cached}, {visible | coherent, cached}, {visible | coherent, 0}}; break;
-    case Intent::readback: wishes = {{visible | coherent | cached, 0}, {visible | coherent, 0}}; break;
-  }
-  for (const auto& [wanted, unwanted] : wishes)
-    for (uint32_t i = 0; i < properties_.memoryTypeCount; ++i) {
-      const VkMemoryPropertyFlags flags = properties_.memoryTypes[i].propertyFlags;
-      if ((allowed >> i & 1) && (flags & wanted) == wanted && !(flags & unwanted)) return static_cast<int>(i);
-    }
-  return -1;
-}
-
 void Memory::count(const Block& block, bool added) {
-  uint64_t& bytes = host_visible(block.intent) ? use_.host_visible_bytes : use_.device_bytes;
+  uint64_t& bytes = on_device(block.intent) ? use_.device_bytes : block.intent == Intent::host_weights ? use_.host_weight_bytes : use_.host_visible_bytes;
   bytes = added ? bytes + block.size : bytes - block.size;
   use_.device_peak_bytes = std::max(use_.device_peak_bytes, use_.device_bytes);
   use_.largest_allocation_bytes = std::max(use_.largest_allocation_bytes, block.size);
 }
 
-Memory::Block& Memory::new_block(uint64_t size, Intent intent) {
-  const Api& api = device_.api();
-  if (!host_visible(intent) && use_.device_bytes + size > budget_bytes_)
+void Memory::require_room(uint64_t size, Intent intent, uint64_t keep_free) const {
+  if (intent == Intent::host_weights && use_.host_weight_bytes + size > host_budget_bytes_)
+    throw Error(ErrorCode::host_out_of_memory,
+                "The computer's memory has room for " + mebibytes(host_budget_bytes_) + " of weights; " + mebibytes(use_.host_weight_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
+                "Choose a smaller copy of the model, or close other programs.");
+  // Weights have somewhere else to go, so they heed what other programs took since the budget was made.
+  const bool crowded = intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
+  if (on_device(intent) && (crowded || use_.device_bytes + size + keep_free > budget_bytes_))
     throw Error(ErrorCode::device_out_of_memory,
                 "The device has room for " + mebibytes(budget_bytes_) + "; " + mebibytes(use_.device_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
                 "Choose a smaller model or a shorter context, or close other programs that use the GPU.");
+}
+
+Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_free) {
+  const Api& api = device_.api();
+  require_room(size, intent, keep_free);
   Block block;
   block.size = size;
   block.intent = intent;
@@ -88,14 +129,24 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent) {
     check(api.vkCreateBuffer(device_.handle(), &create, nullptr, &block.buffer), "vkCreateBuffer");
     VkMemoryRequirements needs;
     api.vkGetBufferMemoryRequirements(device_.handle(), block.buffer, &needs);
-    const int type = memory_type(needs.memoryTypeBits, intent);
+    const int type = choose_memory_type(properties_, needs.memoryTypeBits, intent);
     if (type < 0) throw Error(ErrorCode::device_unsuitable, "The device has no memory type for this purpose.", "Update its driver, or use another device.");
     VkMemoryAllocateInfo allocate{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
     allocate.allocationSize = needs.size;
     allocate.memoryTypeIndex = static_cast<uint32_t>(type);
-    check(api.vkAllocateMemory(device_.handle(), &allocate, nullptr, &block.memory), "vkAllocateMemory");
+    const VkResult allocated = api.vkAllocateMemory(device_.handle(), &allocate, nullptr, &block.memory);
+    if (allocated == VK_ERROR_OUT_OF_DEVICE_MEMORY && on_device(intent)) {
+      // The driver promised more than it has. From now on the budget is what it gave.
+      const uint64_t promised = with_headroom(reported(device_heap_));
+      overstated_bytes_ = std::max(overstated_bytes_, promised - std::min(promised, use_.device_bytes));
+      refresh_budgets();
+    }
+    if (allocated == VK_ERROR_OUT_OF_DEVICE_MEMORY && intent == Intent::host_weights)
+      throw Error(ErrorCode::host_out_of_memory, "The driver takes no more of the computer's memory for weights than " + mebibytes(use_.host_weight_bytes) + "; " + mebibytes(size) + " more are needed.",
+                  "Choose a smaller copy of the model, or close other programs.");
+    check(allocated, "vkAllocateMemory");
     check(api.vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0), "vkBindBufferMemory");
-    if (host_visible(intent)) {
+    if (!on_device(intent)) {
       void* address = nullptr;
       check(api.vkMapMemory(device_.handle(), block.memory, 0, VK_WHOLE_SIZE, 0, &address), "vkMapMemory");
       block.mapped = static_cast<std::byte*>(address);
@@ -115,7 +166,7 @@ void Memory::destroy(Block& block) {
   if (block.memory) device_.api().vkFreeMemory(device_.handle(), block.memory, nullptr);
 }
 
-Buffer Memory::allocate(uint64_t size, Intent intent) {
+Buffer Memory::allocate(uint64_t size, Intent intent, uint64_t keep_free) {
   size = std::max(align_up(size), alignment);
   if (size > max_allocation_)
     throw Error(ErrorCode::device_out_of_memory, mebibytes(size) + " are needed in one piece; this device gives at most " + mebibytes(max_allocation_) + ".",
@@ -134,8 +185,8 @@ Buffer Memory::allocate(uint64_t size, Intent intent) {
   if (!block) {
     const uint64_t shared = block_bytes(intent);
     // Near the budget's end a block of exactly the needed size may still fit.
-    const bool room = host_visible(intent) || use_.device_bytes + shared <= budget_bytes_;
-    block = &new_block(size * 2 <= shared && room ? shared : size, intent);
+    const bool room = on_device(intent) ? use_.device_bytes + shared + keep_free <= budget_bytes_ : intent != Intent::host_weights || use_.host_weight_bytes + shared <= host_budget_bytes_;
+    block = &new_block(size * 2 <= shared && room ? shared : size, intent, keep_free);
     range = block->free.begin();
   }
   const auto [offset, length] = *range;
@@ -144,7 +195,7 @@ Buffer Memory::allocate(uint64_t size, Intent intent) {
   Buffer buffer;
   buffer.memory_ = this;
   buffer.block_ = block;
-  buffer.slice_ = {block->buffer, offset, size};
+  buffer.slice_ = {block->buffer, offset, size, intent == Intent::host_weights && host_is_apart()};
   buffer.mapped_ = block->mapped ? block->mapped + offset : nullptr;
   return buffer;
 }

@@ -11,6 +11,8 @@ struct Quirks {
   /// Rate that the submission splitter assumes before it has measured anything, in FLOP/s and bytes/s.
   double assumed_flops = 5e11;
   double assumed_bandwidth = 2e10;
+  /// Bytes/s from the host's memory: half of PCIe 3.0 x16, because a card may sit in a lesser slot.
+  double assumed_bus_bandwidth = 6e9;
   /// Threads of a matrix-vector workgroup.
   uint32_t matvec_threads = 64;
 };
