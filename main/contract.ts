@@ -221,7 +221,7 @@ const catalogueView = v.strictObject({
   directory: v.string(),
   /** On that disk; null where it is not known. */
   freeBytes: v.nullable(count),
-  token: v.strictObject({ present: v.boolean(), kept: v.picklist(['keychain', 'session']) }),
+  token: hubToken,
   /** Nothing may be fetched. */
   offline: v.boolean(),
   /** Why there are no fits; null where there are. */
@@ -232,6 +232,16 @@ const catalogueView = v.strictObject({
 const foundModel = v.strictObject({
   /** What `models.add` takes. */
   path: v.string(),
+/** The access token for the makers' repositories. It is never told. */
+const hubToken = v.strictObject({
+  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
+  source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
+  /** How long Loupe keeps one that it is given. */
+  kept: v.picklist(['keychain', 'session']),
+  /** Why not in the keychain, or why what was kept is gone. */
+  problem: v.nullable(v.string()),
+});
+
   source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'folder']),
   name: v.string(),
   kind: modelKind,
@@ -472,7 +482,7 @@ export const requests = {
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
-  'models.token': { input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }), output: v.strictObject({ present: v.boolean(), kept: v.picklist(['keychain', 'session']) }) },
+  'models.token': { input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }), output: hubToken },
 
   /** Newest first, pinned ones before them. */
   'conversations.list': { input: none, output: v.array(conversationSummary) },

@@ -34,7 +34,7 @@ export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptio
       }
     },
     startEngine,
-    secrets: sessionSecrets(environment),
+    secrets: sessionSecrets(),
     directory: modelsDirectory(dataDirectory, environment),
     emit: onEvent,
     environment,

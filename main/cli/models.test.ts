@@ -16,7 +16,7 @@ let hub: HubDouble | undefined;
 let environment: NodeJS.ProcessEnv;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-cli-models-'));
-  environment = { HF_HUB_CACHE: '/nowhere', OLLAMA_MODELS: '/nowhere', LOUPE_MODELS: join(folder, 'models') };
+  environment = { HF_HUB_CACHE: '/nowhere', HF_TOKEN_PATH: '/nowhere', OLLAMA_MODELS: '/nowhere', LOUPE_MODELS: join(folder, 'models') };
 });
 afterEach(async () => {
   await hub?.close();

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -8,7 +8,7 @@ import { parseOutput, type Picture } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
 import { startShell } from './shell.ts';
-import { createElectronDouble, ImageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
+import { createElectronDouble, ImageDouble, SafeStorageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
 
 let directory: string;
 let running: ElectronDouble | null;
@@ -224,4 +224,22 @@ test('a capture that the hotkey began and the system refused is told in a dialog
   double.shortcuts.press('CommandOrControl+Shift+Space');
   await vi.waitFor(() => expect(double.messages).toHaveLength(1));
   expect(double.messages[0]).toMatchObject({ message: 'Loupe could not capture the screen' });
+});
+
+test('the token is in the keychain, and in no file that can be read', async () => {
+  const token = 'hf_averysecrettoken';
+  vi.stubEnv('HF_TOKEN', '');
+  vi.stubEnv('HF_TOKEN_PATH', join(directory, 'none'));
+  const safeStorage = new SafeStorageDouble();
+  const first = await start([], { safeStorage });
+  expect(await ask(first, first.windows[0]!, 'models.token', { token })).toEqual({ ok: true, output: { source: 'own', kept: 'keychain', problem: null } });
+  await quit(first);
+  const files = readdirSync(join(directory, 'data'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['hub-token.bin', 'loupe.db', 'loupe.log']));
+  for (const { parentPath, name } of files) expect({ name, has: readFileSync(join(parentPath, name)).includes(token) }).toEqual({ name, has: false });
+
+  safeStorage.key = 0x11;
+  const second = await start([], { safeStorage });
+  const reply = await ask(second, second.windows[0]!, 'models.catalogue');
+  expect(reply).toMatchObject({ ok: true, output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('Enter it again') as string } } });
 });

@@ -29,6 +29,7 @@ import { engineEnvironment, findPlaces, type Places } from './places.ts';
 import { createQuick } from './quick.ts';
 import { createRemembered } from './remembered.ts';
 import { createScreen, outdatesFrames } from './screen.ts';
+import { keychainSecrets } from './secrets.ts';
 import { createLoupeTray } from './tray.ts';
 import { startUtilityHost } from './utility-host.ts';
 import { createMainWindow } from './window.ts';
@@ -192,6 +193,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
       return capture;
     },
     abilities: await readAbilities(places.demoModel),
+    secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform, directory: data }),
     host: {
       kind: 'electron',
       version,

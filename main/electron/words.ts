@@ -23,6 +23,12 @@ export const words = {
     open: 'Open in Browser',
     cancel: 'Cancel',
   },
+  secrets: {
+    noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
+    unreadable: 'The keychain could not open the token that was kept, so it is forgotten. Enter it again.',
+    refused: 'The system’s keychain did not take the token.',
+    refusedNext: 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
+  },
   fault: {
     start: 'Loupe could not start',
     unexpected: 'Loupe has to stop',

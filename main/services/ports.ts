@@ -421,6 +421,8 @@ export interface LedgerEntry {
 
 export interface Ledger {
   installedAt(): number;
+  /** Why there is no keychain, or why what was kept is gone; null where there is nothing to say. */
+  problem(): string | null;
   /** Answers the entry's id. */
   add(entry: LedgerEntry): number;
   /** All that an open connection has carried so far. */

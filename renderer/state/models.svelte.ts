@@ -63,6 +63,11 @@ export class ModelsPage {
     return this.#viewFailure;
   }
 
+  /** For the makers' repositories. */
+  get hasToken(): boolean {
+    return (this.#view?.token.source ?? null) !== null;
+  }
+
   /** Not in the list of models yet; null while it is being looked. */
   get found(): FoundModel[] | null {
     const known = new Set(this.#app.models.map(({ id }) => id));

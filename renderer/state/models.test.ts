@@ -6,7 +6,7 @@ import { createFakeClient } from './fake-client.ts';
 import { ModelsPage } from './models.svelte.ts';
 import { Toasts } from './toasts.svelte.ts';
 
-const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, token: { present: false, kept: 'session' }, offline: false, devicesFailure: null };
+const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, token: { source: null, kept: 'session', problem: null }, offline: false, devicesFailure: null };
 const licence: Licence = { id: 'llama3.2', name: 'L', version: '2024-09-25', text: 't', usePolicy: 'u', points: [], mustNot: [], europe: null, acceptedAt: null };
 const found: FoundModel = { path: '/f', source: 'ollama', name: 'f', kind: 'vision', format: 'gguf', precision: 'Q4_K', bytes: 1, licence: 'llama3.2', added: false, problem: null };
 const choice: ModelChoice = { id: '/f', name: 'f', kind: 'vision', bytes: 1, present: true };
@@ -32,7 +32,7 @@ function begin({ agreed = false } = {}) {
     'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
     'models.add': () => choice,
     'models.download': () => download,
-    'models.token': ({ token }) => ({ present: token !== null, kept: 'session' }),
+    'models.token': ({ token }) => ({ source: token === null ? null : 'own', kept: 'session', problem: null }),
     'settings.set': (change) => ({ ...defaultSettings, ...(change as typeof defaultSettings) }),
   });
   toasts = new Toasts();
@@ -91,6 +91,6 @@ test('a refusal is shown in the app’s words; the token is kept by the app alon
   await page.control('models.pause', download);
   expect(toasts.shown).toHaveLength(1);
   await page.setToken('hf_secret');
-  expect(page.view?.token.present).toBe(true);
+  expect(page.hasToken).toBe(true);
   expect(JSON.stringify(page.view)).not.toContain('hf_secret');
 });

@@ -86,8 +86,10 @@ export const models = {
   // Access token
   token: 'Access token for Hugging Face',
   tokenHint: 'Only for the makers’ own repositories: agree to the licence on the model’s page there, then make a token that can read. Open copies need none.',
-  tokenKept: { keychain: 'A token is kept in the system’s keychain.', session: 'A token is kept in memory until Loupe ends.' },
-  tokenSet: 'Keep it',
+  tokenKept: { keychain: 'A token is kept in the system’s keychain.', session: 'A token is kept in memory until Loupe closes.' },
+  tokenFound: { environment: 'The token in HF_TOKEN is used.', tools: 'The token of the Hugging Face tools on this computer is used.' },
+  tokenOther: 'Use another',
+  tokenSet: { keychain: 'Keep it', session: 'Keep it until Loupe closes' },
   tokenForget: 'Forget it',
   tokenSaved: 'The token is kept.',
   tokenGone: 'The token is forgotten.',

@@ -171,12 +171,33 @@ export class ShortcutDouble {
   }
 }
 
+/** Encrypts by turning bits, with a key that can be lost. */
+export class SafeStorageDouble {
+  available = true;
+  backend: ReturnType<typeof electronModule.safeStorage.getSelectedStorageBackend> = 'gnome_libsecret';
+  key = 0x5a;
+  isEncryptionAvailable(): boolean {
+    return this.available;
+  }
+  getSelectedStorageBackend(): typeof this.backend {
+    return this.backend;
+  }
+  encryptString(text: string): Buffer {
+    return Buffer.from([this.key, ...Buffer.from(text).map((byte) => byte ^ this.key)]);
+  }
+  decryptString(encrypted: Buffer): string {
+    if (encrypted[0] !== this.key) throw new Error('Error while decrypting the ciphertext provided to safeStorage.decryptString.');
+    return Buffer.from(encrypted.subarray(1).map((byte) => byte ^ this.key)).toString();
+  }
+}
+
 export interface ElectronDoubleOptions {
   /** False: another instance has it. */
   lock?: boolean;
   packaged?: boolean;
   /** What the person answers to dialogs: the button's index. */
   answer?: number;
+  safeStorage?: SafeStorageDouble;
   displays?: { id: number; bounds: Bounds; scaleFactor: number; image: ImageDouble }[];
 }
 
@@ -195,7 +216,7 @@ export interface ElectronDouble {
   session: Record<string, Handler | undefined> & { downloads: Handler[] };
 }
 
-export function createElectronDouble({ lock = true, packaged = false, answer = 0, displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
+export function createElectronDouble({ lock = true, packaged = false, answer = 0, safeStorage = new SafeStorageDouble(), displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
   const windows: WindowDouble[] = [];
   const shortcuts = new ShortcutDouble();
   const ipc = new Map<string, Handler>();
@@ -276,6 +297,7 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
       registerSchemesAsPrivileged: (list: unknown[]) => void schemes.push(...list),
       handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) => void serve.set(name, handler),
     },
+    safeStorage,
     screen: Object.assign(new EventEmitter(), {
       getAllDisplays: () => displays.map(describe),
       getPrimaryDisplay: () => describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),

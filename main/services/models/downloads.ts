@@ -3,7 +3,7 @@ import { rmdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Download } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../errors.ts';
-import type { Clock, DownloadRecord, Ledger, SecretStore, Store } from '../ports.ts';
+import type { Clock, DownloadRecord, Ledger, Store } from '../ports.ts';
 import { catalogueModel } from './catalogue.ts';
 import { bytesHere, removeFile } from './hub/fetch-file.ts';
 import { createHttp, isOffline } from './hub/http.ts';
@@ -13,7 +13,7 @@ import { usualTiming, type Timing } from './hub/timing.ts';
 
 export interface DownloadsOptions {
   store: Pick<Store, 'downloads' | 'lockDownload'> & { ledger: Ledger };
-  secrets: SecretStore;
+  token: () => Promise<string | null>;
   clock: Clock;
   environment: NodeJS.ProcessEnv;
   onChange(downloads: Download[]): void;
@@ -51,7 +51,7 @@ const tellEveryMs = 250;
 /** Speed is that of so long. */
 const speedOverMs = 6_000;
 
-export function createDownloads({ store, secrets, clock, environment, onChange, onComplete, timing = usualTiming, freeBytes }: DownloadsOptions): Downloads {
+export function createDownloads({ store, token, clock, environment, onChange, onComplete, timing = usualTiming, freeBytes }: DownloadsOptions): Downloads {
   let running: Running | null = null;
   let closed = false;
   /** Bytes of each file that are here, by download. */
@@ -148,7 +148,7 @@ export function createDownloads({ store, secrets, clock, environment, onChange, 
       await pull(id, {
         http,
         endpoint: endpointOf(environment),
-        token: await secrets.get('hub-token'),
+        token: await token(),
         store: store.downloads,
         lock: store.lockDownload,
         signal: run.stop.signal,

@@ -44,13 +44,13 @@ const noDevices: Engine['devices'] = () => Promise.reject(new Error('none'));
 
 function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity, startEngine }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number>; startEngine?: () => Engine } = {}): void {
   store = openStore(join(folder, 'data'));
-  const all = { HF_HUB_CACHE: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
+  const all = { HF_HUB_CACHE: '/nowhere', HF_TOKEN_PATH: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
   manager = createModelManager({
     store,
     models: createModels({ store, demoModel: join(folder, 'demo') }),
     devices,
     startEngine,
-    secrets: sessionSecrets(all),
+    secrets: sessionSecrets(),
     directory: join(folder, 'models'),
     emit: (event) => {
       // As every host would refuse it.
@@ -103,7 +103,7 @@ describe('a download', () => {
     await manager.download(id, official, null);
     await settled();
     expect(manager.downloads()[0]).toMatchObject({ state: 'failed', failure: { code: 'hub_gated', nextStep: expect.stringContaining('access token') as string } });
-    expect(await manager.setToken('hf_right')).toEqual({ present: true, kept: 'session' });
+    expect(await manager.setToken('hf_right')).toEqual({ source: 'own', kept: 'session', problem: null });
     manager.resume(manager.downloads()[0]!.id);
     await settled();
     expect(manager.downloads()).toEqual([]);
@@ -337,7 +337,7 @@ describe('the catalogue', () => {
     });
     const { entries, devicesFailure, token, directory, freeBytes } = await manager.catalogue();
     expect(devicesFailure).toBeNull();
-    expect(token).toEqual({ present: false, kept: 'session' });
+    expect(token).toEqual({ source: null, kept: 'session', problem: null });
     expect(directory).toBe(join(folder, 'models'));
     expect(freeBytes).toBeGreaterThan(0);
     expect(entries).toHaveLength(catalogue().length);

@@ -13,6 +13,7 @@ import { freeBytesOf } from './hub/pull.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
 import { usableModel, type Models } from './models.ts';
 import { quantiseModel, smallerTarget, type SmallerForm } from './quantise.ts';
+import { hubToken } from './secrets.ts';
 import { verifyFiles } from './verify.ts';
 
 export interface ManagerOptions {
@@ -71,7 +72,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
   const closing = new AbortController();
   const downloads = createDownloads({
     store,
-    secrets,
+    token: async () => (await hubToken(secrets, environment))?.value ?? null,
     clock,
     environment,
     onChange: (list) => emit({ event: 'downloads.changed', payload: list }),
@@ -97,7 +98,8 @@ export function createModelManager({ store, models, devices, startEngine, secret
   }
 
   async function token(): Promise<CatalogueView['token']> {
-    return { present: (await secrets.get('hub-token')) !== null, kept: secrets.kept };
+    const found = await hubToken(secrets, environment);
+    return { source: found?.source ?? null, kept: secrets.kept, problem: secrets.problem() };
   }
 
   /** What Loupe downloaded is known by its folder, what was found by what is in it. */
@@ -235,7 +237,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
     async download(model, repository, folder) {
       const entry = catalogueModel(model);
       requireAcceptance(entry.licence, store.licences);
-      const source = repository ?? ((await secrets.get('hub-token')) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
+      const source = repository ?? ((await hubToken(secrets, environment)) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
       if (source !== entry.repository && !entry.mirrors.includes(source)) throw new LoupeError('not_found', `${source} is not a source of ${entry.name} that Loupe knows.`, `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`);
       return downloads.start({ model, repository: source, directory: folder === null ? join(directory, entry.repository.split('/')[1]!) : resolve(folder) });
     },
