@@ -1,0 +1,109 @@
+/** Checkpoints that are read wrongly are found by the built engine; the sound one is not. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEngineClient } from '../../engine/client.ts';
+import { demoModel } from '../../paths.ts';
+import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
+
+const slow = { timeout: 600_000 };
+const headSize = 32;
+const original = readFileSync(join(demoModel, 'model.safetensors'));
+const headBytes = Number(original.readBigUInt64LE(0));
+const tensors = JSON.parse(original.toString('utf8', 8, 8 + headBytes)) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
+const named = (pattern: RegExp): string[] => Object.keys(tensors).filter((name) => pattern.test(name));
+
+/** The tensor's bytes within the file, and those of a row. */
+function place(name: string): { begin: number; end: number; rowBytes: number } {
+  const { shape, data_offsets: [begin, end] } = tensors[name]!;
+  return { begin: 8 + headBytes + begin, end: 8 + headBytes + end, rowBytes: (end - begin) / shape[0]! };
+}
+
+/** Rows of each head in llama.cpp's order where the published one is wanted. */
+function permuteRows(file: Buffer, name: string): void {
+  const { begin, end, rowBytes } = place(name);
+  const rows = Buffer.from(file.subarray(begin, end));
+  for (let row = 0; row * rowBytes < rows.length; row++) {
+    const [head, within] = [Math.floor(row / headSize), row % headSize];
+    const [half, pair] = [Math.floor(within / (headSize / 2)), within % (headSize / 2)];
+    rows.copy(file, begin + row * rowBytes, (head * headSize + 2 * pair + half) * rowBytes, (head * headSize + 2 * pair + half + 1) * rowBytes);
+  }
+}
+
+function swap(file: Buffer, one: string, other: string): void {
+  const [a, b] = [place(one), place(other)];
+  const kept = Buffer.from(file.subarray(a.begin, a.end));
+  file.copy(file, a.begin, b.begin, b.end);
+  kept.copy(file, b.begin);
+}
+
+const engine = createEngineClient();
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-self-test-'));
+  cpSync(demoModel, folder, { recursive: true });
+});
+afterAll(async () => {
+  await engine.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function report(spoil: (file: Buffer) => void, { withReferences }: { withReferences: boolean }): Promise<SelfTestReport> {
+  const file = Buffer.from(original);
+  spoil(file);
+  writeFileSync(join(folder, 'model.safetensors'), file);
+  const { model } = await engine.load({ directory: folder, engine: { activations: 'f32' } });
+  const references = withReferences ? await readReferences({ directory: folder }) : [];
+  expect(references).toHaveLength(withReferences ? 4 : 0);
+  const found = await runSelfTest(engine, model, { references, signal: new AbortController().signal });
+  console.info(expect.getState().currentTestName, JSON.stringify(found));
+  return found;
+}
+
+describe('by the answers that it brings with it', () => {
+  test('sound', slow, async () => {
+    expect(await report(() => {}, { withReferences: true })).toMatchObject({ sound: true, findings: [], perplexity: null });
+  });
+
+  test.each<[string, (file: Buffer) => void]>([
+    ['rows of q and k in another order', (file) => named(/^language_model.*self_attn\.[qk]_proj/).forEach((name) => permuteRows(file, name))],
+    ['rows of q for pictures in another order', (file) => named(/cross_attn\.q_proj/).forEach((name) => permuteRows(file, name))],
+    ['text layers in another order', (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.')))],
+    ['gate and up confused', (file) => named(/^language_model.*gate_proj/).forEach((name) => swap(file, name, name.replace('gate_proj', 'up_proj')))],
+  ])('%s', slow, async (_, spoil) => {
+    const { sound, findings } = await report(spoil, { withReferences: true });
+    expect(sound).toBe(false);
+    expect(findings).toContain('It does not give the answers that were measured with it.');
+  });
+});
+
+describe('by what every model that sees knows', () => {
+  test('sound', slow, async () => {
+    expect(await report(() => {}, { withReferences: false })).toMatchObject({ sound: true, findings: [], behind: null });
+  });
+
+  test.each<[string, (file: Buffer) => void]>([
+    ['rows of k in the picture encoder in another order', (file) => named(/^vision_model.*k_proj/).forEach((name) => permuteRows(file, name))],
+    ['q and v in the picture encoder confused', (file) => named(/^vision_model.*q_proj/).forEach((name) => swap(file, name, name.replace('q_proj', 'v_proj')))],
+    ['a projector of zeros', (file) => file.fill(0, place('multi_modal_projector.weight').begin, place('multi_modal_projector.weight').end)],
+    ['text layers in another order', (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.')))],
+  ])('%s', slow, async (_, spoil) => {
+    expect(await report(spoil, { withReferences: false })).toMatchObject({ sound: false, findings: ['It does not see what is in a picture.'] });
+  });
+
+  test('a weight that is no number', slow, async () => {
+    const { begin } = place('language_model.model.norm.weight');
+    // The bf16 pattern of NaN.
+    expect(await report((file) => file.writeUInt16LE(0x7fc0, begin), { withReferences: false })).toMatchObject({ sound: false, findings: ['It computes values that are no numbers.'] });
+  });
+});
+
+test('a trial ends when it is told to', slow, async () => {
+  writeFileSync(join(folder, 'model.safetensors'), original);
+  const { model } = await engine.load({ directory: folder, engine: { activations: 'f32' } });
+  const stop = new AbortController();
+  const running = runSelfTest(engine, model, { references: [], signal: stop.signal });
+  setTimeout(() => stop.abort(), 30);
+  await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+});
