@@ -1,5 +1,6 @@
 import { LoupeError } from '../services/errors.ts';
 import { findModel } from '../services/models/find-model.ts';
+import { loadPlanned } from '../services/models/placement.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
 import { demoModel } from '../paths.ts';
 import { decimal, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
@@ -62,10 +63,8 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
-    const loaded = await client.load(
-      { ...place, engine, contextLength },
-      { signal, onProgress: progressLine(terminal, values.json) },
-    );
+    const model = values.model ?? 'The demo model';
+    const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal, onProgress: progressLine(terminal, values.json) });
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
     const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
     if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), memory: await client.memory() })}\n`);
@@ -115,6 +114,7 @@ function report({ model, device, paths }: LoadedModel, { text, finish, statistic
     device: device.name,
     paths,
     contextLength: model.contextLength,
+    placement: model.placement,
   };
 }
 

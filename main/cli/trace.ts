@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
 import { findModel } from '../services/models/find-model.ts';
+import { loadPlanned } from '../services/models/placement.ts';
 import type { LoadedModel, TraceReply } from '../services/ports.ts';
 import { writeSafetensors, type Tensor } from '../storage/safetensors.ts';
 import { engineFlags, engineSettings, needed, parseFlags, tokenList, wholeNumber } from './options.ts';
@@ -40,7 +41,7 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
-    const loaded = await client.load({ ...place, engine, contextLength }, { signal });
+    const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal });
     const images = (values.image ?? []).map((path) => ({ path }));
     const reply = await client.trace({ tokens, images, continueFor }, { signal });
     const tensors = traceTensors(reply, loaded, tokens.length);
@@ -48,7 +49,7 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
       throw new LoupeError('file_unwritable', `${out} cannot be written (${error.code ?? error.message}).`);
     });
     const shapes = Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]));
-    if (values.json) terminal.out(`${JSON.stringify({ ok: true, out, tensors: shapes })}\n`);
+    if (values.json) terminal.out(`${JSON.stringify({ ok: true, out, tensors: shapes, placement: loaded.model.placement, memory: await client.memory() })}\n`);
     else for (const [name, shape] of Object.entries(shapes)) terminal.out(`${name} [${shape.join(', ')}]\n`);
     return exitCodes.ok;
   } finally {

@@ -60,13 +60,43 @@ export interface EngineOptions {
   validation?: boolean;
 }
 
-export interface LoadOptions {
+export interface WeighOptions {
   /** Folder with config.json and *.safetensors; this or `gguf`. */
   directory?: string;
   /** One GGUF file, a text file and its projector in any order, or all parts of a split one. */
   gguf?: string[];
   /** Upper bound of the self KV cache in tokens; absent = the checkpoint's, at most 8192. */
   contextLength?: number;
+}
+
+/** What a model and a conversation with it would take of this device, and what there is. Bytes. */
+export interface ModelSizes {
+  /** Weights of the text model's layers, from the first. */
+  layers: { cross: boolean; bytes: number }[];
+  /** Zero where the embedding is the output, too. */
+  embeddingBytes: number;
+  outputBytes: number;
+  visionBytes: number;
+  /** Tokens that the self KV cache would hold. */
+  contextLength: number;
+  selfKvBytesPerToken: number;
+  /** Of one picture with all its tiles. */
+  crossKvBytes: number;
+  /** Activations and small buffers. */
+  scratchBytes: number;
+  /** What the engine may take of the device, a loaded model's part included, since another one would replace it. */
+  deviceBudgetBytes: number;
+  /** Likewise of the computer's memory. */
+  hostBudgetBytes: number;
+  /** False where both are one memory: then nothing is slower in the host's part of it. */
+  hostIsApart: boolean;
+}
+
+export interface LoadOptions extends WeighOptions {
+  /** Layers of the text model to leave in the computer's memory, where the device reads them over the bus. What then still does not fit the device follows them. */
+  hostLayers?: number[];
+  /** Likewise the token embedding. */
+  embeddingOnHost?: boolean;
   onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -74,14 +104,28 @@ export interface ModelInfo {
   architecture: 'mllama' | 'llama';
   vocabularySize: number;
   contextLength: number;
-  /** Bytes of weights on the device. */
   weightBytes: number;
+  placement: WeightPlacement;
   parameters: number;
   /** Token that stands for a picture; null for text models. */
   imageToken: number | null;
   /** Null for text models. */
   vision: { tileSize: number; maxTiles: number; patchesPerTile: number } | null;
   stopTokens: number[];
+}
+
+/** Where the weights came to lie. */
+export interface WeightPlacement {
+  deviceBytes: number;
+  /** In the computer's memory. */
+  hostBytes: number;
+  /** Layers with any weight there. */
+  hostLayers: number[];
+  embeddingOnHost: boolean;
+  outputOnHost: boolean;
+  visionOnHost: boolean;
+  /** False when the device had less room than was planned with. */
+  asPlanned: boolean;
 }
 
 /** A picture prepared by `image/prepare.ts`. */
@@ -172,10 +216,15 @@ export interface TraceResult {
 }
 
 export interface MemoryReport {
+  /** Of the device: weights, caches and activations. */
   deviceBytes: number;
   devicePeakBytes: number;
+  /** Weights in the computer's memory that the device reads there. */
+  hostWeightBytes: number;
+  /** Buffers for what goes to the device and comes back. */
   hostVisibleBytes: number;
   largestAllocationBytes: number;
+  /** On the device and in the computer's memory. */
   weightBytes: number;
   selfKvBytes: number;
   crossKvBytes: number;
@@ -194,6 +243,8 @@ export interface NativeEngine {
   readonly device: DeviceInfo;
   /** Which variant each kind of operation runs: { matmul: 'coopmat 8x8x8 f16', ... }. */
   readonly paths: Record<string, string>;
+  /** Reads headers only, and keeps a loaded model. Rejects with what is wrong with the files, and `context_full`. */
+  weigh(options: WeighOptions): Promise<ModelSizes>;
   load(options: LoadOptions): Promise<ModelInfo>;
   /** One at a time; a second call while one runs rejects with `internal`. */
   generate(options: GenerateOptions): Promise<GenerateResult>;

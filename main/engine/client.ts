@@ -48,6 +48,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
   const client = new EngineClient(options);
   return {
     devices: () => client.request('devices', {}),
+    weigh: (request) => client.weigh(request),
     load: (request, listeners) => client.load(request, listeners),
     quantise: (request, listeners) => client.request('quantise', request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
@@ -98,6 +99,13 @@ class EngineClient {
     this.#lastLoad = body;
     running.hasModel = true;
     return loaded;
+  }
+
+  /** May open another device, and the model goes with the one before. */
+  async weigh(body: Body<'weigh'>): Promise<Results['weigh']> {
+    const running = await this.#start();
+    running.hasModel = false;
+    return this.#ask(running, 'weigh', body, {});
   }
 
   /** After a restart the last model is loaded first. */

@@ -1,7 +1,7 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
 import { LoupeError } from '../services/errors.ts';
 import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, Score, ScoreRequest, TurnStatistics } from '../services/ports.ts';
-import type { DeviceInfo, MemoryReport } from './addon.ts';
+import type { DeviceInfo, MemoryReport, ModelSizes } from './addon.ts';
 
 export interface FakeEngineOptions {
   /** Default: says what it was asked and how many pictures it was given. */
@@ -10,6 +10,8 @@ export interface FakeEngineOptions {
   wordMs?: number;
   /** In words. */
   contextLength?: number;
+  /** What differs from a model that fits. */
+  sizes?: Partial<ModelSizes>;
   /** Default: every text is sure. */
   score?: (request: ScoreRequest) => Score[] | Promise<Score[]>;
 }
@@ -52,6 +54,7 @@ const loaded: LoadedModel = {
     vocabularySize: 320,
     contextLength: 512,
     weightBytes: 1000,
+    placement: { deviceBytes: 1000, hostBytes: 0, hostLayers: [], embeddingOnHost: false, outputOnHost: false, visionOnHost: false, asPlanned: true },
     parameters: 500,
     imageToken: 320,
     vision: { tileSize: 56, maxTiles: 4, patchesPerTile: 16 },
@@ -62,9 +65,27 @@ const loaded: LoadedModel = {
   promptFormat: 'template',
 };
 
+const weighed: ModelSizes = {
+  layers: [
+    { cross: false, bytes: 300 },
+    { cross: true, bytes: 200 },
+  ],
+  embeddingBytes: 200,
+  outputBytes: 200,
+  visionBytes: 100,
+  contextLength: 512,
+  selfKvBytesPerToken: 1,
+  crossKvBytes: 100,
+  scratchBytes: 100,
+  deviceBudgetBytes: 10_000,
+  hostBudgetBytes: 10_000,
+  hostIsApart: true,
+};
+
 const memory: MemoryReport = {
   deviceBytes: 1000,
   devicePeakBytes: 1000,
+  hostWeightBytes: 0,
   hostVisibleBytes: 0,
   largestAllocationBytes: 1000,
   weightBytes: 1000,
@@ -74,7 +95,7 @@ const memory: MemoryReport = {
   validationErrors: 0,
 };
 
-export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength, score = sure }: FakeEngineOptions = {}): FakeEngine {
+export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength, sizes = {}, score = sure }: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
   let crashed = false;
@@ -100,14 +121,19 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
       begin();
       return [device];
     },
-    async load(_request, { signal, onProgress } = {}) {
+    async weigh({ contextLength: tokens = contextLength }) {
+      begin();
+      return { ...weighed, contextLength: tokens, ...sizes, device };
+    },
+    async load(request, { signal, onProgress } = {}) {
       begin();
       isLoaded = false;
       onProgress?.(500, 1000);
       if (signal?.aborted) throw new LoupeError('cancelled', 'The request (load) was cancelled.');
       onProgress?.(1000, 1000);
       isLoaded = true;
-      return { ...loaded, model: { ...loaded.model, contextLength } };
+      const { hostLayers = [], embeddingOnHost = false } = request;
+      return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement: { ...loaded.model.placement, hostLayers, embeddingOnHost } } };
     },
     async countTokens({ messages, answerSoFar = '' }) {
       begin();

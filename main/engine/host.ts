@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, Score, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
@@ -32,7 +32,7 @@ interface Loaded {
   language: PromptLanguage | null;
 }
 
-type Work = Extract<Request, { type: 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'self-test' }>;
+type Work = Extract<Request, { type: 'weigh' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'self-test' }>;
 
 class Host {
   readonly #channel: ParentChannel;
@@ -79,6 +79,7 @@ class Host {
         return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
       case 'count-tokens':
         return this.#countTokens(request);
+      case 'weigh':
       case 'load':
       case 'generate':
       case 'score':
@@ -97,6 +98,8 @@ class Host {
     this.#running = running;
     try {
       switch (request.type) {
+        case 'weigh':
+          return await this.#weigh(request);
         case 'load':
           return await this.#load(request, running);
         case 'generate':
@@ -121,8 +124,13 @@ class Host {
     return this.#useAddon().listDevices();
   }
 
-  async #load({ id, contextLength, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
-    const place = 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
+  async #weigh({ contextLength, engine: settings, ...request }: RequestOf<'weigh'>): Promise<WeighReply> {
+    const engine = this.#open(settings);
+    return { ...(await engine.weigh({ ...placeOf(request), ...withoutUndefined({ contextLength }) })), device: engine.device };
+  }
+
+  async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
+    const place = placeOf(request);
     const language = await this.#readLanguage(place);
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
@@ -130,7 +138,7 @@ class Host {
     this.#loaded = null;
     const model = await engine.load({
       ...place,
-      ...withoutUndefined({ contextLength }),
+      ...withoutUndefined({ contextLength, hostLayers, embeddingOnHost }),
       onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
     });
     this.#loaded = { model, language };
@@ -300,6 +308,10 @@ class Host {
   #send(event: Event): void {
     this.#channel.send(event);
   }
+}
+
+function placeOf(request: { directory: string } | { gguf: string[] }): ModelPlace {
+  return 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
 }
 
 /** The prompt, and the words that the answer has already. */

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
-import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply } from '../services/ports.ts';
+import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
 import type { DeviceInfo } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -47,10 +47,16 @@ const message = v.strictObject({
 
 const messages = v.pipe(v.array(message), v.minLength(1));
 
+const gguf = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000));
+const weighFields = { contextLength: v.optional(count), engine: engineSettings };
+const loadFields = { ...weighFields, hostLayers: v.optional(v.array(count)), embeddingOnHost: v.optional(v.boolean()) };
+
 const requestSchema = v.variant('type', [
   v.strictObject({ type: v.literal('devices'), id }),
-  v.strictObject({ type: v.literal('load'), id, directory: v.string(), contextLength: v.optional(count), engine: engineSettings }),
-  v.strictObject({ type: v.literal('load'), id, gguf: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000)), contextLength: v.optional(count), engine: engineSettings }),
+  v.strictObject({ type: v.literal('weigh'), id, directory: v.string(), ...weighFields }),
+  v.strictObject({ type: v.literal('weigh'), id, gguf, ...weighFields }),
+  v.strictObject({ type: v.literal('load'), id, directory: v.string(), ...loadFields }),
+  v.strictObject({ type: v.literal('load'), id, gguf, ...loadFields }),
   v.strictObject({
     type: v.literal('generate'),
     id,
@@ -100,6 +106,7 @@ export type Event = v.InferOutput<typeof eventSchema>;
 /** What `done` carries, by the kind of request. */
 export interface Results {
   devices: DeviceInfo[];
+  weigh: WeighReply;
   load: LoadedModel;
   generate: GenerateReply;
   'count-tokens': number;
@@ -129,6 +136,20 @@ const statistics = v.object({
 /** Answers are stored and shown, so they are read in full; native reports only by their outline. */
 const resultSchemas = {
   devices: v.array(v.looseObject({ index: count, name: v.string(), suitable: v.boolean() })),
+  weigh: v.object({
+    layers: v.array(v.object({ cross: v.boolean(), bytes: count })),
+    embeddingBytes: count,
+    outputBytes: count,
+    visionBytes: count,
+    contextLength: count,
+    selfKvBytesPerToken: count,
+    crossKvBytes: count,
+    scratchBytes: count,
+    deviceBudgetBytes: count,
+    hostBudgetBytes: count,
+    hostIsApart: v.boolean(),
+    device: v.looseObject({ name: v.string() }),
+  }),
   load: v.looseObject({ model: v.looseObject({ contextLength: count }), device: v.looseObject({ name: v.string() }), paths: v.record(v.string(), v.string()) }),
   generate: v.object({
     text: v.string(),

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { defaultSettings, type EngineState, type Settings } from '../contract.ts';
-import { createFakeEngine, type FakeEngine } from '../engine/fake.ts';
+import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
 import { createEngineService, type EngineService } from './engine-service.ts';
 import { LoupeError } from './errors.ts';
 
@@ -12,11 +12,11 @@ let missing = false;
 
 afterEach(() => service.close());
 
-function begin(): void {
+function begin(options: FakeEngineOptions = {}): void {
   states = [];
   settings = { ...defaultSettings };
   missing = false;
-  port = createFakeEngine();
+  port = createFakeEngine(options);
   service = createEngineService({
     engine: port,
     settings: () => settings,
@@ -59,6 +59,33 @@ test('following the settings loads once, and not again what is loaded', async ()
   expect(load).toHaveBeenCalledTimes(1);
   settings.contextLength = 4096;
   await Promise.all([use(async () => {}), service.follow()]);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
+test('the plan of what fits is handed to the engine', async () => {
+  begin({ sizes: { deviceBudgetBytes: 1400 } });
+  const load = vi.spyOn(port, 'load');
+  await use(async () => {});
+  expect(load.mock.calls[0]![0]).toMatchObject({ directory: '/model', hostLayers: [1], embeddingOnHost: true });
+});
+
+test('what fits nowhere is refused before it is read, with what is missing', async () => {
+  begin({ sizes: { deviceBudgetBytes: 100 } });
+  const load = vi.spyOn(port, 'load');
+  await expect(use(async () => {})).rejects.toMatchObject({ code: 'device_out_of_memory', message: expect.stringContaining('are missing') as string });
+  expect(service.state()).toMatchObject({ status: 'failed', failure: { code: 'device_out_of_memory' } });
+  expect(load).not.toHaveBeenCalled();
+});
+
+test('when the device is full in the middle of an answer, the next use begins with another plan', async () => {
+  begin();
+  const load = vi.spyOn(port, 'load');
+  const fail = (code: 'device_out_of_memory' | 'context_full') => use(() => Promise.reject(new LoupeError(code, 'Full.')));
+  await expect(fail('context_full')).rejects.toMatchObject({ code: 'context_full' });
+  await use(async () => {});
+  expect(load).toHaveBeenCalledTimes(1);
+  await expect(fail('device_out_of_memory')).rejects.toMatchObject({ code: 'device_out_of_memory' });
+  await use(async () => {});
   expect(load).toHaveBeenCalledTimes(2);
 });
 

@@ -5,6 +5,7 @@
 import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError } from './errors.ts';
 import type { ChosenModel } from './models/models.ts';
+import { loadPlanned } from './models/placement.ts';
 import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
 
 export interface EngineServiceOptions {
@@ -79,9 +80,11 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     try {
       const { choice, place } = model();
       become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, failure: null });
-      const loaded = await engine.load(
+      const loaded = await loadPlanned(
+        engine,
         { ...(await place()), contextLength, engine: { device, cacheDirectory } },
         {
+          model: choice.name,
           signal: closing.signal,
           onProgress: (doneBytes, totalBytes) => {
             const now = performance.now();
@@ -114,6 +117,16 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     if (state.status !== 'ready' || loadedKey !== wanted().key) await loadNow();
   }
 
+  /** What the device turned out to have no room for, a load with another plan may find room for: the next use begins with one. */
+  async function watched<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (toLoupeError(error).code === 'device_out_of_memory') loadedKey = '';
+      throw error;
+    }
+  }
+
   return {
     state: () => state,
     load: () => inTurn(() => loadNow().catch(() => {})),
@@ -123,7 +136,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       return inTurn(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
         await ensureLoaded();
-        return work(engine).finally(() => (lastUsed = performance.now()));
+        return watched(work(engine)).finally(() => (lastUsed = performance.now()));
       });
     },
     async aside(work) {
@@ -131,7 +144,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       if (wanting > 0 || standAside || !loaded) return null;
       const stop = new AbortController();
       standAside = stop;
-      const result = work(engine, loaded, AbortSignal.any([stop.signal, closing.signal])).finally(() => (standAside = null));
+      const result = watched(work(engine, loaded, AbortSignal.any([stop.signal, closing.signal]))).finally(() => (standAside = null));
       turn = result.catch(() => {});
       return result;
     },

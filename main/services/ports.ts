@@ -6,6 +6,7 @@ import type {
   GenerateStatistics,
   MemoryReport,
   ModelInfo,
+  ModelSizes,
   QuantiseOptions,
   QuantiseReport,
   SamplingOptions,
@@ -48,13 +49,23 @@ export type EngineSettings = Loose<Omit<EngineOptions, 'shaderDirectory'>>;
 /** Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts). */
 export type ModelPlace = { directory: string } | { gguf: string[] };
 
-export type LoadRequest = ModelPlace & {
+export type WeighRequest = ModelPlace & {
   /** Tokens. */
   contextLength?: number | undefined;
   engine: EngineSettings;
 };
 
 export interface LoadedModel {
+export interface WeighReply extends ModelSizes {
+  device: DeviceInfo;
+}
+
+/** With a plan of `services/models/placement.ts`, or without: the engine then fills the device first. */
+export type LoadRequest = WeighRequest & {
+  hostLayers?: number[] | undefined;
+  embeddingOnHost?: boolean | undefined;
+};
+
   model: ModelInfo;
   device: DeviceInfo;
   paths: Record<string, string>;
@@ -158,6 +169,8 @@ export interface EngineLoss {
 export interface Engine {
   devices(): Promise<DeviceInfo[]>;
   /** An aborted load rejects with `cancelled` and leaves no model loaded. */
+  /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
+  weigh(request: WeighRequest): Promise<WeighReply>;
   load(request: LoadRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<LoadedModel>;
   /** `onText` gets whole characters, in order. An aborted request resolves with what it has and `finish: 'cancelled'`. */
   generate(

@@ -19,6 +19,13 @@ class Engine {
     this.cancelled = false;
   }
 
+  async weigh({ contextLength }) {
+    return {
+      layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512, selfKvBytesPerToken: 0,
+      crossKvBytes: 0, scratchBytes: 0, deviceBudgetBytes: 1 << 30, hostBudgetBytes: 1 << 30, hostIsApart: true,
+    };
+  }
+
   async load({ directory, contextLength, onProgress }) {
     if (directory.endsWith('missing/')) throw failure('file_missing', 'model.safetensors is missing.', 'Download it.');
     this.cancelled = false;
@@ -29,6 +36,7 @@ class Engine {
     if (this.cancelled) throw failure('cancelled', 'Loading was cancelled.');
     return {
       architecture: 'mllama', vocabularySize: 352, contextLength: 512, weightBytes: 1, parameters: 1, imageToken: 352,
+      placement: { deviceBytes: 1, hostBytes: 0, hostLayers: [], embeddingOnHost: false, outputOnHost: false, visionOnHost: false, asPlanned: true },
       vision: { tileSize: 112, maxTiles: 4, patchesPerTile: 64 }, stopTokens: [337],
     };
   }
@@ -89,7 +97,7 @@ class Engine {
 
   memory() {
     return {
-      deviceBytes: 1, devicePeakBytes: 2, hostVisibleBytes: 0, largestAllocationBytes: 1, weightBytes: 1, selfKvBytes: 0,
+      deviceBytes: 1, devicePeakBytes: 2, hostWeightBytes: 0, hostVisibleBytes: 0, largestAllocationBytes: 1, weightBytes: 1, selfKvBytes: 0,
       crossKvBytes: 0, longestSubmissionMs: 0, validationErrors: 0,
     };
   }

@@ -14,6 +14,9 @@ export interface FitDevice {
   budgetBytes: number | null;
 }
 
+/** Tokens that a conversation is given room for where no context length is set and there is no room for more. */
+export const usualContext = 4096;
+
 export interface FitHost {
   /** Memory of the computer. */
   memoryBytes: number;
@@ -47,7 +50,7 @@ export interface Fit {
 /** As the engine: a tenth of what the device reports stays free. */
 const headroom = 0.9;
 /** Of the computer's memory, for layers that do not fit the device; the rest is for everybody else. */
-const hostShare = 0.7;
+export const hostShare = 0.7;
 /** Reached share of the bandwidth: what engines of this kind measure on several devices is 46 to 86 %. */
 const reached = 0.65;
 /** Dispatches and barriers of one layer, in seconds. */
@@ -198,7 +201,7 @@ export function bandwidth({ name, kind }: Pick<FitDevice, 'name' | 'kind'>): { b
   return { bytesPerSecond: kind === 'discrete' ? 250e9 : kind === 'cpu' ? 20e9 : 50e9, source: 'assumed' };
 }
 
-function size(bytes: number): string {
+export function size(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 

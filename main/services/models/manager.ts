@@ -7,7 +7,7 @@ import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
 import { findAt, findModels } from './find.ts';
-import { recommend, type FitDevice } from './fit.ts';
+import { recommend, usualContext, type FitDevice } from './fit.ts';
 import { isOffline } from './hub/http.ts';
 import { freeBytesOf } from './hub/pull.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
@@ -61,9 +61,6 @@ export interface ModelManager {
   recover(): void;
   close(): Promise<void>;
 }
-
-/** Context that fits are given for where none is set: a conversation of some length. */
-const usualContext = 4096;
 
 export function createModelManager({ store, models, devices, startEngine, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
   const verifications = new Map<string, Verification>();
