@@ -31,9 +31,9 @@ afterEach(async () => {
 
 const words = (count: number): string => Array.from({ length: count }, (_, index) => `word${index}`).join(' ');
 
-function begin({ answer = () => words(20), wordMs = 2, sees = true, ...rest }: FakeEngineOptions & { sees?: boolean; over?: Partial<Store['conversations']> } = {}): void {
+function begin({ answer = () => words(20), wordMs = 2, sees = true, over, ...rest }: FakeEngineOptions & { sees?: boolean; over?: Partial<Store['conversations']> } = {}): void {
   events = [];
-  port = createFakeEngine({ answer, wordMs });
+  port = createFakeEngine({ answer, wordMs, ...rest });
   if (!sees) {
     const load = port.load.bind(port);
     port.load = async (...request) => {
@@ -47,7 +47,7 @@ function begin({ answer = () => words(20), wordMs = 2, sees = true, ...rest }: F
     model: () => ({ choice: { id: 'demo', name: 'Fake', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: '/fake' }) }),
     onChange: () => {},
   });
-  const used = rest.over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...rest.over } } : store;
+  const used = over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...over } } : store;
   chat = createChat({ store: used, engine, emit: (event) => void events.push(event), checkpointMs: 20, retryMs: 20 });
 }
 
@@ -198,6 +198,29 @@ describe('an answer', () => {
     port.crash();
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
     expect(streamed(answer.id)).toBe(words(60));
+  });
+
+  test('survives a full device: the model is loaded again, and it goes on', async () => {
+    begin({ answer: () => words(60) });
+    const generate = port.generate.bind(port);
+    const load = vi.spyOn(port, 'load');
+    let attempts = 0;
+    port.generate = async (request, options) => {
+      if (++attempts > 1) return generate(request, options);
+      options?.onText?.(words(2));
+      throw new LoupeError('device_out_of_memory', 'Full.');
+    };
+    const { answer } = ask('Steady?');
+    expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  test('a model that fits nowhere is not tried again', async () => {
+    begin({ sizes: { deviceBudgetBytes: 100 } });
+    const weigh = vi.spyOn(port, 'weigh');
+    const { answer } = ask('Steady?');
+    expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'device_out_of_memory' } });
+    expect(weigh).toHaveBeenCalledTimes(1);
   });
 
   test('gives up after two resumes, keeps its words, and goes on when asked', async () => {

@@ -94,7 +94,9 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
           return;
         } catch (thrown) {
           const { code } = toLoupeError(thrown);
-          const lost = code === 'engine_crashed' || code === 'device_lost';
+          // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.
+          const full = code === 'device_out_of_memory' && engine.state().status === 'ready';
+          const lost = code === 'engine_crashed' || code === 'device_lost' || full;
           if (!lost || resumed === resumesPerAnswer || job.ended) throw thrown;
         }
       }

@@ -126,7 +126,9 @@ describe('loading with a plan', () => {
   test('nothing is loaded where nothing fits', async () => {
     const engine = createFakeEngine({ sizes: { deviceBudgetBytes: 100 } });
     const load = vi.spyOn(engine, 'load');
+    const weigh = vi.spyOn(engine, 'weigh');
     await expect(loadPlanned(engine, request, { model: 'Tiny', hostMemoryBytes: 10_000 })).rejects.toMatchObject({ code: 'device_out_of_memory', message: expect.stringContaining('Fake device') as string });
+    expect(weigh).toHaveBeenCalledTimes(1);
     expect(load).not.toHaveBeenCalled();
   });
 });

@@ -38,8 +38,9 @@ export async function loadPlanned(engine: Pick<Engine, 'weigh' | 'load'>, reques
     const { device, ...sizes } = await engine.weigh(request);
     return planLoad({ sizes, model, device: device.name, contextLength: request.contextLength, hostMemoryBytes });
   };
+  const first = await plan();
   try {
-    return await engine.load({ ...request, ...(await plan()) }, listeners);
+    return await engine.load({ ...request, ...first }, listeners);
   } catch (error) {
     if (toLoupeError(error).code !== 'device_out_of_memory') throw error;
     // The device had less than its driver said. The engine knows better now.
