@@ -183,6 +183,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'models.catalogue': () => manager.catalogue(),
     'models.find': ({ path }) => manager.find(path),
+    'models.fit': ({ path }) => manager.fit(path),
     'models.downloads': () => manager.downloads(),
     'models.download': ({ model, repository, directory }) => manager.download(model, repository, directory),
     'models.pause': ({ id }) => {

@@ -272,6 +272,19 @@ const download = v.strictObject({
 });
 
 /** The files of a model being read from end to end. */
+/** How files that are here would run on the device that is used first. */
+const fileFit = v.strictObject({
+  device: v.string(),
+  verdict: v.picklist(['fits', 'slow', 'no']),
+  /** One sentence. */
+  reason: v.string(),
+  /** What would help, a sentence; null where nothing is needed or known. */
+  advice: v.nullable(v.string()),
+  /** Weights, caches and working memory, and what the device has room for. */
+  totalBytes: count,
+  roomBytes: count,
+});
+
 const verification = v.strictObject({
   /** `id` of a ModelChoice. */
   model: v.string(),
@@ -479,6 +492,8 @@ export const requests = {
   'models.shrinkings': { input: none, output: v.array(shrinking) },
   /** Of models that were tried: by themselves, when they are first loaded, and again with other files, another device or driver. */
   'models.selfTests': { input: none, output: v.array(selfTest) },
+  /** To be asked before a model is chosen. Null where it is not known: of the demo model, of unknown shapes, without a device. */
+  'models.fit': { input: v.strictObject({ path: text(4096) }), output: v.nullable(fileFit) },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
@@ -669,6 +684,7 @@ export function isRequestName(value: unknown): value is RequestName {
   return typeof value === 'string' && Object.hasOwn(requests, value);
 }
 
+export type FileFit = v.InferOutput<typeof fileFit>;
 /** Throws `ContractError` naming the field. */
 export function parseInput<Name extends RequestName>(name: Name, value: unknown): Input<Name> {
   return parse(requests[name].input, value, name) as Input<Name>;

@@ -201,6 +201,23 @@ describe('heads of GGUF files', () => {
     expect([...codes].sort()).toEqual(['checkpoint_dtype', 'checkpoint_header', 'file_truncated']);
   });
 
+  test('forms that the engine converts are read, and counted as what they become', async () => {
+    const types = { 3: 'Q4_1', 6: 'Q5_0', 7: 'Q5_1', 10: 'Q2_K', 11: 'Q3_K' };
+    const tensors = Object.keys(types).map((type) => ({ name: `t${type}`, type: Number(type), rows: 8 }));
+    const bytes = ggufBytes({ 'general.architecture': 'llama' }, [...tensors, { name: 'q', type: 8, rows: 8 }]);
+    const found = await summary(bytes);
+    expect([...found.types.keys()]).toEqual([...Object.values(types), 'Q8_0']);
+    // 272 bytes of Q8_0 and 16 up to the next multiple of 32.
+    expect([found.bytes, found.expectedBytes]).toEqual([bytes.length, bytes.length - 16]);
+    expect(found.deviceBytes).toBe(5 * 8 * 32 * 2 + 8 * 34);
+    expect((await one(join(folder, 'x.gguf'))).problem).toBeNull();
+  });
+
+  test.each([[20, 'IQ4_NL'], [34, 'TQ1_0'], [9, 'Q8_1']])('the form %i is refused by name', async (type, name) => {
+    const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ 'general.architecture': 'llama' }, [{ name: 'a', type }]) }), 'x.gguf'));
+    expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_dtype', message: expect.stringContaining(`are ${name},`) as string });
+  });
+
   test('an unknown form of weights is named in the list', async () => {
     const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ ...unified }, [{ name: 'a', type: 99 }]) }), 'x.gguf'));
     expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_dtype' });

@@ -124,7 +124,7 @@ async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof mode
   } catch (error) {
     const { code, message } = toLoupeError(error);
     const state = code === 'checkpoint_unsupported' ? 'unsupported' : 'incomplete';
-    return { ...place, kind: 'text', format: 'gguf', precision: '', bytes: 0, files: [], known: null, problem: { state, code, message } };
+    return { ...place, kind: 'text', format: 'gguf', precision: '', bytes: 0, deviceBytes: 0, files: [], known: null, architecture: null, problem: { state, code, message } };
   }
 }
 

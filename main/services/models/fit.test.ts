@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { catalogueModel } from './catalogue.ts';
-import { bandwidth, deviceBudget, fit, layerPlan, placeLayers, recommend, type FitDevice } from './fit.ts';
+import { adviceFor, bandwidth, deviceBudget, fit, fitFiles, layerPlan, placeLayers, recommend, type FitDevice } from './fit.ts';
 import { crossKvBytes, parts, quantisations, selfKvBytes, weightBytes } from './sizes.ts';
 
 const GB = 1e9;
@@ -144,6 +144,25 @@ describe('verdicts', () => {
     const at = (context: number) => fit({ architecture: small, quantisation: 'q8_0', context, device: rtx4090, host }).totalBytes;
     expect(at(9192) - at(8192)).toBe(selfKvBytes(small, 1000));
   });
+});
+
+test('files that are here: by what they take, whatever they are called', () => {
+  const request = { architecture: small, context: 4096, device: rtx3060, host };
+  const published = fit({ ...request, quantisation: 'bf16' });
+  expect(fitFiles({ ...request, precision: 'BF16', bytes: published.weightBytes })).toMatchObject({ verdict: 'slow', totalBytes: published.totalBytes, placement: published.placement });
+  const q5 = fitFiles({ ...request, precision: 'Q5_K', bytes: 9e9 });
+  expect(q5).toMatchObject({ weightBytes: 9e9, verdict: 'fits' });
+  expect(fitFiles({ ...request, precision: 'Q3_K', bytes: published.weightBytes }).verdict).toBe('slow');
+});
+
+test('what would help', () => {
+  const of = (precision: string, bytes: number, change: Partial<Parameters<typeof adviceFor>[0]> = {}) => adviceFor({ architecture: small, context: 4096, device: rtx3060, host, canShrink: true, precision, bytes, ...change });
+  expect(of('BF16', 21.3e9)).toMatch(/^In 4 bits \(8\.\d GB\) it fits\. Make a smaller copy/);
+  expect(of('F16', 21.3e9, { canShrink: false })).toMatch(/it fits\. Take such a copy\.$/);
+  // 128 kB of keys and values a token: half of 32,768 tokens are 4.3 GB.
+  expect(of('Q4_K', 7.8e9, { context: 32_768 })).toBe('With a context of 2,048 tokens it fits; set that in the settings first.');
+  expect(of('BF16', 177e9, { architecture: large, device: rtx4090 })).toMatch(/^In 4 bits \(5\d\.\d GB\) it runs, too: about one token in/);
+  expect(of('Q4_K', 54.6e9, { architecture: large })).toBeNull();
 });
 
 test('bandwidths: the longer name first, and a guess says that it is one', () => {

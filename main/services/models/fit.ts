@@ -2,7 +2,7 @@
  * Will a model run here, and how fast? Pure: from the shape of the model and what the device
  * says of itself. Bytes and seconds; the speeds are estimates and say where they come from.
  */
-import { crossKvBytes, quantisations, scratchBytes, selfKvBytes, weightBytes, type Architecture, type Quantisation } from './sizes.ts';
+import { crossKvBytes, quantisations, scaledTo, scratchBytes, selfKvBytes, weightBytes, type Architecture, type Quantisation, type WeightBytes } from './sizes.ts';
 
 export type DeviceKind = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
 
@@ -31,8 +31,11 @@ export interface Placement {
   hostBytes: number;
 }
 
-export interface Fit {
+export interface Fit extends WeightFit {
   quantisation: Quantisation;
+}
+
+export interface WeightFit {
   verdict: 'fits' | 'slow' | 'no';
   /** One sentence for people. */
   reason: string;
@@ -112,8 +115,24 @@ export interface FitRequest {
   host: FitHost;
 }
 
-export function fit({ architecture, quantisation, context, device, host }: FitRequest): Fit {
-  const weights = weightBytes(architecture, quantisation);
+export function fit({ quantisation, ...request }: FitRequest): Fit {
+  return { quantisation, ...fitWeights({ ...request, weights: weightBytes(request.architecture, quantisation) }) };
+}
+
+export interface FileFitRequest extends Omit<FitRequest, 'quantisation'> {
+  /** Of most of their weights: "BF16", "Q4_K". */
+  precision: string;
+  /** What they take on a device. */
+  bytes: number;
+}
+
+/** Of files that are here. */
+export function fitFiles({ precision, bytes, ...request }: FileFitRequest): WeightFit {
+  const like: Quantisation = /^B?F\d+$/.test(precision) ? 'bf16' : precision === 'Q8_0' ? 'q8_0' : 'q4_k_m';
+  return fitWeights({ ...request, weights: scaledTo(bytes, weightBytes(request.architecture, like)) });
+}
+
+function fitWeights({ architecture, weights, context, device, host }: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
   const sizes = {
     quantisation,
     weightBytes: Math.round(weights.total),
@@ -132,7 +151,7 @@ export function fit({ architecture, quantisation, context, device, host }: FitRe
   const placement = placeLayers({ layers, embedding, fixed, room });
   const hostRoom = shared ? Math.max(0, host.memoryBytes * hostShare - Math.min(room, host.memoryBytes * hostShare)) : host.memoryBytes * hostShare;
 
-  const refuse = (reason: string): Fit => ({ ...sizes, totalBytes, verdict: 'no', reason, tokensPerSecond: null, placement: null });
+  const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, verdict: 'no', reason, tokensPerSecond: null, placement: null });
   if (!placement) return refuse(`Even with all its layers in the computer's memory it needs ${size(fixed)} on ${device.name}, which has ${size(room)} for it.`);
   if (placement.hostBytes > hostRoom) {
     return refuse(
@@ -144,7 +163,7 @@ export function fit({ architecture, quantisation, context, device, host }: FitRe
 
   const tokensPerSecond = speed({ architecture, placement, layers, output: weights.output || weights.embedding, device });
   const pace = inWords(tokensPerSecond);
-  if (device.kind === 'cpu') return { ...sizes, totalBytes, verdict: 'slow', reason: `Without a graphics card the processor does the work: about ${pace}.`, tokensPerSecond, placement };
+  if (device.kind === 'cpu') return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: `Without a graphics card the processor does the work: about ${pace}.`, tokensPerSecond, placement };
   if (placement.hostLayers.length > 0) {
     const part = shared ? 'outside the device’s own share of memory' : 'in the computer’s memory and are read over the bus';
     return { ...sizes, totalBytes, verdict: 'slow', reason: `${placement.hostLayers.length} of ${layers.length} layers stay ${part}: about ${pace}.`, tokensPerSecond, placement };
@@ -152,6 +171,21 @@ export function fit({ architecture, quantisation, context, device, host }: FitRe
   const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
   return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
 }
+const formWords: Record<Quantisation, string> = { bf16: 'As published', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
+const shorterContexts = [2048, 1024];
+
+/** What would make files that do not fit run better: a shorter conversation, a smaller copy. Null where nothing would. */
+export function adviceFor({ canShrink, ...request }: FileFitRequest & { canShrink: boolean }): string | null {
+  const context = shorterContexts.find((tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits');
+  if (context) return `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`;
+  const here = fitFiles(request);
+  const { recommended } = recommend(request);
+  if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0)) return null;
+  const form = `${formWords[recommended.quantisation]} (${size(recommended.totalBytes)})`;
+  const better = recommended.verdict === 'fits' ? `${form} it fits.` : `${form} it runs, too: about ${inWords(recommended.tokensPerSecond!)}.`;
+  return `${better} ${canShrink ? 'Make a smaller copy of it (in its menu), and use that.' : 'Take such a copy.'}`;
+}
+
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
 export function recommend(request: Omit<FitRequest, 'quantisation'>): { recommended: Fit | null; all: Fit[] } {

@@ -7,6 +7,8 @@ export interface GgufSummary {
   metadata: ReadonlyMap<string, string | number | boolean>;
   /** Tensors of each type, by its name. */
   types: ReadonlyMap<string, number>;
+  /** On the device: as in the file, but for forms that no shader reads, which become F16, and vectors, which become F32. */
+  deviceBytes: number;
   /** Where the last tensor ends; a shorter file is incomplete. */
   expectedBytes: number;
   bytes: number;
@@ -17,6 +19,14 @@ const tensorTypes: Readonly<Record<number, readonly [name: string, block: number
   0: ['F32', 1, 4], 1: ['F16', 1, 2], 2: ['Q4_0', 32, 18], 3: ['Q4_1', 32, 20], 6: ['Q5_0', 32, 22], 7: ['Q5_1', 32, 24], 8: ['Q8_0', 32, 34],
   10: ['Q2_K', 256, 84], 11: ['Q3_K', 256, 110], 12: ['Q4_K', 256, 144], 13: ['Q5_K', 256, 176], 14: ['Q6_K', 256, 210], 30: ['BF16', 1, 2],
 };
+/** Known by name, and not read. */
+const refusedTypes: Readonly<Record<number, string>> = {
+  9: 'Q8_1', 15: 'Q8_K', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 20: 'IQ4_NL', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS',
+  24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
+};
+/** Loupe runs them, and they take as much of the device as F16. */
+export const convertedTypes: readonly string[] = ['Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K'];
+
 /** Bytes of a value by its type's number; 8 is a text, 9 a list. */
 const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 
@@ -49,23 +59,30 @@ async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
   }
   const types = new Map<string, number>();
   let end = 0;
+  let deviceBytes = 0;
   for (let tensor = 0; tensor < tensorCount; tensor++) {
     const name = await reader.string();
     const dimensions = await reader.u32();
     if (dimensions > most.dimensions) throw reader.bad(`gives ${name} ${dimensions} dimensions`);
     let elements = 1;
     for (let dimension = 0; dimension < dimensions; dimension++) elements *= await reader.count(2 ** 40, `rows of ${name}`);
-    const type = tensorTypes[await reader.u32()];
-    if (!type) throw new LoupeError('checkpoint_dtype', `${reader.path} holds ${name} in a form that Loupe does not know.`, 'Take a copy of the model in F16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K.');
+    const number = await reader.u32();
+    const type = tensorTypes[number];
+    if (!type) {
+      const form = refusedTypes[number];
+      throw new LoupeError('checkpoint_dtype', form ? `Its weights (${name}) are ${form}, a form that Loupe does not read.` : `${reader.path} holds ${name} in a form that Loupe does not know.`, 'Take a copy of the model in F16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K.');
+    }
     const offset = await reader.count(2 ** 50, `offset of ${name}`);
     const [typeName, block, blockBytes] = type;
     types.set(typeName, (types.get(typeName) ?? 0) + 1);
-    end = Math.max(end, offset + Math.ceil(elements / block) * blockBytes);
+    const stored = Math.ceil(elements / block) * blockBytes;
+    end = Math.max(end, offset + stored);
+    deviceBytes += dimensions < 2 ? elements * 4 : convertedTypes.includes(typeName) ? elements * 2 : stored;
   }
   const stated = metadata.get('general.alignment');
   const alignment = typeof stated === 'number' && stated > 0 && stated <= 65536 ? stated : 32;
   const head = tensorCount === 0 ? reader.position : Math.ceil(reader.position / alignment) * alignment;
-  return { metadata, types, expectedBytes: head + end, bytes };
+  return { metadata, types, deviceBytes, expectedBytes: head + end, bytes };
 }
 
 /** Reads on in pieces; never more of the file than `most.headBytes`. */

@@ -5,15 +5,22 @@ import type { ModelRecord } from '../ports.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import { catalogue, type CatalogueModel } from './catalogue.ts';
 import { readGgufSummary, type GgufSummary } from './gguf-summary.ts';
+import { architectureOfConfig, architectureOfGguf } from './shape.ts';
+import type { Architecture } from './sizes.ts';
 
 export interface Inspection {
   kind: ModelRecord['kind'];
   format: 'safetensors' | 'gguf';
   /** "BF16", "Q4_K": the form of most weights. */
   precision: string;
+  /** Of its files. */
   bytes: number;
+  /** Of its weights on a device. */
+  deviceBytes: number;
   /** Weight files, absolute. */
   files: string[];
+  /** From what its files say, or the catalogue's; null where neither says enough. */
+  architecture: Architecture | null;
   /** The catalogue's entry, where shape and name leave no doubt. */
   known: CatalogueModel | null;
   /** Why it cannot be used; null where it can. */
@@ -32,8 +39,8 @@ export async function inspectFolder(directory: string, name = basename(directory
   const architecture = config['model_type'];
   const vision = architecture === 'mllama';
   const known = identify(shapeOfConfig(config), name);
-  const found = { kind: kindOf(vision, name), format: 'safetensors', files, known } as const;
-  const problem = (state: 'incomplete' | 'unsupported', code: ErrorCode, message: string): Inspection => ({ ...found, precision: '', bytes: 0, problem: { state, code, message } });
+  const found = { kind: kindOf(vision, name), format: 'safetensors', files, known, architecture: known?.architecture ?? architectureOfConfig(config) } as const;
+  const problem = (state: 'incomplete' | 'unsupported', code: ErrorCode, message: string): Inspection => ({ ...found, precision: '', bytes: 0, deviceBytes: 0, problem: { state, code, message } });
 
   if (!vision && architecture !== 'llama') return problem('unsupported', 'checkpoint_unsupported', `It is a model of the kind ${JSON.stringify(architecture ?? null)}, which Loupe does not run.`);
   const quantised = quantisationOf(config);
@@ -41,7 +48,7 @@ export async function inspectFolder(directory: string, name = basename(directory
   try {
     const heads = await Promise.all(files.map(readSafetensorsHead));
     const bytes = heads.reduce((sum, head) => sum + head.bytes, 0);
-    const whole: Inspection = { ...found, precision: mostOf(heads.flatMap(({ dtypes }) => dtypes)), bytes, problem: null };
+    const whole: Inspection = { ...found, precision: mostOf(heads.flatMap(({ dtypes }) => dtypes)), bytes, deviceBytes: bytes, problem: null };
     const missing = await missingFiles(directory, names, weights);
     if (missing.length > 0) return { ...whole, problem: { state: 'incomplete', code: 'model_missing', message: `${missing.length === 1 ? 'One file is' : `${missing.length} files are`} missing: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ' ...' : ''}.` } };
     const cut = heads.find((head) => head.bytes < head.expectedBytes);
@@ -63,31 +70,30 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
     const projector = heads.some((head) => head !== main && head.metadata.get('general.type') === 'projector');
     const vision = architecture === 'mllama';
     const title = String(main.metadata.get('general.name') ?? name);
+    const known = identify(shapeOfGguf(heads), `${name} ${title}`);
     const inspection: Inspection = {
       ...found,
       kind: kindOf(vision, `${name} ${title}`),
       precision: mostOf(heads.flatMap(({ types }) => [...types].flatMap(([type, count]) => (type === 'F32' ? [] : Array<string>(count).fill(type))))) || 'F32',
       bytes: heads.reduce((sum, { bytes }) => sum + bytes, 0),
-      known: identify(shapeOfGguf(heads), `${name} ${title}`),
+      deviceBytes: heads.reduce((sum, { deviceBytes }) => sum + deviceBytes, 0),
+      known,
+      architecture: known?.architecture ?? architectureOfGguf(heads.map(({ metadata }) => metadata)),
       problem: null,
     };
     const problem = (state: 'incomplete' | 'unsupported', code: ErrorCode, message: string): Inspection => ({ ...inspection, problem: { state, code, message } });
     if (main.metadata.get('general.type') === 'projector') return problem('incomplete', 'model_missing', 'It is only the picture part of a model; its text file is needed, too.');
     if (!vision && architecture !== 'llama') return problem('unsupported', 'checkpoint_unsupported', `It is a model of the kind ${JSON.stringify(architecture ?? null)}, which Loupe does not run.`);
     if (vision && !projector && !main.metadata.has('mllama.vision.block_count')) return problem('incomplete', 'model_missing', 'It is only the text part of a vision model; its projector is needed, too.');
-    const unread = [...new Set(heads.flatMap(({ types }) => [...types.keys()]))].filter((type) => !readable.includes(type));
-    if (unread.length > 0) return problem('unsupported', 'checkpoint_dtype', `Its weights are ${unread.join(', ')}; Loupe reads ${readable.join(', ')}.`);
     const cut = heads.findIndex(({ bytes, expectedBytes }) => bytes < expectedBytes);
     if (cut >= 0) return problem('incomplete', 'file_truncated', `${basename(files[cut]!)} has ${heads[cut]!.bytes} of ${heads[cut]!.expectedBytes} bytes.`);
     return inspection;
   } catch (error) {
     const { code, message } = toLoupeError(error);
     const state = code === 'file_truncated' || code === 'file_missing' ? 'incomplete' : 'unsupported';
-    return { ...found, kind: kindOf(false, name), precision: '', bytes: 0, known: null, problem: { state, code, message } };
+    return { ...found, kind: kindOf(false, name), precision: '', bytes: 0, deviceBytes: 0, known: null, architecture: null, problem: { state, code, message } };
   }
 }
-
-const readable = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K', 'Q5_K', 'Q6_K'];
 
 function kindOf(vision: boolean, name: string): ModelRecord['kind'] {
   if (/guard/i.test(name)) return 'guard';

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -353,6 +353,27 @@ describe('the catalogue', () => {
   test('is there without a device, too', async () => {
     begin();
     expect(await manager.catalogue()).toMatchObject({ devicesFailure: { ok: false, message: 'none' }, entries: expect.arrayContaining([expect.objectContaining({ id, fits: [] })]) as unknown });
+  });
+});
+
+describe('before a model is chosen', () => {
+  const card = async (): Promise<Awaited<ReturnType<Engine['devices']>>> => [{ ...(await createFakeEngine().devices())[0]!, name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12e9 }];
+  test('what is missing, how slow it would be, and what would help', async () => {
+    begin({ devices: card });
+    const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
+    // As large as it says, and nearly nothing on the disk.
+    truncateSync(join(path, 'model-00001-of-00002.safetensors'), 21.3e9);
+    const found = await manager.fit(path);
+    expect(found).toMatchObject({ device: 'NVIDIA GeForce RTX 3060', verdict: 'slow', roomBytes: 10.8e9, reason: expect.stringMatching(/layers stay in the computer’s memory/) as string, advice: expect.stringMatching(/^In 4 bits .* it fits\. Make a smaller copy/) as string });
+    expect(found!.totalBytes).toBeGreaterThan(21.3e9);
+  });
+
+  test('nothing is known of the demo model, without a device, and of what has no shape', async () => {
+    begin({ devices: card });
+    expect(await manager.fit('demo')).toBeNull();
+    const shapeless = join(write(folder, { 'x.gguf': ggufBytes({ 'general.architecture': 'llama' }) }), 'x.gguf');
+    expect(await manager.fit(shapeless)).toBeNull();
+    await expect(manager.fit(join(folder, 'gone'))).rejects.toMatchObject({ code: 'model_missing' });
   });
 });
 

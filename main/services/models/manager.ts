@@ -1,13 +1,13 @@
 /** Everything about models but running them: what there is, what is here, what is on its way. */
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { CatalogueView, Download, EventMessage, FoundModel, Licence, LicenceId, ModelChoice, Settings, Shrinking, Verification } from '../../contract.ts';
+import type { CatalogueView, Download, EventMessage, FileFit, FoundModel, Licence, LicenceId, ModelChoice, Settings, Shrinking, Verification } from '../../contract.ts';
 import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
 import { findAt, findModels } from './find.ts';
-import { recommend, usualContext, type FitDevice } from './fit.ts';
+import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit.ts';
 import { isOffline } from './hub/http.ts';
 import { freeBytesOf } from './hub/pull.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
@@ -37,6 +37,8 @@ export interface ModelManager {
   catalogue(): Promise<CatalogueView>;
   /** `path` null: in the usual places. */
   find(path: string | null): Promise<FoundModel[]>;
+  /** How the files at a path would run here; null where it is not known. Rejects as `add` for what cannot be used. */
+  fit(path: string): Promise<FileFit | null>;
   add(path: string): Promise<ModelChoice>;
   /** Forgets it; with `files` also deletes what Loupe downloaded. Rejects with `usage` for files that it did not. */
   remove(id: string, files: boolean): Promise<void>;
@@ -207,6 +209,17 @@ export function createModelManager({ store, models, devices, startEngine, secret
         added: ids.has(path),
         problem: problem && { state: problem.state, message: problem.message },
       }));
+    },
+
+    async fit(path) {
+      if (path === 'demo') return null;
+      const { architecture, precision, deviceBytes: bytes, format } = await usableModel(path);
+      const [device] = (await fits()).devices;
+      if (!architecture || !device || bytes === 0) return null;
+      const request = { architecture, precision, bytes, context: store.settings().contextLength ?? usualContext, device, host: { memoryBytes: hostMemoryBytes } };
+      const { verdict, reason, totalBytes } = fitFiles(request);
+      const advice = verdict === 'fits' ? null : adviceFor({ ...request, canShrink: format === 'safetensors' });
+      return { device: device.name, verdict, reason, advice, totalBytes: Math.round(totalBytes), roomBytes: deviceBudget(device) };
     },
 
     async add(path) {

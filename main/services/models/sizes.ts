@@ -127,6 +127,13 @@ export function weightBytes(architecture: Architecture, quantisation: Quantisati
   return { ...bytes, total: bytes.embedding + bytes.output + (layers - crossLayers) * bytes.selfLayer + crossLayers * bytes.crossLayer + bytes.vision };
 }
 
+/** The same parts in the same proportions, `total` together. */
+export function scaledTo(total: number, weights: WeightBytes): WeightBytes {
+  const factor = total / weights.total;
+  const { embedding, output, selfLayer, crossLayer, vision } = weights;
+  return { embedding: embedding * factor, output: output * factor, selfLayer: selfLayer * factor, crossLayer: crossLayer * factor, vision: vision * factor, total };
+}
+
 /** Keys and values of earlier tokens, 16 bits each. */
 export function selfKvBytes({ text }: Architecture, tokens: number): number {
   return (text.layers - text.crossLayers) * 2 * text.kvHeads * text.headSize * 2 * tokens;

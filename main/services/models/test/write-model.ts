@@ -6,13 +6,14 @@ export type GgufEntry = string | number | boolean | string[] | number[];
 
 /** A GGUF file with these entries and F16 (or other) tensors of 32 x n elements, each followed by its data. */
 export function ggufBytes(entries: Record<string, GgufEntry>, tensors: { name: string; type?: number; rows?: number }[] = [{ name: 'token_embd.weight' }]): Buffer {
-  const bytesOf: Record<number, number> = { 0: 128, 1: 64, 2: 18, 8: 34, 12: 18, 99: 1 };
+  // Of 32 elements. Forms of 256 take the bytes of 8 rows together, others are not measured.
+  const bytesOf: Record<number, number> = { 0: 128, 1: 64, 2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 10: 84 / 8, 11: 110 / 8, 12: 18 };
   const parts: Buffer[] = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(Object.keys(entries).length)];
   for (const [key, value] of Object.entries(entries)) parts.push(text(key), ...typed(value));
   let offset = 0;
   for (const { name, type = 1, rows = 1 } of tensors) {
     parts.push(text(name), u32(2), u64(32), u64(rows), u32(type), u64(offset));
-    offset += Math.ceil((bytesOf[type]! * rows) / 32) * 32;
+    offset += Math.ceil(((bytesOf[type] ?? 1) * rows) / 32) * 32;
   }
   const head = Buffer.concat(parts);
   return Buffer.concat([head, Buffer.alloc((32 - (head.length % 32)) % 32), Buffer.alloc(offset)]);
