@@ -134,7 +134,6 @@ export function fitFiles({ precision, bytes, ...request }: FileFitRequest): Weig
 
 function fitWeights({ architecture, weights, context, device, host }: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
   const sizes = {
-    quantisation,
     weightBytes: Math.round(weights.total),
     selfKvBytes: selfKvBytes(architecture, context),
     crossKvBytes: crossKvBytes(architecture),
@@ -171,6 +170,7 @@ function fitWeights({ architecture, weights, context, device, host }: Omit<FitRe
   const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
   return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
 }
+
 const formWords: Record<Quantisation, string> = { bf16: 'As published', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
 const shorterContexts = [2048, 1024];
 
@@ -185,7 +185,6 @@ export function adviceFor({ canShrink, ...request }: FileFitRequest & { canShrin
   const better = recommended.verdict === 'fits' ? `${form} it fits.` : `${form} it runs, too: about ${inWords(recommended.tokensPerSecond!)}.`;
   return `${better} ${canShrink ? 'Make a smaller copy of it (in its menu), and use that.' : 'Take such a copy.'}`;
 }
-
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
 export function recommend(request: Omit<FitRequest, 'quantisation'>): { recommended: Fit | null; all: Fit[] } {
