@@ -26,6 +26,8 @@ export interface Host {
   licences: () => Promise<{ name: string; text: string }[]>;
   /** False where there is no file manager to open it in. */
   openFolder: (path: string) => Promise<boolean>;
+  /** Asks the person, from this folder on; null where none was chosen. Absent where the host cannot ask. */
+  chooseFolder?: (from: string) => Promise<string | null>;
   openMain: (conversationId: number | null) => void;
   /** Autostart, hotkey and the like follow the settings. */
   settingsChanged?: () => void;
@@ -80,7 +82,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
   const engine = createEngineService({
     engine: port,
     settings: () => store.settings(),
-    model: () => models.chosen(store.settings().model),
+    model: (id) => models.chosen(id),
     cacheDirectory: host.cacheDirectory,
     onChange: (state) => {
       emit({ event: 'engine.changed', payload: state });
@@ -215,6 +217,12 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'models.shrinkings': () => manager.shrinkings(),
     'models.selfTests': () => selfTests.list(),
+    'models.chooseFolder': async () => (await host.chooseFolder?.(store.settings().modelsDirectory ?? modelsDirectory(host.dataDirectory))) ?? null,
+    'models.setFolder': async ({ path }) => {
+      const settings = await manager.setFolder(path);
+      emit({ event: 'settings.changed', payload: settings });
+      return settings;
+    },
     'models.licence': ({ licence }) => manager.licence(licence),
     'models.acceptLicence': ({ licence, version }) => manager.acceptLicence(licence, version),
     'models.token': ({ token }) => manager.setToken(token),

@@ -88,6 +88,19 @@ const turnStatistics = v.strictObject({
  */
 const messageState = v.picklist(['complete', 'streaming', 'interrupted', 'stopped', 'failed']);
 
+/** `unclear`: the guard wrote neither word. Categories as the guard names them: "S1" to "S14". */
+const verdict = v.strictObject({ finding: v.picklist(['safe', 'unsafe', 'unclear']), categories: v.array(v.string()) });
+
+/** What a guard says of a question and its answer, with the picture in force. */
+const judgement = v.strictObject({
+  /** Name of the guard. Where it is also who answered, the answer's text is the verdict on the question. */
+  by: v.string(),
+  question: verdict,
+  answer: v.nullable(verdict),
+  /** From the first to the last word of it, loading the guard included where it had to be. */
+  ms: v.number(),
+});
+
 const message = v.strictObject({
   id,
   conversationId: id,
@@ -104,6 +117,8 @@ const message = v.strictObject({
   /** Who answered; null for users. */
   model: v.nullable(v.string()),
   statistics: v.nullable(turnStatistics),
+  /** Null where no guard was asked. */
+  judgement: v.nullable(judgement),
   createdAt: time,
 });
 
@@ -166,6 +181,8 @@ const engineState = v.strictObject({
   contextLength: v.nullable(count),
   /** Null when the model cannot see. */
   vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
+  /** What the loaded model does with a question: answers it, continues it as text, or judges it. Null while none is loaded. */
+  use: v.nullable(v.picklist(['chat', 'complete', 'guard'])),
   failure: v.nullable(failure),
 });
 
@@ -215,12 +232,24 @@ const catalogueEntry = v.strictObject({
   model: v.nullable(v.string()),
 });
 
+/** The access token for the makers' repositories. It is never told. */
+const hubToken = v.strictObject({
+  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
+  source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
+  /** How long Loupe keeps one that it is given. */
+  kept: v.picklist(['keychain', 'session']),
+  /** Why not in the keychain, or why what was kept is gone. */
+  problem: v.nullable(v.string()),
+});
+
 const catalogueView = v.strictObject({
   entries: v.array(catalogueEntry),
   /** Where downloads go unless another folder is named. */
   directory: v.string(),
   /** On that disk; null where it is not known. */
   freeBytes: v.nullable(count),
+  /** `id` of models whose files Loupe downloaded, and may delete. */
+  downloaded: v.array(v.string()),
   token: hubToken,
   /** Nothing may be fetched. */
   offline: v.boolean(),
@@ -232,16 +261,6 @@ const catalogueView = v.strictObject({
 const foundModel = v.strictObject({
   /** What `models.add` takes. */
   path: v.string(),
-/** The access token for the makers' repositories. It is never told. */
-const hubToken = v.strictObject({
-  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
-  source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
-  /** How long Loupe keeps one that it is given. */
-  kept: v.picklist(['keychain', 'session']),
-  /** Why not in the keychain, or why what was kept is gone. */
-  problem: v.nullable(v.string()),
-});
-
   source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'folder']),
   name: v.string(),
   kind: modelKind,
@@ -253,6 +272,19 @@ const hubToken = v.strictObject({
   /** In the list of models already. */
   added: v.boolean(),
   problem: v.nullable(v.strictObject({ state: v.picklist(['incomplete', 'unsupported']), message: v.string() })),
+});
+
+/** How files that are here would run on the device that is used first. */
+const fileFit = v.strictObject({
+  device: v.string(),
+  verdict: v.picklist(['fits', 'slow', 'no']),
+  /** One sentence. */
+  reason: v.string(),
+  /** What would help, a sentence; null where nothing is needed or known. */
+  advice: v.nullable(v.string()),
+  /** Weights, caches and working memory, and what the device has room for. */
+  totalBytes: count,
+  roomBytes: count,
 });
 
 const download = v.strictObject({
@@ -272,19 +304,6 @@ const download = v.strictObject({
 });
 
 /** The files of a model being read from end to end. */
-/** How files that are here would run on the device that is used first. */
-const fileFit = v.strictObject({
-  device: v.string(),
-  verdict: v.picklist(['fits', 'slow', 'no']),
-  /** One sentence. */
-  reason: v.string(),
-  /** What would help, a sentence; null where nothing is needed or known. */
-  advice: v.nullable(v.string()),
-  /** Weights, caches and working memory, and what the device has room for. */
-  totalBytes: count,
-  roomBytes: count,
-});
-
 const verification = v.strictObject({
   /** `id` of a ModelChoice. */
   model: v.string(),
@@ -359,11 +378,15 @@ const settings = v.strictObject({
   device: v.nullable(text(200)),
   /** Tokens; null = as the model and the memory allow. */
   contextLength: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(131_072))),
+  /** Where downloads and smaller copies go; null = the usual folder. Set by `models.setFolder`, which looks whether it can be. */
+  modelsDirectory: v.nullable(text(4096)),
   maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)),
   /** Null = as the model's makers advise. */
   temperature: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(2))),
   topP: v.nullable(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
   systemPrompt: text(limits.systemPrompt),
+  /** `id` of the guard that checks every answer; null = none. */
+  guard: v.nullable(text(4096)),
   /** Offered in the quick-ask window and the composer. */
   prompts: v.pipe(v.array(prompt), v.maxLength(20)),
   autostart: v.boolean(),
@@ -382,10 +405,12 @@ export const defaultSettings: Settings = {
   model: 'demo',
   device: null,
   contextLength: null,
+  modelsDirectory: null,
   maxTokens: 1024,
   temperature: null,
   topP: null,
   systemPrompt: '',
+  guard: null,
   prompts: [
     { label: 'Summarise', text: 'Summarise what this shows.' },
     { label: 'Read the text', text: 'Read the text in this picture.' },
@@ -472,6 +497,8 @@ export const requests = {
   'models.catalogue': { input: none, output: catalogueView },
   /** Models on this machine: in the usual places, or at a path. */
   'models.find': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: v.array(foundModel) },
+  /** To be asked before a model is chosen. Null where it is not known: of the demo model, of unknown shapes, without a device. */
+  'models.fit': { input: v.strictObject({ path: text(4096) }), output: v.nullable(fileFit) },
   'models.downloads': { input: none, output: v.array(download) },
   /**
    * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
@@ -492,8 +519,9 @@ export const requests = {
   'models.shrinkings': { input: none, output: v.array(shrinking) },
   /** Of models that were tried: by themselves, when they are first loaded, and again with other files, another device or driver. */
   'models.selfTests': { input: none, output: v.array(selfTest) },
-  /** To be asked before a model is chosen. Null where it is not known: of the demo model, of unknown shapes, without a device. */
-  'models.fit': { input: v.strictObject({ path: text(4096) }), output: v.nullable(fileFit) },
+  /** Asks the person for a folder; null where none was chosen or the host cannot ask (only `electron` can). */
+  'models.chooseFolder': { input: none, output: v.nullable(v.string()) },
+  'models.setFolder': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: settings },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
@@ -606,10 +634,19 @@ const turnState = v.strictObject({
   total: count,
 });
 
+/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
+const checkState = v.strictObject({
+  messageId: id,
+  conversationId: id,
+  phase: v.picklist(['waiting', 'judging', 'failed']),
+  failure: v.nullable(failure),
+});
+
 export const events = {
   /** Begins at `offset` (UTF-16 units) of the answer's text; after a gap the message is asked for again. */
   'answer.text': v.strictObject({ messageId: id, conversationId: id, offset: count, text: v.string() }),
   'answer.state': turnState,
+  'answer.check': checkState,
   /** Stored anew: created, finished, failed, continued. */
   'message.changed': message,
   /** Created, renamed, pinned, restored, another last message, busy or not. */
@@ -635,7 +672,7 @@ export const events = {
 // --- derived
 
 /** For what is kept as JSON and parsed again when it is read. */
-export { failure as failureSchema, origin as originSchema, settings as settingsSchema, turnStatistics as statisticsSchema };
+export { failure as failureSchema, origin as originSchema, settings as settingsSchema, judgement as judgementSchema, turnStatistics as statisticsSchema };
 
 export type Picture = v.InferOutput<typeof picture>;
 export type PictureOrigin = v.InferOutput<typeof origin>;
@@ -644,6 +681,9 @@ export type ModelView = v.InferOutput<typeof modelView>;
 export type Message = v.InferOutput<typeof message>;
 export type MessageState = v.InferOutput<typeof messageState>;
 export type TurnStatistics = v.InferOutput<typeof turnStatistics>;
+export type Verdict = v.InferOutput<typeof verdict>;
+export type Judgement = v.InferOutput<typeof judgement>;
+export type CheckState = v.InferOutput<typeof checkState>;
 export type TurnState = v.InferOutput<typeof turnState>;
 export type ConversationSummary = v.InferOutput<typeof conversationSummary>;
 export type Conversation = v.InferOutput<typeof conversation>;
@@ -652,6 +692,7 @@ export type SearchHit = v.InferOutput<typeof searchHit>;
 export type ModelChoice = v.InferOutput<typeof modelChoice>;
 export type CatalogueEntry = v.InferOutput<typeof catalogueEntry>;
 export type CatalogueView = v.InferOutput<typeof catalogueView>;
+export type FileFit = v.InferOutput<typeof fileFit>;
 export type Fitting = v.InferOutput<typeof fitting>;
 export type FoundModel = v.InferOutput<typeof foundModel>;
 export type Download = v.InferOutput<typeof download>;
@@ -684,7 +725,6 @@ export function isRequestName(value: unknown): value is RequestName {
   return typeof value === 'string' && Object.hasOwn(requests, value);
 }
 
-export type FileFit = v.InferOutput<typeof fileFit>;
 /** Throws `ContractError` naming the field. */
 export function parseInput<Name extends RequestName>(name: Name, value: unknown): Input<Name> {
   return parse(requests[name].input, value, name) as Input<Name>;

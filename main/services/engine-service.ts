@@ -11,8 +11,8 @@ import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
 export interface EngineServiceOptions {
   engine: Engine;
   settings: () => Settings;
-  /** The chosen model; throws `model_missing`. */
-  model: () => ChosenModel;
+  /** By its id; throws `model_missing`. */
+  model: (id: string) => ChosenModel;
   onChange: (state: EngineState) => void;
   /** Where compiled pipelines are kept. */
   cacheDirectory?: string | undefined;
@@ -24,8 +24,11 @@ export interface EngineService {
   load(): Promise<void>;
   /** Loads what the settings choose, unless it is loaded. As `load` otherwise. */
   follow(): Promise<void>;
-  /** Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded. */
-  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void): Promise<Result>;
+  /**
+   * Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded.
+   * With the id of another model that one is loaded; it stays until the chosen one is wanted again.
+   */
+  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void, other?: string): Promise<Result>;
   /**
    * Work that nobody waits for, with the model that is loaded. Whoever wants the engine meanwhile aborts its signal and
    * comes next. Null where no model is loaded or somebody is at it already.
@@ -43,7 +46,7 @@ export interface EngineService {
 const progressEveryMs = 100;
 
 export function createEngineService({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions): EngineService {
-  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, failure: null };
+  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, use: null, failure: null };
   /** Settings that the loaded model was loaded with. */
   let loadedKey = '';
   let turn: Promise<unknown> = Promise.resolve();
@@ -60,9 +63,10 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   }
 
   /** Everything that asks for another load when it changes. */
-  function wanted(): { key: string; device: string | undefined; contextLength: number | undefined } {
-    const { model: id, device, contextLength } = settings();
-    return { key: JSON.stringify([id, device, contextLength]), device: device ?? undefined, contextLength: contextLength ?? undefined };
+  function wanted(other?: string): { id: string; key: string; device: string | undefined; contextLength: number | undefined } {
+    const { model: chosen, device, contextLength } = settings();
+    const id = other ?? chosen;
+    return { id, key: JSON.stringify([id, device, contextLength]), device: device ?? undefined, contextLength: contextLength ?? undefined };
   }
 
   /** After everything that was asked for before. */
@@ -74,12 +78,12 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     return result;
   }
 
-  async function loadNow(): Promise<void> {
-    const { key, device, contextLength } = wanted();
+  async function loadNow(other?: string): Promise<void> {
+    const { id, key, device, contextLength } = wanted(other);
     let told = 0;
     try {
-      const { choice, place } = model();
-      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, failure: null });
+      const { choice, place } = model(id);
+      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, use: null, failure: null });
       const loaded = await loadPlanned(
         engine,
         { ...(await place()), contextLength, engine: { device, cacheDirectory } },
@@ -103,6 +107,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         device: { name: loaded.device.name, kind: loaded.device.kind },
         contextLength: tokens,
         vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
+        use: useOf(loaded),
       });
     } catch (thrown) {
       const error = toLoupeError(thrown);
@@ -113,8 +118,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     }
   }
 
-  async function ensureLoaded(): Promise<void> {
-    if (state.status !== 'ready' || loadedKey !== wanted().key) await loadNow();
+  async function ensureLoaded(other?: string): Promise<void> {
+    if (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other);
   }
 
   /** What the device turned out to have no room for, a load with another plan may find room for: the next use begins with one. */
@@ -131,11 +136,11 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     state: () => state,
     load: () => inTurn(() => loadNow().catch(() => {})),
     follow: () => inTurn(() => ensureLoaded().catch(() => {})),
-    use(signal, work, onWait) {
+    use(signal, work, onWait, other) {
       onWait?.();
       return inTurn(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
-        await ensureLoaded();
+        await ensureLoaded(other);
         return watched(work(engine)).finally(() => (lastUsed = performance.now()));
       });
     },
@@ -156,4 +161,9 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       await engine.close();
     },
   };
+}
+
+function useOf({ promptFormat }: LoadedModel): EngineState['use'] {
+  if (promptFormat === 'guard') return 'guard';
+  return promptFormat === 'completion' ? 'complete' : 'chat';
 }

@@ -5,7 +5,7 @@ import { exportConversation, fileNameOf } from './export.ts';
 const picture = { hash: 'a'.repeat(64), name: 'receipt_[1].png', width: 800, height: 600, bytes: 1234, origin: { kind: 'paste' as const } };
 
 function message(id: number, parentId: number | null, role: Message['role'], text: string, more: Partial<Message> = {}): Message {
-  return { id, conversationId: 7, parentId, role, text, pictures: [], state: 'complete', failure: null, finish: null, model: role === 'user' ? null : 'Demo model', statistics: null, createdAt: 1000 + id, ...more };
+  return { id, conversationId: 7, parentId, role, text, pictures: [], state: 'complete', failure: null, finish: null, model: role === 'user' ? null : 'Demo model', statistics: null, judgement: null, createdAt: 1000 + id, ...more };
 }
 
 const conversation: Conversation = {
@@ -73,7 +73,7 @@ test('JSON: the whole tree, as documented', () => {
   expect(Object.keys(document).sort()).toEqual(['createdAt', 'format', 'leafId', 'messages', 'pinned', 'pinnedPicture', 'title', 'updatedAt', 'version']);
   expect(document).toMatchObject({ format: 'loupe-conversation', version: 1, title: 'A *receipt*', leafId: 5, pinnedPicture: picture.hash });
   expect(document.messages.map(({ id, parentId }) => [id, parentId])).toEqual([[1, null], [2, 1], [3, 1], [4, 3], [5, 4]]);
-  expect(Object.keys(document.messages[0]!).sort()).toEqual(['createdAt', 'failure', 'finish', 'id', 'model', 'parentId', 'pictures', 'role', 'state', 'statistics', 'text']);
+  expect(Object.keys(document.messages[0]!).sort()).toEqual(['createdAt', 'failure', 'finish', 'id', 'judgement', 'model', 'parentId', 'pictures', 'role', 'state', 'statistics', 'text']);
   expect(document.messages[0]!['pictures']).toEqual([picture]);
 });
 

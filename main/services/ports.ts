@@ -19,6 +19,7 @@ import type {
   ConversationSummary,
   Display,
   Draft,
+  Judgement,
   Message,
   Picture,
   PictureOrigin,
@@ -55,7 +56,6 @@ export type WeighRequest = ModelPlace & {
   engine: EngineSettings;
 };
 
-export interface LoadedModel {
 export interface WeighReply extends ModelSizes {
   device: DeviceInfo;
 }
@@ -66,11 +66,12 @@ export type LoadRequest = WeighRequest & {
   embeddingOnHost?: boolean | undefined;
 };
 
+export interface LoadedModel {
   model: ModelInfo;
   device: DeviceInfo;
   paths: Record<string, string>;
   /** How conversations become prompts; null when the checkpoint has no tokenizer (it can only be traced). */
-  promptFormat: 'template' | 'llama3' | 'completion' | null;
+  promptFormat: 'template' | 'llama3' | 'completion' | 'guard' | null;
 }
 
 export interface GenerateRequest {
@@ -168,9 +169,9 @@ export interface EngineLoss {
  */
 export interface Engine {
   devices(): Promise<DeviceInfo[]>;
-  /** An aborted load rejects with `cancelled` and leaves no model loaded. */
   /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
   weigh(request: WeighRequest): Promise<WeighReply>;
+  /** An aborted load rejects with `cancelled` and leaves no model loaded. */
   load(request: LoadRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<LoadedModel>;
   /** `onText` gets whole characters, in order. An aborted request resolves with what it has and `finish: 'cancelled'`. */
   generate(
@@ -235,6 +236,8 @@ export interface FinishedAnswer {
   finish: Message['finish'];
   model: string | null;
   statistics: StoredStatistics | null;
+  /** Absent where no guard was asked. */
+  judgement?: Judgement;
 }
 
 /** `busy` is false in all that it answers: the chat service knows better. */
@@ -258,6 +261,8 @@ export interface ConversationStore {
   checkpoint(messageId: number, text: string): void;
   /** `streaming` makes an answer that goes on. */
   update(messageId: number, answer: FinishedAnswer): Message;
+  /** What a guard says of an answer and its question. */
+  judge(messageId: number, judgement: Judgement): Message;
   /** The newest leaf below the message becomes the one that is shown. Answers its id. */
   selectBranch(messageId: number): number;
   pinPicture(id: number, hash: string | null): void;
@@ -416,6 +421,8 @@ export interface LicenceStore {
 export interface SecretStore {
   /** `keychain`: by the system, encrypted. `session`: in memory, until Loupe ends. */
   readonly kept: 'keychain' | 'session';
+  /** Why there is no keychain, or why what was kept is gone; null where there is nothing to say. */
+  problem(): string | null;
   get(name: 'hub-token'): Promise<string | null>;
   /** Null forgets it. */
   set(name: 'hub-token', value: string | null): Promise<void>;
@@ -434,8 +441,6 @@ export interface LedgerEntry {
 
 export interface Ledger {
   installedAt(): number;
-  /** Why there is no keychain, or why what was kept is gone; null where there is nothing to say. */
-  problem(): string | null;
   /** Answers the entry's id. */
   add(entry: LedgerEntry): number;
   /** All that an open connection has carried so far. */

@@ -71,6 +71,7 @@ export function createConversations(database: Database, clock: Clock, picture: (
     path: messages.path,
     checkpoint: messages.checkpoint,
     update: messages.update,
+    judge: messages.judge,
     selectBranch: (messageId) =>
       transaction(database, () => {
         const leaf = messages.newestBelow(messageId);

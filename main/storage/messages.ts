@@ -1,6 +1,6 @@
 /** Messages: a tree for each conversation. */
 import type { Database } from 'better-sqlite3';
-import type { Message } from '../contract.ts';
+import type { Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../services/errors.ts';
 import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
@@ -48,9 +48,10 @@ export function createMessages(database: Database, clock: Clock) {
       'update conversations set leaf_id = ?, updated_at = ?, message_count = message_count + 1, picture = coalesce(?, picture) where id = ?',
     ),
     checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
-    finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, number]>(
-      'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ? where id = ?',
+    finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number]>(
+      'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ? where id = ?',
     ),
+    judge: database.prepare<[string | null, number]>('update messages set judgement = ? where id = ?'),
     interrupt: database.prepare("update messages set state = 'interrupted' where state = 'streaming'"),
     questions: database.prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`).pluck(),
   };
@@ -89,8 +90,13 @@ export function createMessages(database: Database, clock: Clock) {
       });
     },
 
-    update: (id: number, { text, state, failure, finish, model, statistics }: FinishedAnswer): Message => {
-      if (statements.finish.run(text, state, toJson(failure), finish, model, toJson(statistics), id).changes === 0) throw noMessage(id);
+    update: (id: number, { text, state, failure, finish, model, statistics, judgement }: FinishedAnswer): Message => {
+      if (statements.finish.run(text, state, toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null), id).changes === 0) throw noMessage(id);
+      return read(id);
+    },
+
+    judge: (id: number, judgement: Judgement): Message => {
+      if (statements.judge.run(toJson(judgement), id).changes === 0) throw noMessage(id);
       return read(id);
     },
 

@@ -1,6 +1,6 @@
 /** Rows as SQLite gives them, and what they become. JSON that is not what it should be becomes its absence. */
 import * as v from 'valibot';
-import { failureSchema, originSchema, statisticsSchema, type ConversationSummary, type Message, type Picture } from '../contract.ts';
+import { failureSchema, judgementSchema, originSchema, statisticsSchema, type ConversationSummary, type Message, type Picture } from '../contract.ts';
 
 export interface PictureRow {
   hash: string;
@@ -44,6 +44,7 @@ export interface MessageRow {
   finish: Message['finish'];
   model: string | null;
   statistics: string | null;
+  judgement: string | null;
   createdAt: number;
 }
 
@@ -58,11 +59,12 @@ export const messageColumns = [
   'messages.finish',
   'messages.model',
   'messages.statistics',
+  'messages.judgement',
   'messages.created_at as createdAt',
 ].join(', ');
 
-export function toMessage({ failure, statistics, ...row }: MessageRow, pictures: Picture[]): Message {
-  return { ...row, pictures, failure: parseJson(failureSchema, failure), statistics: parseJson(statisticsSchema, statistics) };
+export function toMessage({ failure, statistics, judgement, ...row }: MessageRow, pictures: Picture[]): Message {
+  return { ...row, pictures, failure: parseJson(failureSchema, failure), statistics: parseJson(statisticsSchema, statistics), judgement: parseJson(judgementSchema, judgement) };
 }
 
 export function parseJson<Schema extends v.GenericSchema>(schema: Schema, text: string | null): v.InferOutput<Schema> | null {

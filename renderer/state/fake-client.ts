@@ -50,6 +50,7 @@ export function message(id: number, parentId: number | null, more: Partial<Messa
     finish: role === 'user' ? null : 'stop',
     model: role === 'user' ? null : 'Demo',
     statistics: null,
+    judgement: null,
     createdAt: id,
     ...more,
   };

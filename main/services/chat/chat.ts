@@ -5,9 +5,10 @@
  * Answers are written one at a time, in the order in which they were asked for. One that the
  * engine lost goes on from its last word, at most twice.
  */
-import type { Conversation, EventMessage, Input, Message, Output, TurnState, TurnStatistics } from '../../contract.ts';
+import type { CheckState, Conversation, EventMessage, Input, Judgement, Message, Output, TurnState, TurnStatistics, Verdict } from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
 import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
+import { guardMessages, isVerdict, parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { ChatMessage, Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer, type PromptParts } from './prompt-window.ts';
 
@@ -43,8 +44,16 @@ interface Job {
   text: string;
   savedLength: number;
   timer: NodeJS.Timeout | null;
+  /** Who writes it; null before its turn. */
+  model: string | null;
   /** Stored as it ended; what the engine still says of it is not heard. */
   ended: boolean;
+}
+
+/** Waits for its guard, or is at it. */
+interface Check {
+  readonly answer: Message;
+  readonly abort: AbortController;
 }
 
 interface Ending {
@@ -52,6 +61,7 @@ interface Ending {
   finish: Message['finish'];
   failure: Failure | null;
   statistics: TurnStatistics | null;
+  judgement?: Judgement;
 }
 
 const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<Stage, TurnState['phase']>;
@@ -60,6 +70,7 @@ const resumesPerAnswer = 2;
 
 export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const jobs = new Map<number, Job>();
+  const checks = new Map<number, Check>();
   /** By message. */
   const unstored = new Map<number, FinishedAnswer>();
   let retry: NodeJS.Timeout | null = null;
@@ -74,10 +85,16 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     emit({ event: 'answer.state', payload: { messageId: id, conversationId, phase, done, total } });
   }
 
+  /** A guard that is there for a moment answers nobody. */
+  function answerer(): string | null {
+    const { model } = engine.state();
+    return model?.id === store.settings().model ? model.name : null;
+  }
+
   // --- one answer
 
   function begin(answer: Message): Message {
-    const job: Job = { answer, abort: new AbortController(), text: answer.text, savedLength: answer.text.length, timer: null, ended: false };
+    const job: Job = { answer, abort: new AbortController(), text: answer.text, savedLength: answer.text.length, timer: null, model: null, ended: false };
     jobs.set(answer.id, job);
     emit({ event: 'message.changed', payload: answer });
     tellConversation(answer.conversationId);
@@ -108,18 +125,23 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   async function generate(job: Job, port: Engine): Promise<Ending> {
     const { conversationId, parentId } = job.answer;
-    const { maxTokens, temperature, topP } = store.settings();
-    const { contextLength } = engine.state();
+    const settings = store.settings();
+    const { contextLength, use, model } = engine.state();
+    job.model = model!.name;
     tellState(job, 'preparing');
     const question = store.conversations.path(parentId!);
+    const judges = use === 'guard';
+    const maxTokens = judges ? verdictTokens : settings.maxTokens;
+    // Of verdicts the likeliest counts.
+    const sampling = judges ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
     const window = await fitPrompt(
-      promptParts(question, conversationId),
+      promptParts(judges ? withoutVerdicts(question) : question, conversationId),
       { contextLength: contextLength!, answer: roomForAnswer(maxTokens, contextLength!) },
-      (messages) => port.countTokens({ messages, answerSoFar: job.text }),
+      (messages) => port.countTokens({ messages: asUsed(messages), answerSoFar: job.text }),
     );
     let phase: Stage | null = null;
     const reply = await port.generate(
-      { messages: window.messages, answerSoFar: job.text, maxTokens, sampling: { temperature: temperature ?? undefined, topP: topP ?? undefined } },
+      { messages: asUsed(window.messages), answerSoFar: job.text, maxTokens, sampling },
       {
         signal: job.abort.signal,
         onText: (text) => append(job, text),
@@ -131,7 +153,9 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       },
     );
     const statistics = { ...reply.statistics, tokensPerSecond: tokensPerSecond(reply), contextLength: contextLength!, forgottenMessages: window.forgottenMessages };
-    return { state: reply.finish === 'cancelled' ? 'stopped' : 'complete', finish: reply.finish, failure: null, statistics };
+    const ending: Ending = { state: reply.finish === 'cancelled' ? 'stopped' : 'complete', finish: reply.finish, failure: null, statistics };
+    if (!judges || ending.state !== 'complete') return ending;
+    return { ...ending, judgement: { by: job.model, question: parseVerdict(job.text), answer: null, ms: statistics.firstTokenMs + statistics.decodeMs } };
   }
 
   function append(job: Job, text: string): void {
@@ -154,20 +178,22 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     }
   }
 
-  function end(job: Job, { state, finish, failure, statistics }: Ending): void {
+  function end(job: Job, { state, finish, failure, statistics, judgement }: Ending): void {
     if (job.ended) return;
     job.ended = true;
     if (job.timer) clearTimeout(job.timer);
     jobs.delete(job.answer.id);
-    const stored = { text: job.text, state, finish, failure, statistics, model: engine.state().model?.name ?? null };
+    const stored: FinishedAnswer = { text: job.text, state, finish, failure, statistics, model: job.model ?? answerer(), ...(judgement && { judgement }) };
     try {
-      emit({ event: 'message.changed', payload: store.conversations.update(job.answer.id, stored) });
+      const answer = store.conversations.update(job.answer.id, stored);
+      emit({ event: 'message.changed', payload: answer });
       tellConversation(job.answer.conversationId);
+      if (state === 'complete' && answer.text !== '') void check(answer);
     } catch (thrown) {
       const error = toLoupeError(thrown);
       // Deleted meanwhile: nobody looks at it any more.
       if (error.code === 'not_found') return;
-      emit({ event: 'message.changed', payload: { ...job.answer, ...stored, state: 'failed', failure: error.toFailure() } });
+      emit({ event: 'message.changed', payload: { ...job.answer, ...stored, judgement: null, state: 'failed', failure: error.toFailure() } });
       tellConversation(job.answer.conversationId);
       unstored.set(job.answer.id, stored);
       retry ??= setInterval(storeLate, retryMs).unref();
@@ -189,7 +215,63 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     retry = null;
   }
 
+  // --- what a guard says of an answer
+
+  function tellCheck({ id: messageId, conversationId }: Message, phase: CheckState['phase'], failure: Failure | null = null): void {
+    emit({ event: 'answer.check', payload: { messageId, conversationId, phase, failure } });
+  }
+
+  /**
+   * Where the settings name a guard. One model is loaded at a time: the guard comes when the engine is free, judges the
+   * question and then the answer, and makes room for the chosen model again.
+   */
+  async function check(answer: Message): Promise<void> {
+    const { guard, model: chosen } = store.settings();
+    if (guard === null || guard === chosen || isVerdict(answer)) return;
+    const abort = new AbortController();
+    checks.set(answer.id, { answer, abort });
+    const began = performance.now();
+    try {
+      tellCheck(answer, 'waiting');
+      const judgement = await engine.use(abort.signal, (port) => judge(answer, port, abort.signal, began), () => {}, guard);
+      emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
+    } catch (thrown) {
+      const error = toLoupeError(thrown);
+      // Deleted or closed meanwhile: nobody waits for it.
+      if (error.code !== 'not_found' && error.code !== 'cancelled') tellCheck(answer, 'failed', error.toFailure());
+    } finally {
+      checks.delete(answer.id);
+      if (!abort.signal.aborted) void engine.follow();
+    }
+  }
+
+  async function judge(answer: Message, port: Engine, signal: AbortSignal, began: number): Promise<Judgement> {
+    const { model, use, contextLength } = engine.state();
+    if (use !== 'guard') throw new LoupeError('checkpoint_unsupported', `${model!.name} has not the prompt format of Llama Guard, so it cannot judge.`, 'Choose another guard in the settings.');
+    tellCheck(answer, 'judging');
+    const path = withoutVerdicts(store.conversations.path(answer.id));
+    const verdictOn = async (last: 'question' | 'answer'): Promise<Verdict> => {
+      const window = await fitPrompt(
+        promptParts(last === 'question' ? path.slice(0, -1) : path, answer.conversationId),
+        { contextLength: contextLength!, answer: verdictTokens },
+        (messages) => port.countTokens({ messages: asUsed(messages) }),
+      );
+      const { text, finish } = await port.generate({ messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } }, { signal });
+      if (finish === 'cancelled') throw new LoupeError('cancelled', 'The check was cancelled.');
+      return parseVerdict(text);
+    };
+    const question = await verdictOn('question');
+    return { by: model!.name, question, answer: await verdictOn('answer'), ms: performance.now() - began };
+  }
+
   // --- prompts
+
+  /** Instructions are for models that chat: a base model would go on writing them, a guard would judge them. */
+  function asUsed(messages: ChatMessage[]): ChatMessage[] {
+    const { use } = engine.state();
+    if (use === 'guard') return guardMessages(messages);
+    return use === 'complete' ? messages.filter(({ role }) => role !== 'system') : messages;
+  }
 
   function promptParts(path: Message[], conversationId: number | null): PromptParts {
     const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
@@ -213,7 +295,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   function answerTo(questionId: number, conversationId: number): Message {
     return begin(
-      store.conversations.append({ conversationId, parentId: questionId, role: 'assistant', text: '', pictures: [], state: 'streaming', model: engine.state().model?.name ?? null }),
+      store.conversations.append({ conversationId, parentId: questionId, role: 'assistant', text: '', pictures: [], state: 'streaming', model: answerer() }),
     );
   }
 
@@ -249,7 +331,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const { text, state, finish } = idleAnswer(messageId);
       if (state === 'complete' && finish === 'stop') throw new LoupeError('usage', 'This answer is complete.', 'Ask a follow-up question.');
       return begin(
-        store.conversations.update(messageId, { text, state: 'streaming', failure: null, finish: null, model: engine.state().model?.name ?? null, statistics: null }),
+        store.conversations.update(messageId, { text, state: 'streaming', failure: null, finish: null, model: answerer(), statistics: null }),
       );
     },
     stop(messageId) {
@@ -258,15 +340,18 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     },
     stopConversation(conversationId) {
       for (const job of [...jobs.values()]) if (job.answer.conversationId === conversationId) halt(job);
+      for (const { answer, abort } of checks.values()) if (answer.conversationId === conversationId) abort.abort();
     },
     async measure({ conversationId, parentId, text, pictures }) {
-      const { contextLength, status } = engine.state();
-      if (status !== 'ready' || contextLength === null) return null;
-      const before = parentId === null ? [] : store.conversations.path(parentId);
+      const { contextLength, status, model, use } = engine.state();
+      // A guard that is there for a moment counts otherwise.
+      if (status !== 'ready' || contextLength === null || model?.id !== store.settings().model) return null;
+      const path = parentId === null ? [] : store.conversations.path(parentId);
+      const before = use === 'guard' ? withoutVerdicts(path) : path;
       const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
       const answer = roomForAnswer(store.settings().maxTokens, contextLength);
       // Counting takes no turn: it does not touch the model, and an answer may be being written.
-      const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(messages);
+      const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(asUsed(messages));
       const parts = promptParts([...before, question], conversationId);
       const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, count);
       return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
@@ -278,6 +363,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       messages: conversation.messages.map((message) => ({ ...message, text: jobs.get(message.id)?.text ?? message.text })),
     }),
     close() {
+      for (const { abort } of checks.values()) abort.abort();
       for (const job of [...jobs.values()]) {
         job.abort.abort();
         end(job, { ...stoppedEnding, state: 'interrupted' });
@@ -302,6 +388,7 @@ const blankQuestion: Message = {
   finish: null,
   model: null,
   statistics: null,
+  judgement: null,
   createdAt: 0,
 };
 

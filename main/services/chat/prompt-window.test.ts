@@ -21,6 +21,7 @@ function conversation(...texts: string[]): Message[] {
       finish: null,
       model: null,
       statistics: null,
+      judgement: null,
       createdAt: 0,
     };
   });

@@ -146,7 +146,12 @@ describe('chat format', () => {
     expect(format.kind).toBe('completion');
     const tokens = format.encode([{ role: 'user', content: [{ type: 'text', text: 'If I had to write' }, { type: 'image' }] }]);
     expect(Array.from(tokens)).toEqual([ids.begin, ids.image, ...llama.encodeText('If I had to write')]);
-    expect(() => format.encode([text('user', 'a'), text('assistant', 'b'), text('user', 'c')])).toThrow(expect.objectContaining({ code: 'template_missing' }));
+  });
+
+  test('base completion goes on with one document, whoever wrote its parts', () => {
+    const format = createPromptFormat({ ...files, chatTemplate: null }, llama, [128001]);
+    const tokens = format.encode([text('user', 'Once upon'), text('assistant', ' a time.'), { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'The end' }] }]);
+    expect(Array.from(tokens)).toEqual([ids.begin, ...llama.encodeText('Once upon a time.\n'), ids.image, ...llama.encodeText('The end')]);
   });
 
   test("a template's own refusal is told", () => {

@@ -2,7 +2,8 @@
  * Conversation -> prompt tokens.
  *
  * The checkpoint's chat template decides the format; Instruct checkpoints that lost theirs
- * get Meta's documented one, base models get plain completion.
+ * get Meta's documented one, base models get plain completion. Llama Guard's own template is
+ * recognised, since what it writes are verdicts.
  * Source: meta-llama/llama-models, models/llama3_2/{vision,text}_prompt_format.md
  */
 import { Template } from '@huggingface/jinja';
@@ -21,13 +22,15 @@ export interface Message {
 }
 
 export interface PromptFormat {
-  readonly kind: 'template' | 'llama3' | 'completion';
+  readonly kind: 'template' | 'llama3' | 'completion' | 'guard';
   /** The whole prompt, ending where the answer begins. */
   encode(messages: Message[]): Int32Array;
 }
 
 const image = '<|image|>';
 const begin = '<|begin_of_text|>';
+/** In every prompt of Llama Guard, and in no other. */
+const guardPolicy = '<BEGIN UNSAFE CONTENT CATEGORIES>';
 
 export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer, stopTokens: readonly number[]): PromptFormat {
   const guard = createGuard(tokenizer);
@@ -37,13 +40,13 @@ export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer,
   };
   if (files.chatTemplate !== null) {
     const render = templateRenderer(files.chatTemplate, files);
-    return { kind: 'template', encode: (messages) => encode(messages, render) };
+    return { kind: files.chatTemplate.includes(guardPolicy) ? 'guard' : 'template', encode: (messages) => encode(messages, render) };
   }
   const endOfTurn = tokenizer.specialToken('<|eot_id|>');
   if (endOfTurn !== null && stopTokens.includes(endOfTurn)) {
     return { kind: 'llama3', encode: (messages) => encode(messages, renderLlama3) };
   }
-  return { kind: 'completion', encode: (messages) => encode(messages, (guarded) => renderCompletion(guarded, files.directory)) };
+  return { kind: 'completion', encode: (messages) => encode(messages, renderCompletion) };
 }
 
 /** Meta's vision and text chat format. */
@@ -56,15 +59,17 @@ function header(role: Role): string {
   return `<|start_header_id|>${role}<|end_header_id|>\n\n`;
 }
 
-/** A base model continues one text; the picture comes first. */
-function renderCompletion(messages: Message[], directory: string): string {
-  const [message, ...others] = messages;
-  if (!message || others.length > 0 || message.role !== 'user') {
-    throw new LoupeError('template_missing', `The model in ${directory} has no chat template: it continues one text and knows no turns.`);
-  }
-  const images = message.content.filter(({ type }) => type === 'image');
-  const text = message.content.filter(({ type }) => type === 'text');
-  return begin + spell([...images, ...text]);
+/**
+ * A base model continues one text and knows no turns. What it wrote before stands where it wrote it; what
+ * is added after that begins a line. A picture comes before the text that it was given with.
+ */
+function renderCompletion(messages: Message[]): string {
+  const pieces = messages.map(({ role, content }, index): string => {
+    const images = content.filter(({ type }) => type === 'image');
+    const text = content.filter(({ type }) => type === 'text');
+    return (index === 0 || role === 'assistant' ? '' : '\n') + spell([...images, ...text]);
+  });
+  return begin + pieces.join('');
 }
 
 function spell(content: ContentPart[]): string {
@@ -82,20 +87,27 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
   }
   const bosToken = tokenSpelling(files.tokenizerConfig?.['bos_token']) ?? begin;
   const eosToken = tokenSpelling(files.tokenizerConfig?.['eos_token']) ?? '';
+  const render = (messages: { role: Role; content: string | ContentPart[] }[]): string =>
+    template.render({ messages, add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken });
+  const plain = takesPlainText(render) ? plainWhereTextOnly : (content: ContentPart[]) => content;
   return (messages) => {
     try {
-      const rendered = template.render({
-        messages: messages.map(({ role, content }) => ({ role, content: plainWhereTextOnly(content) })),
-        add_generation_prompt: true,
-        bos_token: bosToken,
-        eos_token: eosToken,
-      });
+      const rendered = render(messages.map(({ role, content }) => ({ role, content: plain(content) })));
       // Templates of GGUF files may leave it to the program that runs them.
       return rendered.startsWith(bosToken) ? rendered : bosToken + rendered;
     } catch (error) {
       throw fail(error);
     }
   };
+}
+
+/** Some templates, as Llama Guard's, look for parts alone and lose or refuse a string. */
+function takesPlainText(render: (messages: { role: Role; content: string }[]) => string): boolean {
+  try {
+    return render([{ role: 'user', content: 'plain' }]).includes('plain');
+  } catch {
+    return false;
+  }
 }
 
 /** Text templates know only strings. */

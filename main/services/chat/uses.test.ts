@@ -1,0 +1,164 @@
+/** Models that do not chat: a guard judges, a base model continues a text. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { EventMessage, Message, Payload } from '../../contract.ts';
+import { createFakeEngine } from '../../engine/fake.ts';
+import { openStore } from '../../storage/store.ts';
+import { createEngineService, type EngineService } from '../engine-service.ts';
+import { LoupeError } from '../errors.ts';
+import type { ChatMessage, LoadedModel, Store } from '../ports.ts';
+import { createChat, type Chat } from './chat.ts';
+
+let directory: string;
+let store: Store;
+let engine: EngineService;
+let chat: Chat;
+let events: EventMessage[];
+/** The model that is loaded; its name says what it is. */
+let loaded: string;
+let prompts: string[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'loupe-uses-'));
+  store = openStore(directory);
+});
+afterEach(async () => {
+  chat.close();
+  await engine.close();
+  store.close();
+  rmSync(directory, { recursive: true });
+});
+
+const formats: Record<string, LoadedModel['promptFormat']> = { guard: 'guard', base: 'completion' };
+const spoken = (messages: ChatMessage[]): string => messages.map(({ role, content }) => `${role}: ${content.map((part) => (part.type === 'text' ? part.text : '<picture>')).join('')}`).join('|');
+
+function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
+  events = [];
+  prompts = [];
+  const port = createFakeEngine({ answer: (messages) => (prompts.push(`${loaded}: ${spoken(messages)}`), answer(messages)), wordMs });
+  const load = port.load.bind(port);
+  port.load = async (request, options) => {
+    const model = await load(request, options);
+    loaded = 'directory' in request ? request.directory : '';
+    return { ...model, promptFormat: formats[loaded] ?? 'template' };
+  };
+  engine = createEngineService({
+    engine: port,
+    settings: () => store.settings(),
+    model: (id) => {
+      if (id === 'gone') throw new LoupeError('model_missing', 'It is gone.');
+      return { choice: { id, name: id, kind: id === 'guard' ? 'guard' : 'vision', bytes: 1, present: true }, place: async () => ({ directory: id }) };
+    },
+    onChange: () => {},
+  });
+  chat = createChat({ store, engine, emit: (event) => void events.push(event) });
+}
+
+const ask = (text: string, after?: Message): ReturnType<Chat['send']> => chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures: [] });
+
+async function answered(text: string, after?: Message): Promise<Message> {
+  const { answer } = ask(text, after);
+  return vi.waitFor(() => {
+    const found = events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.id === answer.id && payload.state !== 'streaming' ? [payload] : []))[0];
+    expect(found).toBeDefined();
+    return found!;
+  });
+}
+
+const checksOf = (id: number): Payload<'answer.check'>[] => events.flatMap(({ event, payload }) => (event === 'answer.check' && payload.messageId === id ? [payload] : []));
+
+describe('a guard that is asked', () => {
+  test('judges each question by itself, by its likeliest words', async () => {
+    store.saveSettings({ model: 'guard', systemPrompt: 'Be brief.', maxTokens: 1, temperature: 1 });
+    begin(() => '\n\nunsafe\nS1,S9');
+    const first = await answered('one');
+    const judgement = { by: 'guard', question: { finding: 'unsafe', categories: ['S1', 'S9'] }, answer: null };
+    expect(first).toMatchObject({ state: 'complete', model: 'guard', text: '\n\nunsafe\nS1,S9', judgement });
+    const second = await answered('two', first);
+    expect(prompts).toEqual(['guard: user: one', 'guard: user: two']);
+    expect(engine.state().use).toBe('guard');
+    expect(store.conversations.message(second.id)).toEqual(second);
+    expect(checksOf(second.id)).toEqual([]);
+  });
+
+  test('and says something else is not taken for one that says safe', async () => {
+    store.saveSettings({ model: 'guard' });
+    begin(() => 'I think it is safe');
+    expect((await answered('one')).judgement?.question).toEqual({ finding: 'unclear', categories: [] });
+  });
+});
+
+describe('a guard that checks answers', () => {
+  const guardSays = (messages: ChatMessage[]): string => (loaded !== 'guard' ? 'an answer' : messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6');
+  const judged = (id: number): Promise<Message> =>
+    vi.waitFor(() => {
+      const found = store.conversations.message(id);
+      expect(found.judgement).not.toBeNull();
+      return found;
+    });
+
+  test('sees the question, then the answer; the chosen model comes back', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard', systemPrompt: 'Be brief.' });
+    begin(guardSays);
+    const answer = await answered('one');
+    expect(answer).toMatchObject({ text: 'an answer', model: 'chatty', judgement: null });
+    const message = await judged(answer.id);
+    expect(message).toMatchObject({ text: 'an answer', model: 'chatty', state: 'complete' });
+    expect(message.judgement).toMatchObject({ by: 'guard', question: { finding: 'safe', categories: [] }, answer: { finding: 'unsafe', categories: ['S6'] } });
+    expect(prompts).toEqual(['chatty: system: Be brief.|user: one', 'guard: user: one', 'guard: user: one|assistant: an answer']);
+    expect(checksOf(answer.id).map(({ phase }) => phase)).toEqual(['waiting', 'judging']);
+    await vi.waitFor(() => expect(loaded).toBe('chatty'));
+    expect(events.findLast(({ event }) => event === 'message.changed')!.payload).toEqual(message);
+
+    const next = await answered('two', answer);
+    expect(next).toMatchObject({ text: 'an answer', model: 'chatty' });
+    await judged(next.id);
+    expect(prompts.at(-1)).toBe('guard: user: one|assistant: an answer|user: two|assistant: an answer');
+  });
+
+  test.each([
+    ['gone', 'model_missing'],
+    ['other', 'checkpoint_unsupported'],
+  ])('and is %s: told, and the answer stays', async (guard, code) => {
+    store.saveSettings({ model: 'chatty', guard });
+    begin(guardSays);
+    const answer = await answered('one');
+    await vi.waitFor(() => expect(checksOf(answer.id).at(-1)).toMatchObject({ phase: 'failed', failure: { code } }));
+    expect(store.conversations.message(answer.id)).toEqual(answer);
+    await vi.waitFor(() => expect(loaded).toBe('chatty'));
+    expect(await answered('two', answer)).toMatchObject({ text: 'an answer' });
+  });
+
+  test('is not asked of what was stopped', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard' });
+    begin(() => 'a long answer indeed', 20);
+    const { answer } = ask('one');
+    await vi.waitFor(() => expect(events.some(({ event }) => event === 'answer.text')).toBe(true));
+    chat.stop(answer.id);
+    await engine.follow();
+    expect(store.conversations.message(answer.id).state).toBe('stopped');
+    expect(checksOf(answer.id)).toEqual([]);
+  });
+
+  test('says nothing of what was deleted meanwhile', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard' });
+    begin(guardSays);
+    const answer = await answered('one');
+    chat.stopConversation(answer.conversationId);
+    store.conversations.delete(answer.conversationId);
+    await engine.follow();
+    await engine.follow();
+    expect(checksOf(answer.id).map(({ phase }) => phase)).not.toContain('failed');
+  });
+});
+
+test('a base model continues one text, without instructions', async () => {
+  store.saveSettings({ model: 'base', systemPrompt: 'Be brief.' });
+  begin(() => ' and so on');
+  const first = await answered('Once upon a time');
+  expect(engine.state().use).toBe('complete');
+  await answered('The end', first);
+  expect(prompts).toEqual(['base: user: Once upon a time', 'base: user: Once upon a time|assistant:  and so on|user: The end']);
+});

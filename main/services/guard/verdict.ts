@@ -1,0 +1,46 @@
+/** What Llama Guard writes, and what it is asked. */
+import type { Message, Verdict } from '../../contract.ts';
+import type { ChatMessage } from '../ports.ts';
+
+/** Tokens of the longest verdict: a word, and every category. */
+export const verdictTokens = 64;
+
+/**
+ * A line "safe" or "unsafe", then the violated categories between commas. Whatever else the guard wrote is no
+ * verdict: it is `unclear`, never safe.
+ */
+export function parseVerdict(text: string): Verdict {
+  const [word = '', list = '', ...more] = text.trim().split('\n').map((line) => line.trim());
+  const unclear: Verdict = { finding: 'unclear', categories: [] };
+  if (more.some((line) => line !== '')) return unclear;
+  if (word === 'safe') return list === '' ? { finding: 'safe', categories: [] } : unclear;
+  if (word !== 'unsafe') return unclear;
+  const categories = list === '' ? [] : list.split(',').map((category) => category.trim());
+  return categories.every((category) => /^S\d{1,2}$/.test(category)) ? { finding: 'unsafe', categories: [...new Set(categories)] } : unclear;
+}
+
+/** Questions and answers that a guard may be shown: its own verdicts, and what they were about, are no conversation. */
+export function withoutVerdicts(path: readonly Message[]): Message[] {
+  const judged = new Set(path.filter(isVerdict).flatMap(({ id, parentId }) => [id, parentId]));
+  return path.filter(({ id }) => !judged.has(id));
+}
+
+/** The guard itself answered. */
+export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
+  return judgement !== null && judgement.by === model;
+}
+
+/** As a guard wants them: roles by turns and one picture, the last. */
+export function guardMessages(messages: readonly ChatMessage[]): ChatMessage[] {
+  const last = messages.findLastIndex(({ content }) => content.some(({ type }) => type === 'image'));
+  const turns: ChatMessage[] = [];
+  for (const [index, { role, content }] of messages.entries()) {
+    if (role === 'system') continue;
+    const parts = content.filter(({ type }) => type !== 'image' || index === last);
+    const before = turns.at(-1);
+    // Questions follow one another where an answer was never written.
+    if (before?.role === role) before.content.push(...parts);
+    else turns.push({ role, content: [...parts] });
+  }
+  return turns;
+}
