@@ -54,12 +54,21 @@ test('what is here already is used where it lies, once the licence is agreed to'
   await found.getByRole('button', { name: 'Use it' }).click();
   await licence.getByRole('button', { name: 'I agree' }).click();
   const mine = dialog.getByRole('article', { name: /^Llama-3\.2-11B-Vision-Instruct/ });
+  // The fake device computes on the processor.
+  const doubt = page.getByRole('dialog', { name: 'Llama-3.2-11B-Vision-Instruct will be slow here' });
+  await expect(doubt).toContainText('Without a graphics card');
+  expect(await violations(page), 'doubt').toEqual([]);
+  await doubt.getByRole('button', { name: 'Not now' }).click();
+  await expect(doubt).toBeHidden();
+  await mine.getByRole('button', { name: 'Use it' }).click();
+  await doubt.getByRole('button', { name: 'Load anyway, slowly' }).click();
   await expect(mine.getByText('In use')).toBeVisible();
   expect(hub.requests).toBe(0);
 
   await mine.getByRole('button', { name: /^More for/ }).click();
   await page.getByRole('menuitem', { name: 'Check its files' }).click();
   await expect(mine.getByText('Its source states no checksums.')).toBeVisible();
+  await expect(mine.getByText('Works: tried on Fake device')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
 });
@@ -94,4 +103,23 @@ test('a download is paused, gone on with and there; the ledger says so; its file
   await page.getByRole('button', { name: 'Delete the files' }).click();
   await expect(mine).toBeHidden();
   expect(existsSync(directory)).toBe(false);
+});
+
+test('another folder for downloads: said when it is none, used when it is', async ({ loupe }) => {
+  const { page } = loupe;
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+,');
+  const field = page.getByLabel('Folder for downloads and smaller copies');
+  await expect(field).toHaveValue(join(folder, 'models'));
+  await field.fill('drive');
+  await page.getByRole('button', { name: 'Use this folder' }).click();
+  await expect(page.getByText('drive is no full path.')).toBeVisible();
+  await field.fill(join(folder, 'drive'));
+  await page.getByRole('button', { name: 'Use this folder' }).click();
+  await expect(page.getByText('drive is no full path.')).toBeHidden();
+  expect(existsSync(join(folder, 'drive'))).toBe(true);
+  expect(await violations(page), 'folder').toEqual([]);
+  await page.getByRole('button', { name: 'Use the usual one' }).click();
+  await expect(field).toHaveValue(join(folder, 'models'));
 });

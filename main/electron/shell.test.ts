@@ -243,3 +243,18 @@ test('the token is in the keychain, and in no file that can be read', async () =
   const reply = await ask(second, second.windows[0]!, 'models.catalogue');
   expect(reply).toMatchObject({ ok: true, output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('Enter it again') as string } } });
 });
+
+test('a folder of models is chosen in the system’s dialog, or not', async () => {
+  const other = join(directory, 'drive');
+  const double = await start([], { chosen: other });
+  const [window] = double.windows as [WindowDouble];
+  expect(await ask(double, window, 'models.chooseFolder')).toEqual({ ok: true, output: other });
+  expect(double.openDialogs).toEqual([expect.objectContaining({ defaultPath: join(directory, 'data', 'models'), properties: ['openDirectory', 'createDirectory'] })]);
+  expect(await ask(double, window, 'models.setFolder', { path: other })).toMatchObject({ ok: true, output: { modelsDirectory: other } });
+  expect(await ask(double, window, 'models.catalogue')).toMatchObject({ ok: true, output: { directory: other } });
+  expect(await ask(double, window, 'models.setFolder', { path: 'relative' })).toMatchObject({ ok: false, code: 'usage' });
+  expect(window.webContents.sent).toContainEqual(['loupe:event', expect.objectContaining({ event: 'settings.changed' })]);
+  await quit(double);
+  const cancelled = await start();
+  expect(await ask(cancelled, cancelled.windows[0]!, 'models.chooseFolder')).toEqual({ ok: true, output: null });
+});

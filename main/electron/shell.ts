@@ -203,6 +203,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
       cacheDirectory: join(data, 'cache'),
       licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
       openFolder: async (path) => (await desktop.openPath(path)) === '',
+      chooseFolder: (from) => chooseFolder(electron, from),
       openMain,
       settingsChanged: () => follow(store.settings()),
       onFault: log,
@@ -354,6 +355,13 @@ async function offerLink({ BrowserWindow, dialog, shell }: ElectronModule, { hos
   const parent = BrowserWindow.getFocusedWindow();
   const { response } = await (parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
   if (response === 0) await shell.openExternal(href);
+}
+
+async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, from: string): Promise<string | null> {
+  const options: Electron.OpenDialogOptions = { title: words.folder.title, buttonLabel: words.folder.choose, defaultPath: from, properties: ['openDirectory', 'createDirectory'] };
+  const parent = BrowserWindow.getFocusedWindow();
+  const { canceled, filePaths } = await (parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
+  return canceled ? null : (filePaths[0] ?? null);
 }
 
 /** Null for what is not there or no JSON. */

@@ -23,6 +23,7 @@ export const words = {
     open: 'Open in Browser',
     cancel: 'Cancel',
   },
+  folder: { title: 'Choose a Folder of Models', choose: 'Choose' },
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
     unreadable: 'The keychain could not open the token that was kept, so it is forgotten. Enter it again.',

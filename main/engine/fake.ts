@@ -12,7 +12,7 @@ export interface FakeEngineOptions {
   contextLength?: number;
   /** What differs from a model that fits. */
   sizes?: Partial<ModelSizes>;
-  /** Default: every text is sure. */
+  /** Default: every text is sure, but for what a picture's name does not say. */
   score?: (request: ScoreRequest) => Score[] | Promise<Score[]>;
 }
 
@@ -220,8 +220,13 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
   };
 }
 
-function sure({ texts }: ScoreRequest): Score[] {
-  return texts.map((text) => ({ logProbabilities: new Float32Array(wordsOf(text).length), best: new Float32Array(wordsOf(text).length) }));
+/** Of everything but what a picture's name does not say. */
+function sure({ messages, texts }: ScoreRequest): Score[] {
+  const names = (messages ?? []).flatMap(({ content }) => content.flatMap((part) => (part.type === 'image' && 'name' in part.image ? [part.image.name] : [])));
+  return texts.map((text) => {
+    const best = new Float32Array(wordsOf(text).length);
+    return { best, logProbabilities: names.length === 0 || names.some((name) => name.startsWith(text)) ? best : best.map(() => -9) };
+  });
 }
 
 /** Each with the space before it. */

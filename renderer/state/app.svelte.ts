@@ -1,4 +1,4 @@
-import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type Settings } from '../../main/contract.ts';
+import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type SelfTest, type Settings } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 
@@ -11,6 +11,7 @@ export class AppState {
   #settings = $state.raw<Settings>(defaultSettings);
   #engine = $state.raw<EngineState>(unknownEngine);
   #models = $state.raw<ModelChoice[]>([]);
+  #selfTests = $state.raw<SelfTest[]>([]);
   #capture = $state.raw<CaptureState | null>(null);
   #connected = $state(true);
   #ready = $state(false);
@@ -26,6 +27,9 @@ export class AppState {
     });
     client.on('models.changed', (models) => {
       this.#models = models;
+    });
+    client.on('selfTests.changed', (selfTests) => {
+      this.#selfTests = selfTests;
     });
     client.on('capture.changed', (capture) => {
       this.#capture = capture;
@@ -54,6 +58,11 @@ export class AppState {
     return this.#models;
   }
 
+  /** Whether a model answers as it should, once it was tried. */
+  selfTestOf(model: string): SelfTest | undefined {
+    return this.#selfTests.find((test) => test.model === model);
+  }
+
   /** Null until the app has answered. */
   get capture(): CaptureState | null {
     return this.#capture;
@@ -76,17 +85,19 @@ export class AppState {
   /** Asks for everything; at the start, and after events were missed. Does not reject. */
   async refresh(): Promise<void> {
     try {
-      const [info, settings, engine, models, capture] = await Promise.all([
+      const [info, settings, engine, models, selfTests, capture] = await Promise.all([
         this.#client.request('app.info', {}),
         this.#client.request('settings.get', {}),
         this.#client.request('engine.state', {}),
         this.#client.request('models.list', {}),
+        this.#client.request('models.selfTests', {}),
         this.#client.request('capture.state', {}),
       ]);
       this.#info = info;
       this.#settings = settings;
       this.#engine = engine;
       this.#models = models;
+      this.#selfTests = selfTests;
       this.#capture = capture;
       this.#failure = null;
       this.#ready = true;

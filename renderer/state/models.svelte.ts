@@ -3,6 +3,7 @@ import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { strings } from '../strings.ts';
 import type { AppState } from './app.svelte.ts';
+import { ChooseModel } from './choose-model.svelte.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
 /** What the page of models shows, while it is open. */
@@ -11,6 +12,7 @@ export class ModelsPage {
   readonly #app: AppState;
   readonly #toasts: Toasts;
   readonly #off: (() => void)[];
+  readonly choosing: ChooseModel;
   #view = $state.raw<CatalogueView | null>(null);
   #viewFailure = $state.raw<RequestFailure | null>(null);
   #found = $state.raw<FoundModel[] | null>(null);
@@ -26,6 +28,7 @@ export class ModelsPage {
     this.#client = client;
     this.#app = app;
     this.#toasts = toasts;
+    this.choosing = new ChooseModel(client, app, toasts);
     this.#off = [
       client.on('downloads.changed', (downloads) => {
         const ended = this.#downloads.filter(({ id }) => !downloads.some((download) => download.id === id));
@@ -101,14 +104,14 @@ export class ModelsPage {
     this.#foundAt = await this.#client.request('models.find', { path });
   }
 
-  use(id: string): Promise<void> {
-    return this.#ask(id, () => this.#app.saveSettings({ model: id }));
+  use(model: ModelChoice): Promise<void> {
+    return this.#ask(model.id, () => this.choosing.choose(model));
   }
 
   useFound({ path, licence }: FoundModel): Promise<void> {
     return this.#agreed(path, licence, async () => {
-      const { id, kind } = await this.#client.request('models.add', { path });
-      if (kind !== 'guard') await this.#app.saveSettings({ model: id });
+      const model = await this.#client.request('models.add', { path });
+      if (model.kind !== 'guard') await this.choosing.choose(model);
     });
   }
 

@@ -1,12 +1,12 @@
 import { flushSync } from 'svelte';
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultSettings, type CatalogueView, type Download, type FoundModel, type Licence, type ModelChoice } from '../../main/contract.ts';
+import { defaultSettings, type CatalogueView, type Download, type FileFit, type FoundModel, type Licence, type ModelChoice } from '../../main/contract.ts';
 import { AppState } from './app.svelte.ts';
 import { createFakeClient } from './fake-client.ts';
 import { ModelsPage } from './models.svelte.ts';
 import { Toasts } from './toasts.svelte.ts';
 
-const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, token: { source: null, kept: 'session', problem: null }, offline: false, devicesFailure: null };
+const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, downloaded: [], token: { source: null, kept: 'session', problem: null }, offline: false, devicesFailure: null };
 const licence: Licence = { id: 'llama3.2', name: 'L', version: '2024-09-25', text: 't', usePolicy: 'u', points: [], mustNot: [], europe: null, acceptedAt: null };
 const found: FoundModel = { path: '/f', source: 'ollama', name: 'f', kind: 'vision', format: 'gguf', precision: 'Q4_K', bytes: 1, licence: 'llama3.2', added: false, problem: null };
 const choice: ModelChoice = { id: '/f', name: 'f', kind: 'vision', bytes: 1, present: true };
@@ -20,7 +20,7 @@ afterEach(() => {
   for (const { id } of toasts.shown) toasts.dismiss(id);
 });
 
-function begin({ agreed = false } = {}) {
+function begin({ agreed = false, fit = () => null }: { agreed?: boolean; fit?: () => FileFit | null } = {}) {
   let acceptedAt = agreed ? 1 : null;
   const client = createFakeClient({
     'models.catalogue': () => view,
@@ -31,6 +31,7 @@ function begin({ agreed = false } = {}) {
     'models.licence': () => ({ ...licence, acceptedAt }),
     'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
     'models.add': () => choice,
+    'models.fit': fit,
     'models.download': () => download,
     'models.token': ({ token }) => ({ source: token === null ? null : 'own', kept: 'session', problem: null }),
     'settings.set': (change) => ({ ...defaultSettings, ...(change as typeof defaultSettings) }),
@@ -83,6 +84,39 @@ test('an end is told only of what arrived', async () => {
   client.send('models.changed', [{ ...choice, id: '/models/n' }]);
   client.send('downloads.changed', []);
   expect(toasts.shown.map(({ message }) => message)).toEqual(['M is here.']);
+});
+
+const slow: FileFit = { device: 'GPU', verdict: 'slow', reason: 'Slow.', advice: null, totalBytes: 2, roomBytes: 1 };
+
+test('a model that does not fit asks before it is chosen', async () => {
+  const { client } = begin({ fit: () => slow });
+  await settle();
+  await page.use(choice);
+  expect(page.choosing.doubt).toMatchObject({ name: choice.name, fit: slow });
+  page.choosing.decline();
+  expect(page.choosing.doubt).toBeNull();
+  expect(client.inputs('settings.set')).toEqual([]);
+  await page.use(choice);
+  await page.choosing.confirm();
+  expect(page.choosing.doubt).toBeNull();
+  expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
+});
+
+test.each<[string, () => FileFit | null]>([
+  ['fits', () => ({ ...slow, verdict: 'fits' })],
+  ['is not known', () => null],
+  [
+    'could not be asked',
+    () => {
+      throw new Error('gone');
+    },
+  ],
+])('a model of which it %s is chosen at once', async (_, fit) => {
+  const { client } = begin({ fit });
+  await settle();
+  await page.use(choice);
+  expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
+  expect(toasts.shown).toEqual([]);
 });
 
 test('a refusal is shown in the app’s words; the token is kept by the app alone', async () => {

@@ -1,5 +1,5 @@
-import type { Download, Fitting, FoundModel, ModelChoice, Shrinking, Verification } from '../../main/contract.ts';
-import { bytes } from '../format.ts';
+import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SelfTest, Shrinking, Verification } from '../../main/contract.ts';
+import { bytes, when } from '../format.ts';
 
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
 
@@ -20,7 +20,7 @@ export const models = {
     demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
     vision: 'Looks at pictures and answers.',
     text: 'Answers without pictures.',
-    guard: 'Judges whether content is safe. Not for chatting.',
+    guard: 'Judges whether a question is safe. Does not answer it.',
   } satisfies Record<ModelChoice['kind'], string>,
   gone: 'Its files are not there. Is a drive not connected?',
   sources: { huggingface: 'Hugging Face', ollama: 'Ollama', lmstudio: 'LM Studio', folder: 'Folder' } satisfies Record<FoundModel['source'], string>,
@@ -50,6 +50,34 @@ export const models = {
     if (unknown === 0) return 'Every file is what its source says.';
     return intact === 0 ? 'Its source states no checksums. What the files are now was noted; a later check will notice changes.' : `${intact} files are what their source says; for ${unknown} it says nothing.`;
   },
+
+  tested: ({ state, testedAt, device, findings, failure }: SelfTest) => {
+    if (state === 'running') return 'Trying whether it answers as it should…';
+    if (state === 'failed') return `It could not be tried. ${failure?.message ?? ''}`;
+    const at = testedAt === null ? '' : `, ${when(testedAt)}`;
+    return state === 'sound' ? `Works: tried on ${device}${at}.` : `Its answers are not what they should be (${device}${at}). ${findings.join(' ')} Check its files; if they are whole, update the graphics driver.`;
+  },
+  testedWrong: (name: string) => `The answers of ${name} are not what they should be.`,
+  testedShow: 'Show',
+
+  // Choosing one that does not fit
+  doubt: {
+    fits: (name: string) => name,
+    slow: (name: string) => `${name} will be slow here`,
+    no: (name: string) => `${name} does not fit`,
+  } satisfies Record<FileFit['verdict'], (name: string) => string>,
+  doubtSizes: (total: string, device: string, room: string, missing: string) => `It needs ${total}, and ${device} has room for ${room}: ${missing} are missing.`,
+  doubtConfirm: { fits: 'Load it', slow: 'Load anyway, slowly', no: 'Try it anyway' } satisfies Record<FileFit['verdict'], string>,
+  doubtDecline: 'Not now',
+  downloadDoubt: (name: string) => `${name} would not run here`,
+  downloadAnyway: 'Download it anyway',
+
+  // Folder
+  folder: 'Folder for downloads and smaller copies',
+  folderHint: (free: string | null) => `${free === null ? '' : `Its disk has ${free} to give. `}Models that are elsewhere stay where they are and can still be used.`,
+  folderChoose: 'Choose…',
+  folderSet: 'Use this folder',
+  folderUsual: 'Use the usual one',
 
   // To download
   available: 'To download',

@@ -197,6 +197,8 @@ export interface ElectronDoubleOptions {
   packaged?: boolean;
   /** What the person answers to dialogs: the button's index. */
   answer?: number;
+  /** The folder or file that the person chooses; absent = cancels. */
+  chosen?: string;
   safeStorage?: SafeStorageDouble;
   displays?: { id: number; bounds: Bounds; scaleFactor: number; image: ImageDouble }[];
 }
@@ -211,12 +213,13 @@ export interface ElectronDouble {
   serve: Map<string, (request: { url: string; method: string }) => Promise<Response>>;
   errorBoxes: string[];
   messages: electronModule.MessageBoxOptions[];
+  openDialogs: electronModule.OpenDialogOptions[];
   opened: string[];
   trayMenus: unknown[];
   session: Record<string, Handler | undefined> & { downloads: Handler[] };
 }
 
-export function createElectronDouble({ lock = true, packaged = false, answer = 0, safeStorage = new SafeStorageDouble(), displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
+export function createElectronDouble({ lock = true, packaged = false, answer = 0, chosen, safeStorage = new SafeStorageDouble(), displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
   const windows: WindowDouble[] = [];
   const shortcuts = new ShortcutDouble();
   const ipc = new Map<string, Handler>();
@@ -224,6 +227,7 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
   const serve: ElectronDouble['serve'] = new Map();
   const errorBoxes: string[] = [];
   const messages: electronModule.MessageBoxOptions[] = [];
+  const openDialogs: electronModule.OpenDialogOptions[] = [];
   const opened: string[] = [];
   const trayMenus: unknown[] = [];
   const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, { downloads: [] as Handler[] });
@@ -287,6 +291,10 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
         messages.push(given.at(-1) as electronModule.MessageBoxOptions);
         return { response: answer };
       },
+      showOpenDialog: async (...given: unknown[]) => {
+        openDialogs.push(given.at(-1) as electronModule.OpenDialogOptions);
+        return { canceled: chosen === undefined, filePaths: chosen === undefined ? [] : [chosen] };
+      },
     },
     globalShortcut: shortcuts,
     ipcMain: { handle: (name: string, handler: Handler) => void ipc.set(name, handler), removeHandler: (name: string) => void ipc.delete(name) },
@@ -325,7 +333,7 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
     },
     utilityProcess: { fork: (entry: string, _args: string[], { env }: { env: Record<string, string> }) => utilityDouble(entry, env) },
   };
-  return { electron: parts as unknown as typeof electronModule, app, windows, shortcuts, ipc, schemes, serve, errorBoxes, messages, opened, trayMenus, session };
+  return { electron: parts as unknown as typeof electronModule, app, windows, shortcuts, ipc, schemes, serve, errorBoxes, messages, openDialogs, opened, trayMenus, session };
 }
 
 /** A forked Node in place of a utility process: the far end speaks the same messages. */

@@ -377,6 +377,27 @@ describe('before a model is chosen', () => {
   });
 });
 
+test('another folder: what comes goes there, and what is here stays usable and can be deleted', async () => {
+  await hubOf(mirror);
+  begin();
+  agree();
+  await manager.download(id, null, null);
+  await settled();
+  const usual = join(folder, 'models', 'Llama-3.2-11B-Vision-Instruct');
+  const other = join(folder, 'drive', 'my models');
+  expect(await manager.setFolder(other)).toMatchObject({ modelsDirectory: other });
+  expect(await manager.catalogue()).toMatchObject({ directory: other, freeBytes: expect.any(Number) as number, downloaded: [usual] });
+  expect(last('models.changed')!.find((model) => model.id === usual)).toMatchObject({ present: true });
+  await manager.remove(usual, true);
+  expect(existsSync(usual)).toBe(false);
+  expect((await manager.download(id, null, null)).directory).toBe(join(other, 'Llama-3.2-11B-Vision-Instruct'));
+  await settled();
+  await expect(manager.setFolder('somewhere')).rejects.toMatchObject({ code: 'usage' });
+  expect((await manager.catalogue()).directory).toBe(other);
+  expect(await manager.setFolder(null)).toMatchObject({ modelsDirectory: null });
+  expect((await manager.catalogue()).directory).toBe(join(folder, 'models'));
+});
+
 test('licences: the version that was shown is the one that is agreed to', () => {
   begin();
   const shown = manager.licence('llama3.2');

@@ -7,9 +7,9 @@ import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
 import { findAt, findModels } from './find.ts';
+import { freeBytesAbove, usableFolder } from './folder.ts';
 import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit.ts';
 import { isOffline } from './hub/http.ts';
-import { freeBytesOf } from './hub/pull.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
 import { usableModel, type Models } from './models.ts';
 import { quantiseModel, smallerTarget, type SmallerForm } from './quantise.ts';
@@ -17,13 +17,13 @@ import { hubToken } from './secrets.ts';
 import { verifyFiles } from './verify.ts';
 
 export interface ManagerOptions {
-  store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings'>;
+  store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings' | 'saveSettings'>;
   models: Models;
   devices: Engine['devices'];
   /** For work that takes minutes: the one that answers stays free. Absent = no such work. */
   startEngine?: (() => Engine) | undefined;
   secrets: SecretStore;
-  /** Where downloads go. */
+  /** Where downloads go unless the settings name another folder. */
   directory: string;
   emit: (event: EventMessage) => void;
   clock?: Clock;
@@ -59,12 +59,15 @@ export interface ModelManager {
   licence(id: LicenceId): Licence;
   acceptLicence(id: LicenceId, version: string): Licence;
   setToken(token: string | null): Promise<CatalogueView['token']>;
+  /** Models that are here stay where they are. Null: the usual folder. Rejects where nothing can be written. */
+  setFolder(path: string | null): Promise<Settings>;
   /** Goes on with what an earlier process was downloading. */
   recover(): void;
   close(): Promise<void>;
 }
 
-export function createModelManager({ store, models, devices, startEngine, secrets, directory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
+export function createModelManager({ store, models, devices, startEngine, secrets, directory: usualDirectory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
+  const directory = (): string => store.settings().modelsDirectory ?? usualDirectory;
   const verifications = new Map<string, Verification>();
   const shrinkings = new Map<string, Shrinking>();
   let shrinkingStop: { id: string; stop: AbortController } | null = null;
@@ -134,7 +137,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
     const licence = licenceFor(found.known, found.kind, found.name);
     requireAcceptance(licence, store.licences);
     if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
-    const file = target ?? smallerTarget(directory, found.name, form);
+    const file = target ?? smallerTarget(directory(), found.name, form);
     const engine = startEngine();
     try {
       const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
@@ -192,8 +195,9 @@ export function createModelManager({ store, models, devices, startEngine, secret
             model: choiceFor(entry, list)?.id ?? null,
           };
         }),
-        directory,
-        freeBytes: await freeBytesAbove(directory),
+        directory: directory(),
+        freeBytes: await freeBytesAbove(directory()),
+        downloaded: store.downloads.list().flatMap((record) => (record.state === 'complete' ? [record.directory] : [])),
         token: await token(),
         offline: isOffline(environment),
         devicesFailure: failure,
@@ -249,7 +253,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
       requireAcceptance(entry.licence, store.licences);
       const source = repository ?? ((await hubToken(secrets, environment)) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
       if (source !== entry.repository && !entry.mirrors.includes(source)) throw new LoupeError('not_found', `${source} is not a source of ${entry.name} that Loupe knows.`, `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`);
-      return downloads.start({ model, repository: source, directory: folder === null ? join(directory, entry.repository.split('/')[1]!) : resolve(folder) });
+      return downloads.start({ model, repository: source, directory: folder === null ? join(directory(), entry.repository.split('/')[1]!) : resolve(folder) });
     },
     pause: downloads.pause,
     resume: downloads.resume,
@@ -312,6 +316,11 @@ export function createModelManager({ store, models, devices, startEngine, secret
       await secrets.set('hub-token', value);
       return token();
     },
+    async setFolder(path) {
+      const settings = store.saveSettings({ modelsDirectory: path === null ? null : await usableFolder(path) });
+      modelsChanged();
+      return settings;
+    },
     recover: downloads.recover,
     async close() {
       closing.abort(new LoupeError('cancelled', 'Loupe is closing.'));
@@ -327,13 +336,4 @@ function inOrder<Device extends FitDevice & { index: number }>(devices: Device[]
   const isWanted = ({ name, index }: Device): boolean => wanted !== null && (String(index) === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
   const real = devices.filter((device) => device.kind !== 'cpu' || isWanted(device));
   return (real.length > 0 ? real : devices).toSorted((a, b) => Number(isWanted(b)) - Number(isWanted(a)) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.index - b.index);
-}
-
-/** Of the disk that will hold the folder, which need not exist yet. */
-async function freeBytesAbove(directory: string): Promise<number | null> {
-  for (let at = directory; ; at = dirname(at)) {
-    const free = await freeBytesOf(at).catch(() => null);
-    if (free !== null) return free;
-    if (at === dirname(at)) return null;
-  }
 }

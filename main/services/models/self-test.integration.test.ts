@@ -56,9 +56,7 @@ async function report(spoil: (file: Buffer) => void, { withReferences }: { withR
   const { model } = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const references = withReferences ? await readReferences({ directory: folder }) : [];
   expect(references).toHaveLength(withReferences ? 4 : 0);
-  const found = await runSelfTest(engine, model, { references, signal: new AbortController().signal });
-  console.info(expect.getState().currentTestName, JSON.stringify(found));
-  return found;
+  return runSelfTest(engine, model, { references, signal: new AbortController().signal });
 }
 
 describe('by the answers that it brings with it', () => {
@@ -68,9 +66,7 @@ describe('by the answers that it brings with it', () => {
 
   test.each<[string, (file: Buffer) => void]>([
     ['rows of q and k in another order', (file) => named(/^language_model.*self_attn\.[qk]_proj/).forEach((name) => permuteRows(file, name))],
-    ['rows of q for pictures in another order', (file) => named(/cross_attn\.q_proj/).forEach((name) => permuteRows(file, name))],
     ['text layers in another order', (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.')))],
-    ['gate and up confused', (file) => named(/^language_model.*gate_proj/).forEach((name) => swap(file, name, name.replace('gate_proj', 'up_proj')))],
   ])('%s', slow, async (_, spoil) => {
     const { sound, findings } = await report(spoil, { withReferences: true });
     expect(sound).toBe(false);
@@ -85,9 +81,7 @@ describe('by what every model that sees knows', () => {
 
   test.each<[string, (file: Buffer) => void]>([
     ['rows of k in the picture encoder in another order', (file) => named(/^vision_model.*k_proj/).forEach((name) => permuteRows(file, name))],
-    ['q and v in the picture encoder confused', (file) => named(/^vision_model.*q_proj/).forEach((name) => swap(file, name, name.replace('q_proj', 'v_proj')))],
     ['a projector of zeros', (file) => file.fill(0, place('multi_modal_projector.weight').begin, place('multi_modal_projector.weight').end)],
-    ['text layers in another order', (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.')))],
   ])('%s', slow, async (_, spoil) => {
     expect(await report(spoil, { withReferences: false })).toMatchObject({ sound: false, findings: ['It does not see what is in a picture.'] });
   });

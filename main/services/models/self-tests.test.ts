@@ -22,7 +22,7 @@ afterEach(async () => {
 const perfect = ({ texts }: ScoreRequest): Score[] => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) }));
 /** As `perfect`, and it sees. */
 const seeing = (request: ScoreRequest): Score[] =>
-  perfect(request).map((score, index) => (request.messages && !JSON.stringify(request.messages).includes(request.texts[index]!) ? { ...score, logProbabilities: new Float32Array(20).fill(-4) } : score));
+  perfect(request).map((score, index) => (request.messages && !JSON.stringify(request.messages).includes(request.texts[index]!) ? { ...score, logProbabilities: score.best.map(() => -4) } : score));
 
 function begin(score: (request: ScoreRequest) => Score[] | Promise<Score[]> = seeing): void {
   told = [];

@@ -1,0 +1,29 @@
+/** Where downloads and smaller copies go. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { LoupeError } from '../errors.ts';
+import { inFileWords } from './hub/fetch-file.ts';
+import { freeBytesOf } from './hub/pull.ts';
+
+/** Makes the folder where there is none, and answers its path. Rejects with `usage` for what is no place, and in words where nothing can be written. */
+export async function usableFolder(named: string): Promise<string> {
+  const path = normalize(named.trim().replace(/^~(?=[\\/]|$)/, homedir()));
+  if (!isAbsolute(path)) throw new LoupeError('usage', `${named.trim() || 'Nothing'} is no full path.`, 'Name the folder from the root on, as in /media/usb/models.');
+  const probe = join(path, '.loupe-probe');
+  await inFileWords(path, async () => {
+    await mkdir(path, { recursive: true });
+    await writeFile(probe, '');
+    await rm(probe, { force: true });
+  });
+  return path;
+}
+
+/** Of the disk that will hold the folder, which need not exist yet. */
+export async function freeBytesAbove(directory: string): Promise<number | null> {
+  for (let at = directory; ; at = dirname(at)) {
+    const free = await freeBytesOf(at).catch(() => null);
+    if (free !== null) return free;
+    if (at === dirname(at)) return null;
+  }
+}

@@ -1,0 +1,62 @@
+import type { FileFit, ModelChoice } from '../../main/contract.ts';
+import type { Client } from '../api/client.ts';
+import type { AppState } from './app.svelte.ts';
+import type { Toasts } from './toasts.svelte.ts';
+
+export interface Doubt {
+  name: string;
+  fit: FileFit;
+}
+
+/** Choosing a model: one that does not fit asks first. */
+export class ChooseModel {
+  readonly #client: Client;
+  readonly #app: AppState;
+  readonly #toasts: Toasts;
+  #doubt = $state.raw<(Doubt & { id: string }) | null>(null);
+
+  constructor(client: Client, app: AppState, toasts: Toasts) {
+    this.#client = client;
+    this.#app = app;
+    this.#toasts = toasts;
+  }
+
+  /** What has to be answered by `confirm` or `decline`. */
+  get doubt(): Doubt | null {
+    return this.#doubt;
+  }
+
+  async choose({ id, name }: Pick<ModelChoice, 'id' | 'name'>): Promise<void> {
+    if (id === this.#app.settings.model) return;
+    const fit = await this.#fit(id);
+    if (fit && fit.verdict !== 'fits') this.#doubt = { id, name, fit };
+    else await this.#save(id);
+  }
+
+  async confirm(): Promise<void> {
+    const doubt = this.#doubt;
+    this.#doubt = null;
+    if (doubt) await this.#save(doubt.id);
+  }
+
+  decline(): void {
+    this.#doubt = null;
+  }
+
+  /** Null where it is not known; what is wrong with the files is said when they are loaded. */
+  async #fit(path: string): Promise<FileFit | null> {
+    try {
+      return await this.#client.request('models.fit', { path });
+    } catch {
+      return null;
+    }
+  }
+
+  async #save(model: string): Promise<void> {
+    try {
+      await this.#app.saveSettings({ model });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+}
