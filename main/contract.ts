@@ -179,6 +179,8 @@ const engineState = v.strictObject({
   totalBytes: count,
   device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
   contextLength: v.nullable(count),
+  /** Weights that lie in the computer's memory because the device has no room for them; null unless a model is loaded. */
+  hostBytes: v.nullable(count),
   /** Null when the model cannot see. */
   vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
   /** What the loaded model does with a question: answers it, continues it as text, or judges it. Null while none is loaded. */

@@ -5,6 +5,7 @@ import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../servi
 import { demoModel } from '../paths.ts';
 import { decimal, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
+import { inBytes } from './units.ts';
 
 export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)
 
@@ -65,6 +66,8 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   try {
     const model = values.model ?? 'The demo model';
     const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal, onProgress: progressLine(terminal, values.json) });
+    const { hostBytes } = loaded.model.placement;
+    if (hostBytes > 0 && !values.json) terminal.err(`loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`);
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
     const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
     if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), memory: await client.memory() })}\n`);

@@ -72,6 +72,17 @@ describe('ask', () => {
     expect(JSON.parse(out)).toMatchObject({ ok: true, finish: 'stop', sampling: { temperature: 0.5, seed: 7 }, statistics: { imagesEncoded: 0 } });
   });
 
+  test('what does not fit the device is said, or why nothing can be done', async () => {
+    const engine = () => createFakeEngine({ sizes: { deviceBudgetBytes: 1400 } });
+    const { out, err } = await run(['ask', '--model', demoModel, 'Hi'], { engine: engine() });
+    expect(err).toBe('loupe: 400 B of the model do not fit Fake device and stay in the computer’s memory, which is slower.\n');
+    expect(out).toContain('You asked: Hi');
+    expect(JSON.parse((await run(['ask', '--json', 'Hi'], { engine: engine() })).out)).toMatchObject({ placement: { deviceBytes: 600, hostBytes: 400, hostLayers: [1], embeddingOnHost: true } });
+    const refused = await run(['ask', '--model', demoModel, 'Hi'], { engine: createFakeEngine({ sizes: { deviceBudgetBytes: 100 } }) });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('are missing');
+  });
+
   test('several pictures: composing is the next step', async () => {
     const { code, out, err } = await run(['ask', '--json', '--image', 'a.png', '--image', 'b.png', 'Compare']);
     expect(code).toBe(2);

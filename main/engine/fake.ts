@@ -133,7 +133,9 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
       onProgress?.(1000, 1000);
       isLoaded = true;
       const { hostLayers = [], embeddingOnHost = false } = request;
-      return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement: { ...loaded.model.placement, hostLayers, embeddingOnHost } } };
+      const hostBytes = hostLayers.reduce((sum, layer) => sum + weighed.layers[layer]!.bytes, embeddingOnHost ? weighed.embeddingBytes : 0);
+      const placement = { ...loaded.model.placement, deviceBytes: loaded.model.weightBytes - hostBytes, hostBytes, hostLayers, embeddingOnHost };
+      return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement } };
     },
     async countTokens({ messages, answerSoFar = '' }) {
       begin();

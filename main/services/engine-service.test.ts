@@ -67,6 +67,7 @@ test('the plan of what fits is handed to the engine', async () => {
   const load = vi.spyOn(port, 'load');
   await use(async () => {});
   expect(load.mock.calls[0]![0]).toMatchObject({ directory: '/model', hostLayers: [1], embeddingOnHost: true });
+  expect(service.state().hostBytes).toBe(400);
 });
 
 test('what fits nowhere is refused before it is read, with what is missing', async () => {

@@ -46,7 +46,7 @@ export interface EngineService {
 const progressEveryMs = 100;
 
 export function createEngineService({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions): EngineService {
-  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, use: null, failure: null };
+  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
   /** Settings that the loaded model was loaded with. */
   let loadedKey = '';
   let turn: Promise<unknown> = Promise.resolve();
@@ -83,7 +83,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     let told = 0;
     try {
       const { choice, place } = model(id);
-      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, vision: null, use: null, failure: null });
+      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null });
       const loaded = await loadPlanned(
         engine,
         { ...(await place()), contextLength, engine: { device, cacheDirectory } },
@@ -101,11 +101,12 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       loadedKey = key;
       loadedModel = loaded;
       lastUsed = null;
-      const { vision, contextLength: tokens } = loaded.model;
+      const { vision, contextLength: tokens, placement } = loaded.model;
       become({
         status: 'ready',
         device: { name: loaded.device.name, kind: loaded.device.kind },
         contextLength: tokens,
+        hostBytes: placement.hostBytes,
         vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
         use: useOf(loaded),
       });

@@ -2,7 +2,7 @@ import { defaultSettings, type CaptureState, type EngineState, type ModelChoice,
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 
-const unknownEngine: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, vision: null, use: null, failure: null };
+const unknownEngine: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
 
 /** What every view knows: the app, its settings, the engine. Kept in step by the app's events. */
 export class AppState {

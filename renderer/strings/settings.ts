@@ -64,7 +64,8 @@ export const settings = {
       case 'ready':
         return [`${engine.model?.name ?? 'The model'} is loaded`, engine.device ? `on ${engine.device.name}` : '', engine.contextLength ? `with ${engine.contextLength.toLocaleString('en')} tokens of context` : '']
           .filter(Boolean)
-          .join(' ');
+          .join(' ')
+          .concat(engine.hostBytes ? `; ${bytes(engine.hostBytes)} of it did not fit there and lie in the computer’s memory, which is slower` : '');
       case 'loading':
         return `Loading ${engine.model?.name ?? 'the model'}${engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : ''}`;
       case 'stopped':
