@@ -12,6 +12,12 @@ export interface ModelServicesOptions {
   onEvent: (event: EventMessage) => void;
 }
 
+export interface ModelServicesSurroundings {
+  environment?: NodeJS.ProcessEnv;
+  /** Absent = asks the system. */
+  hostMemoryBytes?: number;
+}
+
 export interface ModelServices {
   models: Models;
   manager: ModelManager;
@@ -19,7 +25,7 @@ export interface ModelServices {
 }
 
 /** Throws `store_*` when the data folder cannot be used, as while the app is running. The engine starts only to list devices. */
-export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptions, startEngine: () => Engine, environment: NodeJS.ProcessEnv = process.env): ModelServices {
+export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptions, startEngine: () => Engine, { environment = process.env, hostMemoryBytes }: ModelServicesSurroundings = {}): ModelServices {
   const store = openStore(dataDirectory);
   const models = createModels({ store, demoModel });
   const manager = createModelManager({
@@ -38,6 +44,7 @@ export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptio
     directory: modelsDirectory(dataDirectory, environment),
     emit: onEvent,
     environment,
+    ...(hostMemoryBytes === undefined ? {} : { hostMemoryBytes }),
   });
   return {
     models,

@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { DeviceInfo } from '../engine/addon.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { openModelServices } from '../model-services.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
+import type { Engine } from '../services/ports.ts';
 import { startHubDouble, type HubDouble, type HubDoubleOptions } from '../services/models/test/hub-double.ts';
 import { ggufBytes, publishedFiles, write } from '../services/models/test/write-model.ts';
 import { runLoupe } from './run.ts';
@@ -14,7 +16,11 @@ const entry = catalogueModel('llama-3.2-11b-vision-instruct');
 let folder: string;
 let hub: HubDouble | undefined;
 let environment: NodeJS.ProcessEnv;
+let startEngine: () => Engine;
+let hostMemoryBytes: number;
 beforeEach(() => {
+  startEngine = () => on({ kind: 'cpu', memoryBytes: 16e9 });
+  hostMemoryBytes = 64e9;
   folder = mkdtempSync(join(tmpdir(), 'loupe-cli-models-'));
   environment = { HF_HUB_CACHE: '/nowhere', HF_TOKEN_PATH: '/nowhere', OLLAMA_MODELS: '/nowhere', LOUPE_MODELS: join(folder, 'models') };
 });
@@ -27,6 +33,11 @@ afterEach(async () => {
 async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}): Promise<void> {
   hub = await startHubDouble({ repository, files: new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)])), ...options });
   environment['HF_ENDPOINT'] = hub.endpoint;
+}
+
+function on(device: Pick<DeviceInfo, 'kind' | 'memoryBytes'>): Engine {
+  const engine = createFakeEngine();
+  return { ...engine, devices: async () => (await engine.devices()).map((fake) => ({ ...fake, ...device })) };
 }
 
 async function run(args: string[], { person = false, interrupt = new AbortController(), onErr = () => {} }: { person?: boolean; interrupt?: AbortController; onErr?: (text: string) => void } = {}): Promise<{ code: ExitCode; out: string; err: string }> {
@@ -43,7 +54,7 @@ async function run(args: string[], { person = false, interrupt = new AbortContro
     errIsTerminal: person,
     readInput: refuse,
     startEngine: refuse,
-    openModels: async (options) => openModelServices(options, createFakeEngine, environment),
+    openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,
     openLink: refuse,
     interrupted: interrupt.signal,
@@ -55,7 +66,7 @@ test('list: what is here, what can be had, and how it would run', async () => {
   const { code, out } = await run(['list']);
   expect(code).toBe(0);
   expect(out).toContain('  Demo model\n');
-  expect(out).toMatch(/ {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}(no|slow), in 4 bits: /);
+  expect(out).toMatch(/ {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}slow, as published: Without a graphics card/);
   const json = JSON.parse((await run(['list', '--json'])).out) as { catalogue: { entries: unknown[] }; models: unknown[] };
   expect([json.catalogue.entries.length, json.models.length]).toEqual([12, 1]);
 });
@@ -123,6 +134,32 @@ test('quantise: where it goes, and what the fake engine cannot do', async () => 
   expect(await run(['quantise', path, '--accept-licence', '--json'])).toMatchObject({ code: 1, err: expect.stringContaining('Llama-my-model-Q4_K_M.gguf') as string });
   expect(await run(['quantise', path, '--form', 'q2'])).toMatchObject({ code: 2, err: expect.stringContaining('--form takes q4_k_m, q8_0') as string });
   expect(await run(['quantise', path, '--to', join(folder, 'mine.gguf')])).toMatchObject({ code: 2, err: expect.stringContaining('as the licence wants') as string });
+});
+
+test('test: tries a model and says what came of it', async () => {
+  expect(await run(['test', 'Demo model'])).toMatchObject({ code: 0, out: 'Demo model works on Fake device.\n' });
+  const blind = (): Engine => createFakeEngine({ score: ({ texts }) => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) })) });
+  startEngine = blind;
+  expect(await run(['test', 'demo'])).toMatchObject({ code: 1, out: expect.stringMatching(/^The answers of Demo model on Fake device are not what they should be\. It does not see what is in a picture\./) as string });
+  expect(JSON.parse((await run(['test', 'demo', '--json'])).out)).toMatchObject({ ok: false, test: { sound: false, pictureOdds: 0, device: 'Fake device' } });
+});
+
+test('a model that is new is tried where it fits; elsewhere it is said how it would run', async () => {
+  const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
+  const slow = await run(['import', path, '--accept-licence']);
+  expect(slow).toMatchObject({ code: 0, err: expect.stringMatching(/Without a graphics card[^]*`loupe models test "Llama-3\.2-11B-Vision-Instruct"` does that/) as string });
+  startEngine = () => on({ kind: 'discrete', memoryBytes: 24e9 });
+  expect((await run(['import', path])).out).toBe('Llama-3.2-11B-Vision-Instruct is in the list; its files stay where they are.\nLlama-3.2-11B-Vision-Instruct works on Fake device.\n');
+});
+
+test('pull: a model that runs in no form is not downloaded by mistake', async () => {
+  const large = catalogueModel('llama-3.2-90b-vision-instruct');
+  await hubOf(large.mirrors[0]!);
+  hostMemoryBytes = 8e9;
+  const refused = await run(['pull', large.id, '--accept-licence']);
+  expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/would not run here in any form\..*[^]*--anyway/) as string });
+  expect(hub!.requests).toBe(0);
+  expect((await run(['pull', large.id, '--anyway'])).code).toBe(0);
 });
 
 test.each([

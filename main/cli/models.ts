@@ -19,11 +19,13 @@ export const modelsHelp = `loupe models COMMAND [options]
   quantise MODEL            writes a smaller copy of a published model as one GGUF file; again goes on with it
        --form q4_k_m|q8_0     4 bits (default) or 8
        --to FILE.gguf         its name begins with "Llama", as the licence wants (default: below LOUPE_MODELS)
+  test MODEL                loads it and tries whether it answers as it should
   verify MODEL              reads all its files and compares their checksums
   remove MODEL              takes it off the list; --files also deletes what was downloaded
   licence MODEL             what the licence of its weights says, in short
 
-  --accept-licence          with pull and import: agree to the licence
+  --accept-licence          with pull, import and quantise: agree to the licence
+  --anyway                  with pull: also a model that would not run here
   --data DIR                the data folder (default: LOUPE_DATA or the system's place)
   --json                    one JSON object
 
@@ -38,6 +40,7 @@ const flags = {
   form: { type: 'string' },
   files: { type: 'boolean' },
   'accept-licence': { type: 'boolean' },
+  anyway: { type: 'boolean' },
 } as const;
 
 type Values = ReturnType<typeof parseFlags<typeof flags>>['values'];
@@ -55,9 +58,10 @@ type Run = (context: Context, argument: string | undefined) => Promise<ExitCode>
 const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'needed'; flags: (keyof typeof flags)[] }> = {
   list: { run: list, argument: 'none', flags: [] },
   find: { run: find, argument: 'optional', flags: [] },
-  pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence'] },
+  pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence', 'anyway'] },
   import: { run: importModel, argument: 'needed', flags: ['accept-licence'] },
   quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'] },
+  test: { run: testModel, argument: 'needed', flags: [] },
   verify: { run: verify, argument: 'needed', flags: [] },
   remove: { run: remove, argument: 'needed', flags: ['files'] },
   licence: { run: licence, argument: 'needed', flags: [] },
@@ -134,6 +138,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   const { manager, models, values, terminal, line, onEvent } = context;
   const entry = await catalogueEntry(context, named!);
   agree(context, entry.licence);
+  refuseHopeless(context, entry);
   const show = progressLine(terminal, values.json);
   const ended = new Promise<Download | null>((resolve) => {
     onEvent((event) => {
@@ -161,7 +166,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   const model = models.list().find(({ id }) => id === started.directory);
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, model, repository: started.repository })}\n`);
   else line(`${entry.name} is here: ${started.directory}`);
-  return exitCodes.ok;
+  return model ? tryNew(context, model) : exitCodes.ok;
 }
 
 async function importModel(context: Context, path: string | undefined): Promise<ExitCode> {
@@ -173,7 +178,7 @@ async function importModel(context: Context, path: string | undefined): Promise<
   const model = await manager.add(at);
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, model })}\n`);
   else line(`${model.name} is in the list; its files stay where they are.`);
-  return exitCodes.ok;
+  return tryNew(context, model);
 }
 
 async function quantise(context: Context, named: string | undefined): Promise<ExitCode> {
@@ -201,7 +206,38 @@ async function quantise(context: Context, named: string | undefined): Promise<Ex
   }
   line(`${model.id}, ${inBytes(report.bytes)}`);
   for (const { name, types, relativeError } of report.classes) line(`  ${name}: ${types}, error ${(100 * relativeError).toFixed(2)} %`);
+  return tryNew(context, model);
+}
+
+/** A model that was added just now is tried where that is quick; elsewhere it is said how it would run. */
+async function tryNew(context: Context, { id, name }: ModelChoice): Promise<ExitCode> {
+  const { manager, values, terminal } = context;
+  if (values.json) return exitCodes.ok;
+  const fit = await manager.fit(id);
+  if (fit?.verdict === 'fits') return testModel(context, id);
+  if (fit) terminal.err(`${fit.verdict === 'no' ? 'It does not fit. ' : ''}${[fit.reason, fit.advice].filter(Boolean).join(' ')}\n`);
+  terminal.err(`It has not been tried; \`loupe models test "${name}"\` does that.\n`);
   return exitCodes.ok;
+}
+
+async function testModel(context: Context, named: string | undefined): Promise<ExitCode> {
+  const { manager, values, terminal, line } = context;
+  const model = knownModel(context, named!);
+  const show = progressLine(terminal, values.json);
+  const found = await manager
+    .test(model.id, { signal: terminal.interrupted, onProgress: (done, total) => show(done < total ? `loading ${model.name}: ${Math.floor((100 * done) / total)} %` : `${model.name} is being tried`) })
+    .finally(() => show(''));
+  const { sound, findings, device } = found;
+  if (values.json) terminal.out(`${JSON.stringify({ ok: sound, test: found })}\n`);
+  else line(sound ? `${model.name} works on ${device}.` : `The answers of ${model.name} on ${device} are not what they should be. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`);
+  return sound ? exitCodes.ok : exitCodes.failure;
+}
+
+/** Before a download of hours: whether the model runs here in any form. */
+function refuseHopeless({ values }: Context, { name, fits }: CatalogueEntry): void {
+  const [first] = fits;
+  if (values.anyway || !first?.all.every(({ verdict }) => verdict === 'no')) return;
+  throw new LoupeError('usage', `${name} would not run here in any form. ${first.all.at(-1)!.reason}`, 'Choose a smaller model (`loupe models list`), or download it all the same with --anyway.');
 }
 
 async function verify(context: Context, named: string | undefined): Promise<ExitCode> {

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { CatalogueView, Download, EventMessage, FileFit, FoundModel, Licence, LicenceId, ModelChoice, Settings, Shrinking, Verification } from '../../contract.ts';
 import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
-import type { Clock, DownloadRecord, Engine, SecretStore, Store } from '../ports.ts';
+import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
 import { findAt, findModels } from './find.ts';
@@ -12,8 +12,11 @@ import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDev
 import { isOffline } from './hub/http.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
 import { usableModel, type Models } from './models.ts';
+import { loadPlanned } from './placement.ts';
 import { quantiseModel, smallerTarget, type SmallerForm } from './quantise.ts';
 import { hubToken } from './secrets.ts';
+import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
+import { modelToTry, recordOf } from './self-tests.ts';
 import { verifyFiles } from './verify.ts';
 
 export interface ManagerOptions {
@@ -53,6 +56,8 @@ export interface ModelManager {
   shrink(id: string, form: SmallerForm): void;
   stopShrinking(id: string): void;
   shrinkings(): Shrinking[];
+  /** Loads it into an engine of its own, tries it, and keeps what came of it. */
+  test(id: string, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<SelfTestReport & SelfTestRecord>;
   /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
   verify(id: string): Promise<Verification>;
   verifications(): Verification[];
@@ -65,6 +70,9 @@ export interface ModelManager {
   recover(): void;
   close(): Promise<void>;
 }
+
+/** Tokens; more than any question of the self-test takes. */
+const testContext = 512;
 
 export function createModelManager({ store, models, devices, startEngine, secrets, directory: usualDirectory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
   const directory = (): string => store.settings().modelsDirectory ?? usualDirectory;
@@ -273,6 +281,23 @@ export function createModelManager({ store, models, devices, startEngine, secret
       if (shrinkingStop?.id === id) shrinkingStop.stop.abort(new LoupeError('cancelled', 'The smaller copy was stopped.'));
     },
     shrinkings: () => [...shrinkings.values()],
+
+    async test(id, { signal, onProgress }) {
+      const { choice, place } = models.chosen(id);
+      if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot try models by itself.', 'Use `loupe models test`.');
+      const engine = startEngine();
+      try {
+        const files = await place();
+        const both = AbortSignal.any([signal, closing.signal]);
+        const loaded = await loadPlanned(engine, { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } }, { model: choice.name, hostMemoryBytes, signal: both, onProgress });
+        const report = await runSelfTest(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal: both });
+        const record = recordOf(choice, loaded, report, clock);
+        store.models.saveSelfTest(record);
+        return { ...report, ...record };
+      } finally {
+        await engine.close();
+      }
+    },
 
     async verify(id) {
       const { choice } = models.chosen(id);

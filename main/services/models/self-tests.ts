@@ -3,7 +3,7 @@ import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../con
 import type { EngineService } from '../engine-service.ts';
 import { toLoupeError } from '../errors.ts';
 import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../ports.ts';
-import { runSelfTest, type Reference } from './self-test.ts';
+import { runSelfTest, type Reference, type SelfTestReport } from './self-test.ts';
 
 export interface SelfTestsOptions {
   store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
@@ -72,12 +72,10 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
     }
   }
 
-  async function tryModel({ id, bytes, kind }: ModelChoice, port: Engine, { model, device: { name: device, driver } }: LoadedModel, signal: AbortSignal): Promise<void> {
-    become({ ...blank, model: id, state: 'running', device });
-    // A guard answers no questions about pictures.
-    const seen = kind === 'guard' ? { ...model, vision: null } : model;
-    const { sound, findings } = await runSelfTest(port, seen, { references: await references(id), signal });
-    const record = { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
+  async function tryModel(choice: ModelChoice, port: Engine, loaded: LoadedModel, signal: AbortSignal): Promise<void> {
+    become({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
+    const report = await runSelfTest(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
+    const record = recordOf(choice, loaded, report, clock);
     store.models.saveSelfTest(record);
     become(viewOf(record));
   }
@@ -99,6 +97,15 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+/** A guard answers no questions about pictures. */
+export function modelToTry({ kind }: ModelChoice, { model }: LoadedModel): LoadedModel['model'] {
+  return kind === 'guard' ? { ...model, vision: null } : model;
+}
+
+export function recordOf({ id, bytes }: ModelChoice, { device: { name: device, driver } }: LoadedModel, { sound, findings }: SelfTestReport, clock: Clock): SelfTestRecord {
+  return { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
 }
 
 const blank: Omit<SelfTest, 'model'> = { state: 'running', findings: [], testedAt: null, device: '', failure: null };
