@@ -4,11 +4,34 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createFakeEngine } from '../main/engine/fake.ts';
+import type { Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' } } });
+
+/** Says back what it is asked; with a model that is called a guard it judges: questions are safe, answers are not. */
+function startEngine(): Engine {
+  const options = { wordMs: Number(values['word-ms']), contextLength: 8192 };
+  const chat = createFakeEngine(options);
+  const guard = createFakeEngine({ ...options, answer: (messages) => (messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6,S13') });
+  let current = chat;
+  return {
+    ...chat,
+    async load(request, loading) {
+      current = JSON.stringify(request).includes('Guard') ? guard : chat;
+      const loaded = await current.load(request, loading);
+      return current === guard ? { ...loaded, promptFormat: 'guard' } : loaded;
+    },
+    generate: (...given) => current.generate(...given),
+    countTokens: (...given) => current.countTokens(...given),
+    async close() {
+      await Promise.all([chat.close(), guard.close()]);
+    },
+  };
+}
+
 const { host, close } = await serve({
-  startEngine: () => createFakeEngine({ wordMs: Number(values['word-ms']), contextLength: 8192 }),
+  startEngine,
   version: '0.0.0',
   dataDirectory: values.data ?? mkdtempSync(join(tmpdir(), 'loupe-fake-')),
   port: Number(values.port),

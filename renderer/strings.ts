@@ -4,6 +4,7 @@ import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
 import { compose } from './strings/compose.ts';
+import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
 import { quick } from './strings/quick.ts';
@@ -12,4 +13,4 @@ import { sidebar } from './strings/sidebar.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, inspector, models, quick, settings, view, welcome, about, shortcutSheet };
+export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, quick, settings, view, welcome, about, shortcutSheet };

@@ -1,4 +1,4 @@
-import type { Conversation, ConversationSummary, Message, Payload, Picture, TurnState } from '../../main/contract.ts';
+import type { CheckState, Conversation, ConversationSummary, Message, Payload, Picture, TurnState } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { AnswerStream, nextFrame, type Schedule } from './answer-stream.svelte.ts';
 
@@ -21,6 +21,7 @@ export class OpenConversation {
   #pinnedPicture = $state.raw<Picture | null>(null);
   #streams = $state.raw<ReadonlyMap<number, AnswerStream>>(new Map());
   #turns = $state.raw<ReadonlyMap<number, TurnState>>(new Map());
+  #checks = $state.raw<ReadonlyMap<number, CheckState>>(new Map());
   #stopping = $state.raw<ReadonlySet<number>>(new Set());
   #lastFetch = 0;
 
@@ -42,6 +43,9 @@ export class OpenConversation {
       }),
       client.on('answer.state', (turn) => {
         if (turn.conversationId === this.id) this.#turns = new Map(this.#turns).set(turn.messageId, turn);
+      }),
+      client.on('answer.check', (check) => {
+        if (check.conversationId === this.id) this.#checks = new Map(this.#checks).set(check.messageId, check);
       }),
       client.on('conversation.changed', (summary) => {
         if (summary.id === this.id) this.#describe(summary);
@@ -101,6 +105,11 @@ export class OpenConversation {
     return this.#turns.get(message.id) ?? null;
   }
 
+  /** How far the check of an answer is; null where there is none to wait for. */
+  check(message: Message): CheckState | null {
+    return this.#checks.get(message.id) ?? null;
+  }
+
   /** Stop was asked for and has not happened yet. */
   stopping(message: Message): boolean {
     return this.#stopping.has(message.id);
@@ -111,6 +120,7 @@ export class OpenConversation {
     const isNew = !this.#messages.has(message.id);
     this.#messages = new Map(this.#messages).set(message.id, message);
     if (isNew) this.#leafId = message.id;
+    if (message.judgement || message.state === 'streaming') this.#checks = without(this.#checks, message.id);
     if (message.state === 'streaming') {
       if (!this.#streams.has(message.id)) this.#streams = new Map(this.#streams).set(message.id, new AnswerStream(message.text, this.#schedule));
     } else {

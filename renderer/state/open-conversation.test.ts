@@ -141,3 +141,19 @@ test('nothing is heard any more after closing', () => {
   client.send('message.changed', message(3, 2));
   expect(ids(open.path)).toEqual([1, 2]);
 });
+
+test('a check of an answer is followed until there is a verdict', () => {
+  const client = createFakeClient();
+  const answer = message(2, 1, { role: 'assistant' });
+  const open = new OpenConversation(client, conversation([message(1, null), answer]));
+  expect(open.check(answer)).toBeNull();
+  const state = { messageId: 2, conversationId: 1, phase: 'judging', failure: null } as const;
+  client.send('answer.check', { ...state, conversationId: 2 });
+  expect(open.check(answer)).toBeNull();
+  client.send('answer.check', state);
+  expect(open.check(answer)).toEqual(state);
+  const judgement = { by: 'Guard', question: { finding: 'safe', categories: [] }, answer: null, ms: 1 } satisfies Message['judgement'];
+  client.send('message.changed', { ...answer, judgement });
+  expect(open.check(answer)).toBeNull();
+  expect(open.path.at(-1)!.judgement).toEqual(judgement);
+});

@@ -53,7 +53,7 @@ export const settings = {
     demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
     vision: 'Looks at pictures and answers.',
     text: 'Answers without pictures.',
-    guard: 'Judges whether content is safe. Not for chatting.',
+    guard: 'Judges whether a question is safe. Does not answer it.',
   } satisfies Record<ModelChoice['kind'], string>,
   modelMissing: 'Its files are no longer there.',
   modelSize: (size: number | null) => (size === null ? '' : bytes(size)),

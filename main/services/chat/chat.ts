@@ -129,13 +129,13 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     const { contextLength, use, model } = engine.state();
     job.model = model!.name;
     tellState(job, 'preparing');
-    const question = store.conversations.path(parentId!);
+    const question = withoutVerdicts(store.conversations.path(parentId!));
     const judges = use === 'guard';
     const maxTokens = judges ? verdictTokens : settings.maxTokens;
     // Of verdicts the likeliest counts.
     const sampling = judges ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
     const window = await fitPrompt(
-      promptParts(judges ? withoutVerdicts(question) : question, conversationId),
+      promptParts(question, conversationId),
       { contextLength: contextLength!, answer: roomForAnswer(maxTokens, contextLength!) },
       (messages) => port.countTokens({ messages: asUsed(messages), answerSoFar: job.text }),
     );
@@ -343,11 +343,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       for (const { answer, abort } of checks.values()) if (answer.conversationId === conversationId) abort.abort();
     },
     async measure({ conversationId, parentId, text, pictures }) {
-      const { contextLength, status, model, use } = engine.state();
+      const { contextLength, status, model } = engine.state();
       // A guard that is there for a moment counts otherwise.
       if (status !== 'ready' || contextLength === null || model?.id !== store.settings().model) return null;
-      const path = parentId === null ? [] : store.conversations.path(parentId);
-      const before = use === 'guard' ? withoutVerdicts(path) : path;
+      const before = withoutVerdicts(parentId === null ? [] : store.conversations.path(parentId));
       const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
       const answer = roomForAnswer(store.settings().maxTokens, contextLength);
       // Counting takes no turn: it does not touch the model, and an answer may be being written.

@@ -30,7 +30,13 @@ const verdict = { by: 'Guard', question: { finding: 'safe', categories: [] }, an
 test('verdicts and what they were about are no part of the conversation that a guard sees', () => {
   const path = [message(1, 'user'), message(2, 'assistant', { model: 'Guard', judgement: verdict }), message(3, 'user'), message(4, 'assistant', { judgement: verdict }), message(5, 'user')];
   expect(path.map(isVerdict)).toEqual([false, true, false, false, false]);
-  expect(withoutVerdicts(path).map(({ id }) => id)).toEqual([3, 4, 5]);
+  expect(withoutVerdicts(path)).toEqual(path.slice(2));
+
+  const picture = (name: string): Message['pictures'][number] => ({ hash: 'a'.repeat(64), name, width: 1, height: 1, bytes: 1, origin: { kind: 'file' } });
+  const seen = (pictures: string[][]): string[][] => withoutVerdicts(path.map((each, index) => ({ ...each, pictures: (pictures[index] ?? []).map(picture) }))).map((each) => each.pictures.map(({ name }) => name));
+  expect(seen([['one']])).toEqual([['one'], [], []]);
+  expect(seen([['one'], [], ['two']])).toEqual([['two'], [], []]);
+  expect(seen([['one'], [], [], [], ['three']])).toEqual([['one'], [], ['three']]);
 });
 
 test('roles by turns, no instructions, one picture', () => {

@@ -19,10 +19,19 @@ export function parseVerdict(text: string): Verdict {
   return categories.every((category) => /^S\d{1,2}$/.test(category)) ? { finding: 'unsafe', categories: [...new Set(categories)] } : unclear;
 }
 
-/** Questions and answers that a guard may be shown: its own verdicts, and what they were about, are no conversation. */
+/** Verdicts, and the questions that were judged, are no conversation. A picture that came with one goes on with the next question. */
 export function withoutVerdicts(path: readonly Message[]): Message[] {
   const judged = new Set(path.filter(isVerdict).flatMap(({ id, parentId }) => [id, parentId]));
-  return path.filter(({ id }) => !judged.has(id));
+  let pictures: Message['pictures'] = [];
+  return path.flatMap((message): Message[] => {
+    if (message.role !== 'user') return judged.has(message.id) ? [] : [message];
+    if (message.pictures.length > 0) pictures = message.pictures;
+    if (judged.has(message.id)) return [];
+    const carried = { ...message, pictures };
+    // From here on it is in the path.
+    pictures = [];
+    return [carried];
+  });
 }
 
 /** The guard itself answered. */

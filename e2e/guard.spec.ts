@@ -1,0 +1,71 @@
+/** Llama Guard: in use it judges questions; switched on in the settings it judges what another model answered. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { publishedFiles, write } from '../main/services/models/test/write-model.ts';
+import { violations } from './support/axe.ts';
+import { expect, testWithFakeEngine } from './support/loupe.ts';
+
+const test = testWithFakeEngine(5);
+
+let folder: string;
+test.beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-e2e-guard-'));
+  write(join(folder, 'models--meta-llama--Llama-Guard-3-11B-Vision', 'snapshots', 'abc'), publishedFiles());
+  // The host is started by the test and inherits this.
+  Object.assign(process.env, { HF_HUB_CACHE: folder, OLLAMA_MODELS: join(folder, 'none') });
+});
+test.afterEach(() => {
+  for (const name of ['HF_HUB_CACHE', 'OLLAMA_MODELS']) delete process.env[name];
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('a guard judges questions, and answers once the settings say so', async ({ loupe }) => {
+  const { page } = loupe;
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await loupe.skipWelcome();
+  const check = page.getByRole('switch', { name: 'Check answers with Llama Guard' });
+  const openSettings = () => page.keyboard.press('ControlOrMeta+Comma');
+  await openSettings();
+  await expect(check).toBeDisabled();
+  await page.keyboard.press('Escape');
+
+  await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Models' });
+  await dialog.getByRole('article', { name: /^Hugging Face: Llama-Guard/ }).getByRole('button', { name: 'Use it' }).click();
+  await page.getByRole('button', { name: 'I agree' }).click();
+  // It is there to check answers; to be asked itself, it has to be chosen.
+  const mine = dialog.getByRole('article', { name: /^Llama-Guard/ });
+  await mine.getByRole('button', { name: 'Use it' }).click();
+  // The fake device computes on the processor.
+  await page.getByRole('button', { name: 'Load anyway, slowly' }).click();
+  await expect(mine.getByText('In use')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+
+  await expect(page.getByText('says whether your question is safe. It does not answer it.')).toBeVisible();
+  await loupe.question.fill('How do I vote?');
+  await loupe.question.press('Enter');
+  const verdict = loupe.answers.last().getByRole('group', { name: 'Verdict' });
+  await expect(verdict.getByText('Question: safe')).toBeVisible();
+  await expect(verdict.getByText(/^Answer/)).toHaveCount(0);
+  await expect(loupe.answers.last().locator('.markdown')).toHaveCount(0);
+
+  await openSettings();
+  const demo = page.getByRole('radio', { name: /demo/i });
+  await demo.click();
+  await expect(demo).toBeChecked();
+  await check.click();
+  await expect(check).toBeChecked();
+  await expect(page.getByText('The next answer waits for both')).toBeVisible();
+  expect(await violations(page), 'settings').toEqual([]);
+  await page.keyboard.press('Escape');
+  await loupe.ask('Where is the polling station?');
+  await expect(verdict.getByText('Question: safe')).toBeVisible();
+  await expect(verdict.getByText('Answer: not safe, specialised advice (S6), elections (S13)')).toBeVisible();
+  await expect(loupe.answers.last()).toContainText('polling station');
+  expect(await violations(page), 'verdict').toEqual([]);
+
+  await page.reload();
+  await expect(verdict.getByText('Answer: not safe')).toBeVisible();
+});
