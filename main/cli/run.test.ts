@@ -179,6 +179,19 @@ describe('trace and tokenize', () => {
     expect(err).toContain('ENOENT');
   });
 
+  test('tokenize: GGUF files and tags of a store, as for other commands', async () => {
+    const reference = fileURLToPath(new URL('../../fixtures/reference/gguf/', import.meta.url));
+    const outs: string[] = [];
+    for (const model of ['unified-q4_0.gguf', 'legacy-f16-text.gguf', 'store:legacy', 'store:llama3.2-vision:latest']) {
+      const { code, out } = await run(['tokenize', '--model', join(reference, model)], { input: '"What is it?"\n' });
+      expect(code).toBe(0);
+      outs.push(out);
+    }
+    expect(JSON.parse(outs[0]!)).toEqual(expect.arrayContaining([expect.any(Number)]));
+    expect(new Set(outs).size).toBe(1);
+    expect(await run(['tokenize', '--model', join(reference, 'none.gguf')], { input: '' })).toMatchObject({ code: 1, err: expect.stringContaining('none.gguf') as string });
+  });
+
   test('tokenize: a line in, a line out', async () => {
     const { code, out } = await run(['tokenize'], { input: '"a"\n"\\u00e9<|eot_id|>"\n' });
     expect(code).toBe(0);

@@ -1,28 +1,40 @@
-import { LoupeError } from '../services/errors.ts';
-import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
-import { createTokenizer } from '../services/prompt/tokenizer.ts';
 import { demoModel } from '../paths.ts';
+import { LoupeError } from '../services/errors.ts';
+import { findModel } from '../services/models/find-model.ts';
+import { readGgufMetadata } from '../services/models/gguf-summary.ts';
+import type { ModelPlace } from '../services/ports.ts';
+import { readCheckpointFiles, type CheckpointFiles } from '../services/prompt/checkpoint-files.ts';
+import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
+import { createTokenizer } from '../services/prompt/tokenizer.ts';
 import { parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
-export const tokenizeHelp = `loupe tokenize --model DIR
+export const tokenizeHelp = `loupe tokenize --model MODEL
 
   Reads one JSON string a line from stdin; writes its tokens as one JSON array a line.
   The strings are plain text: no special token is added, and none is recognised.
+
+  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf; STORE:NAME:TAG (Ollama) (default: the demo model)
 `;
 
 export async function tokenize(args: string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals } = parseFlags(args, { model: { type: 'string' } });
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
-  const directory = values.model ?? demoModel;
-  const files = await readCheckpointFiles(directory);
-  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, directory);
+  const files = await languageOf(await findModel(values.model ?? demoModel));
+  const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
   const lines = (await terminal.readInput()).split('\n');
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     terminal.out(`${JSON.stringify(tokenizer.encodeText(parseLine(line, index + 1)))}\n`);
   }
   return exitCodes.ok;
+}
+
+/** Of several files the text file's entries count, which is the one with tokens. */
+async function languageOf(place: ModelPlace): Promise<CheckpointFiles> {
+  if ('directory' in place) return readCheckpointFiles(place.directory);
+  const all = await Promise.all(place.gguf.map(readGgufMetadata));
+  return ggufCheckpointFiles(all.find((metadata) => metadata.has('tokenizer.ggml.tokens')) ?? new Map(), place.gguf[0] ?? 'the GGUF file');
 }
 
 function parseLine(line: string, number: number): string {

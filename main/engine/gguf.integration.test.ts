@@ -90,11 +90,14 @@ describe('what a person may name', () => {
   });
 
   test('ask: the tokenizer and the format come out of the file', slow, () => {
-    for (const model of [join(folder, 'unified-q4_0.gguf'), filesOf('legacy-q8_0').join(',')]) {
+    const greedy = { temperature: 0, topP: 1 };
+    // Ollama keeps its advice beside the file.
+    const advised = { temperature: 0.6, topP: 0.9 };
+    for (const [model, sampling] of [[join(folder, 'unified-q4_0.gguf'), greedy], [filesOf('legacy-q8_0').join(','), greedy], [`${join(folder, 'store')}:latest`, advised]] as const) {
       const picture = join(reference, 'tiny', tracedCases.find(({ images }) => images.length > 0)!.images[0]!);
       const { status, stdout } = loupe(['ask', '--model', model, '--image', picture, '--max-tokens', '4', '--context', '256', '--json', 'What is it?']);
       expect(status, stdout).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ ok: true, statistics: { imagesEncoded: 1, generatedTokens: 4 }, memory: { validationErrors: 0, devicePeakBytes: expect.any(Number) as number, hostPeakBytes: expect.any(Number) as number } });
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, sampling, statistics: { imagesEncoded: 1, generatedTokens: 4 }, memory: { validationErrors: 0, devicePeakBytes: expect.any(Number) as number, hostPeakBytes: expect.any(Number) as number } });
     }
   });
 });

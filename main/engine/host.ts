@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
+import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, SamplingAdvice, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
@@ -131,7 +131,7 @@ class Host {
 
   async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
     const place = placeOf(request);
-    const language = await this.#readLanguage(place);
+    const language = advised(await this.#readLanguage(place), 'gguf' in request ? request.advice : undefined);
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
     if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
@@ -310,6 +310,11 @@ class Host {
   }
 }
 
+function advised(language: PromptLanguage | null, advice: SamplingAdvice = {}): PromptLanguage | null {
+  return language && { ...language, sampling: { ...language.sampling, ...withoutUndefined(advice) } };
+}
+
+/** What the addon is told of it. */
 function placeOf(request: { directory: string } | { gguf: string[] }): ModelPlace {
   return 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
 }

@@ -47,16 +47,17 @@ const message = v.strictObject({
 
 const messages = v.pipe(v.array(message), v.minLength(1));
 
-const gguf = v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000));
+const { seed: _, ...adviceFields } = samplingFields;
+const ggufPlace = { gguf: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000)), advice: v.optional(v.partial(v.strictObject(adviceFields))) };
 const weighFields = { contextLength: v.optional(count), engine: engineSettings };
 const loadFields = { ...weighFields, hostLayers: v.optional(v.array(count)), embeddingOnHost: v.optional(v.boolean()) };
 
 const requestSchema = v.variant('type', [
   v.strictObject({ type: v.literal('devices'), id }),
   v.strictObject({ type: v.literal('weigh'), id, directory: v.string(), ...weighFields }),
-  v.strictObject({ type: v.literal('weigh'), id, gguf, ...weighFields }),
+  v.strictObject({ type: v.literal('weigh'), id, ...ggufPlace, ...weighFields }),
   v.strictObject({ type: v.literal('load'), id, directory: v.string(), ...loadFields }),
-  v.strictObject({ type: v.literal('load'), id, gguf, ...loadFields }),
+  v.strictObject({ type: v.literal('load'), id, ...ggufPlace, ...loadFields }),
   v.strictObject({
     type: v.literal('generate'),
     id,

@@ -116,6 +116,31 @@ test('a failure to load is told, reaches who asked, and does not stand in the wa
   expect(service.state()).toMatchObject({ status: 'ready', failure: null });
 });
 
+test('a drive that is taken away, while loading or later, is said to be gone', async () => {
+  begin();
+  vi.spyOn(port, 'load').mockImplementation(async () => {
+    missing = true;
+    throw new LoupeError('engine_crashed', 'The engine stopped during load (request 1): signal SIGBUS.');
+  });
+  await service.load();
+  expect(service.state()).toMatchObject({ status: 'failed', failure: { code: 'model_missing', message: 'Gone.' } });
+  missing = false;
+  vi.restoreAllMocks();
+
+  // What is on the device answers without its files.
+  await use(async () => {});
+  missing = true;
+  expect(await use(async () => 'an answer')).toBe('an answer');
+  const broken = (error: LoupeError): Promise<unknown> => use(() => Promise.reject(error));
+  await expect(broken(new LoupeError('context_full', 'Full.'))).rejects.toMatchObject({ code: 'context_full' });
+  await expect(broken(new LoupeError('engine_crashed', 'Crashed.'))).rejects.toMatchObject({ code: 'model_missing', message: 'Gone.' });
+  // Back again, it is loaded again.
+  missing = false;
+  const load = vi.spyOn(port, 'load');
+  expect(await use(async () => 1)).toBe(1);
+  expect(load).toHaveBeenCalledTimes(1);
+});
+
 test('work aside: with the loaded model while nobody wants it, and away when somebody does', async () => {
   begin();
   expect(await service.aside(async () => 1)).toBeNull();

@@ -3,7 +3,7 @@
  * needed or at start; one use at a time, in order.
  */
 import type { EngineState, Settings } from '../contract.ts';
-import { LoupeError, toLoupeError } from './errors.ts';
+import { LoupeError, toLoupeError, type ErrorCode } from './errors.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/placement.ts';
 import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
@@ -42,6 +42,7 @@ export interface EngineService {
   close(): Promise<void>;
 }
 
+const brokenWithoutFiles: readonly ErrorCode[] = ['engine_crashed', 'device_lost', 'file_missing', 'file_truncated', 'model_missing', 'tokenizer_missing', 'checkpoint_header', 'internal'];
 /** Progress of a load is told at most so often. */
 const progressEveryMs = 100;
 
@@ -111,7 +112,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         use: useOf(loaded),
       });
     } catch (thrown) {
-      const error = toLoupeError(thrown);
+      const error = orGone(toLoupeError(thrown), id);
       loadedKey = '';
       loadedModel = null;
       become({ status: 'failed', failure: error.toFailure() });
@@ -127,9 +128,21 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   async function watched<Result>(work: Promise<Result>): Promise<Result> {
     try {
       return await work;
-    } catch (error) {
-      if (toLoupeError(error).code === 'device_out_of_memory') loadedKey = '';
+    } catch (thrown) {
+      const error = state.model ? orGone(toLoupeError(thrown), state.model.id) : toLoupeError(thrown);
+      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') loadedKey = '';
       throw error;
+    }
+  }
+
+  /** A drive that was taken away shows as whatever broke without its files: it is said what it was. */
+  function orGone(error: LoupeError, id: string): LoupeError {
+    if (!brokenWithoutFiles.includes(error.code)) return error;
+    try {
+      model(id);
+      return error;
+    } catch (gone) {
+      return toLoupeError(gone);
     }
   }
 

@@ -47,8 +47,11 @@ export type Loose<T> = { [Key in keyof T]?: T[Key] | undefined };
 /** Everything of `EngineOptions` that a caller decides; the host finds the shaders itself. */
 export type EngineSettings = Loose<Omit<EngineOptions, 'shaderDirectory'>>;
 
-/** Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts). */
-export type ModelPlace = { directory: string } | { gguf: string[] };
+/** How to sample, where the caller does not say; the seed is left to chance. */
+export type SamplingAdvice = Loose<Omit<SamplingOptions, 'seed'>>;
+
+/** Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts), with the advice of whoever keeps them. */
+export type ModelPlace = { directory: string } | { gguf: string[]; advice?: SamplingAdvice | undefined };
 
 export type WeighRequest = ModelPlace & {
   /** Tokens. */

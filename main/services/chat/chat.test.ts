@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const words = (count: number): string => Array.from({ length: count }, (_, index) => `word${index}`).join(' ');
 
-function begin({ answer = () => words(20), wordMs = 2, sees = true, over, ...rest }: FakeEngineOptions & { sees?: boolean; over?: Partial<Store['conversations']> } = {}): void {
+function begin({ answer = () => words(20), wordMs = 2, sees = true, over, isGone = () => false, ...rest }: FakeEngineOptions & { sees?: boolean; isGone?: () => boolean; over?: Partial<Store['conversations']> } = {}): void {
   events = [];
   port = createFakeEngine({ answer, wordMs, ...rest });
   if (!sees) {
@@ -44,7 +44,10 @@ function begin({ answer = () => words(20), wordMs = 2, sees = true, over, ...res
   engine = createEngineService({
     engine: port,
     settings: () => ({ ...defaultSettings, ...store.settings() }),
-    model: () => ({ choice: { id: 'demo', name: 'Fake', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: '/fake' }) }),
+    model: () => {
+      if (isGone()) throw new LoupeError('model_missing', 'The files of Fake are gone.');
+      return { choice: { id: 'demo', name: 'Fake', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: '/fake' }) };
+    },
     onChange: () => {},
   });
   const used = over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...over } } : store;
@@ -221,6 +224,22 @@ describe('an answer', () => {
     const { answer } = ask('Steady?');
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'device_out_of_memory' } });
     expect(weigh).toHaveBeenCalledTimes(1);
+  });
+
+  test('ends kindly when the drive of the model is gone, keeps its words, and goes on when it is back', async () => {
+    let gone = false;
+    begin({ answer: () => words(60), isGone: () => gone });
+    const { answer } = ask('Steady?');
+    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(30));
+    gone = true;
+    port.crash();
+    const broken = await ended(answer.id);
+    expect(broken).toMatchObject({ state: 'failed', failure: { code: 'model_missing', message: 'The files of Fake are gone.' } });
+    expect(broken.text.length).toBeGreaterThan(30);
+    gone = false;
+    events = [];
+    chat.goOn(answer.id);
+    expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
   });
 
   test('gives up after two resumes, keeps its words, and goes on when asked', async () => {

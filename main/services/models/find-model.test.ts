@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +95,23 @@ describe("Ollama's store", () => {
     expect(licences).toHaveLength(2);
     expect(files).toHaveLength(1);
     expect(bytes).toBe(4_579_392);
+  });
+
+  test('of its parameters those that say how to sample; what is no parameter is passed over', async () => {
+    const [latest] = await modelsOf(store);
+    expect((await openManifest(store, latest!)).advice).toEqual({ temperature: 0.6, topP: 0.9 });
+    expect(await findModel(`${store}:latest`)).toMatchObject({ advice: { temperature: 0.6, topP: 0.9 } });
+
+    const adviceOf = async (name: string, text: string): Promise<unknown> => {
+      const [model, parameters] = [createHash('sha256').update('GGUF').digest('hex'), createHash('sha256').update(text).digest('hex')];
+      const entries = [['model', model], ['params', parameters]].map(([kind, hex]) => ({ mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex}`, size: 4 }));
+      const path = await folderWith(name, { [`blobs/sha256-${model}`]: 'GGUF', [`blobs/sha256-${parameters}`]: text, [manifest]: JSON.stringify({ layers: entries }) });
+      const place = await findModel(`${path}:m`);
+      return 'gguf' in place && place.advice;
+    };
+    expect(await adviceOf('params', JSON.stringify({ temperature: 0, top_k: 40, min_p: 0.1, repeat_penalty: 1.1, stop: ['<|eot_id|>'], num_ctx: 4096 }))).toEqual({ temperature: 0, topK: 40, minP: 0.1, repetitionPenalty: 1.1 });
+    expect(await adviceOf('odd', JSON.stringify({ temperature: 'warm', top_p: 7, top_k: -1, repeat_penalty: 0 }))).toEqual({});
+    expect(await adviceOf('broken', '{')).toEqual({});
   });
 
   const layers = (digest: string): string => JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });

@@ -24,8 +24,12 @@ export async function findModel(named: string): Promise<ModelPlace> {
   if (found) return placeOfFile(path);
 
   const inStore = await storedModel(named);
-  if (inStore) return { gguf: inStore.files };
+  if (inStore) return placeInStore(inStore);
   throw new LoupeError('model_missing', `There is no model ${named}.`, 'Name a model folder, a .gguf file, or a model of Ollama such as llama3.2-vision:latest.');
+}
+
+function placeInStore({ files, advice }: StoredModel): ModelPlace {
+  return { gguf: files, advice };
 }
 
 async function placeInFolder(path: string): Promise<ModelPlace> {
@@ -33,7 +37,7 @@ async function placeInFolder(path: string): Promise<ModelPlace> {
   if (names.includes('config.json') || names.some((name) => name.endsWith('.safetensors'))) return { directory: path };
   if (await isStore(path)) {
     const models = await modelsOf(path);
-    if (models.length === 1) return { gguf: (await openManifest(path, models[0]!)).files };
+    if (models.length === 1) return placeInStore(await openManifest(path, models[0]!));
     throw new LoupeError('model_missing', `${path} is an Ollama models folder with ${listed(models)}.`, `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`);
   }
   const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
@@ -56,7 +60,7 @@ function partsOf(file: string, names: string[]): string[] {
 async function placeOfFile(path: string): Promise<ModelPlace> {
   if (await beginsLikeGguf(path)) return { gguf: partsOf(basename(path), await readdir(dirname(path))).map((name) => join(dirname(path), name)) };
   const store = await storeOfManifest(path);
-  if (store) return { gguf: (await openManifest(store.folder, store.model)).files };
+  if (store) return placeInStore(await openManifest(store.folder, store.model));
   throw new LoupeError('model_missing', `${path} is no model: it is neither a GGUF file nor a manifest of Ollama.`);
 }
 

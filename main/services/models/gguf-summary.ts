@@ -1,5 +1,6 @@
 /** What the head of a GGUF file says of it: enough to list it, not to run it. The file is not trusted. */
 import { open, type FileHandle } from 'node:fs/promises';
+import type { GgufValue } from '../../engine/addon.ts';
 import { LoupeError } from '../errors.ts';
 
 export interface GgufSummary {
@@ -27,30 +28,53 @@ const refusedTypes: Readonly<Record<number, string>> = {
 /** Loupe runs them, and they take as much of the device as F16. */
 export const convertedTypes: readonly string[] = ['Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K'];
 
-/** Bytes of a value by its type's number; 8 is a text, 9 a list. */
+const textType = 8;
+const listType = 9;
+/** Bytes of a value by its type's number. */
 const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 
 const most = { headBytes: 256 * 1024 * 1024, entries: 100_000, tensors: 100_000, textBytes: 1024 * 1024, listLength: 10_000_000, dimensions: 8 };
 
 /** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head, `checkpoint_dtype` for an unknown tensor type. */
-export async function readGgufSummary(path: string): Promise<GgufSummary> {
+export function readGgufSummary(path: string): Promise<GgufSummary> {
+  return withReader(path, summarise);
+}
+
+/** All of the metadata, lists as well: a token list has a hundred thousand entries. Rejects as `readGgufSummary`. */
+export function readGgufMetadata(path: string): Promise<ReadonlyMap<string, GgufValue>> {
+  return withReader(path, async (reader) => {
+    const { entryCount } = await begin(reader);
+    const metadata = new Map<string, GgufValue>();
+    for (let entry = 0; entry < entryCount; entry++) {
+      const key = await reader.string();
+      const type = await reader.u32();
+      metadata.set(key, type === listType ? await reader.list() : await reader.value(type));
+    }
+    return metadata;
+  });
+}
+
+async function withReader<Result>(path: string, read: (reader: Reader, bytes: number) => Promise<Result>): Promise<Result> {
   const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
   });
   try {
     const { size } = await handle.stat();
-    return await summarise(new Reader(handle, path, size), size);
+    return await read(new Reader(handle, path, size), size);
   } finally {
     await handle.close();
   }
 }
 
-async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
+async function begin(reader: Reader): Promise<{ tensorCount: number; entryCount: number }> {
   if ((await reader.text(4)) !== 'GGUF') throw reader.bad('is no GGUF file');
   const version = await reader.u32();
   if (version !== 2 && version !== 3) throw reader.bad(`is a GGUF file of version ${version}, and Loupe reads 2 and 3`);
-  const tensorCount = await reader.count(most.tensors, 'tensors');
-  const entryCount = await reader.count(most.entries, 'entries');
+  return { tensorCount: await reader.count(most.tensors, 'tensors'), entryCount: await reader.count(most.entries, 'entries') };
+}
+
+async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
+  const { tensorCount, entryCount } = await begin(reader);
   const metadata = new Map<string, string | number | boolean>();
   for (let entry = 0; entry < entryCount; entry++) {
     const key = await reader.string();
@@ -129,8 +153,8 @@ class Reader {
 
   /** Null for a list, which is skipped. */
   async value(type: number): Promise<string | number | boolean | null> {
-    if (type === 8) return this.string();
-    if (type === 9) {
+    if (type === textType) return this.string();
+    if (type === listType) {
       await this.#skipList();
       return null;
     }
@@ -163,10 +187,20 @@ class Reader {
     }
   }
 
+  /** Of texts, numbers or truth values; lists of lists are not read. */
+  async list(): Promise<(string | number | boolean | null)[]> {
+    const type = await this.u32();
+    const length = await this.count(most.listLength, 'entries of a list');
+    if (type === listType) throw this.bad('holds a list of lists');
+    const values: (string | number | boolean | null)[] = [];
+    for (let entry = 0; entry < length; entry++) values.push(await this.value(type));
+    return values;
+  }
+
   async #skipList(): Promise<void> {
     const type = await this.u32();
     const length = await this.count(most.listLength, 'entries of a list');
-    if (type === 8) {
+    if (type === textType) {
       for (let entry = 0; entry < length; entry++) this.#skip(await this.count(most.textBytes, 'bytes of text'));
       return;
     }

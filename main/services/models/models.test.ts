@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,23 @@ test('a folder is added, chosen and forgotten', async () => {
   expect(await models.chosen(demoModel).place()).toEqual({ directory: demoModel });
   models.remove(demoModel);
   expect(() => models.chosen(demoModel)).toThrow('not in the list');
+});
+
+test('a drive that is not connected: the model stays in the list, and it is said what to do', async () => {
+  const drive = join(folder, 'drive');
+  const path = write(join(drive, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
+  const store = join(drive, 'ollama');
+  const manifest = join(write(store, { 'manifests/registry.ollama.ai/library/llama3.2-vision/latest': '{}', 'blobs/x': '' }), 'manifests', 'registry.ollama.ai', 'library', 'llama3.2-vision', 'latest');
+  const models = createModels({ store: memoryStore(), demoModel });
+  models.add(await usableModel(path));
+  models.add({ path: manifest, name: 'llama3.2-vision:latest', kind: 'vision', bytes: 1 });
+  await rename(drive, join(folder, 'pulled out'));
+  expect(models.list().map(({ present }) => present)).toEqual([true, false, false]);
+  for (const id of [path, manifest]) {
+    expect(() => models.chosen(id)).toThrow(expect.objectContaining({ code: 'model_missing', message: expect.stringMatching(/^The files of .* are gone \(.*\)\.$/) as string, nextStep: expect.stringMatching(/^Connect the drive/) as string }));
+  }
+  await rename(join(folder, 'pulled out'), drive);
+  expect(await models.chosen(path).place()).toEqual({ directory: path });
 });
 
 test('a folder with a comma in its name, a GGUF file, two of them', async () => {

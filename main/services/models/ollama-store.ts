@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import * as v from 'valibot';
 import { LoupeError } from '../errors.ts';
+import type { SamplingAdvice } from '../ports.ts';
 
 /** A model that a manifest names. */
 export interface ListedModel {
@@ -23,6 +24,8 @@ export interface StoredModel extends ListedModel {
   bytes: number;
   /** Texts that came with the model. */
   licences: string[];
+  /** Of its parameters those that say how to sample. Words that end an answer are the tokenizer's, the context is the settings'. */
+  advice: SamplingAdvice;
 }
 
 const usualHost = 'registry.ollama.ai';
@@ -83,7 +86,8 @@ export async function openManifest(store: string, model: ListedModel): Promise<S
   if (ofKind('adapter').length > 0) throw new LoupeError('checkpoint_unsupported', `${model.name} adds an adapter to its model, which Loupe does not run.`, 'Choose the model without its adapter.');
   const files = await Promise.all(weights.map((one) => blobOf(store, model, one)));
   const licences = await Promise.all(ofKind('license').map(async (one) => readText(await blobOf(store, model, one))));
-  return { ...model, files, bytes: weights.reduce((sum, { size }) => sum + size, 0), licences };
+  const [parameters] = await Promise.all(ofKind('params').map(async (one) => readText(await blobOf(store, model, one))));
+  return { ...model, files, bytes: weights.reduce((sum, { size }) => sum + size, 0), licences, advice: adviceIn(parameters) };
 }
 
 async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOutput<typeof manifestSchema>> {
@@ -104,6 +108,24 @@ async function blobOf(store: string, { name }: ListedModel, { digest }: Layer): 
     if (await stat(path).catch(() => null)) return path;
   }
   throw new LoupeError('file_missing', `A file of ${name} is gone from Ollama's store (blob ${digest.slice(7, 19)}).`, `Run \`ollama pull ${name}\`, or connect the drive that the store is on.`);
+}
+
+const share = v.fallback(v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))), undefined);
+const parametersSchema = v.object({
+  temperature: v.fallback(v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2))), undefined),
+  top_k: v.fallback(v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))), undefined),
+  top_p: share,
+  min_p: share,
+  repeat_penalty: v.fallback(v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(4))), undefined),
+});
+
+/** What is malformed is no advice. */
+function adviceIn(text = '{}'): SamplingAdvice {
+  const found = v.safeParse(v.pipe(v.string(), v.parseJson(), parametersSchema), text);
+  if (!found.success) return {};
+  const { temperature, top_k: topK, top_p: topP, min_p: minP, repeat_penalty: repetitionPenalty } = found.output;
+  const advice = { temperature, topK, topP, minP, repetitionPenalty };
+  return Object.fromEntries(Object.entries(advice).filter(([, value]) => value !== undefined));
 }
 
 async function readText(path: string): Promise<string> {
