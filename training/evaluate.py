@@ -110,11 +110,14 @@ class Examiner:
 
 
 def summarise(cases: list[dict], right: list[bool]) -> dict[str, dict[str, float]]:
-    """Cell, cell by fonts, and cell by number of tiles: questions and the share of exact answers."""
+    """Cell, by fonts, by number of tiles, and by size of type: questions and the share of exact answers."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for case, ok in zip(cases, right):
         cell, fonts = case["cell"], case["fonts"]
-        for key in (cell, f"{cell}, {fonts} fonts", f"{cell}, {fonts} fonts, {'one tile' if case['tiles'] == 1 else 'several tiles'}"):
+        keys = [cell, f"{cell}, {fonts} fonts", f"{cell}, {fonts} fonts, {'one tile' if case['tiles'] == 1 else 'several tiles'}"]
+        if "em" in case:
+            keys.append(f"{cell}, {fonts} fonts, type {'below 15' if case['em'] < 15 else 'from 15'} px")
+        for key in keys:
             counts[key][0] += 1
             counts[key][1] += ok
     return {key: {"questions": count, "exact": round(hits / count, 4)} for key, (count, hits) in sorted(counts.items())}

@@ -52,10 +52,10 @@ class Writer:
         return self.names[id(picture)][0]
 
     def add(self, cell: str, unseen: bool, turns: list[tuple[Picture | None, str, str]]) -> None:
-        """The last turn is asked; the answers of those before are given. `also`: another answer that counts."""
+        """The last turn is asked; the answers of those before are given. `also`: another answer that counts. `em`: see Picture."""
         last = next((picture for picture, _, _ in reversed(turns) if picture), None)
         self.cases.append({
-            "cell": cell, "fonts": "held-out" if unseen else "known", "tiles": len(last.tiles) if last else 0,
+            "cell": cell, "fonts": "held-out" if unseen else "known", "tiles": len(last.tiles) if last else 0, **({"em": round(last.em, 1)} if last else {}),
             **({"also": bare(turns[-1][2])} if bare(turns[-1][2]) else {}),
             "turns": [{**({"image": self.name(picture)} if picture else {}), "ask": ask, "answer": answer} for picture, ask, answer in turns],
         })

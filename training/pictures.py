@@ -29,6 +29,8 @@ class Picture:
     colours: np.ndarray
     lines: np.ndarray
     scene: str
+    # Of body text, in pixels of the tiles: what the model sees.
+    em: float
 
 
 def draw(rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fonts: bool, grids: dict[tuple[int, int], float] = GRIDS) -> Picture:
@@ -41,7 +43,7 @@ def draw(rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fon
             break
     image = sheet.finish()
     cut, ratio, factor = tiles.cut(image, TILE)
-    return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, factor, scene), scene)
+    return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, factor, scene), scene, sheet.em * factor)
 
 
 def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, scene: str) -> Sheet:

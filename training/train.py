@@ -140,7 +140,7 @@ def exact(right: torch.Tensor, answers: torch.Tensor, tasks: list[list[str]]) ->
 class Run:
     """What the workers share: weights, the optimizer's state and the counts lie in shared memory."""
 
-    def __init__(self, start: Path, directory: Path, rate: float):
+    def __init__(self, start: Path, directory: Path):
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.tokens = Tokens(start)
@@ -263,7 +263,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    run = Run(options.start, options.run, options.rate)
+    run = Run(options.start, options.run)
     context = torch.multiprocessing.get_context("fork")
     signal.signal(signal.SIGTERM, lambda *_: run.stop.fill_(1))
     workers = [context.Process(target=work, args=(run, number, options)) for number in range(options.workers)]
