@@ -33,7 +33,6 @@ export const errorCodes = [
   'model_missing',
   'tokenizer_missing',
   'tokenizer_invalid',
-  'template_missing',
   'template_failed',
   'usage',
   'file_unwritable',
@@ -167,8 +166,6 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Copy tokenizer.json from the model’s repository into its folder.';
     case 'tokenizer_invalid':
       return 'Download tokenizer.json again from the model’s repository.';
-    case 'template_missing':
-      return 'Copy chat_template.json from the model’s repository into its folder, or take the Instruct model.';
     case 'template_failed':
       return 'Change the conversation as the message says, or download the chat template again.';
     case 'usage':
