@@ -284,6 +284,8 @@ const fileFit = v.strictObject({
   reason: v.string(),
   /** What would help, a sentence; null where nothing is needed or known. */
   advice: v.nullable(v.string()),
+  /** The form in which Loupe can make a copy that runs better. */
+  copy: v.nullable(v.picklist(['q4_k_m', 'q8_0'])),
   /** Weights, caches and working memory, and what the device has room for. */
   totalBytes: count,
   roomBytes: count,

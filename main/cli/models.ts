@@ -215,7 +215,8 @@ async function tryNew(context: Context, { id, name }: ModelChoice): Promise<Exit
   if (values.json) return exitCodes.ok;
   const fit = await manager.fit(id);
   if (fit?.verdict === 'fits') return testModel(context, id);
-  if (fit) terminal.err(`${fit.verdict === 'no' ? 'It does not fit. ' : ''}${[fit.reason, fit.advice].filter(Boolean).join(' ')}\n`);
+  const copy = fit?.copy ? `\`loupe models quantise "${name}" --form ${fit.copy}\` makes such a copy.` : null;
+  if (fit) terminal.err(`${[fit.verdict === 'no' ? 'It does not fit.' : null, fit.reason, fit.advice, copy].filter(Boolean).join(' ')}\n`);
   terminal.err(`It has not been tried; \`loupe models test "${name}"\` does that.\n`);
   return exitCodes.ok;
 }

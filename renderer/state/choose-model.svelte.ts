@@ -1,5 +1,6 @@
 import type { FileFit, ModelChoice } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
+import { strings } from '../strings.ts';
 import type { AppState } from './app.svelte.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
@@ -21,7 +22,7 @@ export class ChooseModel {
     this.#toasts = toasts;
   }
 
-  /** What has to be answered by `confirm` or `decline`. */
+  /** What has to be answered by `confirm`, `copy` or `decline`. */
   get doubt(): Doubt | null {
     return this.#doubt;
   }
@@ -37,6 +38,19 @@ export class ChooseModel {
     const doubt = this.#doubt;
     this.#doubt = null;
     if (doubt) await this.#save(doubt.id);
+  }
+
+  /** Makes the copy that runs better instead; it is chosen by hand once it is there. */
+  async copy(): Promise<void> {
+    const doubt = this.#doubt;
+    this.#doubt = null;
+    if (!doubt?.fit.copy) return;
+    try {
+      await this.#client.request('models.shrink', { id: doubt.id, form: doubt.fit.copy });
+      this.#toasts.show({ message: strings.models.copyBegun });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
   }
 
   decline(): void {

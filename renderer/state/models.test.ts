@@ -32,6 +32,7 @@ function begin({ agreed = false, fit = () => null }: { agreed?: boolean; fit?: (
     'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
     'models.add': () => choice,
     'models.fit': fit,
+    'models.shrink': () => null,
     'models.download': () => download,
     'models.token': ({ token }) => ({ source: token === null ? null : 'own', kept: 'session', problem: null }),
     'settings.set': (change) => ({ ...defaultSettings, ...(change as typeof defaultSettings) }),
@@ -86,7 +87,7 @@ test('an end is told only of what arrived', async () => {
   expect(toasts.shown.map(({ message }) => message)).toEqual(['M is here.']);
 });
 
-const slow: FileFit = { device: 'GPU', verdict: 'slow', reason: 'Slow.', advice: null, totalBytes: 2, roomBytes: 1 };
+const slow: FileFit = { device: 'GPU', verdict: 'slow', reason: 'Slow.', advice: null, copy: null, totalBytes: 2, roomBytes: 1 };
 
 test('a model that does not fit asks before it is chosen', async () => {
   const { client } = begin({ fit: () => slow });
@@ -100,6 +101,17 @@ test('a model that does not fit asks before it is chosen', async () => {
   await page.choosing.confirm();
   expect(page.choosing.doubt).toBeNull();
   expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
+});
+
+test('or makes the copy that runs better', async () => {
+  const { client } = begin({ fit: () => ({ ...slow, copy: 'q4_k_m' }) });
+  await settle();
+  await page.use(choice);
+  await page.choosing.copy();
+  expect(page.choosing.doubt).toBeNull();
+  expect(client.inputs('models.shrink')).toEqual([{ id: choice.id, form: 'q4_k_m' }]);
+  expect(client.inputs('settings.set')).toEqual([]);
+  expect(toasts.shown.map(({ tone }) => tone)).toEqual(['calm']);
 });
 
 test.each<[string, () => FileFit | null]>([

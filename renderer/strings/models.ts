@@ -69,6 +69,7 @@ export const models = {
   doubtSizes: (total: string, device: string, room: string, missing: string) => `It needs ${total}, and ${device} has room for ${room}: ${missing} are missing.`,
   doubtConfirm: { fits: 'Load it', slow: 'Load anyway, slowly', no: 'Try it anyway' } satisfies Record<FileFit['verdict'], string>,
   doubtDecline: 'Not now',
+  copyBegun: 'The copy is being written. It will be in the list of models.',
   downloadDoubt: (name: string) => `${name} would not run here`,
   downloadAnyway: 'Download it anyway',
 

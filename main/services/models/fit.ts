@@ -174,16 +174,23 @@ function fitWeights({ architecture, weights, context, device, host }: Omit<FitRe
 const formWords: Record<Quantisation, string> = { bf16: 'As published', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
 const shorterContexts = [2048, 1024];
 
+export interface FitAdvice {
+  /** A sentence or two. */
+  words: string;
+  /** Of the smaller copy that is advised. */
+  form: Quantisation | null;
+}
+
 /** What would make files that do not fit run better: a shorter conversation, a smaller copy. Null where nothing would. */
-export function adviceFor({ canShrink, ...request }: FileFitRequest & { canShrink: boolean }): string | null {
+export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const context = shorterContexts.find((tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits');
-  if (context) return `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`;
+  if (context) return { words: `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`, form: null };
   const here = fitFiles(request);
   const { recommended } = recommend(request);
   if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0)) return null;
   const form = `${formWords[recommended.quantisation]} (${size(recommended.totalBytes)})`;
-  const better = recommended.verdict === 'fits' ? `${form} it fits.` : `${form} it runs, too: about ${inWords(recommended.tokensPerSecond!)}.`;
-  return `${better} ${canShrink ? 'Make a smaller copy of it (in its menu), and use that.' : 'Take such a copy.'}`;
+  const words = recommended.verdict === 'fits' ? `${form} it fits.` : `${form} it is quicker: about ${inWords(recommended.tokensPerSecond!)}.`;
+  return { words, form: recommended.quantisation };
 }
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */

@@ -13,7 +13,7 @@ import { isOffline } from './hub/http.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
 import { usableModel, type Models } from './models.ts';
 import { loadPlanned } from './placement.ts';
-import { quantiseModel, smallerTarget, type SmallerForm } from './quantise.ts';
+import { quantiseModel, smallerForms, smallerTarget, type SmallerForm } from './quantise.ts';
 import { hubToken } from './secrets.ts';
 import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
 import { modelToTry, recordOf } from './self-tests.ts';
@@ -230,8 +230,10 @@ export function createModelManager({ store, models, devices, startEngine, secret
       if (!architecture || !device || bytes === 0) return null;
       const request = { architecture, precision, bytes, context: store.settings().contextLength ?? usualContext, device, host: { memoryBytes: hostMemoryBytes } };
       const { verdict, reason, totalBytes } = fitFiles(request);
-      const advice = verdict === 'fits' ? null : adviceFor({ ...request, canShrink: format === 'safetensors' });
-      return { device: device.name, verdict, reason, advice, totalBytes: Math.round(totalBytes), roomBytes: deviceBudget(device) };
+      const advice = verdict === 'fits' ? null : adviceFor(request);
+      // Smaller copies are made from the published files.
+      const copy = format === 'safetensors' ? (smallerForms.find((form) => form === advice?.form) ?? null) : null;
+      return { device: device.name, verdict, reason, advice: advice?.words ?? null, copy, totalBytes: Math.round(totalBytes), roomBytes: deviceBudget(device) };
     },
 
     async add(path) {
