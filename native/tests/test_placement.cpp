@@ -96,6 +96,7 @@ class DiscreteCard {
     api_.vkAllocateMemory = allocate;
     api_.vkFreeMemory = free;
     api_.vkQueueSubmit = submit;
+    api_.vkCmdCopyBuffer = copy;
   }
   ~DiscreteCard() {
     api_ = real_;
@@ -110,6 +111,7 @@ class DiscreteCard {
 
   uint64_t says, gives;  ///< bytes of the device's own memory
   int submissions = 0;
+  uint64_t copied_bytes = 0;
 
  private:
   static void fill(VkPhysicalDeviceMemoryProperties* properties) {
@@ -154,6 +156,11 @@ class DiscreteCard {
   static VKAPI_ATTR VkResult VKAPI_CALL submit(VkQueue queue, uint32_t count, const VkSubmitInfo* infos, VkFence fence) {
     ++active->submissions;
     return active->real_.vkQueueSubmit(queue, count, infos, fence);
+  }
+
+  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count, const VkBufferCopy* regions) {
+    for (uint32_t i = 0; i < count; ++i) active->copied_bytes += regions[i].size;
+    active->real_.vkCmdCopyBuffer(commands, from, to, count, regions);
   }
 
   static inline DiscreteCard* active = nullptr;
@@ -423,6 +430,26 @@ TEST(Placement, ReadsOverTheBusAreCutIntoSubmissions) {
   const int on_device = count({}), on_host = count({{0, 1, 2, 3, 4, 5}, false});
   quirks = real;
   EXPECT_GT(on_host, on_device + 10);
+}
+
+TEST(Placement, ALongPromptTakesWeightsOverTheBusOnce) {
+  const ModelFiles files = open_model(published.place);
+  DiscreteCard card(gib);
+  const auto copied = [&](const LoadPlan& plan, uint32_t rows) {
+    vk::Memory memory(*engine().device, 0);
+    const auto session = open_session(files, memory, plan);
+    Prompt prompt;
+    for (uint32_t i = 0; i < rows; ++i) prompt.tokens.push_back(i % 240);
+    const uint64_t before = card.copied_bytes;
+    session->generate({prompt, 1, {}, {}, 0}, {});
+    return card.copied_bytes - before;
+  };
+  const LoadPlan on_host{{0, 1, 2, 3, 4, 5}, false};
+  uint64_t read = 0;  // cross-attention layers are not, without a picture
+  for (const WeightSizes::Layer& layer : weight_sizes(files).layers) read += layer.cross ? 0 : layer.bytes;
+  const uint64_t extra = copied(on_host, 200) - copied({}, 200);
+  EXPECT_NEAR(static_cast<double>(extra), static_cast<double>(read), 0.02 * static_cast<double>(read));
+  EXPECT_EQ(copied(on_host, 60), copied({}, 60)) << "few rows read them where they lie";
 }
 
 }  // namespace

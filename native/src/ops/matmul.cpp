@@ -20,11 +20,9 @@ std::string fragment_shape(const vk::Device& device) {
   return {};
 }
 
-/// `passes` = how often a block of weights is read. In the host's memory no cache of the device's may be counted on.
-vk::Cost cost_of(const Matrix::Block& block, uint32_t passes, double flops, double other_bytes) {
-  const double bytes = static_cast<double>(block.buffer.size());
-  if (!block.buffer.slice().over_bus) return {flops, bytes + other_bytes};
-  return {flops, bytes * passes + other_bytes, bytes * passes};
+vk::Cost cost_of(const vk::Slice& weights, double flops, double other_bytes) {
+  const double bytes = static_cast<double>(weights.size);
+  return {flops, bytes + other_bytes, weights.over_bus ? bytes : 0};
 }
 
 void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
@@ -39,21 +37,22 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
   g.run(weight_variant("matvec", block.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
         {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
         Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
-        {std::min(groups, fold), divide_up(groups, fold)}, cost_of(block, 1, 2 * work * x.rows, 0));
+        {std::min(groups, fold), divide_up(groups, fold)}, cost_of(block.buffer.slice(), 2 * work * x.rows, 0));
 }
 
-void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out,
-           const Epilogue& epilogue, const vk::Slice& bias) {
+/// `weights`: those of the block, or a copy of them.
+void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const vk::Slice& weights,
+           const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
   struct Push {
     uint32_t m, groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
     float scale;
   };
   static_assert(sizeof(Push) == 36);
   constants.push_back(static_cast<uint32_t>(epilogue.kind));
-  g.run(shader, constants, {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
+  g.run(shader, constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
         Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
         {divide_up(block.rows, tile), divide_up(x.rows, tile)},
-        cost_of(block, divide_up(x.rows, tile), 2.0 * block.rows * weight.stride * round_up(x.rows, tile), elements(x) * 4 + 4.0 * x.rows * block.rows));
+        cost_of(weights, 2.0 * block.rows * weight.stride * round_up(x.rows, tile), elements(x) * 4 + 4.0 * x.rows * block.rows));
 }
 
 }  // namespace
@@ -84,13 +83,18 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
     const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, block.dtype);
     // No dispatch longer than a submission may be: rows in slices of whole tiles.
     const double flops_a_tile_row = 2.0 * tile * block.rows * weight.stride;
-    double affordable = g.recorder.affordable_flops() / flops_a_tile_row;
-    if (block.buffer.slice().over_bus) affordable = std::min(affordable, g.recorder.affordable_bus_bytes() / static_cast<double>(block.buffer.size()));
-    const double tile_rows = std::clamp(affordable, 1.0, 65535.0);
+    const double tile_rows = std::clamp(g.recorder.affordable_flops() / flops_a_tile_row, 1.0, 65535.0);
     const uint32_t step = static_cast<uint32_t>(tile_rows) * tile;
+    // Every row of tiles reads all weights: over the bus they come once.
+    Arena::Scope scope(g.arena);
+    vk::Slice weights = block.buffer.slice();
+    if (weights.over_bus && x.rows > tile) {
+      weights = g.arena.take(weights.size);
+      g.recorder.copy(block.buffer.slice(), weights);
+    }
     for (uint32_t row = 0; row < x.rows; row += step) {
       const uint32_t count = std::min(step, x.rows - row);
-      tiled(g, shader, constants, x.view(row, count), weight, block, out.view(row, count), epilogue, bias);
+      tiled(g, shader, constants, x.view(row, count), weight, block, weights, out.view(row, count), epilogue, bias);
     }
   }
 }

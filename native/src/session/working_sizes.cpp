@@ -8,8 +8,8 @@ namespace loupe {
 namespace {
 
 constexpr uint32_t default_context = 8192;
-/// Logits, and what blocks of activations leave unused.
-constexpr uint64_t small_buffers = 48u << 20;
+/// Logits, blocks of weights on their way through (model/upload.cpp), and what blocks of activations leave unused.
+constexpr uint64_t small_buffers = 112u << 20;
 
 /// Bytes of a token's keys, or values, in one layer.
 uint64_t row_bytes(const TextConfig& text, bool half) { return static_cast<uint64_t>(text.num_kv_heads) * static_cast<uint64_t>(text.head_dim) * (half ? 2 : 4); }

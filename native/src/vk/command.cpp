@@ -51,8 +51,6 @@ Recorder::Work Recorder::work_of(const Cost& cost) const {
 
 double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / device_scale_; }
 
-double Recorder::affordable_bus_bytes() const { return target_ms * 1e-3 * device_.quirks().assumed_bus_bandwidth / bus_scale_; }
-
 /// Follows the real speed: quickly down, slowly up, because an overlong submission is the worse mistake. The part that
 /// was expected to take longer is the one that is learned about; a fast device says nothing about its bus.
 void Recorder::learn(const Work& work, double measured_ms) {
@@ -195,7 +193,8 @@ void Recorder::copy(const Slice& from, const Slice& to) {
   synchronise({reads(from), writes(to)});
   const VkBufferCopy region{from.offset, to.offset, std::min(from.size, to.size)};
   device_.api().vkCmdCopyBuffer(segment.commands, from.buffer, to.buffer, 1, &region);
-  segment.work += work_of({0, 2.0 * static_cast<double>(region.size)});
+  const double bytes = static_cast<double>(region.size);
+  segment.work += work_of({0, 2 * bytes, from.over_bus ? bytes : 0});
 }
 
 void Recorder::fill(const Slice& slice, uint32_t word) {

@@ -64,8 +64,6 @@ class Recorder {
 
   /// FLOPs that one dispatch may have if a submission of its own is to stay within the target time.
   double affordable_flops() const;
-  /// Likewise bytes from the host's memory.
-  double affordable_bus_bytes() const;
   /// Longest submission so far in milliseconds, on the device's clock (the host's without timestamps).
   double longest_submission_ms() const { return longest_ms_; }
   uint64_t submissions() const { return submissions_; }
