@@ -275,10 +275,10 @@ Prompt question(uint64_t seed = 1) {
   return prompt;
 }
 
-std::unique_ptr<Session> open_session(const ModelFiles& files, vk::Memory& memory, const LoadPlan& plan, uint32_t context = 256) {
+std::unique_ptr<Session> open_session(const ModelFiles& files, vk::Memory& memory, const LoadPlan& plan, uint32_t context = 256, Activations activations = Activations::f32) {
   cancel_flag = false;
   auto& e = engine();
-  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(files, *e.device, memory, plan, nullptr, nullptr), Activations::f32, context, cancel_flag);
+  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(files, *e.device, memory, plan, nullptr, nullptr), activations, context, cancel_flag);
 }
 
 GenerateRequest greedy(const Prompt& prompt) { return {prompt, 8, {}, {}, 0}; }
@@ -324,6 +324,16 @@ TEST_P(Mixes, ComputeTheSame) {
       EXPECT_EQ(memory.use().host_weight_bytes > 0, wanted > 0) << what;
       expect_same_trace(session->trace(question(), 4), expected, what);
     }
+}
+
+TEST_P(Mixes, ComputeTheSameWithHalves) {
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines)) GTEST_SKIP() << "SKIPPED: " << engine().device->info().name << " has no cooperative matrices that the engine can use";
+  const ModelFiles files = open_model(GetParam().place);
+  DiscreteCard card(gib);
+  vk::Memory memory(*engine().device, 0);
+  const TraceResult expected = open_session(files, memory, {}, 256, Activations::f16)->trace(question(), 4);
+  const auto session = open_session(files, memory, {{0, 1, 2, 3, 4, 5}, true}, 256, Activations::f16);
+  expect_same_trace(session->trace(question(), 4), expected, "all layers in host memory");
 }
 
 INSTANTIATE_TEST_SUITE_P(, Mixes, ::testing::Values(published, quantised), [](const auto& info) { return info.param.name; });
