@@ -188,9 +188,8 @@ export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const here = fitFiles(request);
   const { recommended } = recommend(request);
   if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0)) return null;
-  const form = `${formWords[recommended.quantisation]} (${size(recommended.totalBytes)})`;
-  const words = recommended.verdict === 'fits' ? `${form} it fits.` : `${form} it is quicker: about ${inWords(recommended.tokensPerSecond!)}.`;
-  return { words, form: recommended.quantisation };
+  const better = recommended.verdict === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
+  return { words: `${formWords[recommended.quantisation]} ${better} (${size(recommended.totalBytes)}).`, form: recommended.quantisation };
 }
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
