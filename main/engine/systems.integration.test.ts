@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
 import { picture, question, smallConfig, systems, systemsFolder, writeSystem, type Config } from '../services/models/test/systems.ts';
-import type { ChatPart } from '../services/ports.ts';
+import type { ChatPart, Engine } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { loadAddon, shaderDirectory, type NativeEngine } from './addon.ts';
 import { createEngineClient } from './client.ts';
@@ -67,9 +67,14 @@ describe('what the reference computes', () => {
   });
 });
 
-test.each(systems)('$id is asked, and writes', slow, async (system) => {
-  const engine = createEngineClient();
-  try {
+describe('asked through the process of the engine', () => {
+  let engine: Engine;
+  beforeAll(() => {
+    engine = createEngineClient();
+  });
+  afterAll(() => engine.close());
+
+  test.each(systems)('$id', slow, async (system) => {
     const directory = join(checkpoints, system.id);
     if (!existsSync(directory)) writeSystem(directory, system);
     const { use, architecture } = catalogueModel(system.id);
@@ -80,9 +85,7 @@ test.each(systems)('$id is asked, and writes', slow, async (system) => {
     const expected = await readSafetensors(join(systemsFolder, system.id, 'expected.safetensors'));
     expect(Array.from(reply.tokens)).toEqual(Array.from(expected.get(architecture.vision ? 'picture.greedy_tokens' : 'text.greedy_tokens')!.data, Number).slice(0, 2));
     expect(reply.statistics).toMatchObject({ promptTokens: (system.tokens.picture ?? system.tokens.text).length, imagesEncoded: seen.length });
-  } finally {
-    await engine.close();
-  }
+  });
 });
 
 /** Where two logits are closer than 1e-3 either token is right, and what follows is another text. */
