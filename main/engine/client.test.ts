@@ -8,7 +8,7 @@ import { createEngineClient } from './client.ts';
 
 const addon = fileURLToPath(new URL('./test/addon-double.cjs', import.meta.url));
 const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
-const { seeds } = createRequire(import.meta.url)(addon) as { seeds: Record<'stream' | 'exit' | 'kill' | 'endless' | 'deviceLost' | 'chatter', number> };
+const { seeds } = createRequire(import.meta.url)(addon) as { seeds: Record<'stream' | 'exit' | 'kill' | 'endless' | 'deviceLost' | 'chatter' | 'hang', number> };
 const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }];
 const answer = 'Grüße, 世界!';
 
@@ -23,7 +23,7 @@ function start(env: NodeJS.ProcessEnv = {}, onSpawn: (host: HostProcess) => void
     onSpawn(host);
     return host;
   };
-  const engine = createEngineClient({ spawn, firstPauseMs: 5 });
+  const engine = createEngineClient({ spawn, firstPauseMs: 5, cancelGraceMs: 200 });
   engines.push(engine);
   return engine;
 }
@@ -155,6 +155,16 @@ describe('a process that fails', () => {
     const engine = start({}, () => spawned++);
     await load(engine);
     await expect(ask(engine, seeds.deviceLost)).rejects.toMatchObject({ code: 'device_lost' });
+    expect((await ask(engine, seeds.stream)).text).toBe(answer);
+    expect(spawned).toBe(2);
+  });
+
+  test('a driver that hangs and hears no cancel costs the process, not the next request', async () => {
+    let spawned = 0;
+    const engine = start({}, () => spawned++);
+    await load(engine);
+    const stop = new AbortController();
+    await expect(ask(engine, seeds.hang, { signal: stop.signal, onText: () => stop.abort() })).rejects.toMatchObject({ code: 'cancelled' });
     expect((await ask(engine, seeds.stream)).text).toBe(answer);
     expect(spawned).toBe(2);
   });

@@ -16,6 +16,8 @@ export interface EngineClientOptions {
   maxPauseMs?: number;
   /** How long `close` waits for the process before it kills it. */
   closeGraceMs?: number;
+  /** How long a request may go on after it was cancelled, before the process is killed: a driver that hangs hears nothing. */
+  cancelGraceMs?: number;
 }
 
 type Body<Kind extends RequestKind> = Omit<RequestOf<Kind>, 'type' | 'id'>;
@@ -67,6 +69,7 @@ class EngineClient {
   readonly #firstPauseMs: number;
   readonly #maxPauseMs: number;
   readonly #closeGraceMs: number;
+  readonly #cancelGraceMs: number;
   readonly #lostListeners: ((loss: EngineLoss) => void)[] = [];
   #running: Running | null = null;
   #starting: Promise<Running> | null = null;
@@ -76,11 +79,12 @@ class EngineClient {
   #crashesInARow = 0;
   #closed = false;
 
-  constructor({ spawn = forkHost, firstPauseMs = 200, maxPauseMs = 10_000, closeGraceMs = 3000 }: EngineClientOptions) {
+  constructor({ spawn = forkHost, firstPauseMs = 200, maxPauseMs = 10_000, closeGraceMs = 3000, cancelGraceMs = 15_000 }: EngineClientOptions) {
     this.#spawn = spawn;
     this.#firstPauseMs = firstPauseMs;
     this.#maxPauseMs = maxPauseMs;
     this.#closeGraceMs = closeGraceMs;
+    this.#cancelGraceMs = cancelGraceMs;
   }
 
   onLost(listener: (loss: EngineLoss) => void): void {
@@ -156,7 +160,11 @@ class EngineClient {
       return Promise.reject(new LoupeError('engine_crashed', `The engine stopped before it could ${kind}.`));
     }
     const id = this.#nextId++;
-    const cancel = (): void => running.process.send({ type: 'cancel', id });
+    let patience: NodeJS.Timeout | undefined;
+    const cancel = (): void => {
+      running.process.send({ type: 'cancel', id });
+      patience = setTimeout(() => this.#giveUp(running, id), this.#cancelGraceMs);
+    };
     return new Promise<unknown>((resolve, reject) => {
       running.pending.set(id, { ...listeners, kind, resolve, reject });
       signal?.addEventListener('abort', cancel, { once: true });
@@ -166,7 +174,17 @@ class EngineClient {
         this.#crashesInARow = 0;
         return parseResult(kind, result);
       })
-      .finally(() => signal?.removeEventListener('abort', cancel));
+      .finally(() => {
+        signal?.removeEventListener('abort', cancel);
+        clearTimeout(patience);
+      });
+  }
+
+  #giveUp(running: Running, id: number): void {
+    const pending = running.pending.get(id);
+    running.pending.delete(id);
+    pending?.reject(cancelled(pending.kind));
+    this.#retire(running);
   }
 
   #start(): Promise<Running> {

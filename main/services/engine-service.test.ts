@@ -105,6 +105,25 @@ test('one use at a time, in order, and a load waits for its turn', async () => {
   expect(order).toEqual(['a begins', 'a ends', 'loaded', 'b begins', 'b ends']);
 });
 
+test('a load that is not wanted any more is given up; who waits gets the model that is', async () => {
+  begin();
+  const load = port.load.bind(port);
+  const begun: (number | undefined)[] = [];
+  port.load = (request, listeners) => {
+    begun.push(request.contextLength);
+    // A driver that hangs, until it is told to stop.
+    if (request.contextLength === undefined) return new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))));
+    return load(request, listeners);
+  };
+  const answer = use(async () => service.state().contextLength);
+  await vi.waitFor(() => expect(service.state().status).toBe('loading'));
+  settings.contextLength = 4096;
+  await service.follow();
+  expect(await answer).toBe(4096);
+  expect(begun).toEqual([undefined, 4096]);
+  expect(states.some(({ status }) => status === 'failed')).toBe(false);
+});
+
 test('a failure to load is told, reaches who asked, and does not stand in the way of the next', async () => {
   begin();
   missing = true;

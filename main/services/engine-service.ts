@@ -20,9 +20,9 @@ export interface EngineServiceOptions {
 
 export interface EngineService {
   state(): EngineState;
-  /** Loads the chosen model, again if it is loaded, once what runs has ended. Never rejects: `state` tells. */
+  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` tells. */
   load(): Promise<void>;
-  /** Loads what the settings choose, unless it is loaded. As `load` otherwise. */
+  /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
   follow(): Promise<void>;
   /**
    * Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded.
@@ -56,6 +56,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   let standAside: AbortController | null = null;
   let loadedModel: LoadedModel | null = null;
   let lastUsed: number | null = null;
+  let loading: { key: string; abort: AbortController } | null = null;
   const closing = new AbortController();
 
   function become(change: Partial<EngineState>): void {
@@ -81,7 +82,9 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
 
   async function loadNow(other?: string): Promise<void> {
     const { id, key, device, contextLength } = wanted(other);
+    const abort = new AbortController();
     let told = 0;
+    loading = { key, abort };
     try {
       const { choice, place } = model(id);
       become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null });
@@ -90,7 +93,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         { ...(await place()), contextLength, engine: { device, cacheDirectory } },
         {
           model: choice.name,
-          signal: closing.signal,
+          signal: AbortSignal.any([abort.signal, closing.signal]),
           onProgress: (doneBytes, totalBytes) => {
             const now = performance.now();
             if (now - told < progressEveryMs && doneBytes < totalBytes) return;
@@ -112,16 +115,25 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         use: useOf(loaded),
       });
     } catch (thrown) {
-      const error = orGone(toLoupeError(thrown), id);
       loadedKey = '';
       loadedModel = null;
+      // Another model was chosen meanwhile. Whoever waits for one gets that.
+      if (abort.signal.aborted) return become({ status: 'stopped', failure: null });
+      const error = orGone(toLoupeError(thrown), id);
       become({ status: 'failed', failure: error.toFailure() });
       throw error;
+    } finally {
+      loading = null;
     }
   }
 
   async function ensureLoaded(other?: string): Promise<void> {
-    if (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other);
+    while (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other);
+  }
+
+  /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
+  function giveUpLoading(): void {
+    loading?.abort.abort(new LoupeError('cancelled', 'Another model was chosen.'));
   }
 
   /** What the device turned out to have no room for, a load with another plan may find room for: the next use begins with one. */
@@ -148,8 +160,14 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
 
   return {
     state: () => state,
-    load: () => inTurn(() => loadNow().catch(() => {})),
-    follow: () => inTurn(() => ensureLoaded().catch(() => {})),
+    load() {
+      giveUpLoading();
+      return inTurn(() => loadNow().catch(() => {}));
+    },
+    follow() {
+      if (loading && loading.key !== wanted().key) giveUpLoading();
+      return inTurn(() => ensureLoaded().catch(() => {}));
+    },
     use(signal, work, onWait, other) {
       onWait?.();
       return inTurn(async () => {

@@ -1,6 +1,6 @@
 'use strict';
 // Stands in for loupe.node in client.test.ts. What generate does is scripted by the seed.
-const seeds = { stream: 1, exit: 2, kill: 3, endless: 4, deviceLost: 5, chatter: 6 };
+const seeds = { stream: 1, exit: 2, kill: 3, endless: 4, deviceLost: 5, chatter: 6, hang: 7 };
 
 function failure(code, message, nextStep = '') {
   return Object.assign(new Error(message), { code, nextStep });
@@ -71,6 +71,10 @@ class Engine {
       case seeds.endless:
         while (!this.cancelled) await emit(answer[0]);
         return finish('cancelled');
+      case seeds.hang:
+        await emit(answer[0]);
+        // Hears of no cancel either.
+        return new Promise(() => {});
       case seeds.deviceLost:
         throw failure('device_lost', 'The device was lost.');
       case seeds.chatter:
