@@ -89,19 +89,36 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
   const eosToken = tokenSpelling(files.tokenizerConfig?.['eos_token']) ?? '';
   const render = (messages: { role: Role; content: string | ContentPart[] }[]): string =>
     template.render({ messages, add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken });
-  const plain = takesPlainText(render) ? plainWhereTextOnly : (content: ContentPart[]) => content;
+  const takesPlain = takesPlainText(render);
+  const renderAll = (messages: Message[]): string => {
+    const rendered = render(messages.map(({ role, content }) => ({ role, content: takesPlain || role === 'system' ? plainWhereTextOnly(content) : content })));
+    // Templates of GGUF files may leave it to the program that runs them.
+    return rendered.startsWith(bosToken) ? rendered : bosToken + rendered;
+  };
   return (messages) => {
     try {
-      const rendered = render(messages.map(({ role, content }) => ({ role, content: plain(content) })));
-      // Templates of GGUF files may leave it to the program that runs them.
-      return rendered.startsWith(bosToken) ? rendered : bosToken + rendered;
+      return renderAll(messages);
     } catch (error) {
-      throw fail(error);
+      const merged = systemInFirstQuestion(messages);
+      if (!merged) throw fail(error);
+      try {
+        return renderAll(merged);
+      } catch {
+        throw fail(error);
+      }
     }
   };
 }
 
-/** Some templates, as Llama Guard's, look for parts alone and lose or refuse a string. */
+/** The published vision templates refuse a system message beside a picture: there it opens the first question. Null where there is none. */
+function systemInFirstQuestion([system, question, ...rest]: Message[]): Message[] | null {
+  if (system?.role !== 'system' || question?.role !== 'user') return null;
+  const images = question.content.filter(({ type }) => type === 'image');
+  const text = question.content.filter(({ type }) => type === 'text');
+  return [{ role: 'user', content: [...images, { type: 'text', text: `${spell(system.content)}\n\n` }, ...text] }, ...rest];
+}
+
+/** The published vision templates look through parts and fail at a string; Llama Guard's loses it. System messages are strings in all of them. */
 function takesPlainText(render: (messages: { role: Role; content: string }[]) => string): boolean {
   try {
     return render([{ role: 'user', content: 'plain' }]).includes('plain');
