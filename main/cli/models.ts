@@ -91,12 +91,17 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   const view = await manager.catalogue();
   const here = models.list();
   const downloads = manager.downloads();
+  const tests = manager.tested();
   if (values.json) {
-    terminal.out(`${JSON.stringify({ ok: true, models: here, downloads, catalogue: view })}\n`);
+    terminal.out(`${JSON.stringify({ ok: true, models: here, tests, downloads, catalogue: view })}\n`);
     return exitCodes.ok;
   }
   line('On this machine');
-  for (const model of here) line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}${model.id === 'demo' ? '' : `\n      ${model.id}`}`);
+  for (const model of here) {
+    line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}${model.id === 'demo' ? '' : `\n      ${model.id}`}`);
+    const test = tests.find((record) => record.model === model.id);
+    if (test) line(`      ${test.sound ? 'works' : 'its answers are not what they should be'}: tried on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`);
+  }
   for (const download of downloads) line(`  ${download.name}: ${stateInWords(download)}`);
   line('');
   line('To download');

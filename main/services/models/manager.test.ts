@@ -119,6 +119,10 @@ describe('a download', () => {
     for (const download of manager.downloads()) log(download.failure!.message);
     await manager.download(id, official, null).catch(log);
     await settled();
+    await manager.setToken('hf_wrong_too');
+    manager.resume(manager.downloads()[0]!.id);
+    await settled();
+    log(manager.downloads()[0]!.failure!.message);
     log('end');
     const files = readdirSync(join(folder, 'data'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     expect(files.length).toBeGreaterThan(2);

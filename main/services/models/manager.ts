@@ -56,6 +56,8 @@ export interface ModelManager {
   shrink(id: string, form: SmallerForm): void;
   stopShrinking(id: string): void;
   shrinkings(): Shrinking[];
+  /** What came of trying models. */
+  tested(): SelfTestRecord[];
   /** Loads it into an engine of its own, tries it, and keeps what came of it. */
   test(id: string, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<SelfTestReport & SelfTestRecord>;
   /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
@@ -284,6 +286,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
     },
     shrinkings: () => [...shrinkings.values()],
 
+    tested: () => store.models.selfTests(),
     async test(id, { signal, onProgress }) {
       const { choice, place } = models.chosen(id);
       if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot try models by itself.', 'Use `loupe models test`.');
