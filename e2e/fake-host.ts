@@ -9,7 +9,7 @@ import { serve } from '../main/web/serve.ts';
 
 const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' } } });
 
-/** Says back what it is asked; with a model that is called a guard it judges: questions are safe, answers are not. */
+/** Says back what it is asked, base models too; with a model that is called a guard it judges: questions are safe, answers are not. */
 function startEngine(): Engine {
   const options = { wordMs: Number(values['word-ms']), contextLength: 8192 };
   const chat = createFakeEngine(options);
@@ -20,7 +20,8 @@ function startEngine(): Engine {
     async load(request, loading) {
       current = JSON.stringify(request).includes('Guard') ? guard : chat;
       const loaded = await current.load(request, loading);
-      return current === guard ? { ...loaded, promptFormat: 'guard' } : loaded;
+      if (current === guard) return { ...loaded, promptFormat: 'guard' };
+      return /11B-Vision[^-\w]/.test(JSON.stringify(request)) ? { ...loaded, promptFormat: 'completion' } : loaded;
     },
     generate: (...given) => current.generate(...given),
     countTokens: (...given) => current.countTokens(...given),

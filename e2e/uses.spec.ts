@@ -1,8 +1,8 @@
-/** Llama Guard: in use it judges questions; switched on in the settings it judges what another model answered. */
+/** Models that do not chat. Llama Guard: in use it judges questions; switched on in the settings it judges what another model answered. Base models. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { publishedFiles, write } from '../main/services/models/test/write-model.ts';
+import { publishedFiles, visionConfig, write } from '../main/services/models/test/write-model.ts';
 import { violations } from './support/axe.ts';
 import { expect, testWithFakeEngine } from './support/loupe.ts';
 
@@ -12,6 +12,8 @@ let folder: string;
 test.beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-e2e-guard-'));
   write(join(folder, 'models--meta-llama--Llama-Guard-3-11B-Vision', 'snapshots', 'abc'), publishedFiles());
+  const base = { ...visionConfig, vision_config: { image_size: 448 } };
+  write(join(folder, 'models--meta-llama--Llama-3.2-11B-Vision', 'snapshots', 'abc'), publishedFiles(base));
   // The host is started by the test and inherits this.
   Object.assign(process.env, { HF_HUB_CACHE: folder, OLLAMA_MODELS: join(folder, 'none') });
 });
@@ -68,4 +70,22 @@ test('a guard judges questions, and answers once the settings say so', async ({ 
 
   await page.reload();
   await expect(verdict.getByText('Answer: not safe')).toBeVisible();
+});
+
+test('a base model says that it goes on with a text', async ({ loupe }) => {
+  const { page } = loupe;
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await loupe.skipWelcome();
+  await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Models' });
+  await dialog.getByRole('article', { name: /^Hugging Face: Llama-3\.2-11B-Vision/ }).getByRole('button', { name: 'Use it' }).click();
+  await page.getByRole('button', { name: 'I agree' }).click();
+  // The fake device computes on the processor.
+  await page.getByRole('button', { name: 'Load anyway, slowly' }).click();
+  await expect(dialog.getByRole('article', { name: /^Llama-3\.2-11B-Vision/ }).getByText('In use')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByText('Llama-3.2-11B-Vision is a base model: it goes on with your text and does not answer.')).toBeVisible();
+  await expect(loupe.question).toHaveAttribute('placeholder', 'A text to go on with');
+  expect(await violations(page)).toEqual([]);
+  expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
 });
