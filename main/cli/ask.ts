@@ -1,4 +1,5 @@
 import { LoupeError } from '../services/errors.ts';
+import { parseVerdict } from '../services/guard/verdict.ts';
 import { findModel } from '../services/models/find-model.ts';
 import { loadPlanned } from '../services/models/placement.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
@@ -68,15 +69,26 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal, onProgress: progressLine(terminal, values.json) });
     const { hostBytes } = loaded.model.placement;
     if (hostBytes > 0 && !values.json) terminal.err(`loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`);
+    const note = loaded.promptFormat && notes[loaded.promptFormat];
+    if (note && !values.json) terminal.err(note);
+    const judges = loaded.promptFormat === 'guard';
+    // Of verdicts the likeliest counts.
+    if (judges) sampling.temperature ??= 0;
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
     const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
-    if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), memory: await client.memory() })}\n`);
+    if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), ...(judges ? { verdict: parseVerdict(reply.text) } : {}), memory: await client.memory() })}\n`);
     else finishStream(terminal, reply);
     return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   } finally {
     await client.close();
   }
 }
+
+/** What models do that do not chat. */
+const notes: Partial<Record<NonNullable<LoadedModel['promptFormat']>, string>> = {
+  completion: 'loupe: this is a base model: it goes on with the text and does not answer.\n',
+  guard: 'loupe: this is a guard: it says whether the question is safe and does not answer it.\n',
+};
 
 async function readQuestion(positionals: string[], terminal: Terminal): Promise<string> {
   if (positionals.length !== 1) {

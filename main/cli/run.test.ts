@@ -7,7 +7,7 @@ import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { demoModel } from '../paths.ts';
-import type { Engine } from '../services/ports.ts';
+import type { Engine, LoadedModel } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { runLoupe } from './run.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
@@ -70,6 +70,20 @@ describe('ask', () => {
     expect((await run(['ask', '-'], { input: 'From stdin?\n' })).out).toContain('You asked: From stdin?');
     const { out } = await run(['ask', '--json', '--system', 'Be brief.', '--temperature', '0.5', '--seed', '7', 'Hi']);
     expect(JSON.parse(out)).toMatchObject({ ok: true, finish: 'stop', sampling: { temperature: 0.5, seed: 7 }, statistics: { imagesEncoded: 0 } });
+  });
+
+  test('models that do not chat say what they do; a verdict is data', async () => {
+    const used = (promptFormat: LoadedModel['promptFormat'], answer: string): Engine => {
+      const engine = createFakeEngine({ answer: () => answer });
+      return { ...engine, load: async (...given) => ({ ...(await engine.load(...given)), promptFormat }) };
+    };
+    const model = ['ask', '--model', demoModel];
+    expect(await run([...model, 'Once'], { engine: used('completion', 'upon a time') })).toMatchObject({ out: 'upon a time\n', err: expect.stringContaining('goes on with the text') as string });
+    expect(await run([...model, 'Hi'], { engine: used('guard', 'safe') })).toMatchObject({ out: 'safe\n', err: expect.stringContaining('whether the question is safe') as string });
+    const { out, err } = await run([...model, '--json', 'Hi'], { engine: used('guard', '\n\nunsafe\nS2,S9') });
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toMatchObject({ verdict: { finding: 'unsafe', categories: ['S2', 'S9'] }, sampling: { temperature: 0 } });
+    expect(JSON.parse((await run([...model, '--json', 'Hi'])).out)).not.toHaveProperty('verdict');
   });
 
   test('what does not fit the device is said, or why nothing can be done', async () => {
