@@ -56,10 +56,14 @@ function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
   chat = createChat({ store, engine, emit: (event) => void events.push(event) });
 }
 
-const ask = (text: string, after?: Message): ReturnType<Chat['send']> => chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures: [] });
+const ask = (text: string, after?: Message, pictures: string[] = []): ReturnType<Chat['send']> => chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures });
 
-async function answered(text: string, after?: Message): Promise<Message> {
-  const { answer } = ask(text, after);
+function picture(name: string): string {
+  return store.pictures.add({ bytes: new TextEncoder().encode(name), name, width: 1, height: 1, origin: { kind: 'file' }, thumbnail: new Uint8Array(1), display: null }).hash;
+}
+
+async function answered(text: string, after?: Message, pictures: string[] = []): Promise<Message> {
+  const { answer } = ask(text, after, pictures);
   return vi.waitFor(() => {
     const found = events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.id === answer.id && payload.state !== 'streaming' ? [payload] : []))[0];
     expect(found).toBeDefined();
@@ -81,6 +85,14 @@ describe('a guard that is asked', () => {
     expect(engine.state().use).toBe('guard');
     expect(store.conversations.message(second.id)).toEqual(second);
     expect(checksOf(second.id)).toEqual([]);
+  });
+
+  test('goes on seeing the picture of the question before', async () => {
+    store.saveSettings({ model: 'guard' });
+    begin(() => 'safe');
+    const first = await answered('one', undefined, [picture('a')]);
+    await answered('two', first);
+    expect(prompts).toEqual(['guard: user: <picture>one', 'guard: user: <picture>two']);
   });
 
   test('and says something else is not taken for one that says safe', async () => {
@@ -116,6 +128,26 @@ describe('a guard that checks answers', () => {
     expect(next).toMatchObject({ text: 'an answer', model: 'chatty' });
     await judged(next.id);
     expect(prompts.at(-1)).toBe('guard: user: one|assistant: an answer|user: two|assistant: an answer');
+  });
+
+  test('sees the picture in force', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard' });
+    begin(guardSays);
+    const first = await answered('one', undefined, [picture('a')]);
+    await judged(first.id);
+    const second = await answered('two', first);
+    await judged(second.id);
+    const third = await answered('three', second, [picture('b')]);
+    await judged(third.id);
+    const asked = prompts.filter((prompt) => prompt.startsWith('guard'));
+    expect(asked.slice(0, 4)).toEqual([
+      'guard: user: <picture>one',
+      'guard: user: <picture>one|assistant: an answer',
+      'guard: user: <picture>one|assistant: an answer|user: two',
+      'guard: user: <picture>one|assistant: an answer|user: two|assistant: an answer',
+    ]);
+    // One picture, the last.
+    expect(asked[4]).toBe('guard: user: one|assistant: an answer|user: two|assistant: an answer|user: <picture>three');
   });
 
   test.each([
