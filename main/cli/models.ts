@@ -14,11 +14,11 @@ export const modelsHelp = `loupe models COMMAND [options]
   find [PATH]               looks for models: in the caches of Hugging Face, Ollama and LM Studio, or at PATH
   pull MODEL                downloads a model of the list; again goes on with what was broken off
        --from REPOSITORY      take this copy (default: the makers' with HF_TOKEN set, else an open one)
-       --to DIR               put it there (default: LOUPE_MODELS, else "models" in the data folder)
+       --to DIR               put it there (default: the folder that the settings name, else LOUPE_MODELS, else "models" in the data folder)
   import PATH               uses a model where it lies: a folder, a .gguf file, an Ollama manifest
   quantise MODEL            writes a smaller copy of a published model as one GGUF file; again goes on with it
        --form q4_k_m|q8_0     4 bits (default) or 8
-       --to FILE.gguf         its name begins with "Llama", as the licence wants (default: below LOUPE_MODELS)
+       --to FILE.gguf         its name begins with "Llama", as the licence wants (default: where downloads go)
   test MODEL                loads it and tries whether it answers as it should
   verify MODEL              reads all its files and compares their checksums
   remove MODEL              takes it off the list; --files also deletes what was downloaded
