@@ -180,7 +180,7 @@ class Host {
     return encodePrompt(this.#needLanguage(), messages, answerSoFar).length;
   }
 
-  async #score({ messages, texts }: RequestOf<'score'>, running: Running): Promise<Score[]> {
+  async #score({ messages, texts, beginnings = false }: RequestOf<'score'>, running: Running): Promise<Score[]> {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const language = this.#needLanguage();
@@ -189,7 +189,7 @@ class Host {
     const scores: Score[] = [];
     let traced: { tokens: Int32Array; logits: Float32Array } | null = null;
     for (const text of texts) {
-      const words = language.tokenizer.encodeText(text);
+      const words = language.tokenizer.encodeText(text).slice(0, beginnings ? 1 : undefined);
       // Nothing is asked after the last token, so that texts of one token share a run.
       const tokens = Int32Array.from([...prompt, ...words.slice(0, -1)]);
       if (running.cancelled) throw new LoupeError('cancelled', 'Scoring was cancelled.');

@@ -67,7 +67,7 @@ const requestSchema = v.variant('type', [
     sampling: v.optional(v.partial(v.strictObject(samplingFields))),
   }),
   v.strictObject({ type: v.literal('count-tokens'), id, messages, answerSoFar: v.optional(v.string()) }),
-  v.strictObject({ type: v.literal('score'), id, messages: v.nullable(messages), texts: v.array(v.pipe(v.string(), v.minLength(1))) }),
+  v.strictObject({ type: v.literal('score'), id, messages: v.nullable(messages), texts: v.array(v.pipe(v.string(), v.minLength(1))), beginnings: v.optional(v.boolean()) }),
   v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
   v.strictObject({
     type: v.literal('quantise'),

@@ -128,6 +128,8 @@ export interface ScoreRequest {
   /** Null: the texts stand at the beginning of everything. */
   messages: ChatMessage[] | null;
   texts: string[];
+  /** Only the first token of each: one run for all. */
+  beginnings?: boolean | undefined;
 }
 
 /** Of one text: for each of its tokens a natural logarithm. NaN where the model computed no number. */

@@ -56,7 +56,7 @@ test('references lie beside the weights, or there are none', async () => {
     const one = { image: 'samples/a.png', question: 'What?', answer: 'This', expected: 'That' };
     writeFileSync(file, JSON.stringify(Array(9).fill(one)));
     const found = await readReferences({ directory: folder });
-    expect(found).toHaveLength(4);
+    expect(found).toHaveLength(2);
     expect(found[0]).toEqual({ image: { path: join(folder, 'samples/a.png') }, question: 'What?', answer: 'This' });
     for (const text of ['{', '{}', JSON.stringify([{ ...one, image: '../secret.png' }]), JSON.stringify([{ ...one, image: '/etc/passwd' }])]) {
       writeFileSync(file, text);
