@@ -218,6 +218,13 @@ describe('heads of GGUF files', () => {
     expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_dtype', message: expect.stringContaining(`are ${name},`) as string });
   });
 
+  test.each([[{ 'tokenizer.ggml.model': 'llama' }, '"llama"'], [{ 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'smollm' }, '"smollm"']])('the tokenizer of another family is refused by name: %j', async (entries, name) => {
+    const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ 'general.architecture': 'llama', ...entries }) }), 'x.gguf'));
+    expect(found.problem).toMatchObject({ state: 'unsupported', code: 'tokenizer_invalid', message: expect.stringContaining(name) as string });
+    const known = await one(join(write(folder, { 'y.gguf': ggufBytes({ 'general.architecture': 'llama', 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'llama-bpe' }) }), 'y.gguf'));
+    expect(known.problem).toBeNull();
+  });
+
   test('an unknown form of weights is named in the list', async () => {
     const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ ...unified }, [{ name: 'a', type: 99 }]) }), 'x.gguf'));
     expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_dtype' });

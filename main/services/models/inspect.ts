@@ -3,6 +3,7 @@ import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ModelRecord } from '../ports.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
+import { llama3Names } from '../prompt/gguf-files.ts';
 import { catalogue, type CatalogueModel } from './catalogue.ts';
 import { readGgufSummary, type GgufSummary } from './gguf-summary.ts';
 import { architectureOfConfig, architectureOfGguf } from './shape.ts';
@@ -85,6 +86,8 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
     if (main.metadata.get('general.type') === 'projector') return problem('incomplete', 'model_missing', 'It is only the picture part of a model; its text file is needed, too.');
     if (!vision && architecture !== 'llama') return problem('unsupported', 'checkpoint_unsupported', `It is a model of the kind ${JSON.stringify(architecture ?? null)}, which Loupe does not run.`);
     if (vision && !projector && !main.metadata.has('mllama.vision.block_count')) return problem('incomplete', 'model_missing', 'It is only the text part of a vision model; its projector is needed, too.');
+    const foreign = foreignTokenizer(main);
+    if (foreign) return problem('unsupported', 'tokenizer_invalid', foreign);
     const cut = heads.findIndex(({ bytes, expectedBytes }) => bytes < expectedBytes);
     if (cut >= 0) return problem('incomplete', 'file_truncated', `${basename(files[cut]!)} has ${heads[cut]!.bytes} of ${heads[cut]!.expectedBytes} bytes.`);
     return inspection;
@@ -93,6 +96,14 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
     const state = code === 'file_truncated' || code === 'file_missing' ? 'incomplete' : 'unsupported';
     return { ...found, kind: kindOf(false, name), precision: '', bytes: 0, deviceBytes: 0, known: null, architecture: null, problem: { state, code, message } };
   }
+}
+
+/** Why its texts would not be understood; files of the same architecture come with tokenizers of other families. Null where nothing speaks against it. */
+function foreignTokenizer({ metadata }: GgufSummary): string | null {
+  const kind = metadata.get('tokenizer.ggml.model') ?? 'gpt2';
+  const words = metadata.get('tokenizer.ggml.pre') ?? llama3Names[0];
+  if (kind === 'gpt2' && llama3Names.includes(String(words))) return null;
+  return `Its tokenizer is of the kind ${JSON.stringify(kind === 'gpt2' ? words : kind)}, and Loupe knows that of Llama 3.`;
 }
 
 function kindOf(vision: boolean, name: string): ModelRecord['kind'] {

@@ -8,7 +8,8 @@ const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as cons
 
 /** How Llama 3 cuts text into words; GGUF files only name it. As in tokenizer.json of Llama 3. */
 export const llama3Words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const llama3Names = ['llama-bpe', 'llama3', 'llama-v3'];
+/** How `tokenizer.ggml.pre` spells it. */
+export const llama3Names: readonly string[] = ['llama-bpe', 'llama3', 'llama-v3'];
 
 /**
  * @param metadata entries of the file, or of a text file and its projector together
