@@ -228,6 +228,35 @@ TEST(Config, RefusesWidthsThatKernelsCannotLoad) {
   expect_refused("/text_config/num_attention_heads", 32, ErrorCode::checkpoint_config, {"head width 3 is odd"});
 }
 
+TEST(Config, LeavesOutWhatTransformersFillsIn) {
+  // As transformers saves a configuration again: without what equals its defaults.
+  std::ifstream file(reference().parent_path() / "configs" / "llama-3.2-11b-vision.json");
+  const json published = json::parse(file);
+  json saved = published;
+  for (const char* key : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "max_position_embeddings",
+                          "cross_attention_layers"})
+    ASSERT_EQ(saved["text_config"].erase(key), 1u) << key;
+  for (const char* key : {"hidden_size", "num_hidden_layers", "num_global_layers", "attention_heads", "intermediate_size", "image_size", "patch_size", "max_num_tiles",
+                          "intermediate_layers_indices", "supported_aspect_ratios", "vision_output_dim"})
+    ASSERT_EQ(saved["vision_config"].erase(key), 1u) << key;
+  ASSERT_EQ(saved.erase("image_token_index"), 1u);
+  const ModelConfig whole = parse(published), filled = parse(saved);
+  const std::vector<ExpectedTensor> expected = expected_tensors(whole), found = expected_tensors(filled);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found[i].name, expected[i].name);
+    EXPECT_EQ(found[i].shape, expected[i].shape) << expected[i].name;
+  }
+  EXPECT_EQ(filled.vision->image_size, 448);
+  EXPECT_EQ(filled.vision->attention_heads, whole.vision->attention_heads);
+  EXPECT_EQ(filled.text.max_position_embeddings, whole.text.max_position_embeddings);
+  EXPECT_EQ(filled.image_token_index, whole.image_token_index);
+  // A text model has no such defaults.
+  json text = llama_1b();
+  text.erase("hidden_size");
+  expect_error(ErrorCode::checkpoint_config, {"hidden_size is missing"}, [&] { parse(text); });
+}
+
 TEST(Config, RefusesNumbersOutOfRange) {
   for (const char* path : {"/text_config/vocab_size", "/text_config/hidden_size", "/text_config/num_hidden_layers", "/text_config/num_attention_heads",
                            "/text_config/num_key_value_heads", "/text_config/intermediate_size", "/text_config/max_position_embeddings",

@@ -6,7 +6,7 @@ import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import { llama3Names } from '../prompt/gguf-files.ts';
 import { catalogue, type CatalogueModel } from './catalogue.ts';
 import { readGgufSummary, type GgufSummary } from './gguf-summary.ts';
-import { architectureOfConfig, architectureOfGguf } from './shape.ts';
+import { architectureOfConfig, architectureOfGguf, sectionsOf } from './shape.ts';
 import type { Architecture } from './sizes.ts';
 
 export interface Inspection {
@@ -178,8 +178,7 @@ interface Shape {
 }
 
 function shapeOfConfig(config: Record<string, unknown>): Shape {
-  const text = (config['text_config'] ?? config) as Record<string, unknown>;
-  const vision = config['vision_config'] as Record<string, unknown> | undefined;
+  const { text, vision } = sectionsOf(config);
   return { hidden: text['hidden_size'], layers: text['num_hidden_layers'], imageSize: vision?.['image_size'] ?? null };
 }
 

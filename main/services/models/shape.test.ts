@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { demoModel } from '../../paths.ts';
-import { architectureOfConfig, architectureOfGguf } from './shape.ts';
+import { architectureOfConfig, architectureOfGguf, sectionsOf } from './shape.ts';
 import { parameterCount } from './sizes.ts';
 
 test('of config.json: the demo model, to its last parameter', () => {
@@ -10,6 +11,17 @@ test('of config.json: the demo model, to its last parameter', () => {
   const { __metadata__: _, ...tensors } = JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE(0)))) as Record<string, { shape: number[] }>;
   const stored = Object.values(tensors).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   expect(parameterCount(architectureOfConfig(config)!)).toBe(stored);
+});
+
+test.each(['llama-3.2-11b-vision', 'llama-3.2-11b-vision-instruct', 'llama-3.2-90b-vision-instruct', 'llama-guard-3-11b-vision'])('of %s as transformers saves it again: without what equals its defaults', (id) => {
+  const published = JSON.parse(readFileSync(new URL(`../../../fixtures/configs/${id}.json`, import.meta.url), 'utf8')) as Record<'text_config' | 'vision_config', Record<string, unknown>>;
+  const saved = structuredClone(published);
+  const defaults = sectionsOf({ model_type: 'mllama', text_config: {}, vision_config: {} });
+  for (const [section, known] of [['text_config', defaults.text], ['vision_config', defaults.vision!]] as const) {
+    for (const [key, value] of Object.entries(known)) if (isDeepStrictEqual(saved[section][key], value)) delete saved[section][key];
+  }
+  expect(Object.keys(saved.vision_config).length).toBeLessThan(Object.keys(published.vision_config).length - 5);
+  expect(architectureOfConfig(saved)).toEqual(architectureOfConfig(published));
 });
 
 test('of a GGUF text model; not of a vision model, nor of half a description', () => {

@@ -28,10 +28,36 @@ const visionConfig = v.object({
   intermediate_layers_indices: v.array(v.unknown()),
 });
 
+/** What transformers' MllamaTextConfig and MllamaVisionConfig fill in: copies that it has saved leave out whatever equals these. */
+const textDefaults = { vocab_size: 128_256, hidden_size: 4096, num_hidden_layers: 40, num_attention_heads: 32, num_key_value_heads: 8, intermediate_size: 14_336, cross_attention_layers: [3, 8, 13, 18, 23, 28, 33, 38] };
+const visionDefaults = {
+  hidden_size: 1280,
+  num_hidden_layers: 32,
+  num_global_layers: 8,
+  intermediate_size: 5120,
+  image_size: 448,
+  patch_size: 14,
+  max_num_tiles: 4,
+  supported_aspect_ratios: [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]],
+  intermediate_layers_indices: [3, 7, 15, 23, 30],
+};
+
+type Section = Record<string, unknown>;
+
+/** The parts of config.json with what they leave out; `vision` is null for text models. */
+export function sectionsOf(config: Section): { text: Section; vision: Section | null } {
+  const whole = (key: string, defaults: Section): Section | undefined => {
+    const given = config[key] as Section | undefined;
+    return config['model_type'] === 'mllama' && typeof given === 'object' ? { ...defaults, ...given } : given;
+  };
+  return { text: whole('text_config', textDefaults) ?? config, vision: whole('vision_config', visionDefaults) ?? null };
+}
+
 /** Of config.json. */
-export function architectureOfConfig(config: Record<string, unknown>): Architecture | null {
-  const text = v.safeParse(textConfig, config['text_config'] ?? config);
-  const vision = config['vision_config'] === undefined ? null : v.safeParse(visionConfig, config['vision_config']);
+export function architectureOfConfig(config: Section): Architecture | null {
+  const sections = sectionsOf(config);
+  const text = v.safeParse(textConfig, sections.text);
+  const vision = sections.vision && v.safeParse(visionConfig, sections.vision);
   if (!text.success || vision?.success === false) return null;
   const { hidden_size: hidden, num_attention_heads: heads, ...rest } = text.output;
   return {

@@ -347,14 +347,42 @@ Architecture parse_architecture(const Section& root) {
   unsupported("model_type " + in_quotes(type) + " is not one that this engine runs.", supported_models);
 }
 
+// What transformers' MllamaTextConfig and MllamaVisionConfig fill in. Copies that it has saved leave out whatever equals these,
+// also in models that are otherwise as published.
+const json& text_defaults() {
+  static const json defaults = {{"vocab_size", 128256}, {"hidden_size", 4096}, {"num_hidden_layers", 40}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
+                                {"intermediate_size", 14336}, {"max_position_embeddings", 131072}, {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}},
+                                {"bos_token_id", 128000}, {"eos_token_id", 128001}};
+  return defaults;
+}
+
+const json& vision_defaults() {
+  static const json defaults = {{"hidden_size", 1280}, {"num_hidden_layers", 32}, {"num_global_layers", 8}, {"attention_heads", 16}, {"intermediate_size", 5120},
+                                {"image_size", 448}, {"patch_size", 14}, {"max_num_tiles", 4}, {"intermediate_layers_indices", {3, 7, 15, 23, 30}}};
+  return defaults;
+}
+
+void fill_in(json& section, const json& defaults) {
+  for (const auto& [key, value] : defaults.items()) {
+    // The same number under its other name.
+    if (key == "attention_heads" && section.contains("num_attention_heads")) continue;
+    if (!section.contains(key)) section[key] = value;
+  }
+}
+
 ModelConfig parse_checked(const ConfigSources& sources) {
-  const json root_json = parse_json_object(sources.config, "config.json", ErrorCode::checkpoint_config, {.max_bytes = max_config_bytes});
+  json root_json = parse_json_object(sources.config, "config.json", ErrorCode::checkpoint_config, {.max_bytes = max_config_bytes});
   const Section root(root_json, "config.json");
 
   ModelConfig config;
   config.architecture = parse_architecture(root);
   refuse_quantised(root);
   if (config.architecture == Architecture::mllama) {
+    for (const auto& [key, defaults] : {std::pair{"text_config", text_defaults()}, std::pair{"vision_config", vision_defaults()}}) {
+      root.section(key);  // says so where there is none
+      fill_in(root_json[key], defaults);
+    }
+    if (!root.has("image_token_index") && !root.has("image_token_id")) root_json["image_token_index"] = 128256;
     config.text = parse_text(root, root.section("text_config"), config.architecture);
     config.vision = parse_vision(root.section("vision_config"));
     config.vision->image_mean = published_mean;
