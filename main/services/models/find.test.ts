@@ -220,7 +220,7 @@ describe('heads of GGUF files', () => {
 
   test.each([[{ 'tokenizer.ggml.model': 'llama' }, '"llama"'], [{ 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'smollm' }, '"smollm"']])('the tokenizer of another family is refused by name: %j', async (entries, name) => {
     const found = await one(join(write(folder, { 'x.gguf': ggufBytes({ 'general.architecture': 'llama', ...entries }) }), 'x.gguf'));
-    expect(found.problem).toMatchObject({ state: 'unsupported', code: 'tokenizer_invalid', message: expect.stringContaining(name) as string });
+    expect(found.problem).toMatchObject({ state: 'unsupported', code: 'checkpoint_unsupported', message: expect.stringContaining(name) as string });
     const known = await one(join(write(folder, { 'y.gguf': ggufBytes({ 'general.architecture': 'llama', 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'llama-bpe' }) }), 'y.gguf'));
     expect(known.problem).toBeNull();
   });

@@ -87,7 +87,7 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
     if (!vision && architecture !== 'llama') return problem('unsupported', 'checkpoint_unsupported', `It is a model of the kind ${JSON.stringify(architecture ?? null)}, which Loupe does not run.`);
     if (vision && !projector && !main.metadata.has('mllama.vision.block_count')) return problem('incomplete', 'model_missing', 'It is only the text part of a vision model; its projector is needed, too.');
     const foreign = foreignTokenizer(main);
-    if (foreign) return problem('unsupported', 'tokenizer_invalid', foreign);
+    if (foreign) return problem('unsupported', 'checkpoint_unsupported', foreign);
     const cut = heads.findIndex(({ bytes, expectedBytes }) => bytes < expectedBytes);
     if (cut >= 0) return problem('incomplete', 'file_truncated', `${basename(files[cut]!)} has ${heads[cut]!.bytes} of ${heads[cut]!.expectedBytes} bytes.`);
     return inspection;
