@@ -56,6 +56,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   let standAside: AbortController | null = null;
   let loadedModel: LoadedModel | null = null;
   let lastUsed: number | null = null;
+  /** Of the chosen model; a guard that is there for a moment is not hurried. */
   let loading: { key: string; abort: AbortController } | null = null;
   const closing = new AbortController();
 
@@ -84,7 +85,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     const { id, key, device, contextLength } = wanted(other);
     const abort = new AbortController();
     let told = 0;
-    loading = { key, abort };
+    if (other === undefined) loading = { key, abort };
     try {
       const { choice, place } = model(id);
       become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null });
