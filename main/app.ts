@@ -181,6 +181,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'models.remove': async ({ id, files = false }) => {
       await manager.remove(id, files);
+      if (store.settings().guard === id) emit({ event: 'settings.changed', payload: store.saveSettings({ guard: null }) });
       return null;
     },
     'models.catalogue': () => manager.catalogue(),
@@ -282,7 +283,8 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
       return addPicture({ bytes: await pictures.compose(hashes.map(original), layout, labels), name }, { kind: 'compose', of: hashes, layout, labels });
     },
-    'pictures.view': (size) => viewOf(size, engine.state().vision ?? publishedVision),
+    // A guard that is there for a moment answers nobody.
+    'pictures.view': (size) => viewOf(size, (engine.state().model?.id === store.settings().model ? engine.state().vision : null) ?? publishedVision),
 
     'capture.state': () => capture.state(),
     'capture.start': async ({ mode }) => {

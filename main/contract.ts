@@ -138,6 +138,14 @@ const conversationSummary = v.strictObject({
 
 const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
 
+/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
+const checkState = v.strictObject({
+  messageId: id,
+  conversationId: id,
+  phase: v.picklist(['waiting', 'judging', 'failed']),
+  failure: v.nullable(failure),
+});
+
 const conversation = v.strictObject({
   ...conversationSummary.entries,
   /** The whole tree, parents before children. */
@@ -146,6 +154,8 @@ const conversation = v.strictObject({
   leafId: v.nullable(id),
   /** Stays in force whatever is attached later; null = the last picture is in force. */
   pinnedPicture: v.nullable(picture),
+  /** Of answers that wait for a guard, or could not be checked. */
+  checks: v.array(checkState),
   draft,
 });
 
@@ -485,7 +495,8 @@ export const requests = {
   'app.licences': { input: none, output: v.array(v.strictObject({ name: v.string(), text: v.string() })) },
 
   'settings.get': { input: none, output: settings },
-  'settings.set': { input: v.partial(settings), output: settings },
+  /** But for the folder of models: `models.setFolder` looks at it first. */
+  'settings.set': { input: v.partial(v.omit(settings, ['modelsDirectory'])), output: settings },
 
   'engine.state': { input: none, output: engineState },
   /** Loads the chosen model (again), as after a failure. Answers at once; `engine.changed` tells the rest. */
@@ -636,14 +647,6 @@ const turnState = v.strictObject({
   phase: v.picklist(['waiting', 'loading', 'preparing', 'looking', 'reading', 'writing']),
   done: count,
   total: count,
-});
-
-/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
-const checkState = v.strictObject({
-  messageId: id,
-  conversationId: id,
-  phase: v.picklist(['waiting', 'judging', 'failed']),
-  failure: v.nullable(failure),
 });
 
 export const events = {

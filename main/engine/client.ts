@@ -50,7 +50,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
   const client = new EngineClient(options);
   return {
     devices: () => client.request('devices', {}),
-    weigh: (request) => client.weigh(request),
+    weigh: (request, listeners) => client.weigh(request, listeners),
     load: (request, listeners) => client.load(request, listeners),
     quantise: (request, listeners) => client.request('quantise', request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
@@ -106,10 +106,10 @@ class EngineClient {
   }
 
   /** May open another device, and the model goes with the one before. */
-  async weigh(body: Body<'weigh'>): Promise<Results['weigh']> {
+  async weigh(body: Body<'weigh'>, listeners: Listeners = {}): Promise<Results['weigh']> {
     const running = await this.#start();
     running.hasModel = false;
-    return this.#ask(running, 'weigh', body, {});
+    return this.#ask(running, 'weigh', body, listeners);
   }
 
   /** After a restart the last model is loaded first. */

@@ -173,6 +173,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       onWait?.();
       return inTurn(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
+        // One that is gone costs the loaded one nothing.
+        if (other !== undefined) model(other);
         await ensureLoaded(other);
         return watched(work(engine)).finally(() => (lastUsed = performance.now()));
       });
@@ -182,7 +184,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       if (wanting > 0 || standAside || !loaded) return null;
       const stop = new AbortController();
       standAside = stop;
-      const result = watched(work(engine, loaded, AbortSignal.any([stop.signal, closing.signal]))).finally(() => (standAside = null));
+      const result = work(engine, loaded, AbortSignal.any([stop.signal, closing.signal])).finally(() => (standAside = null));
       turn = result.catch(() => {});
       return result;
     },

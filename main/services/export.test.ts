@@ -19,6 +19,7 @@ const conversation: Conversation = {
   busy: true,
   leafId: 5,
   pinnedPicture: picture,
+  checks: [],
   draft: { text: 'unsent', pictures: [] },
   messages: [
     message(1, null, 'user', 'What was the total?', { pictures: [picture] }),

@@ -48,7 +48,7 @@ function inline(text: string): string {
   return text.replace(/\s+/g, ' ').trim().replace(/[\\`*_[\]<>#|~&]/g, '\\$&');
 }
 
-function toDocument({ id: _id, busy: _busy, draft: _draft, picture: _picture, messageCount: _count, pinnedPicture, messages, ...conversation }: Conversation) {
+function toDocument({ id: _id, busy: _busy, draft: _draft, checks: _checks, picture: _picture, messageCount: _count, pinnedPicture, messages, ...conversation }: Conversation) {
   return {
     format: 'loupe-conversation',
     version: exportVersion,

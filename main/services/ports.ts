@@ -175,7 +175,7 @@ export interface EngineLoss {
 export interface Engine {
   devices(): Promise<DeviceInfo[]>;
   /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
-  weigh(request: WeighRequest): Promise<WeighReply>;
+  weigh(request: WeighRequest, options?: { signal?: AbortSignal | undefined }): Promise<WeighReply>;
   /** An aborted load rejects with `cancelled` and leaves no model loaded. */
   load(request: LoadRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<LoadedModel>;
   /** `onText` gets whole characters, in order. An aborted request resolves with what it has and `finish: 'cancelled'`. */
@@ -245,7 +245,7 @@ export interface FinishedAnswer {
   judgement?: Judgement;
 }
 
-/** `busy` is false in all that it answers: the chat service knows better. */
+/** `busy` is false in all that it answers, and `checks` empty: the chat service knows better. */
 export interface ConversationStore {
   list(): ConversationSummary[];
   summary(id: number): ConversationSummary;
@@ -266,7 +266,7 @@ export interface ConversationStore {
   checkpoint(messageId: number, text: string): void;
   /** `streaming` makes an answer that goes on. */
   update(messageId: number, answer: FinishedAnswer): Message;
-  /** What a guard says of an answer and its question. */
+  /** What a guard says of a complete answer and its question; throws `not_found` for any other. */
   judge(messageId: number, judgement: Judgement): Message;
   /** The newest leaf below the message becomes the one that is shown. Answers its id. */
   selectBranch(messageId: number): number;

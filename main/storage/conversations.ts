@@ -46,6 +46,7 @@ export function createConversations(database: Database, clock: Clock, picture: (
         messages: messages.ofConversation(id),
         leafId: row.leafId,
         pinnedPicture: row.pinnedPicture === null ? null : picture(row.pinnedPicture),
+        checks: [],
         draft: drafts.get(id),
       };
     },

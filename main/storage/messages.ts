@@ -51,7 +51,7 @@ export function createMessages(database: Database, clock: Clock) {
     finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number]>(
       'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ? where id = ?',
     ),
-    judge: database.prepare<[string | null, number]>('update messages set judgement = ? where id = ?'),
+    judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     interrupt: database.prepare("update messages set state = 'interrupted' where state = 'streaming'"),
     questions: database.prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`).pluck(),
   };

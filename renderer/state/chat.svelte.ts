@@ -145,7 +145,7 @@ export class Chat {
       this.#current.put(answer);
       return;
     }
-    const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, draft: noDraft };
+    const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, checks: [], draft: noDraft };
     this.#selectedId = conversation.id;
     this.#sought = null;
     this.#current = new OpenConversation(this.#client, begun);

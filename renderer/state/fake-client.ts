@@ -61,5 +61,5 @@ export function summary(id: number, more: Partial<ConversationSummary> = {}): Co
 }
 
 export function conversation(messages: Message[], more: Partial<Conversation> = {}): Conversation {
-  return { ...summary(1), messages, leafId: messages.at(-1)?.id ?? null, pinnedPicture: null, draft: { text: '', pictures: [] }, ...more };
+  return { ...summary(1), messages, leafId: messages.at(-1)?.id ?? null, pinnedPicture: null, checks: [], draft: { text: '', pictures: [] }, ...more };
 }

@@ -180,6 +180,7 @@ export class OpenConversation {
     this.#messages = new Map(conversation.messages.map((message) => [message.id, message]));
     this.#leafId = conversation.leafId;
     this.#pinnedPicture = conversation.pinnedPicture;
+    this.#checks = new Map(conversation.checks.map((check) => [check.messageId, check]));
     const running = conversation.messages.filter((message) => message.state === 'streaming');
     this.#streams = new Map(running.map((message) => [message.id, new AnswerStream(message.text, this.#schedule)]));
   }

@@ -1,4 +1,4 @@
-import type { Message, ModelView, Picture, TurnState } from '../../main/contract.ts';
+import type { CheckState, Message, ModelView, Picture, TurnState } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
@@ -61,6 +61,11 @@ export class QuickAsk {
     return this.#conversation?.turn(message) ?? null;
   }
 
+  /** Where a guard is with an answer; null: nowhere. */
+  check(message: Message): CheckState | null {
+    return this.#conversation?.check(message) ?? null;
+  }
+
   /** Begins anew, even with the same picture. */
   show(picture: Picture): void {
     this.#picture = picture;
@@ -90,7 +95,7 @@ export class QuickAsk {
         current.put(question);
         current.put(answer);
       } else {
-        const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, draft: { text: '', pictures: [] } };
+        const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, checks: [], draft: { text: '', pictures: [] } };
         this.#conversation = new OpenConversation(this.#client, begun);
       }
       return true;

@@ -304,6 +304,8 @@ describe('an answer', () => {
     expect(events.findLast(({ event }) => event === 'conversation.changed')).toMatchObject({ payload: { id: conversation.id, busy: false } });
     await sleep(50);
     expect(store.conversations.message(answer.id)).toMatchObject({ state: 'streaming', text: '' });
+    // Opened again meanwhile, nothing is missing.
+    expect(chat.live(store.conversations.open(conversation.id)).messages.at(-1)).toMatchObject({ text: words(20), state: 'complete' });
 
     isFull = false;
     await vi.waitFor(() => expect(store.conversations.message(answer.id)).toMatchObject({ state: 'complete', text: words(20), failure: null }));

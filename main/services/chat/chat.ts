@@ -71,6 +71,9 @@ const resumesPerAnswer = 2;
 export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const jobs = new Map<number, Job>();
   const checks = new Map<number, Check>();
+  /** By message: waiting, judging, and those that failed since Loupe started. */
+  const checkStates = new Map<number, CheckState>();
+  let closing = false;
   /** By message. */
   const unstored = new Map<number, FinishedAnswer>();
   let retry: NodeJS.Timeout | null = null;
@@ -135,7 +138,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     // Of verdicts the likeliest counts.
     const sampling = judges ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
     const window = await fitPrompt(
-      promptParts(question, conversationId),
+      promptParts(question, conversationId, store.conversations.message(parentId!).pictures.length > 0),
       { contextLength: contextLength!, answer: roomForAnswer(maxTokens, contextLength!) },
       (messages) => port.countTokens({ messages: asUsed(messages), answerSoFar: job.text }),
     );
@@ -205,7 +208,11 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     for (const [id, stored] of unstored) {
       try {
         // It was asked for again meanwhile: the new attempt is what counts.
-        if (!jobs.has(id)) emit({ event: 'message.changed', payload: store.conversations.update(id, stored) });
+        if (!jobs.has(id)) {
+          const answer = store.conversations.update(id, stored);
+          emit({ event: 'message.changed', payload: answer });
+          if (answer.state === 'complete' && answer.text !== '') void check(answer);
+        }
       } catch (thrown) {
         if (toLoupeError(thrown).code !== 'not_found') return;
       }
@@ -218,7 +225,9 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   // --- what a guard says of an answer
 
   function tellCheck({ id: messageId, conversationId }: Message, phase: CheckState['phase'], failure: Failure | null = null): void {
-    emit({ event: 'answer.check', payload: { messageId, conversationId, phase, failure } });
+    const state = { messageId, conversationId, phase, failure };
+    checkStates.set(messageId, state);
+    emit({ event: 'answer.check', payload: state });
   }
 
   /**
@@ -234,15 +243,23 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     try {
       tellCheck(answer, 'waiting');
       const judgement = await engine.use(abort.signal, (port) => judge(answer, port, abort.signal, began), () => {}, guard);
+      checkStates.delete(answer.id);
       emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
     } catch (thrown) {
-      const error = toLoupeError(thrown);
+      checkStates.delete(answer.id);
+      const error = guardGone(toLoupeError(thrown));
       // Deleted or closed meanwhile: nobody waits for it.
       if (error.code !== 'not_found' && error.code !== 'cancelled') tellCheck(answer, 'failed', error.toFailure());
     } finally {
       checks.delete(answer.id);
-      if (!abort.signal.aborted) void engine.follow();
+      if (!closing) void engine.follow();
     }
+  }
+
+  /** It is not the chosen model that is missing. */
+  function guardGone(error: LoupeError): LoupeError {
+    if (error.code !== 'model_missing') return error;
+    return new LoupeError('model_missing', 'The Llama Guard that checks answers is gone.', 'Connect the drive that it is on, or choose another one in Settings > Answers.');
   }
 
   async function judge(answer: Message, port: Engine, signal: AbortSignal, began: number): Promise<Judgement> {
@@ -273,10 +290,11 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     return use === 'complete' ? messages.filter(({ role }) => role !== 'system') : messages;
   }
 
-  function promptParts(path: Message[], conversationId: number | null): PromptParts {
+  /** `attached`: the question came with a picture itself. */
+  function promptParts(path: Message[], conversationId: number | null, attached = (path.at(-1)?.pictures.length ?? 0) > 0): PromptParts {
     const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
     const sees = engine.state().vision !== null;
-    if (!sees && path.at(-1)?.pictures.length) {
+    if (!sees && attached) {
       throw new LoupeError('image_unseen', `${engine.state().model?.name ?? 'This model'} reads text only; it cannot see the picture.`, 'Choose a vision model in the settings, or ask without a picture.');
     }
     return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path };
@@ -315,6 +333,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   return {
     send({ conversationId, parentId, text, pictures }) {
+      storeLate();
       const parent = conversationId === null ? null : parentOf(conversationId, parentId);
       for (const hash of pictures) store.pictures.get(hash);
       const id = conversationId ?? store.conversations.create(titleOf(text)).id;
@@ -330,6 +349,8 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     goOn(messageId) {
       const { text, state, finish } = idleAnswer(messageId);
       if (state === 'complete' && finish === 'stop') throw new LoupeError('usage', 'This answer is complete.', 'Ask a follow-up question.');
+      // The whole of it is judged when it is there.
+      checks.get(messageId)?.abort.abort();
       return begin(
         store.conversations.update(messageId, { text, state: 'streaming', failure: null, finish: null, model: answerer(), statistics: null }),
       );
@@ -359,9 +380,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     live: (conversation) => ({
       ...conversation,
       busy: isBusy(conversation.id),
-      messages: conversation.messages.map((message) => ({ ...message, text: jobs.get(message.id)?.text ?? message.text })),
+      checks: [...checkStates.values()].filter(({ conversationId }) => conversationId === conversation.id),
+      messages: conversation.messages.map((message) => {
+        const late = unstored.get(message.id);
+        if (late && !jobs.has(message.id)) return { ...message, ...late, judgement: null };
+        return { ...message, text: jobs.get(message.id)?.text ?? message.text };
+      }),
     }),
     close() {
+      closing = true;
       for (const { abort } of checks.values()) abort.abort();
       for (const job of [...jobs.values()]) {
         job.abort.abort();

@@ -18,6 +18,7 @@ let chat: Chat;
 let events: EventMessage[];
 /** The model that is loaded; its name says what it is. */
 let loaded: string;
+let loads: string[];
 let prompts: string[];
 
 beforeEach(() => {
@@ -37,11 +38,14 @@ const spoken = (messages: ChatMessage[]): string => messages.map(({ role, conten
 function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
   events = [];
   prompts = [];
+  loads = [];
   const port = createFakeEngine({ answer: (messages) => (prompts.push(`${loaded}: ${spoken(messages)}`), answer(messages)), wordMs });
   const load = port.load.bind(port);
   port.load = async (request, options) => {
     const model = await load(request, options);
     loaded = 'directory' in request ? request.directory : '';
+    loads.push(loaded);
+    if (loaded === 'text') model.model = { ...model.model, vision: null };
     return { ...model, promptFormat: formats[loaded] ?? 'template' };
   };
   engine = createEngineService({
@@ -93,6 +97,15 @@ describe('a guard that is asked', () => {
     const first = await answered('one', undefined, [picture('a')]);
     await answered('two', first);
     expect(prompts).toEqual(['guard: user: <picture>one', 'guard: user: <picture>two']);
+  });
+
+  test('and its picture does not stand in the way of a text model', async () => {
+    store.saveSettings({ model: 'guard' });
+    begin(() => 'safe');
+    const first = await answered('one', undefined, [picture('a')]);
+    store.saveSettings({ model: 'text' });
+    expect(await answered('two', first)).toMatchObject({ state: 'complete', model: 'text' });
+    expect(await answered('three', first, [picture('b')])).toMatchObject({ state: 'failed', failure: { code: 'image_unseen' } });
   });
 
   test('and says something else is not taken for one that says safe', async () => {
@@ -160,6 +173,10 @@ describe('a guard that checks answers', () => {
     await vi.waitFor(() => expect(checksOf(answer.id).at(-1)).toMatchObject({ phase: 'failed', failure: { code } }));
     expect(store.conversations.message(answer.id)).toEqual(answer);
     await vi.waitFor(() => expect(loaded).toBe('chatty'));
+    // What is not there costs the chosen model nothing.
+    if (guard === 'gone') expect([loads, engine.state().status]).toEqual([['chatty'], 'ready']);
+    // Whoever opens the conversation later is told, too.
+    expect(chat.live(store.conversations.open(answer.conversationId)).checks).toMatchObject([{ messageId: answer.id, phase: 'failed', failure: { code } }]);
     expect(await answered('two', answer)).toMatchObject({ text: 'an answer' });
   });
 
@@ -180,9 +197,20 @@ describe('a guard that checks answers', () => {
     const answer = await answered('one');
     chat.stopConversation(answer.conversationId);
     store.conversations.delete(answer.conversationId);
-    await engine.follow();
-    await engine.follow();
+    await vi.waitFor(() => expect(loads.length).not.toBe(2));
+    await vi.waitFor(() => expect(engine.state()).toMatchObject({ status: 'ready', model: { id: 'chatty' } }));
     expect(checksOf(answer.id).map(({ phase }) => phase)).not.toContain('failed');
+  });
+
+  test('does not judge half of an answer that goes on', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard', maxTokens: 1 });
+    begin((messages) => (loaded === 'guard' ? guardSays(messages) : 'half whole'), 100);
+    const half = await answered('one');
+    expect(half).toMatchObject({ text: 'half', finish: 'length' });
+    chat.goOn(half.id);
+    expect((await judged(half.id)).text).toBe('half whole');
+    expect(prompts.filter((prompt) => prompt.startsWith('guard')).at(-1)).toBe('guard: user: one|assistant: half whole');
+    expect(events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.judgement ? [payload.text] : []))).toEqual(['half whole']);
   });
 });
 

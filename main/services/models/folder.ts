@@ -1,5 +1,6 @@
 /** Where downloads and smaller copies go. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { LoupeError } from '../errors.ts';
@@ -10,13 +11,21 @@ import { freeBytesOf } from './hub/pull.ts';
 export async function usableFolder(named: string): Promise<string> {
   const path = normalize(named.trim().replace(/^~(?=[\\/]|$)/, homedir()));
   if (!isAbsolute(path)) throw new LoupeError('usage', `${named.trim() || 'Nothing'} is no full path.`, 'Name the folder from the root on, as in /media/usb/models.');
-  const probe = join(path, '.loupe-probe');
   await inFileWords(path, async () => {
     await mkdir(path, { recursive: true });
-    await writeFile(probe, '');
-    await rm(probe, { force: true });
+    await writeAndRemove(join(path, `.loupe-probe-${randomUUID()}`));
   });
   return path;
+}
+
+/** Rejects where something has the name already, be it a link: others may write to the folder, too. */
+async function writeAndRemove(path: string): Promise<void> {
+  const probe = await open(path, 'wx');
+  try {
+    await probe.close();
+  } finally {
+    await rm(path, { force: true });
+  }
 }
 
 /** Of the disk that will hold the folder, which need not exist yet. */

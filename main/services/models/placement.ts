@@ -35,7 +35,7 @@ export interface LoadPlannedOptions extends NonNullable<Parameters<Engine['load'
 /** As `Engine.load`, where it fits; rejects with `device_out_of_memory` or `host_out_of_memory` before anything is read where it does not. */
 export async function loadPlanned(engine: Pick<Engine, 'weigh' | 'load'>, request: WeighRequest, { model, hostMemoryBytes = totalmem(), ...listeners }: LoadPlannedOptions): Promise<LoadedModel> {
   const plan = async (): Promise<LoadPlan> => {
-    const { device, ...sizes } = await engine.weigh(request);
+    const { device, ...sizes } = await engine.weigh(request, { signal: listeners.signal });
     return planLoad({ sizes, model, device: device.name, contextLength: request.contextLength, hostMemoryBytes });
   };
   const first = await plan();

@@ -70,6 +70,17 @@ test('a model that does not see warns, and answers all the same', async () => {
   await ended('wrong');
   expect(selfTests.list()[0]!.findings).toEqual(['It does not see what is in a picture.']);
   expect(await use(async () => 'an answer')).toBe('an answer');
+
+  // Mended: the next start of Loupe finds out, this one does not try again and again.
+  const before = asked;
+  await service.load();
+  await pause(30);
+  expect(asked).toBe(before);
+  selfTests.close();
+  await service.close();
+  begin();
+  await service.load();
+  await ended('sound');
 });
 
 test('whoever asks something is first: the trial ends at once and comes back when all is quiet', async () => {
@@ -104,4 +115,11 @@ test('what keeps it from being tried is said and not kept', async () => {
   await ended('failed');
   expect(selfTests.list()[0]!.failure).toMatchObject({ code: 'device_out_of_memory', message: 'Full.' });
   expect(records).toEqual([]);
+  // And nobody waits for another attempt, or for the model to be loaded anew.
+  const before = asked;
+  const { status } = service.state();
+  await use(async () => {});
+  await service.load();
+  await pause(30);
+  expect([asked, status]).toEqual([before, 'ready']);
 });

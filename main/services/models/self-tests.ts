@@ -28,6 +28,7 @@ export interface SelfTests {
 export function createSelfTests({ store, engine, references, emit, clock = { now: Date.now }, afterLoadMs = 2_000, afterUseMs = 120_000 }: SelfTestsOptions): SelfTests {
   /** Of this process: running, and what could not be tried. */
   const current = new Map<string, SelfTest>();
+  const tried = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let ready = false;
   let closed = false;
@@ -51,7 +52,8 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
   async function attempt(): Promise<void> {
     timer = null;
     const { model, status } = engine.state();
-    if (closed || status !== 'ready' || !model) return;
+    // What could not be tried once would only be in the way again.
+    if (closed || status !== 'ready' || !model || current.get(model.id)?.state === 'failed') return;
     const used = engine.lastUsed();
     const rest = used === null ? 0 : afterUseMs - (performance.now() - used);
     if (rest > 0) return later(rest);
@@ -74,6 +76,7 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
 
   async function tryModel(choice: ModelChoice, port: Engine, loaded: LoadedModel, signal: AbortSignal): Promise<void> {
     become({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
+    tried.add(choice.id);
     const report = await runSelfTest(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
     const record = recordOf(choice, loaded, report, clock);
     store.models.saveSelfTest(record);
@@ -82,7 +85,8 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
 
   function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {
     const known = store.models.selfTests().find((record) => record.model === model);
-    return !known || known.bytes !== bytes || known.device !== name || known.driver !== driver;
+    // One that was wrong may have been mended since Loupe was started last, the files or Loupe itself.
+    return !known || (!known.sound && !tried.has(model)) || known.bytes !== bytes || known.device !== name || known.driver !== driver;
   }
 
   return {
