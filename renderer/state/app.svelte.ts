@@ -54,8 +54,18 @@ export class AppState {
     return this.#engine;
   }
 
+  /** The engine while it is the chosen model's; null while it is another's, as of a guard that only checks. */
+  get chosenEngine(): EngineState | null {
+    return this.#engine.model?.id === this.#settings.model ? this.#engine : null;
+  }
+
   get models(): ModelChoice[] {
     return this.#models;
+  }
+
+  /** Null where it is in no list any more. */
+  get chosenModel(): ModelChoice | null {
+    return this.chosenEngine?.model ?? this.#models.find(({ id }) => id === this.#settings.model) ?? null;
   }
 
   /** Whether a model answers as it should, once it was tried. */

@@ -14,6 +14,8 @@ export class ChooseModel {
   readonly #client: Client;
   readonly #app: AppState;
   readonly #toasts: Toasts;
+  /** Counts the choices: what is answered about an earlier one comes too late. */
+  #choices = 0;
   #doubt = $state.raw<(Doubt & { id: string }) | null>(null);
 
   constructor(client: Client, app: AppState, toasts: Toasts) {
@@ -28,8 +30,11 @@ export class ChooseModel {
   }
 
   async choose({ id, name }: Pick<ModelChoice, 'id' | 'name'>): Promise<void> {
+    const choice = ++this.#choices;
+    this.#doubt = null;
     if (id === this.#app.settings.model) return;
     const fit = await this.#fit(id);
+    if (choice !== this.#choices) return;
     if (fit && fit.verdict !== 'fits') this.#doubt = { id, name, fit };
     else await this.#save(id);
   }

@@ -20,7 +20,7 @@ afterEach(() => {
   for (const { id } of toasts.shown) toasts.dismiss(id);
 });
 
-function begin({ agreed = false, fit = () => null }: { agreed?: boolean; fit?: () => FileFit | null } = {}) {
+function begin({ agreed = false, fit = () => null }: { agreed?: boolean; fit?: (input: { path: string }) => FileFit | null | Promise<FileFit | null> } = {}) {
   let acceptedAt = agreed ? 1 : null;
   const client = createFakeClient({
     'models.catalogue': () => view,
@@ -101,6 +101,27 @@ test('a model that does not fit asks before it is chosen', async () => {
   await page.choosing.confirm();
   expect(page.choosing.doubt).toBeNull();
   expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
+});
+
+test('the latest choice counts, however late an earlier one is known to fit or not', async () => {
+  const answers: ((fit: FileFit | null) => void)[] = [];
+  const { client, app } = begin({ fit: ({ path }) => (path === '/late' ? new Promise((resolve) => answers.push(resolve)) : null) });
+  await settle();
+  const late = { ...choice, id: '/late' };
+  const choosings = [page.choosing.choose(late), page.choosing.choose(late), page.choosing.choose(choice)];
+  await choosings[2];
+  answers[0]!(slow);
+  answers[1]!(null);
+  await Promise.all(choosings);
+  expect(page.choosing.doubt).toBeNull();
+  expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
+  // To stay with what is in use is a choice, too.
+  const given = page.choosing.choose(late);
+  await page.choosing.choose({ ...choice, id: app.settings.model });
+  answers[2]!(slow);
+  await given;
+  expect(page.choosing.doubt).toBeNull();
+  expect(client.inputs('settings.set')).toHaveLength(1);
 });
 
 test('or makes the copy that runs better', async () => {

@@ -1,4 +1,4 @@
-import type { EngineState, TurnState, TurnStatistics } from '../../main/contract.ts';
+import type { ModelChoice, TurnState, TurnStatistics } from '../../main/contract.ts';
 import { bytes, seconds } from '../format.ts';
 
 export const chat = {
@@ -129,7 +129,7 @@ export const chat = {
   softwareDeviceStep: 'No suitable graphics device was found; with one, this is many times faster.',
   loadAgain: 'Load again',
   chooseModel: 'Choose a model',
-  engine: (engine: EngineState) => engine.model?.name ?? 'No model',
+  model: (model: ModelChoice | null) => model?.name ?? 'No model',
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe is gone.',
