@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -58,15 +58,35 @@ test('elsewhere than on Linux the backend has no name', () => {
   expect(open('darwin').kept).toBe('keychain');
 });
 
-test('a key that is gone: the token is forgotten, and it is said once more is known', async () => {
+test('a keychain that refuses for the moment: the token is there once it opens', async () => {
+  const secrets = open();
+  await secrets.set('hub-token', token);
+  const { key } = safeStorage;
+  safeStorage.key = 0x33;
+  expect(await secrets.get('hub-token')).toBeNull();
+  expect(secrets.problem()).toContain('Unlock the keychain');
+  safeStorage.key = key;
+  expect(await secrets.get('hub-token')).toBe(token);
+  expect(secrets.problem()).toBeNull();
+});
+
+test('a key that is gone: a new token takes the place of the old one', async () => {
   await open().set('hub-token', token);
   safeStorage.key = 0x33;
   const secrets = open();
   expect(await secrets.get('hub-token')).toBeNull();
-  expect(secrets.problem()).toContain('Enter it again');
-  expect(existsSync(file())).toBe(false);
-  await secrets.set('hub-token', token);
+  expect(secrets.problem()).toContain('enter the token again');
+  await secrets.set('hub-token', 'hf_another');
   expect(secrets.problem()).toBeNull();
+  expect(await open().get('hub-token')).toBe('hf_another');
+});
+
+test('a file that cannot be read or deleted is told of', async () => {
+  mkdirSync(file(), { recursive: true });
+  const secrets = open();
+  expect(await secrets.get('hub-token')).toBeNull();
+  expect(secrets.problem()).toContain(file());
+  await expect(secrets.set('hub-token', null)).rejects.toMatchObject({ code: 'file_unwritable', message: expect.stringContaining(file()) as string });
 });
 
 test('a keychain that refuses, and a folder that cannot be written to', async () => {

@@ -29,19 +29,19 @@ export function keychainSecrets({ safeStorage, platform, directory }: KeychainOp
     kept: 'keychain',
     problem: () => problem,
     async get(name) {
-      const encrypted = read(fileOf(name));
-      if (!encrypted) return null;
+      const found = read(fileOf(name));
+      problem = found.problem;
+      if (!found.bytes) return null;
       try {
-        return safeStorage.decryptString(encrypted);
+        return safeStorage.decryptString(found.bytes);
       } catch {
-        // A new keychain, or the folder of another computer: nobody can read it any more.
-        rmSync(fileOf(name), { force: true });
+        // A locked keychain may open it later; a new one, or one of another computer, never. Nobody can tell which it is.
         problem = words.secrets.unreadable;
         return null;
       }
     },
     async set(name, value) {
-      if (value === null) rmSync(fileOf(name), { force: true });
+      if (value === null) remove(fileOf(name));
       else write(fileOf(name), encrypt(value));
       problem = null;
     },
@@ -56,11 +56,21 @@ export function keychainSecrets({ safeStorage, platform, directory }: KeychainOp
   }
 }
 
-function read(path: string): Buffer | null {
+/** Without bytes and without a problem: there is no file. */
+function read(path: string): { bytes: Buffer | null; problem: string | null } {
   try {
-    return readFileSync(path);
-  } catch {
-    return null;
+    return { bytes: readFileSync(path), problem: null };
+  } catch (error) {
+    const code = codeOf(error);
+    return { bytes: null, problem: code === 'ENOENT' ? null : words.secrets.unreadableFile(path, code) };
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw new LoupeError('file_unwritable', words.secrets.unforgettable(path, codeOf(error)), words.secrets.unforgettableNext);
   }
 }
 
@@ -74,6 +84,10 @@ function write(path: string, bytes: Buffer): void {
     chmodSync(part, 0o600);
     renameSync(part, path);
   } catch (error) {
-    throw new LoupeError('file_unwritable', `${path} cannot be written (${(error as NodeJS.ErrnoException).code ?? 'for an unknown reason'}), so the token is not kept.`, 'Make room on the disk, or check the permissions of the folder.');
+    throw new LoupeError('file_unwritable', `${path} cannot be written (${codeOf(error)}), so the token is not kept.`, 'Make room on the disk, or check the permissions of the folder.');
   }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'for an unknown reason';
 }

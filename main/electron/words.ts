@@ -26,7 +26,10 @@ export const words = {
   folder: { title: 'Choose a Folder of Models', choose: 'Choose' },
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
-    unreadable: 'The keychain could not open the token that was kept, so it is forgotten. Enter it again.',
+    unreadable: 'The token that was kept cannot be read: the keychain did not open it. Unlock the keychain, or enter the token again.',
+    unreadableFile: (path: string, code: string) => `The token that was kept cannot be read (${path}: ${code}). Check the permissions of the folder, or enter the token again.`,
+    unforgettable: (path: string, code: string) => `The token that was kept in ${path} cannot be deleted (${code}).`,
+    unforgettableNext: 'Check the permissions of the folder, or delete the file yourself.',
     refused: 'The system’s keychain did not take the token.',
     refusedNext: 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
   },

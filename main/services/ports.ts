@@ -426,7 +426,7 @@ export interface LicenceStore {
 export interface SecretStore {
   /** `keychain`: by the system, encrypted. `session`: in memory, until Loupe ends. */
   readonly kept: 'keychain' | 'session';
-  /** Why there is no keychain, or why what was kept is gone; null where there is nothing to say. */
+  /** Why there is no keychain, or why what was kept cannot be read; null where there is nothing to say. */
   problem(): string | null;
   get(name: 'hub-token'): Promise<string | null>;
   /** Null forgets it. */
