@@ -1,5 +1,4 @@
 /** Where downloads and smaller copies go. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
@@ -13,7 +12,7 @@ export async function usableFolder(named: string): Promise<string> {
   if (!isAbsolute(path)) throw new LoupeError('usage', `${named.trim() || 'Nothing'} is no full path.`, 'Name the folder from the root on, as in /media/usb/models.');
   await inFileWords(path, async () => {
     await mkdir(path, { recursive: true });
-    await writeAndRemove(join(path, `.loupe-probe-${randomUUID()}`));
+    await writeAndRemove(join(path, `.loupe-probe-${crypto.randomUUID()}`));
   });
   return path;
 }
