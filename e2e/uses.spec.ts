@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Locator } from 'playwright/test';
 import { publishedFiles, visionConfig, write } from '../main/services/models/test/write-model.ts';
 import { violations } from './support/axe.ts';
 import { expect, testWithFakeEngine } from './support/loupe.ts';
@@ -62,10 +63,13 @@ test('a guard judges questions, and answers once the settings say so', async ({ 
   await expect(page.getByText('The next answer waits for both')).toBeVisible();
   expect(await violations(page), 'settings').toEqual([]);
   await page.keyboard.press('Escape');
+  const composer = await everShown(loupe.question.locator('xpath=ancestor::form'));
   await loupe.ask('Where is the polling station?');
   await expect(verdict.getByText('Question: safe')).toBeVisible();
   await expect(verdict.getByText('Answer: not safe, specialised advice (S6), elections (S13)')).toBeVisible();
   await expect(loupe.answers.last()).toContainText('polling station');
+  // The guard comes and goes; the chosen model is the demo model all the time.
+  expect(await composer()).not.toMatch(/guard|to judge/i);
   expect(await violations(page), 'verdict').toEqual([]);
 
   await page.reload();
@@ -89,3 +93,18 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   expect(await violations(page)).toEqual([]);
   expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
 });
+
+/** Answers what tells every text and placeholder that stood in it since, for however short a time. */
+async function everShown(element: Locator): Promise<() => Promise<string>> {
+  const seen = await element.evaluateHandle((root) => {
+    const shown: string[] = [];
+    const look = (): void => void shown.push(root.textContent, root.querySelector('textarea')?.placeholder ?? '');
+    new MutationObserver((changes) => {
+      for (const { oldValue } of changes) shown.push(oldValue ?? '');
+      look();
+    }).observe(root, { subtree: true, childList: true, characterData: true, characterDataOldValue: true, attributeFilter: ['placeholder'], attributeOldValue: true });
+    look();
+    return shown;
+  });
+  return () => seen.evaluate((shown) => shown.join('\n'));
+}

@@ -116,10 +116,18 @@ test('the latest choice counts, however late an earlier one is known to fit or n
   expect(page.choosing.doubt).toBeNull();
   expect(client.inputs('settings.set')).toEqual([{ model: choice.id }]);
   // To stay with what is in use is a choice, too.
+  const stay = { ...choice, id: app.settings.model };
   const given = page.choosing.choose(late);
-  await page.choosing.choose({ ...choice, id: app.settings.model });
+  await page.choosing.choose(stay);
   answers[2]!(slow);
   await given;
+  expect(page.choosing.doubt).toBeNull();
+  // It answers what was asked before.
+  const asked = page.choosing.choose(late);
+  answers[3]!(slow);
+  await asked;
+  expect(page.choosing.doubt).not.toBeNull();
+  await page.choosing.choose(stay);
   expect(page.choosing.doubt).toBeNull();
   expect(client.inputs('settings.set')).toHaveLength(1);
 });
