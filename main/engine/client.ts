@@ -64,6 +64,9 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
   };
 }
 
+/** How much longer a cancelled request is waited for on software Vulkan. */
+const slowness = 8;
+
 class EngineClient {
   readonly #spawn: SpawnHost;
   readonly #firstPauseMs: number;
@@ -74,6 +77,8 @@ class EngineClient {
   #running: Running | null = null;
   #starting: Promise<Running> | null = null;
   #lastLoad: Body<'load'> | null = null;
+  /** Software Vulkan, whose single step may take many seconds with a large model. */
+  #isSlow = false;
   #nextId = 1;
   /** Since the last request that succeeded. */
   #crashesInARow = 0;
@@ -101,6 +106,7 @@ class EngineClient {
     this.#lastLoad = null;
     const loaded = await this.#ask(running, 'load', body, listeners);
     this.#lastLoad = body;
+    this.#isSlow = loaded.device.kind === 'cpu';
     running.hasModel = true;
     return loaded;
   }
@@ -109,6 +115,8 @@ class EngineClient {
   async weigh(body: Body<'weigh'>, listeners: Listeners = {}): Promise<Results['weigh']> {
     const running = await this.#start();
     running.hasModel = false;
+    // A load follows; counting meanwhile must not bring the model before back.
+    this.#lastLoad = null;
     return this.#ask(running, 'weigh', body, listeners);
   }
 
@@ -116,15 +124,15 @@ class EngineClient {
   async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
     const running = await this.#start();
     if (!running.hasModel && this.#lastLoad) {
-      running.reloading ??= this.#reload(running, this.#lastLoad);
+      running.reloading ??= this.#reload(running, this.#lastLoad, listeners.signal);
       await running.reloading;
     }
     return this.#ask(running, kind, body, listeners);
   }
 
-  async #reload(running: Running, body: Body<'load'>): Promise<void> {
+  async #reload(running: Running, body: Body<'load'>, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await this.#ask(running, 'load', body, {});
+      await this.#ask(running, 'load', body, { signal });
       running.hasModel = true;
     } finally {
       running.reloading = null;
@@ -163,7 +171,7 @@ class EngineClient {
     let patience: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       running.process.send({ type: 'cancel', id });
-      patience = setTimeout(() => this.#giveUp(running, id), this.#cancelGraceMs);
+      patience = setTimeout(() => this.#giveUp(running, id), this.#cancelGraceMs * (this.#isSlow ? slowness : 1));
     };
     return new Promise<unknown>((resolve, reject) => {
       running.pending.set(id, { ...listeners, kind, resolve, reject });
@@ -183,8 +191,14 @@ class EngineClient {
   #giveUp(running: Running, id: number): void {
     const pending = running.pending.get(id);
     running.pending.delete(id);
-    pending?.reject(cancelled(pending.kind));
     this.#retire(running);
+    if (!pending) return;
+    pending.reject(cancelled(pending.kind));
+    this.#tellLost({ requestId: id, kind: pending.kind, code: 'engine_crashed', exit: 'it did not end when it was told to' });
+  }
+
+  #tellLost(loss: EngineLoss): void {
+    for (const listener of this.#lostListeners) listener(loss);
   }
 
   #start(): Promise<Running> {
@@ -272,7 +286,7 @@ class EngineClient {
       }
       reject(new LoupeError('engine_crashed', `The engine stopped during ${kind} (request ${requestId}): ${describeExit(exit)}.`));
       const loss: EngineLoss = { requestId, kind, code: 'engine_crashed', exit: exitWords(exit) };
-      for (const listener of this.#lostListeners) listener(loss);
+      this.#tellLost(loss);
     }
     running.pending.clear();
   }

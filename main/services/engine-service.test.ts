@@ -124,6 +124,58 @@ test('a load that is not wanted any more is given up; who waits gets the model t
   expect(states.some(({ status }) => status === 'failed')).toBe(false);
 });
 
+test('after a crash the next use loads the model where it can be seen', async () => {
+  begin();
+  const load = vi.spyOn(port, 'load');
+  const generate = (): Promise<unknown> => use(() => port.generate({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }], maxTokens: 5 }));
+  await generate();
+  port.crash();
+  await expect(generate()).rejects.toMatchObject({ code: 'engine_crashed' });
+  expect(service.state()).toMatchObject({ status: 'stopped', contextLength: null });
+  states = [];
+  await generate();
+  expect(load).toHaveBeenCalledTimes(2);
+  expect(states.map(({ status }) => status)).toContain('loading');
+});
+
+test('a guard that hangs while it loads is given up with what it was wanted for, and by whoever asks for a load', async () => {
+  begin();
+  const load = port.load.bind(port);
+  let hangs = true;
+  port.load = (request, listeners) =>
+    hangs ? new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.')))) : load(request, listeners);
+  for (const giveUp of [(stop: AbortController) => stop.abort(), () => ((hangs = false), void service.load())]) {
+    hangs = true;
+    const stop = new AbortController();
+    const check = service.use(stop.signal, async () => {}, undefined, 'guard');
+    const refused = expect(check).rejects.toMatchObject({ code: 'cancelled' });
+    await vi.waitFor(() => expect(service.state().status).toBe('loading'));
+    // Another choice of model does not hurry it.
+    hangs = false;
+    const followed = service.follow();
+    giveUp(stop);
+    await refused;
+    await followed;
+    expect(await use(async () => 'an answer')).toBe('an answer');
+  }
+});
+
+test('asking for a load while one is under way reads the model once more, not twice', async () => {
+  begin();
+  const load = port.load.bind(port);
+  let begun = 0;
+  port.load = (request, listeners) => {
+    begun++;
+    if (begun > 1) return load(request, listeners);
+    return new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))));
+  };
+  const answer = use(async () => 'an answer');
+  await vi.waitFor(() => expect(begun).toBe(1));
+  await service.load();
+  expect(await answer).toBe('an answer');
+  expect(begun).toBe(2);
+});
+
 test('a failure to load is told, reaches who asked, and does not stand in the way of the next', async () => {
   begin();
   missing = true;

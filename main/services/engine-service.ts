@@ -42,6 +42,8 @@ export interface EngineService {
   close(): Promise<void>;
 }
 
+const unloaded = { doneBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null } satisfies Partial<EngineState>;
+
 const brokenWithoutFiles: readonly ErrorCode[] = ['engine_crashed', 'device_lost', 'file_missing', 'file_truncated', 'model_missing', 'tokenizer_missing', 'checkpoint_header', 'internal'];
 /** Progress of a load is told at most so often. */
 const progressEveryMs = 100;
@@ -56,8 +58,9 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   let standAside: AbortController | null = null;
   let loadedModel: LoadedModel | null = null;
   let lastUsed: number | null = null;
-  /** Of the chosen model; a guard that is there for a moment is not hurried. */
-  let loading: { key: string; abort: AbortController } | null = null;
+  /** `other`: not of the chosen model; a guard that is there for a moment is not hurried. */
+  let loading: { key: string; abort: AbortController; other: boolean } | null = null;
+  let loadsBegun = 0;
   const closing = new AbortController();
 
   function become(change: Partial<EngineState>): void {
@@ -81,20 +84,29 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     return result;
   }
 
-  async function loadNow(other?: string): Promise<void> {
+  /** What a process held went with it: the next use loads it where that is seen and can be given up. */
+  engine.onLost(() => {
+    loadedKey = '';
+    loadedModel = null;
+    if (state.status === 'ready') become({ ...unloaded, status: 'stopped' });
+  });
+
+  /** Given up with `signal` where it is not the chosen model. */
+  async function loadNow(other?: string, signal?: AbortSignal): Promise<void> {
     const { id, key, device, contextLength } = wanted(other);
     const abort = new AbortController();
     let told = 0;
-    if (other === undefined) loading = { key, abort };
+    loading = { key, abort, other: other !== undefined };
+    loadsBegun++;
     try {
       const { choice, place } = model(id);
-      become({ status: 'loading', model: choice, doneBytes: 0, totalBytes: choice.bytes ?? 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null });
+      become({ status: 'loading', model: choice, ...unloaded, totalBytes: choice.bytes ?? 0 });
       const loaded = await loadPlanned(
         engine,
         { ...(await place()), contextLength, engine: { device, cacheDirectory } },
         {
           model: choice.name,
-          signal: AbortSignal.any([abort.signal, closing.signal]),
+          signal: AbortSignal.any([abort.signal, closing.signal, ...(signal ? [signal] : [])]),
           onProgress: (doneBytes, totalBytes) => {
             const now = performance.now();
             if (now - told < progressEveryMs && doneBytes < totalBytes) return;
@@ -119,7 +131,11 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       loadedKey = '';
       loadedModel = null;
       // Another model was chosen meanwhile. Whoever waits for one gets that.
-      if (abort.signal.aborted) return become({ status: 'stopped', failure: null });
+      if (abort.signal.aborted || signal?.aborted) {
+        become({ ...unloaded, status: 'stopped' });
+        if (other === undefined) return;
+        throw new LoupeError('cancelled', 'Loading was cancelled.');
+      }
       const error = orGone(toLoupeError(thrown), id);
       become({ status: 'failed', failure: error.toFailure() });
       throw error;
@@ -128,8 +144,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     }
   }
 
-  async function ensureLoaded(other?: string): Promise<void> {
-    while (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other);
+  async function ensureLoaded(other?: string, signal?: AbortSignal): Promise<void> {
+    while (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other, signal);
   }
 
   /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
@@ -163,10 +179,15 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
     state: () => state,
     load() {
       giveUpLoading();
-      return inTurn(() => loadNow().catch(() => {}));
+      const before = loadsBegun;
+      return inTurn(async () => {
+        // Whoever waited has had it loaded again already.
+        if (loadsBegun > before && state.status === 'ready' && loadedKey === wanted().key) return;
+        await loadNow().catch(() => {});
+      });
     },
     follow() {
-      if (loading && loading.key !== wanted().key) giveUpLoading();
+      if (loading && !loading.other && loading.key !== wanted().key) giveUpLoading();
       return inTurn(() => ensureLoaded().catch(() => {}));
     },
     use(signal, work, onWait, other) {
@@ -175,7 +196,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
         // One that is gone costs the loaded one nothing.
         if (other !== undefined) model(other);
-        await ensureLoaded(other);
+        await ensureLoaded(other, other === undefined ? undefined : signal);
         return watched(work(engine)).finally(() => (lastUsed = performance.now()));
       });
     },

@@ -12,6 +12,6 @@ export const welcome = {
   sample: 'Try a sample',
   sampleHint: 'A small receipt, and a question to go with it.',
   sampleName: 'Sample receipt',
-  sampleQuestion: 'What is the amount?',
+  sampleQuestion: 'What is the total?',
   skip: 'Start without a picture',
 };

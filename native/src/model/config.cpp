@@ -351,14 +351,19 @@ Architecture parse_architecture(const Section& root) {
 // also in models that are otherwise as published.
 const json& text_defaults() {
   static const json defaults = {{"vocab_size", 128256}, {"hidden_size", 4096}, {"num_hidden_layers", 40}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
-                                {"intermediate_size", 14336}, {"max_position_embeddings", 131072}, {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}},
-                                {"bos_token_id", 128000}, {"eos_token_id", 128001}};
+                                {"intermediate_size", 14336}, {"max_position_embeddings", 131072}, {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}}};
   return defaults;
 }
 
 const json& vision_defaults() {
   static const json defaults = {{"hidden_size", 1280}, {"num_hidden_layers", 32}, {"num_global_layers", 8}, {"attention_heads", 16}, {"intermediate_size", 5120},
                                 {"image_size", 448}, {"patch_size", 14}, {"max_num_tiles", 4}, {"intermediate_layers_indices", {3, 7, 15, 23, 30}}};
+  return defaults;
+}
+
+/// Tokens are numbered within a vocabulary, so they are only those of the default one.
+const json& token_defaults() {
+  static const json defaults = {{"bos_token_id", 128000}, {"eos_token_id", 128001}};
   return defaults;
 }
 
@@ -382,7 +387,10 @@ ModelConfig parse_checked(const ConfigSources& sources) {
       root.section(key);  // says so where there is none
       fill_in(root_json[key], defaults);
     }
-    if (!root.has("image_token_index") && !root.has("image_token_id")) root_json["image_token_index"] = 128256;
+    if (root_json["text_config"]["vocab_size"] == text_defaults()["vocab_size"]) {
+      fill_in(root_json["text_config"], token_defaults());
+      if (!root.has("image_token_index") && !root.has("image_token_id")) root_json["image_token_index"] = text_defaults()["vocab_size"];
+    }
     config.text = parse_text(root, root.section("text_config"), config.architecture);
     config.vision = parse_vision(root.section("vision_config"));
     config.vision->image_mean = published_mean;

@@ -127,6 +127,14 @@ void require_room(uint64_t weights, const vk::Device& device, const vk::Memory& 
               "Choose a smaller copy of the model, or a device with more memory.");
 }
 
+/// Gate and up are one matrix on the device, of one type; null for others.
+const TensorView* interleaved_with(const Checkpoint& checkpoint, std::string_view name) {
+  constexpr std::string_view gate = "mlp.gate_proj.weight", up = "mlp.up_proj.weight";
+  for (const auto& [one, other] : {std::pair{gate, up}, std::pair{up, gate}})
+    if (name.ends_with(one)) return checkpoint.find(std::string(name.substr(0, name.size() - one.size())) + std::string(other));
+  return nullptr;
+}
+
 /// Null for what is not loaded.
 uint64_t* part_of(std::string_view name, bool tied, WeightSizes& sizes) {
   constexpr std::string_view layers = "text.layers.";
@@ -176,7 +184,7 @@ WeightSizes weight_sizes(const ModelFiles& files) {
   WeightSizes sizes;
   for (int i = 0; i < text.num_layers; ++i) sizes.layers.push_back({text.is_cross_attention_layer(i), 0});
   for (const TensorView& tensor : files.checkpoint.tensors())
-    if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes)) *part += bytes_on_device(tensor);
+    if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes)) *part += bytes_on_device(tensor, interleaved_with(files.checkpoint, tensor.name));
   return sizes;
 }
 

@@ -268,9 +268,10 @@ std::optional<float> Uploader::scalar(const std::string& name) const {
   });
 }
 
-uint64_t bytes_on_device(const TensorView& tensor) {
+uint64_t bytes_on_device(const TensorView& tensor, const TensorView* partner) {
   if (tensor.shape.size() < 2 || tensor.shape[0] == 0) return static_cast<uint64_t>(tensor.elements()) * 4;
-  return static_cast<uint64_t>(tensor.shape[0]) * device_row_bytes(device_type(tensor.dtype), round_up(width_of(tensor), 8));
+  const DType dtype = partner ? common_type(tensor, *partner) : device_type(tensor.dtype);
+  return static_cast<uint64_t>(tensor.shape[0]) * device_row_bytes(dtype, round_up(width_of(tensor), 8));
 }
 
 void Uploader::finish() {

@@ -20,8 +20,9 @@ struct Vector {
   Tensor tensor;  ///< [1, n] or [rows, cols]
 };
 
-/// What a tensor takes on the device, to within its padding.
-uint64_t bytes_on_device(const TensorView& tensor);
+/// What a tensor takes on the device, to within its padding; `partner` is the one that it is interleaved with, null for none.
+/// Tables and positions of the picture encoder may take up to four times as much where a file holds them in blocks (megabytes).
+uint64_t bytes_on_device(const TensorView& tensor, const TensorView* partner = nullptr);
 
 enum class Place { device, host };
 

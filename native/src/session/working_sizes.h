@@ -15,7 +15,7 @@ uint32_t usable_context(const ModelConfig& config, const vk::Memory& memory, boo
 
 /// In bytes.
 struct WorkingSizes {
-  uint64_t self_kv_per_token = 0;  ///< keys and values of all self-attention layers
+  uint64_t self_kv_per_token = 0;  ///< keys and values of all self-attention layers, and scratch that grows with them
   uint64_t cross_kv = 0;           ///< of one picture with all its tiles
   uint64_t scratch = 0;            ///< activations, of a picture being encoded or of a prompt being read, and small buffers
 
