@@ -291,6 +291,9 @@ test('settings: what is stored is used where the contract allows it', () => {
   expect(store.settings()).toEqual(defaultSettings);
   expect(store.saveSettings({ theme: 'dark', hotkey: null, maxTokens: undefined })).toEqual({ ...defaultSettings, theme: 'dark', hotkey: null });
   store.saveSettings({ maxTokens: 7 });
+  // Not from a window, which asks main to look at the folder first.
+  expect(store.saveSettings({ modelsDirectory: '/models' }).modelsDirectory).toBe('/models');
+  store.saveSettings({ modelsDirectory: null });
   expect(() => store.saveSettings({ maxTokens: -1, theme: 'light' })).toThrow('maxTokens');
   store.close();
   raw("insert into settings values ('device', '5'), ('topP', '{broken'), ('madeUp', '1'); update settings set value = '\"blue\"' where name = 'theme'");
