@@ -241,7 +241,7 @@ test('the token is in the keychain, and in no file that can be read', async () =
   safeStorage.key = 0x11;
   const second = await start([], { safeStorage });
   const reply = await ask(second, second.windows[0]!, 'models.catalogue');
-  expect(reply).toMatchObject({ ok: true, output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('Enter it again') as string } } });
+  expect(reply).toMatchObject({ ok: true, output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('enter the token again') as string } } });
 });
 
 test('a folder of models is chosen in the system’s dialog, or not', async () => {
