@@ -218,7 +218,8 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'models.shrinkings': () => manager.shrinkings(),
     'models.selfTests': () => selfTests.list(),
-    'models.chooseFolder': async () => (await host.chooseFolder?.(store.settings().modelsDirectory ?? modelsDirectory(host.dataDirectory))) ?? null,
+    'models.chooseFolder': async () => (await host.chooseFolder?.((await manager.folder()).directory)) ?? null,
+    'models.folder': () => manager.folder(),
     'models.setFolder': async ({ path }) => {
       const settings = await manager.setFolder(path);
       emit({ event: 'settings.changed', payload: settings });
@@ -283,8 +284,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
       return addPicture({ bytes: await pictures.compose(hashes.map(original), layout, labels), name }, { kind: 'compose', of: hashes, layout, labels });
     },
-    // A guard that is there for a moment answers nobody.
-    'pictures.view': (size) => viewOf(size, (engine.state().model?.id === store.settings().model ? engine.state().vision : null) ?? publishedVision),
+    'pictures.view': (size) => viewOf(size, engine.chosen()?.vision ?? publishedVision),
 
     'capture.state': () => capture.state(),
     'capture.start': async ({ mode }) => {

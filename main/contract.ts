@@ -536,6 +536,8 @@ export const requests = {
   'models.selfTests': { input: none, output: v.array(selfTest) },
   /** Asks the person for a folder; null where none was chosen or the host cannot ask (only `electron` can). */
   'models.chooseFolder': { input: none, output: v.nullable(v.string()) },
+  /** Where downloads go, and how many bytes are free there. */
+  'models.folder': { input: none, output: v.strictObject({ directory: v.string(), freeBytes: v.nullable(count) }) },
   'models.setFolder': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: settings },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
@@ -754,12 +756,22 @@ export class ContractError extends Error {
   override readonly name = 'ContractError';
 }
 
+/** What is stored of the settings. Throws `ContractError` naming the field. */
+export function parseSettingsChange(value: unknown): { [Field in keyof Settings]?: Settings[Field] | undefined } {
+  return parse(v.partial(settings), value, 'settings');
+}
+
 function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, what: string): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   throw new ContractError(`${what}: ${path ? `${path}: ` : ''}${issue.message}`);
+}
+
+/** A guard wrote this answer: what counts of its words is the verdict. */
+export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
+  return judgement !== null && judgement.by === model;
 }
 
 /** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */

@@ -20,6 +20,8 @@ export interface EngineServiceOptions {
 
 export interface EngineService {
   state(): EngineState;
+  /** As long as it is about the chosen model; null while a guard is there for a moment, which answers nobody. */
+  chosen(): EngineState | null;
   /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` tells. */
   load(): Promise<void>;
   /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
@@ -49,14 +51,13 @@ const brokenWithoutFiles: readonly ErrorCode[] = ['engine_crashed', 'device_lost
 const progressEveryMs = 100;
 
 export function createEngineService({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions): EngineService {
-  let state: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
-  /** Settings that the loaded model was loaded with. */
-  let loadedKey = '';
+  let state: EngineState = { ...unloaded, status: 'stopped', model: null, totalBytes: 0 };
+  /** With the settings that it was loaded with. Null where the next use has to load. */
+  let held: { key: string; loaded: LoadedModel } | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   /** That have or wait for their turn. */
   let wanting = 0;
   let standAside: AbortController | null = null;
-  let loadedModel: LoadedModel | null = null;
   let lastUsed: number | null = null;
   /** `other`: not of the chosen model; a guard that is there for a moment is not hurried. */
   let loading: { key: string; abort: AbortController; other: boolean } | null = null;
@@ -86,8 +87,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
 
   /** What a process held went with it: the next use loads it where that is seen and can be given up. */
   engine.onLost(() => {
-    loadedKey = '';
-    loadedModel = null;
+    held = null;
     if (state.status === 'ready') become({ ...unloaded, status: 'stopped' });
   });
 
@@ -115,8 +115,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
           },
         },
       );
-      loadedKey = key;
-      loadedModel = loaded;
+      held = { key, loaded };
       lastUsed = null;
       const { vision, contextLength: tokens, placement } = loaded.model;
       become({
@@ -128,8 +127,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         use: useOf(loaded),
       });
     } catch (thrown) {
-      loadedKey = '';
-      loadedModel = null;
+      held = null;
       // Another model was chosen meanwhile. Whoever waits for one gets that.
       if (abort.signal.aborted || signal?.aborted) {
         become({ ...unloaded, status: 'stopped' });
@@ -145,7 +143,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   }
 
   async function ensureLoaded(other?: string, signal?: AbortSignal): Promise<void> {
-    while (state.status !== 'ready' || loadedKey !== wanted(other).key) await loadNow(other, signal);
+    while (held?.key !== wanted(other).key) await loadNow(other, signal);
   }
 
   /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
@@ -159,7 +157,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       return await work;
     } catch (thrown) {
       const error = state.model ? orGone(toLoupeError(thrown), state.model.id) : toLoupeError(thrown);
-      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') loadedKey = '';
+      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') held = null;
       throw error;
     }
   }
@@ -177,12 +175,13 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
 
   return {
     state: () => state,
+    chosen: () => (state.model?.id === settings().model ? state : null),
     load() {
       giveUpLoading();
       const before = loadsBegun;
       return inTurn(async () => {
         // Whoever waited has had it loaded again already.
-        if (loadsBegun > before && state.status === 'ready' && loadedKey === wanted().key) return;
+        if (loadsBegun > before && held?.key === wanted().key) return;
         await loadNow().catch(() => {});
       });
     },
@@ -201,8 +200,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       });
     },
     async aside(work) {
-      const loaded = loadedModel;
-      if (wanting > 0 || standAside || !loaded) return null;
+      if (wanting > 0 || standAside || !held) return null;
+      const { loaded } = held;
       const stop = new AbortController();
       standAside = stop;
       const result = work(engine, loaded, AbortSignal.any([stop.signal, closing.signal])).finally(() => (standAside = null));

@@ -1,11 +1,9 @@
 import type { Database } from 'better-sqlite3';
 import * as v from 'valibot';
-import { ContractError, defaultSettings, settingsSchema, type Settings } from '../contract.ts';
+import { defaultSettings, parseSettingsChange, settingsSchema, type Settings } from '../contract.ts';
 import type { Store } from '../services/ports.ts';
 import { transaction } from './database.ts';
 import { parseJson } from './rows.ts';
-
-const changeSchema = v.partial(settingsSchema);
 
 /** One row for each field that was ever changed. What a row holds is used only where the contract allows it; else the default is. */
 export function createSettings(database: Database): Pick<Store, 'settings' | 'saveSettings'> {
@@ -26,18 +24,11 @@ export function createSettings(database: Database): Pick<Store, 'settings' | 'sa
   return {
     settings,
     saveSettings: (change) => {
-      const fields = Object.entries(checked(change)).filter(([, value]) => value !== undefined);
+      const fields = Object.entries(parseSettingsChange(change)).filter(([, value]) => value !== undefined);
       transaction(database, () => {
         for (const [name, value] of fields) put.run(name, JSON.stringify(value));
       });
       return settings();
     },
   };
-}
-
-function checked(change: unknown): v.InferOutput<typeof changeSchema> {
-  const result = v.safeParse(changeSchema, change);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new ContractError(`The settings cannot be stored: ${v.getDotPath(issue)}: ${issue.message}`);
 }

@@ -5,10 +5,10 @@
  * Answers are written one at a time, in the order in which they were asked for. One that the
  * engine lost goes on from its last word, at most twice.
  */
-import type { CheckState, Conversation, EventMessage, Input, Judgement, Message, Output, TurnState, TurnStatistics, Verdict } from '../../contract.ts';
+import { isVerdict, type CheckState, type Conversation, type EventMessage, type Input, type Judgement, type Message, type Output, type TurnState, type TurnStatistics, type Verdict } from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
 import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
-import { guardMessages, isVerdict, parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
+import { guardMessages, parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { ChatMessage, Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer, type PromptParts } from './prompt-window.ts';
 
@@ -50,9 +50,9 @@ interface Job {
   ended: boolean;
 }
 
-/** Waits for its guard, or is at it. */
+/** Waits for its guard, is at it, or has failed since Loupe started. */
 interface Check {
-  readonly answer: Message;
+  readonly state: CheckState;
   readonly abort: AbortController;
 }
 
@@ -70,9 +70,8 @@ const resumesPerAnswer = 2;
 
 export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const jobs = new Map<number, Job>();
+  /** By message. */
   const checks = new Map<number, Check>();
-  /** By message: waiting, judging, and those that failed since Loupe started. */
-  const checkStates = new Map<number, CheckState>();
   let closing = false;
   /** By message. */
   const unstored = new Map<number, FinishedAnswer>();
@@ -88,11 +87,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     emit({ event: 'answer.state', payload: { messageId: id, conversationId, phase, done, total } });
   }
 
-  /** A guard that is there for a moment answers nobody. */
-  function answerer(): string | null {
-    const { model } = engine.state();
-    return model?.id === store.settings().model ? model.name : null;
-  }
+  const answerer = (): string | null => engine.chosen()?.model?.name ?? null;
 
   // --- one answer
 
@@ -191,7 +186,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const answer = store.conversations.update(job.answer.id, stored);
       emit({ event: 'message.changed', payload: answer });
       tellConversation(job.answer.conversationId);
-      if (state === 'complete' && answer.text !== '') void check(answer);
+      void check(answer);
     } catch (thrown) {
       const error = toLoupeError(thrown);
       // Deleted meanwhile: nobody looks at it any more.
@@ -211,7 +206,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         if (!jobs.has(id)) {
           const answer = store.conversations.update(id, stored);
           emit({ event: 'message.changed', payload: answer });
-          if (answer.state === 'complete' && answer.text !== '') void check(answer);
+          void check(answer);
         }
       } catch (thrown) {
         if (toLoupeError(thrown).code !== 'not_found') return;
@@ -224,9 +219,9 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   // --- what a guard says of an answer
 
-  function tellCheck({ id: messageId, conversationId }: Message, phase: CheckState['phase'], failure: Failure | null = null): void {
+  function tellCheck({ id: messageId, conversationId }: Message, abort: AbortController, phase: CheckState['phase'], failure: Failure | null = null): void {
     const state = { messageId, conversationId, phase, failure };
-    checkStates.set(messageId, state);
+    checks.set(messageId, { state, abort });
     emit({ event: 'answer.check', payload: state });
   }
 
@@ -236,22 +231,18 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
    */
   async function check(answer: Message): Promise<void> {
     const { guard, model: chosen } = store.settings();
-    if (guard === null || guard === chosen || isVerdict(answer)) return;
+    if (guard === null || guard === chosen || isVerdict(answer) || answer.state !== 'complete' || answer.text === '') return;
     const abort = new AbortController();
-    checks.set(answer.id, { answer, abort });
     const began = performance.now();
     try {
-      tellCheck(answer, 'waiting');
-      const judgement = await engine.use(abort.signal, (port) => judge(answer, port, abort.signal, began), () => {}, guard);
-      checkStates.delete(answer.id);
+      tellCheck(answer, abort, 'waiting');
+      const judgement = await engine.use(abort.signal, (port) => judge(answer, port, abort, began), () => {}, guard).finally(() => checks.delete(answer.id));
       emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
     } catch (thrown) {
-      checkStates.delete(answer.id);
       const error = guardGone(toLoupeError(thrown));
       // Deleted or closed meanwhile: nobody waits for it.
-      if (error.code !== 'not_found' && error.code !== 'cancelled') tellCheck(answer, 'failed', error.toFailure());
+      if (error.code !== 'not_found' && error.code !== 'cancelled') tellCheck(answer, abort, 'failed', error.toFailure());
     } finally {
-      checks.delete(answer.id);
       if (!closing) void engine.follow();
     }
   }
@@ -262,10 +253,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     return new LoupeError('model_missing', 'The Llama Guard that checks answers is gone.', 'Connect the drive that it is on, or choose another one in Settings > Answers.');
   }
 
-  async function judge(answer: Message, port: Engine, signal: AbortSignal, began: number): Promise<Judgement> {
+  async function judge(answer: Message, port: Engine, abort: AbortController, began: number): Promise<Judgement> {
     const { model, use, contextLength } = engine.state();
     if (use !== 'guard') throw new LoupeError('checkpoint_unsupported', `${model!.name} has not the prompt format of Llama Guard, so it cannot judge.`, 'Choose another guard in the settings.');
-    tellCheck(answer, 'judging');
+    tellCheck(answer, abort, 'judging');
     const path = withoutVerdicts(store.conversations.path(answer.id));
     const verdictOn = async (last: 'question' | 'answer'): Promise<Verdict> => {
       const window = await fitPrompt(
@@ -273,7 +264,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         { contextLength: contextLength!, answer: verdictTokens },
         (messages) => port.countTokens({ messages: asUsed(messages) }),
       );
-      const { text, finish } = await port.generate({ messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } }, { signal });
+      const { text, finish } = await port.generate({ messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } }, { signal: abort.signal });
       if (finish === 'cancelled') throw new LoupeError('cancelled', 'The check was cancelled.');
       return parseVerdict(text);
     };
@@ -361,12 +352,11 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     },
     stopConversation(conversationId) {
       for (const job of [...jobs.values()]) if (job.answer.conversationId === conversationId) halt(job);
-      for (const { answer, abort } of checks.values()) if (answer.conversationId === conversationId) abort.abort();
+      for (const { state, abort } of checks.values()) if (state.conversationId === conversationId) abort.abort();
     },
     async measure({ conversationId, parentId, text, pictures }) {
-      const { contextLength, status, model } = engine.state();
-      // A guard that is there for a moment counts otherwise.
-      if (status !== 'ready' || contextLength === null || model?.id !== store.settings().model) return null;
+      const { contextLength = null, status } = engine.chosen() ?? {};
+      if (status !== 'ready' || contextLength === null) return null;
       const before = withoutVerdicts(parentId === null ? [] : store.conversations.path(parentId));
       const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
       const answer = roomForAnswer(store.settings().maxTokens, contextLength);
@@ -380,7 +370,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     live: (conversation) => ({
       ...conversation,
       busy: isBusy(conversation.id),
-      checks: [...checkStates.values()].filter(({ conversationId }) => conversationId === conversation.id),
+      checks: [...checks.values()].flatMap(({ state }) => (state.conversationId === conversation.id ? [state] : [])),
       messages: conversation.messages.map((message) => {
         const late = unstored.get(message.id);
         if (late && !jobs.has(message.id)) return { ...message, ...late, judgement: null };

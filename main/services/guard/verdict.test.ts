@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../contract.ts';
+import { isVerdict, type Message } from '../../contract.ts';
 import type { ChatMessage, ChatPart } from '../ports.ts';
-import { guardMessages, isVerdict, parseVerdict, withoutVerdicts } from './verdict.ts';
+import { guardMessages, parseVerdict, withoutVerdicts } from './verdict.ts';
 
 describe('a verdict', () => {
   test.each([

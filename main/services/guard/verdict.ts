@@ -1,5 +1,5 @@
 /** What Llama Guard writes, and what it is asked. */
-import type { Message, Verdict } from '../../contract.ts';
+import { isVerdict, type Message, type Verdict } from '../../contract.ts';
 import type { ChatMessage } from '../ports.ts';
 
 /** Tokens of the longest verdict: a word, and every category. */
@@ -32,11 +32,6 @@ export function withoutVerdicts(path: readonly Message[]): Message[] {
     pictures = [];
     return [carried];
   });
-}
-
-/** The guard itself answered. */
-export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
-  return judgement !== null && judgement.by === model;
 }
 
 /** As a guard wants them: roles by turns and one picture, the last. */

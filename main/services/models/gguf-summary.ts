@@ -26,7 +26,7 @@ const refusedTypes: Readonly<Record<number, string>> = {
   24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
 };
 /** Loupe runs them, and they take as much of the device as F16. */
-export const convertedTypes: readonly string[] = ['Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K'];
+const convertedTypes: readonly string[] = ['Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K'];
 
 const textType = 8;
 const listType = 9;

@@ -66,6 +66,8 @@ export interface ModelManager {
   licence(id: LicenceId): Licence;
   acceptLicence(id: LicenceId, version: string): Licence;
   setToken(token: string | null): Promise<CatalogueView['token']>;
+  /** Where downloads and smaller copies go. */
+  folder(): Promise<Pick<CatalogueView, 'directory' | 'freeBytes'>>;
   /** Models that are here stay where they are. Null: the usual folder. Rejects where nothing can be written. */
   setFolder(path: string | null): Promise<Settings>;
   /** Goes on with what an earlier process was downloading. */
@@ -108,6 +110,8 @@ export function createModelManager({ store, models, devices, startEngine, secret
       return { devices: [], failure: toFailure(error) };
     }
   }
+
+  const folder = async (): ReturnType<ModelManager['folder']> => ({ directory: directory(), freeBytes: await freeBytesAbove(directory()) });
 
   async function token(): Promise<CatalogueView['token']> {
     const found = await hubToken(secrets, environment);
@@ -205,8 +209,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
             model: choiceFor(entry, list)?.id ?? null,
           };
         }),
-        directory: directory(),
-        freeBytes: await freeBytesAbove(directory()),
+        ...(await folder()),
         downloaded: store.downloads.list().flatMap((record) => (record.state === 'complete' ? [record.directory] : [])),
         token: await token(),
         offline: isOffline(environment),
@@ -346,6 +349,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
       await secrets.set('hub-token', value);
       return token();
     },
+    folder,
     async setFolder(path) {
       const settings = store.saveSettings({ modelsDirectory: path === null ? null : await usableFolder(path) });
       modelsChanged();

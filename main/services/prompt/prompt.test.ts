@@ -118,30 +118,26 @@ describe('chat format', () => {
     ]);
   });
 
+  /** Instructions, two questions and the answer between them. */
+  const severalTurns = (): number[] => [
+    ids.begin,
+    ...turn('system', ...llama.encodeText('\n\nBe brief.'), ids.eot),
+    ...turn('user', ...llama.encodeText('\n\nHi'), ids.eot),
+    ...turn('assistant', ...llama.encodeText('\n\nHello'), ids.eot),
+    ...turn('user', ...llama.encodeText('\n\nBye'), ids.eot),
+    ...turn('assistant', ...llama.encodeText('\n\n')),
+  ];
+
   test.each([['template', demoTemplate], ['built-in', null]])('text chat of several turns (%s)', (_, template) => {
     const tokens = encode([text('system', 'Be brief.'), text('user', ' Hi '), text('assistant', 'Hello'), text('user', 'Bye')], template);
-    expect(tokens).toEqual([
-      ids.begin,
-      ...turn('system', ...llama.encodeText('\n\nBe brief.'), ids.eot),
-      ...turn('user', ...llama.encodeText('\n\nHi'), ids.eot),
-      ...turn('assistant', ...llama.encodeText('\n\nHello'), ids.eot),
-      ...turn('user', ...llama.encodeText('\n\nBye'), ids.eot),
-      ...turn('assistant', ...llama.encodeText('\n\n')),
-    ]);
+    expect(tokens).toEqual(severalTurns());
   });
 
   describe('published vision templates, which look through parts and refuse instructions beside a picture', () => {
     const vision = readFileSync(new URL('../../../fixtures/systems/templates/vision.jinja', import.meta.url), 'utf8');
 
     test('text alone', () => {
-      expect(encode([text('system', 'Be brief.'), text('user', 'Hi'), text('assistant', 'Hello'), text('user', 'Bye')], vision)).toEqual([
-        ids.begin,
-        ...turn('system', ...llama.encodeText('\n\nBe brief.'), ids.eot),
-        ...turn('user', ...llama.encodeText('\n\nHi'), ids.eot),
-        ...turn('assistant', ...llama.encodeText('\n\nHello'), ids.eot),
-        ...turn('user', ...llama.encodeText('\n\nBye'), ids.eot),
-        ...turn('assistant', ...llama.encodeText('\n\n')),
-      ]);
+      expect(encode([text('system', 'Be brief.'), text('user', 'Hi'), text('assistant', 'Hello'), text('user', 'Bye')], vision)).toEqual(severalTurns());
     });
 
     test('instructions and a picture: they open the first question', () => {

@@ -64,12 +64,13 @@ function header(role: Role): string {
  * is added after that begins a line. A picture comes before the text that it was given with.
  */
 function renderCompletion(messages: Message[]): string {
-  const pieces = messages.map(({ role, content }, index): string => {
-    const images = content.filter(({ type }) => type === 'image');
-    const text = content.filter(({ type }) => type === 'text');
-    return (index === 0 || role === 'assistant' ? '' : '\n') + spell([...images, ...text]);
-  });
+  const pieces = messages.map(({ role, content }, index) => (index === 0 || role === 'assistant' ? '' : '\n') + spell(picturesFirst(content)));
   return begin + pieces.join('');
+}
+
+function picturesFirst(content: ContentPart[]): ContentPart[] {
+  const isPicture = ({ type }: ContentPart): boolean => type === 'image';
+  return [...content.filter(isPicture), ...content.filter((part) => !isPicture(part))];
 }
 
 function spell(content: ContentPart[]): string {
@@ -113,9 +114,7 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
 /** The published vision templates refuse a system message beside a picture: there it opens the first question. Null where there is none. */
 function systemInFirstQuestion([system, question, ...rest]: Message[]): Message[] | null {
   if (system?.role !== 'system' || question?.role !== 'user') return null;
-  const images = question.content.filter(({ type }) => type === 'image');
-  const text = question.content.filter(({ type }) => type === 'text');
-  return [{ role: 'user', content: [...images, { type: 'text', text: `${spell(system.content)}\n\n` }, ...text] }, ...rest];
+  return [{ role: 'user', content: picturesFirst([{ type: 'text', text: `${spell(system.content)}\n\n` }, ...question.content]) }, ...rest];
 }
 
 /** The published vision templates look through parts and fail at a string; Llama Guard's loses it. System messages are strings in all of them. */
