@@ -54,8 +54,6 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
   return weights;
 }
 
-std::string layer_prefix(int layer) { return "text.layers." + std::to_string(layer) + "."; }
-
 TextMlp load_mlp(Uploader& up, const std::string& prefix) {
   return {up.vector(prefix + "post_attention_layernorm.weight"), up.interleaved(prefix + "mlp.gate_proj.weight", prefix + "mlp.up_proj.weight"),
           up.matrix(prefix + "mlp.down_proj.weight")};
@@ -92,7 +90,7 @@ bool reaches_host(const Uploader& up, Load&& load) {
 }
 
 void load_layer(Uploader& up, const TextConfig& config, int i, TextWeights& weights) {
-  const std::string prefix = layer_prefix(i);
+  const std::string prefix = "text.layers." + std::to_string(i) + ".";
   if (config.is_cross_attention_layer(i)) weights.layers.emplace_back(load_cross_attention(up, prefix));
   else weights.layers.emplace_back(load_self_attention(up, prefix));
 }
@@ -115,15 +113,13 @@ TextWeights load_text(Uploader& up, const TextConfig& config, const LoadPlan& pl
   return weights;
 }
 
-std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
 /// Said before the first byte is read rather than after the last that fits.
 void require_room(uint64_t weights, const vk::Device& device, const vk::Memory& memory) {
   const uint64_t room = memory.budget_bytes() + memory.host_budget_bytes();
   if (weights <= room) return;
   throw Error(ErrorCode::device_out_of_memory,
-              "The weights have " + mebibytes(weights) + "; " + device.info().name + " has room for " + mebibytes(memory.budget_bytes()) + ", the computer's memory for " +
-                  mebibytes(memory.host_budget_bytes()) + ": " + mebibytes(weights - room) + " are missing.",
+              "The weights have " + vk::mebibytes(weights) + "; " + device.info().name + " has room for " + vk::mebibytes(memory.budget_bytes()) + ", the computer's memory for " +
+                  vk::mebibytes(memory.host_budget_bytes()) + ": " + vk::mebibytes(weights - room) + " are missing.",
               "Choose a smaller copy of the model, or a device with more memory.");
 }
 

@@ -16,13 +16,13 @@ uint64_t align_up(uint64_t value) { return (value + alignment - 1) / alignment *
 /// Large matrices get blocks of their own, so that a plan which counts bytes is right to within some MiB.
 uint64_t block_bytes(Intent intent) { return intent == Intent::weights || intent == Intent::host_weights ? 64u << 20 : 16u << 20; }
 
-std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
-
 bool on_device(Intent intent) { return intent == Intent::weights || intent == Intent::activations; }
 
 uint64_t with_headroom(uint64_t bytes) { return bytes / 10 * 9; }
 
 }  // namespace
+
+std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(memory_, other.memory_);

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "vk/device.h"
@@ -19,6 +20,9 @@ enum class Intent {
   upload,        ///< host writes, device reads once
   readback,      ///< device writes, host reads (cached where possible)
 };
+
+/// For messages; rounded up.
+std::string mebibytes(uint64_t bytes);
 
 /// Index of the memory type for `intent` among those that `allowed` has a bit for; -1 without one.
 int choose_memory_type(const VkPhysicalDeviceMemoryProperties& properties, uint32_t allowed, Intent intent);
