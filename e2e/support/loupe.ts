@@ -102,7 +102,10 @@ export class Window {
   async lastAnswer(): Promise<string> {
     const answer = this.answers.last();
     await expect(answer).toHaveAttribute('aria-busy', 'false', { timeout: 60_000 });
-    return (await answer.locator('.markdown').innerText()).trim();
+    const words = answer.locator('.markdown');
+    // An answer has no inner text before the first frame that shows it (content-visibility).
+    await expect(words).toHaveText(/\S/, { useInnerText: true });
+    return (await words.innerText()).trim();
   }
 }
 
