@@ -306,6 +306,10 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'capture.current': () => capture.current(),
     'capture.testHotkey': async () => ({ pressed: await capture.testHotkey() }),
+    'capture.pauseHotkey': async ({ paused }) => {
+      await capture.pauseHotkey(paused);
+      return null;
+    },
 
     'windows.openMain': ({ conversationId }) => {
       host.openMain(conversationId);

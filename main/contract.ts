@@ -624,6 +624,8 @@ export const requests = {
   'capture.current': { input: none, output: v.nullable(picture) },
   /** Waits up to ten seconds for the hotkey; true when it came. */
   'capture.testHotkey': { input: none, output: v.strictObject({ pressed: v.boolean() }) },
+  /** While a combination is being recorded, the window gets all keys, that of the present hotkey too. Ends by itself after a minute. */
+  'capture.pauseHotkey': { input: v.strictObject({ paused: v.boolean() }), output: done },
 
   /** Shows the main window, at a conversation if one is named. */
   'windows.openMain': { input: v.strictObject({ conversationId: v.nullable(id) }), output: done },

@@ -33,6 +33,7 @@ export interface ElectronCapture extends CaptureHost {
 }
 
 const testPatienceMs = 10_000;
+const recordingPatienceMs = 60_000;
 
 export function createElectronCapture({ screen, overlays, quick, hotkey, remembered, services, stepAside }: CaptureParts): ElectronCapture {
   /** One capture at a time, from the hotkey to its picture. */
@@ -139,6 +140,7 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
       current = null;
     },
     testHotkey: () => hotkey.test(testPatienceMs),
+    pauseHotkey: async (paused) => (paused ? hotkey.pause(recordingPatienceMs) : hotkey.resume()),
 
     frame(displayId) {
       const one = frozen.find(({ display }) => display.id === displayId);

@@ -421,6 +421,43 @@ describe('the hotkey', () => {
     expect(hotkey.state().status).toBe('taken');
   });
 
+  test('rests while a combination is recorded, and is back afterwards', () => {
+    const { shortcuts, hotkey, changes } = keys();
+    hotkey.want('Alt+F9');
+    hotkey.pause(10_000);
+    hotkey.pause(10_000);
+    expect(shortcuts.registered.size).toBe(0);
+    expect(hotkey.state().status).toBe('registered');
+    hotkey.resume();
+    expect([...shortcuts.registered.keys()]).toEqual(['Alt+F9']);
+    hotkey.pause(10_000);
+    hotkey.want('Alt+F9');
+    expect([...shortcuts.registered.keys()]).toEqual(['Alt+F9']);
+    hotkey.pause(10_000);
+    hotkey.want('Alt+F10');
+    hotkey.resume();
+    expect([...shortcuts.registered.keys()]).toEqual(['Alt+F10']);
+    expect(changes()).toBe(2);
+    hotkey.pause(10_000);
+    shortcuts.taken.add('Alt+F10');
+    hotkey.resume();
+    expect(hotkey.state().status).toBe('taken');
+  });
+
+  test('the rest ends by itself: a window that closes forgets nothing', () => {
+    vi.useFakeTimers();
+    const { shortcuts, hotkey } = keys();
+    hotkey.want('Alt+F9');
+    hotkey.pause(60_000);
+    vi.advanceTimersByTime(60_000);
+    expect([...shortcuts.registered.keys()]).toEqual(['Alt+F9']);
+    hotkey.pause(60_000);
+    hotkey.release();
+    vi.advanceTimersByTime(60_000);
+    expect(shortcuts.registered.size).toBe(0);
+    vi.useRealTimers();
+  });
+
   test('“press it now” hears it once, without capturing, and proves it', async () => {
     const { shortcuts, hotkey, presses, changes } = keys({ wayland: true });
     hotkey.want('Alt+F9');

@@ -20,6 +20,9 @@ export interface Hotkey {
   want(accelerator: string | null): void;
   /** True when it is pressed within the time, which then does nothing else. */
   test(patienceMs: number): Promise<boolean>;
+  /** Lets go of its keys for a while, so that a window can record them; its state stays as it is. */
+  pause(patienceMs: number): void;
+  resume(): void;
   release(): void;
 }
 
@@ -29,6 +32,8 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   let held: string | null = null;
   let proven = false;
   let tester: ((pressed: boolean) => void) | null = null;
+  /** Ends the pause; null = there is none. */
+  let pauseEnd: NodeJS.Timeout | null = null;
 
   function pressed(): void {
     if (!proven) {
@@ -40,9 +45,25 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   }
 
   function release(): void {
-    if (held !== null) globalShortcut.unregister(held);
+    if (held !== null && pauseEnd === null) globalShortcut.unregister(held);
+    endPause();
     held = null;
     proven = false;
+  }
+
+  function endPause(): void {
+    if (pauseEnd !== null) clearTimeout(pauseEnd);
+    pauseEnd = null;
+  }
+
+  function resume(): void {
+    if (pauseEnd === null) return;
+    endPause();
+    if (held === null || globalShortcut.register(held, pressed)) return;
+    // Another program was quicker.
+    held = null;
+    proven = false;
+    onChange();
   }
 
   /** Nothing is held afterwards when the system refuses it, or the combination itself is of no use. */
@@ -59,6 +80,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   return {
     state: () => hotkeyState({ wanted, platform, wayland, portal, registered: held !== null, proven }),
     want(accelerator) {
+      if (accelerator === wanted) resume();
       if (accelerator === wanted && (accelerator === null || held !== null)) return;
       release();
       wanted = accelerator;
@@ -77,6 +99,13 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
         tester = end;
       });
     },
+    pause(patienceMs) {
+      if (held === null) return;
+      if (pauseEnd === null) globalShortcut.unregister(held);
+      endPause();
+      pauseEnd = setTimeout(resume, patienceMs);
+    },
+    resume,
     release() {
       tester?.(false);
       release();

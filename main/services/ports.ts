@@ -482,4 +482,6 @@ export interface CaptureHost {
   current(): Promise<Picture | null>;
   /** True when the hotkey came within ten seconds. */
   testHotkey(): Promise<boolean>;
+  /** For a minute at most. */
+  pauseHotkey(paused: boolean): Promise<void>;
 }

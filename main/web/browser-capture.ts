@@ -20,5 +20,6 @@ export function browserCapture(): CaptureHost {
     cancel: async () => {},
     current: async () => null,
     testHotkey: async () => false,
+    pauseHotkey: async () => {},
   };
 }

@@ -7,10 +7,10 @@ const GB = 1e9;
 const shape = (id: string) => catalogueModel(id).architecture;
 const small = shape('llama-3.2-11b-vision-instruct');
 const large = shape('llama-3.2-90b-vision-instruct');
-const rtx4090: FitDevice = { name: 'NVIDIA GeForce RTX 4090', kind: 'discrete', memoryBytes: 24 * GB, budgetBytes: null };
-const rtx3060: FitDevice = { name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12 * GB, budgetBytes: 11.3 * GB };
-const integrated: FitDevice = { name: 'AMD Radeon 780M Graphics', kind: 'integrated', memoryBytes: 16 * GB, budgetBytes: null };
-const software: FitDevice = { name: 'llvmpipe (LLVM 15.0.6, 256 bits)', kind: 'cpu', memoryBytes: 16 * GB, budgetBytes: null };
+const rtx4090: FitDevice = { name: 'NVIDIA GeForce RTX 4090', kind: 'discrete', memoryBytes: 24 * GB, budgetBytes: null, features: { cooperativeMatrix: true } };
+const rtx3060: FitDevice = { name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12 * GB, budgetBytes: 11.3 * GB, features: { cooperativeMatrix: true } };
+const integrated: FitDevice = { name: 'AMD Radeon 780M Graphics', kind: 'integrated', memoryBytes: 16 * GB, budgetBytes: null, features: { cooperativeMatrix: true } };
+const software: FitDevice = { name: 'llvmpipe (LLVM 15.0.6, 256 bits)', kind: 'cpu', memoryBytes: 16 * GB, budgetBytes: null, features: { cooperativeMatrix: false } };
 const host = { memoryBytes: 64 * GB };
 
 describe('bytes', () => {
@@ -39,11 +39,11 @@ describe('bytes', () => {
   });
 
   test('caches', () => {
-    expect(selfKvBytes(small, 1000) / 1e6).toBeCloseTo(131, 0);
-    expect(selfKvBytes(large, 1000) / 1e6).toBeCloseTo(328, 0);
-    expect(crossKvBytes(small) / 1e6).toBeCloseTo(210, 0);
-    expect(crossKvBytes(large) / 1e6).toBeCloseTo(525, 0);
-    expect(crossKvBytes(shape('llama-3.2-3b'))).toBe(0);
+    expect(selfKvBytes(small, 1000, 2) / 1e6).toBeCloseTo(131, 0);
+    expect(selfKvBytes(large, 1000, 2) / 1e6).toBeCloseTo(328, 0);
+    expect(crossKvBytes(small, 2) / 1e6).toBeCloseTo(210, 0);
+    expect(crossKvBytes(large, 2) / 1e6).toBeCloseTo(525, 0);
+    expect(crossKvBytes(shape('llama-3.2-3b'), 2)).toBe(0);
   });
 
   test('11B in four bits with a picture takes at most 9 GB at 1,000 tokens', () => {
@@ -135,14 +135,22 @@ describe('verdicts', () => {
   });
 
   test('a card that cannot even hold the encoder is refused', () => {
-    const tiny: FitDevice = { name: 'Old card', kind: 'discrete', memoryBytes: 2 * GB, budgetBytes: 1.5 * GB };
+    const tiny: FitDevice = { name: 'Old card', kind: 'discrete', memoryBytes: 2 * GB, budgetBytes: 1.5 * GB, features: { cooperativeMatrix: false } };
     expect(fit({ architecture: small, quantisation: 'q4_k_m', context: 1024, device: tiny, host })).toMatchObject({ verdict: 'no', placement: null, tokensPerSecond: null });
     expect(fit({ architecture: shape('llama-3.2-1b'), quantisation: 'q8_0', context: 1024, device: tiny, host })).toMatchObject({ verdict: 'slow' });
   });
 
   test('a longer conversation takes more', () => {
     const at = (context: number) => fit({ architecture: small, quantisation: 'q8_0', context, device: rtx4090, host }).totalBytes;
-    expect(at(9192) - at(8192)).toBe(selfKvBytes(small, 1000));
+    expect(at(9192) - at(8192)).toBe(selfKvBytes(small, 1000, 2));
+  });
+
+  test('without matrix units for halves, caches take twice the bytes', () => {
+    const on = (device: FitDevice) => fit({ architecture: small, quantisation: 'q8_0', context: 8192, device, host });
+    const [halves, singles] = [on(rtx4090), on({ ...rtx4090, features: { cooperativeMatrix: false } })];
+    expect(singles.selfKvBytes).toBe(2 * halves.selfKvBytes);
+    expect(singles.crossKvBytes).toBe(2 * halves.crossKvBytes);
+    expect(singles.totalBytes - halves.totalBytes).toBe(halves.selfKvBytes + halves.crossKvBytes);
   });
 });
 

@@ -12,6 +12,10 @@ export interface FitDevice {
   memoryBytes: number;
   /** What the driver says is free; null where it does not say. */
   budgetBytes: number | null;
+  features: {
+    /** The engine computes with half-precision activations, and keeps its caches in them. */
+    cooperativeMatrix: boolean;
+  };
 }
 
 /** Tokens that a conversation is given room for where no context length is set and there is no room for more. */
@@ -133,10 +137,11 @@ export function fitFiles({ precision, bytes, ...request }: FileFitRequest): Weig
 }
 
 function fitWeights({ architecture, weights, context, device, host }: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
+  const element = device.features.cooperativeMatrix ? 2 : 4;
   const sizes = {
     weightBytes: Math.round(weights.total),
-    selfKvBytes: selfKvBytes(architecture, context),
-    crossKvBytes: crossKvBytes(architecture),
+    selfKvBytes: selfKvBytes(architecture, context, element),
+    crossKvBytes: crossKvBytes(architecture, element),
     scratchBytes: scratchBytes(architecture),
   };
   const working = sizes.selfKvBytes + sizes.crossKvBytes + sizes.scratchBytes;

@@ -134,14 +134,17 @@ export function scaledTo(total: number, weights: WeightBytes): WeightBytes {
   return { embedding: embedding * factor, output: output * factor, selfLayer: selfLayer * factor, crossLayer: crossLayer * factor, vision: vision * factor, total };
 }
 
-/** Keys and values of earlier tokens, 16 bits each. */
-export function selfKvBytes({ text }: Architecture, tokens: number): number {
-  return (text.layers - text.crossLayers) * 2 * text.kvHeads * text.headSize * 2 * tokens;
+/** Of a key's or value's element, in bytes: 16 bits where matrix units take halves, else 32. */
+export type KvElement = 2 | 4;
+
+/** Keys and values of earlier tokens. */
+export function selfKvBytes({ text }: Architecture, tokens: number, element: KvElement): number {
+  return (text.layers - text.crossLayers) * 2 * text.kvHeads * text.headSize * element * tokens;
 }
 
-/** Keys and values of a picture's tokens, all tiles, 16 bits each. */
-export function crossKvBytes({ text, vision }: Architecture): number {
-  return vision ? text.crossLayers * 2 * text.kvHeads * text.headSize * 2 * vision.maxTiles * tokensPerTile(vision) : 0;
+/** Keys and values of a picture's tokens, all tiles. */
+export function crossKvBytes({ text, vision }: Architecture, element: KvElement): number {
+  return vision ? text.crossLayers * 2 * text.kvHeads * text.headSize * element * vision.maxTiles * tokensPerTile(vision) : 0;
 }
 
 /** Tokens of a prompt that are computed at once. */
