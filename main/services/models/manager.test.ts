@@ -361,7 +361,10 @@ describe('the catalogue', () => {
 });
 
 describe('before a model is chosen', () => {
-  const card = async (): Promise<Awaited<ReturnType<Engine['devices']>>> => [{ ...(await createFakeEngine().devices())[0]!, name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12e9 }];
+  const card = async (): ReturnType<Engine['devices']> => {
+    const [device] = await createFakeEngine().devices();
+    return [{ ...device!, name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12e9, features: { ...device!.features, cooperativeMatrix: true } }];
+  };
   test('what is missing, how slow it would be, and what would help', async () => {
     begin({ devices: card });
     const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
