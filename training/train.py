@@ -32,7 +32,7 @@ from tiles import normalise
 from tokens import Tokens
 
 # Scenes and how often each is drawn.
-MIX = {"short": 14, "lines": 18, "labelled": 21, "dialog": 18, "bars": 16, "shapes": 10, "mixed": 3}
+MIX = {"short": 16, "lines": 20, "labelled": 26, "dialog": 22, "bars": 6, "shapes": 6, "mixed": 4}
 # By number of tiles: pictures of a step, and tokens of a row.
 BATCH = {1: 12, 2: 8, 3: 6, 4: 6}
 ROW = {1: 128, 2: 160, 3: 192, 4: 192}
