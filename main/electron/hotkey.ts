@@ -45,8 +45,8 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   }
 
   function release(): void {
-    if (held !== null && pauseEnd === null) globalShortcut.unregister(held);
     endPause();
+    if (held !== null) globalShortcut.unregister(held);
     held = null;
     proven = false;
   }
@@ -80,8 +80,10 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   return {
     state: () => hotkeyState({ wanted, platform, wayland, portal, registered: held !== null, proven }),
     want(accelerator) {
-      if (accelerator === wanted) resume();
-      if (accelerator === wanted && (accelerator === null || held !== null)) return;
+      if (accelerator === wanted) {
+        resume();
+        if (accelerator === null || held !== null) return;
+      }
       release();
       wanted = accelerator;
       if (accelerator !== null) register(accelerator);
@@ -101,8 +103,8 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
     },
     pause(patienceMs) {
       if (held === null) return;
-      if (pauseEnd === null) globalShortcut.unregister(held);
       endPause();
+      globalShortcut.unregister(held);
       pauseEnd = setTimeout(resume, patienceMs);
     },
     resume,

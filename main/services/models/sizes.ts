@@ -135,7 +135,7 @@ export function scaledTo(total: number, weights: WeightBytes): WeightBytes {
 }
 
 /** Of a key's or value's element, in bytes: 16 bits where matrix units take halves, else 32. */
-export type KvElement = 2 | 4;
+type KvElement = 2 | 4;
 
 /** Keys and values of earlier tokens. */
 export function selfKvBytes({ text }: Architecture, tokens: number, element: KvElement): number {
