@@ -6,7 +6,7 @@ const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', 
 export const models = {
   title: 'Models',
   manage: 'Find or download models',
-  demoIntroduction: 'The small built-in model reads short text and simple charts. For everything else, get Llama 3.2 Vision.',
+  demoIntroduction: 'The small built-in model reads short text, with mistakes. For everything else, get Llama 3.2 Vision.',
   getVision: 'Get Llama 3.2 Vision',
 
   // On this computer
@@ -17,7 +17,7 @@ export const models = {
   use: 'Use it',
   used: 'In use',
   kinds: {
-    demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
+    demo: 'Comes with Loupe. Reads short text, with mistakes.',
     vision: 'Looks at pictures and answers.',
     text: 'Answers without pictures.',
     guard: 'Judges whether a question is safe. Does not answer it.',

@@ -50,7 +50,7 @@ export const settings = {
   // Model
   models: 'Model in use',
   modelKinds: {
-    demo: 'Comes with Loupe. Reads short text and simple charts, often wrong.',
+    demo: 'Comes with Loupe. Reads short text, with mistakes.',
     vision: 'Looks at pictures and answers.',
     text: 'Answers without pictures.',
     guard: 'Judges whether a question is safe. Does not answer it.',
