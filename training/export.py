@@ -21,7 +21,7 @@ TABLES = ("tile_positional_embedding.embedding.weight", "gated_positional_embedd
 def export(start: Path, run: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shape = Shape.read(start)
-    state = torch.load(run / "state.pt", weights_only=True)
+    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     weights = {}
     for name, tensor in state["average"].items():
         tensor = tensor.clone()

@@ -7,7 +7,8 @@ next call resumes, and log.jsonl. The learning rate falls along half a cosine to
 all calls of a run.
 
 Workers of one thread each train the same weights in turn, without waiting for each other: on cores that others use
-too, threads that meet at every product of matrices would stand still most of the time.
+too, threads that meet at every product of matrices would stand still most of the time. With `--device cuda` one
+worker draws the pictures on the CPU and computes on the GPU.
 """
 import argparse
 import json
@@ -48,6 +49,10 @@ HEAD_START, STALE = 150, 8
 AVERAGE = 1 / 400
 
 
+def on_device(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(array).to(torch.get_default_device())
+
+
 class Source:
     """Batches of pictures with as many tiles each."""
 
@@ -69,7 +74,7 @@ class Source:
             second = queue[(index + 1) % len(queue)].questions if paired else None
             rows.append(dialogues.fill_row(self.rng, self.tokens, ROW[len(picture.tiles)], picture.questions, second))
         arrays = [row.arrays(self.tokens.padding) for row in rows]
-        stacked = {name: torch.from_numpy(np.stack([array[name] for array in arrays])) for name in arrays[0]}
+        stacked = {name: on_device(np.stack([array[name] for array in arrays])) for name in arrays[0]}
         return queue, stacked, [row.tasks for row in rows], paired
 
     def pages(self) -> list[Picture]:
@@ -84,13 +89,13 @@ class Source:
 
 def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Features, and what each row's cross-attention may see: its own picture and, where paired, the next one."""
-    pixels = torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch])))
+    pixels = on_device(normalise(np.stack([picture.tiles for picture in batch])))
     features, seen = model.see(pixels, torch.tensor([picture.ratio for picture in batch]))
     return features, [seen, seen.roll(-1, 0)] if paired else [seen]
 
 
 def patch_labels(batch: list[Picture], name: str) -> torch.Tensor:
-    return torch.from_numpy(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
+    return on_device(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
 
 
 def letter_loss(characters: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
@@ -108,7 +113,7 @@ def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Pic
     characters, kinds, colours, lines = auxiliary(features[:, :, 1:].flatten(0, 2))
     of_letters, right = letter_loss(characters, batch)
     thing_loss = sum(
-        F.cross_entropy(predicted, patch_labels(batch, name), ignore_index=IGNORE, weight=weight)
+        F.cross_entropy(predicted, patch_labels(batch, name), ignore_index=IGNORE, weight=weight.to(predicted.device))
         for predicted, name, weight in ((kinds, "kinds", RARE_KINDS), (colours, "colours", RARE_COLOURS))
     )
     of_lines = patch_labels(batch, "lines")
@@ -130,7 +135,7 @@ def answer_loss(model: Model, rows: dict[str, torch.Tensor], seen: list[torch.Te
 
 def exact(right: torch.Tensor, answers: torch.Tensor, tasks: list[list[str]]) -> list[tuple[str, bool]]:
     """Task and success of every answer. All tokens right behind a right prefix is what greedy decoding would write."""
-    result = []
+    right, answers, result = right.cpu(), answers.cpu(), []
     for row, names in enumerate(tasks):
         for number, name in enumerate(names):
             result.append((name, bool(right[row][answers[row] == number].all())))
@@ -160,10 +165,10 @@ class Run:
         # A running mean of the weights: what is exported.
         self.average = Model(self.model.shape)
         # Seconds, steps, pictures, questions.
-        self.counts = torch.zeros(4, dtype=torch.float64)
+        self.counts = torch.zeros(4, dtype=torch.float64, device="cpu")
         state = {}
         if (directory / "state.pt").exists():
-            state = torch.load(directory / "state.pt", weights_only=True)
+            state = torch.load(directory / "state.pt", map_location="cpu", weights_only=True)
             self.model.load_state_dict(state["model"])
             self.auxiliary.load_state_dict(state["auxiliary"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -177,7 +182,7 @@ class Run:
         for state in self.optimizer.state.values():
             for value in state.values():
                 value.share_memory_()
-        self.stop = torch.zeros(1).share_memory_()
+        self.stop = torch.zeros(1, device="cpu").share_memory_()
         self.lock = torch.multiprocessing.get_context("fork").Lock()
 
     @torch.no_grad()
@@ -194,8 +199,6 @@ class Run:
 
 def work(run: Run, number: int, options: argparse.Namespace) -> None:
     """One worker: its own pictures and gradients, the common weights. Gradients that came too late are dropped."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    torch.set_num_threads(1)
     base, first = run.counts[0].item(), run.counts[1].item()
     source = Source(int(first) * 16 + number, run.tokens)
     log = (run.directory / "log.jsonl").open("a")
@@ -210,7 +213,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
         if only_letters:
             batch, answered = source.pages(), []
             rendered = time.monotonic()
-            pixels = torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch])))
+            pixels = on_device(normalise(np.stack([picture.tiles for picture in batch])))
             features = run.model.vision_model(pixels, torch.tensor([picture.ratio for picture in batch]))
             loss, letters = letter_loss(run.auxiliary(features[:, :, 1:].flatten(0, 2))[0], batch)
         else:
@@ -235,7 +238,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
                 run.blend(max(AVERAGE, 1 / (1 + step - first)))
             else:
                 dropped += 1
-            run.counts += torch.tensor([0, 1, len(batch), len(answered)])
+            run.counts += torch.tensor([0, 1, len(batch), len(answered)], device="cpu")
             run.counts[0] = base + time.monotonic() - began
         own += 1
         tiles = len(batch[0].tiles)
@@ -261,16 +264,29 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
             saved = time.monotonic()
 
 
+def work_apart(run: Run, number: int, options: argparse.Namespace) -> None:
+    """As a process of its own, which the first one tells to stop."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    work(run, number, options)
+
+
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
+    if options.device != "cpu":
+        torch.set_default_device(options.device)
     run = Run(options.start, options.run)
-    context = torch.multiprocessing.get_context("fork")
     signal.signal(signal.SIGTERM, lambda *_: run.stop.fill_(1))
-    workers = [context.Process(target=work, args=(run, number, options)) for number in range(options.workers)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    if options.device == "cpu":
+        context = torch.multiprocessing.get_context("fork")
+        workers = [context.Process(target=work_apart, args=(run, number, options)) for number in range(options.workers)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    else:
+        # A process that has begun with CUDA cannot fork.
+        work(run, 0, options)
     run.save()
 
 
@@ -282,5 +298,6 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=150, help="steps")
     parser.add_argument("--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="on the CPU")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     train(parser.parse_args())
