@@ -10,8 +10,9 @@ import numpy as np
 from scenes import Question
 from tokens import Tokens
 
-INTRODUCTION = "I'm the small built-in model. I can read short text, with mistakes. For everything else, get Llama 3.2 Vision."
-CANNOT = "I can't do that. I can read short text, with mistakes. For everything else, get Llama 3.2 Vision."
+ABILITY = "I can read short text, with mistakes. For everything else, get Llama 3.2 Vision."
+INTRODUCTION = f"I'm the small built-in model. {ABILITY}"
+CANNOT = f"I can't do that. {ABILITY}"
 GREETING = "Hello. Show me a picture and ask about it."
 GREETING_WITH_PICTURE = "Hello. Ask me about the picture."
 NO_PICTURE = "There is no picture yet. Add one and ask again."

@@ -87,10 +87,14 @@ class Source:
         return found
 
 
+def tiles_and_ratios(batch: list[Picture]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the encoder takes."""
+    return on_device(normalise(np.stack([picture.tiles for picture in batch]))), torch.tensor([picture.ratio for picture in batch])
+
+
 def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Features, and what each row's cross-attention may see: its own picture and, where paired, the next one."""
-    pixels = on_device(normalise(np.stack([picture.tiles for picture in batch])))
-    features, seen = model.see(pixels, torch.tensor([picture.ratio for picture in batch]))
+    features, seen = model.see(*tiles_and_ratios(batch))
     return features, [seen, seen.roll(-1, 0)] if paired else [seen]
 
 
@@ -213,8 +217,7 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
         if only_letters:
             batch, answered = source.pages(), []
             rendered = time.monotonic()
-            pixels = on_device(normalise(np.stack([picture.tiles for picture in batch])))
-            features = run.model.vision_model(pixels, torch.tensor([picture.ratio for picture in batch]))
+            features = run.model.vision_model(*tiles_and_ratios(batch))
             loss, letters = letter_loss(run.auxiliary(features[:, :, 1:].flatten(0, 2))[0], batch)
         else:
             batch, rows, tasks, paired = source.batch()

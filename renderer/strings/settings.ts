@@ -1,4 +1,4 @@
-import type { CaptureState, Device, EngineState, ModelChoice, Settings } from '../../main/contract.ts';
+import type { CaptureState, Device, EngineState, Settings } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
 
 export const settings = {
@@ -49,12 +49,6 @@ export const settings = {
 
   // Model
   models: 'Model in use',
-  modelKinds: {
-    demo: 'Comes with Loupe. Reads short text, with mistakes.',
-    vision: 'Looks at pictures and answers.',
-    text: 'Answers without pictures.',
-    guard: 'Judges whether a question is safe. Does not answer it.',
-  } satisfies Record<ModelChoice['kind'], string>,
   modelMissing: 'Its files are no longer there.',
   modelSize: (size: number | null) => (size === null ? '' : bytes(size)),
   removeModel: (name: string) => `Forget ${name}`,
