@@ -12,6 +12,7 @@ import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
 import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
+import { createStopTexts } from '../services/prompt/stops.ts';
 import type { Message } from '../services/prompt/template.ts';
 import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
@@ -131,7 +132,7 @@ class Host {
 
   async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
     const place = placeOf(request);
-    const language = advised(await this.#readLanguage(place), 'gguf' in request ? request.advice : undefined);
+    const language = advised(await this.#readLanguage(place, 'gguf' in request ? request.stops : undefined), 'gguf' in request ? request.advice : undefined);
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
     if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
@@ -158,22 +159,35 @@ class Host {
     if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length, prepareMs) };
 
     const detokenizer = createDetokenizer(language.tokenizer);
+    const stopTexts = createStopTexts(language.stops.texts);
     let text = '';
+    const say = (piece: string): void => {
+      if (piece === '') return;
+      text += piece;
+      this.#send({ type: 'token', id, text: piece });
+    };
+    let pushed = 0;
+    let ended = false;
     const result = await engine.generate({
       tokens,
       images: images.map(nativeImage),
       maxTokens,
-      stopTokens: language.stopTokens.length > 0 ? language.stopTokens : model.stopTokens,
+      stopTokens: language.stops.tokens.length > 0 ? language.stops.tokens : model.stopTokens,
       sampling: settings,
       onToken: (token) => {
-        const piece = detokenizer.push(token);
-        if (piece === '') return;
-        text += piece;
-        this.#send({ type: 'token', id, text: piece });
+        // The engine may be a token ahead of what ends it.
+        if (ended) return;
+        pushed++;
+        const said = stopTexts.push(detokenizer.push(token));
+        ended = said.ended;
+        say(said.text);
+        if (ended) engine.cancel();
       },
       onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
     });
-    return { ...reply, text, tokens: result.tokens, finish: result.finish, statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs } };
+    say(stopTexts.rest());
+    const end = ended ? { tokens: result.tokens.slice(0, pushed), finish: 'stop' as const } : { tokens: result.tokens, finish: result.finish };
+    return { ...reply, text, ...end, statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs } };
   }
 
   #countTokens({ messages, answerSoFar }: RequestOf<'count-tokens'>): number {
@@ -247,11 +261,11 @@ class Host {
   }
 
   /** Null without a tokenizer: such a checkpoint can still be traced. */
-  async #readLanguage(place: ModelPlace): Promise<PromptLanguage | null> {
+  async #readLanguage(place: ModelPlace, stops?: string[]): Promise<PromptLanguage | null> {
     try {
       if ('directory' in place) return await readPromptLanguage(place.directory);
       const { metadata } = this.#useAddon().readGguf(place.gguf);
-      return promptLanguage(ggufCheckpointFiles(new Map(metadata), place.gguf[0] ?? 'the GGUF file'));
+      return promptLanguage(ggufCheckpointFiles(new Map(metadata), place.gguf[0] ?? 'the GGUF file'), stops);
     } catch (error) {
       if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
       throw error;

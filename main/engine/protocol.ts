@@ -48,7 +48,11 @@ const message = v.strictObject({
 const messages = v.pipe(v.array(message), v.minLength(1));
 
 const { seed: _, ...adviceFields } = samplingFields;
-const ggufPlace = { gguf: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000)), advice: v.optional(v.partial(v.strictObject(adviceFields))) };
+const ggufPlace = {
+  gguf: v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(1000)),
+  advice: v.optional(v.partial(v.strictObject(adviceFields))),
+  stops: v.optional(v.array(v.string())),
+};
 const weighFields = { contextLength: v.optional(count), engine: engineSettings };
 const loadFields = { ...weighFields, hostLayers: v.optional(v.array(count)), embeddingOnHost: v.optional(v.boolean()) };
 

@@ -50,8 +50,11 @@ export type EngineSettings = Loose<Omit<EngineOptions, 'shaderDirectory'>>;
 /** How to sample, where the caller does not say; the seed is left to chance. */
 export type SamplingAdvice = Loose<Omit<SamplingOptions, 'seed'>>;
 
-/** Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts), with the advice of whoever keeps them. */
-export type ModelPlace = { directory: string } | { gguf: string[]; advice?: SamplingAdvice | undefined };
+/**
+ * Where a model lies: a folder in the published layout, or GGUF files (one, a text file and its projector, or all parts),
+ * with the advice of whoever keeps them and what else ends an answer, as they spell it.
+ */
+export type ModelPlace = { directory: string } | { gguf: string[]; advice?: SamplingAdvice | undefined; stops?: string[] | undefined };
 
 export type WeighRequest = ModelPlace & {
   /** Tokens. */

@@ -28,8 +28,8 @@ export async function findModel(named: string): Promise<ModelPlace> {
   throw new LoupeError('model_missing', `There is no model ${named}.`, 'Name a model folder, a .gguf file, or a model of Ollama such as llama3.2-vision:latest.');
 }
 
-function placeInStore({ files, advice }: StoredModel): ModelPlace {
-  return { gguf: files, advice };
+function placeInStore({ files, advice, stops }: StoredModel): ModelPlace {
+  return { gguf: files, advice, stops };
 }
 
 async function placeInFolder(path: string): Promise<ModelPlace> {

@@ -24,14 +24,18 @@ export interface StoredModel extends ListedModel {
   bytes: number;
   /** Texts that came with the model. */
   licences: string[];
-  /** Of its parameters those that say how to sample. Words that end an answer are the tokenizer's, the context is the settings'. */
+  /** Of its parameters those that say how to sample; the context is the settings'. */
   advice: SamplingAdvice;
+  /** What ends an answer besides the tokenizer's own tokens: special tokens, or any text. */
+  stops: string[];
 }
 
 const usualHost = 'registry.ollama.ai';
 const usualNamespace = 'library';
 const maxManifestBytes = 1 << 20;
 const maxTextBytes = 1 << 20;
+const mostStops = 64;
+const longestStop = 256;
 
 const layer = v.object({ mediaType: v.string(), digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)), size: v.number() });
 const manifestSchema = v.object({ layers: v.pipe(v.array(layer), v.maxLength(64)) });
@@ -87,7 +91,7 @@ export async function openManifest(store: string, model: ListedModel): Promise<S
   const files = await Promise.all(weights.map((one) => blobOf(store, model, one)));
   const licences = await Promise.all(ofKind('license').map(async (one) => readText(await blobOf(store, model, one))));
   const [parameters] = await Promise.all(ofKind('params').map(async (one) => readText(await blobOf(store, model, one))));
-  return { ...model, files, bytes: weights.reduce((sum, { size }) => sum + size, 0), licences, advice: adviceIn(parameters) };
+  return { ...model, files, bytes: weights.reduce((sum, { size }) => sum + size, 0), licences, ...parametersIn(parameters) };
 }
 
 async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOutput<typeof manifestSchema>> {
@@ -111,21 +115,23 @@ async function blobOf(store: string, { name }: ListedModel, { digest }: Layer): 
 }
 
 const share = v.fallback(v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))), undefined);
+const stop = v.pipe(v.string(), v.minLength(1), v.maxLength(longestStop));
 const parametersSchema = v.object({
   temperature: v.fallback(v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(2))), undefined),
   top_k: v.fallback(v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))), undefined),
   top_p: share,
   min_p: share,
   repeat_penalty: v.fallback(v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(4))), undefined),
+  stop: v.fallback(v.optional(v.pipe(v.union([v.array(stop), v.pipe(stop, v.transform((text) => [text]))]), v.maxLength(mostStops))), undefined),
 });
 
 /** What is malformed is no advice. */
-function adviceIn(text = '{}'): SamplingAdvice {
+function parametersIn(text = '{}'): Pick<StoredModel, 'advice' | 'stops'> {
   const found = v.safeParse(v.pipe(v.string(), v.parseJson(), parametersSchema), text);
-  if (!found.success) return {};
-  const { temperature, top_k: topK, top_p: topP, min_p: minP, repeat_penalty: repetitionPenalty } = found.output;
+  if (!found.success) return { advice: {}, stops: [] };
+  const { temperature, top_k: topK, top_p: topP, min_p: minP, repeat_penalty: repetitionPenalty, stop: stops = [] } = found.output;
   const advice = { temperature, topK, topP, minP, repetitionPenalty };
-  return Object.fromEntries(Object.entries(advice).filter(([, value]) => value !== undefined));
+  return { advice: Object.fromEntries(Object.entries(advice).filter(([, value]) => value !== undefined)), stops };
 }
 
 async function readText(path: string): Promise<string> {

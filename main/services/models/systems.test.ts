@@ -112,9 +112,9 @@ describe.each(systems)('$id', ({ id, tokens }) => {
 
   test('its language makes the prompt that it was trained on', async () => {
     const directory = write(join(folder, `${id}-language`), languageFiles(id, smallConfig(id)));
-    const { format, stopTokens } = await readPromptLanguage(directory);
+    const { format, stops } = await readPromptLanguage(directory);
     expect(format.kind).toBe(({ chat: 'template', complete: 'completion', guard: 'guard' } as const)[model.use]);
-    expect(stopTokens).toEqual(model.use === 'complete' ? [257] : [257, 264, 265]);
+    expect(stops.tokens).toEqual(model.use === 'complete' ? [257] : [257, 264, 265]);
     const asked = (...parts: ContentPart[]): Message[] => [{ role: 'user', content: [...parts, { type: 'text', text: question }] }];
     expect([...format.encode(asked())]).toEqual(tokens.text);
     if (model.architecture.vision) expect([...format.encode(asked({ type: 'image' }))]).toEqual(tokens.picture);

@@ -3,13 +3,15 @@ import type { GgufEntryValue } from '../../engine/addon.ts';
 import { LoupeError } from '../errors.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
 import { llama3Words, samplingEntries } from './gguf-files.ts';
+import { readStopTokens } from './prompt.ts';
+import { tokenSpelling } from './template.ts';
 
 const normal = 1;
 const control = 3;
 const userDefined = 4;
 const unused = 5;
 
-/** Begin and end tokens are not among them: the engine takes those from the configuration. @throws LoupeError `tokenizer_invalid` for a tokenizer that GGUF has no name for */
+/** Begin and end tokens are among them only where the configuration does not declare them, from which the engine takes them. @throws LoupeError `tokenizer_invalid` for a tokenizer that GGUF has no name for */
 export function ggufEntries(files: CheckpointFiles): [key: string, value: GgufEntryValue][] {
   const { model, added_tokens: added = [], pre_tokenizer: cut } = files.tokenizer as {
     model?: { type?: unknown; vocab?: Record<string, number>; merges?: (string | [string, string])[] };
@@ -39,6 +41,8 @@ export function ggufEntries(files: CheckpointFiles): [key: string, value: GgufEn
     ['tokenizer.ggml.add_bos_token', true],
   ];
   if (files.chatTemplate !== null) entries.push(['tokenizer.chat_template', files.chatTemplate]);
+  const turnEnd = added.find(({ content }) => content === tokenSpelling(files.tokenizerConfig?.['eos_token']));
+  if (turnEnd && !readStopTokens(files).includes(turnEnd.id)) entries.push(['tokenizer.ggml.eot_token_id', turnEnd.id]);
   if (files.generationConfig?.['do_sample'] === true) {
     for (const [key, name] of Object.entries(samplingEntries)) {
       const value = files.generationConfig[name];

@@ -45,7 +45,7 @@ const small = (more: Record<string, GgufValue | undefined> = {}): Map<string, Gg
 const slow = { timeout: 60_000 };
 
 test("Meta's tokens for every reference text, and back", slow, () => {
-  const { tokenizer, format, stopTokens } = promptLanguage(ggufCheckpointFiles(llamaMetadata(), 'x.gguf'));
+  const { tokenizer, format, stops } = promptLanguage(ggufCheckpointFiles(llamaMetadata(), 'x.gguf'));
   const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as { text: string; ids: number[] }[];
   expect(rows).toHaveLength(160);
   for (const { text, ids } of rows) {
@@ -53,7 +53,7 @@ test("Meta's tokens for every reference text, and back", slow, () => {
     expect(decodeTokens(tokenizer, ids)).toBe(text);
   }
   // This tokenizer.json is of a time before <|eom_id|>.
-  expect(stopTokens.sort()).toEqual([128001, 128009]);
+  expect(stops.tokens.toSorted()).toEqual([128001, 128009]);
   expect(format.kind).toBe('llama3');
   const prompt = [...format.encode([{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'Hi <|eot_id|>' }] }])];
   expect(prompt[0]).toBe(128000);
@@ -74,8 +74,8 @@ test('a template need not write the beginning', () => {
 });
 
 test('a base model ends at the end of the text only, and completes', () => {
-  const { format, stopTokens } = promptLanguage(ggufCheckpointFiles(small({ 'tokenizer.ggml.eos_token_id': 2 }), 'x.gguf'));
-  expect(stopTokens).toEqual([2]);
+  const { format, stops } = promptLanguage(ggufCheckpointFiles(small({ 'tokenizer.ggml.eos_token_id': 3 }), 'x.gguf'));
+  expect(stops.tokens).toEqual([3]);
   expect(format.kind).toBe('completion');
 });
 

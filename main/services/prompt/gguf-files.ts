@@ -2,6 +2,7 @@
 import type { GgufValue } from '../../engine/addon.ts';
 import { LoupeError } from '../errors.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
+import { llamaEnds } from './stops.ts';
 
 /** Tokens as `tokenizer.ggml.token_type` numbers them. */
 const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
@@ -87,14 +88,15 @@ function tokenizerJson(tokens: string[], types: number[], merges: string[]): Rec
   };
 }
 
-/** What ends an answer. A model that ends its turns also ends at what ends a message or a text. */
+/** What ends an answer. A model that ends its turns also ends at what ends a message or a text; that it does, a template that is of no use here tells, too. */
 function endTokens(metadata: ReadonlyMap<string, GgufValue>, tokens: string[]): number[] {
   const ends = new Set<number>();
   for (const key of ['eos_token_ids', 'eos_token_id', 'eot_token_id', 'eom_token_id']) {
     for (const id of [metadata.get(`tokenizer.ggml.${key}`)].flat()) if (typeof id === 'number') ends.add(id);
   }
-  if (ends.has(tokens.indexOf('<|eot_id|>'))) {
-    for (const name of ['<|eom_id|>', '<|end_of_text|>']) if (tokens.includes(name)) ends.add(tokens.indexOf(name));
+  const template = metadata.get('tokenizer.chat_template');
+  if (ends.has(tokens.indexOf('<|eot_id|>')) || (typeof template === 'string' && template.includes('<|eot_id|>'))) {
+    for (const name of llamaEnds) if (tokens.includes(name)) ends.add(tokens.indexOf(name));
   }
   return [...ends];
 }

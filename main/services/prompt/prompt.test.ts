@@ -199,9 +199,9 @@ describe('checkpoint files', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test('the demo model', async () => {
-    const { format, stopTokens, sampling, tokenizer } = await readPromptLanguage(demoFolder);
+    const { format, stops, sampling, tokenizer } = await readPromptLanguage(demoFolder);
     expect(format.kind).toBe('template');
-    expect(stopTokens).toEqual([420, 424, 425]);
+    expect(stops.tokens.toSorted()).toEqual([420, 424, 425]);
     expect(sampling.temperature).toBe(0);
     expect(tokenizer.specialToken('<|image|>')).toBe(440);
   });

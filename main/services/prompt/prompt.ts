@@ -1,13 +1,14 @@
 /** A checkpoint's language: tokenizer, format, stop tokens and the sampling that its makers advise. */
 import type { SamplingOptions } from '../../engine/addon.ts';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.ts';
-import { createPromptFormat, type PromptFormat } from './template.ts';
+import { endOfText, llamaEnds, stopsOf, type Stops } from './stops.ts';
+import { createPromptFormat, tokenSpelling, type PromptFormat } from './template.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 
 export interface PromptLanguage {
   tokenizer: Tokenizer;
   format: PromptFormat;
-  stopTokens: number[];
+  stops: Stops;
   /** Greedy unless generation_config.json says otherwise. `seed` is left to the caller. */
   sampling: Omit<SamplingOptions, 'seed'>;
 }
@@ -16,10 +17,30 @@ export async function readPromptLanguage(directory: string): Promise<PromptLangu
   return promptLanguage(await readCheckpointFiles(directory));
 }
 
-export function promptLanguage(files: CheckpointFiles): PromptLanguage {
+/** `stops`: what ends an answer besides, as whoever keeps the model spells it (Ollama's parameters). */
+export function promptLanguage(files: CheckpointFiles, stops: readonly string[] = []): PromptLanguage {
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
-  const stopTokens = readStopTokens(files);
-  return { tokenizer, format: createPromptFormat(files, tokenizer, stopTokens), stopTokens, sampling: advisedSampling(files) };
+  const declared = declaredStops(files, tokenizer, stops);
+  const format = createPromptFormat(files, tokenizer, declared.tokens);
+  return { tokenizer, format, stops: withFormatsOwn(declared, format, tokenizer), sampling: advisedSampling(files) };
+}
+
+/** What configuration, tokenizer and keeper say. Words of the vocabulary are none: 2 is the end of Llama 2, where Llama 3 has "#". */
+function declaredStops(files: CheckpointFiles, tokenizer: Tokenizer, more: readonly string[]): Stops {
+  const eos = tokenSpelling(files.tokenizerConfig?.['eos_token']);
+  const { tokens, texts } = stopsOf(more, tokenizer);
+  const token = eos === null ? null : tokenizer.specialToken(eos);
+  const declared = readStopTokens(files).filter((token) => !tokenizer.isWord(token));
+  return { tokens: [...new Set([...declared, ...(token === null ? [] : [token]), ...tokens])], texts };
+}
+
+/** Exports of early 2024 declare <|end_of_text|> alone, with which no turn ends. A base model knows no turns and ends as is declared. */
+function withFormatsOwn({ tokens, texts }: Stops, { kind, turnEnd }: PromptFormat, tokenizer: Tokenizer): Stops {
+  const known = (names: readonly string[]): number[] => names.map((name) => tokenizer.specialToken(name)).filter((token) => token !== null);
+  if (kind === 'completion') return { tokens: tokens.length > 0 ? tokens : known([endOfText]), texts };
+  const own = stopsOf(turnEnd === null ? [] : [turnEnd], tokenizer);
+  const usual = known(llamaEnds);
+  return { tokens: [...new Set([...tokens, ...own.tokens, ...usual])], texts: [...new Set([...texts, ...own.texts])] };
 }
 
 /** generation_config.json is the authority; config.json fills in for it. */

@@ -9,6 +9,7 @@
 import { Template } from '@huggingface/jinja';
 import { LoupeError } from '../errors.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
+import { turnEnd } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export type Role = 'system' | 'user' | 'assistant';
@@ -23,12 +24,15 @@ export interface Message {
 
 export interface PromptFormat {
   readonly kind: 'template' | 'llama3' | 'completion' | 'guard';
+  /** How the end of an answer is spelled, in tokens or as text; null where the format does not say. */
+  readonly turnEnd: string | null;
   /** The whole prompt, ending where the answer begins. */
   encode(messages: Message[]): Int32Array;
 }
 
 const image = '<|image|>';
 const begin = '<|begin_of_text|>';
+const eot = '<|eot_id|>';
 /** In every prompt of Llama Guard, and in no other. */
 const guardPolicy = '<BEGIN UNSAFE CONTENT CATEGORIES>';
 
@@ -40,18 +44,34 @@ export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer,
   };
   if (files.chatTemplate !== null) {
     const render = templateRenderer(files.chatTemplate, files);
-    return { kind: files.chatTemplate.includes(guardPolicy) ? 'guard' : 'template', encode: (messages) => encode(messages, render) };
+    // A guard's template wraps a conversation: what follows an answer in it is not what ends a verdict.
+    const isGuard = files.chatTemplate.includes(guardPolicy);
+    return { kind: isGuard ? 'guard' : 'template', turnEnd: isGuard ? null : renderedTurnEnd(render, tokenizer), encode: (messages) => encode(messages, render) };
   }
-  const endOfTurn = tokenizer.specialToken('<|eot_id|>');
+  const endOfTurn = tokenizer.specialToken(eot);
   if (endOfTurn !== null && stopTokens.includes(endOfTurn)) {
-    return { kind: 'llama3', encode: (messages) => encode(messages, renderLlama3) };
+    return { kind: 'llama3', turnEnd: eot, encode: (messages) => encode(messages, renderLlama3) };
   }
-  return { kind: 'completion', encode: (messages) => encode(messages, renderCompletion) };
+  return { kind: 'completion', turnEnd: null, encode: (messages) => encode(messages, renderCompletion) };
+}
+
+/** What the template puts after an answer when the conversation goes on. */
+function renderedTurnEnd(render: (messages: Message[]) => string, tokenizer: Tokenizer): string | null {
+  // Words that no template writes of its own.
+  const [question, answer, next] = ['loupe-question', 'loupe-answer', 'loupe-next'];
+  const message = (role: Role, text: string): Message => ({ role, content: [{ type: 'text', text }] });
+  try {
+    const [, after] = render([message('user', question), message('assistant', answer), message('user', next)]).split(answer);
+    return after === undefined ? null : turnEnd(after.split(next)[0]!, tokenizer);
+  } catch {
+    // One that refuses several turns says so when it is asked.
+    return null;
+  }
 }
 
 /** Meta's vision and text chat format. */
 function renderLlama3(messages: Message[]): string {
-  const turn = ({ role, content }: Message): string => `${header(role)}${spell(content).trim()}<|eot_id|>`;
+  const turn = ({ role, content }: Message): string => `${header(role)}${spell(content).trim()}${eot}`;
   return begin + messages.map(turn).join('') + header('assistant');
 }
 
@@ -132,7 +152,7 @@ function plainWhereTextOnly(content: ContentPart[]): string | ContentPart[] {
 }
 
 /** Configurations write a token as a string or as an object with `content`. */
-function tokenSpelling(value: unknown): string | null {
+export function tokenSpelling(value: unknown): string | null {
   if (typeof value === 'string') return value;
   const content = (value as { content?: unknown } | null | undefined)?.content;
   return typeof content === 'string' ? content : null;

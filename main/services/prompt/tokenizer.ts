@@ -17,6 +17,8 @@ interface AddedToken {
 export interface Tokenizer {
   /** Spelling -> token, longest spelling first. */
   readonly specialTokens: ReadonlyMap<string, number>;
+  /** Whether it stands for text by itself: neither special nor added to the vocabulary. */
+  isWord(token: number): boolean;
   /** Token of a special spelling, or null. */
   specialToken(spelling: string): number | null;
   /** Plain text; no special token comes out. */
@@ -44,10 +46,12 @@ export function createTokenizer(json: Record<string, unknown>, config: Record<st
     throw fail(error instanceof Error ? error.message : String(error));
   }
 
+  const addedIds = new Set(added.map(({ id }) => id));
   const bytesOf = tokenBytesTable(model.vocab as Record<string, number>, added);
   const nothing = new Uint8Array(0);
   return {
     specialTokens,
+    isWord: (token) => bytesOf.has(token) && !addedIds.has(token),
     specialToken: (spelling) => specialTokens.get(spelling) ?? null,
     encodeText: (text) => (text === '' ? [] : hub.encode(text.toWellFormed(), { add_special_tokens: false }).ids),
     tokenBytes: (token) => bytesOf.get(token) ?? nothing,
