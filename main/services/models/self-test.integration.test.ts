@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngineClient } from '../../engine/client.ts';
 import { demoModel } from '../../paths.ts';
 import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
+import { modelToTry } from './self-tests.ts';
 
 const slow = { timeout: 600_000 };
 const headSize = 32;
@@ -53,10 +54,10 @@ async function report(spoil: (file: Buffer) => void, { withReferences }: { withR
   const file = Buffer.from(original);
   spoil(file);
   writeFileSync(join(folder, 'model.safetensors'), file);
-  const { model } = await engine.load({ directory: folder, engine: { activations: 'f32' } });
+  const loaded = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const references = withReferences ? await readReferences({ directory: folder }) : [];
   expect(references).toHaveLength(withReferences ? 2 : 0);
-  return runSelfTest(engine, model, { references, signal: new AbortController().signal });
+  return runSelfTest(engine, modelToTry({ kind: 'vision' }, loaded), { references, signal: new AbortController().signal });
 }
 
 describe('by the answers that it brings with it', () => {
@@ -76,7 +77,7 @@ describe('by the answers that it brings with it', () => {
 
 describe('by what every model that sees knows', () => {
   test('sound', slow, async () => {
-    expect(await report(() => {}, { withReferences: false })).toMatchObject({ sound: true, findings: [], behind: null });
+    expect(await report(() => {}, { withReferences: false })).toMatchObject({ sound: true, findings: [], behind: null, answerTokens: expect.any(Number) as number });
   });
 
   test.each<[string, (file: Buffer) => void]>([
@@ -93,11 +94,31 @@ describe('by what every model that sees knows', () => {
   });
 });
 
+describe('by the end of its answers', () => {
+  /** The rows that decide for these tokens, exchanged. */
+  function exchange(file: Buffer, name: string, one: number, other: number): void {
+    const { begin, rowBytes } = place(name);
+    const row = (token: number): Buffer => file.subarray(begin + token * rowBytes, begin + (token + 1) * rowBytes);
+    const kept = Buffer.from(row(one));
+    row(other).copy(row(one));
+    kept.copy(row(other));
+  }
+
+  test('one that learned another end than its files and its template know', slow, async () => {
+    const [eot, reserved] = [425, 427];
+    expect(await report((file) => exchange(file, 'language_model.lm_head.weight', eot, reserved), { withReferences: false })).toMatchObject({
+      sound: false,
+      findings: ['It does not stop: an answer of one word went on until it was cut off.'],
+      answerTokens: 100,
+    });
+  });
+});
+
 test('a trial ends when it is told to', slow, async () => {
   writeFileSync(join(folder, 'model.safetensors'), original);
-  const { model } = await engine.load({ directory: folder, engine: { activations: 'f32' } });
+  const loaded = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const stop = new AbortController();
-  const running = runSelfTest(engine, model, { references: [], signal: stop.signal });
+  const running = runSelfTest(engine, modelToTry({ kind: 'vision' }, loaded), { references: [], signal: stop.signal });
   setTimeout(() => stop.abort(), 30);
   await expect(running).rejects.toMatchObject({ code: 'cancelled' });
 });

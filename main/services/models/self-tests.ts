@@ -3,7 +3,7 @@ import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../con
 import type { EngineService } from '../engine-service.ts';
 import { toLoupeError } from '../errors.ts';
 import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../ports.ts';
-import { runSelfTest, type Reference, type SelfTestReport } from './self-test.ts';
+import { runSelfTest, type Reference, type SelfTestReport, type TriedModel } from './self-test.ts';
 
 export interface SelfTestsOptions {
   store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
@@ -103,9 +103,9 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
   };
 }
 
-/** A guard answers no questions about pictures. */
-export function modelToTry({ kind }: ModelChoice, { model }: LoadedModel): LoadedModel['model'] {
-  return kind === 'guard' ? { ...model, vision: null } : model;
+/** A guard answers no questions about pictures, but its verdicts end. */
+export function modelToTry({ kind }: Pick<ModelChoice, 'kind'>, { model: { vocabularySize, vision }, promptFormat }: LoadedModel): TriedModel {
+  return { vocabularySize, vision: kind === 'guard' ? null : vision, endsAnswers: promptFormat !== null && promptFormat !== 'completion' };
 }
 
 export function recordOf({ id, bytes }: ModelChoice, { device: { name: device, driver } }: LoadedModel, { sound, findings }: SelfTestReport, clock: Clock): SelfTestRecord {
