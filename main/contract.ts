@@ -171,8 +171,11 @@ const searchHit = v.strictObject({
 
 // --- engine and models
 
+/** Of two paths in a list. */
+const mostPathCharacters = 10_000;
+
 const modelChoice = v.strictObject({
-  /** "demo", or the path of the model. */
+  /** "demo", or what `modelPaths` reads. */
   id: v.string(),
   name: v.string(),
   kind: v.picklist(['demo', 'vision', 'text', 'guard']),
@@ -271,9 +274,9 @@ const catalogueView = v.strictObject({
 
 /** A model on this machine that is used where it lies. */
 const foundModel = v.strictObject({
-  /** What `models.add` takes. */
+  /** What `models.add` takes and `modelPaths` reads. */
   path: v.string(),
-  source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'folder']),
+  source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'llamacpp', 'folder']),
   name: v.string(),
   kind: modelKind,
   format: v.picklist(['safetensors', 'gguf']),
@@ -400,7 +403,7 @@ const settings = v.strictObject({
   topP: v.nullable(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
   systemPrompt: text(limits.systemPrompt),
   /** `id` of the guard that checks every answer; null = none. */
-  guard: v.nullable(text(4096)),
+  guard: v.nullable(text(mostPathCharacters)),
   /** Offered in the quick-ask window and the composer. */
   prompts: v.pipe(v.array(prompt), v.maxLength(20)),
   autostart: v.boolean(),
@@ -505,15 +508,15 @@ export const requests = {
 
   'models.list': { input: none, output: v.array(modelChoice) },
   /** Records a model where it lies, after looking into it. Fails with `licence_needed` until its licence is agreed to. */
-  'models.add': { input: v.strictObject({ path: text(4096) }), output: modelChoice },
+  'models.add': { input: v.strictObject({ path: text(mostPathCharacters) }), output: modelChoice },
   /** Forgets the record; files stay, unless Loupe downloaded them and `files` is true. */
   'models.remove': { input: v.strictObject({ id: v.string(), files: v.optional(v.boolean()) }), output: done },
   /** What can be downloaded, and how it would run here. */
   'models.catalogue': { input: none, output: catalogueView },
   /** Models on this machine: in the usual places, or at a path. */
-  'models.find': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: v.array(foundModel) },
+  'models.find': { input: v.strictObject({ path: v.nullable(text(mostPathCharacters)) }), output: v.array(foundModel) },
   /** To be asked before a model is chosen. Null where it is not known: of the demo model, of unknown shapes, without a device. */
-  'models.fit': { input: v.strictObject({ path: text(4096) }), output: v.nullable(fileFit) },
+  'models.fit': { input: v.strictObject({ path: text(mostPathCharacters) }), output: v.nullable(fileFit) },
   'models.downloads': { input: none, output: v.array(download) },
   /**
    * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
@@ -777,6 +780,17 @@ export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'mod
 }
 
 /** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */
+/** The paths behind a model's id: it is one, or a JSON list of the files of a model that lies in several. */
+export function modelPaths(id: string): string[] {
+  if (!id.startsWith('[')) return [id];
+  try {
+    const paths: unknown = JSON.parse(id);
+    return Array.isArray(paths) && paths.length > 0 && paths.every((path) => typeof path === 'string' && path !== '') ? (paths as string[]) : [id];
+  } catch {
+    return [id];
+  }
+}
+
 export function pictureUrl(picture: string, scale: 'full' | 'thumb'): string {
   return scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`;
 }

@@ -6,7 +6,8 @@ import { become } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNode, environmentOf } from './node24.mjs';
 import { ensurePackages } from './packages.mjs';
-import { inRoot } from './paths.mjs';
+import { inRoot, root } from './paths.mjs';
+import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { slice, test } from './test.mjs';
@@ -43,6 +44,9 @@ async function main() {
   const [name = '', ...args] = process.argv.slice(2);
   const command = commands[name];
   if (!command) throw new SetupError(`unknown command "${name}".`, `Known: ${Object.keys(commands).join(', ')}.`);
+
+  const unusable = unusableIn(root);
+  if (unusable) throw new SetupError(`this checkout lies at ${root}, and the tools that build Loupe stumble over ${unusable} in a path.`, 'Move it to a folder without that in its name, or rename the folder.');
 
   const node = await ensureNode();
   if (node !== process.execPath) return become(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });

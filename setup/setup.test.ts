@@ -5,6 +5,7 @@ import { fitsCache } from './native.mjs';
 import { debianArchive } from './newer-debian.mjs';
 import { missingPackages } from './packages.mjs';
 import { inRoot } from './paths.mjs';
+import { unusableIn } from './place.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
 import { installCommand } from './system-packages.mjs';
 
@@ -28,6 +29,19 @@ test('packages are missing when absent, of another version or of other contents'
   };
   expect(missingPackages(locked, installed)).toEqual(['node_modules/absent', 'node_modules/older', 'node_modules/changed']);
   expect(missingPackages(locked, locked)).toEqual([]);
+});
+
+test.each([
+  ['/home/me/loupe', null],
+  ["/home/me/OneDrive - Company, Inc/it's (1) & 100%25 = ü 🦙/loupe", null],
+  ['/home/me/a#b/loupe', '#'],
+  ['/home/me/what?/loupe', '?'],
+  ['/home/me/"q"/loupe', '"'],
+  ['/home/me/[x]/loupe', '['],
+  ['/home/me/two\nlines/loupe', 'a line break'],
+  ['/home/me/a\\b/loupe', 'a backslash'],
+])('a checkout at %j', (path, block) => {
+  expect(unusableIn(path, 'linux')).toBe(block);
 });
 
 test('the lockfile names no registry host', () => {

@@ -4,14 +4,15 @@ import { findModel } from '../services/models/find-model.ts';
 import { loadPlanned } from '../services/models/placement.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
 import { demoModel } from '../paths.ts';
-import { decimal, engineFlags, engineSettings, parseFlags, wholeNumber } from './options.ts';
+import { decimal, engineFlags, engineSettings, namedModel, parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 import { inBytes } from './units.ts';
 
 export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)
 
-  --model MODEL             folder with config.json, *.safetensors and tokenizer.json; FILE.gguf; TEXT.gguf,PROJECTOR.gguf;
-                            STORE:NAME:TAG of an Ollama models folder, or NAME:TAG of your own (default: the demo model)
+  --model MODEL             folder with config.json, *.safetensors and tokenizer.json; FILE.gguf; TEXT.gguf,PROJECTOR.gguf
+                            (or --model TEXT.gguf --model PROJECTOR.gguf); STORE:NAME:TAG of an Ollama models folder, or
+                            NAME:TAG of your own (default: the demo model)
   --image FILE              the picture to ask about (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF)
   --system TEXT             a system message
   --max-tokens N            end of the answer at the latest (default 1024)
@@ -28,7 +29,7 @@ export const askHelp = `loupe ask [options] "question"      ("-" reads the quest
 export async function ask(args: string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals } = parseFlags(args, {
     ...engineFlags,
-    model: { type: 'string' },
+    model: { type: 'string', multiple: true },
     image: { type: 'string', multiple: true },
     system: { type: 'string' },
     'max-tokens': { type: 'string' },
@@ -61,11 +62,11 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
   }
 
-  const place = await findModel(values.model ?? demoModel);
+  const place = await findModel(namedModel(values.model) ?? demoModel);
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
-    const model = values.model ?? 'The demo model';
+    const model = values.model?.join(' and ') ?? 'The demo model';
     const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal, onProgress: progressLine(terminal, values.json) });
     const { hostBytes } = loaded.model.placement;
     if (hostBytes > 0 && !values.json) terminal.err(`loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`);

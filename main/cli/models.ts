@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import type { CatalogueEntry, Download, EventMessage, Fitting, FoundModel, Licence, LicenceId, ModelChoice, Verification } from '../contract.ts';
+import { modelPaths, type CatalogueEntry, type Download, type EventMessage, type Fitting, type FoundModel, type Licence, type LicenceId, type ModelChoice, type Verification } from '../contract.ts';
 import type { ModelServices } from '../model-services.ts';
 import { dataDirectory } from '../paths.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../services/errors.ts';
+import { joinPaths, pathsNamed } from '../services/models/model-path.ts';
 import { smallerForms } from '../services/models/quantise.ts';
 import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
@@ -11,11 +12,11 @@ import { inBytes, inTime } from './units.ts';
 export const modelsHelp = `loupe models COMMAND [options]
 
   list                      models on this machine, and those that can be downloaded, with how they would run
-  find [PATH]               looks for models: in the caches of Hugging Face, Ollama and LM Studio, or at PATH
+  find [PATH]               looks for models: in the caches of Hugging Face, Ollama, LM Studio and llama.cpp, or at PATH
   pull MODEL                downloads a model of the list; again goes on with what was broken off
        --from REPOSITORY      take this copy (default: the makers' with HF_TOKEN set, else an open one)
        --to DIR               put it there (default: the folder that the settings name, else LOUPE_MODELS, else "models" in the data folder)
-  import PATH               uses a model where it lies: a folder, a .gguf file, an Ollama manifest
+  import PATH [PROJECTOR]   uses a model where it lies: a folder, a .gguf file, an Ollama manifest; two files of an older vision model
   quantise MODEL            writes a smaller copy of a published model as one GGUF file; again goes on with it
        --form q4_k_m|q8_0     4 bits (default) or 8
        --to FILE.gguf         its name begins with "Llama", as the licence wants (default: where downloads go)
@@ -55,11 +56,11 @@ interface Context extends ModelServices {
 
 type Run = (context: Context, argument: string | undefined) => Promise<ExitCode>;
 
-const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'needed'; flags: (keyof typeof flags)[] }> = {
+const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'needed' | 'pair'; flags: (keyof typeof flags)[] }> = {
   list: { run: list, argument: 'none', flags: [] },
   find: { run: find, argument: 'optional', flags: [] },
   pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence', 'anyway'] },
-  import: { run: importModel, argument: 'needed', flags: ['accept-licence'] },
+  import: { run: importModel, argument: 'pair', flags: ['accept-licence'] },
   quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'] },
   test: { run: testModel, argument: 'needed', flags: [] },
   verify: { run: verify, argument: 'needed', flags: [] },
@@ -69,12 +70,13 @@ const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'need
 
 export async function models(args: string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals } = parseFlags(args, flags);
-  const [name, argument, ...rest] = positionals;
+  const [name, ...named] = positionals;
   const known = Object.keys(commands).join(', ');
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new LoupeError('usage', name === undefined ? `What about the models? ${known}.` : `There is no command "models ${name}".`, `Known: ${known}.`);
+  const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
   if (rest.length > 0 || (argument !== undefined && command.argument === 'none')) throw new LoupeError('usage', `"${rest[0] ?? argument}" is one argument too many for models ${name}.`);
-  if (argument === undefined && command.argument === 'needed') throw new LoupeError('usage', `models ${name} needs to know which one.`);
+  if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair')) throw new LoupeError('usage', `models ${name} needs to know which one.`);
   const stray = (Object.keys(values) as (keyof typeof flags)[]).find((flag) => flag !== 'json' && flag !== 'data' && !command.flags.includes(flag));
   if (stray) throw new LoupeError('usage', `models ${name} has no option --${stray}.`);
 
@@ -98,7 +100,8 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   }
   line('On this machine');
   for (const model of here) {
-    line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}${model.id === 'demo' ? '' : `\n      ${model.id}`}`);
+    line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}`);
+    if (model.id !== 'demo') for (const path of modelPaths(model.id)) line(`      ${path}`);
     const test = tests.find((record) => record.model === model.id);
     if (test) line(`      ${test.sound ? 'works' : 'its answers are not what they should be'}: tried on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`);
   }
@@ -126,16 +129,16 @@ function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text
 async function find({ manager, values, terminal, line }: Context, path: string | undefined): Promise<ExitCode> {
   const found = await manager.find(path === undefined ? null : absolute(path));
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, found })}\n`);
-  else if (found.length === 0) line('No model was found in the usual places (Hugging Face, Ollama, LM Studio). Name a folder or a drive to look there.');
+  else if (found.length === 0) line('No model was found in the usual places (Hugging Face, Ollama, LM Studio, llama.cpp). Name a folder or a drive to look there.');
   else for (const model of found) describeFound(model, line);
   return exitCodes.ok;
 }
 
-const sources: Record<FoundModel['source'], string> = { huggingface: 'Hugging Face cache', ollama: 'Ollama', lmstudio: 'LM Studio', folder: 'folder' };
+const sources: Record<FoundModel['source'], string> = { huggingface: 'Hugging Face cache', ollama: 'Ollama', lmstudio: 'LM Studio', llamacpp: 'llama.cpp', folder: 'folder' };
 
 function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
   line(`${name} (${[sources[source], precision, bytes > 0 ? inBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`);
-  line(`    ${path}`);
+  for (const file of modelPaths(path)) line(`    ${file}`);
   if (problem) line(`    ${problem.state}: ${problem.message}`);
 }
 
@@ -157,7 +160,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
     });
   });
   let started: Download | null = null;
-  started = await manager.download(entry.id, values.from ?? null, values.to === undefined ? null : absolute(values.to));
+  started = await manager.download(entry.id, values.from ?? null, values.to === undefined ? null : resolve(values.to));
   show(`${started.name}: ${stateInWords(started)}`);
   const stop = (): void => manager.pause(started.id);
   terminal.interrupted.addEventListener('abort', stop);
@@ -189,14 +192,14 @@ async function importModel(context: Context, path: string | undefined): Promise<
 async function quantise(context: Context, named: string | undefined): Promise<ExitCode> {
   const { manager, models, values, terminal, line } = context;
   const form = oneOf('--form', values.form ?? smallerForms[0], smallerForms);
-  const listed = models.list().find(({ id, name }) => id === absolute(named!) || name.toLowerCase() === named!.toLowerCase());
+  const listed = models.list().find(({ id, name }) => absolute(id) === absolute(named!) || name.toLowerCase() === named!.toLowerCase());
   const path = listed?.id ?? absolute(named!);
   const [found] = await manager.find(path);
   if (found && !found.problem) agree(context, found.licence);
   const show = progressLine(terminal, values.json);
   const began = performance.now();
   const { model, report } = await manager
-    .quantise(path, form, values.to === undefined ? null : absolute(values.to), {
+    .quantise(path, form, values.to === undefined ? null : resolve(values.to), {
       signal: terminal.interrupted,
       onProgress: (done, total) => {
         const seconds = (performance.now() - began) / 1000;
@@ -322,15 +325,17 @@ async function catalogueEntry({ manager }: Context, named: string): Promise<Cata
   throw new LoupeError('usage', like.length > 1 ? `"${named}" may be one of several models.` : `There is no model "${named}" to download.`, `Known: ${known}.`);
 }
 
+/** By its name, its path, or that of one of its files. */
 function knownModel({ models }: Context, named: string): ModelChoice {
   const all = models.list();
-  const found = all.find(({ id }) => id === named || id === absolute(named)) ?? all.find(({ name }) => name.toLowerCase() === named.toLowerCase());
+  const path = absolute(named);
+  const found = all.find(({ id }) => id === named || absolute(id) === path) ?? all.find(({ name }) => name.toLowerCase() === named.toLowerCase()) ?? all.find(({ id }) => modelPaths(id).includes(path));
   if (!found) throw new LoupeError('usage', `There is no model "${named}" in the list.`, `Known: ${all.map(({ name }) => name).join(', ')}.`);
   return found;
 }
 
 function absolute(path: string): string {
-  return path.split(',').map((part) => resolve(part)).join(',');
+  return joinPaths(pathsNamed(path).map((part) => resolve(part)));
 }
 
 function stateInWords({ state, doneBytes, totalBytes, bytesPerSecond, failure }: Download): string {

@@ -1,4 +1,5 @@
 /** Flags -> typed values, and complaints that name the flag. */
+import { existsSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { LoupeError } from '../services/errors.ts';
 import type { EngineSettings } from '../services/ports.ts';
@@ -20,7 +21,8 @@ export function parseFlags<const Options extends Flags>(
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new LoupeError('usage', firstSentence(error));
+    const dashed = args.find((arg) => arg.startsWith('-') && existsSync(arg));
+    throw new LoupeError('usage', firstSentence(error), dashed === undefined ? undefined : `If you mean what is called ${dashed} here, write ./${dashed}.`);
   }
 }
 
@@ -71,6 +73,12 @@ export function oneOf<const Choice extends string>(flag: string, text: string, c
   const chosen = choices.find((choice) => choice === text);
   if (chosen === undefined) throw new LoupeError('usage', `${flag} takes ${choices.join(', ')}, not "${text}".`);
   return chosen;
+}
+
+/** One `--model` may name two files with a comma between them; of several each names one. */
+export function namedModel(models: string[] | undefined): string | string[] | undefined {
+  if (models?.includes('')) throw new LoupeError('usage', '--model is empty.', 'Name a folder or a file.');
+  return models?.length === 1 ? models[0] : models;
 }
 
 export function needed(flag: string, text: string | undefined): string {

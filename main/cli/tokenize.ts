@@ -6,7 +6,7 @@ import type { ModelPlace } from '../services/ports.ts';
 import { readCheckpointFiles, type CheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { createTokenizer } from '../services/prompt/tokenizer.ts';
-import { parseFlags } from './options.ts';
+import { namedModel, parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const tokenizeHelp = `loupe tokenize --model MODEL
@@ -14,13 +14,13 @@ export const tokenizeHelp = `loupe tokenize --model MODEL
   Reads one JSON string a line from stdin; writes its tokens as one JSON array a line.
   The strings are plain text: no special token is added, and none is recognised.
 
-  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf; STORE:NAME:TAG (Ollama) (default: the demo model)
+  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf or twice --model; STORE:NAME:TAG (Ollama) (default: the demo model)
 `;
 
 export async function tokenize(args: string[], terminal: Terminal): Promise<ExitCode> {
-  const { values, positionals } = parseFlags(args, { model: { type: 'string' } });
+  const { values, positionals } = parseFlags(args, { model: { type: 'string', multiple: true } });
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
-  const files = await languageOf(await findModel(values.model ?? demoModel));
+  const files = await languageOf(await findModel(namedModel(values.model) ?? demoModel));
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
   const lines = (await terminal.readInput()).split('\n');
   for (const [index, line] of lines.entries()) {

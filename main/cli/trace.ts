@@ -4,12 +4,12 @@ import { findModel } from '../services/models/find-model.ts';
 import { loadPlanned } from '../services/models/placement.ts';
 import type { LoadedModel, TraceReply } from '../services/ports.ts';
 import { writeSafetensors, type Tensor } from '../storage/safetensors.ts';
-import { engineFlags, engineSettings, needed, parseFlags, tokenList, wholeNumber } from './options.ts';
+import { engineFlags, engineSettings, namedModel, needed, parseFlags, tokenList, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const traceHelp = `loupe trace --model MODEL --tokens 1,2,3 --out FILE.safetensors [options]
 
-  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf; STORE:NAME:TAG (Ollama)
+  --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf or twice --model; STORE:NAME:TAG (Ollama)
   --image FILE              one per image token, in order
   --continue N              tokens to append, each the likeliest (default 0)
   --context N  --device D  --activations f32|f16|auto (default f32)  --memory-budget MIB  --validation  --json
@@ -20,7 +20,7 @@ export const traceHelp = `loupe trace --model MODEL --tokens 1,2,3 --out FILE.sa
 export async function trace(args: string[], terminal: Terminal): Promise<ExitCode> {
   const { values, positionals } = parseFlags(args, {
     ...engineFlags,
-    model: { type: 'string' },
+    model: { type: 'string', multiple: true },
     tokens: { type: 'string' },
     image: { type: 'string', multiple: true },
     continue: { type: 'string' },
@@ -29,7 +29,8 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
     json: { type: 'boolean' },
   });
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
-  const model = needed('--model', values.model);
+  const named = namedModel(values.model);
+  const model = needed('--model', values.model?.join(' and '));
   const out = resolve(needed('--out', values.out));
   const tokens = tokenList('--tokens', values.tokens);
   const continueFor = wholeNumber('--continue', values.continue, 0) ?? 0;
@@ -37,7 +38,7 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
   // What is compared with references is the exact path, whatever the device could do.
   const engine = engineSettings({ ...values, activations: values.activations ?? 'f32' });
 
-  const place = await findModel(model);
+  const place = await findModel(named ?? model);
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {

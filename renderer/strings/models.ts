@@ -12,8 +12,8 @@ export const models = {
   // On this computer
   here: 'On this computer',
   hereHint: 'Used where they lie; nothing is copied.',
-  looking: 'Looking for models in the folders of Ollama, Hugging Face and LM Studio…',
-  nothingFound: 'No other models were found in the folders of Ollama, Hugging Face and LM Studio.',
+  looking: 'Looking for models in the folders of Ollama, Hugging Face, LM Studio and llama.cpp…',
+  nothingFound: 'No other models were found in the folders of Ollama, Hugging Face, LM Studio and llama.cpp.',
   use: 'Use it',
   used: 'In use',
   kinds: {
@@ -23,7 +23,7 @@ export const models = {
     guard: 'Judges whether a question is safe. Does not answer it.',
   } satisfies Record<ModelChoice['kind'], string>,
   gone: 'Its files are not there. Is a drive not connected?',
-  sources: { huggingface: 'Hugging Face', ollama: 'Ollama', lmstudio: 'LM Studio', folder: 'Folder' } satisfies Record<FoundModel['source'], string>,
+  sources: { huggingface: 'Hugging Face', ollama: 'Ollama', lmstudio: 'LM Studio', llamacpp: 'llama.cpp', folder: 'Folder' } satisfies Record<FoundModel['source'], string>,
   foundFacts: ({ precision, bytes: size }: FoundModel) => [precision, size > 0 ? bytes(size) : ''].filter(Boolean).join(', '),
   incomplete: 'Incomplete.',
   unsupported: 'Cannot be used.',

@@ -3,7 +3,7 @@
  *
  *   DIR                      a folder in the published layout, or one that holds GGUF files
  *   FILE.gguf                a GGUF file, whatever its name (Ollama's blobs have none)
- *   TEXT.gguf,PROJECTOR.gguf the two files of an older vision model, in any order
+ *   TEXT.gguf,PROJECTOR.gguf the two files of an older vision model, in any order; as a list, where names have commas
  *   STORE:NAME:TAG           a model of an Ollama models folder; also STORE:TAG where only one model has that tag
  *   NAME:TAG                 the same in this computer's own Ollama models folder
  *   a manifest file          of an Ollama models folder
@@ -12,14 +12,20 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LoupeError } from '../errors.ts';
 import type { ModelPlace } from '../ports.ts';
+import { pathsNamed } from './model-path.ts';
 import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest, type StoredModel } from './ollama-store.ts';
 
-export async function findModel(named: string): Promise<ModelPlace> {
-  const files = named.split(',').map((part) => part.trim());
-  if (files.length > 1 && files.every((file) => file !== '')) return { gguf: await Promise.all(files.map(ggufFile)) };
+/** `named`: one text, or each file by itself. */
+export async function findModel(named: string | readonly string[]): Promise<ModelPlace> {
+  const paths = typeof named === 'string' ? pathsNamed(named) : named;
+  if (paths.length > 1) return { gguf: (await Promise.all(paths.map(ggufFiles))).flat() };
+  const [only = ''] = paths;
+  return placeOf(only);
+}
 
+async function placeOf(named: string): Promise<ModelPlace> {
   const path = resolve(named);
-  const found = await stat(path).catch(() => null);
+  const found = named === '' ? null : await stat(path).catch(() => null);
   if (found?.isDirectory()) return placeInFolder(path);
   if (found) return placeOfFile(path);
 
@@ -64,12 +70,13 @@ async function placeOfFile(path: string): Promise<ModelPlace> {
   throw new LoupeError('model_missing', `${path} is no model: it is neither a GGUF file nor a manifest of Ollama.`);
 }
 
-async function ggufFile(named: string): Promise<string> {
+/** All parts of what one of several names. */
+async function ggufFiles(named: string): Promise<string[]> {
   const path = resolve(named);
   const found = await stat(path).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is no file ${path}.`);
   if (!found.isFile() || !(await beginsLikeGguf(path))) throw new LoupeError('model_missing', `${path} is no GGUF file.`);
-  return path;
+  return partsOf(basename(path), await readdir(dirname(path))).map((name) => join(dirname(path), name));
 }
 
 async function beginsLikeGguf(path: string): Promise<boolean> {

@@ -5,12 +5,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { LoupeError, toLoupeError } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
 import { inspectFolder, inspectGguf, type Inspection } from './inspect.ts';
+import { joinPaths, pathsNamed } from './model-path.ts';
 import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest } from './ollama-store.ts';
 
 export type FoundSource = 'huggingface' | 'ollama' | 'lmstudio' | 'folder';
 
 export interface FoundModel extends Inspection {
-  /** What names it to the engine and in the list: its folder, its file, two files with a comma, or Ollama's manifest. */
+  /** What names it to the engine and in the list: its folder, its file, a list of two files, or Ollama's manifest. */
   path: string;
   source: FoundSource;
   name: string;
@@ -39,8 +40,8 @@ export async function findModels({ environment = process.env, home = homedir(), 
 
 /** At what the user names: a model, a file of one, or a folder or drive that holds some. Rejects with `not_found` where there is nothing. */
 export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal'> = {}): Promise<FoundModel[]> {
-  const named = path.split(',').map((part) => part.trim());
-  if (named.length > 1 && named.every((part) => part.endsWith('.gguf'))) return [await ggufModel(named.map((part) => resolve(part)), 'folder')];
+  const named = pathsNamed(path);
+  if (named.length > 1) return [await ggufModel(named.map((part) => resolve(part)), 'folder')];
   const at = resolve(path);
   const found = await stat(at).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is nothing at ${at}.`, 'Check the path, and whether the drive is connected.');
@@ -169,7 +170,7 @@ async function ggufModel(files: string[], source: FoundSource): Promise<FoundMod
   return {
     ...inspection,
     ...(missing > 0 ? { problem: { state: 'incomplete', code: 'model_missing', message: `${missing} of its ${Number(parts![1])} parts are missing.` } } : {}),
-    path: parts ? first : files.join(','),
+    path: parts ? first : joinPaths(files),
     source,
     name: basename(first, '.gguf').replace(/-\d{5}-of-\d{5}$/, ''),
   };

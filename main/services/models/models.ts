@@ -5,6 +5,7 @@ import { LoupeError } from '../errors.ts';
 import type { ModelPlace, ModelRecord, Store } from '../ports.ts';
 import { findModel } from './find-model.ts';
 import { findAt, type FoundModel } from './find.ts';
+import { pathsNamed } from './model-path.ts';
 
 export interface ChosenModel {
   choice: ModelChoice;
@@ -56,9 +57,14 @@ function choiceOf({ path, name, kind, bytes }: ModelRecord): ModelChoice {
   return { id: path, name, kind, bytes, present: isThere(path) };
 }
 
-/** A folder, a file, or two files with a comma between them. */
+/** A folder, a file, or all files of several. */
 function isThere(path: string): boolean {
-  return existsSync(path) || path.split(',').every((part) => existsSync(part));
+  try {
+    return pathsNamed(path).every((part) => existsSync(part));
+  } catch {
+    // There in more than one way: whoever loads it is told.
+    return true;
+  }
 }
 
 /** Its name may hold a comma, too. */
