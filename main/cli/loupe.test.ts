@@ -1,10 +1,14 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { root } from '../paths.ts';
+import { oddestName } from '../services/models/test/odd-names.ts';
 
 const entry = fileURLToPath(new URL('./loupe.ts', import.meta.url));
 const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
@@ -27,6 +31,22 @@ test('an answer, from arguments to exit code', async () => {
   const [out, err, [code]] = await Promise.all([text(loupe.stdout), text(loupe.stderr), once(loupe, 'close')]);
   expect({ out, code }).toEqual({ out: 'Grüße, 世界!\n', code: 0 });
   expect(err).toContain('demo model');
+});
+
+test('a checkout below a folder with a comma, a percent sign, quotes, an emoji and a line break in its name', { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'loupe-checkout-'));
+  try {
+    const checkout = join(folder, oddestName, 'loupe');
+    for (const part of ['main', 'resources', 'package.json']) await cp(join(root, part), join(checkout, part), { recursive: true, filter: (path) => !path.includes('samples') });
+    await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'), 'junction');
+    const run = (args: string[], input = ''): { status: number | null; stdout: string } =>
+      spawnSync(process.execPath, [join(checkout, 'main', 'cli', 'loupe.ts'), ...args], { env: { ...process.env, LOUPE_ADDON: addon }, input, encoding: 'utf8' });
+    expect(run(['tokenize'], '"a"\n')).toMatchObject({ status: 0, stdout: '[97]\n' });
+    expect(run(['ask', '--seed', String(seeds.stream), 'Hello?'])).toMatchObject({ status: 0, stdout: 'Grüße, 世界!\n' });
+    expect(run(['models', 'list', '--data', join(checkout, 'data')])).toMatchObject({ status: 0, stdout: expect.stringContaining('  Demo model\n') as string });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('Ctrl-C ends the answer cleanly with 130', async () => {

@@ -8,6 +8,7 @@ import { openModelServices } from '../model-services.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
 import type { Engine } from '../services/ports.ts';
 import { startHubDouble, type HubDouble, type HubDoubleOptions } from '../services/models/test/hub-double.ts';
+import { oddNames } from '../services/models/test/odd-names.ts';
 import { ggufBytes, publishedFiles, write } from '../services/models/test/write-model.ts';
 import { runLoupe } from './run.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
@@ -125,6 +126,28 @@ test('find and import, with and without a licence', async () => {
   expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({ code: 1, err: expect.stringContaining('projector is needed') as string });
   expect((await run(['remove', 'Llama-3.2-3B-Instruct-Q4_K_M'])).code).toBe(0);
   expect(existsSync(path)).toBe(true);
+});
+
+test.each(oddNames)('a model below %j: found, taken into the list, named, forgotten', async (name) => {
+  const place = write(join(folder, name), { 'Llama-3.2-1B-Instruct.gguf': ggufBytes({ 'general.architecture': 'llama' }) });
+  const path = join(place, 'Llama-3.2-1B-Instruct.gguf');
+  expect((await run(['find', place])).out).toContain(path);
+  expect(await run(['import', path, '--accept-licence'])).toMatchObject({ code: 0 });
+  expect((await run(['list'])).out).toContain(path);
+  expect(await run(['verify', path])).toMatchObject({ code: 0 });
+  expect(await run(['remove', path])).toMatchObject({ code: 0 });
+});
+
+test('two files are two arguments, and either names the model afterwards', async () => {
+  const vision = { 'general.architecture': 'mllama' };
+  const place = write(join(folder, 'Company, Inc'), { 'text.gguf': ggufBytes(vision), 'mm,proj.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }) });
+  const [text, projector] = [join(place, 'text.gguf'), join(place, 'mm,proj.gguf')];
+  expect(await run(['import', text, projector, '--accept-licence'])).toMatchObject({ code: 0, out: expect.stringContaining('text is in the list') as string });
+  expect((await run(['list'])).out).toContain(`\n      ${text}\n      ${projector}\n`);
+  for (const named of [text, projector, `${text},${projector}`]) expect((await run(['verify', named])).out).toContain('of 2 no source states one');
+  expect((await run(['find', `${text},${projector}`])).out).toContain(`in the list\n    ${text}\n    ${projector}\n`);
+  expect(await run(['verify', text, projector])).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') as string });
+  expect((await run(['remove', projector])).code).toBe(0);
 });
 
 test('quantise: where it goes, and what the fake engine cannot do', async () => {

@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forkHost } from '../engine/channel.ts';
@@ -8,6 +8,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { demoModel } from '../paths.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
+import { oddNames } from '../services/models/test/odd-names.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { runLoupe } from './run.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
@@ -204,6 +205,39 @@ describe('trace and tokenize', () => {
     expect(JSON.parse(outs[0]!)).toEqual(expect.arrayContaining([expect.any(Number)]));
     expect(new Set(outs).size).toBe(1);
     expect(await run(['tokenize', '--model', join(reference, 'none.gguf')], { input: '' })).toMatchObject({ code: 1, err: expect.stringContaining('none.gguf') as string });
+  });
+
+  test.each(oddNames)('tokenize, trace and ask with a model below %j', async (name) => {
+    const place = join(folder, 'odd', name);
+    await cp(demoModel, place, { recursive: true, filter: (path) => !/samples|safetensors$/.test(path) });
+    expect(await run(['tokenize', `--model=${place}`], { input: '"a"\n' })).toMatchObject({ code: 0, out: '[97]\n', err: '' });
+    expect(await run(['trace', '--model', place, '--tokens', '1', '--out', join(place, 'out.safetensors')])).toMatchObject({ code: 0, err: '' });
+    expect(await run(['ask', '--model', place, 'Hi'])).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('two files: twice --model, or a comma between them', async () => {
+    const reference = fileURLToPath(new URL('../../fixtures/reference/gguf/', import.meta.url));
+    const place = join(folder, 'Company, Inc');
+    const files = ['legacy-f16-text.gguf', 'unified-q4_0.gguf'].map((file) => join(place, file));
+    for (const file of files) await cp(join(reference, basename(file)), file);
+    const input = '"What is it?"\n';
+    const outs = await Promise.all([['--model', files[0]!, '--model', files[1]!], ['--model', files.join(',')], ['--model', files.toReversed().join(', ')]].map((args) => run(['tokenize', ...args], { input })));
+    expect(outs.map(({ code, err }) => ({ code, err }))).toEqual(Array(3).fill({ code: 0, err: '' }));
+    expect(new Set(outs.map(({ out }) => out)).size).toBe(1);
+    expect(await run(['ask', '--model', files[0]!, '--model', join(place, 'gone.gguf'), 'Hi'])).toMatchObject({ code: 1, err: expect.stringContaining(join(place, 'gone.gguf')) as string });
+    expect(await run(['ask', '--model', '', 'Hi'])).toMatchObject({ code: 2, err: expect.stringContaining('--model is empty') as string });
+  });
+
+  test('a name that begins with a dash: what to write', async () => {
+    await cp(demoModel, join(folder, '-dashed'), { recursive: true, filter: (path) => !/samples|safetensors$/.test(path) });
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      expect(await run(['tokenize', '--model', '-dashed'], { input: '' })).toMatchObject({ code: 2, err: expect.stringContaining('If you mean what is called -dashed here, write ./-dashed.') as string });
+      expect(await run(['tokenize', '--model', './-dashed'], { input: '"a"\n' })).toMatchObject({ code: 0, out: '[97]\n' });
+    } finally {
+      process.chdir(before);
+    }
   });
 
   test('tokenize: a line in, a line out', async () => {

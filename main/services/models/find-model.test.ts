@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findModel } from './find-model.ts';
+import { joinPaths } from './model-path.ts';
 import { modelsOf, openManifest } from './ollama-store.ts';
+import { oddNames } from './test/odd-names.ts';
 
 const fixtures = fileURLToPath(new URL('../../../fixtures/reference/gguf/', import.meta.url));
 const store = join(fixtures, 'store');
@@ -50,6 +52,23 @@ describe('folders and files', () => {
     await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'readme.txt')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('readme.txt') });
     await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'none')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('none') });
     await expect(findModel(join(pair, 'readme.txt'))).rejects.toMatchObject({ code: 'model_missing' });
+  });
+
+  test.each(oddNames)('folders and files below %j', async (name) => {
+    const odd = await folderWith(join('odd', name), { 'published/config.json': '{}', 'one/model.gguf': 'GGUF', 'pair/text.gguf': 'GGUF', 'pair/projector.gguf': 'GGUF' });
+    expect(await findModel(join(odd, 'published'))).toEqual({ directory: join(odd, 'published') });
+    const one = { gguf: [join(odd, 'one', 'model.gguf')] };
+    expect(await findModel(join(odd, 'one'))).toEqual(one);
+    expect(await findModel(join(odd, 'one', 'model.gguf'))).toEqual(one);
+    const pair = [join(odd, 'pair', 'text.gguf'), join(odd, 'pair', 'projector.gguf')];
+    for (const named of [pair, pair.join(','), joinPaths(pair)]) expect(await findModel(named)).toEqual({ gguf: pair });
+  });
+
+  test('all parts of a text file beside its projector', async () => {
+    const path = await folderWith('cut', { 't-00001-of-00002.gguf': 'GGUF', 't-00002-of-00002.gguf': 'GGUF', 'mmproj.gguf': 'GGUF' });
+    const all = ['t-00001-of-00002.gguf', 't-00002-of-00002.gguf', 'mmproj.gguf'].map((file) => join(path, file));
+    expect(await findModel([all[0]!, all[2]!])).toEqual({ gguf: all });
+    expect(await findModel([all[0]!, all[1]!, all[2]!])).toEqual({ gguf: all });
   });
 
   test('what is not there', async () => {
@@ -112,6 +131,21 @@ describe("Ollama's store", () => {
     expect(await adviceOf('params', JSON.stringify({ temperature: 0, top_k: 40, min_p: 0.1, repeat_penalty: 1.1, stop: ['<|eot_id|>'], num_ctx: 4096 }))).toEqual({ temperature: 0, topK: 40, minP: 0.1, repetitionPenalty: 1.1 });
     expect(await adviceOf('odd', JSON.stringify({ temperature: 'warm', top_p: 7, top_k: -1, repeat_penalty: 0 }))).toEqual({});
     expect(await adviceOf('broken', '{')).toEqual({});
+  });
+
+  test('its stop parameters, of which nothing else is believed', async () => {
+    const stopsOf = async (name: string, stop: unknown): Promise<unknown> => {
+      const text = JSON.stringify({ stop, temperature: 0.6 });
+      const [model, parameters] = [createHash('sha256').update('GGUF').digest('hex'), createHash('sha256').update(text).digest('hex')];
+      const entries = [['model', model], ['params', parameters]].map(([kind, hex]) => ({ mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex}`, size: 4 }));
+      const path = await folderWith(name, { [`blobs/sha256-${model}`]: 'GGUF', [`blobs/sha256-${parameters}`]: text, [manifest]: JSON.stringify({ layers: entries }) });
+      const place = await findModel(`${path}:m`);
+      return 'gguf' in place && { stops: place.stops, advice: place.advice };
+    };
+    const advice = { temperature: 0.6 };
+    expect(await stopsOf('stop-list', ['<|eot_id|>', '\n\nUser:'])).toEqual({ stops: ['<|eot_id|>', '\n\nUser:'], advice });
+    expect(await stopsOf('stop-text', '<|im_end|>')).toEqual({ stops: ['<|im_end|>'], advice });
+    for (const [index, odd] of [undefined, 7, [7], [''], ['x'.repeat(1_000)], Array(1_000).fill('x'), {}].entries()) expect(await stopsOf(`stop-odd-${index}`, odd)).toEqual({ stops: [], advice });
   });
 
   const layers = (digest: string): string => JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });

@@ -18,7 +18,7 @@ import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest, type S
 /** `named`: one text, or each file by itself. */
 export async function findModel(named: string | readonly string[]): Promise<ModelPlace> {
   const paths = typeof named === 'string' ? pathsNamed(named) : named;
-  if (paths.length > 1) return { gguf: (await Promise.all(paths.map(ggufFiles))).flat() };
+  if (paths.length > 1) return { gguf: [...new Set((await Promise.all(paths.map(ggufFiles))).flat())] };
   const [only = ''] = paths;
   return placeOf(only);
 }

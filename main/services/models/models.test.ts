@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { modelPaths } from '../../contract.ts';
 import type { ModelRecord, ModelStore } from '../ports.ts';
 import { createModels, usableModel } from './models.ts';
 import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
@@ -65,6 +66,25 @@ test('a folder with a comma in its name, a GGUF file, two of them', async () => 
   expect(models.list().every(({ present }) => present)).toBe(true);
   await rm(join(folder, 'projector.gguf'));
   expect(models.list().map(({ present }) => present)).toEqual([true, true, true, false]);
+});
+
+test('two files below a folder with commas: a list in the record, and what older versions recorded is still read', async () => {
+  const models = createModels({ store: memoryStore(), demoModel });
+  const vision = { 'general.architecture': 'mllama' };
+  const files = { 'text.gguf': ggufBytes(vision), 'projector.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }) };
+  const pairIn = (place: string): string[] => Object.keys(files).map((name) => join(write(place, files), name));
+  const commas = pairIn(join(folder, 'Company, Inc', 'a,b'));
+  const choice = models.add(await usableModel(commas.join(',')));
+  expect(modelPaths(choice.id)).toEqual(commas);
+  expect(choice.present).toBe(true);
+  expect(await models.chosen(choice.id).place()).toEqual({ gguf: commas });
+
+  const plain = pairIn(join(folder, 'plain'));
+  const old = models.add({ path: plain.join(','), name: 'old', kind: 'vision', bytes: 1 });
+  expect(old).toMatchObject({ id: plain.join(','), present: true });
+  expect(await models.chosen(old.id).place()).toEqual({ gguf: plain });
+  for (const gone of [commas[1]!, plain[0]!]) await rm(gone);
+  expect(models.list().map(({ present }) => present)).toEqual([true, false, false]);
 });
 
 test('what is no model is refused by name', async () => {
