@@ -180,9 +180,8 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
 async function importModel(context: Context, path: string | undefined): Promise<ExitCode> {
   const { manager, values, terminal, line } = context;
   const at = absolute(path!);
-  const found = await manager.find(at);
-  const [only] = found;
-  if (found.length === 1 && only && !only.problem) agree(context, only.licence);
+  const [only, ...others] = (await manager.find(at)).filter(({ problem }) => !problem);
+  if (only && others.length === 0) agree(context, only.licence);
   const model = await manager.add(at);
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, model })}\n`);
   else line(`${model.name} is in the list; its files stay where they are.`);

@@ -31,8 +31,10 @@ async function folderWith(name: string, files: Record<string, string>): Promise<
 
 describe('folders and files', () => {
   test('a published checkpoint', async () => {
-    const path = await folderWith('published', { 'config.json': '{}', 'notes.gguf': 'GGUF' });
+    const path = await folderWith('published', { 'config.json': '{}', 'model.safetensors': '', 'notes.gguf': 'GGUF' });
     expect(await findModel(path)).toEqual({ directory: path });
+    await rm(join(path, 'model.safetensors'));
+    expect(await findModel(path)).toEqual({ gguf: [join(path, 'notes.gguf')] });
   });
 
   test('GGUF files: alone, in parts, several', async () => {

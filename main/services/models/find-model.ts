@@ -40,13 +40,14 @@ function placeInStore({ files, advice, stops }: StoredModel): ModelPlace {
 
 async function placeInFolder(path: string): Promise<ModelPlace> {
   const names = await readdir(path);
-  if (names.includes('config.json') || names.some((name) => name.endsWith('.safetensors'))) return { directory: path };
+  const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
+  // Repositories of GGUF files keep the original's configuration beside them.
+  if (names.some((name) => name.endsWith('.safetensors')) || (names.includes('config.json') && gguf.length === 0)) return { directory: path };
   if (await isStore(path)) {
     const models = await modelsOf(path);
     if (models.length === 1) return placeInStore(await openManifest(path, models[0]!));
     throw new LoupeError('model_missing', `${path} is an Ollama models folder with ${listed(models)}.`, `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`);
   }
-  const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
   const [first] = gguf;
   if (first === undefined) return { directory: path };
   const parts = partsOf(first, gguf);

@@ -1,14 +1,15 @@
 /** Models that are on this computer already, in the places where other programs keep them. They are used where they lie. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { LoupeError, toLoupeError } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
 import { inspectFolder, inspectGguf, type Inspection } from './inspect.ts';
+import { cachedAt, huggingFaceCaches, llamaCppCache, lmStudioFolders, lookBelow, snapshotsOf, type BrokenLink, type Cached } from './model-folders.ts';
 import { joinPaths, pathsNamed } from './model-path.ts';
 import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest } from './ollama-store.ts';
 
-export type FoundSource = 'huggingface' | 'ollama' | 'lmstudio' | 'folder';
+export type FoundSource = 'huggingface' | 'ollama' | 'lmstudio' | 'llamacpp' | 'folder';
 
 export interface FoundModel extends Inspection {
   /** What names it to the engine and in the list: its folder, its file, a list of two files, or Ollama's manifest. */
@@ -27,13 +28,14 @@ export interface FindOptions {
 const deepest = 4;
 const mostFolders = 5_000;
 
-/** In the usual places. Places that are not there or cannot be read are passed over. */
+/** In the usual places. Places that are not there or cannot be read are passed over, and so is what other makers' models lie in them. */
 export async function findModels({ environment = process.env, home = homedir(), signal }: FindOptions = {}): Promise<FoundModel[]> {
   const stores = environment === process.env ? defaultStores() : defaultStores(environment);
   const found = await Promise.all([
     ...huggingFaceCaches(environment, home).map((cache) => orNone(inHuggingFaceCache(cache, signal))),
     ...stores.map((store) => orNone(inOllamaStore(store, signal))),
-    ...[join(home, '.lmstudio', 'models'), join(home, '.cache', 'lm-studio', 'models')].map((folder) => orNone(inFolder(folder, 'lmstudio', signal))),
+    ...(await lmStudioFolders(home)).map((folder) => orNone(inFolder(folder, 'lmstudio', signal).then(ofInterest))),
+    orNone(inFolder(llamaCppCache(environment, home), 'llamacpp', signal).then(ofInterest)),
   ]);
   return unique(found.flat());
 }
@@ -45,64 +47,63 @@ export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal
   const at = resolve(path);
   const found = await stat(at).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is nothing at ${at}.`, 'Check the path, and whether the drive is connected.');
+  const cached = await inCachedRepository(at, signal);
+  if (cached) return cached;
   if (found.isFile()) return [await inFile(at)];
-  const cached = await inSnapshot(at);
-  if (cached) return [cached];
   const models = (await isStore(at)) ? await inOllamaStore(at, signal) : isCache(await readdir(at)) ? await inHuggingFaceCache(at, signal) : await inFolder(at, 'folder', signal);
   if (models.length === 0) throw new LoupeError('model_missing', `No model was found in ${at}.`, 'Loupe looks for folders with config.json and *.safetensors, GGUF files, and the stores of Ollama and Hugging Face.');
   return unique(models);
-}
-
-/** HF_HUB_CACHE, else below HF_HOME, else below the user's cache. */
-export function huggingFaceCaches(environment: NodeJS.ProcessEnv, home: string): string[] {
-  const named = environment['HF_HUB_CACHE'] || environment['HUGGINGFACE_HUB_CACHE'];
-  if (named) return [named];
-  const base = environment['HF_HOME'] || join(environment['XDG_CACHE_HOME'] || join(home, '.cache'), 'huggingface');
-  return [join(base, 'hub')];
 }
 
 function isCache(names: string[]): boolean {
   return names.some((name) => /^models--.+--/.test(name));
 }
 
-/** models--ORG--NAME/snapshots/COMMIT: the one that refs/main names, else the newest. */
 async function inHuggingFaceCache(cache: string, signal?: AbortSignal): Promise<FoundModel[]> {
   const models: FoundModel[] = [];
   for (const entry of await readdir(cache)) {
     signal?.throwIfAborted();
-    if (!cachedName(entry)) continue;
-    const snapshot = await newestSnapshot(join(cache, entry));
-    const found = snapshot && (await inSnapshot(snapshot).catch(() => null));
-    // Of other makers' models only those that Loupe could run are of interest.
-    if (found && (found.problem?.code !== 'checkpoint_unsupported' || /llama/i.test(found.name))) models.push(found);
+    const repository = cachedAt(join(cache, entry));
+    if (repository) models.push(...(await inRepository(repository, signal)));
   }
-  return models;
+  return ofInterest(models);
 }
 
-function cachedName(folder: string): { owner: string; name: string } | null {
-  const [, owner, name] = /^models--([^-].*?)--(.+)$/.exec(folder) ?? [];
-  return owner === undefined || name === undefined ? null : { owner, name };
+/** Of other makers' models only those that Loupe could run. */
+function ofInterest(models: FoundModel[]): FoundModel[] {
+  return models.filter(({ problem, name }) => problem?.code !== 'checkpoint_unsupported' || /llama/i.test(name));
 }
 
-/** Null for a folder that is no snapshot of a cache. */
-async function inSnapshot(snapshot: string): Promise<FoundModel | null> {
-  const snapshots = dirname(snapshot);
-  const named = basename(snapshots) === 'snapshots' ? cachedName(basename(dirname(snapshots))) : null;
-  const inspection = named && (await inspectFolder(snapshot, named.name));
-  if (!named || !inspection) return null;
-  const repository = `${named.owner}/${named.name}`.toLowerCase();
-  const listed = catalogue().find((model) => [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === repository));
-  return { ...inspection, known: listed ?? inspection.known, path: snapshot, source: 'huggingface', name: named.name };
+/** What a folder of a cache, a snapshot or a file in one holds; null elsewhere, and where that is no model. */
+async function inCachedRepository(at: string, signal?: AbortSignal): Promise<FoundModel[] | null> {
+  const repository = cachedAt(at);
+  if (!repository) return null;
+  const models = await inRepository(repository, signal, repository.snapshot ? [repository.snapshot] : undefined);
+  const meant = models.filter(({ path, files }) => [repository.base, repository.snapshot, path].includes(at) || files.includes(at) || dirname(at) === path);
+  return meant.length > 0 ? meant : null;
 }
 
-async function newestSnapshot(repository: string): Promise<string | null> {
-  const snapshots = join(repository, 'snapshots');
-  const main = (await readFile(join(repository, 'refs', 'main'), 'utf8').catch(() => '')).trim();
-  const names: string[] = await readdir(snapshots).catch(() => []);
-  if (names.includes(main)) return join(snapshots, main);
-  const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(snapshots, name)).catch(() => null))?.mtimeMs ?? 0 })));
-  const [newest] = dated.sort((a, b) => b.at - a.at);
-  return newest ? join(snapshots, newest.name) : null;
+/** A model in the published layout, out of the first snapshot that has it whole, or the GGUF files of all. */
+async function inRepository(repository: Cached, signal?: AbortSignal, snapshots?: string[]): Promise<FoundModel[]> {
+  const { owner, name } = repository;
+  let published: FoundModel | null = null;
+  const files = new Map<string, FoundModel>();
+  for (const snapshot of snapshots ?? (await snapshotsOf(repository))) {
+    for (const model of await orNone(inFolder(snapshot, 'huggingface', signal))) {
+      if (model.format === 'safetensors') {
+        if (!published || (published.problem && !model.problem)) published = { ...model, name };
+        continue;
+      }
+      // The newest of files with the same name.
+      const within = relative(snapshot, model.path);
+      if (!files.has(within)) files.set(within, model);
+    }
+  }
+  const gguf = await unique([...files.values()]);
+  const listed = catalogue().find((model) => [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === `${owner}/${name}`.toLowerCase()));
+  const whole = published && (gguf.length === 0 || !published.problem) ? [{ ...published, known: listed ?? published.known }] : [];
+  const titled = gguf.map((model) => ({ ...model, name: gguf.length === 1 ? `${owner}/${name}` : `${owner}/${name} (${model.name})` }));
+  return [...whole, ...titled];
 }
 
 async function inOllamaStore(store: string, signal?: AbortSignal): Promise<FoundModel[]> {
@@ -111,9 +112,10 @@ async function inOllamaStore(store: string, signal?: AbortSignal): Promise<Found
     signal?.throwIfAborted();
     models.push(await ollamaModel(store, listed));
   }
-  // Other kinds of models live in the same store and are nobody's business here.
-  return models.filter(({ problem, name }) => problem?.code !== 'checkpoint_unsupported' || /llama/i.test(name));
+  return ofInterest(models);
 }
+
+const unknownModel = { kind: 'text', format: 'gguf', precision: '', bytes: 0, deviceBytes: 0, files: [], known: null, architecture: null } satisfies Partial<Inspection>;
 
 async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof modelsOf>>[number]): Promise<FoundModel> {
   const place = { path: listed.manifest, source: 'ollama', name: listed.name } as const;
@@ -125,31 +127,42 @@ async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof mode
   } catch (error) {
     const { code, message } = toLoupeError(error);
     const state = code === 'checkpoint_unsupported' ? 'unsupported' : 'incomplete';
-    return { ...place, kind: 'text', format: 'gguf', precision: '', bytes: 0, deviceBytes: 0, files: [], known: null, architecture: null, problem: { state, code, message } };
+    return { ...unknownModel, ...place, problem: { state, code, message } };
   }
 }
 
-/** Model folders and GGUF files, some folders deep. Links to folders are not followed: they may go in circles. */
+/** Model folders and GGUF files, some folders deep, and links that lead nowhere where a model would be. */
 async function inFolder(root: string, source: FoundSource, signal?: AbortSignal): Promise<FoundModel[]> {
   const models: FoundModel[] = [];
-  const waiting = [{ folder: root, depth: 0 }];
-  for (let looked = 0; waiting.length > 0 && looked < mostFolders; looked++) {
-    signal?.throwIfAborted();
-    const { folder, depth } = waiting.shift()!;
-    const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-      // The one that was named has to be readable; a locked corner below it has not.
-      if (depth === 0) throw error;
-      return [];
-    });
-    const inspection = entries.some(({ name }) => name === 'config.json') ? await inspectFolder(folder).catch(() => null) : null;
-    if (inspection) {
-      models.push({ ...inspection, path: folder, source, name: basename(folder) });
-      continue;
+  await lookBelow(root, { deepest, mostFolders, signal }, async ({ folder, depth, names, broken }) => {
+    const inspection = names.includes('config.json') ? await inspectFolder(folder, folderName(folder)).catch(() => null) : null;
+    const gguf = ggufGroups(names);
+    // Repositories of GGUF files keep the original's configuration beside them.
+    if (inspection && (inspection.files.length > 0 || gguf.length === 0)) {
+      models.push({ ...inspection, path: folder, source, name: folderName(folder) });
+      return false;
     }
-    for (const group of ggufGroups(entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name))) models.push(await ggufModel(group.map((name) => join(folder, name)), source));
-    if (depth < deepest) waiting.push(...entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => ({ folder: join(folder, name), depth: depth + 1 })));
-  }
+    for (const group of gguf) models.push(await ggufModel(group.map((name) => join(folder, name)), source));
+    models.push(...broken.filter(({ path }) => mayBeModel(path, depth)).map((link) => brokenModel(link, source)));
+    return true;
+  });
   return models;
+}
+
+/** Of a snapshot of a cache the model's, not the commit's. */
+function folderName(folder: string): string {
+  const cached = cachedAt(folder);
+  return cached?.snapshot === folder ? cached.name : basename(folder);
+}
+
+/** Deeper down, and with the ending of another kind of file, a broken link says nothing about models. */
+function mayBeModel(path: string, depth: number): boolean {
+  return /\.gguf$/i.test(path) || (depth < 2 && !/^\.|\.[a-z]{1,5}$/i.test(basename(path)));
+}
+
+function brokenModel({ path, target, circular }: BrokenLink, source: FoundSource): FoundModel {
+  const message = circular ? 'It is a link that leads back to itself. Remove it.' : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
+  return { ...unknownModel, path, source, name: basename(path, '.gguf'), problem: { state: 'incomplete', code: 'file_missing', message } };
 }
 
 /** Parts of one file belong together (NAME-00001-of-00003.gguf). */
@@ -181,8 +194,8 @@ async function inFile(path: string): Promise<FoundModel> {
   if (stored) return ollamaModel(stored.folder, stored.model);
   if (/\.safetensors$|\.json$/.test(path)) {
     const folder = dirname(path);
-    const inspection = await inspectFolder(folder);
-    if (inspection) return { ...inspection, path: folder, source: 'folder', name: basename(folder) };
+    const inspection = await inspectFolder(folder, folderName(folder));
+    if (inspection) return { ...inspection, path: folder, source: 'folder', name: folderName(folder) };
   }
   const parts = ggufGroups(await readdir(dirname(path))).find((group) => group.includes(basename(path)));
   return ggufModel(parts ? parts.map((name) => join(dirname(path), name)) : [path], 'folder');
@@ -195,6 +208,18 @@ async function orNone(search: Promise<FoundModel[]>): Promise<FoundModel[]> {
   });
 }
 
-function unique(models: FoundModel[]): FoundModel[] {
-  return [...new Map(models.map((model) => [model.path, model])).values()];
+/** One of those that are the same files, by their own name where one has it; of Ollama's, which differ by more than their files, each. */
+async function unique(models: FoundModel[]): Promise<FoundModel[]> {
+  const found = new Map<string, FoundModel>();
+  const ofOllama = new Set<string>();
+  for (const model of models) {
+    const { path, source, format, files } = model;
+    const named = format === 'gguf' ? (files[0] ?? path) : path;
+    const lies = await realpath(named).catch(() => named);
+    if (source === 'ollama') {
+      found.set(path, model);
+      ofOllama.add(lies);
+    } else if (!ofOllama.has(lies) && (!found.has(lies) || named === lies)) found.set(lies, model);
+  }
+  return [...found.values()];
 }

@@ -44,7 +44,10 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
 
 /** What one path names and the engine can run. Rejects with what is missing or wrong, by name. */
 export async function usableModel(path: string): Promise<FoundModel> {
-  const found = await findAt(path);
+  const all = await findAt(path);
+  // Broken links beside a model are told where models are looked for; here they are in nobody's way.
+  const there = all.filter(({ files }) => files.length > 0);
+  const found = there.length > 0 ? there : all;
   const [only] = found;
   if (found.length > 1 || !only) {
     throw new LoupeError('model_missing', `${path} holds ${found.length} models: ${found.map(({ name }) => name).slice(0, 5).join(', ')}${found.length > 5 ? ' ...' : ''}.`, 'Name one of them.');
