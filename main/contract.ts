@@ -785,7 +785,9 @@ export function modelPaths(id: string): string[] {
   if (!id.startsWith('[')) return [id];
   try {
     const paths: unknown = JSON.parse(id);
-    return Array.isArray(paths) && paths.length > 0 && paths.every((path) => typeof path === 'string' && path !== '') ? (paths as string[]) : [id];
+    return Array.isArray(paths) && paths.length > 0 && paths.every((path) => typeof path === 'string' && path !== '')
+      ? (paths as string[])
+      : [id];
   } catch {
     return [id];
   }

@@ -46,7 +46,10 @@ async function main() {
   if (!command) throw new SetupError(`unknown command "${name}".`, `Known: ${Object.keys(commands).join(', ')}.`);
 
   const unusable = unusableIn(root);
-  if (unusable) throw new SetupError(`this checkout lies at ${root}, and the tools that build Loupe stumble over ${unusable} in a path.`, 'Move it to a folder without that in its name, or rename the folder.');
+  if (unusable) {
+    const message = `this checkout lies at ${root}, and the tools that build Loupe stumble over ${unusable} in a path.`;
+    throw new SetupError(message, 'Move it to a folder without that in its name, or rename the folder.');
+  }
 
   const node = await ensureNode();
   if (node !== process.execPath) return become(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });

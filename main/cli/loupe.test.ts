@@ -33,17 +33,25 @@ test('an answer, from arguments to exit code', async () => {
   expect(err).toContain('demo model');
 });
 
-test('a checkout below a folder with a comma, a percent sign, quotes, an emoji and a line break in its name', { timeout: 60_000 }, async () => {
+test('a checkout below a folder with a comma, % and #, quotes, an emoji and a line break in its name', { timeout: 60_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'loupe-checkout-'));
   try {
     const checkout = join(folder, oddestName, 'loupe');
-    for (const part of ['main', 'resources', 'package.json']) await cp(join(root, part), join(checkout, part), { recursive: true, filter: (path) => !path.includes('samples') });
+    for (const part of ['main', 'resources', 'package.json'])
+      await cp(join(root, part), join(checkout, part), { recursive: true, filter: (path) => !path.includes('samples') });
     await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'), 'junction');
     const run = (args: string[], input = ''): { status: number | null; stdout: string } =>
-      spawnSync(process.execPath, [join(checkout, 'main', 'cli', 'loupe.ts'), ...args], { env: { ...process.env, LOUPE_ADDON: addon }, input, encoding: 'utf8' });
+      spawnSync(process.execPath, [join(checkout, 'main', 'cli', 'loupe.ts'), ...args], {
+        env: { ...process.env, LOUPE_ADDON: addon },
+        input,
+        encoding: 'utf8',
+      });
     expect(run(['tokenize'], '"a"\n')).toMatchObject({ status: 0, stdout: '[97]\n' });
     expect(run(['ask', '--seed', String(seeds.stream), 'Hello?'])).toMatchObject({ status: 0, stdout: 'Grüße, 世界!\n' });
-    expect(run(['models', 'list', '--data', join(checkout, 'data')])).toMatchObject({ status: 0, stdout: expect.stringContaining('  Demo model\n') as string });
+    expect(run(['models', 'list', '--data', join(checkout, 'data')])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('  Demo model\n') as string,
+    });
   } finally {
     await rm(folder, { recursive: true });
   }

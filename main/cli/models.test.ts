@@ -140,13 +140,23 @@ test.each(oddNames)('a model below %j: found, taken into the list, named, forgot
 
 test('two files are two arguments, and either names the model afterwards', async () => {
   const vision = { 'general.architecture': 'mllama' };
-  const place = write(join(folder, 'Company, Inc'), { 'text.gguf': ggufBytes(vision), 'mm,proj.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }) });
+  const place = write(join(folder, 'Company, Inc'), {
+    'text.gguf': ggufBytes(vision),
+    'mm,proj.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }),
+  });
   const [text, projector] = [join(place, 'text.gguf'), join(place, 'mm,proj.gguf')];
-  expect(await run(['import', text, projector, '--accept-licence'])).toMatchObject({ code: 0, out: expect.stringContaining('text is in the list') as string });
+  expect(await run(['import', text, projector, '--accept-licence'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('text is in the list') as string,
+  });
   expect((await run(['list'])).out).toContain(`\n      ${text}\n      ${projector}\n`);
-  for (const named of [text, projector, `${text},${projector}`]) expect((await run(['verify', named])).out).toContain('of 2 no source states one');
+  for (const named of [text, projector, `${text},${projector}`])
+    expect((await run(['verify', named])).out).toContain('of 2 no source states one');
   expect((await run(['find', `${text},${projector}`])).out).toContain(`in the list\n    ${text}\n    ${projector}\n`);
-  expect(await run(['verify', text, projector])).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') as string });
+  expect(await run(['verify', text, projector])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('one argument too many') as string,
+  });
   expect((await run(['remove', projector])).code).toBe(0);
 });
 

@@ -1,5 +1,16 @@
 import { resolve } from 'node:path';
-import { modelPaths, type CatalogueEntry, type Download, type EventMessage, type Fitting, type FoundModel, type Licence, type LicenceId, type ModelChoice, type Verification } from '../contract.ts';
+import {
+  modelPaths,
+  type CatalogueEntry,
+  type Download,
+  type EventMessage,
+  type Fitting,
+  type FoundModel,
+  type Licence,
+  type LicenceId,
+  type ModelChoice,
+  type Verification,
+} from '../contract.ts';
 import type { ModelServices } from '../model-services.ts';
 import { dataDirectory } from '../paths.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../services/errors.ts';
@@ -76,7 +87,8 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
   if (!command) throw new LoupeError('usage', name === undefined ? `What about the models? ${known}.` : `There is no command "models ${name}".`, `Known: ${known}.`);
   const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
   if (rest.length > 0 || (argument !== undefined && command.argument === 'none')) throw new LoupeError('usage', `"${rest[0] ?? argument}" is one argument too many for models ${name}.`);
-  if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair')) throw new LoupeError('usage', `models ${name} needs to know which one.`);
+  if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair'))
+    throw new LoupeError('usage', `models ${name} needs to know which one.`);
   const stray = (Object.keys(values) as (keyof typeof flags)[]).find((flag) => flag !== 'json' && flag !== 'data' && !command.flags.includes(flag));
   if (stray) throw new LoupeError('usage', `models ${name} has no option --${stray}.`);
 
@@ -129,12 +141,19 @@ function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text
 async function find({ manager, values, terminal, line }: Context, path: string | undefined): Promise<ExitCode> {
   const found = await manager.find(path === undefined ? null : absolute(path));
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, found })}\n`);
-  else if (found.length === 0) line('No model was found in the usual places (Hugging Face, Ollama, LM Studio, llama.cpp). Name a folder or a drive to look there.');
+  else if (found.length === 0)
+    line('No model was found in the usual places (Hugging Face, Ollama, LM Studio, llama.cpp). Name a folder or a drive to look there.');
   else for (const model of found) describeFound(model, line);
   return exitCodes.ok;
 }
 
-const sources: Record<FoundModel['source'], string> = { huggingface: 'Hugging Face cache', ollama: 'Ollama', lmstudio: 'LM Studio', llamacpp: 'llama.cpp', folder: 'folder' };
+const sources: Record<FoundModel['source'], string> = {
+  huggingface: 'Hugging Face cache',
+  ollama: 'Ollama',
+  lmstudio: 'LM Studio',
+  llamacpp: 'llama.cpp',
+  folder: 'folder',
+};
 
 function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
   line(`${name} (${[sources[source], precision, bytes > 0 ? inBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`);
@@ -328,7 +347,10 @@ async function catalogueEntry({ manager }: Context, named: string): Promise<Cata
 function knownModel({ models }: Context, named: string): ModelChoice {
   const all = models.list();
   const path = absolute(named);
-  const found = all.find(({ id }) => id === named || absolute(id) === path) ?? all.find(({ name }) => name.toLowerCase() === named.toLowerCase()) ?? all.find(({ id }) => modelPaths(id).includes(path));
+  const found =
+    all.find(({ id }) => id === named || absolute(id) === path) ??
+    all.find(({ name }) => name.toLowerCase() === named.toLowerCase()) ??
+    all.find(({ id }) => modelPaths(id).includes(path));
   if (!found) throw new LoupeError('usage', `There is no model "${named}" in the list.`, `Known: ${all.map(({ name }) => name).join(', ')}.`);
   return found;
 }

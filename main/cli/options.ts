@@ -22,7 +22,11 @@ export function parseFlags<const Options extends Flags>(
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
     const dashed = args.find((arg) => arg.startsWith('-') && existsSync(arg));
-    throw new LoupeError('usage', firstSentence(error), dashed === undefined ? undefined : `If you mean what is called ${dashed} here, write ./${dashed}.`);
+    throw new LoupeError(
+      'usage',
+      firstSentence(error),
+      dashed === undefined ? undefined : `If you mean what is called ${dashed} here, write ./${dashed}.`,
+    );
   }
 }
 

@@ -211,7 +211,10 @@ describe('trace and tokenize', () => {
     const place = join(folder, 'odd', name);
     await cp(demoModel, place, { recursive: true, filter: (path) => !/samples|safetensors$/.test(path) });
     expect(await run(['tokenize', `--model=${place}`], { input: '"a"\n' })).toMatchObject({ code: 0, out: '[97]\n', err: '' });
-    expect(await run(['trace', '--model', place, '--tokens', '1', '--out', join(place, 'out.safetensors')])).toMatchObject({ code: 0, err: '' });
+    expect(await run(['trace', '--model', place, '--tokens', '1', '--out', join(place, 'out.safetensors')])).toMatchObject({
+      code: 0,
+      err: '',
+    });
     expect(await run(['ask', '--model', place, 'Hi'])).toMatchObject({ code: 0, err: '' });
   });
 
@@ -221,10 +224,19 @@ describe('trace and tokenize', () => {
     const files = ['legacy-f16-text.gguf', 'unified-q4_0.gguf'].map((file) => join(place, file));
     for (const file of files) await cp(join(reference, basename(file)), file);
     const input = '"What is it?"\n';
-    const outs = await Promise.all([['--model', files[0]!, '--model', files[1]!], ['--model', files.join(',')], ['--model', files.toReversed().join(', ')]].map((args) => run(['tokenize', ...args], { input })));
+    const outs = await Promise.all(
+      [
+        ['--model', files[0]!, '--model', files[1]!],
+        ['--model', files.join(',')],
+        ['--model', files.toReversed().join(', ')],
+      ].map((args) => run(['tokenize', ...args], { input })),
+    );
     expect(outs.map(({ code, err }) => ({ code, err }))).toEqual(Array(3).fill({ code: 0, err: '' }));
     expect(new Set(outs.map(({ out }) => out)).size).toBe(1);
-    expect(await run(['ask', '--model', files[0]!, '--model', join(place, 'gone.gguf'), 'Hi'])).toMatchObject({ code: 1, err: expect.stringContaining(join(place, 'gone.gguf')) as string });
+    expect(await run(['ask', '--model', files[0]!, '--model', join(place, 'gone.gguf'), 'Hi'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(join(place, 'gone.gguf')) as string,
+    });
     expect(await run(['ask', '--model', '', 'Hi'])).toMatchObject({ code: 2, err: expect.stringContaining('--model is empty') as string });
   });
 
@@ -233,7 +245,10 @@ describe('trace and tokenize', () => {
     const before = process.cwd();
     process.chdir(folder);
     try {
-      expect(await run(['tokenize', '--model', '-dashed'], { input: '' })).toMatchObject({ code: 2, err: expect.stringContaining('If you mean what is called -dashed here, write ./-dashed.') as string });
+      expect(await run(['tokenize', '--model', '-dashed'], { input: '' })).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('If you mean what is called -dashed here, write ./-dashed.') as string,
+      });
       expect(await run(['tokenize', '--model', './-dashed'], { input: '"a"\n' })).toMatchObject({ code: 0, out: '[97]\n' });
     } finally {
       process.chdir(before);

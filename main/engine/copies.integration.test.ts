@@ -29,7 +29,11 @@ afterAll(async () => {
 
 async function ask(model: string, question = 'What is it?'): Promise<GenerateReply> {
   await engine.load({ ...(await findModel(model)), contextLength: 256, engine: { activations: 'f32' } });
-  return engine.generate({ messages: [{ role: 'user', content: [{ type: 'text', text: question }] }], maxTokens: 60, sampling: { temperature: 0 } });
+  return engine.generate({
+    messages: [{ role: 'user', content: [{ type: 'text', text: question }] }],
+    maxTokens: 60,
+    sampling: { temperature: 0 },
+  });
 }
 
 /** With its tensors called otherwise, and where it is asked for with its configuration as 5.x writes it. */
@@ -39,20 +43,40 @@ function renamed(name: string, rename: (tensor: string) => string, { newConfig }
   const file = readFileSync(join(demoModel, 'model.safetensors'));
   const headBytes = Number(file.readBigUInt64LE(0));
   const head = JSON.parse(file.toString('utf8', 8, 8 + headBytes)) as Record<string, unknown>;
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(head).map(([tensor, value]) => [tensor === '__metadata__' ? tensor : rename(tensor), value]))));
+  const json = Buffer.from(
+    JSON.stringify(
+      Object.fromEntries(Object.entries(head).map(([tensor, value]) => [tensor === '__metadata__' ? tensor : rename(tensor), value])),
+    ),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   writeFileSync(join(copy, 'model.safetensors'), Buffer.concat([length, json, file.subarray(8 + headBytes)]));
   if (newConfig) {
-    const { text_config: text, torch_dtype: dtype, ...config } = JSON.parse(readFileSync(join(copy, 'config.json'), 'utf8')) as { text_config: Record<string, unknown>; torch_dtype: string };
+    const {
+      text_config: text,
+      torch_dtype: dtype,
+      ...config
+    } = JSON.parse(readFileSync(join(copy, 'config.json'), 'utf8')) as { text_config: Record<string, unknown>; torch_dtype: string };
     const { rope_theta: theta, rope_scaling: _, ...rest } = text;
-    writeFileSync(join(copy, 'config.json'), JSON.stringify({ ...config, dtype, transformers_version: '5.2.0', text_config: { ...rest, rope_parameters: { rope_theta: theta, rope_type: 'default' } } }));
+    writeFileSync(
+      join(copy, 'config.json'),
+      JSON.stringify({
+        ...config,
+        dtype,
+        transformers_version: '5.2.0',
+        text_config: { ...rest, rope_parameters: { rope_theta: theta, rope_type: 'default' } },
+      }),
+    );
   }
   return copy;
 }
 
 const since452 = (tensor: string): string =>
-  tensor.startsWith('language_model.model.') ? `model.language_model.${tensor.slice('language_model.model.'.length)}` : tensor.startsWith('language_model.lm_head') ? tensor.slice('language_model.'.length) : `model.${tensor}`;
+  tensor.startsWith('language_model.model.')
+    ? `model.language_model.${tensor.slice('language_model.model.'.length)}`
+    : tensor.startsWith('language_model.lm_head')
+      ? tensor.slice('language_model.'.length)
+      : `model.${tensor}`;
 
 describe('names of tensors, by version of transformers', () => {
   test.each<[string, (tensor: string) => string, boolean]>([
@@ -65,7 +89,10 @@ describe('names of tensors, by version of transformers', () => {
 });
 
 describe('a GGUF file in parts', () => {
-  test.each([['two', 2, false], ['three, the first without tensors', 3, true]])('%s', slow, async (name, parts, emptyFirst) => {
+  test.each([
+    ['two', 2, false],
+    ['three, the first without tensors', 3, true],
+  ])('%s', slow, async (name, parts, emptyFirst) => {
     const place = join(folder, name);
     mkdirSync(place);
     const files = splitGguf(gguf, place, 'Llama-demo', parts, emptyFirst);

@@ -132,7 +132,10 @@ class Host {
 
   async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
     const place = placeOf(request);
-    const language = advised(await this.#readLanguage(place, 'gguf' in request ? request.stops : undefined), 'gguf' in request ? request.advice : undefined);
+    const language = advised(
+      await this.#readLanguage(place, 'gguf' in request ? request.stops : undefined),
+      'gguf' in request ? request.advice : undefined,
+    );
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
     if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
@@ -186,8 +189,15 @@ class Host {
       onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
     });
     say(stopTexts.rest());
-    const end = ended ? { tokens: result.tokens.slice(0, pushed), finish: 'stop' as const } : { tokens: result.tokens, finish: result.finish };
-    return { ...reply, text, ...end, statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs } };
+    const end = ended
+      ? { tokens: result.tokens.slice(0, pushed), finish: 'stop' as const }
+      : { tokens: result.tokens, finish: result.finish };
+    return {
+      ...reply,
+      text,
+      ...end,
+      statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs },
+    };
   }
 
   #countTokens({ messages, answerSoFar }: RequestOf<'count-tokens'>): number {

@@ -25,14 +25,22 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The demo model as it would have been exported in spring 2024: nothing but <|end_of_text|> is declared. `template` false: without its chat template. */
+/** The demo model as it would have been exported in spring 2024: nothing but <|end_of_text|> is declared. */
 function early(name: string, { template, eos = '<|end_of_text|>' }: { template: boolean; eos?: string }): string {
   const copy = join(folder, name);
-  cpSync(demoModel, copy, { recursive: true, filter: (path) => !/samples|README/.test(path) && (template || !path.endsWith('chat_template.jinja')) });
-  const change = (file: string, to: (json: Json) => Json): void => writeFileSync(join(copy, file), JSON.stringify(to(JSON.parse(readFileSync(join(copy, file), 'utf8')) as Json)));
+  cpSync(demoModel, copy, {
+    recursive: true,
+    filter: (path) => !/samples|README/.test(path) && (template || !path.endsWith('chat_template.jinja')),
+  });
+  const change = (file: string, to: (json: Json) => Json): void =>
+    writeFileSync(join(copy, file), JSON.stringify(to(JSON.parse(readFileSync(join(copy, file), 'utf8')) as Json)));
   change('config.json', (config) => ({ ...config, text_config: { ...(config['text_config'] as Json), eos_token_id: endOfText } }));
   change('generation_config.json', (config) => ({ ...config, eos_token_id: endOfText }));
-  change('tokenizer_config.json', ({ chat_template: known, ...config }) => ({ ...config, eos_token: eos, ...(template ? { chat_template: known } : {}) }));
+  change('tokenizer_config.json', ({ chat_template: known, ...config }) => ({
+    ...config,
+    eos_token: eos,
+    ...(template ? { chat_template: known } : {}),
+  }));
   return copy;
 }
 
@@ -57,10 +65,21 @@ function inOllama(name: string, file: string, parameters: object): string {
   return join(store, manifest);
 }
 
-async function ask(model: string, more: { maxTokens?: number } = {}): Promise<{ reply: GenerateReply; streamed: string; format: LoadedModel['promptFormat'] }> {
+async function ask(
+  model: string,
+  more: { maxTokens?: number } = {},
+): Promise<{ reply: GenerateReply; streamed: string; format: LoadedModel['promptFormat'] }> {
   const { promptFormat: format } = await engine.load({ ...(await findModel(model)), contextLength: 256, engine: { activations: 'f32' } });
   let streamed = '';
-  const reply = await engine.generate({ messages: [{ role: 'user', content: [{ type: 'text', text: 'What is it?' }] }], maxTokens: 60, sampling: { temperature: 0 }, ...more }, { onText: (text) => (streamed += text) });
+  const reply = await engine.generate(
+    {
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'What is it?' }] }],
+      maxTokens: 60,
+      sampling: { temperature: 0 },
+      ...more,
+    },
+    { onText: (text) => (streamed += text) },
+  );
   return { reply, streamed, format };
 }
 

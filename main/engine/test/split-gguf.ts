@@ -21,7 +21,11 @@ export function splitGguf(source: string, folder: string, stem: string, parts: n
   const groups = Array.from({ length: filled }, (_, index) => tensors.slice(index * each, (index + 1) * each));
   if (emptyFirst) groups.unshift([]);
   return groups.map((group, index) => {
-    const own = [entry('split.no', uint16, index), entry('split.count', uint16, parts), entry('split.tensors.count', int32, tensors.length)];
+    const own = [
+      entry('split.no', uint16, index),
+      entry('split.count', uint16, parts),
+      entry('split.tensors.count', int32, tensors.length),
+    ];
     const path = join(folder, `${stem}-${padded(index + 1)}-of-${padded(parts)}.gguf`);
     writeFileSync(path, part(index === 0 ? [entries, ...own] : own, (index === 0 ? count : 0) + own.length, group));
     return path;
@@ -55,8 +59,14 @@ function readGguf(file: Buffer): { entries: Buffer; count: number; tensors: Tens
     at += 8;
   }
   const base = Math.ceil(at / alignment) * alignment;
-  const offsets = heads.map(({ offset }) => offset).concat(file.length - base).sort((a, b) => a - b);
-  const tensors = heads.map(({ head, offset }) => ({ head, data: file.subarray(base + offset, base + offsets[offsets.indexOf(offset) + 1]!) }));
+  const offsets = heads
+    .map(({ offset }) => offset)
+    .concat(file.length - base)
+    .sort((a, b) => a - b);
+  const tensors = heads.map(({ head, offset }) => ({
+    head,
+    data: file.subarray(base + offset, base + offsets[offsets.indexOf(offset) + 1]!),
+  }));
   return { entries, count, tensors };
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ModelPlace } from '../ports.ts';
 import { findModel } from './find-model.ts';
 import { joinPaths } from './model-path.ts';
 import { modelsOf, openManifest } from './ollama-store.ts';
@@ -57,7 +58,12 @@ describe('folders and files', () => {
   });
 
   test.each(oddNames)('folders and files below %j', async (name) => {
-    const odd = await folderWith(join('odd', name), { 'published/config.json': '{}', 'one/model.gguf': 'GGUF', 'pair/text.gguf': 'GGUF', 'pair/projector.gguf': 'GGUF' });
+    const odd = await folderWith(join('odd', name), {
+      'published/config.json': '{}',
+      'one/model.gguf': 'GGUF',
+      'pair/text.gguf': 'GGUF',
+      'pair/projector.gguf': 'GGUF',
+    });
     expect(await findModel(join(odd, 'published'))).toEqual({ directory: join(odd, 'published') });
     const one = { gguf: [join(odd, 'one', 'model.gguf')] };
     expect(await findModel(join(odd, 'one'))).toEqual(one);
@@ -118,18 +124,26 @@ describe("Ollama's store", () => {
     expect(bytes).toBe(4_579_392);
   });
 
+  /** A store with one model that has these parameters. */
+  async function placeWith(name: string, text: string): Promise<Extract<ModelPlace, { gguf: string[] }>> {
+    const contents = { model: 'GGUF', params: text };
+    const layers = Object.entries(contents).map(([kind, content]) => {
+      const hex = createHash('sha256').update(content).digest('hex');
+      const mediaType = `application/vnd.ollama.image.${kind}`;
+      return { mediaType, digest: `sha256:${hex}`, size: content.length, blob: `blobs/sha256-${hex}`, content };
+    });
+    const blobs = Object.fromEntries(layers.map(({ blob, content }) => [blob, content]));
+    const place = await findModel(`${await folderWith(name, { ...blobs, [manifest]: JSON.stringify({ layers }) })}:m`);
+    if (!('gguf' in place)) throw new Error('no GGUF file');
+    return place;
+  }
+
   test('of its parameters those that say how to sample; what is no parameter is passed over', async () => {
     const [latest] = await modelsOf(store);
     expect((await openManifest(store, latest!)).advice).toEqual({ temperature: 0.6, topP: 0.9 });
     expect(await findModel(`${store}:latest`)).toMatchObject({ advice: { temperature: 0.6, topP: 0.9 } });
 
-    const adviceOf = async (name: string, text: string): Promise<unknown> => {
-      const [model, parameters] = [createHash('sha256').update('GGUF').digest('hex'), createHash('sha256').update(text).digest('hex')];
-      const entries = [['model', model], ['params', parameters]].map(([kind, hex]) => ({ mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex}`, size: 4 }));
-      const path = await folderWith(name, { [`blobs/sha256-${model}`]: 'GGUF', [`blobs/sha256-${parameters}`]: text, [manifest]: JSON.stringify({ layers: entries }) });
-      const place = await findModel(`${path}:m`);
-      return 'gguf' in place && place.advice;
-    };
+    const adviceOf = async (name: string, text: string): Promise<unknown> => (await placeWith(name, text)).advice;
     expect(await adviceOf('params', JSON.stringify({ temperature: 0, top_k: 40, min_p: 0.1, repeat_penalty: 1.1, stop: ['<|eot_id|>'], num_ctx: 4096 }))).toEqual({ temperature: 0, topK: 40, minP: 0.1, repetitionPenalty: 1.1 });
     expect(await adviceOf('odd', JSON.stringify({ temperature: 'warm', top_p: 7, top_k: -1, repeat_penalty: 0 }))).toEqual({});
     expect(await adviceOf('broken', '{')).toEqual({});
@@ -137,17 +151,14 @@ describe("Ollama's store", () => {
 
   test('its stop parameters, of which nothing else is believed', async () => {
     const stopsOf = async (name: string, stop: unknown): Promise<unknown> => {
-      const text = JSON.stringify({ stop, temperature: 0.6 });
-      const [model, parameters] = [createHash('sha256').update('GGUF').digest('hex'), createHash('sha256').update(text).digest('hex')];
-      const entries = [['model', model], ['params', parameters]].map(([kind, hex]) => ({ mediaType: `application/vnd.ollama.image.${kind}`, digest: `sha256:${hex}`, size: 4 }));
-      const path = await folderWith(name, { [`blobs/sha256-${model}`]: 'GGUF', [`blobs/sha256-${parameters}`]: text, [manifest]: JSON.stringify({ layers: entries }) });
-      const place = await findModel(`${path}:m`);
-      return 'gguf' in place && { stops: place.stops, advice: place.advice };
+      const { stops, advice } = await placeWith(name, JSON.stringify({ stop, temperature: 0.6 }));
+      return { stops, advice };
     };
     const advice = { temperature: 0.6 };
     expect(await stopsOf('stop-list', ['<|eot_id|>', '\n\nUser:'])).toEqual({ stops: ['<|eot_id|>', '\n\nUser:'], advice });
     expect(await stopsOf('stop-text', '<|im_end|>')).toEqual({ stops: ['<|im_end|>'], advice });
-    for (const [index, odd] of [undefined, 7, [7], [''], ['x'.repeat(1_000)], Array(1_000).fill('x'), {}].entries()) expect(await stopsOf(`stop-odd-${index}`, odd)).toEqual({ stops: [], advice });
+    for (const [index, odd] of [undefined, 7, [7], [''], ['x'.repeat(1_000)], Array(1_000).fill('x'), {}].entries())
+      expect(await stopsOf(`stop-odd-${index}`, odd)).toEqual({ stops: [], advice });
   });
 
   const layers = (digest: string): string => JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });

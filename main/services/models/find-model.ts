@@ -42,7 +42,8 @@ async function placeInFolder(path: string): Promise<ModelPlace> {
   const names = await readdir(path);
   const gguf = names.filter((name) => name.endsWith('.gguf')).sort();
   // Repositories of GGUF files keep the original's configuration beside them.
-  if (names.some((name) => name.endsWith('.safetensors')) || (names.includes('config.json') && gguf.length === 0)) return { directory: path };
+  if (names.some((name) => name.endsWith('.safetensors')) || (names.includes('config.json') && gguf.length === 0))
+    return { directory: path };
   if (await isStore(path)) {
     const models = await modelsOf(path);
     if (models.length === 1) return placeInStore(await openManifest(path, models[0]!));

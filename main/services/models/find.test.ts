@@ -105,15 +105,33 @@ describe('the Hugging Face cache', () => {
 
   describe('GGUF files', () => {
     const commit = 'a'.repeat(40);
-    const search = () => findModels({ environment: { HF_HUB_CACHE: join(folder, 'hub'), OLLAMA_MODELS: join(folder, 'none') }, home: folder });
+    const search = () =>
+      findModels({ environment: { HF_HUB_CACHE: join(folder, 'hub'), OLLAMA_MODELS: join(folder, 'none') }, home: folder });
     const named = (models: FoundModel[]) => models.map(({ name, source, problem }) => [name, source, problem?.message ?? null]).sort();
 
     test('links to blobs without an ending: the repository is what it is called, however it is named', async () => {
-      const base = cached(join(folder, 'hub'), 'bartowski/Llama-3.2-3B-Instruct-GGUF', { 'Llama-3.2-3B-Instruct-Q4_K_M.gguf': titled('Llama 3.2 3B Instruct'), 'config.json': '{"model_type": "llama"}', 'README.md': '#' }, commit);
+      const base = cached(
+        join(folder, 'hub'),
+        'bartowski/Llama-3.2-3B-Instruct-GGUF',
+        {
+          'Llama-3.2-3B-Instruct-Q4_K_M.gguf': titled('Llama 3.2 3B Instruct'),
+          'config.json': '{"model_type": "llama"}',
+          'README.md': '#',
+        },
+        commit,
+      );
       const file = join(base, 'snapshots', commit, 'Llama-3.2-3B-Instruct-Q4_K_M.gguf');
       const [found, ...others] = await search();
       expect(others).toEqual([]);
-      expect(outline(found!)).toEqual({ name: 'bartowski/Llama-3.2-3B-Instruct-GGUF', source: 'huggingface', kind: 'text', format: 'gguf', precision: 'F16', problem: null, known: 'llama-3.2-3b-instruct' });
+      expect(outline(found!)).toEqual({
+        name: 'bartowski/Llama-3.2-3B-Instruct-GGUF',
+        source: 'huggingface',
+        kind: 'text',
+        format: 'gguf',
+        precision: 'F16',
+        problem: null,
+        known: 'llama-3.2-3b-instruct',
+      });
       expect(found!.path).toBe(file);
       for (const place of [file, dirname(file), base, join(folder, 'hub')]) expect(await findAt(place)).toEqual([found]);
       // Further up it is found on the way.
@@ -122,9 +140,19 @@ describe('the Hugging Face cache', () => {
 
     test('several forms, parts in a folder, files that were fetched one by one, without links', async () => {
       const hub = join(folder, 'hub');
-      cached(hub, 'bartowski/Llama-3.2-3B-Instruct-GGUF', { 'Q4.gguf': titled('four'), 'Q8.gguf': titled('eight'), 'Q2.gguf': titled('two, old') }, 'a'.repeat(40));
+      cached(
+        hub,
+        'bartowski/Llama-3.2-3B-Instruct-GGUF',
+        { 'Q4.gguf': titled('four'), 'Q8.gguf': titled('eight'), 'Q2.gguf': titled('two, old') },
+        'a'.repeat(40),
+      );
       cached(hub, 'bartowski/Llama-3.2-3B-Instruct-GGUF', { 'Q2.gguf': titled('two, new') }, 'b'.repeat(40));
-      cached(hub, 'unsloth/Llama-3.3-70B-Instruct-GGUF', { 'BF16/m-00001-of-00002.gguf': titled('one'), 'BF16/m-00002-of-00002.gguf': ggufBytes({}) }, commit);
+      cached(
+        hub,
+        'unsloth/Llama-3.3-70B-Instruct-GGUF',
+        { 'BF16/m-00001-of-00002.gguf': titled('one'), 'BF16/m-00002-of-00002.gguf': ggufBytes({}) },
+        commit,
+      );
       write(join(hub, 'models--someone--Llama-copied', 'snapshots', commit), { 'model.gguf': titled('copied') });
       cached(hub, 'someone/qwen-GGUF', { 'qwen.gguf': ggufBytes({ 'general.architecture': 'qwen3' }) }, commit);
       const found = await search();
@@ -142,7 +170,9 @@ describe('the Hugging Face cache', () => {
     test('a blob that is gone', async () => {
       const base = cached(join(folder, 'hub'), 'someone/Llama-x-GGUF', { 'Llama-x.gguf': titled('x') }, commit);
       rmSync(join(base, 'blobs'), { recursive: true });
-      expect(named(await search())).toEqual([['someone/Llama-x-GGUF', 'huggingface', expect.stringMatching(/^It is a link to .*blobs.*, and nothing is there\./)]]);
+      expect(named(await search())).toEqual([
+        ['someone/Llama-x-GGUF', 'huggingface', expect.stringMatching(/^It is a link to .*blobs.*, and nothing is there\./)],
+      ]);
     });
   });
 
@@ -150,7 +180,12 @@ describe('the Hugging Face cache', () => {
     const hub = join(folder, 'hub');
     cached(hub, 'meta-llama/Llama-3.2-11B-Vision-Instruct', publishedFiles(), 'a'.repeat(40));
     // A program looked up the configuration of a newer one.
-    const base = cached(hub, 'meta-llama/Llama-3.2-11B-Vision-Instruct', { 'config.json': JSON.stringify({ ...visionConfig, newer: true }) }, 'b'.repeat(40));
+    const base = cached(
+      hub,
+      'meta-llama/Llama-3.2-11B-Vision-Instruct',
+      { 'config.json': JSON.stringify({ ...visionConfig, newer: true }) },
+      'b'.repeat(40),
+    );
     const found = await one(base);
     expect(outline(found)).toMatchObject({ name: 'Llama-3.2-11B-Vision-Instruct', source: 'huggingface', problem: null });
     expect(found.path).toBe(join(base, 'snapshots', 'a'.repeat(40)));
@@ -197,8 +232,16 @@ describe('Ollama', () => {
 
 describe('llama.cpp', () => {
   test('its cache', async () => {
-    write(join(folder, 'llama.cpp'), { 'bartowski_Llama-3.2-3B-Instruct-GGUF_Q4.gguf': titled('a'), 'bartowski_Llama-3.2-3B-Instruct-GGUF_Q4.gguf.json': '{}', 'Q8.gguf.downloadInProgress': 'GG', 'qwen.gguf': ggufBytes({ 'general.architecture': 'qwen3' }) });
-    const found = await findModels({ environment: { LLAMA_CACHE: join(folder, 'llama.cpp'), OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: '/nowhere' }, home: folder });
+    write(join(folder, 'llama.cpp'), {
+      'bartowski_Llama-3.2-3B-Instruct-GGUF_Q4.gguf': titled('a'),
+      'bartowski_Llama-3.2-3B-Instruct-GGUF_Q4.gguf.json': '{}',
+      'Q8.gguf.downloadInProgress': 'GG',
+      'qwen.gguf': ggufBytes({ 'general.architecture': 'qwen3' }),
+    });
+    const found = await findModels({
+      environment: { LLAMA_CACHE: join(folder, 'llama.cpp'), OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: '/nowhere' },
+      home: folder,
+    });
     expect(found.map(({ name, source }) => [name, source])).toEqual([['bartowski_Llama-3.2-3B-Instruct-GGUF_Q4', 'llamacpp']]);
   });
 
@@ -212,7 +255,8 @@ describe('llama.cpp', () => {
 });
 
 describe('LM Studio', () => {
-  const search = () => findModels({ environment: { OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: join(folder, 'hub') }, home: join(folder, 'home') });
+  const search = () =>
+    findModels({ environment: { OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: join(folder, 'hub') }, home: join(folder, 'home') });
   const named = (models: FoundModel[]) => models.map(({ name, source, problem }) => [name, source, problem?.message ?? null]).sort();
 
   test('linked models, makers and files; each once; links that lead nowhere are named', async () => {
@@ -221,7 +265,8 @@ describe('LM Studio', () => {
     write(models, { 'community/own/own.gguf': titled('own') });
     write(drive, { 'model/linked.gguf': titled('linked'), 'maker/model/vendor.gguf': titled('vendor'), 'file.gguf': titled('file') });
     const base = cached(join(folder, 'hub'), 'someone/Llama-GGUF', { 'Llama.gguf': titled('cached') });
-    const link = (target: string, ...path: string[]): void => symlinkSync(target, join(models, ...path), statSync(target, { throwIfNoEntry: false })?.isDirectory() ? 'junction' : 'file');
+    const link = (target: string, ...path: string[]): void =>
+      symlinkSync(target, join(models, ...path), statSync(target, { throwIfNoEntry: false })?.isDirectory() ? 'junction' : 'file');
     link(join(drive, 'model'), 'community', 'linked');
     link(join(drive, 'maker'), 'maker');
     link(join(drive, 'file.gguf'), 'community', 'own', 'file.gguf');
@@ -235,7 +280,8 @@ describe('LM Studio', () => {
     link('/nowhere/gone.gguf', 'community', 'own', 'gone.gguf');
     link(join(models, 'itself'), 'itself');
     link('/nowhere/readme', 'community', 'own', 'notes.txt');
-    const nothing = (target: string): string => `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
+    const nothing = (target: string): string =>
+      `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
     expect(named(await search())).toEqual([
       ['file', 'lmstudio', null],
       ['gone', 'lmstudio', nothing('/nowhere/gone')],
@@ -251,8 +297,16 @@ describe('LM Studio', () => {
   test('where it is: the usual folders, where its pointer leads, and the folder of its settings', async () => {
     const home = join(folder, 'home');
     write(home, { '.lmstudio-home-pointer': `${join(folder, 'moved')}\n`, '.lmstudio/settings.json': '{' });
-    write(folder, { 'moved/settings.json': JSON.stringify({ downloadsFolder: join(folder, 'big drive', 'models') }), 'big drive/models/m/m/m.gguf': titled('m') });
-    expect(await lmStudioFolders(home)).toEqual([join(folder, 'big drive', 'models'), join(folder, 'moved', 'models'), join(home, '.lmstudio', 'models'), join(home, '.cache', 'lm-studio', 'models')]);
+    write(folder, {
+      'moved/settings.json': JSON.stringify({ downloadsFolder: join(folder, 'big drive', 'models') }),
+      'big drive/models/m/m/m.gguf': titled('m'),
+    });
+    expect(await lmStudioFolders(home)).toEqual([
+      join(folder, 'big drive', 'models'),
+      join(folder, 'moved', 'models'),
+      join(home, '.lmstudio', 'models'),
+      join(home, '.cache', 'lm-studio', 'models'),
+    ]);
     expect(named(await search())).toEqual([['m', 'lmstudio', null]]);
   });
 });
@@ -266,19 +320,31 @@ describe('folders and drives', () => {
     // Found by its own name, whatever the order.
     expect((await one(folder)).path).toBe(join(real, 'Llama.gguf'));
     symlinkSync('/media/usb/Llama-3.2-11B', join(real, 'Llama-3.2-11B'));
-    expect((await findAt(real)).map(({ name, problem }) => [name, problem?.code ?? null])).toEqual([['Llama', null], ['Llama-3.2-11B', 'file_missing']]);
+    expect((await findAt(real)).map(({ name, problem }) => [name, problem?.code ?? null])).toEqual([
+      ['Llama', null],
+      ['Llama-3.2-11B', 'file_missing'],
+    ]);
     expect((await usableModel(real)).name).toBe('Llama');
   });
 
   test('the same model below two tags of Ollama is two, and one with a link to its blob', async () => {
     const content = titled('one');
     const hex = createHash('sha256').update(content).digest('hex');
-    const manifest = JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${hex}`, size: content.length }] });
-    write(join(folder, 'ollama'), { [`blobs/sha256-${hex}`]: content, 'manifests/registry.ollama.ai/library/llama/a': manifest, 'manifests/registry.ollama.ai/library/llama/b': manifest });
+    const manifest = JSON.stringify({
+      layers: [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${hex}`, size: content.length }],
+    });
+    write(join(folder, 'ollama'), {
+      [`blobs/sha256-${hex}`]: content,
+      'manifests/registry.ollama.ai/library/llama/a': manifest,
+      'manifests/registry.ollama.ai/library/llama/b': manifest,
+    });
     const place = join(folder, 'home', '.lmstudio', 'models', 'ollama', 'llama');
     mkdirSync(place, { recursive: true });
     symlinkSync(join(folder, 'ollama', 'blobs', `sha256-${hex}`), join(place, 'llama.gguf'));
-    const found = await findModels({ environment: { OLLAMA_MODELS: join(folder, 'ollama'), HF_HUB_CACHE: '/nowhere' }, home: join(folder, 'home') });
+    const found = await findModels({
+      environment: { OLLAMA_MODELS: join(folder, 'ollama'), HF_HUB_CACHE: '/nowhere' },
+      home: join(folder, 'home'),
+    });
     expect(found.map(({ name }) => name)).toEqual(['llama:a', 'llama:b']);
   });
 

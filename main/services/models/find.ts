@@ -5,7 +5,16 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { LoupeError, toLoupeError } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
 import { inspectFolder, inspectGguf, type Inspection } from './inspect.ts';
-import { cachedAt, huggingFaceCaches, llamaCppCache, lmStudioFolders, lookBelow, snapshotsOf, type BrokenLink, type Cached } from './model-folders.ts';
+import {
+  cachedAt,
+  huggingFaceCaches,
+  llamaCppCache,
+  lmStudioFolders,
+  lookBelow,
+  snapshotsOf,
+  type BrokenLink,
+  type Cached,
+} from './model-folders.ts';
 import { joinPaths, pathsNamed } from './model-path.ts';
 import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest } from './ollama-store.ts';
 
@@ -79,7 +88,9 @@ async function inCachedRepository(at: string, signal?: AbortSignal): Promise<Fou
   const repository = cachedAt(at);
   if (!repository) return null;
   const models = await inRepository(repository, signal, repository.snapshot ? [repository.snapshot] : undefined);
-  const meant = models.filter(({ path, files }) => [repository.base, repository.snapshot, path].includes(at) || files.includes(at) || dirname(at) === path);
+  const meant = models.filter(
+    ({ path, files }) => [repository.base, repository.snapshot, path].includes(at) || files.includes(at) || dirname(at) === path,
+  );
   return meant.length > 0 ? meant : null;
 }
 
@@ -100,7 +111,9 @@ async function inRepository(repository: Cached, signal?: AbortSignal, snapshots?
     }
   }
   const gguf = await unique([...files.values()]);
-  const listed = catalogue().find((model) => [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === `${owner}/${name}`.toLowerCase()));
+  const listed = catalogue().find((model) =>
+    [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === `${owner}/${name}`.toLowerCase()),
+  );
   const whole = published && (gguf.length === 0 || !published.problem) ? [{ ...published, known: listed ?? published.known }] : [];
   const titled = gguf.map((model) => ({ ...model, name: gguf.length === 1 ? `${owner}/${name}` : `${owner}/${name} (${model.name})` }));
   return [...whole, ...titled];
@@ -115,7 +128,16 @@ async function inOllamaStore(store: string, signal?: AbortSignal): Promise<Found
   return ofInterest(models);
 }
 
-const unknownModel = { kind: 'text', format: 'gguf', precision: '', bytes: 0, deviceBytes: 0, files: [], known: null, architecture: null } satisfies Partial<Inspection>;
+const unknownModel = {
+  kind: 'text',
+  format: 'gguf',
+  precision: '',
+  bytes: 0,
+  deviceBytes: 0,
+  files: [],
+  known: null,
+  architecture: null,
+} satisfies Partial<Inspection>;
 
 async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof modelsOf>>[number]): Promise<FoundModel> {
   const place = { path: listed.manifest, source: 'ollama', name: listed.name } as const;
@@ -161,7 +183,9 @@ function mayBeModel(path: string, depth: number): boolean {
 }
 
 function brokenModel({ path, target, circular }: BrokenLink, source: FoundSource): FoundModel {
-  const message = circular ? 'It is a link that leads back to itself. Remove it.' : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
+  const message = circular
+    ? 'It is a link that leads back to itself. Remove it.'
+    : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
   return { ...unknownModel, path, source, name: basename(path, '.gguf'), problem: { state: 'incomplete', code: 'file_missing', message } };
 }
 

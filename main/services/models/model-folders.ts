@@ -31,11 +31,16 @@ interface Waiting {
 }
 
 /**
- * Shows `visit` the root and the folders below it that are not hidden, the root first; what it answers false for is not looked into
- * further. Links to folders are followed, also out of the root, after all that lies below it by itself: so each place is seen once and by its
- * own name where it has one here, and circles end. Rejects where the root cannot be read; a locked corner below it is passed over.
+ * Shows `visit` the root and the folders below it that are not hidden, the root first; what it answers false for is not looked
+ * into further. Links to folders are followed, also out of the root, after all that lies below it by itself: so each place is seen
+ * once and by its own name where it has one here, and circles end. Rejects where the root cannot be read; a locked corner below it is
+ * passed over.
  */
-export async function lookBelow(root: string, { deepest, mostFolders, signal }: LookOptions, visit: (seen: SeenFolder) => Promise<boolean>): Promise<void> {
+export async function lookBelow(
+  root: string,
+  { deepest, mostFolders, signal }: LookOptions,
+  visit: (seen: SeenFolder) => Promise<boolean>,
+): Promise<void> {
   const own: Waiting[] = [{ folder: root, depth: 0 }];
   const linked: Waiting[] = [];
   const seen = new Set<string>();
@@ -137,11 +142,13 @@ export function cachedAt(path: string): (Cached & { snapshot: string | null }) |
   }
 }
 
-/** Of a repository, the one that refs/main names first, then from the newest. Those of files that were fetched one by one hold one file each. */
+/** Of a repository, the one that refs/main names first, then from the newest. Where files were fetched one by one, each may hold one. */
 export async function snapshotsOf({ base }: Pick<Cached, 'base'>): Promise<string[]> {
   const snapshots = join(base, 'snapshots');
   const main = (await readFile(join(base, 'refs', 'main'), 'utf8').catch(() => '')).trim();
   const names: string[] = await readdir(snapshots).catch(() => []);
-  const dated = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(snapshots, name)).catch(() => null))?.mtimeMs ?? 0 })));
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, at: (await stat(join(snapshots, name)).catch(() => null))?.mtimeMs ?? 0 })),
+  );
   return dated.sort((a, b) => Number(b.name === main) - Number(a.name === main) || b.at - a.at).map(({ name }) => join(snapshots, name));
 }

@@ -23,7 +23,8 @@ test.each(oddNames)('%j: a folder, a file in it, and two', (name) => {
   const [text, projector] = [file(name, 'text.gguf'), file(`${name} too`, 'mmproj.gguf')];
   expect(pathsNamed(join(folder, name))).toEqual([join(folder, name)]);
   expect(pathsNamed(text)).toEqual([text]);
-  for (const pair of [`${text},${projector}`, `${text}, ${projector}`, joinPaths([text, projector])]) expect(pathsNamed(pair)).toEqual([text, projector]);
+  for (const pair of [`${text},${projector}`, `${text}, ${projector}`, joinPaths([text, projector])])
+    expect(pathsNamed(pair)).toEqual([text, projector]);
   expect(modelPaths(joinPaths([text, projector]))).toEqual([text, projector]);
 });
 
@@ -42,7 +43,13 @@ describe('a comma', () => {
     const c = file('c');
     const named = `${a},${b},${c}`;
     expect(named).toBe(`${a},${odd}`);
-    expect(() => pathsNamed(named)).toThrow(expect.objectContaining({ code: 'model_missing', message: expect.stringContaining(' can be read as ') as string, nextStep: expect.stringContaining('--model of its own') as string }));
+    expect(() => pathsNamed(named)).toThrow(
+      expect.objectContaining({
+        code: 'model_missing',
+        message: expect.stringContaining(' can be read as ') as string,
+        nextStep: expect.stringContaining('--model of its own') as string,
+      }),
+    );
     expect(pathsNamed(joinPaths([a, b, c]))).toEqual([a, b, c]);
     expect(pathsNamed(joinPaths([a, odd]))).toEqual([a, odd]);
   });

@@ -28,7 +28,11 @@ export function pathsNamed(named: string): string[] {
   if (pieces.length === 1 || pieces.length > mostPieces) return [named];
   const [only, other] = waysToRead(pieces, 0);
   if (only && other) {
-    throw new LoupeError('model_missing', `${named} can be read as ${only.join(' and ')}, and as ${other.join(' and ')}.`, 'Name each file with a --model of its own, or as an argument of its own.');
+    throw new LoupeError(
+      'model_missing',
+      `${named} can be read as ${only.join(' and ')}, and as ${other.join(' and ')}.`,
+      'Name each file with a --model of its own, or as an argument of its own.',
+    );
   }
   return only ?? halfThere(pieces) ?? [named];
 }
@@ -52,7 +56,8 @@ function halfThere(pieces: readonly string[]): string[] | null {
   for (let at = 1; at < pieces.length; at++) {
     const [before, after] = [pieces.slice(0, at).join(','), pieces.slice(at).join(',')];
     const [first, second] = [fileNamed(before), fileNamed(after)];
-    if ((first !== null || second !== null) && before.trim() !== '' && after.trim() !== '') return [first ?? before.trim(), second ?? after.trim()];
+    if ((first !== null || second !== null) && before.trim() !== '' && after.trim() !== '')
+      return [first ?? before.trim(), second ?? after.trim()];
   }
   return null;
 }

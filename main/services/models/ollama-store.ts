@@ -122,7 +122,21 @@ const parametersSchema = v.object({
   top_p: share,
   min_p: share,
   repeat_penalty: v.fallback(v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(4))), undefined),
-  stop: v.fallback(v.optional(v.pipe(v.union([v.array(stop), v.pipe(stop, v.transform((text) => [text]))]), v.maxLength(mostStops))), undefined),
+  stop: v.fallback(
+    v.optional(
+      v.pipe(
+        v.union([
+          v.array(stop),
+          v.pipe(
+            stop,
+            v.transform((text) => [text]),
+          ),
+        ]),
+        v.maxLength(mostStops),
+      ),
+    ),
+    undefined,
+  ),
 });
 
 /** What is malformed is no advice. */

@@ -77,7 +77,12 @@ describe('by the answers that it brings with it', () => {
 
 describe('by what every model that sees knows', () => {
   test('sound', slow, async () => {
-    expect(await report(() => {}, { withReferences: false })).toMatchObject({ sound: true, findings: [], behind: null, answerTokens: expect.any(Number) as number });
+    expect(await report(() => {}, { withReferences: false })).toMatchObject({
+      sound: true,
+      findings: [],
+      behind: null,
+      answerTokens: expect.any(Number) as number,
+    });
   });
 
   test.each<[string, (file: Buffer) => void]>([
@@ -106,11 +111,13 @@ describe('by the end of its answers', () => {
 
   test('one that learned another end than its files and its template know', slow, async () => {
     const [eot, reserved] = [425, 427];
-    expect(await report((file) => exchange(file, 'language_model.lm_head.weight', eot, reserved), { withReferences: false })).toMatchObject({
-      sound: false,
-      findings: ['It does not stop: an answer of one word went on until it was cut off.'],
-      answerTokens: 100,
-    });
+    expect(await report((file) => exchange(file, 'language_model.lm_head.weight', eot, reserved), { withReferences: false })).toMatchObject(
+      {
+        sound: false,
+        findings: ['It does not stop: an answer of one word went on until it was cut off.'],
+        answerTokens: 100,
+      },
+    );
   });
 });
 

@@ -8,11 +8,32 @@ import { judge, readReferences, runSelfTest, type Measured } from './self-test.t
 const score = (values: number[], best = values): Score => ({ logProbabilities: Float32Array.from(values), best: Float32Array.from(best) });
 /** As a sound model has it: the opening is a surprise, the rest is not. */
 const known = [-11, -5, -3, -2, 0, -1.7, 0, 0, ...Array<number>(30).fill(-0.4)];
-const sound: Measured = { first: score(known), second: score(known), odds: [6, 5], answers: [score([-0.1, -0.2])], speaksEnglish: true, shortAnswer: { tokens: 2, ended: true } };
+const sound: Measured = {
+  first: score(known),
+  second: score(known),
+  odds: [6, 5],
+  answers: [score([-0.1, -0.2])],
+  speaksEnglish: true,
+  shortAnswer: { tokens: 2, ended: true },
+};
 
 test('a sound model: what was measured, and nothing to say', () => {
-  expect(judge(sound)).toEqual({ sound: true, findings: [], perplexity: expect.closeTo(Math.exp(0.4), 3) as number, pictureOdds: 11, behind: 0, answerTokens: 2 });
-  expect(judge({ ...sound, odds: null, answers: [], speaksEnglish: false, shortAnswer: null })).toEqual({ sound: true, findings: [], perplexity: null, pictureOdds: null, behind: null, answerTokens: null });
+  expect(judge(sound)).toEqual({
+    sound: true,
+    findings: [],
+    perplexity: expect.closeTo(Math.exp(0.4), 3) as number,
+    pictureOdds: 11,
+    behind: 0,
+    answerTokens: 2,
+  });
+  expect(judge({ ...sound, odds: null, answers: [], speaksEnglish: false, shortAnswer: null })).toEqual({
+    sound: true,
+    findings: [],
+    perplexity: null,
+    pictureOdds: null,
+    behind: null,
+    answerTokens: null,
+  });
 });
 
 test.each<[string, Partial<Measured>, string]>([
@@ -45,12 +66,20 @@ test('what is asked: the sentence twice, each picture for both words, the answer
   };
   const references = [{ image: { path: '/a.png' }, question: 'What?', answer: 'This' }];
   const signal = new AbortController().signal;
-  const report = await runSelfTest(engine, { vocabularySize: 128_256, vision: { tileSize: 560, maxTiles: 4, patchesPerTile: 1600 }, endsAnswers: true }, { references, signal });
+  const report = await runSelfTest(
+    engine,
+    { vocabularySize: 128_256, vision: { tileSize: 560, maxTiles: 4, patchesPerTile: 1600 }, endsAnswers: true },
+    { references, signal },
+  );
   expect(report).toMatchObject({ sound: true, pictureOdds: 14, behind: 0, answerTokens: 3 });
   expect(generated).toMatchObject([{ sampling: { temperature: 0 }, messages: [{ role: 'user', content: [{ type: 'text' }] }] }]);
   expect(asked.map(({ messages, texts }) => [messages === null, texts.length])).toEqual([[true, 1], [true, 1], [false, 2], [false, 2], [false, 1]]);
   asked.length = 0;
-  expect(await runSelfTest(engine, { vocabularySize: 128_256, vision: null, endsAnswers: false }, { references, signal })).toMatchObject({ pictureOdds: null, behind: null, answerTokens: null });
+  expect(await runSelfTest(engine, { vocabularySize: 128_256, vision: null, endsAnswers: false }, { references, signal })).toMatchObject({
+    pictureOdds: null,
+    behind: null,
+    answerTokens: null,
+  });
   expect([asked.length, generated.length]).toEqual([2, 1]);
 });
 

@@ -45,7 +45,12 @@ export interface Reference {
 
 const base64 = v.pipe(v.string(), v.base64());
 const { sentence, question, short, pictures } = v.parse(
-  v.strictObject({ sentence: v.string(), question: v.string(), short: v.string(), pictures: v.strictTuple([v.strictObject({ word: v.string(), png: base64 }), v.strictObject({ word: v.string(), png: base64 })]) }),
+  v.strictObject({
+    sentence: v.string(),
+    question: v.string(),
+    short: v.string(),
+    pictures: v.strictTuple([v.strictObject({ word: v.string(), png: base64 }), v.strictObject({ word: v.string(), png: base64 })]),
+  }),
   tasks,
 );
 
@@ -70,19 +75,27 @@ const sample = v.object({ image: v.pipe(v.string(), v.regex(/^\w[\w.-]*(\/\w[\w.
 const leastVocabulary = 100_000;
 
 /** Rejects with `cancelled`, and with what keeps the model from computing. Takes a few prompts' time, and the engine's cache. */
-export async function runSelfTest(engine: Pick<Engine, 'score' | 'generate'>, { vocabularySize, vision, endsAnswers }: TriedModel, { references, signal }: { references: Reference[]; signal: AbortSignal }): Promise<SelfTestReport> {
+export async function runSelfTest(
+  engine: Pick<Engine, 'score' | 'generate'>,
+  { vocabularySize, vision, endsAnswers }: TriedModel,
+  { references, signal }: { references: Reference[]; signal: AbortSignal },
+): Promise<SelfTestReport> {
   const read = async (): Promise<Score> => (await engine.score({ messages: null, texts: [sentence] }, { signal }))[0]!;
   const [first, second] = [await read(), await read()];
   const odds = vision ? await oddsOfPictures(engine, signal) : null;
   const answers: Score[] = [];
-  for (const { image, question, answer } of vision ? references : []) answers.push(...(await engine.score({ messages: asking(question, image), texts: [answer] }, { signal })));
+  for (const { image, question, answer } of vision ? references : [])
+    answers.push(...(await engine.score({ messages: asking(question, image), texts: [answer] }, { signal })));
   const measured = { first, second, odds, answers, speaksEnglish: vocabularySize >= leastVocabulary };
   // Of values that are no numbers nothing could be chosen.
   return judge({ ...measured, shortAnswer: endsAnswers && areNumbers(measured) ? await answerShortly(engine, signal) : null });
 }
 
 async function answerShortly(engine: Pick<Engine, 'generate'>, signal: AbortSignal): Promise<Measured['shortAnswer']> {
-  const { tokens, finish } = await engine.generate({ messages: asking(short), maxTokens: longestAnswer, sampling: { temperature: 0, repetitionPenalty: 1 } }, { signal });
+  const { tokens, finish } = await engine.generate(
+    { messages: asking(short), maxTokens: longestAnswer, sampling: { temperature: 0, repetitionPenalty: 1 } },
+    { signal },
+  );
   if (finish === 'cancelled') throw new LoupeError('cancelled', 'The trial was cancelled.');
   return { tokens: tokens.length, ended: finish === 'stop' };
 }
@@ -111,7 +124,15 @@ export interface Measured {
 }
 
 export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer }: Measured): SelfTestReport {
-  if (!areNumbers({ first, second, odds, answers })) return { sound: false, findings: ['It computes values that are no numbers.'], perplexity: null, pictureOdds: null, behind: null, answerTokens: null };
+  if (!areNumbers({ first, second, odds, answers }))
+    return {
+      sound: false,
+      findings: ['It computes values that are no numbers.'],
+      perplexity: null,
+      pictureOdds: null,
+      behind: null,
+      answerTokens: null,
+    };
   const findings: string[] = [];
   const perplexity = speaksEnglish ? Math.exp(-mean(first.logProbabilities.subarray(opening))) : null;
   const pictureOdds = odds && odds.reduce((sum, value) => sum + value, 0);

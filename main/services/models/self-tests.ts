@@ -104,7 +104,10 @@ export function createSelfTests({ store, engine, references, emit, clock = { now
 }
 
 /** A guard answers no questions about pictures, but its verdicts end. */
-export function modelToTry({ kind }: Pick<ModelChoice, 'kind'>, { model: { vocabularySize, vision }, promptFormat }: LoadedModel): TriedModel {
+export function modelToTry(
+  { kind }: Pick<ModelChoice, 'kind'>,
+  { model: { vocabularySize, vision }, promptFormat }: LoadedModel,
+): TriedModel {
   return { vocabularySize, vision: kind === 'guard' ? null : vision, endsAnswers: promptFormat !== null && promptFormat !== 'completion' };
 }
 

@@ -11,7 +11,10 @@ const control = 3;
 const userDefined = 4;
 const unused = 5;
 
-/** Begin and end tokens are among them only where the configuration does not declare them, from which the engine takes them. @throws LoupeError `tokenizer_invalid` for a tokenizer that GGUF has no name for */
+/**
+ * Begin and end tokens are among them only where the configuration does not declare them, from which the engine takes them.
+ * @throws LoupeError `tokenizer_invalid` for a tokenizer that GGUF has no name for
+ */
 export function ggufEntries(files: CheckpointFiles): [key: string, value: GgufEntryValue][] {
   const { model, added_tokens: added = [], pre_tokenizer: cut } = files.tokenizer as {
     model?: { type?: unknown; vocab?: Record<string, number>; merges?: (string | [string, string])[] };

@@ -88,7 +88,10 @@ function tokenizerJson(tokens: string[], types: number[], merges: string[]): Rec
   };
 }
 
-/** What ends an answer. A model that ends its turns also ends at what ends a message or a text; that it does, a template that is of no use here tells, too. */
+/**
+ * What ends an answer. A model that ends its turns also ends at what ends a message or a text; that it does, a template that is
+ * of no use here tells, too.
+ */
 function endTokens(metadata: ReadonlyMap<string, GgufValue>, tokens: string[]): number[] {
   const ends = new Set<number>();
   for (const key of ['eos_token_ids', 'eos_token_id', 'eot_token_id', 'eom_token_id']) {

@@ -9,7 +9,12 @@ import { promptLanguage } from './prompt.ts';
 import { createStopTexts, stopsOf, turnEnd } from './stops.ts';
 
 const [endOfText, eom, eot, reserved] = [420, 424, 425, 427];
-const specialTokens = new Map([['<|reserved_special_token_0|>', reserved], ['<|end_of_text|>', endOfText], ['<|eom_id|>', eom], ['<|eot_id|>', eot]]);
+const specialTokens = new Map([
+  ['<|reserved_special_token_0|>', reserved],
+  ['<|end_of_text|>', endOfText],
+  ['<|eom_id|>', eom],
+  ['<|eot_id|>', eot],
+]);
 
 describe('how an end is spelled', () => {
   test.each([
@@ -87,7 +92,9 @@ describe('what ends an answer of a checkpoint', () => {
     const { format, stops: found } = promptLanguage(files, stops);
     return { kind: format.kind, tokens: found.tokens.toSorted(), texts: found.texts };
   };
-  const chatml = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}";
+  const chatml =
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}" +
+    "{{ '<|im_start|>assistant\n' }}";
   const all = [endOfText, eom, eot];
 
   test('the end of a turn out of the template, beside what is declared', () => {
@@ -110,27 +117,46 @@ describe('what ends an answer of a checkpoint', () => {
   test('no template: the end that the tokenizer or the keeper of the model names says that it chats', () => {
     const bare = early({ chatTemplate: null });
     expect(ends(bare)).toEqual({ kind: 'completion', tokens: [endOfText], texts: [] });
-    expect(ends({ ...bare, tokenizerConfig: { eos_token: { content: '<|eot_id|>' } } })).toEqual({ kind: 'llama3', tokens: all, texts: [] });
+    expect(ends({ ...bare, tokenizerConfig: { eos_token: { content: '<|eot_id|>' } } })).toEqual({
+      kind: 'llama3',
+      tokens: all,
+      texts: [],
+    });
     expect(ends(bare, ['<|eot_id|>', 'User:'])).toEqual({ kind: 'llama3', tokens: all, texts: ['User:'] });
   });
 
   test('a word of the vocabulary ends nothing: 2 is what Llama 2 ends with, and a base model ends at the end of the text', () => {
     expect(ends({ ...demo, generationConfig: { eos_token_id: [2, eot] } }).tokens).toEqual(all);
-    expect(ends(early({ chatTemplate: null, generationConfig: { eos_token_id: 2 }, tokenizerConfig: null }))).toEqual({ kind: 'completion', tokens: [endOfText], texts: [] });
+    expect(ends(early({ chatTemplate: null, generationConfig: { eos_token_id: 2 }, tokenizerConfig: null }))).toEqual({
+      kind: 'completion',
+      tokens: [endOfText],
+      texts: [],
+    });
   });
 
   test('the keys of GGUF, and a template there that knows no pictures', () => {
     const metadata = (more: Record<string, GgufValue>): Map<string, GgufValue> => {
       const entries = ggufEntries(early({ chatTemplate: null }));
-      return new Map<string, GgufValue>([...entries, ['general.architecture', 'mllama'], ['tokenizer.ggml.bos_token_id', 419], ...Object.entries(more)]);
+      return new Map<string, GgufValue>([
+        ...entries,
+        ['general.architecture', 'mllama'],
+        ['tokenizer.ggml.bos_token_id', 419],
+        ...Object.entries(more),
+      ]);
     };
     const of = (more: Record<string, GgufValue>) => ends(ggufCheckpointFiles(metadata(more), 'x.gguf'));
     expect(of({ 'tokenizer.ggml.eos_token_id': endOfText })).toMatchObject({ kind: 'completion', tokens: [endOfText] });
-    expect(of({ 'tokenizer.ggml.eos_token_id': endOfText, 'tokenizer.ggml.eot_token_id': eot })).toMatchObject({ kind: 'llama3', tokens: all });
+    expect(of({ 'tokenizer.ggml.eos_token_id': endOfText, 'tokenizer.ggml.eot_token_id': eot })).toMatchObject({
+      kind: 'llama3',
+      tokens: all,
+    });
     expect(of({ 'tokenizer.ggml.eos_token_id': eot })).toMatchObject({ kind: 'llama3', tokens: all });
     expect(of({ 'tokenizer.ggml.eos_token_ids': [endOfText, eot] })).toMatchObject({ kind: 'llama3', tokens: all });
     const textOnly = "{% for message in messages %}{{ message['content'] + '<|eot_id|>' }}{% endfor %}";
-    expect(of({ 'tokenizer.ggml.eos_token_id': endOfText, 'tokenizer.chat_template': textOnly })).toMatchObject({ kind: 'llama3', tokens: all });
+    expect(of({ 'tokenizer.ggml.eos_token_id': endOfText, 'tokenizer.chat_template': textOnly })).toMatchObject({
+      kind: 'llama3',
+      tokens: all,
+    });
   });
 
   test('a smaller copy keeps the end that only the tokenizer names', () => {

@@ -33,7 +33,10 @@ export function turnEnd(between: string, tokenizer: Pick<Tokenizer, 'specialToke
   return /^\s*(<[^<>\s]+>)/.exec(text)?.[1] ?? /^\s*\n\S[^\n]*/.exec(text)?.[0] ?? null;
 }
 
-function firstSpecial(text: string, { specialTokens }: Pick<Tokenizer, 'specialTokens'>): { token: number; spelling: string; at: number } | null {
+function firstSpecial(
+  text: string,
+  { specialTokens }: Pick<Tokenizer, 'specialTokens'>,
+): { token: number; spelling: string; at: number } | null {
   let first: { token: number; spelling: string; at: number } | null = null;
   // The longest spellings come first and win where two begin together.
   for (const [spelling, token] of specialTokens) {

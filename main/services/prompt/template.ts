@@ -46,7 +46,11 @@ export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer,
     const render = templateRenderer(files.chatTemplate, files);
     // A guard's template wraps a conversation: what follows an answer in it is not what ends a verdict.
     const isGuard = files.chatTemplate.includes(guardPolicy);
-    return { kind: isGuard ? 'guard' : 'template', turnEnd: isGuard ? null : renderedTurnEnd(render, tokenizer), encode: (messages) => encode(messages, render) };
+    return {
+      kind: isGuard ? 'guard' : 'template',
+      turnEnd: isGuard ? null : renderedTurnEnd(render, tokenizer),
+      encode: (messages) => encode(messages, render),
+    };
   }
   const endOfTurn = tokenizer.specialToken(eot);
   if (endOfTurn !== null && stopTokens.includes(endOfTurn)) {
