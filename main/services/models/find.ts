@@ -102,7 +102,8 @@ async function inRepository(repository: Cached, signal?: AbortSignal, snapshots?
   for (const snapshot of snapshots ?? (await snapshotsOf(repository))) {
     for (const model of await orNone(inFolder(snapshot, 'huggingface', signal))) {
       if (model.format === 'safetensors') {
-        if (!published || (published.problem && !model.problem)) published = { ...model, name };
+        const isMore = published && ((published.problem && !model.problem) || (published.files.length === 0 && model.files.length > 0));
+        if (!published || isMore) published = { ...model, name };
         continue;
       }
       // The newest of files with the same name.
@@ -114,7 +115,7 @@ async function inRepository(repository: Cached, signal?: AbortSignal, snapshots?
   const listed = catalogue().find((model) =>
     [model.repository, ...model.mirrors].some((known) => known.toLowerCase() === `${owner}/${name}`.toLowerCase()),
   );
-  const whole = published && (gguf.length === 0 || !published.problem) ? [{ ...published, known: listed ?? published.known }] : [];
+  const whole = published && (gguf.length === 0 || published.files.length > 0) ? [{ ...published, known: listed ?? published.known }] : [];
   const titled = gguf.map((model) => ({ ...model, name: gguf.length === 1 ? `${owner}/${name}` : `${owner}/${name} (${model.name})` }));
   return [...whole, ...titled];
 }
