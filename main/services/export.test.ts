@@ -67,6 +67,62 @@ When?
   expect(exportConversation(stopped, 'markdown').text).toContain('Half\n\n*Stopped.*\n');
 });
 
+test('Markdown: messages, a title, a model and a picture that are written as nobody should', () => {
+  const evil: Conversation = {
+    ...conversation,
+    title: 'A\n# title <!-- of [two](x) lines\u2028',
+    messages: [
+      message(1, null, 'user', 'Why does this fail?\n```python\nprint("pasted without a closing fence")', { pictures: [{ ...picture, name: 'a](b) (c)\n# d <img>.png' }] }),
+      message(2, 1, 'assistant', '# Because\n\n<details>\n\n```\nopen', { model: 'm\n## n' }),
+      message(3, 2, 'user', '# Not a heading of mine\n<details><summary>x</summary>\nsecond question'),
+      message(4, 3, 'assistant', 'See [1].\n\n[1]: https://a.example', { state: 'stopped' }),
+    ],
+    leafId: 4,
+  };
+  expect(exportConversation(evil, 'markdown').text).toBe(`# A \\# title \\<!-- of \\[two\\](x) lines
+
+*Begun on 2025-01-02.*
+
+## Question
+
+*Picture: a\\](b) (c) \\# d \\<img\\>.png, 800 x 600 pixels*
+
+\`\`\`\`
+Why does this fail?
+\`\`\`python
+print("pasted without a closing fence")
+\`\`\`\`
+
+## Answer (m \\#\\# n)
+
+### Because
+
+\\<details>
+
+\`\`\`
+open
+\`\`\`
+
+## Question
+
+\\# Not a heading of mine${'  '}
+\\<details>\\<summary>x\\</summary>${'  '}
+second question
+
+## Answer (Demo model)
+
+See [1](<https://a.example>).
+
+*Stopped.*
+`);
+});
+
+test('JSON: any text comes back as it was', () => {
+  const text = 'half \ud83d, lines \u2028\u2029, zero \0, mark \ufeff, pair 😀, quotes "\'\\';
+  const written = Buffer.from(exportConversation({ ...conversation, messages: [message(1, null, 'user', text)], leafId: 1 }, 'json').text, 'utf8').toString('utf8');
+  expect((JSON.parse(written) as { messages: { text: string }[] }).messages[0]!.text).toBe(text);
+});
+
 test('JSON: the whole tree, as documented', () => {
   const { fileName, text } = exportConversation(conversation, 'json');
   expect(fileName).toBe('A receipt.json');

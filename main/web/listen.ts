@@ -21,7 +21,7 @@ export async function listenHere(server: Server, port: number): Promise<number> 
 
 export async function listenFailure(error: NodeJS.ErrnoException, port: number): Promise<LoupeError> {
   const fail = (message: string, nextStep?: string): LoupeError => new LoupeError('port_unavailable', message, nextStep, { cause: error });
-  switch (error.code) {
+  switch (String(error.code)) {
     case 'EADDRINUSE':
       if (port === 0) return fail('Every port of this machine is taken.', 'Close programs that keep many connections open, then start Loupe again.');
       return fail(`Port ${port} is taken by ${describeHolder(await findPortHolder(port))}.`);

@@ -18,14 +18,9 @@ const commandTimeoutMs = 3000;
 
 export async function findPortHolder(port: number): Promise<PortHolder> {
   try {
-    switch (process.platform) {
-      case 'linux':
-        return await linuxHolder(port);
-      case 'win32':
-        return await windowsHolder(port);
-      default:
-        return readLsof(await output('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']));
-    }
+    if (process.platform === 'linux') return await linuxHolder(port);
+    if (process.platform === 'win32') return await windowsHolder(port);
+    return readLsof(await output('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']));
   } catch {
     return unknown;
   }
@@ -50,11 +45,15 @@ async function linuxHolder(port: number): Promise<PortHolder> {
 /** Of /proc/net/tcp and tcp6: the socket that keeps 127.0.0.1:`port`; one that listens before one that is connected. */
 export function findSocket(tables: string, port: number, order: 'LE' | 'BE' = endianness()): { inode: string; user: number } | null {
   const loopback = order === 'LE' ? '0100007F' : '7F000001';
-  const addresses = ['00000000', loopback, '0'.repeat(32)].concat(['00000000', loopback].map((end) => `${'0'.repeat(16)}${order === 'LE' ? 'FFFF0000' : '0000FFFF'}${end}`));
+  const mapped = `${'0'.repeat(16)}${order === 'LE' ? 'FFFF0000' : '0000FFFF'}`;
+  const addresses = ['00000000', loopback, '0'.repeat(32), `${mapped}00000000`, mapped + loopback];
   const rows = tables
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .map(([, local = '', , state, , , , user, , inode = '0']) => ({ address: local.split(':')[0]!, port: parseInt(local.split(':')[1]!, 16), state, user: Number(user), inode }))
+    .map(([, local = '', , state, , , , user, , inode = '0']) => {
+      const [address = '', hex = ''] = local.split(':');
+      return { address, port: parseInt(hex, 16), state, user: Number(user), inode };
+    })
     .filter((row) => row.port === port && addresses.includes(row.address) && row.inode !== '0');
   return rows.find(({ state }) => state === '0A') ?? rows[0] ?? null;
 }
