@@ -84,20 +84,17 @@ slow('the app is killed in mid-answer: the answer is there, interrupted, and goe
   expect(await again.lastAnswer()).toContain('word199');
 });
 
-slow('an answer is stopped within 300 ms of the click, and keeps its words', async ({ loupe }) => {
+/** The second word would come after the test has ended. */
+testWithFakeEngine(300_000, 1)('an answer is stopped without waiting for the engine, and keeps its words', async ({ loupe }) => {
   await loupe.skipWelcome();
   await loupe.question.fill(longQuestion);
   await loupe.question.press('Enter');
-  await expect(loupe.answers).toContainText('word10');
-  const took = await loupe.stop.evaluate(async (button) => {
-    const began = performance.now();
-    (button as HTMLButtonElement).click();
-    while (!document.querySelector('article[aria-label="Answer"][aria-busy="false"]')) await new Promise(requestAnimationFrame);
-    return performance.now() - began;
-  });
-  expect(took).toBeLessThan(300);
+  await expect(loupe.answers).toContainText('You');
+  await loupe.stop.click();
+  await expect(loupe.answers.last()).toHaveAttribute('aria-busy', 'false');
   await expect(loupe.page.getByText('Stopped.')).toBeVisible();
-  await expect(loupe.answers).toContainText('word10');
+  await expect(loupe.answers).toContainText('You');
+  await expect(loupe.send).toBeVisible();
 });
 
 slow('a conversation is exported as Markdown', async ({ loupe }) => {
