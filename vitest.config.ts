@@ -7,7 +7,7 @@ const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
 /** A limit for what hangs; none of them measures. */
-const patience = { setupFiles: ['setup/patience.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {

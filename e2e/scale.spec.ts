@@ -8,6 +8,10 @@ import { expect, hostWithFakeEngine, testWithFakeEngine, Window, type Host } fro
 
 const test = testWithFakeEngine(30);
 
+function annotate(type: string, description: string): void {
+  test.info().annotations.push({ type, description });
+}
+
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 interface Start {
@@ -84,7 +88,8 @@ async function scroll(page: Page, selector: string): Promise<Scrolled> {
   const after = await spent();
   await devtools.detach();
   const each = (all: number) => all / frames.length;
-  return { distance, layouts: each(after.layouts - before.layouts), added, most, workMs: each(after.ms - before.ms), frameMs: median(frames) };
+  const layouts = each(after.layouts - before.layouts);
+  return { distance, layouts, added, most, workMs: each(after.ms - before.ms), frameMs: median(frames) };
 }
 
 async function filled(host: Host, page: Page, conversations: number): Promise<void> {
@@ -95,14 +100,14 @@ async function filled(host: Host, page: Page, conversations: number): Promise<vo
 }
 
 test('a thousand conversations start with the work of sixty, and scroll with that of what is passed', async ({ host, page }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(600_000);
   const few = hostWithFakeEngine(30);
   try {
     await filled(few, page, 60);
     const small = await start(few, page);
     await filled(host, page, 1000);
     const large = await start(host, page);
-    test.info().annotations.push({ type: 'start to interactive, ms', description: `60: ${Math.round(small.ms)}, 1000: ${Math.round(large.ms)}` });
+    annotate('start to interactive, ms', `60: ${Math.round(small.ms)}, 1000: ${Math.round(large.ms)}`);
     expect({ ...large, ms: 0, elements: 0 }).toEqual({ ...small, ms: 0, elements: 0 });
     expect(large.elements, 'elements in the page').toBeLessThanOrEqual(small.elements * 1.05);
   } finally {
@@ -112,14 +117,17 @@ test('a thousand conversations start with the work of sixty, and scroll with tha
   const rows = page.locator('[data-conversation]');
   await expect(rows.first()).toBeVisible();
   expect(await rows.count(), 'rows in the page').toBeLessThan(100);
-  const row = await rows.first().evaluate((element) => ({ height: element.getBoundingClientRect().height, elements: 1 + element.querySelectorAll('*').length }));
+  const row = await rows.first().evaluate((element) => ({
+    height: element.getBoundingClientRect().height,
+    elements: 1 + element.querySelectorAll('*').length,
+  }));
   const list = await scroll(page, 'nav .scroller');
   await rows.first().click();
   // The end is there first; the rest follows in idle moments.
   await expect(page.locator('article')).toHaveCount(100);
   const thread = await scroll(page, 'main .scroller');
   const described = ({ workMs, frameMs }: Scrolled) => `${workMs.toFixed(1)} of ${frameMs.toFixed(1)}`;
-  test.info().annotations.push({ type: 'work of a frame, ms', description: `list ${described(list)}, thread ${described(thread)}` });
+  annotate('work of a frame, ms', `list ${described(list)}, thread ${described(thread)}`);
   expect(list.distance).toBeGreaterThan(10_000);
   expect(list.most, 'elements of the list').toBeLessThan(100 * row.elements);
   const passed = list.distance / row.height;

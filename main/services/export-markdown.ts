@@ -160,15 +160,16 @@ function writeList({ ordered, start, loose, items }: Tokens.List, links: Links, 
 
 function writeTable({ header, align, rows }: Tokens.Table, links: Links): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const write = (cells: readonly Tokens.TableCell[]): string => row(cells.map(({ text }) => spans(text, links).replace(/\\?\|/g, '\\|').replace(/\n/g, ' ')));
+  const cell = ({ text }: Tokens.TableCell): string => spans(text, links).replace(/\\?\|/g, '\\|').replace(/\n/g, ' ');
   const rules = align.map((side) => (side === 'center' ? ':-:' : side === 'right' ? '--:' : side === 'left' ? ':--' : '---'));
-  return [write(header), row(rules), ...rows.map(write)].join('\n');
+  return [row(header.map(cell)), row(rules), ...rows.map((cells) => row(cells.map(cell)))].join('\n');
 }
 
 function fenced(text: string, language: string): string {
   const code = text.slice(0, endOf(text, '\n'));
   const mark = language.includes('`') ? '~' : '`';
-  const longest = (code.match(mark === '~' ? /~{3,}/g : /`{3,}/g) ?? []).reduce((most, run) => Math.max(most, run.length), 2);
+  const runs = code.match(mark === '~' ? /~{3,}/g : /`{3,}/g) ?? [];
+  const longest = runs.reduce((most, run) => Math.max(most, run.length), 2);
   const fence = mark.repeat(longest + 1);
   return `${fence}${language}\n${code}${code === '' ? '' : '\n'}${fence}`;
 }
@@ -211,7 +212,8 @@ function escapeMarks(text: string): string {
 /** What would begin another block, or turn the line before into a heading or a table, does not. */
 function escapeLineStart(line: string): string {
   return line
-    .replace(/^(?:[-+*](?=[ \t]|$)|#{1,6}(?=[ \t]|$)|>|~{3}|=+[ \t]*$|-(?=[- \t]*$)|\*(?=[* \t]*$)|_(?=[_ \t]*$)|\|(?=[|:\- \t]*$)|:(?=[|:\- \t]*$)|-(?=[|:\- \t]*$))/, '\\$&')
+    .replace(/^(?:[-+*](?=[ \t]|$)|#{1,6}(?=[ \t]|$)|>|~{3}|=+[ \t]*$)/, '\\$&')
+    .replace(/^(?:-(?=[- \t]*$)|\*(?=[* \t]*$)|_(?=[_ \t]*$)|\|(?=[|:\- \t]*$)|:(?=[|:\- \t]*$)|-(?=[|:\- \t]*$))/, '\\$&')
     .replace(/^(\d{1,9})([.)])(?=[ \t]|$)/, '$1\\$2')
     .replace(/^`{3,}(?=[^`]*$)/, (run) => '\\`'.repeat(run.length));
 }
@@ -242,7 +244,8 @@ class Links {
     if (!link) return null;
     this.#used.add(tag);
     const { href, title } = link;
-    return { href, tail: `(<${href.replace(/[<>]/g, '\\$&')}>${title ? ` "${title.replace(/\s+/g, ' ').replace(/"/g, '\\"')}"` : ''})` };
+    const name = title ? ` "${title.replace(/\s+/g, ' ').replace(/"/g, '\\"')}"` : '';
+    return { href, tail: `(<${href.replace(/[<>]/g, '\\$&')}>${name})` };
   }
 }
 

@@ -93,7 +93,8 @@ async function windowsHolder(port: number): Promise<PortHolder> {
 /** The word for "listening" is translated; that nobody is at the other end is not. */
 export function readNetstat(text: string, port: number): number | null {
   const rows = text.split(/\r?\n/).map((line) => line.trim().split(/\s+/));
-  const row = rows.find(([, local, remote]) => (local === `127.0.0.1:${port}` || local === `0.0.0.0:${port}`) && remote === '0.0.0.0:0');
+  const ours = [`127.0.0.1:${port}`, `0.0.0.0:${port}`];
+  const row = rows.find(([, local = '', remote]) => ours.includes(local) && remote === '0.0.0.0:0');
   return row ? Number(row.at(-1)) : null;
 }
 
@@ -103,6 +104,9 @@ export function readTasklist(text: string): string | null {
 
 function output(command: string, args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { timeout: commandTimeoutMs, windowsHide: true, encoding: 'utf8' }, (error, text) => (error ? reject(error) : resolve(text)));
+    execFile(command, args, { timeout: commandTimeoutMs, windowsHide: true, encoding: 'utf8' }, (error, text) => {
+      if (error) reject(error);
+      else resolve(text);
+    });
   });
 }

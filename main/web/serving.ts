@@ -23,7 +23,9 @@ export async function withWayToRunning(error: LoupeError, dataDirectory: string)
   const running = readNote(dataDirectory);
   // A Loupe that was killed leaves its note behind; by now the desktop app may have the folder.
   if (!running || !(await isLoupe(running.port))) return error;
-  const nextStep = `Go on in its page, http://127.0.0.1:${running.port}, in the browser that opened its link; or end it (process ${running.pid}); or name another folder with --data.`;
+  const page = `http://127.0.0.1:${running.port}`;
+  const ways = [`Go on in its page, ${page}, in the browser that opened its link`, `end it (process ${running.pid})`];
+  const nextStep = `${ways.join('; or ')}; or name another folder with --data.`;
   return new LoupeError(error.code, error.message, nextStep, { cause: error });
 }
 
