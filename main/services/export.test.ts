@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Conversation, Message } from '../contract.ts';
 import { exportConversation, fileNameOf } from './export.ts';
 
@@ -12,7 +12,7 @@ const conversation: Conversation = {
   id: 7,
   title: 'A *receipt*',
   pinned: false,
-  createdAt: Date.UTC(2025, 0, 2),
+  createdAt: new Date(2025, 0, 2, 23, 59).getTime(),
   updatedAt: Date.UTC(2025, 0, 3),
   messageCount: 5,
   picture: picture.hash,
@@ -117,6 +117,15 @@ See [1](<https://a.example>).
 `);
 });
 
+test.each(['America/New_York', 'UTC', 'Asia/Tokyo', 'Pacific/Kiritimati'])('the day is the one of the place: %s', (zone) => {
+  vi.stubEnv('TZ', zone);
+  for (const hour of [0, 12, 23]) {
+    const createdAt = new Date(2026, 2, 8, hour, 30).getTime();
+    expect(exportConversation({ ...conversation, createdAt }, 'markdown').text).toContain('*Begun on 2026-03-08.*');
+  }
+  vi.unstubAllEnvs();
+});
+
 test('JSON: any text comes back as it was', () => {
   const text = 'half \ud83d, lines \u2028\u2029, zero \0, mark \ufeff, pair 😀, quotes "\'\\';
   const written = Buffer.from(exportConversation({ ...conversation, messages: [message(1, null, 'user', text)], leafId: 1 }, 'json').text, 'utf8').toString('utf8');
@@ -136,6 +145,10 @@ test('JSON: the whole tree, as documented', () => {
 
 test.each([
   ['Plain title', 'Plain title'],
+  ['6/20/2023', '6 20 2023'],
+  ['Title/Title', 'Title Title'],
+  ['💾 example', '💾 example'],
+  ['Синонимы для каталога', 'Синонимы для каталога'],
   ['a/b\\c:d*e?f"g<h>i|j', 'a b c d e f g h i j'],
   ['  .hidden.  ', 'hidden'],
   ['line\nbreak\ttab\0nul', 'line break tab nul'],

@@ -19,11 +19,17 @@ function toMarkdown({ title, createdAt, messages, leafId }: Conversation): strin
   const others = messages.length - branch.length;
   const blocks = [
     `# ${oneLine(title)}`,
-    `*Begun on ${new Date(createdAt).toISOString().slice(0, 10)}.*`,
+    `*Begun on ${localDate(createdAt)}.*`,
     ...branch.flatMap(messageBlocks),
     ...(others > 0 ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`] : []),
   ];
   return `${blocks.join('\n\n')}\n`;
+}
+
+/** Of the calendar on the wall: late in the evening the date in Greenwich is another. */
+function localDate(ms: number): string {
+  const date = new Date(ms);
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((number) => String(number).padStart(2, '0')).join('-');
 }
 
 function messageBlocks({ role, text, pictures, state, failure, model }: Message): string[] {
