@@ -14,9 +14,12 @@ function annotate(type: string, description: string): void {
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
+/** What the engine and the frames of the moment add to a start. Asking for each conversation would add hundreds. */
+const chance = 5;
+
 interface Start {
-  /** Pages, files and pictures asked for until the window can be typed into, sorted. */
-  requests: string[];
+  /** Pages, files and pictures asked for until the list is there. */
+  requests: number;
   /** Requests through the socket. */
   asked: number;
   /** In the page. */
@@ -26,9 +29,9 @@ interface Start {
 }
 
 async function start(host: Host, page: Page): Promise<Start> {
-  const requests: string[] = [];
+  let requests = 0;
   let asked = 0;
-  page.on('request', (request) => void requests.push(new URL(request.url()).pathname.replace(/[0-9a-f]{64}/, 'HASH')));
+  page.on('request', () => requests++);
   page.on('websocket', (socket) => void socket.on('framesent', () => asked++));
   const began = performance.now();
   await page.goto(await host.start());
@@ -37,7 +40,7 @@ async function start(host: Host, page: Page): Promise<Start> {
   await expect(page.locator('[data-conversation]').first()).toBeVisible();
   const elements = await page.evaluate(() => document.querySelectorAll('*').length);
   page.removeAllListeners();
-  return { requests: requests.toSorted(), asked, elements, ms };
+  return { requests, asked, elements, ms };
 }
 
 interface Scrolled {
@@ -108,7 +111,8 @@ test('a thousand conversations start with the work of sixty, and scroll with tha
     await filled(host, page, 1000);
     const large = await start(host, page);
     annotate('start to interactive, ms', `60: ${Math.round(small.ms)}, 1000: ${Math.round(large.ms)}`);
-    expect({ ...large, ms: 0, elements: 0 }).toEqual({ ...small, ms: 0, elements: 0 });
+    expect(large.requests, 'files and pictures').toBeLessThanOrEqual(small.requests + chance);
+    expect(large.asked, 'requests through the socket').toBeLessThanOrEqual(small.asked + chance);
     expect(large.elements, 'elements in the page').toBeLessThanOrEqual(small.elements * 1.05);
   } finally {
     await few.end();
