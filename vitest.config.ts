@@ -6,14 +6,21 @@ const packaging = 'setup/packaging.integration.test.ts';
 const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
+/** A limit for what hangs; none of them measures. */
+const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, slice, endurance] } },
+      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, slice, endurance], ...patience } },
       // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
-      { plugins: [svelte({ configFile: 'renderer/svelte.config.js' })], resolve: { conditions: ['browser'] }, test: { name: 'window', include: ['renderer/**/*.test.ts'] } },
+      {
+        plugins: [svelte({ configFile: 'renderer/svelte.config.js' })],
+        resolve: { conditions: ['browser'] },
+        test: { name: 'window', include: ['renderer/**/*.test.ts'], ...patience },
+      },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
-      { test: { name: 'integration', include: [integration], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { name: 'integration', include: [integration], fileParallelism: false, ...patience, testTimeout: 120_000, hookTimeout: 120_000 } },
       // The desktop app as it is shipped.
       { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
       // The app killed hundreds of times: minutes.

@@ -1,4 +1,4 @@
-/** The whole app but the engine, for working on the window: `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N]`. */
+/** The whole app but the engine, for working on the window: `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N] [--words-at-once N]`. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { createFakeEngine } from '../main/engine/fake.ts';
 import type { Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' } } });
+const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' }, 'words-at-once': { type: 'string', default: '0' } } });
 
 /** Says back what it is asked, base models too; with a model that is called a guard it judges: questions are safe, answers are not. */
 function startEngine(): Engine {
-  const options = { wordMs: Number(values['word-ms']), contextLength: 8192 };
+  const options = { wordMs: Number(values['word-ms']), wordsAtOnce: Number(values['words-at-once']), contextLength: 8192 };
   const chat = createFakeEngine(options);
   const guard = createFakeEngine({ ...options, answer: (messages) => (messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6,S13') });
   let current = chat;

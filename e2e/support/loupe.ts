@@ -136,12 +136,16 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-/** The whole app with an engine that says back what it was asked, a word every `wordMs`: for what needs long answers. */
-export const testWithFakeEngine = (wordMs: number): typeof test =>
+export function hostWithFakeEngine(wordMs: number, atOnce = 0): Host {
+  return new Host([fakeEntry, '--word-ms', String(wordMs), '--words-at-once', String(atOnce)]);
+}
+
+/** The whole app with an engine that says back what it was asked, a word every `wordMs` after the first `atOnce`: for what needs long answers. */
+export const testWithFakeEngine = (wordMs: number, atOnce = 0): typeof test =>
   test.extend({
     host: async ({}, use, testInfo) => {
       testInfo.skip(testInfo.project.name === 'electron', 'the desktop app runs the real engine only');
-      const host = new Host([fakeEntry, '--word-ms', String(wordMs)]);
+      const host = hostWithFakeEngine(wordMs, atOnce);
       await use(host);
       await host.end();
     },

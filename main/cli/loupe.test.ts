@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { root } from '../paths.ts';
 import { oddestName } from '../services/models/test/odd-names.ts';
 
@@ -75,6 +75,52 @@ test.runIf(process.platform === 'linux')('the engine dies with its parent', asyn
   loupe.kill('SIGKILL');
   await once(loupe, 'exit');
   await expect.poll(() => isRunning(children[0]!), { timeout: 5000 }).toBe(false);
+});
+
+describe('serve', () => {
+  let data: string;
+  beforeEach(async () => void (data = await mkdtemp(join(tmpdir(), 'loupe-serve-'))));
+  afterEach(() => rm(data, { recursive: true }));
+
+  async function serveAt(...args: string[]): Promise<{ loupe: Loupe; port: number }> {
+    const loupe = start('serve', '--no-open', ...args);
+    const [link] = (await once(loupe.stdout.setEncoding('utf8'), 'data')) as [string];
+    return { loupe, port: Number(new URL(link.trim()).port) };
+  }
+
+  async function refused(...args: string[]): Promise<{ out: string; err: string; code: number }> {
+    const loupe = start('serve', '--no-open', ...args);
+    const [out, err, [code]] = (await Promise.all([text(loupe.stdout), text(loupe.stderr), once(loupe, 'close')])) as [string, string, [number]];
+    return { out, err, code };
+  }
+
+  test.runIf(process.platform === 'linux')('a port that is taken, and a folder that is taken', { timeout: 60_000 }, async () => {
+    const { loupe, port } = await serveAt('--data', join(data, 'a'));
+    try {
+      expect(await refused('--data', join(data, 'b'), '--port', String(port))).toEqual({
+        out: '',
+        err: `loupe: Port ${port} is taken by another Loupe (process ${loupe.pid}).\nName another port with --port, or leave --port out: Loupe then takes one that is free.\n`,
+        code: 1,
+      });
+      expect(await refused('--data', join(data, 'a'), '--port', String(port))).toEqual({
+        out: '',
+        err: `loupe: Another Loupe is using ${join(data, 'a')}.\nGo on in its page, http://127.0.0.1:${port}, in the browser that opened its link; or end it (process ${loupe.pid}); or name another folder with --data.\n`,
+        code: 1,
+      });
+      const third = await serveAt('--data', join(data, 'c'), '--port', '0');
+      expect(third.port).not.toBe(port);
+      third.loupe.kill('SIGINT');
+      expect(await once(third.loupe, 'close')).toEqual([0, null]);
+    } finally {
+      loupe.kill('SIGKILL');
+      await once(loupe, 'close');
+    }
+    // Killed: its note is left, and stands in nobody's way.
+    const again = await serveAt('--data', join(data, 'a'), '--port', String(port));
+    again.loupe.kill('SIGINT');
+    expect(await once(again.loupe, 'close')).toEqual([0, null]);
+    expect(await readdir(join(data, 'a'))).not.toContain('serving.json');
+  });
 });
 
 function isRunning(pid: number): boolean {

@@ -287,8 +287,19 @@ describe('serve', () => {
     });
   });
 
-  test('a port that is no number', async () => {
-    expect(await run(['serve', '--port', '99999'])).toMatchObject({ code: 2, err: expect.stringContaining('up to 65535') as string });
-    expect(await run(['serve', '--port', 'high'])).toMatchObject({ code: 2, err: expect.stringContaining('--port takes a whole number') as string });
+  test.each(['99999', 'high', '-1', '80.5', '0x50', '', ' 80', '1e3'])('--port=%s is none', async (port) => {
+    expect(await run(['serve', `--port=${port}`])).toMatchObject({ code: 2, err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nName one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.\n` });
+  });
+
+  test('a port at which no browser opens a page', async () => {
+    for (const port of [6000, 6667, 10_080]) {
+      expect(await run(['serve', '--port', String(port)])).toMatchObject({ code: 2, err: expect.stringContaining(`Browsers open no page on port ${port}`) as string });
+      await expect(fetch(`http://127.0.0.1:${port}/`), 'as undici has it').rejects.toMatchObject({ cause: { message: 'bad port' } });
+    }
+  });
+
+  test('a port without its flag', async () => {
+    expect(await run(['serve', '8123'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "8123".\nFor a port, write --port 8123.\n' });
+    expect(await run(['serve', 'now'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "now".\nSee `loupe serve --help`.\n' });
   });
 });

@@ -1,21 +1,25 @@
 import { dataDirectory } from '../paths.ts';
 import { LoupeError } from '../services/errors.ts';
-import { parseFlags, wholeNumber } from './options.ts';
+import { parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const serveHelp = `loupe serve [options]       the app in your browser, for this machine alone
 
-  --port N                  listen on this port of 127.0.0.1 (default: any free one)
+  --port N                  listen on this port of 127.0.0.1 (default, or 0: any free one)
   --data DIR                where conversations and pictures are kept (default: LOUPE_DATA or the system's place)
   --no-open                 print the link and open no browser
 `;
 
 /** Runs until it is interrupted; answers that are being written are kept. */
 export async function serve(args: string[], terminal: Terminal): Promise<ExitCode> {
-  const { values } = parseFlags(args, { port: { type: 'string' }, data: { type: 'string' }, 'no-open': { type: 'boolean' } });
-  const port = wholeNumber('--port', values.port, 0);
-  if (port !== undefined && port > 65_535) throw new LoupeError('usage', `--port takes a number up to 65535, not "${values.port}".`);
-  const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port });
+  const flags = { port: { type: 'string' }, data: { type: 'string' }, 'no-open': { type: 'boolean' } } as const;
+  const { values, positionals } = parseFlags(args, flags);
+  const [surplus] = positionals;
+  if (surplus !== undefined) {
+    const nextStep = /^\d+$/.test(surplus) ? `For a port, write --port ${surplus}.` : 'See `loupe serve --help`.';
+    throw new LoupeError('usage', `loupe serve takes options only, not "${surplus}".`, nextStep);
+  }
+  const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port: wantedPort(values.port) });
   const link = served.link();
   terminal.out(`${link}\n`);
   if (terminal.errIsTerminal) terminal.err('This link works once. Press Ctrl-C to end Loupe.\n');
@@ -26,4 +30,25 @@ export async function serve(args: string[], terminal: Terminal): Promise<ExitCod
   });
   await served.close();
   return exitCodes.ok;
+}
+
+/**
+ * Ports from 1024 on (the others are the system's) at which no browser opens a page, whoever listens there.
+ * https://fetch.spec.whatwg.org/#port-blocking
+ */
+const blockedByBrowsers = [
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
+
+function wantedPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  const nextStep = 'Name one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.';
+  if (!/^\d+$/.test(text) || port > 65_535) {
+    throw new LoupeError('usage', `--port takes a whole number from 0 to 65535, not "${text}".`, nextStep);
+  }
+  if (blockedByBrowsers.includes(port)) {
+    throw new LoupeError('usage', `Browsers open no page on port ${port}: another kind of program is known by it.`, nextStep);
+  }
+  return port;
 }

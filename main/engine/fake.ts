@@ -8,6 +8,8 @@ export interface FakeEngineOptions {
   answer?: (messages: ChatMessage[]) => string;
   /** Milliseconds between two words. */
   wordMs?: number;
+  /** Words at the beginning of an answer for which nobody waits. */
+  wordsAtOnce?: number;
   /** In words. */
   contextLength?: number;
   /** What differs from a model that fits. */
@@ -95,7 +97,7 @@ const memory: MemoryReport = {
   validationErrors: 0,
 };
 
-export function createFakeEngine({ answer = describe, wordMs = 0, contextLength = loaded.model.contextLength, sizes = {}, score = sure }: FakeEngineOptions = {}): FakeEngine {
+export function createFakeEngine({ answer = describe, wordMs = 0, wordsAtOnce = 0, contextLength = loaded.model.contextLength, sizes = {}, score = sure }: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
   let crashed = false;
@@ -153,7 +155,7 @@ export function createFakeEngine({ answer = describe, wordMs = 0, contextLength 
       let generated = 0;
       let finish: GenerateReply['finish'] = 'stop';
       for (const word of words) {
-        await new Promise((resolve) => setTimeout(resolve, wordMs));
+        await new Promise((resolve) => setTimeout(resolve, generated < wordsAtOnce ? 0 : wordMs));
         failIfCrashed('generate');
         if (signal?.aborted || closed) finish = 'cancelled';
         else if (generated === maxTokens) finish = 'length';

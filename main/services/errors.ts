@@ -40,6 +40,7 @@ export const errorCodes = [
   'engine_crashed',
   'engine_busy',
   'protocol',
+  'port_unavailable',
 
   'not_found',
   'store_locked',
@@ -180,6 +181,8 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Wait for the running answer, or stop it first.';
     case 'protocol':
       return 'Parts of Loupe are of different versions: install it again.';
+    case 'port_unavailable':
+      return 'Name another port with --port, or leave --port out: Loupe then takes one that is free.';
     case 'not_found':
       return 'It may have been deleted in another window; look in the list.';
     case 'store_locked':

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Conversation, Message } from '../contract.ts';
 import { exportConversation, fileNameOf } from './export.ts';
 
@@ -12,7 +12,7 @@ const conversation: Conversation = {
   id: 7,
   title: 'A *receipt*',
   pinned: false,
-  createdAt: Date.UTC(2025, 0, 2),
+  createdAt: new Date(2025, 0, 2, 23, 59).getTime(),
   updatedAt: Date.UTC(2025, 0, 3),
   messageCount: 5,
   picture: picture.hash,
@@ -67,6 +67,71 @@ When?
   expect(exportConversation(stopped, 'markdown').text).toContain('Half\n\n*Stopped.*\n');
 });
 
+test('Markdown: messages, a title, a model and a picture that are written as nobody should', () => {
+  const evil: Conversation = {
+    ...conversation,
+    title: 'A\n# title <!-- of [two](x) lines\u2028',
+    messages: [
+      message(1, null, 'user', 'Why does this fail?\n```python\nprint("pasted without a closing fence")', { pictures: [{ ...picture, name: 'a](b) (c)\n# d <img>.png' }] }),
+      message(2, 1, 'assistant', '# Because\n\n<details>\n\n```\nopen', { model: 'm\n## n' }),
+      message(3, 2, 'user', '# Not a heading of mine\n<details><summary>x</summary>\nsecond question'),
+      message(4, 3, 'assistant', 'See [1].\n\n[1]: https://a.example', { state: 'stopped' }),
+    ],
+    leafId: 4,
+  };
+  expect(exportConversation(evil, 'markdown').text).toBe(`# A \\# title \\<!-- of \\[two\\](x) lines
+
+*Begun on 2025-01-02.*
+
+## Question
+
+*Picture: a\\](b) (c) \\# d \\<img\\>.png, 800 x 600 pixels*
+
+\`\`\`\`
+Why does this fail?
+\`\`\`python
+print("pasted without a closing fence")
+\`\`\`\`
+
+## Answer (m \\#\\# n)
+
+### Because
+
+\\<details>
+
+\`\`\`
+open
+\`\`\`
+
+## Question
+
+\\# Not a heading of mine${'  '}
+\\<details>\\<summary>x\\</summary>${'  '}
+second question
+
+## Answer (Demo model)
+
+See [1](<https://a.example>).
+
+*Stopped.*
+`);
+});
+
+test.each(['America/New_York', 'UTC', 'Asia/Tokyo', 'Pacific/Kiritimati'])('the day is the one of the place: %s', (zone) => {
+  vi.stubEnv('TZ', zone);
+  for (const hour of [0, 12, 23]) {
+    const createdAt = new Date(2026, 2, 8, hour, 30).getTime();
+    expect(exportConversation({ ...conversation, createdAt }, 'markdown').text).toContain('*Begun on 2026-03-08.*');
+  }
+  vi.unstubAllEnvs();
+});
+
+test('JSON: any text comes back as it was', () => {
+  const text = 'half \ud83d, lines \u2028\u2029, zero \0, mark \ufeff, pair 😀, quotes "\'\\';
+  const written = Buffer.from(exportConversation({ ...conversation, messages: [message(1, null, 'user', text)], leafId: 1 }, 'json').text, 'utf8').toString('utf8');
+  expect((JSON.parse(written) as { messages: { text: string }[] }).messages[0]!.text).toBe(text);
+});
+
 test('JSON: the whole tree, as documented', () => {
   const { fileName, text } = exportConversation(conversation, 'json');
   expect(fileName).toBe('A receipt.json');
@@ -80,6 +145,10 @@ test('JSON: the whole tree, as documented', () => {
 
 test.each([
   ['Plain title', 'Plain title'],
+  ['6/20/2023', '6 20 2023'],
+  ['Title/Title', 'Title Title'],
+  ['💾 example', '💾 example'],
+  ['Синонимы для каталога', 'Синонимы для каталога'],
   ['a/b\\c:d*e?f"g<h>i|j', 'a b c d e f g h i j'],
   ['  .hidden.  ', 'hidden'],
   ['line\nbreak\ttab\0nul', 'line break tab nul'],

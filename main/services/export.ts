@@ -1,5 +1,6 @@
 /** A conversation as a document: Markdown to read, JSON with everything (docs/export.md). */
 import type { Conversation, Message, Picture } from '../contract.ts';
+import { answerSection, oneLine, questionSection } from './export-markdown.ts';
 
 /** Raised when a reader of the JSON would have to change. */
 export const exportVersion = 1;
@@ -17,18 +18,25 @@ function toMarkdown({ title, createdAt, messages, leafId }: Conversation): strin
   const branch = branchTo(messages, leafId);
   const others = messages.length - branch.length;
   const blocks = [
-    `# ${inline(title)}`,
-    `*Begun on ${new Date(createdAt).toISOString().slice(0, 10)}.*`,
+    `# ${oneLine(title)}`,
+    `*Begun on ${localDate(createdAt)}.*`,
     ...branch.flatMap(messageBlocks),
     ...(others > 0 ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`] : []),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
 
+/** Of the calendar on the wall: late in the evening the date in Greenwich is another. */
+function localDate(ms: number): string {
+  const date = new Date(ms);
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((number) => String(number).padStart(2, '0')).join('-');
+}
+
 function messageBlocks({ role, text, pictures, state, failure, model }: Message): string[] {
-  const heading = role === 'user' ? '## Question' : `## Answer${model === null ? '' : ` (${inline(model)})`}`;
-  const note = failure ? `Failed: ${inline(failure.message)}` : stateNotes[state];
-  return [heading, ...pictures.map(pictureLine), ...(text.trim() ? [text.trim()] : []), ...(note ? [`*${note}*`] : [])];
+  const heading = role === 'user' ? '## Question' : `## Answer${model === null ? '' : ` (${oneLine(model)})`}`;
+  const note = failure ? `Failed: ${oneLine(failure.message)}` : stateNotes[state];
+  const words = role === 'user' ? questionSection(text) : answerSection(text);
+  return [heading, ...pictures.map(pictureLine), ...(words === '' ? [] : [words]), ...(note ? [`*${note}*`] : [])];
 }
 
 const stateNotes: Record<Message['state'], string | null> = {
@@ -40,12 +48,7 @@ const stateNotes: Record<Message['state'], string | null> = {
 };
 
 function pictureLine({ name, width, height }: Picture): string {
-  return `*Picture: ${inline(name)}, ${width} x ${height} pixels*`;
-}
-
-/** Text that stays on its line and means nothing to Markdown. */
-function inline(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().replace(/[\\`*_[\]<>#|~&]/g, '\\$&');
+  return `*Picture: ${oneLine(name)}, ${width} x ${height} pixels*`;
 }
 
 function toDocument({ id: _id, busy: _busy, draft: _draft, checks: _checks, picture: _picture, messageCount: _count, pinnedPicture, messages, ...conversation }: Conversation) {

@@ -7,10 +7,12 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../licences.ts';
 import { createLog } from '../log.ts';
 import { demoModel, rendererDirectory, root } from '../paths.ts';
-import type { Engine } from '../services/ports.ts';
+import { LoupeError } from '../services/errors.ts';
+import type { Engine, Store } from '../services/ports.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
 import { startWebHost, type WebHost } from './server.ts';
+import { noteServing, withWayToRunning } from './serving.ts';
 
 export interface ServeOptions {
   startEngine: () => Engine;
@@ -28,11 +30,11 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Ready when it answers; the model loads meanwhile. Throws `store_*` when the data folder cannot be used. */
+/** Ready when it answers; the model loads meanwhile. Throws `store_*` when the data folder cannot be used, and `port_unavailable`. */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
-  const store = openStore(dataDirectory);
+  const store = await openStoreHere(dataDirectory);
   const app = createApp({
     store,
     engine: startEngine(),
@@ -60,15 +62,25 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     await app.close();
     throw error;
   });
+  const forgetServing = noteServing(dataDirectory, host.port);
   void app.handlers['engine.load']({});
   return {
     app,
     host,
     async close() {
+      forgetServing();
       await host.close();
       await app.close();
     },
   };
+}
+
+async function openStoreHere(dataDirectory: string): Promise<Store> {
+  try {
+    return openStore(dataDirectory);
+  } catch (error) {
+    throw error instanceof LoupeError && error.code === 'store_locked' ? await withWayToRunning(error, dataDirectory) : error;
+  }
 }
 
 /** Opens a folder or an address with the system's own program; false where there is no desktop to open it on. */

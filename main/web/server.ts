@@ -9,7 +9,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -20,6 +19,7 @@ import { toLoupeError } from '../services/errors.ts';
 import { contentSecurityPolicy } from '../page-policy.ts';
 import { staticFile } from '../static-files.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
+import { listenHere } from './listen.ts';
 
 export interface WebHostOptions {
   app: App;
@@ -42,9 +42,12 @@ const cookieName = 'loupe-session';
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
 /** Links that were made and never used are forgotten at last. */
 const openLinks = 16;
+/** What everybody is told who does not come by a link. */
+export const withoutSession = 'Open Loupe with the link that it printed in the terminal.';
 /** Bytes that a window may leave unread: one that hangs would fill the memory. It reconnects, and asks for what it missed. */
 export const mostUnread = 64 * 1024 * 1024;
 
+/** Throws `port_unavailable`. */
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
   const tokens: string[] = [];
   const session = randomBytes(32).toString('base64url');
@@ -55,11 +58,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
       else response.destroy();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(wantedPort, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const port = await listenHere(server, wantedPort);
+  server.on('error', onFault);
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
 
   // --- who may come in
@@ -101,7 +101,7 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
       response.writeHead(303, { Location: `/${url.search}` }).end();
       return;
     }
-    if (!hasSession(request)) return say(response, 403, 'Open Loupe with the link that it printed in the terminal.');
+    if (!hasSession(request)) return say(response, 403, withoutSession);
 
     const picture = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(url.pathname);
     if (picture) {

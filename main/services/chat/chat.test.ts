@@ -159,9 +159,9 @@ describe('an answer', () => {
     begin({ answer: () => words(1000) });
     const { answer, conversation } = ask('Long?');
     await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(20));
-    const began = performance.now();
     chat.stop(answer.id);
-    expect(performance.now() - began).toBeLessThan(50);
+    // Before anything else runs, the engine above all.
+    expect(store.conversations.message(answer.id)).toMatchObject({ state: 'stopped', text: streamed(answer.id) });
     const stopped = await ended(answer.id);
     expect(stopped).toMatchObject({ state: 'stopped', finish: 'cancelled' });
     expect(stopped.text).toBe(streamed(answer.id));

@@ -14,6 +14,7 @@ let asked: number;
 let bytes: number;
 
 afterEach(async () => {
+  vi.useRealTimers();
   selfTests.close();
   await service.close();
   records = [];
@@ -84,27 +85,34 @@ test('a model that does not see warns, and answers all the same', async () => {
 });
 
 test('whoever asks something is first: the trial ends at once and comes back when all is quiet', async () => {
+  vi.useFakeTimers();
   let release = (): void => {};
   begin((request) => (asked > 1 ? seeing(request) : new Promise<Score[]>((resolve) => (release = () => resolve(seeing(request))))));
   await service.load();
-  await ended('running');
+  await vi.advanceTimersByTimeAsync(5);
+  expect(selfTests.list()).toMatchObject([{ state: 'running' }]);
   const answer = use(async () => 'an answer');
   release();
   expect(await answer).toBe('an answer');
   expect(selfTests.list()).toEqual([]);
-  const asking = performance.now();
-  await ended('sound');
-  expect(performance.now() - asking).toBeGreaterThan(40);
+  await vi.advanceTimersByTimeAsync(59);
+  expect(selfTests.list()).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2);
+  expect(selfTests.list()).toMatchObject([{ model: '/a', state: 'sound' }]);
 });
 
 test('a question that came before the trial puts it off', async () => {
+  vi.useFakeTimers();
   begin();
   await service.load();
-  await use(() => pause(30));
+  const answer = use(() => pause(30));
+  await vi.advanceTimersByTimeAsync(30);
+  await answer;
   expect(asked).toBe(0);
-  await pause(20);
+  await vi.advanceTimersByTimeAsync(59);
   expect(asked).toBe(0);
-  await ended('sound');
+  await vi.advanceTimersByTimeAsync(2);
+  expect(selfTests.list()).toMatchObject([{ model: '/a', state: 'sound' }]);
 });
 
 test('what keeps it from being tried is said and not kept', async () => {
