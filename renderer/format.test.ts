@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytes, seconds, when } from './format.ts';
+import { bytes, isoTime, seconds, when } from './format.ts';
 
 test.each([
   [0, '0 B'],
@@ -27,4 +27,9 @@ test('times of today, of this year, and older', () => {
   expect(when(new Date(2026, 10, 24, 9, 5).getTime(), now)).toBe('09:05');
   expect(when(new Date(2026, 2, 3).getTime(), now)).toBe('Mar 3');
   expect(when(new Date(2025, 11, 31).getTime(), now)).toBe('Dec 31, 2025');
+});
+
+test('what is no time is shown as nothing: a message with it must not take the window down', () => {
+  expect([when(9e15), isoTime(9e15)]).toEqual(['', undefined]);
+  expect(isoTime(0)).toBe('1970-01-01T00:00:00.000Z');
 });

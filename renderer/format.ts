@@ -20,10 +20,17 @@ const time = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit',
 const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
 const dayAndYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
 
-/** "14:05" today, "Mar 3" this year, else with the year. */
+/** "14:05" today, "Mar 3" this year, else with the year; nothing for what is no time. */
 export function when(at: number, now = Date.now()): string {
   const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return '';
   const today = new Date(now);
   if (then.toDateString() === today.toDateString()) return time.format(then);
   return (then.getFullYear() === today.getFullYear() ? day : dayAndYear).format(then);
+}
+
+/** For machines; undefined for what is no time. */
+export function isoTime(at: number): string | undefined {
+  const then = new Date(at);
+  return Number.isNaN(then.getTime()) ? undefined : then.toISOString();
 }

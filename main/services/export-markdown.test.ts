@@ -1,6 +1,6 @@
 import { Lexer, walkTokens, type Token, type Tokens } from 'marked';
 import { describe, expect, test } from 'vitest';
-import { decodeEntities, safeLink } from '../../renderer/markdown/lex.ts';
+import { decodeEntities, safeLink } from '../../renderer/markdown/links.ts';
 import { answerSection, oneLine, questionSection } from './export-markdown.ts';
 
 const lex = (text: string): Token[] => new Lexer({ gfm: true, breaks: true }).lex(text);

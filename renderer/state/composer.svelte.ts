@@ -48,9 +48,14 @@ export class Composer {
   set text(text: string) {
     this.#text = text.slice(0, limits.message);
     this.#changed();
-    if (text.length > limits.message) {
-      this.#failure = new RequestFailure({ code: 'usage', message: strings.chat.tooLong(limits.message), nextStep: strings.chat.tooLongStep });
-    }
+    if (text.length > limits.message) this.#failure = tooLong();
+  }
+
+  /** Whether one more character has room; `failure` says so where it has not. */
+  hasRoom(): boolean {
+    if (this.#text.length < limits.message) return true;
+    this.#failure = tooLong();
+    return false;
   }
 
   get pictures(): readonly Picture[] {
@@ -179,7 +184,7 @@ export class Composer {
       if (this.#draftOf === draftOf) {
         // What was typed meanwhile comes after it.
         this.#text = [text, this.#text].filter((part) => part !== '').join('\n');
-        this.#pictures = [...pictures, ...this.#pictures];
+        this.#pictures = [...new Map([...pictures, ...this.#pictures].map((picture) => [picture.hash, picture])).values()];
         this.#failure = toRequestFailure(error);
         this.#save();
       }
@@ -253,6 +258,10 @@ export class Composer {
       this.#usage = null;
     }
   }
+}
+
+function tooLong(): RequestFailure {
+  return new RequestFailure({ code: 'usage', message: strings.chat.tooLong(limits.message), nextStep: strings.chat.tooLongStep });
 }
 
 function tooMany(): RequestFailure {

@@ -191,3 +191,28 @@ test('the context is measured once writing pauses', async () => {
   expect(client.inputs('chat.measure')).toEqual([{ conversationId: null, parentId: null, text: 'ab', pictures: 0 }]);
   expect(it.usage?.promptTokens).toBe(10);
 });
+
+test('a full question takes no further character and says so', () => {
+  const { composer: it } = composer();
+  it.load(null, noDraft);
+  it.text = 'a'.repeat(limits.message - 1);
+  expect(it.hasRoom()).toBe(true);
+  expect(it.failure).toBeNull();
+  it.text = 'a'.repeat(limits.message);
+  expect(it.hasRoom()).toBe(false);
+  expect(it.failure?.message).toContain('200,000');
+});
+
+test('a question that comes back brings no picture twice that was attached again meanwhile', async () => {
+  let fail: (error: Error) => void = () => {};
+  const { composer: it } = composer({ 'chat.send': () => new Promise((_, reject) => (fail = reject)) });
+  it.load(null, noDraft);
+  it.text = 'Why?';
+  it.add(picture('a'));
+  const sending = it.send();
+  it.add(picture('b'));
+  it.add(picture('a'));
+  fail(new RequestFailure({ code: 'usage', message: 'No.', nextStep: '' }));
+  await sending;
+  expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
+});

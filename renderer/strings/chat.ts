@@ -64,6 +64,8 @@ export const chat = {
   previousBranch: 'Previous version',
   nextBranch: 'Next version',
   toEnd: 'Jump to the end',
+  notDrawn: 'This message could not be shown.',
+  showAsText: 'Show as text',
   copyCode: 'Copy the code',
   code: (language: string) => (language ? `Code, ${language}` : 'Code'),
   table: 'Table',
