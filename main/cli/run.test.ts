@@ -7,6 +7,7 @@ import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { demoModel } from '../paths.ts';
+import type { Failure } from '../services/errors.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
 import { runLoupe } from './run.ts';
@@ -27,9 +28,11 @@ interface Situation {
   errIsTerminal?: boolean;
   interrupt?: AbortController;
   onOut?: () => void;
+  /** Of what the web host keeps. */
+  problem?: Failure | null;
 }
 
-async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
+async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut, problem = null }: Situation = {}): Promise<Outcome> {
   const said = { out: '', err: '' };
   const terminal: Terminal = {
     out: (text) => {
@@ -43,7 +46,7 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
-      return { link: () => 'http://127.0.0.1/?token=t', close: async () => void (said.err += 'closed\n') };
+      return { link: () => 'http://127.0.0.1/?token=t', problem: () => problem, close: async () => void (said.err += 'closed\n') };
     },
     openLink: async () => false,
     interrupted: interrupt.signal,
@@ -236,6 +239,14 @@ describe('serve', () => {
       out: 'http://127.0.0.1/?token=t\n',
       err: 'web host on port 8123 keeps /somewhere\nOpen the link in a browser on this machine.\nclosed\n',
     });
+  });
+
+  test('what is wrong with the data is said, and the window is there to put it right', async () => {
+    const interrupt = new AbortController();
+    const problem: Failure = { ok: false, code: 'store_damaged', message: 'It is damaged.', nextStep: 'Restore a backup.' };
+    const { code, out, err } = await run(['serve', '--data', '/somewhere'], { interrupt, problem, onOut: () => interrupt.abort() });
+    expect({ code, out }).toEqual({ code: 0, out: 'http://127.0.0.1/?token=t\n' });
+    expect(err).toContain('loupe: It is damaged.\nRestore a backup.\n');
   });
 
   test('a port that is no number', async () => {

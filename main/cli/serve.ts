@@ -16,6 +16,8 @@ export async function serve(args: string[], terminal: Terminal): Promise<ExitCod
   const port = wholeNumber('--port', values.port, 0);
   if (port !== undefined && port > 65_535) throw new LoupeError('usage', `--port takes a number up to 65535, not "${values.port}".`);
   const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port });
+  const problem = served.problem();
+  if (problem) terminal.err(`loupe: ${problem.message}\n${problem.nextStep}\n`);
   const link = served.link();
   terminal.out(`${link}\n`);
   if (terminal.errIsTerminal) terminal.err('This link works once. Press Ctrl-C to end Loupe.\n');

@@ -25,6 +25,7 @@ beforeEach(() => {
   writeFileSync(join(bundle, 'licences.json'), '[{"name":"Loupe","text":"..."}]');
   // In place of the bundled entries: the sources that they are made from. There is no engine here.
   writeFileSync(join(bundle, 'picture-worker.js'), `import ${JSON.stringify(pathToFileURL(fileURLToPath(new URL('../image/picture-worker.ts', import.meta.url))).href)};`);
+  writeFileSync(join(bundle, 'check-worker.js'), `import ${JSON.stringify(pathToFileURL(fileURLToPath(new URL('../storage/check-worker.ts', import.meta.url))).href)};`);
   writeFileSync(join(bundle, 'host.js'), 'process.exit(3);');
   vi.stubEnv('LOUPE_DATA', join(directory, 'data'));
   vi.stubEnv('XDG_SESSION_TYPE', 'x11');

@@ -233,6 +233,8 @@ export interface Store {
  */
 export interface StoreCare {
   state(): StorageState;
+  /** The gravest of it; null where nothing is known. */
+  problem(): Failure | null;
   onChange(listener: (state: StorageState) => void): void;
   /** Looks again. */
   retry(): StorageState;

@@ -104,6 +104,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
 
   return {
     state: keeper.state,
+    problem: () => keeper.problem()?.toFailure() ?? keeper.damage()?.toFailure() ?? null,
     onChange: keeper.onChange,
     maintain,
     retry() {

@@ -50,7 +50,8 @@ export function openBytes(bytes: Buffer): Database.Database {
   return new Database(bytes);
 }
 
-function examineBytes(bytes: Buffer, migrations: readonly Migration[]): { problem: string; conversations: number | null; newer: boolean } {
+/** Its bytes become the database's. */
+export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): { problem: string; conversations: number | null; newer: boolean } {
   let database: Database.Database | undefined;
   try {
     database = openBytes(bytes);

@@ -27,16 +27,16 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-damage-'));
   sealed = join(folder, 'sealed');
   killed = join(folder, 'killed');
-  fillStore(sealed, 12, 20, 7);
+  fillStore(sealed, 8, 10, 7);
   let store = open(sealed);
   const { id } = store.conversations.create('Long ones');
   const say = (text: string) => store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
-  for (let count = 0; count < 4; count++) say(`${count} words `.repeat(3000));
+  for (let count = 0; count < 4; count++) say(`${count} words `.repeat(1200));
   store.saveSettings({ systemPrompt: 'Be brief. '.repeat(800) });
   store.conversations.saveDraft(null, 'a draft', []);
   // Pages that nothing is in any more.
   const { id: gone } = store.conversations.create('Gone');
-  store.conversations.append({ conversationId: gone, parentId: null, role: 'user', text: 'gone '.repeat(6000), pictures: [], state: 'complete', model: null });
+  store.conversations.append({ conversationId: gone, parentId: null, role: 'user', text: 'gone '.repeat(3000), pictures: [], state: 'complete', model: null });
   store.conversations.delete(gone);
   now += 31 * day;
   await store.care.maintain();

@@ -66,7 +66,7 @@ export function openSnapshot(directory: string, migrations: readonly Migration[]
 }
 
 /** With what the log holds. SQLite needs a place where it can write to read one: a private folder, for a moment, or on a full disk the place itself. */
-function wholeBytes(directory: string): Buffer {
+export function wholeBytes(directory: string): Buffer {
   const path = databasePath(directory);
   if (sizeOf(`${path}-wal`) === 0) return readFileSync(path);
   const folder = mkdtempSync(join(tmpdir(), 'loupe-'));

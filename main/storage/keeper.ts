@@ -28,6 +28,12 @@ export interface KeeperOptions {
   checksLater: boolean;
 }
 
+interface Damage {
+  error: LoupeError;
+  /** It can be read whole, and be used as it is. */
+  usable: boolean;
+}
+
 export type Keeper = ReturnType<typeof createKeeper>;
 
 /** Throws `store_locked`, `store_full`, `store_read_only`, `store_failed` and, unless it is tolerant, `store_damaged` and `store_newer`. */
@@ -37,9 +43,9 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
   let opened: Opened;
   let access: StorageState['access'] = 'writable';
   let problem: LoupeError | null = null;
-  let damage: StorageState['damage'] = null;
+  let damage: Damage | null = null;
   /** Of the log: what is open is sound, and a little is missing. */
-  let loss: StorageState['damage'] = null;
+  let loss: Damage | null = null;
   let generation = 0;
   /** What the file on the disk has to be until the first checkpoint. */
   let seal: string | null = null;
@@ -49,7 +55,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
   let unsound = false;
   let told = '';
 
-  const state = (): StorageState => ({ access, problem: problem?.toFailure() ?? null, damage, generation });
+  const state = (): StorageState => ({ access, problem: problem?.toFailure() ?? null, damage: damage && { ...damage.error.toFailure(), usable: damage.usable }, generation });
 
   function tell(): void {
     const now = state();
@@ -93,7 +99,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
       opened = openInMemory(directory, clock);
       become('full');
     }
-    if (lost) damage = loss = { ...logLost(kept).toFailure(), usable: true };
+    if (lost) damage = loss = { error: logLost(kept), usable: true };
   }
 
   function openReadOnly(cause?: unknown): void {
@@ -196,7 +202,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
   function distrust(what: string, usable = false): void {
     unsound = true;
     verified = false;
-    damage = { ...damaged(directory, what).toFailure(), usable };
+    damage = { error: damaged(directory, what), usable };
     tell();
   }
 
@@ -245,6 +251,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     },
     /** Why it is not writable. */
     problem: () => problem,
+    damage: () => damage?.error ?? null,
 
     onChange: (listener: (state: StorageState) => void): void => void listeners.add(listener),
 

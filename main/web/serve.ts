@@ -7,7 +7,9 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../licences.ts';
 import { createLog } from '../log.ts';
 import { demoModel, rendererDirectory, root } from '../paths.ts';
+import type { Failure } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
+import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
 import { startWebHost, type WebHost } from './server.ts';
@@ -25,14 +27,16 @@ export interface ServeOptions {
 export interface Served {
   app: App;
   host: WebHost;
+  /** What is wrong with the data that it keeps; null where nothing is known. */
+  problem(): Failure | null;
   close(): Promise<void>;
 }
 
-/** Ready when it answers; the model loads meanwhile. Throws `store_*` when the data folder cannot be used. */
+/** Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first matter. Throws `store_*` when the data folder cannot be used at all. */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
-  const store = openStore(dataDirectory);
+  const store = openStore(dataDirectory, { checker: createChecker(), tolerant: true });
   const app = createApp({
     store,
     engine: startEngine(),
@@ -64,6 +68,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
   return {
     app,
     host,
+    problem: () => store.care.problem(),
     async close() {
       await host.close();
       await app.close();
