@@ -22,7 +22,7 @@ export function openDatabase(directory: string, migrations: readonly Migration[]
     return open(directory, migrations, now, 'normal');
   } catch (error) {
     // On a full disk there is no room for the index of the log, which can lie in memory when nobody else uses the database.
-    if (!isFull(error) || !existsSync(databasePath(directory))) throw error;
+    if (!isFull(error) || sizeOf(databasePath(directory)) === 0) throw error;
     return open(directory, migrations, now, 'exclusive');
   }
 }
@@ -129,7 +129,7 @@ function version(database: Database.Database): number {
   return database.pragma('user_version', { simple: true }) as number;
 }
 
-function sizeOf(path: string): number {
+export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 

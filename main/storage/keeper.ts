@@ -9,13 +9,13 @@ import { LoupeError, toLoupeError } from '../services/errors.ts';
 import type { Clock } from '../services/ports.ts';
 import { keepLog } from './aside.ts';
 import { databasePath } from './backups.ts';
-import { allowCheckpoints, createDatabase } from './database.ts';
+import { allowCheckpoints, createDatabase, sizeOf } from './database.ts';
 import { damaged, storeError } from './errors.ts';
 import { lockDirectory } from './lock.ts';
 import { migrations } from './migrations/index.ts';
 import { openInMemory, openNothing, openOnDisk, type Opened } from './opened.ts';
 import { canBeWritten, type Room } from './room.ts';
-import { isSealed, readSeal, removeSeal, writeSeal } from './seal.ts';
+import { hasLogMode, isSealed, readSeal, removeSeal, writeSeal } from './seal.ts';
 import { isLogDamaged } from './wal.ts';
 
 export interface KeeperOptions {
@@ -86,7 +86,13 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     const lost = isLogDamaged(directory);
     const kept = lost ? keepLog(directory, clock.now()) : null;
     seal = readSeal(directory);
-    const broken = seal !== null && !checksLater && !isSealed(directory, seal);
+    // Opening one that somebody put there changes its header, so that it could not be told from damage afterwards.
+    const looks = seal !== null && (!checksLater || !hasLogMode(directory));
+    const broken = looks && !isSealed(directory, seal!);
+    if (looks && !broken) {
+      removeSeal(directory);
+      seal = null;
+    }
     try {
       opened = openOnDisk(directory, clock);
       if (broken) distrust(changedMeanwhile(directory), true);
@@ -94,7 +100,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
       else if (seal === null) allowCheckpoints(opened.database);
       become(room.isFull() ? 'full' : 'writable');
     } catch (error) {
-      if (codeOf(error) !== 'store_full' || !existsSync(databasePath(directory))) throw error;
+      if (codeOf(error) !== 'store_full' || sizeOf(databasePath(directory)) === 0) throw error;
       // No room even for what a new version of Loupe has to change.
       opened = openInMemory(directory, clock);
       become('full');
@@ -114,7 +120,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     } catch (thrown) {
       const error = storeError(directory, thrown);
       const hasReason = error instanceof LoupeError && (error.code === 'store_damaged' || error.code === 'store_newer' || error.code === 'store_failed');
-      if (tolerant && hasReason && unlock) return stayClosed(error);
+      if (tolerant && hasReason) return stayClosed(error);
       unlock?.();
       throw error;
     }

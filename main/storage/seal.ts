@@ -3,7 +3,7 @@
  * the seal notices both. It holds until the file is written to again, which only a checkpoint does.
  */
 import { hash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { databasePath, listBackups } from './backups.ts';
 
@@ -42,6 +42,22 @@ export function isSealed(directory: string, seal: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** As every database that Loupe has had open, and none of its backups. */
+export function hasLogMode(directory: string): boolean {
+  const header = Buffer.alloc(20);
+  try {
+    const file = openSync(databasePath(directory), 'r');
+    try {
+      readSync(file, header);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+  return header[18] === 2 && header[19] === 2;
 }
 
 /** One that somebody put in place by hand is no damage. */

@@ -38,8 +38,9 @@ const freeing: readonly string[] = ['delete', 'restore', 'markInterrupted'] sati
  * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; what is there stays as it is.
  */
 export function openStore(directory: string, { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {}): Store {
-  // For nobody else's eyes.
-  inStoreWords(directory, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+  inStoreWords(directory, () => {
+    makeFolder(directory);
+  });
   const keeper = createKeeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
   keeper.start();
   const care = createCare(keeper, checker ?? checkHere);
@@ -66,6 +67,17 @@ export function openStore(directory: string, { clock = { now: Date.now }, checke
       keeper.end();
     },
   };
+}
+
+/** For nobody else's eyes. */
+function makeFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // Node says so of a read-only disk, too; asked for one folder only, the system says what it is.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') mkdirSync(directory, { mode: 0o700 });
+    throw error;
+  }
 }
 
 /** Every call goes to what is open at the time, if that allows it; what it throws is in our words, and noticed. */
