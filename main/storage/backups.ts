@@ -15,6 +15,8 @@ const weeklyKept = 4;
 const everySeventh = 7;
 const beforeMigrationKept = 3;
 const day = 24 * 60 * 60 * 1000;
+/** loupe-SEQUENCE-DATE-TIME-version-SCHEMA-DIGEST.db */
+const namePattern = /^loupe-(?:(\d{6,})-)?(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)(\d{3})(?:-version-(\d+))?(?:-([0-9a-f]{16}))?\.db$/;
 /** The last that has a year of four digits. */
 const lastTime = Date.UTC(9999, 11, 31);
 
@@ -52,9 +54,10 @@ export function listBackups(directory: string): Backup[] {
     return [];
   }
   const found = names.flatMap((name): Backup[] => {
-    const match = /^loupe-(?:(\d{6,})-)?(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)(\d{3})(?:-version-(\d+))?(?:-([0-9a-f]{16}))?\.db$/.exec(name);
+    const match = namePattern.exec(name);
     if (!match) return [];
-    const [year, month, date, ...clock] = match.slice(2, 9).map(Number) as [number, number, number, number, number, number, number];
+    type Numbers = [number, number, number, number, number, number, number];
+    const [year, month, date, ...clock] = match.slice(2, 9).map(Number) as Numbers;
     return [{
       path: join(folder, name),
       name,
@@ -74,13 +77,21 @@ export function isBackupDue(directory: string, now: number): boolean {
 }
 
 /** Done when it returns. Throws `store_failed` when the copy is not as sound as what was copied. */
-export function backUpBeforeMigration(database: Database, directory: string, version: number, now: number, migrations: readonly Migration[]): void {
+export function backUpBeforeMigration(
+  database: Database,
+  directory: string,
+  version: number,
+  now: number,
+  migrations: readonly Migration[],
+): void {
   const part = newPart(directory);
   try {
     database.prepare('vacuum into ?').run(part);
     flush(part);
     const finding = examineFile(part, { migrations });
-    if (finding.state !== 'sound') throw new LoupeError('store_failed', `The copy that is made before the database is changed cannot be used: ${finding.problem}.`);
+    if (finding.state !== 'sound') {
+      throw new LoupeError('store_failed', `The copy that is made before the database is changed cannot be used: ${finding.problem}.`);
+    }
     putInPlace(part, directory, now, finding, version);
   } catch (error) {
     rmSync(part, { force: true });
@@ -133,8 +144,9 @@ function newPart(directory: string): string {
 
 function putInPlace(part: string, directory: string, now: number, { sha256 }: Finding, version: number | null): void {
   const sequence = Math.max(0, ...listBackups(directory).map((backup) => backup.sequence ?? 0)) + 1;
-  const name = ['loupe', String(sequence).padStart(6, '0'), stamp(now), ...(version === null ? [] : ['version', version]), sha256.slice(0, 16)].join('-');
-  renameSync(part, join(backupDirectory(directory), `${name}.db`));
+  const before = version === null ? '' : `-version-${version}`;
+  const name = `loupe-${String(sequence).padStart(6, '0')}-${stamp(now)}${before}-${sha256.slice(0, 16)}.db`;
+  renameSync(part, join(backupDirectory(directory), name));
 }
 
 /** "20250102-030405006", in UTC. */

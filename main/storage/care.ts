@@ -7,7 +7,7 @@ import { bringBackup, moveIn, putAside } from './aside.ts';
 import { backUp, databasePath, findBackup, isBackupDue, listBackups, type Backup } from './backups.ts';
 import type { Finding } from './check.ts';
 import type { Checker } from './checker.ts';
-import { allowCheckpoints, forbidCheckpoints } from './database.ts';
+import { allowCheckpoints, forbidCheckpoints, logBytes } from './database.ts';
 import { changedMeanwhile, type Keeper } from './keeper.ts';
 import { isBackup } from './seal.ts';
 import { emptyBin } from './sweep.ts';
@@ -22,27 +22,38 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   /** What is in the log only is written into the file first, and nothing while it is read. */
   async function verify(): Promise<void> {
     const opened = keeper.opened();
-    if (opened.on !== 'disk' || keeper.isVerified() || keeper.isUnsound()) return;
+    if (opened.on === 'none' || keeper.isVerified() || keeper.isUnsound()) return;
+    if (opened.on === 'memory') return verifyUntouched();
     const seal = keeper.seal();
     if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
     forbidCheckpoints(opened.database);
     const finding = await checker.check({ path: databasePath(directory), expected: seal, fresh: false });
     // Another database is in its place meanwhile, or none.
     if (stop.signal.aborted || keeper.opened() !== opened) return;
-    if (finding.state === 'damaged') keeper.distrust(`The database in ${directory} is damaged (${finding.problem})`);
+    if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
     else if (finding.state === 'changed' && !isBackup(directory, finding.sha256)) keeper.distrust(changedMeanwhile(directory), true);
     else if (finding.state === 'sound' || finding.state === 'changed') keeper.trust();
     if (seal === null) allowCheckpoints(opened.database);
   }
+
+  /** On a disk that cannot be written to; the file says little where a log belongs to it. */
+  async function verifyUntouched(): Promise<void> {
+    if (logBytes(directory) > 0) return;
+    const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false });
+    if (!stop.signal.aborted && finding.state === 'damaged') keeper.distrust(damageOf(finding));
+  }
+
+  const damageOf = ({ problem }: Finding): string => `The database in ${directory} is damaged (${problem})`;
 
   /** Never of a database that is not known to be sound and whole. A disk without room for it goes without. */
   async function backUpWhereDue(): Promise<void> {
     const { on, database } = keeper.opened();
     const { access, damage } = keeper.state();
     if (on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
-    const bytes = statSync(databasePath(directory)).size + (statSync(`${databasePath(directory)}-wal`, { throwIfNoEntry: false })?.size ?? 0);
+    const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
-    const finding = await backUp(database, directory, clock.now(), (path) => checker.check({ path, expected: null, fresh: true }), stop.signal);
+    const check = (path: string): Promise<Finding> => checker.check({ path, expected: null, fresh: true });
+    const finding = await backUp(database, directory, clock.now(), check, stop.signal);
     // Damage of the copy, or of what was copied?
     if (finding.state !== 'sound') await keeper.lookThrough(verify);
   }
@@ -136,7 +147,9 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     },
 
     startAnew() {
-      if (keeper.state().access !== 'closed') throw new LoupeError('store_failed', 'The database is open: there is nothing to begin anew.', 'Delete conversations in the list.');
+      if (keeper.state().access !== 'closed') {
+        throw new LoupeError('store_failed', 'The database is open: there is nothing to begin anew.', 'Delete conversations in the list.');
+      }
       return keeper.startEmpty(() => putAside(directory, clock.now()));
     },
 

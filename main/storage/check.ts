@@ -38,7 +38,9 @@ export function examineFile(path: string, { migrations, expected }: Examination)
   const { problem, conversations, newer } = examineBytes(bytes, migrations);
   if (newer) return { state: 'newer', problem, conversations, sha256 };
   if (problem) return { state: 'damaged', problem, conversations, sha256 };
-  if (expected && !sha256.startsWith(expected)) return { state: 'changed', problem: 'its bytes are not those that Loupe wrote', conversations, sha256 };
+  if (expected && !sha256.startsWith(expected)) {
+    return { state: 'changed', problem: 'its bytes are not those that Loupe wrote', conversations, sha256 };
+  }
   return { state: 'sound', problem: '', conversations, sha256 };
 }
 
@@ -51,7 +53,7 @@ export function openBytes(bytes: Buffer): Database.Database {
 }
 
 /** Its bytes become the database's. */
-export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): { problem: string; conversations: number | null; newer: boolean } {
+export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): Pick<Finding, 'problem' | 'conversations'> & { newer: boolean } {
   let database: Database.Database | undefined;
   try {
     database = openBytes(bytes);
@@ -99,14 +101,22 @@ function columnsOf(database: Database.Database): string[] {
     .prepare<[], string>(
       `select type || ' ' || name from sqlite_schema where type in ('index', 'trigger') and name not like 'sqlite_%'
        union all
-       select sqlite_schema.name || '.' || column.name || ' ' || column.type from sqlite_schema join pragma_table_info(sqlite_schema.name) as column
+       select sqlite_schema.name || '.' || column.name || ' ' || column.type
+       from sqlite_schema join pragma_table_info(sqlite_schema.name) as column
        where sqlite_schema.type = 'table' and sqlite_schema.name not like 'sqlite_%'`,
     )
     .pluck()
     .all();
 }
 
-const jsonColumns = [['messages', 'failure'], ['messages', 'statistics'], ['messages', 'judgement'], ['pictures', 'origin'], ['drafts', 'pictures'], ['settings', 'value']] as const;
+const jsonColumns = [
+  ['messages', 'failure'],
+  ['messages', 'statistics'],
+  ['messages', 'judgement'],
+  ['pictures', 'origin'],
+  ['drafts', 'pictures'],
+  ['settings', 'value'],
+] as const;
 
 /** Reads everything. */
 function contentProblem(database: Database.Database): string | null {

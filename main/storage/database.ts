@@ -65,10 +65,13 @@ export function openSnapshot(directory: string, migrations: readonly Migration[]
   }
 }
 
-/** With what the log holds. SQLite needs a place where it can write to read one: a private folder, for a moment, or on a full disk the place itself. */
+/**
+ * With what the log holds. SQLite needs a place where it can write to read one: a private folder, for a
+ * moment, or on a full disk the place itself.
+ */
 export function wholeBytes(directory: string): Buffer {
   const path = databasePath(directory);
-  if (sizeOf(`${path}-wal`) === 0) return readFileSync(path);
+  if (logBytes(directory) === 0) return readFileSync(path);
   const folder = mkdtempSync(join(tmpdir(), 'loupe-'));
   try {
     const copy = databasePath(folder);
@@ -133,6 +136,10 @@ export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
+export function logBytes(directory: string): number {
+  return sizeOf(`${databasePath(directory)}-wal`);
+}
+
 /**
  * SQLite takes an empty or missing file for a new database, and removes the log beside it. Where there
  * is something to lose, that is not a beginning: ours has neither log nor backups nor pictures then.
@@ -141,7 +148,7 @@ function refuseEmpty(directory: string): void {
   const path = databasePath(directory);
   if (sizeOf(path) > 0) return;
   const what = `${path} is ${existsSync(path) ? 'empty' : 'gone'}`;
-  if (sizeOf(`${path}-wal`) > 0) throw damaged(directory, `${what}, and ${path}-wal is still there`);
+  if (logBytes(directory) > 0) throw damaged(directory, `${what}, and ${path}-wal is still there`);
   if (listBackups(directory).length > 0) throw damaged(directory, `${what}, and its backups are still there`);
   if (hasPictures(directory)) throw damaged(directory, `${what}, and the pictures of its conversations are still there`);
 }
@@ -162,8 +169,12 @@ function examine(database: Database.Database, directory: string, migrations: rea
   const tables = database.prepare('select count(*) from sqlite_schema').pluck().get() as number;
   if (tables === 0 && found === 0) return;
   const path = databasePath(directory);
-  if (database.pragma('application_id', { simple: true }) !== applicationId) throw damaged(directory, `${path} is a database, but not one of Loupe`);
-  if (found > known) throw new LoupeError('store_newer', `${path} was written by a newer Loupe (version ${found} of the database; this one knows ${known}).`);
+  if (database.pragma('application_id', { simple: true }) !== applicationId) {
+    throw damaged(directory, `${path} is a database, but not one of Loupe`);
+  }
+  if (found > known) {
+    throw new LoupeError('store_newer', `${path} was written by a newer Loupe (version ${found} of the database; this one knows ${known}).`);
+  }
   const problem = schemaProblem(database, migrations);
   if (problem) throw damaged(directory, `${path} is damaged (${problem})`);
 }
@@ -178,8 +189,10 @@ function configure(database: Database.Database): void {
   database.pragma('secure_delete = fast');
 }
 
+type BackUp = typeof backUpBeforeMigration;
+
 /** All that is due, or nothing. */
-function migrate(database: Database.Database, directory: string, migrations: readonly Migration[], now: number, backUp: typeof backUpBeforeMigration): void {
+function migrate(database: Database.Database, directory: string, migrations: readonly Migration[], now: number, backUp: BackUp): void {
   const from = version(database);
   const due = migrations.filter((migration) => migration.version > from);
   if (due.length === 0) return;

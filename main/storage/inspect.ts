@@ -1,9 +1,10 @@
 /** What `loupe doctor` says of the kept data. Nothing is changed. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
 import { databasePath, listBackups } from './backups.ts';
 import { examineBytes } from './check.ts';
-import { openSnapshot, wholeBytes } from './database.ts';
+import { logBytes, openSnapshot, wholeBytes } from './database.ts';
 import { damaged, storeError } from './errors.ts';
 import { changedMeanwhile } from './keeper.ts';
 import { lockDirectory } from './lock.ts';
@@ -24,7 +25,7 @@ export interface DataReport {
 export function inspectData(directory: string): DataReport {
   const report: DataReport = { directory, state: 'none', conversations: null, backups: listBackups(directory).length, problem: null };
   const writable = canBeWritten(directory);
-  if (!existsSync(directory) || (!existsSync(databasePath(directory)) && report.backups === 0 && !existsSync(`${directory}/pictures`))) return report;
+  if (!existsSync(databasePath(directory)) && report.backups === 0 && !existsSync(join(directory, 'pictures'))) return report;
   let unlock = (): void => {};
   try {
     if (writable) unlock = lockDirectory(directory);
@@ -47,8 +48,7 @@ function examine(directory: string): number | null {
   const { problem, conversations } = examineBytes(wholeBytes(directory), migrations);
   if (problem) throw damaged(directory, `The database in ${directory} is damaged (${problem})`);
   if (isLogDamaged(directory)) throw damaged(directory, `The log of the last changes in ${directory} is damaged`);
-  const hasLog = (statSync(`${databasePath(directory)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-  if (seal !== null && !hasLog && !isSealed(directory, seal)) throw damaged(directory, changedMeanwhile(directory));
+  if (seal !== null && logBytes(directory) === 0 && !isSealed(directory, seal)) throw damaged(directory, changedMeanwhile(directory));
   return conversations;
 }
 

@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import type { StorageState } from '../contract.ts';
-import { LoupeError, toLoupeError } from '../services/errors.ts';
+import { LoupeError, toLoupeError, type ErrorCode } from '../services/errors.ts';
 import type { Clock } from '../services/ports.ts';
 import { keepLog } from './aside.ts';
 import { databasePath } from './backups.ts';
@@ -27,6 +27,9 @@ export interface KeeperOptions {
   /** The seal is looked at while the app runs; else before it opens. */
   checksLater: boolean;
 }
+
+/** What a window can do something about; for anything else there is no host to show it in. */
+const closing: readonly ErrorCode[] = ['store_damaged', 'store_newer', 'store_failed'];
 
 interface Damage {
   error: LoupeError;
@@ -55,7 +58,12 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
   let unsound = false;
   let told = '';
 
-  const state = (): StorageState => ({ access, problem: problem?.toFailure() ?? null, damage: damage && { ...damage.error.toFailure(), usable: damage.usable }, generation });
+  const state = (): StorageState => ({
+    access,
+    problem: problem?.toFailure() ?? null,
+    damage: damage && { ...damage.error.toFailure(), usable: damage.usable },
+    generation,
+  });
 
   function tell(): void {
     const now = state();
@@ -119,8 +127,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
       open();
     } catch (thrown) {
       const error = storeError(directory, thrown);
-      const hasReason = error instanceof LoupeError && (error.code === 'store_damaged' || error.code === 'store_newer' || error.code === 'store_failed');
-      if (tolerant && hasReason) return stayClosed(error);
+      if (tolerant && error instanceof LoupeError && closing.includes(error.code)) return stayClosed(error);
       unlock?.();
       throw error;
     }
@@ -161,8 +168,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
   }
 
   function full(): LoupeError {
-    const bytes = room.free();
-    return new LoupeError('store_full', `The disk that holds ${directory} is full${bytes === null ? '' : ` (${Math.floor(bytes / 1024).toLocaleString('en')} KiB are free)`}, so nothing new can be kept.`);
+    return new LoupeError('store_full', `The disk that holds ${directory} is full, so nothing new can be kept.`);
   }
 
   function readOnly(): LoupeError {

@@ -6,7 +6,9 @@ import { unflushed } from './database.ts';
 export function createLedger(database: Database, clock: Clock): Ledger {
   const installedAt = database.prepare<[], number>("select value from facts where name = 'installedAt'").pluck();
   // Only a new database: one on a full disk has to open, too.
-  if (installedAt.get() === undefined) database.prepare<[number]>("insert into facts (name, value) values ('installedAt', ?)").run(clock.now());
+  if (installedAt.get() === undefined) {
+    database.prepare<[number]>("insert into facts (name, value) values ('installedAt', ?)").run(clock.now());
+  }
   const add = database.prepare<[number, string, string, number, number]>(
     'insert into ledger (at, host, purpose, sent_bytes, received_bytes) values (?, ?, ?, ?, ?)',
   );

@@ -80,7 +80,8 @@ export function createMessages(database: Database, clock: Clock) {
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
         if (!statements.isConversation.get(conversationId)) throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
         const now = clock.now();
-        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, Number(isUnspaced(text))).lastInsertRowid);
+        const { lastInsertRowid } = statements.insert.run(conversationId, parentId, role, text, state, model, now, Number(isUnspaced(text)));
+        const id = Number(lastInsertRowid);
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
         return read(id);
@@ -94,7 +95,8 @@ export function createMessages(database: Database, clock: Clock) {
     },
 
     update: (id: number, { text, state, failure, finish, model, statistics, judgement }: FinishedAnswer): Message => {
-      if (statements.finish.run(text, state, toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null), Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
+      const end = [toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null)] as const;
+      if (statements.finish.run(text, state, ...end, Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
       return read(id);
     },
 
