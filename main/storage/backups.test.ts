@@ -111,7 +111,15 @@ test('backups that an older version named are listed, kept as such, and come bef
 });
 
 test('restoring: what was there is kept aside, what is restored is what was backed up, and pictures stay', async () => {
-  const { hash } = store.pictures.add({ bytes: Buffer.from('picture'), name: 'a.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.from('t'), display: null });
+  const { hash } = store.pictures.add({
+    bytes: Buffer.from('picture'),
+    name: 'a.png',
+    width: 1,
+    height: 1,
+    origin: { kind: 'paste' },
+    thumbnail: Buffer.from('t'),
+    display: null,
+  });
   store.conversations.create('Before');
   await store.care.maintain();
   store.conversations.create('After');
@@ -140,7 +148,10 @@ test('a backup that is damaged itself is listed as such, and not restored', asyn
   bytes[bytes.indexOf('Kept')] = 0x4c;
   writeFileSync(backup!.path, bytes);
   expect(await store.care.backups()).toMatchObject([{ state: 'damaged' }]);
-  await expect(store.care.restore(backup!.name)).rejects.toMatchObject({ code: 'store_damaged', message: expect.stringContaining(backup!.name) as string });
+  await expect(store.care.restore(backup!.name)).rejects.toMatchObject({
+    code: 'store_damaged',
+    message: expect.stringContaining(backup!.name) as string,
+  });
   expect(store.conversations.list()).toHaveLength(1);
 });
 
@@ -210,13 +221,24 @@ test.each([
   ['an empty file', () => truncateSync(databasePath(folder))],
   ['a missing file', () => rmSync(databasePath(folder))],
 ])('%s beside pictures does not begin anew by itself', (_, harm) => {
-  store.pictures.add({ bytes: Buffer.from('picture'), name: 'a.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.from('t'), display: null });
+  store.pictures.add({
+    bytes: Buffer.from('picture'),
+    name: 'a.png',
+    width: 1,
+    height: 1,
+    origin: { kind: 'paste' },
+    thumbnail: Buffer.from('t'),
+    display: null,
+  });
   store.close();
   harm();
   const size = () => (existsSync(databasePath(folder)) ? readFileSync(databasePath(folder)).length : null);
   const before = size();
   store = open();
-  expect(store.care.state()).toMatchObject({ access: 'closed', problem: { code: 'store_damaged', nextStep: expect.stringContaining('begin anew') as string } });
+  expect(store.care.state()).toMatchObject({
+    access: 'closed',
+    problem: { code: 'store_damaged', nextStep: expect.stringContaining('begin anew') as string },
+  });
   expect(() => store.conversations.list()).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);
   expect(() => store.saveSettings({ theme: 'dark' })).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);
   // What every window needs to be drawn.

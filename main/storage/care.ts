@@ -140,7 +140,8 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
       const backup = findBackup(directory, name);
       if (!backup) throw new LoupeError('not_found', `There is no backup ${name}.`, 'Look at the list of backups again.');
       const { state, problem } = await examine(backup);
-      if (state !== 'sound') throw new LoupeError('store_damaged', `The backup ${name} cannot be used: ${problem}.`, 'Choose another backup.');
+      if (state !== 'sound')
+        throw new LoupeError('store_damaged', `The backup ${name} cannot be used: ${problem}.`, 'Choose another backup.');
       keeper.look();
       refuseUnlessFilesCanBeMoved();
       return put(backup);

@@ -53,7 +53,10 @@ export function openBytes(bytes: Buffer): Database.Database {
 }
 
 /** Its bytes become the database's. */
-export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): Pick<Finding, 'problem' | 'conversations'> & { newer: boolean } {
+export function examineBytes(
+  bytes: Buffer,
+  migrations: readonly Migration[],
+): Pick<Finding, 'problem' | 'conversations'> & { newer: boolean } {
   let database: Database.Database | undefined;
   try {
     database = openBytes(bytes);

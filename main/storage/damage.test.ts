@@ -21,7 +21,8 @@ let killed: string;
 let right: string;
 let now = Date.UTC(2025, 0, 1);
 
-const open = (directory: string): Store => openStore(directory, { clock: { now: () => now }, checker: checkHere, tolerant: true, room: { reserveBytes: 0, leastBytes: 0 } });
+const open = (directory: string): Store =>
+  openStore(directory, { clock: { now: () => now }, checker: checkHere, tolerant: true, room: { reserveBytes: 0, leastBytes: 0 } });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-damage-'));
@@ -30,13 +31,22 @@ beforeAll(async () => {
   fillStore(sealed, 8, 10, 7);
   let store = open(sealed);
   const { id } = store.conversations.create('Long ones');
-  const say = (text: string) => store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
+  const say = (text: string) =>
+    store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
   for (let count = 0; count < 4; count++) say(`${count} words `.repeat(1200));
   store.saveSettings({ systemPrompt: 'Be brief. '.repeat(800) });
   store.conversations.saveDraft(null, 'a draft', []);
   // Pages that nothing is in any more.
   const { id: gone } = store.conversations.create('Gone');
-  store.conversations.append({ conversationId: gone, parentId: null, role: 'user', text: 'gone '.repeat(3000), pictures: [], state: 'complete', model: null });
+  store.conversations.append({
+    conversationId: gone,
+    parentId: null,
+    role: 'user',
+    text: 'gone '.repeat(3000),
+    pictures: [],
+    state: 'complete',
+    model: null,
+  });
   store.conversations.delete(gone);
   now += 31 * day;
   await store.care.maintain();
@@ -60,7 +70,12 @@ afterAll(() => {
 /** Every row of every table but the index, which is made of them. */
 function contents(directory: string): string {
   const database = new Database(databasePath(directory));
-  const tables = database.prepare<[], string>("select name from sqlite_schema where type = 'table' and name not like '%_words%' and name not like 'sqlite_%' order by name").pluck().all();
+  const tables = database
+    .prepare<[], string>(
+      "select name from sqlite_schema where type = 'table' and name not like '%_words%' and name not like 'sqlite_%' order by name",
+    )
+    .pluck()
+    .all();
   const rows = tables.map((table) => [table, database.prepare(`select * from ${table} order by 1, 2`).all()]);
   database.close();
   return hash('sha256', JSON.stringify(rows));

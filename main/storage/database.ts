@@ -173,7 +173,8 @@ function examine(database: Database.Database, directory: string, migrations: rea
     throw damaged(directory, `${path} is a database, but not one of Loupe`);
   }
   if (found > known) {
-    throw new LoupeError('store_newer', `${path} was written by a newer Loupe (version ${found} of the database; this one knows ${known}).`);
+    const versions = `version ${found} of the database; this one knows ${known}`;
+    throw new LoupeError('store_newer', `${path} was written by a newer Loupe (${versions}).`);
   }
   const problem = schemaProblem(database, migrations);
   if (problem) throw damaged(directory, `${path} is damaged (${problem})`);

@@ -25,8 +25,8 @@ export function damaged(directory: string, what: string, cause?: unknown): Loupe
   const [newest] = listBackups(directory);
   const path = databasePath(directory);
   const nextStep = newest
-    ? `Restore a backup: Loupe’s window lists them. By hand: close Loupe, move ${path} and, where it exists, loupe.db-wal to another folder, ` +
-      `and copy ${newest.path} to ${path}.`
+    ? `Restore a backup: Loupe’s window lists them. By hand: close Loupe, move ${path} and, where it exists, loupe.db-wal ` +
+      `to another folder, and copy ${newest.path} to ${path}.`
     : `There is no backup yet. Keep a copy of ${directory}; in Loupe’s window you can begin anew, and what is there is kept aside.`;
   return new LoupeError('store_damaged', `${what}. Nothing was deleted.`, nextStep, { cause });
 }

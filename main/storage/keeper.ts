@@ -85,7 +85,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     } catch (error) {
       // What the folder forbids is not always to be seen before it is tried.
       if (error instanceof LoupeError || !existsSync(databasePath(directory))) throw error;
-      return openReadOnly(error);
+      return openReadOnly();
     }
     openWritable();
   }
@@ -116,8 +116,8 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     if (lost) damage = loss = { error: logLost(kept), usable: true };
   }
 
-  function openReadOnly(cause?: unknown): void {
-    if (!existsSync(databasePath(directory))) throw cause ?? readOnly();
+  function openReadOnly(): void {
+    if (!existsSync(databasePath(directory))) throw readOnly();
     opened = openInMemory(directory, clock);
     become('readOnly');
   }

@@ -52,7 +52,8 @@ export function createMessages(database: Database, clock: Clock) {
     ),
     checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
     finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number, number]>(
-      'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ?, unspaced = ? where id = ?',
+      `update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ?, unspaced = ?
+       where id = ?`,
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
@@ -80,8 +81,8 @@ export function createMessages(database: Database, clock: Clock) {
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
         if (!statements.isConversation.get(conversationId)) throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
         const now = clock.now();
-        const { lastInsertRowid } = statements.insert.run(conversationId, parentId, role, text, state, model, now, Number(isUnspaced(text)));
-        const id = Number(lastInsertRowid);
+        const unspaced = Number(isUnspaced(text));
+        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
         return read(id);

@@ -42,10 +42,34 @@ async function fill(): Promise<void> {
   store = open();
   for (let index = 0; index < 3; index++) {
     const { id } = store.conversations.create(`Conversation ${index}`);
-    const { hash } = store.pictures.add({ bytes: Buffer.alloc(mebibyte, index), name: 'a.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.from('t'), display: null });
-    store.conversations.append({ conversationId: id, parentId: null, role: 'user', text: `A question about lenses ${index}`, pictures: [hash], state: 'complete', model: null });
+    const { hash } = store.pictures.add({
+      bytes: Buffer.alloc(mebibyte, index),
+      name: 'a.png',
+      width: 1,
+      height: 1,
+      origin: { kind: 'paste' },
+      thumbnail: Buffer.from('t'),
+      display: null,
+    });
+    store.conversations.append({
+      conversationId: id,
+      parentId: null,
+      role: 'user',
+      text: `A question about lenses ${index}`,
+      pictures: [hash],
+      state: 'complete',
+      model: null,
+    });
   }
-  store.conversations.append({ conversationId: 1, parentId: 1, role: 'assistant', text: 'So far', pictures: [], state: 'streaming', model: null });
+  store.conversations.append({
+    conversationId: 1,
+    parentId: 1,
+    role: 'assistant',
+    text: 'So far',
+    pictures: [],
+    state: 'streaming',
+    model: null,
+  });
   await store.care.maintain();
 }
 
@@ -73,7 +97,12 @@ const append = (conversationId = 1) =>
 
 /** Everything that reads. */
 function expectReadable(): void {
-  expect(store.conversations.list().map(({ title }) => title).sort()).toEqual(['Conversation 0', 'Conversation 1', 'Conversation 2']);
+  expect(
+    store.conversations
+      .list()
+      .map(({ title }) => title)
+      .sort(),
+  ).toEqual(['Conversation 0', 'Conversation 1', 'Conversation 2']);
   expect(store.conversations.open(1).messages.map(({ text }) => text)).toEqual(['A question about lenses 0', 'So far']);
   expect(store.conversations.search('lens', 10)).toHaveLength(3);
   const [picture] = store.conversations.open(2).messages[0]!.pictures;
@@ -90,7 +119,16 @@ function expectRefused(code: string): void {
     () => store.conversations.saveDraft(1, 'New', []),
     () => store.saveSettings({ theme: 'dark' }),
     () => store.models.add({ path: '/m', name: 'm', kind: 'text', bytes: 1 }),
-    () => store.pictures.add({ bytes: Buffer.alloc(100), name: 'b.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.from('t'), display: null }),
+    () =>
+      store.pictures.add({
+        bytes: Buffer.alloc(100),
+        name: 'b.png',
+        width: 1,
+        height: 1,
+        origin: { kind: 'paste' },
+        thumbnail: Buffer.from('t'),
+        display: null,
+      }),
   ]) {
     const error = failure(write);
     expect(error).toMatchObject({ code, message: expect.stringMatching(/so nothing new can be kept\.$/) as string });
@@ -103,7 +141,10 @@ test.skipIf(!mounted)('a full disk at the start: read, search, export, delete; w
   store.close();
   fillDisk();
   store = open();
-  expect(store.care.state()).toMatchObject({ access: 'full', problem: { code: 'store_full', message: expect.stringContaining(data) as string } });
+  expect(store.care.state()).toMatchObject({
+    access: 'full',
+    problem: { code: 'store_full', message: expect.stringContaining(data) as string },
+  });
   expectReadable();
   expectRefused('store_full');
   expect(store.conversations.markInterrupted()).toBe(1);
@@ -126,7 +167,12 @@ test.skipIf(!mounted)('a full disk at the start: read, search, export, delete; w
   expect(statSync(join(data, 'loupe.reserve')).size).toBe(4 * mebibyte);
   store.close();
   store = open();
-  expect(store.conversations.list().map(({ id }) => id).sort()).toEqual([1, 3]);
+  expect(
+    store.conversations
+      .list()
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual([1, 3]);
   expect(store.conversations.open(1).messages).toHaveLength(3);
 });
 
@@ -148,7 +194,12 @@ test.skipIf(!mounted)('a kill on a full disk: what was in the log is read, with 
   expect(store.care.state().access).toBe('full');
   expect(store.conversations.open(3).messages.map(({ text }) => text)).toEqual(['A question about lenses 2', 'New']);
   store.conversations.delete(1);
-  expect(store.conversations.list().map(({ id }) => id).sort()).toEqual([2, 3]);
+  expect(
+    store.conversations
+      .list()
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual([2, 3]);
 });
 
 test.skipIf(!mounted)('a disk that fills up while it is used, and a picture for which there is no room', async () => {
@@ -156,7 +207,16 @@ test.skipIf(!mounted)('a disk that fills up while it is used, and a picture for 
   const states: string[] = [];
   store.care.onChange(({ access }) => states.push(access));
   fillDisk();
-  const large = () => store.pictures.add({ bytes: Buffer.alloc(mebibyte, 9), name: 'b.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.from('t'), display: null });
+  const large = () =>
+    store.pictures.add({
+      bytes: Buffer.alloc(mebibyte, 9),
+      name: 'b.png',
+      width: 1,
+      height: 1,
+      origin: { kind: 'paste' },
+      thumbnail: Buffer.from('t'),
+      display: null,
+    });
   expect(failure(large)).toMatchObject({ code: 'store_full' });
   expect(states).toEqual(['full']);
   expect(readdirSync(join(data, 'pictures', 'incoming'))).toEqual([]);
@@ -183,26 +243,29 @@ test.skipIf(!mounted)('a disk without room for a backup: none is begun, none is 
   expect(listBackups(data)).toHaveLength(2);
 });
 
-test.skipIf(!mounted)('a new version on a full disk: what is kept is read as it would be after the change, and changed once there is room', async () => {
-  await fill();
-  store.close();
-  const older = new Database(databasePath(data));
-  older.exec('alter table messages drop column judgement; pragma user_version = 3');
-  older.close();
-  rmSync(join(data, 'loupe.db.sha256'));
-  const before = readFileSync(databasePath(data));
-  fillDisk();
-  store = open();
-  expect(store.care.state().access).toBe('full');
-  expectReadable();
-  expectRefused('store_full');
-  expect(failure(() => store.conversations.delete(1))).toMatchObject({ code: 'store_full' });
-  expect(readFileSync(databasePath(data)).equals(before)).toBe(true);
-  rmSync(ballast);
-  expect(store.care.retry().access).toBe('writable');
-  append();
-  expect(listBackups(data).some((backup) => backup.before === 3)).toBe(true);
-});
+test.skipIf(!mounted)(
+  'a new version on a full disk: what is kept is read as it would be after the change, and changed once there is room',
+  async () => {
+    await fill();
+    store.close();
+    const older = new Database(databasePath(data));
+    older.exec('alter table messages drop column judgement; pragma user_version = 3');
+    older.close();
+    rmSync(join(data, 'loupe.db.sha256'));
+    const before = readFileSync(databasePath(data));
+    fillDisk();
+    store = open();
+    expect(store.care.state().access).toBe('full');
+    expectReadable();
+    expectRefused('store_full');
+    expect(failure(() => store.conversations.delete(1))).toMatchObject({ code: 'store_full' });
+    expect(readFileSync(databasePath(data)).equals(before)).toBe(true);
+    rmSync(ballast);
+    expect(store.care.retry().access).toBe('writable');
+    append();
+    expect(listBackups(data).some((backup) => backup.before === 3)).toBe(true);
+  },
+);
 
 test.skipIf(!mounted)('a read-only disk at the start, and the same disk writable again', async () => {
   await fill();
@@ -210,7 +273,10 @@ test.skipIf(!mounted)('a read-only disk at the start, and the same disk writable
   const before = readdirSync(data).map((name) => [name, statSync(join(data, name)).mtimeMs]);
   expect(mount('-o', 'remount,ro')).toBe(true);
   store = open();
-  expect(store.care.state()).toMatchObject({ access: 'readOnly', problem: { code: 'store_read_only', message: expect.stringContaining(data) as string } });
+  expect(store.care.state()).toMatchObject({
+    access: 'readOnly',
+    problem: { code: 'store_read_only', message: expect.stringContaining(data) as string },
+  });
   expectReadable();
   // Nobody writes it any more.
   expect(store.conversations.message(4).state).toBe('interrupted');

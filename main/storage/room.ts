@@ -57,7 +57,7 @@ export function createRoom(directory: string, { reserveBytes, leastBytes }: Room
         const file = openSync(path, 'a', 0o600);
         try {
           // Written, not only sized: a hole would hold nothing.
-          for (let size = held(); size < wanted; ) size += writeSync(file, piece, 0, Math.min(piece.length, wanted - size));
+          for (let size = held(); size < wanted;) size += writeSync(file, piece, 0, Math.min(piece.length, wanted - size));
           fsyncSync(file);
         } finally {
           closeSync(file);

@@ -81,8 +81,9 @@ export function createSearch(database: Database) {
   }
 
   /** The first that hold all that is wanted, in the order of `rows`. */
-  function rowsOf(rows: (where: string) => string, wanted: Wanted[], limit: number, also: (row: HitRow) => boolean = () => true): SearchHit[] {
-    const where = wanted.map(({ likes, plain }) => `(${likes.map(() => `${plain ? "replace(body, char(65039), '')" : 'body'} like ? escape '\\'`).join(' or ')})`).join(' and ');
+  function rowsOf(rows: RowsWhere, wanted: Wanted[], limit: number, also: (row: HitRow) => boolean = () => true): SearchHit[] {
+    const isLike = (plain: boolean): string => `${plain ? "replace(body, char(65039), '')" : 'body'} like ? escape '\\'`;
+    const where = wanted.map(({ likes, plain }) => `(${likes.map(() => isLike(plain)).join(' or ')})`).join(' and ');
     const patterns = wanted.flatMap(({ likes }) => likes.map((like) => `%${like.replace(/[\\%_]/g, '\\$&')}%`));
     const hits: SearchHit[] = [];
     if (patterns.some(({ length }) => length > longestPattern)) return hits;
@@ -95,7 +96,10 @@ export function createSearch(database: Database) {
   }
 }
 
-const titleRows = (where: string): string =>
+/** A query for the rows whose `body` is as it says. */
+type RowsWhere = (where: string) => string;
+
+const titleRows: RowsWhere = (where) =>
   `select id as conversationId, null as messageId, title, body as snippet, updated_at as at
    from (select *, title as body from conversations where deleted_at is null) where ${where} order by updated_at desc`;
 
@@ -105,8 +109,8 @@ const messageRows = (which: string, where: string): string =>
      join conversations on conversations.id = hit.conversation_id and deleted_at is null
    where ${where} order by hit.id desc`;
 
-const textRows = (where: string): string => messageRows('', where);
-const gluedRows = (where: string): string => messageRows('unspaced = 1 and', where);
+const textRows: RowsWhere = (where) => messageRows('', where);
+const gluedRows: RowsWhere = (where) => messageRows('unspaced = 1 and', where);
 
 /** A term as it is looked for in a text. */
 interface Wanted {

@@ -37,7 +37,10 @@ const freeing: readonly string[] = ['delete', 'restore', 'markInterrupted'] sati
  * Makes the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
  * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; what is there stays as it is.
  */
-export function openStore(directory: string, { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {}): Store {
+export function openStore(
+  directory: string,
+  { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {},
+): Store {
   inStoreWords(directory, () => {
     makeFolder(directory);
   });

@@ -32,7 +32,10 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first matter. Throws `store_*` when the data folder cannot be used at all. */
+/**
+ * Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first
+ * matter. Throws `store_*` when the data folder cannot be used at all.
+ */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);

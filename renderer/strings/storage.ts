@@ -2,9 +2,20 @@
 import type { BackupChoice } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
 
-const time = new Intl.DateTimeFormat('en', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const time = new Intl.DateTimeFormat('en', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
 
-const conversations = (count: number | null): string => (count === null ? 'Conversations unknown' : count === 1 ? '1 conversation' : `${count.toLocaleString('en')} conversations`);
+function conversations(count: number | null): string {
+  if (count === null) return 'Conversations unknown';
+  return count === 1 ? '1 conversation' : `${count.toLocaleString('en')} conversations`;
+}
 
 export const storage = {
   // Backups
