@@ -261,7 +261,7 @@ test('a folder with nothing in it begins without a question', () => {
   expect(store.care.state().access).toBe('writable');
 });
 
-test('the process that checks says what the same code says here, and ends afterwards', async () => {
+test('the process that checks says what the same code says here, and ends afterwards', { timeout: 60_000 }, async () => {
   store.conversations.create('Kept');
   store.close();
   const request = { path: databasePath(folder), expected: null, fresh: false };

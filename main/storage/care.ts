@@ -6,16 +6,22 @@ import type { StoreCare } from '../services/ports.ts';
 import { bringBackup, moveIn, putAside } from './aside.ts';
 import { backUp, databasePath, findBackup, isBackupDue, listBackups, type Backup } from './backups.ts';
 import type { Finding } from './check.ts';
-import type { Checker } from './checker.ts';
+import { checkHere, type Checker } from './checker.ts';
 import { allowCheckpoints, forbidCheckpoints, logBytes } from './database.ts';
 import { changedMeanwhile, type Keeper } from './keeper.ts';
 import { isBackup } from './seal.ts';
 import { emptyBin } from './sweep.ts';
 
+const smallBytes = 8 * 1024 * 1024;
+
 export function createCare(keeper: Keeper, checker: Checker): StoreCare & { close(): void } {
   const { directory, clock, room } = keeper;
   const stop = new AbortController();
   let maintaining: Promise<void> | null = null;
+  let finishing = false;
+
+  /** At the end nobody is disturbed any more, and starting a process takes longer than looking at a small file. */
+  const examiner = (): Checker => (finishing && statSync(databasePath(directory)).size <= smallBytes ? checkHere : checker);
 
   // --- the database
 
@@ -27,7 +33,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     const seal = keeper.seal();
     if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
     forbidCheckpoints(opened.database);
-    const finding = await checker.check({ path: databasePath(directory), expected: seal, fresh: false });
+    const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false });
     // Another database is in its place meanwhile, or none.
     if (stop.signal.aborted || keeper.opened() !== opened) return;
     if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
@@ -52,7 +58,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     if (on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
     const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
-    const check = (path: string): Promise<Finding> => checker.check({ path, expected: null, fresh: true });
+    const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
     const finding = await backUp(database, directory, clock.now(), check, stop.signal);
     // Damage of the copy, or of what was copied?
     if (finding.state !== 'sound') await keeper.lookThrough(verify);
@@ -124,6 +130,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     },
 
     async finish(milliseconds) {
+      finishing = true;
       const timeout = new Promise<void>((resolve) => setTimeout(resolve, milliseconds).unref());
       await Promise.race([maintain(), timeout]);
       stop.abort();
