@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -19,7 +19,7 @@ let events: EventMessage[];
 
 function begin(): void {
   app = createApp({
-    store: openStore(directory),
+    store: openStore(directory, { tolerant: true }),
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
     capture: browserCapture,
@@ -69,6 +69,34 @@ test('the app introduces itself', async () => {
   for (const { name, text } of licences) expect(text.length, name).toBeGreaterThan(20);
   expect(await ask('capture.state', {})).toMatchObject({ by: 'browser' });
   expect(await ask('models.list', {})).toMatchObject([{ id: 'demo', present: true }]);
+});
+
+describe('a database that cannot be opened', () => {
+  beforeEach(async () => {
+    await converse('Kept?');
+    await app.close();
+    for (const name of readdirSync(directory)) if (/^loupe\.db/.test(name)) writeFileSync(join(directory, name), 'x'.repeat(9000));
+    begin();
+  });
+
+  test('is told, and nothing else is; the app stands', async () => {
+    expect(await ask('storage.state', {})).toMatchObject({ access: 'closed', problem: { code: 'store_damaged' } });
+    await expect(ask('conversations.list', {})).rejects.toMatchObject({ code: 'store_damaged', nextStep: expect.stringContaining('backup') as string });
+    await expect(converse('Now?')).rejects.toMatchObject({ code: 'store_damaged' });
+    expect(await ask('settings.get', {})).toMatchObject({ theme: 'system' });
+    expect(await ask('models.list', {})).toMatchObject([{ id: 'demo' }]);
+    expect(await ask('models.downloads', {})).toEqual([]);
+  });
+
+  test('is replaced by the backup that was made when the app was closed', async () => {
+    const [backup] = await ask('storage.backups', {});
+    expect(backup).toMatchObject({ state: 'sound', conversations: 1 });
+    const { keptAside } = await ask('storage.restore', { name: backup!.name });
+    expect(readFileSync(join(directory, keptAside!), 'utf8')).toMatch(/^x+$/);
+    expect(events.at(-1)).toMatchObject({ event: 'storage.changed', payload: { access: 'writable', generation: 1 } });
+    expect(await ask('conversations.list', {})).toMatchObject([{ title: 'Kept?' }]);
+    await converse('And now?');
+  });
 });
 
 describe('conversations', () => {

@@ -70,7 +70,13 @@ export interface App {
 }
 
 const recentPromptsShown = 8;
-const sweepEveryMs = 10 * 60_000;
+/** Nobody who has just started it waits for a check. */
+const firstCareMs = 5_000;
+const careEveryMs = 10 * 60_000;
+/** A disk that is full or cannot be written to is looked at so often. */
+const lookEveryMs = 5_000;
+/** What a last backup may hold up the end. */
+const lastBackupMs = 4_000;
 
 export function createApp({ store, engine: port, pictures, capture: createCapture, host, startEngine, secrets = sessionSecrets(), abilities }: AppPorts): App {
   const listeners = new Set<(event: EventMessage) => void>();
@@ -106,12 +112,42 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     settings: () => store.settings(),
   });
 
-  store.conversations.markInterrupted();
-  manager.recover();
-  const sweeping = setInterval(() => {
-    // Takes a moment: not while somebody waits for words.
-    if (!chat.isBusy()) sweepStore();
-  }, sweepEveryMs).unref();
+  let begun = false;
+  /** Once what is kept can be written to: at the start, or when the disk has room again. */
+  function begin(): void {
+    if (begun) return;
+    try {
+      store.conversations.markInterrupted();
+      manager.recover();
+      begun = store.care.state().access === 'writable';
+    } catch (error) {
+      // It is said in the window already.
+      if (store.care.state().access === 'writable') host.onFault?.(error);
+    }
+  }
+  let { generation } = store.care.state();
+  store.care.onChange((state) => {
+    if (state.generation !== generation) begun = false;
+    ({ generation } = state);
+    if (state.access === 'writable') begin();
+    emit({ event: 'storage.changed', payload: state });
+  });
+  begin();
+
+  /** Takes a moment: not while somebody waits for words. */
+  function care(): void {
+    if (chat.isBusy()) return;
+    if (store.care.state().access === 'writable') sweepStore();
+    void store.care.maintain();
+  }
+  const timers = [
+    setTimeout(care, firstCareMs),
+    setInterval(care, careEveryMs),
+    setInterval(() => {
+      if (/full|readOnly/.test(store.care.state().access)) store.care.retry();
+    }, lookEveryMs),
+  ];
+  for (const timer of timers) timer.unref();
 
   async function addPicture(source: Extract<ImageSource, { bytes: Uint8Array }>, origin: PictureOrigin): Promise<Picture> {
     const hash = createHash('sha256').update(source.bytes).digest('hex');
@@ -130,6 +166,15 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       // A full disk, as a rule: what is kept is not touched, and the next time may do.
       host.onFault?.(error);
     }
+  }
+
+  /** Nothing of this process may be written into another database: ids would mean something else there. */
+  function replaceStore(replace: () => Promise<string | null> | string | null): Promise<{ keptAside: string | null }> {
+    if (store.care.state().access !== 'closed') {
+      chat.forget();
+      for (const { id, state } of store.downloads.list()) if (state === 'running' || state === 'queued') manager.pause(id);
+    }
+    return Promise.resolve(replace()).then((keptAside) => ({ keptAside }));
   }
 
   const original = (hash: string): ImageSource => ({ path: store.pictures.original(hash).path });
@@ -153,6 +198,14 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return { path, opened: await host.openFolder(path) };
     },
     'app.licences': () => host.licences(),
+
+    'storage.state': () => store.care.state(),
+    'storage.retry': () => store.care.retry(),
+    'storage.backups': () => store.care.backups(),
+    'storage.restore': async ({ name }) => replaceStore(() => store.care.restore(name)),
+    'storage.startAnew': async () => replaceStore(() => store.care.startAnew()),
+    'storage.accept': () => store.care.accept(),
+    'storage.emptyBin': () => ({ freedBytes: store.care.emptyBin() }),
 
     'settings.get': () => store.settings(),
     'settings.set': (change) => {
@@ -331,10 +384,12 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     pictureFile: (hash, scale) => store.pictures.shown(hash, scale),
     capture,
     async close() {
-      clearInterval(sweeping);
+      for (const timer of timers) clearTimeout(timer);
       chat.close();
       selfTests.close();
       await Promise.all([engine.close(), pictures.close(), manager.close()]);
+      // Short sessions are all that some people have.
+      await store.care.finish(lastBackupMs);
       store.close();
     },
   };

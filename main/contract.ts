@@ -442,6 +442,36 @@ export const defaultSettings: Settings = {
   welcomed: false,
 };
 
+// --- what is kept, and in what state it is
+
+const storageState = v.strictObject({
+  /**
+   * `writable`: as it should be. `full` and `readOnly`: what is kept can be read, searched and exported, and on a full
+   * disk deleted. `closed`: it could not be opened; requests that need it fail with `problem`.
+   */
+  access: v.picklist(['writable', 'full', 'readOnly', 'closed']),
+  /** Why it is not writable; null where it is. */
+  problem: v.nullable(failure),
+  /** What was found wrong in a database that is open; null where nothing is known. */
+  damage: v.nullable(v.strictObject({ ...failure.entries, /** It can be read whole, and be used as it is. */ usable: v.boolean() })),
+  /** Counts up when another database takes the place of the one that windows have seen. */
+  generation: count,
+});
+
+const backup = v.strictObject({
+  /** Of its file. */
+  name: v.string(),
+  /** By the clock of that time. */
+  at: time,
+  /** `update`: made before a new version of Loupe changed the database. */
+  reason: v.picklist(['daily', 'update']),
+  bytes: count,
+  /** Null where they cannot be counted. */
+  conversations: v.nullable(count),
+  /** Only `sound` ones can be restored. `newer`: of a Loupe that knows more. */
+  state: v.picklist(['sound', 'damaged', 'newer']),
+});
+
 // --- capture
 
 const display = v.strictObject({
@@ -496,6 +526,20 @@ export const requests = {
   'app.openFolder': { input: v.strictObject({ which: v.picklist(['data', 'logs']) }), output: v.strictObject({ path: v.string(), opened: v.boolean() }) },
   /** Text of a licence or notice that comes with the app. */
   'app.licences': { input: none, output: v.array(v.strictObject({ name: v.string(), text: v.string() })) },
+
+  'storage.state': { input: none, output: storageState },
+  /** Looks again: whether it can be written to, or opened. */
+  'storage.retry': { input: none, output: storageState },
+  /** Newest first, by their order, not by the clock. Each is read and checked, which takes a moment. */
+  'storage.backups': { input: none, output: v.array(backup) },
+  /** Puts a backup in the place of what is there now, which is kept aside; `storage.changed` tells of another generation. */
+  'storage.restore': { input: v.strictObject({ name: text(255) }), output: v.strictObject({ keptAside: v.nullable(v.string()) }) },
+  /** An empty database in the place of one that cannot be opened, which is kept aside. */
+  'storage.startAnew': { input: none, output: v.strictObject({ keptAside: v.nullable(v.string()) }) },
+  /** Uses a database that was changed while Loupe was closed, and is sound in itself. */
+  'storage.accept': { input: none, output: storageState },
+  /** Deletes for good what was deleted and could still be brought back. */
+  'storage.emptyBin': { input: none, output: v.strictObject({ freedBytes: count }) },
 
   'settings.get': { input: none, output: settings },
   /** But for the folder of models: `models.setFolder` looks at it first. */
@@ -676,6 +720,7 @@ export const events = {
   'shrinkings.changed': v.array(shrinking),
   'selfTests.changed': v.array(selfTest),
   'settings.changed': settings,
+  'storage.changed': storageState,
   'capture.changed': captureState,
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': picture,
@@ -719,6 +764,8 @@ export type EngineState = v.InferOutput<typeof engineState>;
 export type Device = v.InferOutput<typeof device>;
 export type Abilities = v.InferOutput<typeof abilities>;
 export type Settings = v.InferOutput<typeof settings>;
+export type StorageState = v.InferOutput<typeof storageState>;
+export type BackupChoice = v.InferOutput<typeof backup>;
 export type Display = v.InferOutput<typeof display>;
 export type CaptureState = v.InferOutput<typeof captureState>;
 export type Failure = v.InferOutput<typeof failure>;

@@ -10,7 +10,8 @@ import { models } from './strings/models.ts';
 import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
+import { storage } from './strings/storage.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, quick, settings, view, welcome, about, shortcutSheet };
+export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, quick, settings, storage, view, welcome, about, shortcutSheet };

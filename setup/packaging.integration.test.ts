@@ -77,7 +77,7 @@ test('the configuration is valid', async () => {
 describe('the archive', () => {
   test('holds the bundles, the window and the packages with native parts, and nothing else', () => {
     const files = archived();
-    expect(files).toEqual(expect.arrayContaining(['package.json', 'build/renderer/index.html', ...['main.js', 'host.js', 'picture-worker.js', 'preload.cjs', 'licences.json'].map((name) => `build/app/${name}`)]));
+    expect(files).toEqual(expect.arrayContaining(['package.json', 'build/renderer/index.html', ...['main.js', 'host.js', 'picture-worker.js', 'check-worker.js', 'preload.cjs', 'licences.json'].map((name) => `build/app/${name}`)]));
     const places = new Set(files.map((path) => path.split('/').slice(0, 2).join('/')));
     expect([...places].sort()).toEqual(['build/app', 'build/renderer', 'node_modules/@img', 'node_modules/better-sqlite3', 'node_modules/detect-libc', 'node_modules/semver', 'node_modules/sharp', 'package.json']);
   });

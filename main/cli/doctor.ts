@@ -1,13 +1,16 @@
 import { release } from 'node:os';
+import { dataDirectory } from '../paths.ts';
 import type { DeviceInfo } from '../engine/addon.ts';
 import { toFailure, type Failure } from '../services/errors.ts';
 import type { SelfTestReply } from '../services/ports.ts';
+import type { DataReport } from '../storage/inspect.ts';
 import { engineFlags, engineSettings, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } from './terminal.ts';
 
-export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--json]
+export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--json]
 
   Lists the devices, then tests the chosen one: every operation against plain arithmetic.
+  Then reads what is kept (in --data, LOUPE_DATA or the system's place), and says whether it is sound.
 `;
 
 interface Report {
@@ -16,19 +19,21 @@ interface Report {
   /** Null when they could not even be listed. */
   devices: DeviceInfo[] | null;
   test: SelfTestReply | null;
+  /** Null when it could not be looked at. */
+  data: Omit<DataReport, 'problem'> | null;
   problems: Omit<Failure, 'ok'>[];
 }
 
 export async function doctor(args: string[], terminal: Terminal): Promise<ExitCode> {
-  const { values, positionals } = parseFlags(args, { ...engineFlags, json: { type: 'boolean' } });
+  const { values, positionals } = parseFlags(args, { ...engineFlags, data: { type: 'string' }, json: { type: 'boolean' } });
   if (positionals.length > 0) terminal.err(`loupe: doctor takes no arguments; "${positionals.join(' ')}" is ignored.\n`);
-  const report = await examine(engineSettings(values), terminal);
+  const report = await examine(engineSettings(values), values.data ?? dataDirectory(), terminal);
   if (values.json) terminal.out(`${JSON.stringify(report)}\n`);
   else print(report, lineWriter(terminal));
   return report.ok ? exitCodes.ok : exitCodes.failure;
 }
 
-async function examine(settings: ReturnType<typeof engineSettings>, terminal: Terminal): Promise<Report> {
+async function examine(settings: ReturnType<typeof engineSettings>, directory: string, terminal: Terminal): Promise<Report> {
   const problems: Report['problems'] = [];
   const orNull = async <Value>(work: Promise<Value>): Promise<Value | null> => {
     try {
@@ -59,17 +64,26 @@ async function examine(settings: ReturnType<typeof engineSettings>, terminal: Te
         nextStep: 'This is a fault in Loupe: please report it with the output of `loupe doctor --json`.',
       });
     }
-    return { ok: problems.length === 0, versions: versions(), devices, test, problems };
+    const data = await orNull(examineData(directory, problems));
+    return { ok: problems.length === 0, versions: versions(), devices, test, data, problems };
   } finally {
     await client.close();
   }
+}
+
+async function examineData(directory: string, problems: Report['problems']): Promise<Report['data']> {
+  // Commands that keep nothing open no database.
+  const { inspectData } = await import('../storage/inspect.ts');
+  const { problem, ...data } = inspectData(directory);
+  if (problem) problems.push({ code: problem.code, message: problem.message, nextStep: problem.nextStep });
+  return data;
 }
 
 function versions(): Record<string, string> {
   return { loupe: loupeVersion(), node: process.versions.node, system: `${process.platform} ${process.arch} ${release()}` };
 }
 
-function print({ versions, devices, test, problems }: Report, line: (text: string) => void): void {
+function print({ versions, devices, test, data, problems }: Report, line: (text: string) => void): void {
   line(`Loupe ${versions['loupe']}, Node ${versions['node']}, ${versions['system']}`);
   line('');
   line(devices === null ? 'Devices: could not be listed' : `Devices: ${devices.length}`);
@@ -83,11 +97,32 @@ function print({ versions, devices, test, problems }: Report, line: (text: strin
     const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;
     line(`Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; longest submission ${longestSubmissionMs.toFixed(1)} ms`);
   }
+  if (data) {
+    line('');
+    line(`Data: ${data.directory}`);
+    line(`  ${dataWords(data)}`);
+  }
   line('');
   if (problems.length === 0) line('All is well.');
   for (const { message, nextStep } of problems) {
     line(`Problem: ${message}`);
     if (nextStep) line(`  Next step: ${nextStep}`);
+  }
+}
+
+function dataWords({ state, conversations, backups }: NonNullable<Report['data']>): string {
+  const kept = `${conversations ?? 'unknown'} conversations, ${backups} backups`;
+  switch (state) {
+    case 'none':
+      return 'nothing is kept yet';
+    case 'used':
+      return 'in use by another Loupe, so it was not examined';
+    case 'sound':
+      return `sound: ${kept}`;
+    case 'wrong':
+      return `PROBLEM: ${kept}`;
+    default:
+      return state satisfies never;
   }
 }
 

@@ -29,7 +29,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');
     const served = await serve({ ...options, startEngine: () => createEngineClient(), version: loupeVersion() });
-    return { link: () => served.host.link(), close: () => served.close() };
+    return { link: () => served.host.link(), problem: () => served.problem(), close: () => served.close() };
   },
   openLink: async (link) => (await import('../web/serve.ts')).openWithSystem(link),
   interrupted: interrupt.signal,

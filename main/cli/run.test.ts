@@ -7,6 +7,7 @@ import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { demoModel } from '../paths.ts';
+import type { Failure } from '../services/errors.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
 import { oddNames } from '../services/models/test/odd-names.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
@@ -28,9 +29,11 @@ interface Situation {
   errIsTerminal?: boolean;
   interrupt?: AbortController;
   onOut?: () => void;
+  /** Of what the web host keeps. */
+  problem?: Failure | null;
 }
 
-async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
+async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut, problem = null }: Situation = {}): Promise<Outcome> {
   const said = { out: '', err: '' };
   const terminal: Terminal = {
     out: (text) => {
@@ -44,7 +47,7 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
-      return { link: () => 'http://127.0.0.1/?token=t', close: async () => void (said.err += 'closed\n') };
+      return { link: () => 'http://127.0.0.1/?token=t', problem: () => problem, close: async () => void (said.err += 'closed\n') };
     },
     openLink: async () => false,
     interrupted: interrupt.signal,
@@ -301,5 +304,13 @@ describe('serve', () => {
   test('a port without its flag', async () => {
     expect(await run(['serve', '8123'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "8123".\nFor a port, write --port 8123.\n' });
     expect(await run(['serve', 'now'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "now".\nSee `loupe serve --help`.\n' });
+  });
+
+  test('what is wrong with the data is said, and the window is there to put it right', async () => {
+    const interrupt = new AbortController();
+    const problem: Failure = { ok: false, code: 'store_damaged', message: 'It is damaged.', nextStep: 'Restore a backup.' };
+    const { code, out, err } = await run(['serve', '--data', '/somewhere'], { interrupt, problem, onOut: () => interrupt.abort() });
+    expect({ code, out }).toEqual({ code: 0, out: 'http://127.0.0.1/?token=t\n' });
+    expect(err).toContain('loupe: It is damaged.\nRestore a backup.\n');
   });
 });

@@ -20,6 +20,8 @@ export async function serve(args: string[], terminal: Terminal): Promise<ExitCod
     throw new LoupeError('usage', `loupe serve takes options only, not "${surplus}".`, nextStep);
   }
   const served = await terminal.startWeb({ dataDirectory: values.data ?? dataDirectory(), port: wantedPort(values.port) });
+  const problem = served.problem();
+  if (problem) terminal.err(`loupe: ${problem.message}\n${problem.nextStep}\n`);
   const link = served.link();
   terminal.out(`${link}\n`);
   if (terminal.errIsTerminal) terminal.err('This link works once. Press Ctrl-C to end Loupe.\n');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../paths.ts';
-import { toLoupeError, type LoupeError } from '../services/errors.ts';
+import { toLoupeError, type Failure, type LoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
 
 export interface Terminal {
@@ -27,6 +27,8 @@ export interface Terminal {
 export interface WebApp {
   /** A link that opens it once. */
   link(): string;
+  /** What is wrong with the data that it keeps; null where nothing is known. */
+  problem(): Failure | null;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ export interface Places {
   preload: string;
   engineEntry: string;
   pictureEntry: string;
+  checkEntry: string;
   /** Read by native code, which knows no archive. */
   addon: string;
   shaders: string;
@@ -33,6 +34,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
     preload: join(bundle, 'preload.cjs'),
     engineEntry: join(bundle, 'host.js'),
     pictureEntry: join(bundle, 'picture-worker.js'),
+    checkEntry: join(bundle, 'check-worker.js'),
     licences: join(bundle, 'licences.json'),
     root,
   };

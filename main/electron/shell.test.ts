@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseOutput, type Picture } from '../contract.ts';
@@ -24,7 +23,10 @@ beforeEach(() => {
   writeFileSync(join(directory, 'package.json'), '{"version":"1.2.3","type":"module"}');
   writeFileSync(join(bundle, 'licences.json'), '[{"name":"Loupe","text":"..."}]');
   // In place of the bundled entries: the sources that they are made from. There is no engine here.
-  writeFileSync(join(bundle, 'picture-worker.js'), `import ${JSON.stringify(pathToFileURL(fileURLToPath(new URL('../image/picture-worker.ts', import.meta.url))).href)};`);
+  for (const source of ['../image/picture-worker.ts', '../storage/check-worker.ts']) {
+    const name = source.replace(/^.*\//, '').replace('.ts', '.js');
+    writeFileSync(join(bundle, name), `import ${JSON.stringify(new URL(source, import.meta.url).href)};`);
+  }
   writeFileSync(join(bundle, 'host.js'), 'process.exit(3);');
   vi.stubEnv('LOUPE_DATA', join(directory, 'data'));
   vi.stubEnv('XDG_SESSION_TYPE', 'x11');
@@ -97,6 +99,20 @@ test('the first does what a second start was for', async () => {
   double.app.emit('open-url', { preventDefault }, 'loupe://conversation/4');
   expect(preventDefault).toHaveBeenCalled();
   expect(double.windows.find(({ url }) => url === 'loupe://app/')!.webContents.sent).toContainEqual(['loupe:event', { event: 'windows.show', payload: { conversationId: 4 } }]);
+});
+
+test('a database that cannot be opened is shown in the window, not in a box before it', async () => {
+  mkdirSync(join(directory, 'data'));
+  writeFileSync(join(directory, 'data', 'loupe.db'), 'no database '.repeat(1000));
+  const double = await start();
+  expect(double.errorBoxes).toEqual([]);
+  const [window] = double.windows as [WindowDouble];
+  const closed = { access: 'closed', problem: { code: 'store_damaged' } };
+  expect(await ask(double, window, 'storage.state')).toMatchObject({ ok: true, output: closed });
+  expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: false, code: 'store_damaged' });
+  const keptAside = expect.stringMatching(/^loupe-replaced-/) as string;
+  expect(await ask(double, window, 'storage.startAnew')).toMatchObject({ ok: true, output: { keptAside } });
+  expect(await ask(double, window, 'conversations.list')).toEqual({ ok: true, output: [] });
 });
 
 test('windows ask, strangers do not', async () => {

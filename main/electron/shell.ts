@@ -1,6 +1,7 @@
 /** The desktop app: one instance, its windows, its tray, and the app behind them. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as electronModule from 'electron';
@@ -13,6 +14,7 @@ import { createLog, type Log } from '../log.ts';
 import { dataDirectory } from '../paths.ts';
 import { toLoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
+import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
 import { setAutostart } from './autostart.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
@@ -60,8 +62,7 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   app.setName(words.name);
   // Chromium's own files; the lock of the single instance is among them, so that each data folder has one.
   const profile = join(data, 'shell');
-  mkdirSync(profile, { recursive: true, mode: 0o700 });
-  app.setPath('userData', profile);
+  app.setPath('userData', makeProfile(profile));
   app.enableSandbox();
   for (const flag of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability', 'no-pings']) app.commandLine.appendSwitch(flag);
   if (wayland) app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal');
@@ -112,6 +113,17 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
     });
 }
 
+/** Beside the data, or for this session alone where that cannot be written to: Chromium needs one to write to. */
+function makeProfile(wanted: string): string {
+  try {
+    mkdirSync(wanted, { recursive: true, mode: 0o700 });
+    accessSync(wanted, constants.W_OK);
+    return wanted;
+  } catch {
+    return mkdtempSync(join(tmpdir(), 'loupe-shell-'));
+  }
+}
+
 interface Composition {
   electron: ElectronModule;
   places: Places;
@@ -121,15 +133,15 @@ interface Composition {
   portal: boolean;
 }
 
-/** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*`. */
+/** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*` where the data folder cannot be used at all. */
 async function compose({ electron, places, data, log, wayland, portal }: Composition): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
   const { app: shell, BrowserWindow, dialog, globalShortcut, ipcMain, Menu, nativeTheme, powerMonitor, protocol, screen, session, shell: desktop, Tray, utilityProcess } = electron;
   const { platform } = process;
   const version = readVersion(places.root);
-  const store = openStore(data);
   const environment = engineEnvironment(places, process.env);
   const spawn = (entry: string, name: string) => () =>
     startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry, name, env: environment });
+  const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
   const remembered = createRemembered(join(data, 'shell.json'), log);
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);
   const isDark = (): boolean => nativeTheme.shouldUseDarkColors;

@@ -45,7 +45,12 @@ export default defineConfig(({ mode }): UserConfig => {
       ...output,
       emptyOutDir: true,
       rolldownOptions: {
-        input: { main: source('main.ts'), host: source('../engine/host.ts'), 'picture-worker': source('../image/picture-worker.ts') },
+        input: {
+          main: source('main.ts'),
+          host: source('../engine/host.ts'),
+          'picture-worker': source('../image/picture-worker.ts'),
+          'check-worker': source('../storage/check-worker.ts'),
+        },
         external,
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
       },

@@ -47,6 +47,7 @@ export const errorCodes = [
   'store_damaged',
   'store_newer',
   'store_full',
+  'store_read_only',
   'store_failed',
   'capture_failed',
   'capture_permission',
@@ -188,11 +189,13 @@ export function usualNextStep(code: ErrorCode): string {
     case 'store_locked':
       return 'Close the other Loupe that uses this folder, or name another one with --data.';
     case 'store_damaged':
-      return 'Loupe keeps backups beside the database, in the folder "backups": put the newest in its place.';
+      return 'Restore a backup: Loupe’s window lists them.';
     case 'store_newer':
       return 'Install the newest version of Loupe.';
     case 'store_full':
-      return 'Free some space on the disk and try again; nothing that was stored before is lost.';
+      return 'Free some space on the disk, or delete conversations, and try again; nothing that was stored before is lost.';
+    case 'store_read_only':
+      return 'Make the disk or folder writable again, then try again; until then conversations can be read, searched and exported.';
     case 'store_failed':
       return 'Check that the data folder can be written to, then try again.';
     case 'capture_failed':

@@ -25,7 +25,9 @@ import type {
   PictureOrigin,
   Region,
   SearchHit,
+  BackupChoice,
   Settings,
+  StorageState,
   TurnStatistics as StoredStatistics,
 } from '../contract.ts';
 import type { ErrorCode, Failure } from './errors.ts';
@@ -223,7 +225,33 @@ export interface Store {
   readonly lockDownload: LockFolder;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
   sweep(): void;
+  readonly care: StoreCare;
   close(): void;
+}
+
+/**
+ * In what state the store is, and the way back from damage. While it cannot be written to, every call
+ * that would write throws `store_full` or `store_read_only`; it looks again first. On a full disk
+ * deleting works: a reserve is kept for it.
+ */
+export interface StoreCare {
+  state(): StorageState;
+  /** The gravest of it; null where nothing is known. */
+  problem(): Failure | null;
+  onChange(listener: (state: StorageState) => void): void;
+  /** Looks again. */
+  retry(): StorageState;
+  /** Checks the database once, in another process, and makes the daily backup where it is due. Does not reject. */
+  maintain(): Promise<void>;
+  /** As `maintain`, for at most so long: before `close`. */
+  finish(milliseconds: number): Promise<void>;
+  backups(): Promise<BackupChoice[]>;
+  /** Answers the file that what was there is kept aside in. Throws `not_found` and `store_damaged` for a backup that is not sound. */
+  restore(name: string): Promise<string | null>;
+  startAnew(): string | null;
+  accept(): StorageState;
+  /** Answers how many bytes the disk has more. */
+  emptyBin(): number;
 }
 
 export interface NewMessage {

@@ -70,10 +70,11 @@ test('a migration is preceded by a backup that can be put in its place', () => {
   expect(database.pragma('user_version', { simple: true })).toBe(third.version);
   expect(database.pragma('foreign_keys', { simple: true })).toBe(1);
   database.close();
-  expect(readdirSync(join(folder, 'backups'))).toEqual([`loupe-20250102-030405006-version-${newest}.db`]);
+  const [name, ...others] = readdirSync(join(folder, 'backups')) as [string, ...string[]];
+  expect([name.replace(/-[0-9a-f]{16}\.db$/, ''), others]).toEqual([`loupe-000001-20250102-030405006-version-${newest}`, []]);
 
   expect(failure(() => openStore(folder))).toMatchObject({ code: 'store_newer' });
-  copyFileSync(join(folder, 'backups', `loupe-20250102-030405006-version-${newest}.db`), join(folder, 'loupe.db'));
+  copyFileSync(join(folder, 'backups', name), join(folder, 'loupe.db'));
   expect(titles()).toEqual(['Kept']);
 });
 
@@ -85,7 +86,7 @@ test('the last three backups are kept', () => {
     database.exec('alter table models drop column note');
     database.close();
   }
-  expect(readdirSync(join(folder, 'backups')).map((name) => name.slice(15, 21))).toEqual(['000002', '000003', '000004']);
+  expect(readdirSync(join(folder, 'backups')).map((name) => name.slice(6, 12))).toEqual(['000003', '000004', '000005']);
 });
 
 test('a migration that fails leaves the database as it was', () => {
@@ -183,7 +184,7 @@ test('what SQLite and the system throw has a code of ours', () => {
   expect(code(Object.assign(new Error('x'), { code: 'ENOSPC', syscall: 'write' }))).toBe('store_full');
   expect(code(sqlite('SQLITE_CORRUPT_INDEX'))).toBe('store_damaged');
   expect(code(sqlite('SQLITE_BUSY_SNAPSHOT'))).toBe('store_locked');
-  expect(code(sqlite('SQLITE_READONLY'))).toBe('store_failed');
+  expect(code(sqlite('SQLITE_READONLY'))).toBe('store_read_only');
   expect(code(Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open' }))).toBe('store_failed');
   const fault = new TypeError('fault');
   expect(storeError('/data', fault)).toBe(fault);

@@ -1,28 +1,113 @@
 /** Opens the database of a data folder: examined before anything is changed, then brought to the newest schema. */
 import Database from 'better-sqlite3';
-import { existsSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
 import { backUpBeforeMigration, databasePath, listBackups } from './backups.ts';
+import { applicationId, openBytes, schemaProblem } from './check.ts';
 import { damaged } from './errors.ts';
 import type { Migration } from './migrations/migration.ts';
 
-/** "Loup", in SQLite's header. */
-const applicationId = 0x4c6f7570;
+/** Pages of the log after which SQLite writes them into the database by itself. */
+const checkpointPages = 1000;
 
-/** Throws `LoupeError`s and what SQLite throws; the old database is then as it was. */
+/**
+ * The file is not written to before `allowCheckpoints`: what is new stays in the log beside it.
+ * Throws `LoupeError`s and what SQLite throws; the old database is then as it was.
+ */
 export function openDatabase(directory: string, migrations: readonly Migration[], now: number): Database.Database {
-  const path = databasePath(directory);
   refuseEmpty(directory);
-  const database = new Database(path, { timeout: 5000 });
   try {
+    return open(directory, migrations, now, 'normal');
+  } catch (error) {
+    // On a full disk there is no room for the index of the log, which can lie in memory when nobody else uses the database.
+    if (!isFull(error) || sizeOf(databasePath(directory)) === 0) throw error;
+    return open(directory, migrations, now, 'exclusive');
+  }
+}
+
+/** A new one, whatever else is in the folder. Throws what SQLite throws. */
+export function createDatabase(directory: string, migrations: readonly Migration[], now: number): void {
+  open(directory, migrations, now, 'normal').close();
+}
+
+function open(directory: string, migrations: readonly Migration[], now: number, lockingMode: 'normal' | 'exclusive'): Database.Database {
+  const database = new Database(databasePath(directory), { timeout: 5000 });
+  try {
+    database.pragma(`locking_mode = ${lockingMode}`);
     examine(database, directory, migrations);
     configure(database);
-    migrate(database, directory, migrations, now);
+    migrate(database, directory, migrations, now, backUpBeforeMigration);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/**
+ * The database as it is, in memory: for a disk that cannot be written to. Brought to the newest schema,
+ * with answers that nobody writes any more marked so; after that, writing fails.
+ */
+export function openSnapshot(directory: string, migrations: readonly Migration[], now: number): Database.Database {
+  refuseEmpty(directory);
+  const database = openBytes(wholeBytes(directory));
+  try {
+    examine(database, directory, migrations);
+    migrate(database, directory, migrations, now, () => {});
+    database.exec("update messages set state = 'interrupted' where state = 'streaming'");
+    database.pragma('query_only = on');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * With what the log holds. SQLite needs a place where it can write to read one: a private folder, for a
+ * moment, or on a full disk the place itself.
+ */
+export function wholeBytes(directory: string): Buffer {
+  const path = databasePath(directory);
+  if (logBytes(directory) === 0) return readFileSync(path);
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-'));
+  try {
+    const copy = databasePath(folder);
+    copyFileSync(path, copy);
+    copyFileSync(`${path}-wal`, `${copy}-wal`);
+    return serialized(copy, 'normal');
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
+    return serialized(path, 'exclusive');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function serialized(path: string, lockingMode: 'normal' | 'exclusive'): Buffer {
+  const database = new Database(path);
+  try {
+    database.pragma(`locking_mode = ${lockingMode}`);
+    return database.serialize();
+  } finally {
+    database.close();
+  }
+}
+
+/** From now on the log is written into the database as it grows. */
+export function allowCheckpoints(database: Database.Database): void {
+  database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+}
+
+export function forbidCheckpoints(database: Database.Database): void {
+  database.pragma('wal_autocheckpoint = 0');
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE' || code === 'SQLITE_IOERR_SHMMAP' || code === 'SQLITE_CANTOPEN';
 }
 
 /** Runs `write` as one transaction. */
@@ -47,46 +132,75 @@ function version(database: Database.Database): number {
   return database.pragma('user_version', { simple: true }) as number;
 }
 
+export function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+export function logBytes(directory: string): number {
+  return sizeOf(`${databasePath(directory)}-wal`);
+}
+
 /**
- * SQLite takes an empty or missing file for a new database and removes the log beside it. Ours
- * has neither log nor backups before its first page is written.
+ * SQLite takes an empty or missing file for a new database, and removes the log beside it. Where there
+ * is something to lose, that is not a beginning: ours has neither log nor backups nor pictures then.
  */
 function refuseEmpty(directory: string): void {
   const path = databasePath(directory);
-  const size = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-  if (size(path) > 0) return;
-  if (size(`${path}-wal`) > 0) throw damaged(directory, `${path} is empty or gone, and ${path}-wal is still there`);
-  if (existsSync(path) && listBackups(directory).length > 0) throw damaged(directory, `${path} is empty`);
+  if (sizeOf(path) > 0) return;
+  const what = `${path} is ${existsSync(path) ? 'empty' : 'gone'}`;
+  if (logBytes(directory) > 0) throw damaged(directory, `${what}, and ${path}-wal is still there`);
+  if (listBackups(directory).length > 0) throw damaged(directory, `${what}, and its backups are still there`);
+  if (hasPictures(directory)) throw damaged(directory, `${what}, and the pictures of its conversations are still there`);
 }
 
+function hasPictures(directory: string): boolean {
+  const folder = join(directory, 'pictures');
+  try {
+    return readdirSync(folder).some((name) => /^[0-9a-f]{2}$/.test(name) && readdirSync(join(folder, name)).length > 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Quick, and before anything is changed. */
 function examine(database: Database.Database, directory: string, migrations: readonly Migration[]): void {
   const known = migrations.at(-1)?.version ?? 0;
   const found = version(database);
   const tables = database.prepare('select count(*) from sqlite_schema').pluck().get() as number;
-  if (tables > 0 && database.pragma('application_id', { simple: true }) !== applicationId) {
-    throw damaged(directory, `${database.name} is a database, but not one of Loupe`);
+  if (tables === 0 && found === 0) return;
+  const path = databasePath(directory);
+  if (database.pragma('application_id', { simple: true }) !== applicationId) {
+    throw damaged(directory, `${path} is a database, but not one of Loupe`);
   }
-  if (found > known) throw new LoupeError('store_newer', `${database.name} was written by a newer Loupe (version ${found} of the database; this one knows ${known}).`);
+  if (found > known) {
+    const versions = `version ${found} of the database; this one knows ${known}`;
+    throw new LoupeError('store_newer', `${path} was written by a newer Loupe (${versions}).`);
+  }
+  const problem = schemaProblem(database, migrations);
+  if (problem) throw damaged(directory, `${path} is damaged (${problem})`);
 }
 
 function configure(database: Database.Database): void {
   if (version(database) === 0) database.pragma('auto_vacuum = incremental');
   database.pragma('journal_mode = wal');
+  forbidCheckpoints(database);
   database.pragma('synchronous = full');
   database.pragma('foreign_keys = on');
   // Freed parts of pages are overwritten, and the sweep gives freed pages back: deleted is deleted.
   database.pragma('secure_delete = fast');
 }
 
+type BackUp = typeof backUpBeforeMigration;
+
 /** All that is due, or nothing. */
-function migrate(database: Database.Database, directory: string, migrations: readonly Migration[], now: number): void {
+function migrate(database: Database.Database, directory: string, migrations: readonly Migration[], now: number, backUp: BackUp): void {
   const from = version(database);
   const due = migrations.filter((migration) => migration.version > from);
   if (due.length === 0) return;
   if (from > 0) {
     const [{ quick_check: finding }] = database.pragma('quick_check(1)') as [{ quick_check: string }];
-    if (finding !== 'ok') throw damaged(directory, `${database.name} is damaged (${finding})`);
-    backUpBeforeMigration(database, directory, from, now);
+    if (finding !== 'ok') throw damaged(directory, `${databasePath(directory)} is damaged (${finding})`);
+    backUp(database, directory, from, now, migrations);
   }
   // Cannot be changed inside the transaction.
   database.pragma('foreign_keys = off');

@@ -12,12 +12,6 @@ export function inStoreWords<T>(directory: string, action: () => T): T {
   }
 }
 
-/** The same object with every method run by `inStoreWords`. */
-export function withStoreErrors<Port extends object>(directory: string, port: Port): Port {
-  const methods = Object.entries(port) as [string, (...input: unknown[]) => unknown][];
-  return Object.fromEntries(methods.map(([name, method]) => [name, (...input: unknown[]) => inStoreWords(directory, () => method(...input))])) as Port;
-}
-
 export function storeError(directory: string, thrown: unknown): unknown {
   if (thrown instanceof LoupeError || !(thrown instanceof Error)) return thrown;
   const code = storeCode(thrown);
@@ -26,13 +20,14 @@ export function storeError(directory: string, thrown: unknown): unknown {
   return code === 'store_damaged' ? damaged(directory, what, thrown) : new LoupeError(code, `${what}.`, undefined, { cause: thrown });
 }
 
-/** With the way back. A log left beside a backup that was put in place would be written into it. */
+/** With the way back, which the window shows as well. A log left beside a backup that was put in place would be written into it. */
 export function damaged(directory: string, what: string, cause?: unknown): LoupeError {
   const [newest] = listBackups(directory);
   const path = databasePath(directory);
   const nextStep = newest
-    ? `Close Loupe, move ${path} and, where they exist, loupe.db-wal and loupe.db-shm to another folder, and copy ${newest.path} to ${path}.`
-    : `There is no backup yet. Close Loupe and keep a copy of ${directory}; without loupe.db and loupe.db-wal in it, Loupe begins anew.`;
+    ? `Restore a backup: Loupe’s window lists them. By hand: close Loupe, move ${path} and, where it exists, loupe.db-wal ` +
+      `to another folder, and copy ${newest.path} to ${path}.`
+    : `There is no backup yet. Keep a copy of ${directory}; in Loupe’s window you can begin anew, and what is there is kept aside.`;
   return new LoupeError('store_damaged', `${what}. Nothing was deleted.`, nextStep, { cause });
 }
 
@@ -44,6 +39,7 @@ function storeCode(error: Error): StoreCode | null {
   if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE' || code === 'ENOSPC' || code === 'EDQUOT') return 'store_full';
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return 'store_damaged';
   if (code.startsWith('SQLITE_BUSY')) return 'store_locked';
+  if (code.startsWith('SQLITE_READONLY') || code === 'EROFS') return 'store_read_only';
   return error instanceof Database.SqliteError || 'syscall' in error ? 'store_failed' : null;
 }
 
@@ -55,6 +51,8 @@ function happened(code: StoreCode, directory: string): string {
       return `The database in ${directory} is damaged`;
     case 'store_locked':
       return `Another program is using the database in ${directory}`;
+    case 'store_read_only':
+      return `The folder ${directory} cannot be written to`;
     case 'store_newer':
     case 'store_failed':
       return `The data in ${directory} cannot be read or written`;

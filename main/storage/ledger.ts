@@ -4,8 +4,11 @@ import { unflushed } from './database.ts';
 
 /** Entries in the order in which they were added; none is ever removed, and of an open connection only the bytes grow. */
 export function createLedger(database: Database, clock: Clock): Ledger {
-  database.prepare<[number]>("insert or ignore into facts (name, value) values ('installedAt', ?)").run(clock.now());
   const installedAt = database.prepare<[], number>("select value from facts where name = 'installedAt'").pluck();
+  // Only a new database: one on a full disk has to open, too.
+  if (installedAt.get() === undefined) {
+    database.prepare<[number]>("insert into facts (name, value) values ('installedAt', ?)").run(clock.now());
+  }
   const add = database.prepare<[number, string, string, number, number]>(
     'insert into ledger (at, host, purpose, sent_bytes, received_bytes) values (?, ?, ?, ?, ?)',
   );

@@ -29,6 +29,8 @@ export function lockDownload(directory: string): () => void {
 function lock(path: string, timeout: number, taken: () => LoupeError): () => void {
   const database = new Database(path, { timeout });
   try {
+    // Nothing is ever written: with a journal on the disk, a full one could not be locked.
+    database.pragma('journal_mode = memory');
     database.exec('begin exclusive');
   } catch (error) {
     database.close();

@@ -4,6 +4,7 @@ import type { Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../services/errors.ts';
 import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
+import { isUnspaced } from './scripts.ts';
 import { messageColumns, pictureColumns, toJson, toMessage, toPicture, type MessageRow, type PictureRow } from './rows.ts';
 
 /** Longer questions are documents: nobody asks them again from a menu. UTF-16 units. */
@@ -25,6 +26,8 @@ export function createMessages(database: Database, clock: Clock) {
   const picturesOf = (from: string) => `select message_pictures.message_id as messageId, ${pictureColumns}
     from ${from} cross join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
 
+  database.function('is_unspaced', { deterministic: true }, (text) => Number(isUnspaced(text as string)));
+
   type MessagePictureRow = PictureRow & { messageId: number };
   const statements = {
     ofConversation: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where conversation_id = ? order by id`),
@@ -37,8 +40,8 @@ export function createMessages(database: Database, clock: Clock) {
     picturesOfOne: database.prepare<[number], MessagePictureRow>(picturesOf('messages cross join message_pictures on messages.id = ? and message_pictures.message_id = messages.id')),
     isListed: database.prepare<[number], number>(`select 1 from messages ${listed} where messages.id = ?`).pluck(),
     newestBelow: database.prepare<[number], number | null>(`${below} select max(id) from tree`).pluck(),
-    insert: database.prepare<[number, number | null, string, string, string, string | null, number]>(
-      'insert into messages (conversation_id, parent_id, role, text, state, model, created_at) values (?, ?, ?, ?, ?, ?, ?)',
+    insert: database.prepare<[number, number | null, string, string, string, string | null, number, number]>(
+      'insert into messages (conversation_id, parent_id, role, text, state, model, created_at, unspaced) values (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     insertPicture: database.prepare<[number, number, string]>('insert into message_pictures (message_id, position, picture) values (?, ?, ?)'),
     isPicture: database.prepare<[string], number>('select 1 from pictures where hash = ?').pluck(),
@@ -48,11 +51,12 @@ export function createMessages(database: Database, clock: Clock) {
       'update conversations set leaf_id = ?, updated_at = ?, message_count = message_count + 1, picture = coalesce(?, picture) where id = ?',
     ),
     checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
-    finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number]>(
-      'update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ? where id = ?',
+    finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number, number]>(
+      `update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ?, unspaced = ?
+       where id = ?`,
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
-    interrupt: database.prepare("update messages set state = 'interrupted' where state = 'streaming'"),
+    interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
     questions: database.prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`).pluck(),
   };
   return {
@@ -77,7 +81,8 @@ export function createMessages(database: Database, clock: Clock) {
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
         if (!statements.isConversation.get(conversationId)) throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
         const now = clock.now();
-        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now).lastInsertRowid);
+        const unspaced = Number(isUnspaced(text));
+        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
         return read(id);
@@ -91,7 +96,8 @@ export function createMessages(database: Database, clock: Clock) {
     },
 
     update: (id: number, { text, state, failure, finish, model, statistics, judgement }: FinishedAnswer): Message => {
-      if (statements.finish.run(text, state, toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null), id).changes === 0) throw noMessage(id);
+      const end = [toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null)] as const;
+      if (statements.finish.run(text, state, ...end, Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
       return read(id);
     },
 

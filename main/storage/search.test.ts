@@ -80,6 +80,66 @@ test('scripts without spaces are found by their characters', () => {
   expect(find('鍵')[0]).toMatch(/^…長+\[鍵\]文+…$/);
 });
 
+test('words that are glued to a script without spaces', () => {
+  conversation('步2 计划', '步2 重跑gen-itgc后50条悬空引用清零，修复已验证', 'oxygen and 水', '最新のUSBメモリとCafé店', '최신USB충전기를 샀다', 'ราคาUSBใหม่', '用iPhone15拍的МОСКВА地铁');
+  expect(find('gen')).toEqual(['步2 重跑[gen]-itgc后50条悬空引用清零，修复已验证']);
+  expect(find('GEN')).toHaveLength(1);
+  expect(find('gen-itgc')).toEqual(['步2 重跑[gen-itgc]后50条悬空引用清零，修复已验证']);
+  expect(find('itgc 50')).toEqual(['步2 重跑gen-[itgc]后[50]条悬空引用清零，修复已验证']);
+  expect(find('2')).toEqual(['步[2] 计划', '步[2] 重跑gen-itgc后50条悬空引用清零，修复已验证']);
+  expect(find('usb')).toEqual(['ราคา[USB]ใหม่', '최신[USB]충전기를 샀다', '最新の[USB]メモリとCafé店']);
+  expect(find('caf\u00e9')).toEqual(['最新のUSBメモリと[Café]店']);
+  expect(find('cafe\u0301')).toHaveLength(1);
+  expect(find('москва iph')).toEqual(['用[iPh]one15拍的[МОСКВА]地铁']);
+  // From their beginning, as everywhere; the last may be unfinished, the others not.
+  expect([find('tgc'), find('hone'), find('iph москва'), find('ge itgc')]).toEqual([[], [], [], []]);
+  // Beside words that are found by them, and each once.
+  conversation('gen', 'the gen of 水 gen', 'a gen alone');
+  expect(find('gen')).toEqual(['[gen]', 'the [gen] of 水 [gen]', 'a [gen] alone', '步2 重跑[gen]-itgc后50条悬空引用清零，修复已验证']);
+});
+
+test('Hangul, kana and Thai are found in the middle of what is written in one', () => {
+  conversation('한국어', '대한민국에서 샀어요', 'デジタルカメラの値段', 'ใบเสร็จรับเงิน', '\u1112\u1161\u11ab\u1100\u1173\u11af in parts');
+  expect(find('민국')).toEqual(['대한[민국]에서 샀어요']);
+  expect(find('カメラ')).toEqual(['デジタル[カメラ]の値段']);
+  expect(find('รับ')).toEqual(['ใบเสร็จ[รับ]เงิน']);
+  // As files from macOS are named.
+  expect(find('한글')).toEqual(['[\u1112\u1161\u11ab\u1100\u1173\u11af] in parts']);
+});
+
+test('emoji: alone, in sequences, with skin tones and as flags', () => {
+  conversation('🎉 Party', 'We won 🎉🎉 today', 'Well done 👍🏽', 'Agreed 👍', 'The 👩‍👩‍👧 came', 'A 👩🏾‍🚀 flies', 'I ❤️ it', 'I ❤ it as text', 'From 🇩🇪🇫🇷', 'To 🇪🇫', 'Press 1️⃣');
+  expect(find('🎉')).toEqual(['[🎉] Party', 'We won [🎉🎉] today']);
+  expect(find('👍')).toEqual(['Agreed [👍]', 'Well done [👍🏽]']);
+  expect(find('👍🏽')).toEqual(['Well done [👍🏽]']);
+  expect(find('👧')).toEqual(['The [👩‍👩‍👧] came']);
+  expect(find('👩')).toEqual(['A [👩🏾‍🚀] flies', 'The [👩‍👩‍👧] came']);
+  expect(find('👩‍👩‍👧')).toEqual(['The [👩‍👩‍👧] came']);
+  expect(find('❤️')).toEqual(['I [❤] it as text', 'I [❤️] it']);
+  expect(find('❤')).toHaveLength(2);
+  // Not the letters of two flags beside each other.
+  expect([find('🇩🇪'), find('🇪🇫')]).toEqual([['From [🇩🇪]🇫🇷'], ['To [🇪🇫]']]);
+  expect(find('1️⃣')).toEqual(['Press [1️⃣]']);
+  expect(find('won 🎉')).toEqual(['We [won] [🎉🎉] today']);
+  expect(find('🎉won')).toEqual([]);
+  conversation('Glued', '🎉congratulations🎉');
+  expect(find('congrat')).toEqual(['🎉[congratulations]🎉']);
+  conversation('Long', `${'👩‍👩‍👧'.repeat(60)}🔑${'👩‍👩‍👧'.repeat(60)}`);
+  // Cut between people, not within a family.
+  expect(find('🔑')[0]).toMatch(/^…(👩‍👩‍👧)+\[🔑\](👩‍👩‍👧)+…$/u);
+});
+
+test('what was found glued follows what changes', () => {
+  const id = conversation('Changes');
+  const { id: answer } = store.conversations.append({ conversationId: id, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', model: 'demo' });
+  store.conversations.checkpoint(answer, '重跑gen');
+  expect(find('gen')).toEqual([]);
+  store.conversations.markInterrupted();
+  expect(find('gen')).toEqual(['重跑[gen]']);
+  store.conversations.update(answer, { text: 'only words', state: 'complete', failure: null, finish: null, model: 'demo', statistics: null });
+  expect(find('gen')).toEqual([]);
+});
+
 test.each([
   '', ' ', '"', '""', '"""', "'", "' or 1=1 --", '*', 'a*', '* a', '^a', 'a^2', '(', ')', '((', 'AND', 'OR', 'NOT a', 'a AND', 'NEAR(a b)', 'NEAR(', 'text:a', '-a', '+a', 'a:b', '{a b}: c',
   '\\', '%', '_', '\0', 'a\0b', '\ud800', 'a\udc00', '🎉', '👩‍👩‍👧', '\u202e', '?', '?1', ':query', '漢%', '漢\\', '漢_', '漢"', '漢(', '漢[', '漢\0', 'x'.repeat(100_000), 'a '.repeat(10_000), '漢 '.repeat(1000),

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { randomUUID } from 'node:crypto';
 import type { SearchHit } from '../contract.ts';
+import { isUnspaced, unspacedClass } from './scripts.ts';
 
 type Snippet = SearchHit['snippet'];
 
@@ -9,11 +10,13 @@ type Snippet = SearchHit['snippet'];
 const ranked = 1000;
 /** More words than anybody types; they bound the work. */
 const mostTerms = 32;
+/** SQLite takes patterns of 50,000 bytes at most. */
+const longestPattern = 10_000;
 /** Characters before and after a hit that was found by characters. */
 const around = 60;
 
-/** Scripts that put no space between words, where the index takes a whole clause for one. */
-const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+/** Also found by its characters; terms of signs alone are not looked for. */
+const emoji = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u;
 
 interface HitRow {
   conversationId: number;
@@ -60,31 +63,101 @@ export function createSearch(database: Database) {
   return (query: string, limit: number): SearchHit[] => {
     const terms = termsOf(query);
     if (terms.length === 0) return [];
-    if (terms.some((term) => unspaced.test(term))) return byCharacters(terms, limit);
+    if (terms.some((term) => isUnspaced(term) || emoji.test(term))) return byCharacters(terms.map(inText), limit);
     const match = `${terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' ')} *`;
     const find = (statement: typeof titles) => statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close) }));
-    return shared(find(titles), find(texts), limit);
+    const glued = gluedOnly(terms, limit);
+    return shared(without(glued.titles, find(titles)), without(glued.texts, find(texts)), limit);
   };
 
-  function byCharacters(terms: string[], limit: number): SearchHit[] {
-    const contains = (column: string) => terms.map(() => `${column} like ? escape '\\'`).join(' and ');
-    const patterns = terms.map((term) => `%${term.replace(/[\\%_]/g, '\\$&')}%`);
-    const titleRows = database
-      .prepare<unknown[], HitRow>(
-        `select id as conversationId, null as messageId, title, title as snippet, updated_at as at
-         from conversations where deleted_at is null and ${contains('title')} order by updated_at desc limit ?`,
-      )
-      .all(...patterns, limit);
-    const textRows = database
-      .prepare<unknown[], HitRow>(
-        `select conversations.id as conversationId, messages.id as messageId, title, text as snippet, messages.created_at as at
-         from messages join conversations on conversations.id = messages.conversation_id and deleted_at is null
-         where state <> 'streaming' and ${contains('text')} order by messages.id desc limit ?`,
-      )
-      .all(...patterns, limit);
-    const cut = (row: HitRow) => ({ ...row, snippet: excerpt(row.snippet, terms) });
-    return shared(titleRows.map(cut), textRows.map(cut), limit);
+  /** Words that stand in one with a script without spaces, where the index does not know them. */
+  function gluedOnly(terms: string[], limit: number): { titles: SearchHit[]; texts: SearchHit[] } {
+    const wanted = terms.map((term, index) => asWord(term, index === terms.length - 1));
+    return { titles: rowsOf(titleRows, wanted, limit, ({ snippet }) => isUnspaced(snippet)), texts: rowsOf(gluedRows, wanted, limit) };
   }
+
+  function byCharacters(wanted: Wanted[], limit: number): SearchHit[] {
+    return shared(rowsOf(titleRows, wanted, limit), rowsOf(textRows, wanted, limit), limit);
+  }
+
+  /** The first that hold all that is wanted, in the order of `rows`. */
+  function rowsOf(rows: RowsWhere, wanted: Wanted[], limit: number, also: (row: HitRow) => boolean = () => true): SearchHit[] {
+    const isLike = (plain: boolean): string => `${plain ? "replace(body, char(65039), '')" : 'body'} like ? escape '\\'`;
+    const where = wanted.map(({ likes, plain }) => `(${likes.map(() => isLike(plain)).join(' or ')})`).join(' and ');
+    const patterns = wanted.flatMap(({ likes }) => likes.map((like) => `%${like.replace(/[\\%_]/g, '\\$&')}%`));
+    const hits: SearchHit[] = [];
+    if (patterns.some(({ length }) => length > longestPattern)) return hits;
+    for (const row of database.prepare<unknown[], HitRow>(rows(where)).iterate(...patterns)) {
+      if (!also(row) || !wanted.every(({ pattern }) => row.snippet.search(pattern) >= 0)) continue;
+      hits.push({ ...row, snippet: excerpt(row.snippet, wanted) });
+      if (hits.length === limit) break;
+    }
+    return hits;
+  }
+}
+
+/** A query for the rows whose `body` is as it says. */
+type RowsWhere = (where: string) => string;
+
+const titleRows: RowsWhere = (where) =>
+  `select id as conversationId, null as messageId, title, body as snippet, updated_at as at
+   from (select *, title as body from conversations where deleted_at is null) where ${where} order by updated_at desc`;
+
+const messageRows = (which: string, where: string): string =>
+  `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at
+   from (select id, conversation_id, text as body, created_at from messages where ${which} state <> 'streaming' order by id desc) as hit
+     join conversations on conversations.id = hit.conversation_id and deleted_at is null
+   where ${where} order by hit.id desc`;
+
+const textRows: RowsWhere = (where) => messageRows('', where);
+const gluedRows: RowsWhere = (where) => messageRows('unspaced = 1 and', where);
+
+/** A term as it is looked for in a text. */
+interface Wanted {
+  /** One of these is in every text that it is in, ASCII's case aside. */
+  likes: string[];
+  /** Signs that only choose how an emoji looks are passed over in the text. */
+  plain: boolean;
+  /** Finds it. */
+  pattern: RegExp;
+}
+
+/** Letters that belong to one word; of other scripts they end one. */
+const inWord = '[\\p{L}\\p{N}\\p{M}]';
+const wordBegins = `(?:(?<!${inWord})|(?<=${unspacedClass}))`;
+const wordEnds = `(?:(?!${inWord})|(?=${unspacedClass}))`;
+/** Not in the middle of a flag, which is two letters. */
+const flagBegins = '(?<=(?<!\\p{RI})(?:\\p{RI}\\p{RI})*)';
+const looks = '\ufe0f';
+
+/** Anywhere: by its characters. Words beside it, as elsewhere, from their beginning. */
+function inText(term: string): Wanted {
+  if (!isUnspaced(term) && !emoji.test(term)) return asWord(term, true);
+  const plain = emoji.test(term);
+  const bare = plain ? term.replaceAll(looks, '') : term;
+  const spelled = spellings(bare).map((spelling) => (plain ? [...spelling].map(escaped).join(`${looks}?`) : escaped(spelling)));
+  const begins = /^\p{RI}/u.test(bare) ? flagBegins : '';
+  return { likes: spellings(bare), plain, pattern: new RegExp(`${begins}(?:${spelled.join('|')})`, 'giu') };
+}
+
+function asWord(term: string, unfinished: boolean): Wanted {
+  const pattern = new RegExp(`${wordBegins}(?:${spellings(term).map(escaped).join('|')})${unfinished ? '' : wordEnds}`, 'giu');
+  const cases = [term, term.toLowerCase(), term.toUpperCase(), term.charAt(0).toUpperCase() + term.slice(1).toLowerCase()];
+  return { likes: [...new Set(cases.flatMap(spellings))], plain: false, pattern };
+}
+
+/** Marks are part of their letters or follow them. */
+function spellings(term: string): string[] {
+  return [...new Set([term.normalize('NFC'), term.normalize('NFD')])];
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+}
+
+function without(more: SearchHit[], hits: SearchHit[]): SearchHit[] {
+  const known = new Set(hits.map(({ conversationId, messageId }) => messageId ?? -conversationId));
+  return [...hits, ...more.filter(({ conversationId, messageId }) => !known.has(messageId ?? -conversationId))];
 }
 
 /** Neither kind may crowd out the other. */
@@ -93,12 +166,12 @@ function shared(titles: SearchHit[], texts: SearchHit[], limit: number): SearchH
   return [...titles.slice(0, titleCount), ...texts].slice(0, limit);
 }
 
-/** What stands between spaces and has a letter or a digit in it. Control characters separate, too: NUL would end the query. */
+/** What stands between spaces and has a letter, a digit or an emoji in it. Control characters separate, too: NUL would end the query. */
 function termsOf(query: string): string[] {
   return query
     .normalize('NFC')
     .split(/[\s\p{Cc}]+/u)
-    .filter((term) => /[\p{L}\p{N}]/u.test(term))
+    .filter((term) => /[\p{L}\p{N}]/u.test(term) || emoji.test(term))
     .slice(0, mostTerms);
 }
 
@@ -114,19 +187,26 @@ function marked(text: string, open: string, close: string): Snippet {
   return tidy([{ text: before, hit: false }, ...pieces]);
 }
 
-function excerpt(text: string, terms: string[]): Snippet {
-  const pattern = new RegExp(terms.map((term) => term.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'giu');
-  const first = text.search(pattern);
-  const start = Math.max(0, first - around);
-  const end = Math.min(text.length, first + 2 * around);
-  const window = `${start > 0 ? '…' : ''}${text.slice(start, end).toWellFormed()}${end < text.length ? '…' : ''}`;
-  const pieces: Snippet = [];
-  let done = 0;
-  for (const hit of window.matchAll(pattern)) {
-    pieces.push({ text: window.slice(done, hit.index), hit: false }, { text: hit[0], hit: true });
-    done = hit.index + hit[0].length;
+/** Whole characters, as people count them: an emoji of several, a letter with its marks. */
+const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+function excerpt(text: string, wanted: Wanted[]): Snippet {
+  const first = Math.min(...wanted.map(({ pattern }) => text.search(pattern)).filter((at) => at >= 0));
+  const all = characters.segment(text);
+  const from = all.containing(Math.max(0, first - around))?.index ?? 0;
+  const end = all.containing(first + 2 * around)?.index ?? text.length;
+  const window = text.slice(from, end).toWellFormed();
+  const hits = wanted.flatMap(({ pattern }) => [...window.matchAll(pattern)].map((hit) => [hit.index, hit.index + hit[0].length] as const));
+  const isHit = (at: number, length: number): boolean => hits.some(([start, stop]) => start < at + length && at < stop);
+  const pieces: Snippet = from > 0 ? [{ text: '…', hit: false }] : [];
+  for (const { segment, index } of characters.segment(window)) {
+    const hit = isHit(index, segment.length);
+    const last = pieces.at(-1);
+    if (last?.hit === hit) last.text += segment;
+    else pieces.push({ text: segment, hit });
   }
-  return tidy([...pieces, { text: window.slice(done), hit: false }]);
+  if (end < text.length) pieces.push({ text: '…', hit: false });
+  return tidy(pieces);
 }
 
 /** On one line, without empty pieces. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultSettings, parseOutput, type Message, type PictureOrigin } from '../contract.ts';
 import type { Store } from '../services/ports.ts';
 import { pictureFiles } from './attachments.ts';
@@ -332,31 +332,6 @@ test('models and the ledger', () => {
   reopen();
   expect(store.ledger.list()).toEqual([entry]);
   expect(store.ledger.installedAt()).toBe(Date.UTC(2025, 0, 1));
-});
-
-test('a daily backup, made in the background; the last three are kept', async () => {
-  const backups = () => (existsSync(join(folder, 'backups')) ? readdirSync(join(folder, 'backups')) : []);
-  store.conversations.create('Kept');
-  for (let days = 0; days < 5; days++) {
-    store.sweep();
-    await vi.waitFor(() => {
-      expect(backups().filter((name) => name.startsWith(`loupe-2025010${1 + days}-`) && name.endsWith('.db'))).toHaveLength(1);
-    });
-    store.sweep();
-    now += day;
-  }
-  await vi.waitFor(() => {
-    expect(backups()).toEqual(['03', '04', '05'].map((date) => `loupe-202501${date}-000000000.db`));
-  });
-  const copy = new Database(join(folder, 'backups', backups()[2]!));
-  expect(copy.prepare('select title from conversations').pluck().all()).toEqual(['Kept']);
-  copy.close();
-  // Closed in the middle of it: no half backup stays, and nothing is thrown.
-  store.sweep();
-  reopen();
-  await vi.waitFor(() => {
-    expect(backups().filter((name) => name.endsWith('.part'))).toEqual([]);
-  });
 });
 
 test('the sweep gives space back', () => {

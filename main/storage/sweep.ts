@@ -5,19 +5,32 @@ import { join } from 'node:path';
 import { incomingDirectory, pictureFiles } from './attachments.ts';
 import { removeBackupsBefore } from './backups.ts';
 
-const day = 24 * 60 * 60 * 1000;
+const hour = 60 * 60 * 1000;
+const day = 24 * hour;
 const undoDays = 30;
 
-export function sweep(database: Database, directory: string, now: number): void {
+/** `mayCheckpoint` false: the log keeps what was purged for a moment longer. */
+export function sweep(database: Database, directory: string, now: number, mayCheckpoint: boolean): void {
   const purged = purge(database, now - undoDays * day);
   const removed = removeOrphans(database, directory, now - day);
   removeIncoming(directory, now - day);
   removeBackupsBefore(directory, now - undoDays * day);
-  if (purged > 0 || removed > 0) {
-    database.pragma('incremental_vacuum');
-    // The log still holds what was purged.
-    database.pragma('wal_checkpoint(truncate)');
-  }
+  if (purged > 0 || removed > 0) giveBack(database, mayCheckpoint);
+}
+
+/** What was deleted goes at once, with its pictures: for a full disk, when somebody asks for it. */
+export function emptyBin(database: Database, directory: string, now: number, mayCheckpoint: boolean): void {
+  purge(database, now);
+  // Not what is only just being attached.
+  removeOrphans(database, directory, now - hour);
+  removeIncoming(directory, now - hour);
+  giveBack(database, mayCheckpoint);
+}
+
+function giveBack(database: Database, mayCheckpoint: boolean): void {
+  database.pragma('incremental_vacuum');
+  // The log still holds what was purged.
+  if (mayCheckpoint) database.pragma('wal_checkpoint(truncate)');
 }
 
 function purge(database: Database, before: number): number {

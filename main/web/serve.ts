@@ -7,8 +7,9 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../licences.ts';
 import { createLog } from '../log.ts';
 import { demoModel, rendererDirectory, root } from '../paths.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError, type Failure } from '../services/errors.ts';
 import type { Engine, Store } from '../services/ports.ts';
+import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
 import { startWebHost, type WebHost } from './server.ts';
@@ -27,10 +28,15 @@ export interface ServeOptions {
 export interface Served {
   app: App;
   host: WebHost;
+  /** What is wrong with the data that it keeps; null where nothing is known. */
+  problem(): Failure | null;
   close(): Promise<void>;
 }
 
-/** Ready when it answers; the model loads meanwhile. Throws `store_*` when the data folder cannot be used, and `port_unavailable`. */
+/**
+ * Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first
+ * matter. Throws `store_*` when the data folder cannot be used at all, and `port_unavailable`.
+ */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
@@ -67,6 +73,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
   return {
     app,
     host,
+    problem: () => store.care.problem(),
     async close() {
       forgetServing();
       await host.close();
@@ -77,7 +84,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
 
 async function openStoreHere(dataDirectory: string): Promise<Store> {
   try {
-    return openStore(dataDirectory);
+    return openStore(dataDirectory, { checker: createChecker(), tolerant: true });
   } catch (error) {
     throw error instanceof LoupeError && error.code === 'store_locked' ? await withWayToRunning(error, dataDirectory) : error;
   }

@@ -1,6 +1,6 @@
-import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type SelfTest, type Settings } from '../../main/contract.ts';
+import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type SelfTest, type Settings, type StorageState } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
-import type { RequestFailure } from '../api/transport.ts';
+import { RequestFailure } from '../api/transport.ts';
 
 const unknownEngine: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
 
@@ -13,6 +13,8 @@ export class AppState {
   #models = $state.raw<ModelChoice[]>([]);
   #selfTests = $state.raw<SelfTest[]>([]);
   #capture = $state.raw<CaptureState | null>(null);
+  #storage = $state.raw<StorageState | null>(null);
+  #replaced = $state(false);
   #connected = $state(true);
   #ready = $state(false);
   #failure = $state.raw<RequestFailure | null>(null);
@@ -33,6 +35,9 @@ export class AppState {
     });
     client.on('capture.changed', (capture) => {
       this.#capture = capture;
+    });
+    client.on('storage.changed', (storage) => {
+      this.#become(storage);
     });
     client.onConnection((connected) => {
       const returned = connected && !this.#connected;
@@ -78,6 +83,16 @@ export class AppState {
     return this.#capture;
   }
 
+  /** In what state the kept data is; null until the app has answered. */
+  get storage(): StorageState | null {
+    return this.#storage;
+  }
+
+  /** What this window has shown is no longer what is kept. */
+  get replaced(): boolean {
+    return this.#replaced;
+  }
+
   get connected(): boolean {
     return this.#connected;
   }
@@ -95,6 +110,10 @@ export class AppState {
   /** Asks for everything; at the start, and after events were missed. Does not reject. */
   async refresh(): Promise<void> {
     try {
+      const storage = await this.#client.request('storage.state', {});
+      this.#become(storage);
+      // Nothing else would be answered.
+      if (storage.access === 'closed' && storage.problem) throw new RequestFailure(storage.problem);
       const [info, settings, engine, models, selfTests, capture] = await Promise.all([
         this.#client.request('app.info', {}),
         this.#client.request('settings.get', {}),
@@ -114,6 +133,13 @@ export class AppState {
     } catch (error) {
       this.#failure = toRequestFailure(error);
     }
+  }
+
+  #become(storage: StorageState): void {
+    const before = this.#storage;
+    this.#storage = storage;
+    const opened = before?.access === 'closed' && storage.access !== 'closed';
+    if (before && (opened || before.generation !== storage.generation)) this.#replaced = true;
   }
 
   /** Rejects with `RequestFailure`; what was set stays then as it was. */

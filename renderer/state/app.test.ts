@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultSettings, type EngineState, type ModelChoice } from '../../main/contract.ts';
+import { defaultSettings, type EngineState, type ModelChoice, type StorageState } from '../../main/contract.ts';
 import { AppState } from './app.svelte.ts';
 import { createFakeClient } from './fake-client.ts';
 
@@ -25,4 +25,26 @@ test('a guard that only checks is not taken for the chosen model', () => {
   // Its record was removed; it answers on while it is loaded.
   client.send('models.changed', []);
   expect(app.chosenModel).toEqual(guard);
+});
+
+test('a database that cannot be opened is all that is asked about, and one that takes its place is noticed', async () => {
+  const problem = { ok: false as const, code: 'store_damaged', message: 'It is damaged.', nextStep: 'Restore a backup.' };
+  const closed: StorageState = { access: 'closed', problem, damage: null, generation: 0 };
+  const client = createFakeClient({ 'storage.state': () => closed });
+  const app = new AppState(client);
+  await app.refresh();
+  expect(client.asked.map(({ name }) => name)).toEqual(['storage.state']);
+  expect([app.ready, app.storage, app.failure?.code, app.replaced]).toEqual([false, closed, 'store_damaged', false]);
+  client.send('storage.changed', { ...closed, access: 'writable', problem: null, generation: 1 });
+  expect(app.replaced).toBe(true);
+});
+
+test('a disk that fills up replaces nothing', () => {
+  const writable: StorageState = { access: 'writable', problem: null, damage: null, generation: 3 };
+  const client = createFakeClient();
+  const app = new AppState(client);
+  client.send('storage.changed', writable);
+  client.send('storage.changed', { ...writable, access: 'full' });
+  client.send('storage.changed', writable);
+  expect([app.storage, app.replaced]).toEqual([writable, false]);
 });

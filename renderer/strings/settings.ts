@@ -3,7 +3,7 @@ import { bytes } from '../format.ts';
 
 export const settings = {
   title: 'Settings',
-  sections: { general: 'General', capture: 'Capture', models: 'Models', answers: 'Answers', privacy: 'Privacy', about: 'About' },
+  sections: { general: 'General', capture: 'Capture', models: 'Models', answers: 'Answers', backups: 'Backups', privacy: 'Privacy', about: 'About' },
   sectionsLabel: 'Parts of the settings',
 
   // General

@@ -33,6 +33,8 @@ export interface Chat {
   isBusy(conversationId?: number): boolean;
   /** With what is being written as far as it is, not as it was stored last. */
   live(conversation: Conversation): Conversation;
+  /** Before another store takes the place of this one: nothing that is still going on may reach that. */
+  forget(): void;
   /** Answers that are being written are stored as interrupted. */
   close(): void;
 }
@@ -322,6 +324,14 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     end(job, stoppedEnding);
   }
 
+  function interruptAll(): void {
+    for (const { abort } of checks.values()) abort.abort();
+    for (const job of [...jobs.values()]) {
+      job.abort.abort();
+      end(job, { ...stoppedEnding, state: 'interrupted' });
+    }
+  }
+
   return {
     send({ conversationId, parentId, text, pictures }) {
       storeLate();
@@ -377,13 +387,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         return { ...message, text: jobs.get(message.id)?.text ?? message.text };
       }),
     }),
+    forget() {
+      interruptAll();
+      unstored.clear();
+      clearInterval(retry ?? undefined);
+      retry = null;
+    },
     close() {
       closing = true;
-      for (const { abort } of checks.values()) abort.abort();
-      for (const job of [...jobs.values()]) {
-        job.abort.abort();
-        end(job, { ...stoppedEnding, state: 'interrupted' });
-      }
+      interruptAll();
       storeLate();
       clearInterval(retry ?? undefined);
     },

@@ -1,6 +1,7 @@
 /** Many conversations, quickly: written past the store in one transaction, as it would have written them. */
 import Database from 'better-sqlite3';
 import { databasePath } from '../backups.ts';
+import { removeSeal } from '../seal.ts';
 import { openStore } from '../store.ts';
 
 /** Every conversation has `messages` messages, question and answer in turn; every tenth question shows a picture. */
@@ -30,6 +31,7 @@ export function fillStore(directory: string, conversations: number, messages: nu
     }
   })();
   database.close();
+  removeSeal(directory);
 }
 
 const statistics = JSON.stringify({

@@ -1,0 +1,58 @@
+/** One database in the place of another. What was there is moved aside and never deleted. */
+import { copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { databasePath, flush, stamp, type Backup } from './backups.ts';
+import { removeSeal } from './seal.ts';
+
+/** Of a closed database. Answers the name of the file that it is in now; null where there was nothing. */
+export function putAside(directory: string, now: number): string | null {
+  const path = databasePath(directory);
+  const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const name = freeName(directory, `loupe-replaced-${stamp(now).slice(0, -3)}`);
+  // The log first: a database without its log would pass for whole.
+  if (hasLog) renameSync(`${path}-wal`, join(directory, `${name}-wal`));
+  const exists = existsSync(path);
+  if (exists) renameSync(path, join(directory, name));
+  rmSync(`${path}-wal`, { force: true });
+  rmSync(`${path}-shm`, { force: true });
+  removeSeal(directory);
+  return exists || hasLog ? name : null;
+}
+
+/** Whole, beside the database, until `moveIn`. */
+export function bringBackup({ path }: Backup, directory: string): string {
+  const part = `${databasePath(directory)}.part`;
+  try {
+    copyFileSync(path, part);
+    flush(part);
+    return part;
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
+}
+
+export function moveIn(part: string, directory: string): void {
+  renameSync(part, databasePath(directory));
+}
+
+/** A log that SQLite will not read to its end, and will overwrite. Answers the copy's name; null where there is no room for it. */
+export function keepLog(directory: string, now: number): string | null {
+  const path = databasePath(directory);
+  const name = freeName(directory, `loupe-damaged-log-${stamp(now).slice(0, -3)}`);
+  try {
+    copyFileSync(path, join(directory, name));
+    copyFileSync(`${path}-wal`, join(directory, `${name}-wal`));
+    return name;
+  } catch {
+    for (const copy of [name, `${name}-wal`]) rmSync(join(directory, copy), { force: true });
+    return null;
+  }
+}
+
+function freeName(directory: string, wanted: string): string {
+  for (let count = 1; ; count++) {
+    const name = `${wanted}${count === 1 ? '' : `-${count}`}.db`;
+    if (!existsSync(join(directory, name)) && !existsSync(join(directory, `${name}-wal`))) return basename(name);
+  }
+}

@@ -1,0 +1,186 @@
+/** Checks, backups, and the way back from damage. */
+import { rmSync, statSync } from 'node:fs';
+import type { BackupChoice } from '../contract.ts';
+import { LoupeError } from '../services/errors.ts';
+import type { StoreCare } from '../services/ports.ts';
+import { bringBackup, moveIn, putAside } from './aside.ts';
+import { backUp, databasePath, findBackup, isBackupDue, listBackups, type Backup } from './backups.ts';
+import type { Finding } from './check.ts';
+import { checkHere, type Checker } from './checker.ts';
+import { allowCheckpoints, forbidCheckpoints, logBytes } from './database.ts';
+import { changedMeanwhile, type Keeper } from './keeper.ts';
+import { isBackup } from './seal.ts';
+import { emptyBin } from './sweep.ts';
+
+const smallBytes = 8 * 1024 * 1024;
+
+export function createCare(keeper: Keeper, checker: Checker): StoreCare & { close(): void } {
+  const { directory, clock, room } = keeper;
+  const stop = new AbortController();
+  let maintaining: Promise<void> | null = null;
+  let finishing = false;
+
+  /** At the end nobody is disturbed any more, and starting a process takes longer than looking at a small file. */
+  const examiner = (): Checker => (finishing && statSync(databasePath(directory)).size <= smallBytes ? checkHere : checker);
+
+  // --- the database
+
+  /** What is in the log only is written into the file first, and nothing while it is read. */
+  async function verify(): Promise<void> {
+    const opened = keeper.opened();
+    if (opened.on === 'none' || keeper.isVerified() || keeper.isUnsound()) return;
+    if (opened.on === 'memory') return verifyUntouched();
+    const seal = keeper.seal();
+    if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
+    forbidCheckpoints(opened.database);
+    const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false });
+    // Another database is in its place meanwhile, or none.
+    if (stop.signal.aborted || keeper.opened() !== opened) return;
+    if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
+    else if (finding.state === 'changed' && !isBackup(directory, finding.sha256)) keeper.distrust(changedMeanwhile(directory), true);
+    else if (finding.state === 'sound' || finding.state === 'changed') keeper.trust();
+    if (seal === null) allowCheckpoints(opened.database);
+  }
+
+  /** On a disk that cannot be written to; the file says little where a log belongs to it. */
+  async function verifyUntouched(): Promise<void> {
+    if (logBytes(directory) > 0) return;
+    const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false });
+    if (!stop.signal.aborted && finding.state === 'damaged') keeper.distrust(damageOf(finding));
+  }
+
+  const damageOf = ({ problem }: Finding): string => `The database in ${directory} is damaged (${problem})`;
+
+  /** Never of a database that is not known to be sound and whole. A disk without room for it goes without. */
+  async function backUpWhereDue(): Promise<void> {
+    const { on, database } = keeper.opened();
+    const { access, damage } = keeper.state();
+    if (on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
+    const bytes = statSync(databasePath(directory)).size + logBytes(directory);
+    if ((room.free() ?? Infinity) < bytes + room.needed) return;
+    const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
+    const finding = await backUp(database, directory, clock.now(), check, stop.signal);
+    // Damage of the copy, or of what was copied?
+    if (finding.state !== 'sound') await keeper.lookThrough(verify);
+  }
+
+  async function maintainOnce(): Promise<void> {
+    try {
+      keeper.look();
+      if (keeper.state().access === 'writable') room.keepReserve();
+      await verify();
+      await backUpWhereDue();
+    } catch (thrown) {
+      // Without one more check or backup nothing is lost; the next time tries again.
+      keeper.notice(thrown);
+    }
+  }
+
+  function maintain(): Promise<void> {
+    return (maintaining ??= maintainOnce().finally(() => (maintaining = null)));
+  }
+
+  // --- backups
+
+  /** By name and size, so that each file is read once. */
+  const known = new Map<string, Finding>();
+
+  async function examine({ path, digest }: Backup): Promise<Finding> {
+    const { size, mtimeMs } = statSync(path);
+    const key = `${path} ${size} ${mtimeMs}`;
+    const finding = known.get(key) ?? (await checker.check({ path, expected: digest, fresh: false }));
+    known.set(key, finding);
+    return finding;
+  }
+
+  async function describe(backup: Backup): Promise<BackupChoice> {
+    const { state, conversations } = await examine(backup);
+    return {
+      name: backup.name,
+      at: backup.at,
+      reason: backup.before === null ? 'daily' : 'update',
+      bytes: statSync(backup.path).size,
+      conversations,
+      state: state === 'changed' ? 'damaged' : state,
+    };
+  }
+
+  /** Whole beside the old one before that is touched. */
+  function put(backup: Backup): string | null {
+    const part = bringBackup(backup, directory);
+    return keeper.exchange(() => {
+      try {
+        const aside = putAside(directory, clock.now());
+        moveIn(part, directory);
+        return aside;
+      } finally {
+        rmSync(part, { force: true });
+      }
+    });
+  }
+
+  return {
+    state: keeper.state,
+    problem: () => keeper.problem()?.toFailure() ?? keeper.damage()?.toFailure() ?? null,
+    onChange: keeper.onChange,
+    maintain,
+    retry() {
+      keeper.retry();
+      return keeper.state();
+    },
+
+    async finish(milliseconds) {
+      finishing = true;
+      const timeout = new Promise<void>((resolve) => setTimeout(resolve, milliseconds).unref());
+      await Promise.race([maintain(), timeout]);
+      stop.abort();
+      checker.close();
+    },
+
+    async backups() {
+      const choices: BackupChoice[] = [];
+      for (const backup of listBackups(directory)) choices.push(await describe(backup));
+      return choices;
+    },
+
+    async restore(name) {
+      const backup = findBackup(directory, name);
+      if (!backup) throw new LoupeError('not_found', `There is no backup ${name}.`, 'Look at the list of backups again.');
+      const { state, problem } = await examine(backup);
+      if (state !== 'sound')
+        throw new LoupeError('store_damaged', `The backup ${name} cannot be used: ${problem}.`, 'Choose another backup.');
+      keeper.look();
+      refuseUnlessFilesCanBeMoved();
+      return put(backup);
+    },
+
+    startAnew() {
+      if (keeper.state().access !== 'closed') {
+        throw new LoupeError('store_failed', 'The database is open: there is nothing to begin anew.', 'Delete conversations in the list.');
+      }
+      return keeper.startEmpty(() => putAside(directory, clock.now()));
+    },
+
+    accept() {
+      keeper.accept();
+      return keeper.state();
+    },
+
+    emptyBin() {
+      const before = room.free();
+      keeper.withReserve((database) => emptyBin(database, directory, clock.now(), keeper.mayCheckpoint()));
+      keeper.look();
+      return Math.max(0, (room.free() ?? 0) - (before ?? 0));
+    },
+
+    close() {
+      stop.abort();
+      checker.close();
+    },
+  };
+
+  function refuseUnlessFilesCanBeMoved(): void {
+    const problem = keeper.problem();
+    if (problem?.code === 'store_read_only') throw problem;
+  }
+}

@@ -1,0 +1,28 @@
+/** Entry of the process that examines databases. What it waits for, nobody else does. */
+import { constants, setPriority } from 'node:os';
+import { parentChannel } from '../engine/channel.ts';
+import type { CheckAnswer, CheckQuestion } from './check-client.ts';
+import { checkNow } from './checker.ts';
+
+const channel = parentChannel();
+
+try {
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+} catch {
+  // It only takes longer from the others.
+}
+
+function answer({ id, request }: CheckQuestion): CheckAnswer {
+  try {
+    return { id, finding: checkNow(request) };
+  } catch (error) {
+    return { id, error: (error as Error).message };
+  }
+}
+
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on('SIGINT', () => {});
+channel.onClose(() => process.exit(0));
+channel.onMessage((message) => {
+  channel.send(answer(message as CheckQuestion));
+});

@@ -1,0 +1,150 @@
+/**
+ * Whether a file is a sound database of Loupe. It is read into memory whole, so that looking at it
+ * changes nothing beside it: not on a disk that cannot be written to, and not while another process uses it.
+ */
+import Database from 'better-sqlite3';
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Migration } from './migrations/migration.ts';
+
+/** "Loup", in SQLite's header. */
+export const applicationId = 0x4c6f7570;
+
+export interface Finding {
+  /** `newer`: of a Loupe that knows more than this one. `changed`: sound in itself, but not the bytes that were expected. */
+  state: 'sound' | 'changed' | 'damaged' | 'newer';
+  /** What is wrong; empty where it is sound. */
+  problem: string;
+  /** Null where they cannot be counted. */
+  conversations: number | null;
+  sha256: string;
+}
+
+export interface Examination {
+  migrations: readonly Migration[];
+  /** What its SHA-256 has to begin with; null or absent where nobody knows. */
+  expected?: string | null;
+}
+
+/** Takes seconds for a large one. Never throws. */
+export function examineFile(path: string, { migrations, expected }: Examination): Finding {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    return { state: 'damaged', problem: `it cannot be read (${(error as Error).message})`, conversations: null, sha256: '' };
+  }
+  const sha256 = hash('sha256', bytes);
+  const { problem, conversations, newer } = examineBytes(bytes, migrations);
+  if (newer) return { state: 'newer', problem, conversations, sha256 };
+  if (problem) return { state: 'damaged', problem, conversations, sha256 };
+  if (expected && !sha256.startsWith(expected)) {
+    return { state: 'changed', problem: 'its bytes are not those that Loupe wrote', conversations, sha256 };
+  }
+  return { state: 'sound', problem: '', conversations, sha256 };
+}
+
+/** A database in memory, of a file's bytes, which become its own. Throws what SQLite throws. */
+export function openBytes(bytes: Buffer): Database.Database {
+  if (bytes.length === 0) throw new Database.SqliteError('the file is empty', 'SQLITE_NOTADB');
+  // In memory there is no log: the header says so, in the two bytes that name the way of writing.
+  if (bytes.length > 19) bytes[18] = bytes[19] = 1;
+  return new Database(bytes);
+}
+
+/** Its bytes become the database's. */
+export function examineBytes(
+  bytes: Buffer,
+  migrations: readonly Migration[],
+): Pick<Finding, 'problem' | 'conversations'> & { newer: boolean } {
+  let database: Database.Database | undefined;
+  try {
+    database = openBytes(bytes);
+    const version = database.pragma('user_version', { simple: true }) as number;
+    const newer = database.pragma('application_id', { simple: true }) === applicationId && version > migrations.at(-1)!.version;
+    if (newer) return { problem: 'a newer Loupe made it', conversations: null, newer };
+    const problem = schemaProblem(database, migrations) ?? contentProblem(database) ?? '';
+    return { problem, conversations: problem ? null : countConversations(database), newer };
+  } catch (error) {
+    return { problem: (error as Error).message, conversations: null, newer: false };
+  } finally {
+    database?.close();
+  }
+}
+
+/** What is wrong with identity, version and tables; null where nothing is. Quick. */
+export function schemaProblem(database: Database.Database, migrations: readonly Migration[]): string | null {
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (database.pragma('application_id', { simple: true }) !== applicationId) return 'it is not a database of Loupe';
+  if (!migrations.some((migration) => migration.version === version)) return `it has the unknown version ${version}`;
+  const found = new Set(columnsOf(database));
+  const missing = expectedColumns(version, migrations).find((column) => !found.has(column));
+  return missing ? `"${missing}" is missing or not as it should be` : null;
+}
+
+/** By version, of the released migrations; tests bring others, which are not remembered. */
+const expectations = new WeakMap<readonly Migration[], Map<number, string[]>>();
+
+function expectedColumns(version: number, migrations: readonly Migration[]): string[] {
+  const known = expectations.get(migrations) ?? new Map<number, string[]>();
+  expectations.set(migrations, known);
+  const columns = known.get(version);
+  if (columns) return columns;
+  const model = new Database(':memory:');
+  for (const migration of migrations) if (migration.version <= version) migration.up(model);
+  const made = columnsOf(model);
+  model.close();
+  known.set(version, made);
+  return made;
+}
+
+/** Every index, trigger and column, as "table.column type". */
+function columnsOf(database: Database.Database): string[] {
+  return database
+    .prepare<[], string>(
+      `select type || ' ' || name from sqlite_schema where type in ('index', 'trigger') and name not like 'sqlite_%'
+       union all
+       select sqlite_schema.name || '.' || column.name || ' ' || column.type
+       from sqlite_schema join pragma_table_info(sqlite_schema.name) as column
+       where sqlite_schema.type = 'table' and sqlite_schema.name not like 'sqlite_%'`,
+    )
+    .pluck()
+    .all();
+}
+
+const jsonColumns = [
+  ['messages', 'failure'],
+  ['messages', 'statistics'],
+  ['messages', 'judgement'],
+  ['pictures', 'origin'],
+  ['drafts', 'pictures'],
+  ['settings', 'value'],
+] as const;
+
+/** Reads everything. */
+function contentProblem(database: Database.Database): string | null {
+  const [{ integrity_check: finding }] = database.pragma('integrity_check(1)') as [{ integrity_check: string }];
+  if (finding !== 'ok') return finding;
+  const [orphan] = database.pragma('foreign_key_check') as { table: string }[];
+  if (orphan) return `a row of "${orphan.table}" refers to nothing`;
+  const columns = new Set(columnsOf(database));
+  for (const [table, column] of jsonColumns) {
+    if (!columns.has(`${table}.${column} TEXT`)) continue;
+    const broken = database.prepare(`select 1 from ${table} where ${column} is not null and not json_valid(${column}) limit 1`).get();
+    if (broken) return `a value in "${table}.${column}" cannot be read`;
+  }
+  // The index knows every word, so that it tells of texts that are not as they were written. Answers that were being written are not in it.
+  database.exec("update messages set state = 'interrupted' where state = 'streaming'");
+  for (const index of ['title_words', 'message_words']) {
+    try {
+      database.exec(`insert into ${index} (${index}, rank) values ('integrity-check', 1)`);
+    } catch {
+      return 'titles or texts are not those that were stored';
+    }
+  }
+  return null;
+}
+
+function countConversations(database: Database.Database): number {
+  return database.prepare<[], number>('select count(*) from conversations where deleted_at is null').pluck().get()!;
+}
