@@ -3,8 +3,9 @@
  * was asked, answered or seen: of errors the kind, the code and the place in our code, but not
  * the message, which may quote.
  */
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolderSync } from './make-folder.ts';
 
 /** A sentence of ours, or what was thrown. */
 export type Log = (what: unknown) => void;
@@ -32,7 +33,7 @@ export function createLog(directory: string, { now = () => new Date(), maxBytes 
 
   return (what) => {
     try {
-      mkdirSync(directory, { recursive: true });
+      makeFolderSync(directory);
       rotate();
       appendFileSync(path, `${now().toISOString()} ${typeof what === 'string' ? what : describeFault(what)}\n`);
     } catch {

@@ -6,8 +6,9 @@
  */
 import type { Database } from 'better-sqlite3';
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolderSync } from '../make-folder.ts';
 import type { PictureOrigin } from '../contract.ts';
 import { LoupeError } from '../services/errors.ts';
 import type { Clock, PictureStore, StoredFile } from '../services/ports.ts';
@@ -112,8 +113,8 @@ function sourcesOf(origin: PictureOrigin): string[] {
 function writeWhole(directory: string, path: string, bytes: Uint8Array): void {
   if (existsSync(path) && statSync(path).size === bytes.length) return;
   const incoming = join(incomingDirectory(directory), randomUUID());
-  mkdirSync(dirname(incoming), { recursive: true });
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolderSync(dirname(incoming));
+  makeFolderSync(dirname(path));
   try {
     const handle = openSync(incoming, 'wx');
     try {

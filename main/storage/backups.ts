@@ -3,8 +3,9 @@
  * clock that jumps cannot disturb; names of older versions have none and come before all that do.
  */
 import type { Database } from 'better-sqlite3';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../services/errors.ts';
 import { examineFile, type Finding } from './check.ts';
 import type { Migration } from './migrations/migration.ts';
@@ -137,7 +138,7 @@ export function removeBackupsBefore(directory: string, time: number): void {
 /** What a process left that died over it goes first. */
 function newPart(directory: string): string {
   const folder = backupDirectory(directory);
-  mkdirSync(folder, { recursive: true });
+  makeFolderSync(folder);
   for (const name of readdirSync(folder)) if (/\.part(-journal)?$/.test(name)) rmSync(join(folder, name), { force: true });
   return join(folder, 'loupe-new.db.part');
 }

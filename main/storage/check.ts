@@ -1,10 +1,11 @@
 /**
  * Whether a file is a sound database of Loupe. It is read into memory whole, so that looking at it
  * changes nothing beside it: not on a disk that cannot be written to, and not while another process uses it.
+ * One that is too large for that is looked at where it lies, and all but its index of words is checked.
  */
 import Database from 'better-sqlite3';
-import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, hash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import type { Migration } from './migrations/migration.ts';
 
 /** "Loup", in SQLite's header. */
@@ -24,24 +25,41 @@ export interface Examination {
   migrations: readonly Migration[];
   /** What its SHA-256 has to begin with; null or absent where nobody knows. */
   expected?: string | null;
+  /** In bytes. Node reads files of less than 2 GiB at once. */
+  largestInMemory?: number;
 }
 
 /** Takes seconds for a large one. Never throws. */
-export function examineFile(path: string, { migrations, expected }: Examination): Finding {
-  let bytes: Buffer;
+export function examineFile(path: string, { migrations, expected, largestInMemory = 2 ** 30 }: Examination): Finding {
+  let sha256: string;
+  let open: () => Database.Database;
   try {
-    bytes = readFileSync(path);
+    const bytes = statSync(path).size <= largestInMemory ? readFileSync(path) : null;
+    sha256 = bytes ? hash('sha256', bytes) : fileHash(path);
+    open = () => (bytes ? openBytes(bytes) : new Database(path, { readonly: true }));
   } catch (error) {
     return { state: 'damaged', problem: `it cannot be read (${(error as Error).message})`, conversations: null, sha256: '' };
   }
-  const sha256 = hash('sha256', bytes);
-  const { problem, conversations, newer } = examineBytes(bytes, migrations);
+  const { problem, conversations, newer } = examineDatabase(open, migrations);
   if (newer) return { state: 'newer', problem, conversations, sha256 };
   if (problem) return { state: 'damaged', problem, conversations, sha256 };
   if (expected && !sha256.startsWith(expected)) {
     return { state: 'changed', problem: 'its bytes are not those that Loupe wrote', conversations, sha256 };
   }
   return { state: 'sound', problem: '', conversations, sha256 };
+}
+
+/** Of a file of any size. */
+export function fileHash(path: string): string {
+  const digest = createHash('sha256');
+  const piece = Buffer.allocUnsafe(1 << 20);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) digest.update(piece.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return digest.digest('hex');
 }
 
 /** A database in memory, of a file's bytes, which become its own. Throws what SQLite throws. */
@@ -52,14 +70,17 @@ export function openBytes(bytes: Buffer): Database.Database {
   return new Database(bytes);
 }
 
+type Examined = Pick<Finding, 'problem' | 'conversations'> & { newer: boolean };
+
 /** Its bytes become the database's. */
-export function examineBytes(
-  bytes: Buffer,
-  migrations: readonly Migration[],
-): Pick<Finding, 'problem' | 'conversations'> & { newer: boolean } {
+export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): Examined {
+  return examineDatabase(() => openBytes(bytes), migrations);
+}
+
+function examineDatabase(open: () => Database.Database, migrations: readonly Migration[]): Examined {
   let database: Database.Database | undefined;
   try {
-    database = openBytes(bytes);
+    database = open();
     const version = database.pragma('user_version', { simple: true }) as number;
     const newer = database.pragma('application_id', { simple: true }) === applicationId && version > migrations.at(-1)!.version;
     if (newer) return { problem: 'a newer Loupe made it', conversations: null, newer };
@@ -133,6 +154,7 @@ function contentProblem(database: Database.Database): string | null {
     const broken = database.prepare(`select 1 from ${table} where ${column} is not null and not json_valid(${column}) limit 1`).get();
     if (broken) return `a value in "${table}.${column}" cannot be read`;
   }
+  if (database.readonly) return null;
   // The index knows every word, so that it tells of texts that are not as they were written. Answers that were being written are not in it.
   database.exec("update messages set state = 'interrupted' where state = 'streaming'");
   for (const index of ['title_words', 'message_words']) {

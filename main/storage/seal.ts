@@ -2,10 +2,10 @@
  * What `loupe.db` was when it was closed last. SQLite notices a broken page, but not a broken word:
  * the seal notices both. It holds until the file is written to again, which only a checkpoint does.
  */
-import { hash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { databasePath, listBackups } from './backups.ts';
+import { fileHash } from './check.ts';
 
 function sealPath(directory: string): string {
   return join(directory, 'loupe.db.sha256');
@@ -28,7 +28,7 @@ export function removeSeal(directory: string): void {
 export function writeSeal(directory: string): void {
   try {
     if ((statSync(`${databasePath(directory)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return removeSeal(directory);
-    writeFileSync(sealPath(directory), digestOf(databasePath(directory)));
+    writeFileSync(sealPath(directory), fileHash(databasePath(directory)));
   } catch {
     if (existsSync(sealPath(directory))) removeSeal(directory);
   }
@@ -37,7 +37,7 @@ export function writeSeal(directory: string): void {
 /** Not while this process has the database open: closing the file would end SQLite's locks on it. */
 export function isSealed(directory: string, seal: string): boolean {
   try {
-    const digest = digestOf(databasePath(directory));
+    const digest = fileHash(databasePath(directory));
     return digest === seal || isBackup(directory, digest);
   } catch {
     return false;
@@ -63,8 +63,4 @@ export function hasLogMode(directory: string): boolean {
 /** One that somebody put in place by hand is no damage. */
 export function isBackup(directory: string, sha256: string): boolean {
   return listBackups(directory).some(({ digest }) => digest !== null && sha256.startsWith(digest));
-}
-
-function digestOf(path: string): string {
-  return hash('sha256', readFileSync(path));
 }

@@ -1,5 +1,5 @@
 /** The `Store` port on SQLite and files. The folder: loupe.db and its seal, loupe.lock, loupe.reserve, pictures/, backups/. */
-import { mkdirSync } from 'node:fs';
+import { makeFolderSync } from '../make-folder.ts';
 import type { Clock, Store } from '../services/ports.ts';
 import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
@@ -42,7 +42,8 @@ export function openStore(
   { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {},
 ): Store {
   inStoreWords(directory, () => {
-    makeFolder(directory);
+    // For nobody else's eyes.
+    makeFolderSync(directory, 0o700);
   });
   const keeper = createKeeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
   keeper.start();
@@ -72,16 +73,6 @@ export function openStore(
   };
 }
 
-/** For nobody else's eyes. */
-function makeFolder(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    // Node says so of a read-only disk, too; asked for one folder only, the system says what it is.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') mkdirSync(directory, { mode: 0o700 });
-    throw error;
-  }
-}
 
 /** Every call goes to what is open at the time, if that allows it; what it throws is in our words, and noticed. */
 function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name] {
