@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LoupeError } from '../services/errors.ts';
 import type { DeviceInfo } from '../engine/addon.ts';
-import { createFakeEngine } from '../engine/fake.ts';
+import { createFakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
 import { openModelServices } from '../model-services.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
 import type { Engine } from '../services/ports.ts';
@@ -36,8 +37,8 @@ async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}
   environment['HF_ENDPOINT'] = hub.endpoint;
 }
 
-function on(device: Pick<DeviceInfo, 'kind' | 'memoryBytes'>): Engine {
-  const engine = createFakeEngine();
+function on(device: Pick<DeviceInfo, 'kind' | 'memoryBytes'>, options: FakeEngineOptions = {}): Engine {
+  const engine = createFakeEngine(options);
   return { ...engine, devices: async () => (await engine.devices()).map((fake) => ({ ...fake, ...device })) };
 }
 
@@ -115,15 +116,22 @@ test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 3
 
 test('find and import, with and without a licence', async () => {
   const path = join(write(folder, { 'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama' }), 'half.gguf': ggufBytes({ 'general.architecture': 'mllama' }) }), 'Llama-3.2-3B-Instruct-Q4_K_M.gguf');
+  const missing = new LoupeError('file_missing', 'The projector is missing.', 'Put it beside it.');
+  const inspect: FakeEngineOptions['inspect'] = async (place) => {
+    const files = 'gguf' in place ? place.gguf : [];
+    if (files.some((file) => file.endsWith('half.gguf'))) throw missing;
+    return { architecture: 'llama', precision: 'Q4_K', files, fileBytes: 100, deviceBytes: 100 };
+  };
+  startEngine = () => on({ kind: 'cpu', memoryBytes: 16e9 }, { inspect });
   const found = await run(['find', folder]);
-  expect(found.out).toContain(`Llama-3.2-3B-Instruct-Q4_K_M (folder, F16, `);
-  expect(found.out).toContain('incomplete: It is only the text part of a vision model');
+  expect(found.out).toContain(`Llama-3.2-3B-Instruct-Q4_K_M (folder, Q4_K, `);
+  expect(found.out).toContain('incomplete: The projector is missing. Put it beside it.');
   expect((await run(['find'])).out).toContain('No model was found');
   expect((await run(['import', path])).err).toContain('--accept-licence');
   expect((await run(['import', path, '--accept-licence'])).out).toBe('Llama-3.2-3B-Instruct-Q4_K_M is in the list; its files stay where they are.\n');
   expect((await run(['verify', path])).out).toContain('of 1 no source states one');
   truncateSync(path, 100);
-  expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({ code: 1, err: expect.stringContaining('projector is needed') as string });
+  expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({ code: 1, err: expect.stringContaining('The projector is missing.') as string });
   expect((await run(['remove', 'Llama-3.2-3B-Instruct-Q4_K_M'])).code).toBe(0);
   expect(existsSync(path)).toBe(true);
 });

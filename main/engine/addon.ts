@@ -269,6 +269,19 @@ export interface GgufInfo {
   tensors: { name: string; type: string; shape: number[]; bytes: number }[];
 }
 
+/** What a load would find, for a model that it would take. */
+export interface ModelFacts {
+  architecture: 'mllama' | 'llama';
+  /** Of most matrices: "BF16", "Q4_K". */
+  precision: string;
+  /** Weight files. */
+  files: string[];
+  /** Of these files. */
+  fileBytes: number;
+  /** Of the weights on a device. */
+  deviceBytes: number;
+}
+
 /** Whole numbers below 2^32 are written as such, others as float32. */
 export type GgufEntryValue = string | string[] | number | number[] | boolean;
 
@@ -314,6 +327,8 @@ export interface Addon {
   quantise(options: QuantiseOptions): { done: Promise<QuantiseReport>; cancel(): void };
   /** Reads headers only. Throws as `load` does for damaged files and dialects that the engine does not run. */
   readGguf(files: string[]): GgufInfo;
+  /** All that `load` checks before a device sees a byte; throws as it does. */
+  inspectModel(place: Pick<WeighOptions, 'directory' | 'gguf'>): ModelFacts;
   Engine: new (options: EngineOptions) => NativeEngine;
 }
 

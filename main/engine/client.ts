@@ -50,6 +50,7 @@ export function createEngineClient(options: EngineClientOptions = {}): Engine {
   const client = new EngineClient(options);
   return {
     devices: () => client.request('devices', {}),
+    inspect: (place, listeners) => client.request('inspect', place, listeners),
     weigh: (request, listeners) => client.weigh(request, listeners),
     load: (request, listeners) => client.load(request, listeners),
     quantise: (request, listeners) => client.request('quantise', request, listeners),

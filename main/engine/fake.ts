@@ -1,7 +1,9 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
-import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, Score, ScoreRequest, TurnStatistics } from '../services/ports.ts';
-import type { DeviceInfo, MemoryReport, ModelSizes } from './addon.ts';
+import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, ModelPlace, Score, ScoreRequest, TurnStatistics } from '../services/ports.ts';
+import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from './addon.ts';
 
 export interface FakeEngineOptions {
   /** Default: says what it was asked and how many pictures it was given. */
@@ -14,6 +16,8 @@ export interface FakeEngineOptions {
   contextLength?: number;
   /** What differs from a model that fits. */
   sizes?: Partial<ModelSizes>;
+  /** Default: takes whatever there is. */
+  inspect?: (place: ModelPlace) => ModelFacts | Promise<ModelFacts>;
   /** Default: every text is sure, but for what a picture's name does not say. */
   score?: (request: ScoreRequest) => Score[] | Promise<Score[]>;
 }
@@ -97,7 +101,15 @@ const memory: MemoryReport = {
   validationErrors: 0,
 };
 
-export function createFakeEngine({ answer = describe, wordMs = 0, wordsAtOnce = 0, contextLength = loaded.model.contextLength, sizes = {}, score = sure }: FakeEngineOptions = {}): FakeEngine {
+export function createFakeEngine({
+  answer = describe,
+  wordMs = 0,
+  wordsAtOnce = 0,
+  contextLength = loaded.model.contextLength,
+  sizes = {},
+  score = sure,
+  inspect,
+}: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
   let crashed = false;
@@ -122,6 +134,14 @@ export function createFakeEngine({ answer = describe, wordMs = 0, wordsAtOnce = 
     async devices() {
       begin();
       return [device];
+    },
+    async inspect(place) {
+      begin();
+      if (inspect) return inspect(place);
+      const names = 'gguf' in place ? [] : readdirSync(place.directory).filter((name) => name.endsWith('.safetensors'));
+      const files = 'gguf' in place ? place.gguf : names.map((name) => join(place.directory, name));
+      const fileBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+      return { architecture: 'mllama', precision: 'BF16', files, fileBytes, deviceBytes: fileBytes };
     },
     async weigh({ contextLength: tokens = contextLength }) {
       begin();

@@ -14,7 +14,7 @@ import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import { createStopTexts } from '../services/prompt/stops.ts';
 import type { Message } from '../services/prompt/template.ts';
-import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
+import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelFacts, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 import { scoreTokens } from './score.ts';
@@ -80,6 +80,8 @@ class Host {
         return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
       case 'count-tokens':
         return this.#countTokens(request);
+      case 'inspect':
+        return this.#inspect(request);
       case 'weigh':
       case 'load':
       case 'generate':
@@ -125,6 +127,18 @@ class Host {
     return this.#useAddon().listDevices();
   }
 
+  /** One inspection for the list of models and for loading: all that `load` checks before the device sees a byte. */
+  async #examine(place: ModelPlace, stops?: string[]): Promise<{ facts: ModelFacts; language: PromptLanguage | null }> {
+    const facts = this.#useAddon().inspectModel(place);
+    return { facts, language: await this.#readLanguage(place, stops) };
+  }
+
+  async #inspect(request: RequestOf<'inspect'>): Promise<ModelFacts> {
+    const { facts, language } = await this.#examine(placeOf(request));
+    if (!language) throw withoutTokenizer();
+    return facts;
+  }
+
   async #weigh({ contextLength, engine: settings, ...request }: RequestOf<'weigh'>): Promise<WeighReply> {
     const engine = this.#open(settings);
     return { ...(await engine.weigh({ ...placeOf(request), ...withoutUndefined({ contextLength }) })), device: engine.device };
@@ -132,10 +146,8 @@ class Host {
 
   async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
     const place = placeOf(request);
-    const language = advised(
-      await this.#readLanguage(place, 'gguf' in request ? request.stops : undefined),
-      'gguf' in request ? request.advice : undefined,
-    );
+    const { stops, advice } = 'gguf' in request ? request : { stops: undefined, advice: undefined };
+    const language = advised((await this.#examine(place, stops)).language, advice);
     const engine = this.#open(settings);
     // The engine forgets a cancel that comes before it is at work.
     if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
@@ -325,13 +337,17 @@ class Host {
 
   #needLanguage(): PromptLanguage {
     const { language } = this.#needModel();
-    if (!language) throw new LoupeError('tokenizer_missing', 'The loaded checkpoint has no tokenizer.json, so it cannot be asked anything.');
+    if (!language) throw withoutTokenizer();
     return language;
   }
 
   #send(event: Event): void {
     this.#channel.send(event);
   }
+}
+
+function withoutTokenizer(): LoupeError {
+  return new LoupeError('tokenizer_missing', 'The model has no tokenizer.json, so it cannot be asked anything.');
 }
 
 function advised(language: PromptLanguage | null, advice: SamplingAdvice = {}): PromptLanguage | null {

@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
 import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
-import type { DeviceInfo } from './addon.ts';
+import type { DeviceInfo, ModelFacts } from './addon.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -58,6 +58,8 @@ const loadFields = { ...weighFields, hostLayers: v.optional(v.array(count)), emb
 
 const requestSchema = v.variant('type', [
   v.strictObject({ type: v.literal('devices'), id }),
+  v.strictObject({ type: v.literal('inspect'), id, directory: v.string() }),
+  v.strictObject({ type: v.literal('inspect'), id, ...ggufPlace }),
   v.strictObject({ type: v.literal('weigh'), id, directory: v.string(), ...weighFields }),
   v.strictObject({ type: v.literal('weigh'), id, ...ggufPlace, ...weighFields }),
   v.strictObject({ type: v.literal('load'), id, directory: v.string(), ...loadFields }),
@@ -111,6 +113,7 @@ export type Event = v.InferOutput<typeof eventSchema>;
 /** What `done` carries, by the kind of request. */
 export interface Results {
   devices: DeviceInfo[];
+  inspect: ModelFacts;
   weigh: WeighReply;
   load: LoadedModel;
   generate: GenerateReply;
@@ -141,6 +144,13 @@ const statistics = v.object({
 /** Answers are stored and shown, so they are read in full; native reports only by their outline. */
 const resultSchemas = {
   devices: v.array(v.looseObject({ index: count, name: v.string(), suitable: v.boolean() })),
+  inspect: v.object({
+    architecture: v.picklist(['mllama', 'llama']),
+    precision: v.string(),
+    files: v.array(v.string()),
+    fileBytes: count,
+    deviceBytes: count,
+  }),
   weigh: v.object({
     layers: v.array(v.object({ cross: v.boolean(), bytes: count })),
     embeddingBytes: count,

@@ -5,6 +5,7 @@ import type {
   GenerateResult,
   GenerateStatistics,
   MemoryReport,
+  ModelFacts,
   ModelInfo,
   ModelSizes,
   QuantiseOptions,
@@ -179,6 +180,8 @@ export interface EngineLoss {
  */
 export interface Engine {
   devices(): Promise<DeviceInfo[]>;
+  /** What the files are, if a load would take them; rejects with what it would reject with. Needs no device, and a loaded model stays. */
+  inspect(place: ModelPlace, options?: { signal?: AbortSignal | undefined }): Promise<ModelFacts>;
   /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
   weigh(request: WeighRequest, options?: { signal?: AbortSignal | undefined }): Promise<WeighReply>;
   /** An aborted load rejects with `cancelled` and leaves no model loaded. */

@@ -32,6 +32,7 @@
 #include "random.h"
 #include "run.h"
 #include "model/config.h"
+#include "weights/folder.h"
 #include "weights/mapped_file.h"
 #include "weights/safetensors.h"
 #include "weights/tensor_names.h"
@@ -78,11 +79,42 @@ constexpr std::array<const char*, 28> odd_numbers = {
     "1073741824", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e308", "1e999", "-0",
     "0.5", "null", "\"8\"", "[]"};
 
-constexpr std::array<const char*, 24> odd_strings = {
-    "F32", "F16", "BF16", "F4", "F64", "U8", "BOOL", "C64", "dtype", "shape", "data_offsets", "__metadata__", "weight_map", "llama", "mllama",
-    "default", "llama3", "../model.safetensors", "", "\\u0000", "\xff", "lm_head.weight", "model.norm.weight", "a.absmax"};
+constexpr std::array<const char*, 32> odd_strings = {"F32",
+                                                     "F16",
+                                                     "BF16",
+                                                     "F4",
+                                                     "F64",
+                                                     "U8",
+                                                     "BOOL",
+                                                     "C64",
+                                                     "dtype",
+                                                     "shape",
+                                                     "data_offsets",
+                                                     "__metadata__",
+                                                     "weight_map",
+                                                     "llama",
+                                                     "mllama",
+                                                     "default",
+                                                     "llama3",
+                                                     "../model.safetensors",
+                                                     "./model.safetensors",
+                                                     "a/b.safetensors",
+                                                     "a/../b",
+                                                     "module.",
+                                                     "quantization",
+                                                     "bits",
+                                                     "model-00001-of-00002.safetensors",
+                                                     "model-00001-of-99999.safetensors",
+                                                     "",
+                                                     "\\u0000",
+                                                     "\xff",
+                                                     "lm_head.weight",
+                                                     "model.norm.weight",
+                                                     "a.absmax"};
 
-constexpr std::array<const char*, 12> odd_pieces = {"{", "}", "[", "]", ",", ":", "\"", "{}", "[[[[[[[[[[[[[[[[[[[[", "null", "\\ud800", "\xed\xa0\x80"};
+constexpr std::array<const char*, 15> odd_pieces = {
+    "{",       "}",           "[", "]", ",", ":", "\"", "{}", "[[[[[[[[[[[[[[[[[[[[", "null", "NaN", "-Infinity", "\xef\xbb\xbf",
+    "\\ud800", "\xed\xa0\x80"};
 
 void flip_bytes(std::string& text, Random& random) {
   for (std::size_t n = 1 + random.below(4); n > 0 && !text.empty(); --n) text[random.below(text.size())] ^= static_cast<char>(1 + random.below(255));
@@ -206,6 +238,22 @@ Seed seed_of(const json& config) {
   return {text, header.dump(), end};
 }
 
+/// The same with something before every name.
+Seed wrapped(const Seed& seed, const std::string& wrapper) {
+  json header = json::parse(seed.header), renamed;
+  for (const auto& [name, entry] : header.items()) renamed[name == "__metadata__" ? name : wrapper + name] = entry;
+  return {seed.config, renamed.dump(), seed.data_bytes};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text) {
+    if (c == '\n') lines.emplace_back();
+    else lines.back() += c;
+  }
+  return lines;
+}
+
 /// As the reference, but one layer of each kind: headers short enough to be mutated often.
 json small_vision_config(const std::string& reference_config) {
   json config = json::parse(reference_config);
@@ -276,6 +324,7 @@ class Fuzzer {
     seeds_.push_back(reference_seed(tiny));
     seeds_.push_back(seed_of(small_vision_config(seeds_[0].config)));
     seeds_.push_back(seed_of(small_text_config()));
+    seeds_.push_back(wrapped(seeds_[2], "base_model.model._orig_mod."));
     for (const Seed& seed : seeds_) {
       buffers_.emplace_back(seed.data_bytes);
       intact_.emplace_back(seed.data_bytes);
@@ -286,20 +335,36 @@ class Fuzzer {
     generation_ = R"({"bos_token_id": 1, "eos_token_id": [1, 2], "temperature": 0.6})";
     index_ = R"({"metadata":{"total_size":12},"weight_map":{"lm_head.weight":"model-00001-of-00002.safetensors",)"
              R"("model.norm.weight":"model-00002-of-00002.safetensors","model.embed_tokens.weight":"model-00002-of-00002.safetensors"}})";
+    folder_ =
+        "config.json\nmodel-00001-of-00003.safetensors\nmodel-00002-of-00003.safetensors\nmodel-00003-of-00003.safetensors\n\"adapter_"
+        "config.json\"\noptimizer.safetensors";
     check_seeds();
   }
 
   /// True when everything was accepted.
   bool iterate(Random& random) {
     // The large header costs many times a small one.
-    const std::size_t which = random.one_in(50) ? 0 : random.one_in(4) ? 1 : 2;
+    const std::size_t which = random.one_in(50) ? 0 : random.one_in(4) ? 1 : 2 + random.below(2);
     const Seed& seed = seeds_[which];
     try {
-      switch (random.below(8)) {
+      switch (random.below(9)) {
+        case 8: {
+          // Names of a folder, one a line.
+          std::string listing = folder_;
+          mutate(listing, random);
+          const std::vector<std::string> names = lines_of(listing);
+          sink_ = sink_ + loupe::has_whole_parts(names);
+          for (const std::string& name : loupe::weight_files(names, "fuzz"))
+            if (std::find(names.begin(), names.end(), name) == names.end()) throw std::logic_error("a file was made up");
+          return true;
+        }
         case 0: {
           std::string index = index_;
           mutate(index, random);
-          loupe::parse_shard_index(index, "index");
+          for (const auto& [file, tensors] : loupe::parse_shard_index(index, "index").tensors_of) {
+            const fs::path inside = fs::path("folder") / fs::path(std::u8string(file.begin(), file.end()));
+            if (inside.lexically_normal() != inside || *inside.begin() != "folder") throw std::logic_error("a shard may leave the folder");
+          }
           return true;
         }
         case 1: {
@@ -369,6 +434,7 @@ class Fuzzer {
   std::string preprocessor_;
   std::string generation_;
   std::string index_;
+  std::string folder_;
   std::map<std::string, std::size_t> refusals_;
   volatile std::uint64_t sink_ = 0;
 };

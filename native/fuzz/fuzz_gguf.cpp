@@ -41,9 +41,24 @@ constexpr std::array<std::uint64_t, 22> odd_numbers = {0,          1,          2
                                                        33,         255,        256,        65535,       65536,       0x7FFFFFFF,  0x80000000,  0xFFFFFFFF,
                                                        0x100000000, 1ull << 40, 1ull << 56, 1ull << 62, 1ull << 63, ~0ull};
 
-constexpr std::array<const char*, 16> odd_names = {"vis.blk.0.attn_q.weight", "blk.1.cross_attn_mpl_gate", "blk.0.attn_q.weight", "blk.99.attn_q.weight", "v.blk.0.ln1.weight",
-                                                   "output.weight", "rope_freqs.weight", "general.architecture", "general.alignment", "split.count", "llama", "mllama", "qwen2",
-                                                   "projector", "\xff\xfe", "x"};
+constexpr std::array<const char*, 18> odd_names = {"vis.blk.0.attn_q.weight",
+                                                   "blk.1.cross_attn_mpl_gate",
+                                                   "blk.0.attn_q.weight",
+                                                   "blk.99.attn_q.weight",
+                                                   "v.blk.0.ln1.weight",
+                                                   "output.weight",
+                                                   "rope_freqs.weight",
+                                                   "general.architecture",
+                                                   "general.alignment",
+                                                   "split.count",
+                                                   "split.no",
+                                                   "mmproj",
+                                                   "llama",
+                                                   "mllama",
+                                                   "qwen2",
+                                                   "projector",
+                                                   "\xff\xfe",
+                                                   "x"};
 
 std::uint64_t read_number(const std::string& bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
@@ -213,6 +228,8 @@ class Fuzzer {
     // Mutations change the header's length; mostly the data are where its new length says.
     if (!random.one_in(8)) file.resize(GgufWriter::padded(file.size()), '\0');
     file += data_for(seed);
+    // Parts joined byte by byte.
+    if (random.one_in(64)) file += file;
     if (random.one_in(16)) file.resize(random.below(file.size() + 1));
     try {
       use(file);

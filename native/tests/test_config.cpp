@@ -192,6 +192,9 @@ TEST(Config, RefusesOtherModelsByName) {
   expect_refused("/model_type", 3, ErrorCode::checkpoint_config, {"model_type"});
   expect_refused("/quantization_config", {{"load_in_4bit", true}}, ErrorCode::checkpoint_unsupported, {"bitsandbytes"});
   expect_refused("/quantization_config", {{"quant_method", "awq"}}, ErrorCode::checkpoint_unsupported, {"'awq'"});
+  expect_refused("/quantization_config", {{"bits", 4}, {"group_size", 64}}, ErrorCode::checkpoint_unsupported, {"MLX"});
+  expect_refused("/quantization", {{"bits", 4}, {"group_size", 64}}, ErrorCode::checkpoint_unsupported, {"MLX"});
+  expect_refused("/quantization_config", {{"ignore", json::array()}}, ErrorCode::checkpoint_unsupported, {"does not say how"});
   expect_refused("/text_config/rope_scaling/rope_type", "yarn", ErrorCode::checkpoint_unsupported, {"'yarn'"});
   expect_refused("/text_config/hidden_act", "gelu", ErrorCode::checkpoint_unsupported, {"'gelu'"});
   expect_refused("/vision_config/num_channels", 1, ErrorCode::checkpoint_unsupported, {"num_channels"});
@@ -290,9 +293,33 @@ TEST(Config, RefusesMalformedText) {
   }
 }
 
+TEST(Config, ReadsWhatPeoplesToolsWrite) {
+  const std::string text = tiny().dump(2);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    const std::size_t at = changed.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return changed.replace(at, from.size(), to);
+  };
+  const auto read = [](const std::string& config) { return parse_model_config({config, std::nullopt, std::nullopt}); };
+  const int hidden = parse(tiny()).text.hidden_size;
+  for (const std::string& config :
+       {"\xef\xbb\xbf" + text, with("{", "{\"dropout\": NaN, \"a\": [-Infinity, Infinity], \"b\": \"NaN \\\" NaN\","),
+        with("\"model_type\": \"mllama\"", "\"model_type\": \"mllama\", \"model_type\": \"mllama\""),
+        with("\"text_config\": {", "\"quantization_config\": {}, \"x\": {\"y\": [1]}, \"x\": {\"y\": [1]}, \"text_config\": {")}) {
+    EXPECT_EQ(read(config).text.hidden_size, hidden);
+  }
+  expect_error(ErrorCode::checkpoint_config, {"'x' appears twice, with two values"},
+               [&] { read(with("{", "{\"x\": {\"y\": 1}, \"x\": {\"y\": 2},")); });
+  expect_error(ErrorCode::checkpoint_config, {"rms_norm_eps must be a number"},
+               [&] { read(with("\"rms_norm_eps\": ", "\"rms_norm_eps\": NaN, \"was\": ")); });
+  expect_error(ErrorCode::checkpoint_config, {"UTF-16"}, [&] { read(std::string("\xff\xfe{\0}\0", 6)); });
+  expect_error(ErrorCode::checkpoint_config, {"not valid JSON"}, [&] { read(with("{", "{\"a\": NaNa,")); });
+}
+
 TEST(Config, MissingFileIsNamed) {
   try {
-    load_model_config(reference() / "images");
+    load_model_config(reference());
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::file_missing);
@@ -373,6 +400,26 @@ TEST(CheckTensors, RecognisesBitsandbytes) {
         header[weight] = {{"dtype", "U8"}, {"shape", {10752, 1}}};
         header[weight + name] = {{"dtype", "U8"}, {"shape", {336}}};
       });
+    });
+  }
+}
+
+TEST(CheckTensors, RecognisesOtherStoragesByTheirTensors) {
+  const std::string layer = "language_model.model.layers.0.mlp.up_proj.";
+  struct Case {
+    std::string name;
+    const char* dtype;
+    const char* words;
+  };
+  for (const Case& one : {Case{layer + "weight", "F8_E4M3", "weights in FP8"},
+                          {layer + "qweight", "I32", "GPTQ or AWQ"},
+                          {layer + "weight_packed", "I32", "compressed-tensors"},
+                          {layer + "W_q", "U8", "HQQ"},
+                          {layer + "weight", "U32", "MLX"},
+                          {"vision_tower.x", "F32", "MLX's own arrangement"},
+                          {layer + "lora_A.default.weight", "F32", "not merged"}}) {
+    expect_error(ErrorCode::checkpoint_unsupported, {one.words, one.name}, [&] {
+      check_altered(parse(tiny()), [&](json& header) { header[one.name] = {{"dtype", one.dtype}, {"shape", {8, 8}}}; });
     });
   }
 }

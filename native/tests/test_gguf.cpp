@@ -343,7 +343,36 @@ TEST(Gguf, FilesOfTwoModelsAreNotJoined) {
 TEST(Gguf, PartsOfASplitModelMustBeComplete) {
   Writer file;
   file.header(0, 2).entry("general.architecture", "llama").entry("split.count", GgufType::u16, std::uint16_t{3});
-  expect_refused(file, ErrorCode::file_missing, {"3 parts", "1 of them"});
+  expect_refused(file, ErrorCode::file_missing, {"1 of 3 parts is here", "'part 2' and 'part 3' are missing"});
+  Writer last;
+  last.header(0, 2).entry("split.no", GgufType::u16, std::uint16_t{2}).entry("split.count", GgufType::u16, std::uint16_t{3});
+  expect_error(ErrorCode::file_missing, {"'a-00001-of-00003.gguf' and 'a-00002-of-00003.gguf' are missing"},
+               [&] { Checkpoint::from_bytes(as_bytes(last.bytes()), "x/a-00003-of-00003.gguf"); });
+  Writer many;
+  many.header(0, 2).entry("general.architecture", "llama").entry("split.count", GgufType::u32, ~std::uint32_t{0});
+  expect_refused(many, ErrorCode::checkpoint_header, {"split.count"});
+}
+
+// As `cat` joins what llama-gguf-split has cut.
+TEST(Gguf, FilesBehindOneAnotherAreRefused) {
+  Writer file = with_architecture("llama", 1);
+  file.tensor("blk.0.attn_norm.weight", {3}, 0, 0).data(12);
+  std::string joined = file.bytes();
+  EXPECT_NO_THROW(parse_gguf(as_bytes(joined), "one.gguf"));
+  for (const std::size_t gap : {std::size_t{0}, (32 - joined.size() % 32) % 32}) {
+    const std::string both = joined + std::string(gap, '\0') + file.bytes();
+    expect_error(ErrorCode::checkpoint_unsupported, {"both.gguf", "second GGUF file"}, [&] { parse_gguf(as_bytes(both), "both.gguf"); });
+  }
+  joined += "GGUF";  // too little to be one
+  EXPECT_NO_THROW(parse_gguf(as_bytes(joined), "one.gguf"));
+}
+
+TEST(Gguf, PiecesOfACutFileAreNamed) {
+  const fs::path piece = fs::temp_directory_path() / "loupe-test.Q8_0.gguf.part1of2";
+  std::ofstream(piece, std::ios::binary) << Writer().header(0, 0).bytes();
+  expect_error(ErrorCode::file_truncated, {"piece 1 of 2 of one file, loupe-test.Q8_0.gguf"},
+               [&] { Checkpoint::open_gguf(std::vector<fs::path>{piece}); });
+  fs::remove(piece);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "fixtures.h"
 #include "model/config.h"
 #include "weights/convert.h"
+#include "weights/folder.h"
 #include "weights/mapped_file.h"
 #include "weights/safetensors.h"
 #include "weights/synthetic.h"
@@ -373,14 +374,69 @@ TEST_F(Shards, MissingOnesAreNamedWithTheirTensors) {
   fs::remove(folder_ / file_names_[1]);
   expect_error(ErrorCode::file_missing, {file_names_[1], "56 of 168"}, [&] { open(); });
   fs::remove(folder_ / file_names_[2]);
-  expect_error(ErrorCode::file_missing, {file_names_[1], "2 of 3 shards"}, [&] { open(); });
+  expect_error(ErrorCode::file_missing, {file_names_[1], file_names_[2], "1 of 3 shards is here", "112 of 168"}, [&] { open(); });
+}
+
+TEST_F(Shards, AreFoundByTheirNamesWithoutAnIndex) {
+  fs::remove(folder_ / "model.safetensors.index.json");
+  expect_equal(open(), Checkpoint::open(reference() / "tiny"));
+  // What trainers leave beside them is not read.
+  write(folder_ / "optimizer.safetensors", "");
+  write(folder_ / "adapter_model.safetensors", "");
+  expect_equal(open(), Checkpoint::open(reference() / "tiny"));
+  fs::remove(folder_ / file_names_[1]);
+  expect_error(ErrorCode::file_missing, {"2 of 3 parts are here; '" + file_names_[1] + "' is missing."}, [&] { open(); });
+}
+
+TEST_F(Shards, AnIndexOfAnotherDownloadGivesWayToWholeShards) {
+  index_["weight_map"] = {{"a", "model-00001-of-00005.safetensors"}};
+  write_index();
+  expect_equal(open(), Checkpoint::open(reference() / "tiny"));
+  fs::remove(folder_ / file_names_[1]);
+  expect_error(ErrorCode::file_missing, {"0 of 1 shard are here; 'model-00001-of-00005.safetensors' is missing"}, [&] { open(); });
+}
+
+TEST_F(Shards, MayLieBelowTheFolder) {
+  fs::create_directories(folder_ / "weights");
+  for (const std::string& name : file_names_) fs::rename(folder_ / name, folder_ / ("weights/" + name));
+  for (auto& [tensor, file] : index_["weight_map"].items()) file = "./weights/" + file.get<std::string>();
+  write_index();
+  expect_equal(open(), Checkpoint::open(reference() / "tiny"));
+}
+
+TEST(Folder, WeightsAreToldByNames) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(weight_files({"a-00001-of-00002.safetensors", "a-00002-of-00002.safetensors", "model.safetensors"}, "f"),
+            Names{"model.safetensors"});
+  // An older download that was left behind, not whole.
+  EXPECT_EQ(weight_files({"model-00001-of-00005.safetensors", "x-00001-of-00001.safetensors"}, "f"), Names{"x-00001-of-00001.safetensors"});
+  EXPECT_EQ(weight_files({"consolidated.safetensors", "optimizer.safetensors", "other.safetensors"}, "f"), Names{"other.safetensors"});
+  // No parts: a number too large, of zero, of other widths.
+  EXPECT_EQ(weight_files({"a-00003-of-00002.safetensors"}, "f"), Names{"a-00003-of-00002.safetensors"});
+  EXPECT_FALSE(has_whole_parts({"a-00000-of-00000.safetensors", "a-1-of-1.safetensors", ".safetensors"}));
+  expect_error(ErrorCode::file_missing,
+               {"1 of 99999 parts is here", "'a-00001-of-99999.safetensors', 'a-00003-of-99999.safetensors'", "and 99995 more are missing"},
+               [] { weight_files({"a-00002-of-99999.safetensors"}, "f"); });
+  expect_error(ErrorCode::file_missing, {"nothing says", "'a.safetensors', 'b.safetensors'"}, [] {
+    weight_files({"b.safetensors", "a.safetensors"}, "f");
+  });
+  expect_error(ErrorCode::checkpoint_unsupported, {"adapter (LoRA)"}, [] {
+    weight_files({"adapter_config.json", "adapter_model.safetensors"}, "f");
+  });
+  expect_error(ErrorCode::checkpoint_unsupported, {"adapter (LoRA)"}, [] { weight_files({"adapters.safetensors"}, "f"); });
+  expect_error(ErrorCode::checkpoint_unsupported, {"Meta's original format"}, [] {
+    weight_files({"consolidated.00.pth", "params.json"}, "f");
+  });
+  expect_error(ErrorCode::checkpoint_unsupported, {"PyTorch"}, [] { weight_files({"pytorch_model-00001-of-00002.bin"}, "f"); });
 }
 
 TEST_F(Shards, IndexCannotLeaveTheFolder) {
-  for (const char* name : {"../model.safetensors", "/etc/passwd", "..", ".", "", "sub/model.safetensors", "..\\model.safetensors", "C:model.safetensors", "a\nb"}) {
+  for (const char* name :
+       {"../model.safetensors", "/etc/passwd", "..", ".", "", "sub/../../model.safetensors", "sub//model.safetensors",
+        ".//model.safetensors", "./../model.safetensors", "a/b/c/d/e/f", "sub/", "..\\model.safetensors", "C:model.safetensors", "a\nb"}) {
     index_["weight_map"]["language_model.lm_head.weight"] = name;
     write_index();
-    expect_error(ErrorCode::checkpoint_header, {"language_model.lm_head.weight", "no plain file name"}, [&] { open(); });
+    expect_error(ErrorCode::checkpoint_header, {"language_model.lm_head.weight", "no file within the model folder"}, [&] { open(); });
   }
 }
 
@@ -412,6 +468,24 @@ TEST(Checkpoint, BothSpellingsGiveTheSameTensors) {
   const Checkpoint newer = Checkpoint::open(folder.path());
   EXPECT_EQ(newer.at("vision.class_embedding").stored_name, "model.vision_model.class_embedding");
   expect_equal(newer, Checkpoint::open(reference() / "tiny"));
+}
+
+TEST(Checkpoint, WrappersAroundAllNamesAreTakenOff) {
+  const SafetensorsFile source(reference() / "tiny" / "model.safetensors");
+  std::vector<std::string> names;
+  for (const TensorView& tensor : source.tensors()) names.push_back(tensor.stored_name);
+  const Checkpoint expected = Checkpoint::open(reference() / "tiny");
+  for (const std::string wrapper :
+       {"module.", "_orig_mod.", "base_model.model.", "module._orig_mod.", "base_model.model.module.", "model."}) {
+    const TemporaryFolder folder;
+    write_part(folder / "model.safetensors", source, names, [&](const std::string& name) { return wrapper + name; });
+    expect_equal(Checkpoint::open(folder.path()), expected);
+    // Not where one name lacks it: then it means something else.
+    if (wrapper == "model.") continue;
+    write_part(folder / "model.safetensors", source, names,
+               [&](const std::string& name) { return name == names[3] ? name : wrapper + name; });
+    EXPECT_EQ(Checkpoint::open(folder.path()).find("text.lm_head.weight"), nullptr);
+  }
 }
 
 TEST(Checkpoint, TwoSpellingsOfOneTensorAreRefused) {

@@ -112,6 +112,9 @@ class Engine {
 module.exports = {
   Engine,
   seeds,
+  inspectModel() {
+    return { architecture: 'mllama', precision: 'BF16', files: [], fileBytes: 0, deviceBytes: 0 };
+  },
   listDevices() {
     if (process.env.DOUBLE_NO_LOADER !== undefined) throw failure('no_vulkan_loader', 'libvulkan.so.1 is not installed.', 'Install libvulkan1.');
     const features = { float16: true, storage16: true, storage8: true, int8: true, subgroupArithmetic: true, cooperativeMatrix: false, timestamps: true, memoryBudget: false };

@@ -12,6 +12,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LoupeError } from '../errors.ts';
 import type { ModelPlace } from '../ports.ts';
+import { ggufGroups, groupOf, partsOf, type GgufGroup } from './gguf-groups.ts';
 import { pathsNamed } from './model-path.ts';
 import { defaultStores, isStore, modelsOf, openManifest, storeOfManifest, type StoredModel } from './ollama-store.ts';
 
@@ -49,24 +50,26 @@ async function placeInFolder(path: string): Promise<ModelPlace> {
     if (models.length === 1) return placeInStore(await openManifest(path, models[0]!));
     throw new LoupeError('model_missing', `${path} is an Ollama models folder with ${listed(models)}.`, `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`);
   }
-  const [first] = gguf;
-  if (first === undefined) return { directory: path };
-  const parts = partsOf(first, gguf);
-  if (parts.length < gguf.length) {
-    throw new LoupeError('model_missing', `${path} holds several GGUF files: ${gguf.join(', ')}.`, 'Name one of them, or a text file and its projector with a comma between them.');
+  const groups = await ggufGroups(path, names);
+  if (groups.length > 1) {
+    const listed = groups.map(({ files }) => basename(files[0]!)).join(', ');
+    throw new LoupeError('model_missing', `${path} holds several models: ${listed}.`, 'Name one of them.');
   }
-  return { gguf: parts.map((name) => join(path, name)) };
+  if (groups.length === 1) return placeOfGroup(groups[0]!);
+  const projectors = names.filter((name) => name.endsWith('.gguf'));
+  return projectors.length > 0 ? { gguf: projectors.map((name) => join(path, name)) } : { directory: path };
 }
 
-/** Large models are cut into NAME-00001-of-00003.gguf and so on; any other file is alone. */
-function partsOf(file: string, names: string[]): string[] {
-  const [, stem, count] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file) ?? [];
-  if (stem === undefined || count === undefined) return [file];
-  return names.filter((name) => name.startsWith(`${stem}-`) && name.endsWith(`-of-${count}.gguf`)).sort();
+function placeOfGroup({ files, doubt }: GgufGroup): ModelPlace {
+  if (doubt) throw doubt;
+  return { gguf: files };
 }
 
 async function placeOfFile(path: string): Promise<ModelPlace> {
-  if (await beginsLikeGguf(path)) return { gguf: partsOf(basename(path), await readdir(dirname(path))).map((name) => join(dirname(path), name)) };
+  // Ollama's blobs have other names, and nothing lies beside them that belongs to them.
+  const folder = dirname(path);
+  if (/\.gguf(\.part\d+of\d+)?$/.test(path)) return placeOfGroup(await groupOf(folder, basename(path), await readdir(folder)));
+  if (await beginsLikeGguf(path)) return { gguf: [path] };
   const store = await storeOfManifest(path);
   if (store) return placeInStore(await openManifest(store.folder, store.model));
   throw new LoupeError('model_missing', `${path} is no model: it is neither a GGUF file nor a manifest of Ollama.`);

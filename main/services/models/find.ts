@@ -2,9 +2,10 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { LoupeError, toLoupeError } from '../errors.ts';
+import { LoupeError } from '../errors.ts';
 import { catalogue } from './catalogue.ts';
-import { inspectFolder, inspectGguf, type Inspection } from './inspect.ts';
+import { ggufGroups, groupOf, type GgufGroup } from './gguf-groups.ts';
+import { inspectFolder, inspectGguf, problemOf, type Inspection } from './inspect.ts';
 import {
   cachedAt,
   huggingFaceCaches,
@@ -52,7 +53,10 @@ export async function findModels({ environment = process.env, home = homedir(), 
 /** At what the user names: a model, a file of one, or a folder or drive that holds some. Rejects with `not_found` where there is nothing. */
 export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal'> = {}): Promise<FoundModel[]> {
   const named = pathsNamed(path);
-  if (named.length > 1) return [await ggufModel(named.map((part) => resolve(part)), 'folder')];
+  if (named.length > 1) {
+    const files = named.map((part) => resolve(part));
+    return [await ggufModel({ files, doubt: null }, 'folder', /-\d{5}-of-\d{5}\.gguf$/.test(files[0]!) ? files[0] : joinPaths(files))];
+  }
   const at = resolve(path);
   const found = await stat(at).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is nothing at ${at}.`, 'Check the path, and whether the drive is connected.');
@@ -79,8 +83,8 @@ async function inHuggingFaceCache(cache: string, signal?: AbortSignal): Promise<
 }
 
 /** Of other makers' models only those that Loupe could run. */
-function ofInterest(models: FoundModel[]): FoundModel[] {
-  return models.filter(({ problem, name }) => problem?.code !== 'checkpoint_unsupported' || /llama/i.test(name));
+export function ofInterest(models: FoundModel[]): FoundModel[] {
+  return models.filter(({ problem, name }) => !(problem?.code === 'checkpoint_unsupported' || problem?.code === 'tokenizer_invalid') || /llama/i.test(name));
 }
 
 /** What a folder of a cache, a snapshot or a file in one holds; null elsewhere, and where that is no model. */
@@ -148,9 +152,7 @@ async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof mode
     const name = /text|base/.test(listed.tag) ? listed.name : `${listed.name} instruct`;
     return { ...(await inspectGguf(files, name)), ...place };
   } catch (error) {
-    const { code, message } = toLoupeError(error);
-    const state = code === 'checkpoint_unsupported' ? 'unsupported' : 'incomplete';
-    return { ...unknownModel, ...place, problem: { state, code, message } };
+    return { ...unknownModel, ...place, problem: problemOf(error) };
   }
 }
 
@@ -158,14 +160,14 @@ async function ollamaModel(store: string, listed: Awaited<ReturnType<typeof mode
 async function inFolder(root: string, source: FoundSource, signal?: AbortSignal): Promise<FoundModel[]> {
   const models: FoundModel[] = [];
   await lookBelow(root, { deepest, mostFolders, signal }, async ({ folder, depth, names, broken }) => {
-    const inspection = names.includes('config.json') ? await inspectFolder(folder, folderName(folder)).catch(() => null) : null;
-    const gguf = ggufGroups(names);
+    const inspection = await inspectFolder(folder, folderName(folder)).catch(() => null);
+    const gguf = await ggufGroups(folder, names);
     // Repositories of GGUF files keep the original's configuration beside them.
     if (inspection && (inspection.files.length > 0 || gguf.length === 0)) {
       models.push({ ...inspection, path: folder, source, name: folderName(folder) });
       return false;
     }
-    for (const group of gguf) models.push(await ggufModel(group.map((name) => join(folder, name)), source));
+    for (const group of gguf) models.push(await ggufModel(group, source));
     models.push(...broken.filter(({ path }) => mayBeModel(path, depth)).map((link) => brokenModel(link, source)));
     return true;
   });
@@ -187,43 +189,31 @@ function brokenModel({ path, target, circular }: BrokenLink, source: FoundSource
   const message = circular
     ? 'It is a link that leads back to itself. Remove it.'
     : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
-  return { ...unknownModel, path, source, name: basename(path, '.gguf'), problem: { state: 'incomplete', code: 'file_missing', message } };
+  return { ...unknownModel, path, source, name: basename(path, '.gguf'), problem: { state: 'incomplete', code: 'file_missing', message, nextStep: '' } };
 }
 
-/** Parts of one file belong together (NAME-00001-of-00003.gguf). */
-function ggufGroups(names: string[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const name of names.filter((name) => name.endsWith('.gguf')).sort()) {
-    const key = name.replace(/-\d{5}-of-(\d{5})\.gguf$/, '-of-$1');
-    groups.set(key, [...(groups.get(key) ?? []), name]);
-  }
-  return [...groups.values()];
-}
-
-async function ggufModel(files: string[], source: FoundSource): Promise<FoundModel> {
+/** Of parts the first names all, of a pair the text file: what belongs with it is found beside it again. */
+async function ggufModel({ files, doubt }: GgufGroup, source: FoundSource, path = files[0] ?? ''): Promise<FoundModel> {
   const [first = ''] = files;
-  const parts = /-\d{5}-of-(\d{5})\.gguf$/.exec(first);
   const inspection = await inspectGguf(files);
-  const missing = parts ? Number(parts[1]) - files.length : 0;
   return {
     ...inspection,
-    ...(missing > 0 ? { problem: { state: 'incomplete', code: 'model_missing', message: `${missing} of its ${Number(parts![1])} parts are missing.` } } : {}),
-    path: parts ? first : joinPaths(files),
+    ...(doubt ? { problem: problemOf(doubt) } : {}),
+    path,
     source,
-    name: basename(first, '.gguf').replace(/-\d{5}-of-\d{5}$/, ''),
+    name: basename(first).replace(/(-\d{5}-of-\d{5})?\.gguf(\.part\d+of\d+)?$/, ''),
   };
 }
 
 async function inFile(path: string): Promise<FoundModel> {
   const stored = await storeOfManifest(path);
   if (stored) return ollamaModel(stored.folder, stored.model);
-  if (/\.safetensors$|\.json$/.test(path)) {
+  if (/\.safetensors$|\.json$|\.pth$/.test(path)) {
     const folder = dirname(path);
     const inspection = await inspectFolder(folder, folderName(folder));
     if (inspection) return { ...inspection, path: folder, source: 'folder', name: folderName(folder) };
   }
-  const parts = ggufGroups(await readdir(dirname(path))).find((group) => group.includes(basename(path)));
-  return ggufModel(parts ? parts.map((name) => join(dirname(path), name)) : [path], 'folder');
+  return ggufModel(await groupOf(dirname(path), basename(path), await readdir(dirname(path))), 'folder');
 }
 
 async function orNone(search: Promise<FoundModel[]>): Promise<FoundModel[]> {

@@ -1,4 +1,4 @@
-/** What the head of a GGUF file says of it: enough to list it, not to run it. The file is not trusted. */
+/** What the head of a GGUF file says: what it is and what belongs with it. Whether it loads says the engine. The file is not trusted. */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { GgufValue } from '../../engine/addon.ts';
 import { LoupeError } from '../errors.ts';
@@ -6,27 +6,9 @@ import { LoupeError } from '../errors.ts';
 export interface GgufSummary {
   /** Metadata that is a text, a number or a truth value; lists are left out. */
   metadata: ReadonlyMap<string, string | number | boolean>;
-  /** Tensors of each type, by its name. */
-  types: ReadonlyMap<string, number>;
-  /** On the device: as in the file, but for forms that no shader reads, which become F16, and vectors, which become F32. */
-  deviceBytes: number;
-  /** Where the last tensor ends; a shorter file is incomplete. */
-  expectedBytes: number;
-  bytes: number;
+  /** Of each tensor, outermost dimension first. */
+  shapes: ReadonlyMap<string, readonly number[]>;
 }
-
-/** Block and its bytes, by the number that files use. */
-const tensorTypes: Readonly<Record<number, readonly [name: string, block: number, bytes: number]>> = {
-  0: ['F32', 1, 4], 1: ['F16', 1, 2], 2: ['Q4_0', 32, 18], 3: ['Q4_1', 32, 20], 6: ['Q5_0', 32, 22], 7: ['Q5_1', 32, 24], 8: ['Q8_0', 32, 34],
-  10: ['Q2_K', 256, 84], 11: ['Q3_K', 256, 110], 12: ['Q4_K', 256, 144], 13: ['Q5_K', 256, 176], 14: ['Q6_K', 256, 210], 30: ['BF16', 1, 2],
-};
-/** Known by name, and not read. */
-const refusedTypes: Readonly<Record<number, string>> = {
-  9: 'Q8_1', 15: 'Q8_K', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 20: 'IQ4_NL', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS',
-  24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
-};
-/** Loupe runs them, and they take as much of the device as F16. */
-const convertedTypes: readonly string[] = ['Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K'];
 
 const textType = 8;
 const listType = 9;
@@ -35,7 +17,7 @@ const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4
 
 const most = { headBytes: 256 * 1024 * 1024, entries: 100_000, tensors: 100_000, textBytes: 1024 * 1024, listLength: 10_000_000, dimensions: 8 };
 
-/** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head, `checkpoint_dtype` for an unknown tensor type. */
+/** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head. */
 export function readGgufSummary(path: string): Promise<GgufSummary> {
   return withReader(path, summarise);
 }
@@ -54,13 +36,13 @@ export function readGgufMetadata(path: string): Promise<ReadonlyMap<string, Gguf
   });
 }
 
-async function withReader<Result>(path: string, read: (reader: Reader, bytes: number) => Promise<Result>): Promise<Result> {
+async function withReader<Result>(path: string, read: (reader: Reader) => Promise<Result>): Promise<Result> {
   const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
   });
   try {
     const { size } = await handle.stat();
-    return await read(new Reader(handle, path, size), size);
+    return await read(new Reader(handle, path, size));
   } finally {
     await handle.close();
   }
@@ -69,11 +51,12 @@ async function withReader<Result>(path: string, read: (reader: Reader, bytes: nu
 async function begin(reader: Reader): Promise<{ tensorCount: number; entryCount: number }> {
   if ((await reader.text(4)) !== 'GGUF') throw reader.bad('is no GGUF file');
   const version = await reader.u32();
+  if (version === 0x0200_0000 || version === 0x0300_0000) throw reader.bad('is written for big-endian machines');
   if (version !== 2 && version !== 3) throw reader.bad(`is a GGUF file of version ${version}, and Loupe reads 2 and 3`);
   return { tensorCount: await reader.count(most.tensors, 'tensors'), entryCount: await reader.count(most.entries, 'entries') };
 }
 
-async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
+async function summarise(reader: Reader): Promise<GgufSummary> {
   const { tensorCount, entryCount } = await begin(reader);
   const metadata = new Map<string, string | number | boolean>();
   for (let entry = 0; entry < entryCount; entry++) {
@@ -81,32 +64,18 @@ async function summarise(reader: Reader, bytes: number): Promise<GgufSummary> {
     const value = await reader.value(await reader.u32());
     if (value !== null) metadata.set(key, value);
   }
-  const types = new Map<string, number>();
-  let end = 0;
-  let deviceBytes = 0;
+  const shapes = new Map<string, readonly number[]>();
   for (let tensor = 0; tensor < tensorCount; tensor++) {
     const name = await reader.string();
     const dimensions = await reader.u32();
     if (dimensions > most.dimensions) throw reader.bad(`gives ${name} ${dimensions} dimensions`);
-    let elements = 1;
-    for (let dimension = 0; dimension < dimensions; dimension++) elements *= await reader.count(2 ** 40, `rows of ${name}`);
-    const number = await reader.u32();
-    const type = tensorTypes[number];
-    if (!type) {
-      const form = refusedTypes[number];
-      throw new LoupeError('checkpoint_dtype', form ? `Its weights (${name}) are ${form}, a form that Loupe does not read.` : `${reader.path} holds ${name} in a form that Loupe does not know.`, 'Take a copy of the model in F16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K.');
-    }
-    const offset = await reader.count(2 ** 50, `offset of ${name}`);
-    const [typeName, block, blockBytes] = type;
-    types.set(typeName, (types.get(typeName) ?? 0) + 1);
-    const stored = Math.ceil(elements / block) * blockBytes;
-    end = Math.max(end, offset + stored);
-    deviceBytes += dimensions < 2 ? elements * 4 : convertedTypes.includes(typeName) ? elements * 2 : stored;
+    const shape: number[] = [];
+    for (let dimension = 0; dimension < dimensions; dimension++) shape.unshift(await reader.count(2 ** 40, `rows of ${name}`));
+    await reader.u32();
+    await reader.count(2 ** 50, `offset of ${name}`);
+    shapes.set(name, shape);
   }
-  const stated = metadata.get('general.alignment');
-  const alignment = typeof stated === 'number' && stated > 0 && stated <= 65536 ? stated : 32;
-  const head = tensorCount === 0 ? reader.position : Math.ceil(reader.position / alignment) * alignment;
-  return { metadata, types, deviceBytes, expectedBytes: head + end, bytes };
+  return { metadata, shapes };
 }
 
 /** Reads on in pieces; never more of the file than `most.headBytes`. */
@@ -123,10 +92,6 @@ class Reader {
     this.#handle = handle;
     this.path = path;
     this.#size = size;
-  }
-
-  get position(): number {
-    return this.#start + this.#at;
   }
 
   bad(what: string): LoupeError {
@@ -221,7 +186,7 @@ class Reader {
   }
 
   async #fill(bytes: number): Promise<void> {
-    const { position } = this;
+    const position = this.#start + this.#at;
     if (position + bytes > this.#size) throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${this.#size} bytes.`);
     if (position + bytes > most.headBytes) throw this.bad('has a head larger than that of any model');
     const buffer = Buffer.alloc(Math.min(this.#size - position, Math.max(bytes, 256 * 1024)));

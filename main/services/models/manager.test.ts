@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { createFakeEngine } from '../../engine/fake.ts';
 import { createLog } from '../../log.ts';
 import { openStore } from '../../storage/store.ts';
+import { LoupeError } from '../errors.ts';
 import type { Engine, Store } from '../ports.ts';
 import { catalogue, catalogueModel } from './catalogue.ts';
 import { createModelManager, type ModelManager } from './manager.ts';
@@ -42,7 +43,7 @@ afterEach(async () => {
 
 const noDevices: Engine['devices'] = () => Promise.reject(new Error('none'));
 
-function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity, startEngine }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number>; startEngine?: () => Engine } = {}): void {
+function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity, startEngine = () => createFakeEngine() }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number>; startEngine?: () => Engine } = {}): void {
   store = openStore(join(folder, 'data'));
   const all = { HF_HUB_CACHE: '/nowhere', HF_TOKEN_PATH: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
   manager = createModelManager({
@@ -238,10 +239,16 @@ describe('models on this machine', () => {
   });
 
   test('what is broken is refused with its reason', async () => {
-    const path = write(join(folder, 'Llama-3.2-11B-Vision-bnb-4bit'), publishedFiles({ model_type: 'mllama', quantization_config: { load_in_4bit: true, quant_method: 'bitsandbytes' } }));
-    begin();
+    const path = write(join(folder, 'Llama-3.2-11B-Vision-odd'), publishedFiles());
+    const refused = new LoupeError('checkpoint_unsupported', 'It is written on paper.', 'Scan it.');
+    begin({ startEngine: () => createFakeEngine({ inspect: () => Promise.reject(refused) }) });
     agree();
-    await expect(manager.add(path)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('bitsandbytes') as string });
+    // The same words in the list and on import, and no row is left.
+    expect((await manager.find(path))[0]!.problem).toEqual({ state: 'unsupported', message: 'It is written on paper. Scan it.' });
+    await expect(manager.add(path)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: 'It is written on paper.', nextStep: 'Scan it.' });
+    await expect(manager.fit(path)).rejects.toMatchObject({ message: 'It is written on paper.' });
+    expect(store.models.list()).toEqual([]);
+    expect(told).toEqual([]);
   });
 
   test('are read again, and a changed bit is noticed without any source', async () => {
@@ -256,7 +263,7 @@ describe('models on this machine', () => {
     writeFileSync(shard, bytes);
     expect(await manager.verify(path)).toMatchObject({ state: 'done', changed: [shard], unknown: 1 });
     expect(last('verifications.changed')).toEqual(manager.verifications());
-    rmSync(shard);
+    rmSync(join(path, 'config.json'));
     await expect(manager.verify(path)).rejects.toMatchObject({ code: 'model_missing' });
     expect(manager.verifications()[0]).toMatchObject({ state: 'failed' });
   });

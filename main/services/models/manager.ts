@@ -6,11 +6,12 @@ import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts'
 import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
-import { findAt, findModels } from './find.ts';
+import { findAt, findModels, ofInterest } from './find.ts';
 import { freeBytesAbove, usableFolder } from './folder.ts';
 import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit.ts';
 import { isOffline } from './hub/http.ts';
 import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
+import { judged, type Judge } from './inspect.ts';
 import { usableModel, type Models } from './models.ts';
 import { loadPlanned } from './placement.ts';
 import { quantiseModel, smallerForms, smallerTarget, type SmallerForm } from './quantise.ts';
@@ -23,7 +24,10 @@ export interface ManagerOptions {
   store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings' | 'saveSettings'>;
   models: Models;
   devices: Engine['devices'];
-  /** For work that takes minutes: the one that answers stays free. Absent = no such work. */
+  /**
+   * For work that takes minutes, and for files that nobody vouches for: the one that answers stays free and whole.
+   * Absent = no such work, and files are taken for what they look like.
+   */
   startEngine?: (() => Engine) | undefined;
   secrets: SecretStore;
   /** Where downloads go unless the settings name another folder. */
@@ -94,11 +98,22 @@ export function createModelManager({ store, models, devices, startEngine, secret
     ...more,
   });
 
+  /** With the loader's judgement, made in a process of its own that ends with the question. */
+  async function withJudge<Result>(use: (judge: Judge | undefined) => Promise<Result>): Promise<Result> {
+    const engine = startEngine?.();
+    try {
+      return await use(engine && ((place, options) => engine.inspect(place, options)));
+    } finally {
+      await engine?.close();
+    }
+  }
+  const usable = (path: string): Promise<Awaited<ReturnType<typeof usableModel>>> => withJudge((judge) => usableModel(path, judge));
+
   const modelsChanged = (): void => emit({ event: 'models.changed', payload: models.list() });
 
   async function completed({ directory, model }: DownloadRecord): Promise<void> {
     await writeNotice(directory, catalogueModel(model).licence);
-    models.add(await usableModel(directory));
+    models.add(await usable(directory));
     modelsChanged();
   }
 
@@ -146,7 +161,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
   }
 
   async function quantise(...[id, form, target, { signal, onProgress }]: Parameters<ModelManager['quantise']>): ReturnType<ModelManager['quantise']> {
-    const found = await usableModel(id);
+    const found = await usable(id);
     if (found.format !== 'safetensors') throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
     const licence = licenceFor(found.known, found.kind, found.name);
     requireAcceptance(licence, store.licences);
@@ -156,7 +171,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
     try {
       const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
       await writeNotice(dirname(file), licence);
-      const model = models.add(await usableModel(file));
+      const model = models.add(await usable(file));
       modelsChanged();
       return { model, report };
     } finally {
@@ -218,19 +233,24 @@ export function createModelManager({ store, models, devices, startEngine, secret
     },
 
     async find(path) {
-      const found = path === null ? await findModels({ environment, signal: closing.signal }) : await findAt(path, { signal: closing.signal });
+      const { signal } = closing;
+      const seen = path === null ? await findModels({ environment, signal }) : await findAt(path, { signal });
+      // One after the other: a file that ends the engine's process ends no other's judgement.
+      const judgeAll = async (judge: Judge | undefined): Promise<typeof seen> =>
+        judge ? inTurn(seen, (model) => judged(model, judge, signal)) : seen;
+      const found = seen.length === 0 ? [] : await withJudge(judgeAll);
       const ids = new Set(models.list().map(({ id }) => id));
-      return found.map(({ path, source, name, kind, format, precision, bytes, known, problem }) => ({
+      return (path === null ? ofInterest(found) : found).map(({ path, source, name, kind, format, precision, bytes, known, problem }) => ({
         path, source, name, kind, format, precision, bytes,
         licence: licenceFor(known, kind, name),
         added: ids.has(path),
-        problem: problem && { state: problem.state, message: problem.message },
+        problem: problem && { state: problem.state, message: `${problem.message} ${problem.nextStep}`.trim() },
       }));
     },
 
     async fit(path) {
       if (path === 'demo') return null;
-      const { architecture, precision, deviceBytes: bytes, format } = await usableModel(path);
+      const { architecture, precision, deviceBytes: bytes, format } = await usable(path);
       const [device] = (await fits()).devices;
       if (!architecture || !device || bytes === 0) return null;
       const request = { architecture, precision, bytes, context: store.settings().contextLength ?? usualContext, device, host: { memoryBytes: hostMemoryBytes } };
@@ -242,7 +262,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
     },
 
     async add(path) {
-      const found = await usableModel(path);
+      const found = await usable(path);
       requireAcceptance(licenceFor(found.known, found.kind, found.name), store.licences);
       const choice = models.add(found);
       modelsChanged();
@@ -314,7 +334,7 @@ export function createModelManager({ store, models, devices, startEngine, secret
       become(id, { state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, intact: 0, changed: [], unknown: 0, failure: null });
       let told = 0;
       try {
-        const { files } = await usableModel(id);
+        const { files } = await usable(id);
         const found = await verifyFiles({
           model: id,
           files: files.map((file) => resolve(file)),
@@ -361,6 +381,12 @@ export function createModelManager({ store, models, devices, startEngine, secret
       await downloads.close();
     },
   };
+}
+
+async function inTurn<Item, Result>(items: readonly Item[], use: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const item of items) results.push(await use(item));
+  return results;
 }
 
 const kinds: FitDevice['kind'][] = ['discrete', 'integrated', 'virtual', 'cpu', 'other'];

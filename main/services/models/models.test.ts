@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelPaths } from '../../contract.ts';
+import { LoupeError } from '../errors.ts';
 import type { ModelRecord, ModelStore } from '../ports.ts';
 import { createModels, usableModel } from './models.ts';
 import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
@@ -95,7 +96,8 @@ test('what is no model is refused by name', async () => {
   await writeFile(join(empty, 'config.json'), '{"model_type": "gpt2"}');
   await expect(usableModel(empty)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('gpt2') as string });
   await writeFile(join(empty, 'config.json'), '{"model_type": "llama"}');
-  await expect(usableModel(empty)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('.safetensors') as string });
+  const refusal = new LoupeError('file_missing', 'It has no weights.', 'Finish the download.');
+  await expect(usableModel(empty, () => Promise.reject(refusal))).rejects.toMatchObject({ code: 'file_missing', message: 'It has no weights.', nextStep: 'Finish the download.' });
   await expect(usableModel(folder)).rejects.toMatchObject({ message: expect.stringMatching(/holds \d models: /) as string, nextStep: 'Name one of them.' });
 });
 

@@ -5,6 +5,7 @@ import { LoupeError } from '../errors.ts';
 import type { ModelPlace, ModelRecord, Store } from '../ports.ts';
 import { findModel } from './find-model.ts';
 import { findAt, type FoundModel } from './find.ts';
+import { judged, type Judge } from './inspect.ts';
 import { pathsNamed } from './model-path.ts';
 
 export interface ChosenModel {
@@ -42,8 +43,8 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
   };
 }
 
-/** What one path names and the engine can run. Rejects with what is missing or wrong, by name. */
-export async function usableModel(path: string): Promise<FoundModel> {
+/** What one path names and the engine can run, by its judge; without one what it seems to be. Rejects with what is missing or wrong. */
+export async function usableModel(path: string, judge?: Judge): Promise<FoundModel> {
   const all = await findAt(path);
   // Broken links beside a model are told where models are looked for; here they are in nobody's way.
   const there = all.filter(({ files }) => files.length > 0);
@@ -52,8 +53,9 @@ export async function usableModel(path: string): Promise<FoundModel> {
   if (found.length > 1 || !only) {
     throw new LoupeError('model_missing', `${path} holds ${found.length} models: ${found.map(({ name }) => name).slice(0, 5).join(', ')}${found.length > 5 ? ' ...' : ''}.`, 'Name one of them.');
   }
-  if (only.problem) throw new LoupeError(only.problem.code, `${only.name} cannot be used. ${only.problem.message}`);
-  return only;
+  const { problem, ...model } = judge ? await judged(only, judge) : only;
+  if (problem) throw new LoupeError(problem.code, problem.message, problem.nextStep);
+  return { ...model, problem };
 }
 
 function choiceOf({ path, name, kind, bytes }: ModelRecord): ModelChoice {

@@ -88,7 +88,7 @@ describe.each(systems)('$id', ({ id, tokens }) => {
     writeShards(directory, published, model.shards);
     write(directory, { ...languageFiles(id, published), 'config.json': JSON.stringify(published) });
     const found = await inspectFolder(directory);
-    expect(found).toMatchObject({ kind: model.kind, format: 'safetensors', precision: 'BF16', problem: null });
+    expect(found).toMatchObject({ kind: model.kind, format: 'safetensors', problem: null });
     expect(found!.known?.id).toBe(id);
     expect(found!.files).toHaveLength(model.shards);
     expect(found!.bytes - model.weightBytes).toBeGreaterThan(0);

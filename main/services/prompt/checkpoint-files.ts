@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
+import { parseJsonObject } from '../json.ts';
 
 /** Parsed JSON, except `chatTemplate` (Jinja). Null where the checkpoint has no such file or entry. */
 export interface CheckpointFiles {
@@ -66,11 +67,7 @@ async function readJson(
 ): Promise<Record<string, unknown> | null> {
   const text = await readText(directory, name);
   if (text === null) return null;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Falls through to the same words as JSON of another kind.
-  }
-  throw new LoupeError(code, `${join(directory, name)} is not a JSON object.`);
+  const value = parseJsonObject(text);
+  if (!value) throw new LoupeError(code, `${join(directory, name)} is not a JSON object.`);
+  return value;
 }

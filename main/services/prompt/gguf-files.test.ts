@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import type { GgufValue } from '../../engine/addon.ts';
 import { decodeTokens } from './detokenizer.ts';
@@ -43,6 +44,14 @@ const small = (more: Record<string, GgufValue | undefined> = {}): Map<string, Gg
   );
 
 const slow = { timeout: 60_000 };
+
+test('what converters call smaug-bpe cuts as Llama 3 does', slow, () => {
+  const { tokenizer } = promptLanguage(ggufCheckpointFiles(llamaMetadata({ 'tokenizer.ggml.pre': 'smaug-bpe' }), 'x.gguf'));
+  const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as { text: string; ids: number[] }[];
+  const other = rows.filter(({ text, ids }) => !isDeepStrictEqual(tokenizer.encodeText(text), ids));
+  // Words that are tokens of Llama 3 and that its merges do not reach; everything else is the same.
+  expect(other.map(({ text }) => text)).toEqual(['tiếng Việt có dấu']);
+});
 
 test("Meta's tokens for every reference text, and back", slow, () => {
   const { tokenizer, format, stops } = promptLanguage(ggufCheckpointFiles(llamaMetadata(), 'x.gguf'));

@@ -9,8 +9,12 @@ const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as cons
 
 /** How Llama 3 cuts text into words; GGUF files only name it. As in tokenizer.json of Llama 3. */
 export const llama3Words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-/** How `tokenizer.ggml.pre` spells it. */
-export const llama3Names: readonly string[] = ['llama-bpe', 'llama3', 'llama-v3'];
+/**
+ * How `tokenizer.ggml.pre` spells it, and whether a word that is a token as a whole is taken as it is. Converters call what
+ * fine-tunes of 2024 saved without that sentence "smaug-bpe", after the first of them. Others ("dbrx", "falcon3") cut alike, but
+ * belong to other families. Source: llama.cpp, src/llama-vocab.cpp.
+ */
+const llama3Names = new Map([['llama-bpe', true], ['llama3', true], ['llama-v3', true], ['smaug-bpe', false]]);
 
 /**
  * @param metadata entries of the file, or of a text file and its projector together
@@ -24,8 +28,9 @@ export function ggufCheckpointFiles(metadata: ReadonlyMap<string, GgufValue>, or
   const merges = metadata.get('tokenizer.ggml.merges');
   const kind = metadata.get('tokenizer.ggml.model');
   if (kind !== 'gpt2') throw invalid(origin, `it is of the kind ${JSON.stringify(kind ?? null)}, and Loupe reads byte-level BPE as Llama 3 has it`);
-  const words = metadata.get('tokenizer.ggml.pre') ?? llama3Names[0];
-  if (!llama3Names.includes(String(words))) throw invalid(origin, `it cuts words as ${JSON.stringify(words)}, which Loupe does not know`);
+  const words = metadata.get('tokenizer.ggml.pre') ?? 'llama-bpe';
+  const ignoreMerges = llama3Names.get(String(words));
+  if (ignoreMerges === undefined) throw invalid(origin, `it cuts words as ${JSON.stringify(words)}, and Loupe knows how Llama 3 does`);
   if (!areTexts(merges)) throw invalid(origin, 'its merges are missing or malformed');
 
   const spelling = (key: string): string | undefined => {
@@ -36,7 +41,7 @@ export function ggufCheckpointFiles(metadata: ReadonlyMap<string, GgufValue>, or
     directory: origin,
     config: { model_type: metadata.get('general.architecture') },
     generationConfig: { eos_token_id: endTokens(metadata, tokens), ...advisedSampling(metadata) },
-    tokenizer: tokenizerJson(tokens, tokenTypesOf(metadata, tokens, origin), merges),
+    tokenizer: tokenizerJson(tokens, tokenTypesOf(metadata, tokens, origin), merges, ignoreMerges),
     tokenizerConfig: { bos_token: spelling('bos_token_id'), eos_token: spelling('eos_token_id') },
     chatTemplate: chatTemplate(metadata),
   };
@@ -58,7 +63,7 @@ function tokenTypesOf(metadata: ReadonlyMap<string, GgufValue>, tokens: string[]
   return types;
 }
 
-function tokenizerJson(tokens: string[], types: number[], merges: string[]): Record<string, unknown> {
+function tokenizerJson(tokens: string[], types: number[], merges: string[], ignoreMerges: boolean): Record<string, unknown> {
   // Without a prototype: a token may be spelled __proto__.
   const vocab = Object.create(null) as Record<string, number>;
   const added: object[] = [];
@@ -84,7 +89,7 @@ function tokenizerJson(tokens: string[], types: number[], merges: string[]): Rec
     },
     post_processor: null,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: true, vocab, merges },
+    model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: ignoreMerges, vocab, merges },
   };
 }
 

@@ -571,6 +571,24 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
   });
 }
 
+/// All that a load checks before the device sees a byte.
+Napi::Value inspect_model(const Napi::CallbackInfo& info) {
+  return translate(info.Env(), [&] {
+    const Napi::Env env = info.Env();
+    if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
+    const ModelFiles model = open_model(to_source(info[0].As<Napi::Object>()));
+    Napi::Array files = Napi::Array::New(env);
+    for (const std::string& name : model.checkpoint.file_names()) files.Set(files.Length(), name);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("architecture", loupe::to_string(model.config.architecture));
+    result.Set("precision", usual_type(model.checkpoint));
+    result.Set("files", files);
+    result.Set("fileBytes", static_cast<double>(model.checkpoint.file_bytes()));
+    result.Set("deviceBytes", static_cast<double>(weight_sizes(model).total()));
+    return result;
+  });
+}
+
 /// A text, a list of texts or of whole numbers, a truth value, a number.
 GgufEntry to_entry(const Napi::Value& pair) {
   if (!pair.IsArray() || pair.As<Napi::Array>().Length() != 2 || !pair.As<Napi::Array>().Get(0u).IsString()) throw bad_argument("an entry is no pair of a key and a value");
@@ -669,6 +687,7 @@ Napi::Value start_quantise(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("listDevices", Napi::Function::New(env, list_devices));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf));
+  exports.Set("inspectModel", Napi::Function::New(env, inspect_model));
   exports.Set("quantise", Napi::Function::New(env, start_quantise));
   exports.Set("Engine", Engine::define(env));
   return exports;

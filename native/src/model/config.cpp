@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "weights/describe.h"
+#include "weights/folder.h"
 #include "weights/gguf_names.h"
 #include "weights/mapped_file.h"
 #include "weights/strict_json.h"
@@ -177,13 +178,34 @@ void require_kernel_width(const char* what, int value) {
   }
 }
 
+constexpr const char* take_another_copy = "Take the original copy of the model (BF16), or a GGUF file in Q4_K_M or Q8_0.";
+
+/// As people call it.
+std::string method_words(const std::string& method) {
+  if (method == "bitsandbytes") return "bitsandbytes (4 or 8 bits for one Python library)";
+  if (method == "compressed-tensors") return "compressed-tensors (as for vLLM)";
+  if (method == "fp8" || method == "fbgemm_fp8") return "FP8";
+  return in_quotes(method);
+}
+
 void refuse_quantised(const Section& root) {
-  if (!root.has("quantization_config")) return;
+  // Copies for MLX say so in "quantization", newer ones in both places.
+  const auto for_mlx = [](const json& section) {
+    return section.is_object() && section.contains("bits") && section.contains("group_size") && !section.contains("quant_method");
+  };
+  for (const char* key : {"quantization", "quantization_config"}) {
+    if (root.has(key) && for_mlx(root.at(key)))
+      unsupported("the weights are quantised for MLX (Apple's library), which Loupe does not read.", take_another_copy);
+  }
+  if (!root.has("quantization_config") || root.at("quantization_config").empty()) return;
   const Section quantization = root.section("quantization_config");
   const bool is_bitsandbytes = quantization.boolean_or("load_in_4bit", false) || quantization.boolean_or("load_in_8bit", false);
-  const std::string method = quantization.text_or("quant_method", is_bitsandbytes ? "bitsandbytes" : "unknown");
-  unsupported("the weights are quantised (" + in_quotes(method) + "), which this engine does not run yet.",
-              "Use the BF16 checkpoint of the same model.");
+  if (!is_bitsandbytes && !quantization.has("quant_method")) {
+    unsupported("the weights are quantised (quantization_config does not say how), which Loupe does not read.", take_another_copy);
+  }
+  unsupported("the weights are quantised with " + method_words(quantization.text_or("quant_method", "bitsandbytes")) +
+                  ", which Loupe does not read.",
+              take_another_copy);
 }
 
 void require_activation(const Section& section, const char* expected) {
@@ -318,7 +340,8 @@ VisionConfig parse_vision(const Section& section) {
 }
 
 void parse_preprocessor(std::string_view text, VisionConfig& vision) {
-  const json root = parse_json_object(text, "preprocessor_config.json", ErrorCode::checkpoint_config, {.max_bytes = max_config_bytes});
+  const json root = parse_json_object(text, "preprocessor_config.json", ErrorCode::checkpoint_config,
+                                      {.max_bytes = max_config_bytes, .spelling = JsonSpelling::lenient});
   const Section section(root, "preprocessor_config.json");
   vision.image_mean = section.rgb_or("image_mean", vision.image_mean, -1e3, 1e3);
   vision.image_std = section.rgb_or("image_std", vision.image_std, 1e-3, 1e3);
@@ -376,7 +399,8 @@ void fill_in(json& section, const json& defaults) {
 }
 
 ModelConfig parse_checked(const ConfigSources& sources) {
-  json root_json = parse_json_object(sources.config, "config.json", ErrorCode::checkpoint_config, {.max_bytes = max_config_bytes});
+  json root_json = parse_json_object(sources.config, "config.json", ErrorCode::checkpoint_config,
+                                     {.max_bytes = max_config_bytes, .spelling = JsonSpelling::lenient});
   const Section root(root_json, "config.json");
 
   ModelConfig config;
@@ -404,7 +428,8 @@ ModelConfig parse_checked(const ConfigSources& sources) {
 
   std::vector<int>& eos = config.text.eos_tokens;
   if (sources.generation) {
-    const json generation = parse_json_object(*sources.generation, "generation_config.json", ErrorCode::checkpoint_config, {.max_bytes = max_config_bytes});
+    const json generation = parse_json_object(*sources.generation, "generation_config.json", ErrorCode::checkpoint_config,
+                                              {.max_bytes = max_config_bytes, .spelling = JsonSpelling::lenient});
     TextConfig from_generation;
     from_generation.vocab_size = config.text.vocab_size;
     parse_special_tokens(Section(generation, "generation_config.json"), from_generation);
@@ -508,19 +533,45 @@ void expect_vision(std::vector<ExpectedTensor>& list, const VisionConfig& vision
   }
 }
 
-/// Companions that bitsandbytes stores beside its packed weights.
-bool is_bitsandbytes_name(std::string_view name) {
-  return name.ends_with(".absmax") || name.ends_with(".quant_map") || name.ends_with(".nested_absmax") || name.ends_with(".nested_quant_map") ||
-         name.ends_with(".SCB") || name.find(".quant_state") != std::string_view::npos;
-}
+/// How weights are stored that no config.json announces: by the names and types of their tensors.
+struct Storage {
+  const char* words;
+  const char* next_step;
+  bool (*is_shown_by)(std::string_view name, DType dtype);
+};
 
-void refuse_bitsandbytes(const Checkpoint& checkpoint) {
-  for (const TensorView& tensor : checkpoint.tensors()) {
-    if (!is_bitsandbytes_name(tensor.stored_name)) continue;
-    throw Error(ErrorCode::checkpoint_unsupported,
-                checkpoint.file_of(tensor) + " holds weights quantised by bitsandbytes (" + in_quotes(tensor.stored_name) +
-                    "), which this engine does not run yet.",
-                "Use the BF16 checkpoint of the same model.");
+constexpr Storage other_storages[] = {
+    {"weights quantised with bitsandbytes", take_another_copy,
+     [](std::string_view name, DType) {
+       return name.ends_with(".absmax") || name.ends_with(".quant_map") || name.ends_with(".nested_absmax") ||
+              name.ends_with(".nested_quant_map") || name.ends_with(".SCB") || name.find(".quant_state") != std::string_view::npos;
+     }},
+    {"weights in FP8", take_another_copy, [](std::string_view, DType dtype) { return dtype == DType::f8_e4m3 || dtype == DType::f8_e5m2; }},
+    {"weights quantised with GPTQ or AWQ", take_another_copy,
+     [](std::string_view name, DType) { return name.ends_with(".qweight") || name.ends_with(".qzeros"); }},
+    {"weights quantised with compressed-tensors", take_another_copy,
+     [](std::string_view name, DType) { return name.ends_with(".weight_packed"); }},
+    {"weights quantised with HQQ", take_another_copy, [](std::string_view name, DType) { return name.ends_with(".W_q"); }},
+    {"weights quantised for MLX (Apple's library)", take_another_copy,
+     [](std::string_view name, DType dtype) { return dtype == DType::u32 && name.ends_with(".weight"); }},
+    {"weights in MLX's own arrangement (Apple's library)", take_another_copy,
+     [](std::string_view name, DType) { return name.find("vision_tower.") != std::string_view::npos; }},
+    {"an adapter (LoRA) that is not merged into the model's weights",
+     "Merge it (in PEFT: merge_and_unload, then save_pretrained), and choose the folder with the result.",
+     [](std::string_view name, DType) {
+       return name.find(".lora_A.") != std::string_view::npos || name.find(".lora_B.") != std::string_view::npos;
+     }},
+};
+
+void refuse_other_storages(const Checkpoint& checkpoint) {
+  for (const Storage& storage : other_storages) {
+    for (const TensorView& tensor : checkpoint.tensors()) {
+      if (!storage.is_shown_by(tensor.stored_name, tensor.dtype)) continue;
+      throw Error(
+          ErrorCode::checkpoint_unsupported,
+          checkpoint.file_of(tensor) + " holds " + storage.words + " (" + in_quotes(tensor.stored_name) + "), which Loupe does not read.",
+          storage.next_step);
+    }
   }
 }
 
@@ -547,6 +598,12 @@ ModelConfig load_model_config(const std::filesystem::path& directory) {
     if (!std::filesystem::exists(directory / name, ignored)) return std::nullopt;
     return MappedFile(directory / name);
   };
+  const std::vector<std::string> names = names_in(directory);
+  if (std::find(names.begin(), names.end(), "config.json") == names.end()) {
+    refuse_other_layouts(names, path_text(directory));
+    throw Error(ErrorCode::file_missing, path_text(directory) + " holds no config.json.",
+                "Choose the folder that holds config.json and the *.safetensors files, or finish the download.");
+  }
   const MappedFile config(directory / "config.json");
   const std::optional<MappedFile> generation = open_if_present("generation_config.json");
   const std::optional<MappedFile> preprocessor = open_if_present("preprocessor_config.json");
@@ -594,7 +651,7 @@ std::int64_t parameter_count(const ModelConfig& config) {
 }
 
 void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
-  refuse_bitsandbytes(checkpoint);
+  if (!checkpoint.metadata()) refuse_other_storages(checkpoint);
 
   const bool text_only = config.architecture == Architecture::llama;
   const std::vector<ExpectedTensor> expected = expected_tensors(config);
@@ -614,9 +671,8 @@ void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
     const std::string place = checkpoint.file_of(found) + ": tensor " + in_quotes(found.stored_name);
     const char* download_both = checkpoint.metadata() ? "The file is damaged or of another kind; use another copy of the model." : "The weights and config.json belong to different models; download both again.";
     if (!is_weight_type(found.dtype)) {
-      throw Error(ErrorCode::checkpoint_dtype,
-                  place + " has type " + std::string(to_string(found.dtype)) + "; expected BF16, F16 or F32.",
-                  "Use the BF16 checkpoint of the same model.");
+      throw Error(ErrorCode::checkpoint_dtype, place + " has type " + std::string(to_string(found.dtype)) + "; expected BF16, F16 or F32.",
+                  take_another_copy);
     }
     if (found.shape != tensor.shape) {
       throw Error(ErrorCode::checkpoint_shape,

@@ -102,7 +102,7 @@ struct ConfigSources {
 ModelConfig parse_model_config(const ConfigSources& sources);
 
 /// Reads config.json and, where present, generation_config.json and preprocessor_config.json.
-/// @throws Error file_missing, and as parse_model_config.
+/// @throws Error file_missing, as refuse_other_layouts, and as parse_model_config.
 ModelConfig load_model_config(const std::filesystem::path& directory);
 
 /// The configuration that the metadata of GGUF files state.
@@ -129,7 +129,8 @@ std::int64_t parameter_count(const ModelConfig& config);
 
 /// Compares the checkpoint with `expected_tensors`. Other tensors are ignored.
 /// @throws Error checkpoint_tensor: one is missing; checkpoint_shape, checkpoint_dtype: one is not
-///         as expected, naming expected and found; checkpoint_unsupported: quantised by bitsandbytes.
+///         as expected, naming expected and found; checkpoint_unsupported: stored as this engine does not read it
+///         (quantised, an adapter), named.
 void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint);
 
 }  // namespace loupe

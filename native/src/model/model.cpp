@@ -1,6 +1,8 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <charconv>
+#include <map>
 #include <numeric>
 #include <string_view>
 #include <utility>
@@ -182,6 +184,14 @@ WeightSizes weight_sizes(const ModelFiles& files) {
   for (const TensorView& tensor : files.checkpoint.tensors())
     if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes)) *part += bytes_on_device(tensor, interleaved_with(files.checkpoint, tensor.name));
   return sizes;
+}
+
+std::string usual_type(const Checkpoint& checkpoint) {
+  std::map<DType, std::size_t> counts;
+  for (const TensorView& tensor : checkpoint.tensors())
+    if (tensor.shape.size() >= 2) ++counts[tensor.dtype];
+  const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == counts.end() ? "" : std::string(to_string(most->first));
 }
 
 Model load_model(const ModelFiles& files, vk::Device& device, vk::Memory& memory, const LoadPlan& plan, const std::atomic<bool>* cancel,

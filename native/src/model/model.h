@@ -133,6 +133,8 @@ struct ModelFiles {
 /// Throws what config.h and checkpoint.h say.
 ModelFiles open_model(const ModelSource& source);
 WeightSizes weight_sizes(const ModelFiles& files);
+/// The type of most matrices, as files spell it: "BF16", "Q4_K".
+std::string usual_type(const Checkpoint& checkpoint);
 
 /// Uploads the weights. What the device has no room for, or no longer, goes to the host's memory, layer by layer.
 /// `progress(done, total)` in bytes, may be null. Throws device_out_of_memory when both are full, and cancelled.

@@ -1,13 +1,16 @@
 #include "weights/checkpoint.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
 #include "weights/convert.h"
 #include "weights/describe.h"
+#include "weights/folder.h"
 #include "weights/gguf_names.h"
 #include "weights/tensor_names.h"
 
@@ -25,24 +28,43 @@ bool is_present(const std::filesystem::path& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+}  // namespace
+
+std::vector<std::string> names_in(const std::filesystem::path& directory) {
+  std::vector<std::string> names;
+  try {
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) names.push_back(path_text(entry.path().filename()));
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(ErrorCode::file_missing, "Cannot read the folder " + path_text(directory) + ": " + error.code().message() + ".",
+                "Check that the folder exists and may be read, or choose another model folder.");
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+namespace {
+
 std::filesystem::path utf8_path(const std::string& name) {
   return std::filesystem::path(std::u8string(name.begin(), name.end()));
 }
 
-void refuse_missing_shards(const std::filesystem::path& directory, const ShardIndex& index) {
+std::vector<std::string> missing_shards(const std::filesystem::path& directory, const ShardIndex& index) {
   std::vector<std::string> missing;
   for (const auto& [file, tensors] : index.tensors_of) {
     if (!is_present(directory / utf8_path(file))) missing.push_back(file);
   }
-  if (missing.empty()) return;
-  const std::string& first = missing.front();
-  std::string words = path_text(directory) + ": the shard " + in_quotes(first) + " is missing; it holds " +
-                      std::to_string(index.tensors_of.at(first).size()) + " of " +
-                      count_of(index.file_of_tensor.size(), "tensor") + ".";
-  if (missing.size() > 1) {
-    words += " " + std::to_string(missing.size()) + " of " + count_of(index.tensors_of.size(), "shard") + " are missing.";
-  }
-  throw Error(ErrorCode::file_missing, words, "Download the missing files into the same folder.");
+  return missing;
+}
+
+[[noreturn]] void refuse_missing_shards(const std::filesystem::path& directory, const ShardIndex& index,
+                                        const std::vector<std::string>& missing) {
+  std::size_t tensors = 0;
+  for (const std::string& file : missing) tensors += index.tensors_of.at(file).size();
+  const std::size_t all = index.tensors_of.size();
+  throw Error(ErrorCode::file_missing,
+              path_text(directory) + ": " + missing_words(all - missing.size(), all, "shard", missing) + ", with " +
+                  std::to_string(tensors) + " of " + count_of(index.file_of_tensor.size(), "tensor") + ".",
+              "Download the missing files into the same folder.");
 }
 
 // --- GGUF ----------------------------------------------------------------------------------
@@ -93,18 +115,59 @@ std::string architecture_of(const std::vector<GgufContents>& files, const std::v
   return *architecture;
 }
 
-void refuse_missing_parts(const std::vector<GgufContents>& files, const std::string& source) {
-  std::int64_t parts = 0, announced = 0;
-  for (const GgufContents& file : files) {
-    const std::optional<std::int64_t> count = integer_entry(file.metadata, "split.count");
-    if (!count || *count < 2) continue;
-    ++parts;
-    announced = *count;
+/// NAME-00002-of-00003.gguf of any part's name; empty where that is named otherwise.
+std::string sibling_part(const std::string& path, std::int64_t number) {
+  constexpr std::size_t tail = std::string_view("00001-of-00003.gguf").size();
+  const std::string name = path.substr(path.find_last_of("/\\") + 1);
+  if (name.size() <= tail || name.substr(name.size() - tail + 5, 4) != "-of-" || !name.ends_with(".gguf")) return "";
+  std::string digits = std::to_string(number);
+  if (digits.size() > 5) return "";
+  digits.insert(0, 5 - digits.size(), '0');
+  return name.substr(0, name.size() - tail) + digits + name.substr(name.size() - tail + 5);
+}
+
+void refuse_missing_parts(const std::vector<GgufContents>& files, const std::vector<std::string>& paths) {
+  constexpr std::int64_t most_parts = 99'999;  // as many as their names count
+  std::set<std::int64_t> here;
+  std::int64_t announced = 0;
+  std::string example;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::int64_t count = integer_entry(files[i].metadata, "split.count").value_or(0);
+    if (count < 2) continue;
+    if (count > most_parts)
+      throw Error(ErrorCode::checkpoint_header, paths[i] + ": split.count is " + std::to_string(count) + ".", download_again);
+    announced = std::max(announced, count);
+    here.insert(integer_entry(files[i].metadata, "split.no").value_or(static_cast<std::int64_t>(i)));
+    example = paths[i];
   }
-  if (parts != announced) {
-    throw Error(ErrorCode::file_missing, source + " is one of " + std::to_string(announced) + " parts of a model; " + std::to_string(parts) + " of them were named.",
-                "Name all parts, with commas between them.");
+  std::vector<std::string> missing;
+  for (std::int64_t number = 0; number < announced && missing.size() < most_named; ++number) {
+    if (here.count(number) > 0) continue;
+    const std::string name = sibling_part(example, number + 1);
+    missing.push_back(name.empty() ? "part " + std::to_string(number + 1) : name);
   }
+  if (missing.empty()) return;
+  const auto known = std::count_if(here.begin(), here.end(), [&](std::int64_t number) { return number >= 0 && number < announced; });
+  throw Error(ErrorCode::file_missing,
+              example + ": " + missing_words(static_cast<std::size_t>(known), static_cast<std::size_t>(announced), "part", missing) + ".",
+              "Put all parts into one folder and name the first.");
+}
+
+/// NAME.gguf.part1of2: a whole file, cut into pieces that mean nothing alone.
+void refuse_pieces(const std::string& path) {
+  const std::size_t at = path.rfind(".part");
+  if (at == std::string::npos) return;
+  const std::string_view numbers = std::string_view(path).substr(at + 5);
+  const std::size_t of = numbers.find("of");
+  const auto digits = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  };
+  if (of == std::string_view::npos || !digits(numbers.substr(0, of)) || !digits(numbers.substr(of + 2))) return;
+  const std::string whole = path.substr(0, at), name = whole.substr(whole.find_last_of("/\\") + 1);
+  throw Error(ErrorCode::file_truncated,
+              path + " is piece " + std::string(numbers.substr(0, of)) + " of " + std::string(numbers.substr(of + 2)) + " of one file, " +
+                  name + ".",
+              "Join the pieces in their order (cat " + name + ".part* > " + name + "; on Windows: copy /b), and choose the whole file.");
 }
 
 void refuse_other_dialects(const Checkpoint& checkpoint) {
@@ -146,49 +209,60 @@ void refuse_raw_vision_gates(const Checkpoint& checkpoint) {
 }  // namespace
 
 Checkpoint Checkpoint::open(const std::filesystem::path& directory) {
-  const std::filesystem::path single = directory / "model.safetensors";
   const std::filesystem::path index_path = directory / "model.safetensors.index.json";
-
   Checkpoint checkpoint;
   checkpoint.source_ = path_text(directory);
+  const std::vector<std::string> names = names_in(directory);
+  const auto is_named = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
 
   // As other tools do, a single file wins over an index left beside it.
-  if (is_present(single) || !is_present(index_path)) {
-    if (!is_present(single)) {
-      throw Error(ErrorCode::file_missing,
-                  checkpoint.source_ + " holds neither model.safetensors nor model.safetensors.index.json.",
-                  "Choose the folder that holds config.json and the *.safetensors files, or finish the download.");
-    }
-    const MappedFile& file = checkpoint.files_.emplace_back(single);
-    checkpoint.file_names_.push_back(file.path());
-    checkpoint.tensors_ = parse_safetensors(file.bytes(), file.path()).tensors;
-    checkpoint.finish();
+  if (is_named("model.safetensors") || !is_named("model.safetensors.index.json")) {
+    checkpoint.take_files(directory, weight_files(names, checkpoint.source_));
     return checkpoint;
   }
-
   const MappedFile index_file(index_path);
   const ShardIndex index = parse_shard_index(as_text(index_file.bytes()), index_file.path());
-  refuse_missing_shards(directory, index);
-  for (const auto& [shard, listed] : index.tensors_of) {
-    const std::size_t number = checkpoint.files_.size();
-    const MappedFile& file = checkpoint.files_.emplace_back(directory / utf8_path(shard));
-    checkpoint.file_names_.push_back(file.path());
+  const std::vector<std::string> missing = missing_shards(directory, index);
+  // The index of another download: nothing of what it names is here, and something else is, whole.
+  if (missing.size() == index.tensors_of.size() && has_whole_parts(names))
+    checkpoint.take_files(directory, weight_files(names, checkpoint.source_));
+  else if (!missing.empty()) refuse_missing_shards(directory, index, missing);
+  else checkpoint.take_indexed(directory, index, index_file.path());
+  return checkpoint;
+}
 
+void Checkpoint::take_files(const std::filesystem::path& directory, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const std::size_t number = files_.size();
+    const MappedFile& file = files_.emplace_back(directory / utf8_path(name));
+    file_names_.push_back(file.path());
+    for (TensorView& tensor : parse_safetensors(file.bytes(), file.path()).tensors) {
+      tensor.file = number;
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+  finish();
+}
+
+void Checkpoint::take_indexed(const std::filesystem::path& directory, const ShardIndex& index, const std::string& index_path) {
+  for (const auto& [shard, listed] : index.tensors_of) {
+    const std::size_t number = files_.size();
+    const MappedFile& file = files_.emplace_back(directory / utf8_path(shard));
+    file_names_.push_back(file.path());
     std::vector<TensorView> held = parse_safetensors(file.bytes(), file.path()).tensors;
     sort_by_name(held);
     for (const std::string& name : listed) {
       const TensorView* tensor = find_by_name(held, name);
       if (tensor == nullptr) {
         throw Error(ErrorCode::checkpoint_tensor,
-                    file.path() + " does not hold the tensor " + in_quotes(name) + " that " + index_file.path() + " puts there.",
+                    file.path() + " does not hold the tensor " + in_quotes(name) + " that " + index_path + " puts there.",
                     "The shard and the index belong to different downloads; download both again.");
       }
-      checkpoint.tensors_.push_back(*tensor);
-      checkpoint.tensors_.back().file = number;
+      tensors_.push_back(*tensor);
+      tensors_.back().file = number;
     }
   }
-  checkpoint.finish();
-  return checkpoint;
+  finish();
 }
 
 Checkpoint Checkpoint::from_bytes(std::span<const std::byte> file, std::string name) {
@@ -213,6 +287,7 @@ Checkpoint Checkpoint::open_gguf(std::span<const std::filesystem::path> files) {
     const MappedFile& file = checkpoint.files_.emplace_back(path);
     checkpoint.file_names_.push_back(file.path());
     refuse_known_bad(file.path());
+    refuse_pieces(file.path());
     contents.push_back(parse_gguf(file.bytes(), file.path()));
   }
   if (files.empty()) throw Error(ErrorCode::file_missing, "No GGUF file was named.", "Name a .gguf file.");
@@ -222,8 +297,8 @@ Checkpoint Checkpoint::open_gguf(std::span<const std::filesystem::path> files) {
 }
 
 void Checkpoint::take_gguf(std::vector<GgufContents> files) {
+  refuse_missing_parts(files, file_names_);
   const std::string architecture = architecture_of(files, file_names_);
-  refuse_missing_parts(files, source_);
   // What the text file says goes before what its projector says.
   metadata_.emplace();
   for (const bool projectors : {false, true}) {
@@ -251,7 +326,8 @@ void Checkpoint::take_gguf(std::vector<GgufContents> files) {
 }
 
 void Checkpoint::finish() {
-  for (TensorView& tensor : tensors_) tensor.name = canonical_name(tensor.stored_name);
+  const std::size_t wrapped = wrapper_length(tensors_);
+  for (TensorView& tensor : tensors_) tensor.name = canonical_name(std::string_view(tensor.stored_name).substr(wrapped));
   sort_and_refuse_twins();
 }
 
@@ -283,6 +359,12 @@ std::vector<std::string> Checkpoint::names() const {
   names.reserve(tensors_.size());
   for (const TensorView& tensor : tensors_) names.push_back(tensor.name);
   return names;
+}
+
+std::uint64_t Checkpoint::file_bytes() const {
+  std::uint64_t total = 0;
+  for (const MappedFile& file : files_) total += file.size();
+  return total;
 }
 
 std::uint64_t Checkpoint::total_bytes() const {

@@ -220,6 +220,21 @@ std::uint64_t read_count(Reader& in, const char* what, std::uint64_t limit) {
   return count;
 }
 
+/// Parts of a split file that were joined byte by byte: the next one begins where the first should end.
+void refuse_joined(std::span<const std::byte> file, const std::string& name, std::uint64_t data_begin,
+                   const std::vector<TensorView>& tensors, std::uint64_t alignment) {
+  std::uint64_t end = data_begin;
+  for (const TensorView& tensor : tensors) {
+    if (!tensor.bytes.empty()) end = std::max(end, static_cast<std::uint64_t>(tensor.bytes.data() - file.data()) + tensor.bytes.size());
+  }
+  for (const std::uint64_t at : {end, (end + alignment - 1) / alignment * alignment}) {
+    if (at >= file.size() || file.size() - at < 24 || !is_gguf(file.subspan(static_cast<std::size_t>(at)))) continue;
+    throw Error(ErrorCode::checkpoint_unsupported,
+                name + " holds a second GGUF file behind its first: parts of a split model that were joined byte by byte.",
+                "Put the parts as they were downloaded into one folder and name the first, or join them with llama-gguf-split --merge.");
+  }
+}
+
 }  // namespace
 
 std::optional<std::string_view> GgufValue::as_text() const {
@@ -307,6 +322,7 @@ GgufContents parse_gguf(std::span<const std::byte> file, std::string_view file_n
     contents.tensors.push_back(std::move(one.tensor));
   }
   sort_and_refuse_overlaps(name, contents.tensors);
+  refuse_joined(file, name, std::min<std::uint64_t>(data_begin, file.size()), contents.tensors, alignment);
   return contents;
 }
 

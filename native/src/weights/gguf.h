@@ -59,7 +59,7 @@ bool is_gguf(std::span<const std::byte> file);
 /// @throws Error file_truncated: something reaches past the end; checkpoint_header: malformed,
 ///         duplicate names, overlapping or misaligned tensors, a count beyond what is plausible;
 ///         checkpoint_dtype: a tensor type that this engine does not run, by its name;
-///         checkpoint_unsupported: another version, or big endian.
+///         checkpoint_unsupported: another version, big endian, or several files in one.
 GgufContents parse_gguf(std::span<const std::byte> file, std::string_view file_name);
 
 /// GGUF's number of a type that can be a weight. @throws Error internal for another type.

@@ -165,12 +165,22 @@ std::size_t header_length(std::span<const std::byte> file, const std::string& na
   return static_cast<std::size_t>(length);
 }
 
-/// A shard must lie beside its index: no separators, no drive letters, no hidden trickery.
-bool is_plain_file_name(std::string_view name) {
+bool is_plain_name(std::string_view name) {
   if (name.empty() || name.size() > 255 || name == "." || name == "..") return false;
-  return std::none_of(name.begin(), name.end(), [](char c) {
-    return c == '/' || c == '\\' || c == ':' || static_cast<unsigned char>(c) < 0x20;
-  });
+  return std::none_of(name.begin(), name.end(), [](char c) { return c == '\\' || c == ':' || static_cast<unsigned char>(c) < 0x20; });
+}
+
+/// Where a shard lies, seen from its index: beside it or some folders below, without detours. Empty for anything else.
+std::optional<std::string> shard_path(std::string_view stated) {
+  constexpr int deepest = 4;
+  while (stated.starts_with("./")) stated.remove_prefix(2);
+  int depth = 0;
+  for (std::string_view rest = stated;; ++depth) {
+    const std::size_t slash = rest.find('/');
+    if (depth > deepest || !is_plain_name(rest.substr(0, slash))) return std::nullopt;
+    if (slash == std::string_view::npos) return std::string(stated);
+    rest.remove_prefix(slash + 1);
+  }
 }
 
 }  // namespace
@@ -207,12 +217,12 @@ ShardIndex parse_shard_index(std::string_view text, std::string_view file_name) 
   ShardIndex index;
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string()) throw fail("weight_map gives no file name for " + in_quotes(tensor) + ".");
-    const std::string& shard = file.get_ref<const std::string&>();
-    if (!is_plain_file_name(shard)) {
-      throw fail("weight_map puts " + in_quotes(tensor) + " into " + in_quotes(shard) + ", which is no plain file name within the model folder.");
-    }
-    index.file_of_tensor.emplace(tensor, shard);
-    index.tensors_of[shard].push_back(tensor);
+    const std::string& stated = file.get_ref<const std::string&>();
+    const std::optional<std::string> shard = shard_path(stated);
+    if (!shard)
+      throw fail("weight_map puts " + in_quotes(tensor) + " into " + in_quotes(stated) + ", which is no file within the model folder.");
+    index.file_of_tensor.emplace(tensor, *shard);
+    index.tensors_of[*shard].push_back(tensor);
   }
   return index;
 }

@@ -32,8 +32,8 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file, std::stri
 
 /// `model.safetensors.index.json`: which file holds which tensor.
 struct ShardIndex {
-  std::map<std::string, std::string> file_of_tensor;          ///< stored name -> plain file name
-  std::map<std::string, std::vector<std::string>> tensors_of; ///< plain file name -> stored names
+  std::map<std::string, std::string> file_of_tensor;           ///< stored name -> path below the folder
+  std::map<std::string, std::vector<std::string>> tensors_of;  ///< path below the folder -> stored names
 };
 
 /// @throws Error checkpoint_header: malformed, or a file name that could leave the folder.

@@ -9,12 +9,20 @@
 // vision....                vision_model....                    model.vision_model....
 // projector.{weight,bias}   multi_modal_projector....           model.multi_modal_projector...
 //
-// What follows the prefix is the same in all of them.
+// What follows the prefix is the same in all of them. Files that were saved from within a wrapper (data parallel, torch.compile,
+// PEFT) put "module.", "_orig_mod." or "base_model.model." before every name, also several of them.
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "weights/tensor_view.h"
+
 namespace loupe {
+
+/// Characters of the wrappers' prefix that all names share; 0 where they share none.
+std::size_t wrapper_length(std::span<const TensorView> tensors);
 
 /// Names outside the table are returned unchanged.
 std::string canonical_name(std::string_view stored);
