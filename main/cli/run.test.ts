@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
 import { demoModel } from '../paths.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
 import { oddNames } from '../services/models/test/odd-names.ts';
@@ -25,12 +28,14 @@ interface Outcome {
 interface Situation {
   engine?: Engine;
   input?: string;
+  /** Of stdin, for what is no text. */
+  bytes?: Uint8Array;
   errIsTerminal?: boolean;
   interrupt?: AbortController;
   onOut?: () => void;
 }
 
-async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
+async function run(args: string[], { engine = createFakeEngine(), input = '', bytes = new Uint8Array(), errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
   const said = { out: '', err: '' };
   const terminal: Terminal = {
     out: (text) => {
@@ -40,7 +45,9 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     err: (text) => void (said.err += text),
     errIsTerminal,
     readInput: () => Promise.resolve(input),
+    input: () => Readable.from([bytes]),
     startEngine: () => engine,
+    startPictures: () => createPictureWorker(),
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
@@ -96,6 +103,22 @@ describe('ask', () => {
     const refused = await run(['ask', '--model', demoModel, 'Hi'], { engine: createFakeEngine({ sizes: { deviceBudgetBytes: 100 } }) });
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('are missing');
+  });
+
+  test('a page of a file: said on stderr, and as data', async () => {
+    const pages = fileURLToPath(new URL('../../fixtures/pictures/pages.tif', import.meta.url));
+    const { code, out, err } = await run(['ask', '--json', '--image', pages, 'What is it?']);
+    expect(code).toBe(0);
+    expect(err).toContain('pages.tif has 3 pages; the model sees page 1 of 3. Choose another with --page N.\n');
+    expect(JSON.parse(out)).toMatchObject({ ok: true, picture: { part: { unit: 'page', number: 1, count: 3 }, ground: null, cutOff: false } });
+    expect((await run(['ask', '--image', pages, '--page', '2', 'What is it?'])).err).not.toContain('pages');
+    expect(await run(['ask', '--page', '2', 'What is it?'])).toMatchObject({ code: 2, err: expect.stringContaining('--page goes with --image') as string });
+    expect(await run(['ask', '--image', pages, '--page', '0', 'What is it?'])).toMatchObject({ code: 2 });
+  });
+
+  test('a picture from stdin, but not both it and the question', async () => {
+    expect(await run(['ask', '--image', '-', 'What is it?'], { bytes: readFileSync(picture) })).toMatchObject({ code: 0, out: 'You asked: What is it? I was given 1 picture.\n' });
+    expect(await run(['ask', '--image', '-', '-'], { bytes: readFileSync(picture) })).toMatchObject({ code: 2, err: expect.stringContaining('cannot both come from stdin') as string });
   });
 
   test('several pictures: composing is the next step', async () => {
