@@ -7,10 +7,11 @@ import { compose } from './strings/compose.ts';
 import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
+import { pages } from './strings/pages.ts';
 import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, quick, settings, view, welcome, about, shortcutSheet };
+export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, pages, quick, settings, view, welcome, about, shortcutSheet };
