@@ -262,6 +262,21 @@ test.describe('the small window', () => {
     await page.goto(new URL(`/?view=quick&picture=${/[0-9a-f]{64}/.exec(address)![0]}`, page.url()).href);
   }
 
+  test('takes a picture that is pasted, by the rules of the main window', async ({ loupe, page }) => {
+    await loupe.skipWelcome();
+    await openQuick(page);
+    const shown = page.getByRole('img', { name: 'The picture that you ask about' });
+    const before = await shown.getAttribute('src');
+    await expect(loupe.question).toBeFocused();
+    await bring(page, 'paste', { 'text/plain': 'Name\tSum' }, { name: 'cells.png', type: 'image/png', bytes: await flat(9, 9, '#fff') });
+    await bring(page, 'paste', { 'text/html': '<img src="https://example.org/a.png">' });
+    await expect(page.getByRole('region', { name: 'Notifications' })).toContainText('https://example.org/a.png is the address of a picture');
+    expect(await shown.getAttribute('src')).toBe(before);
+    await bring(page, 'paste', {}, { name: 'anim.gif', type: 'image/gif', bytes: readFileSync(fixture('anim-first-black.gif')) });
+    await expect(shown).not.toHaveAttribute('src', before!);
+    await expect(page.getByRole('button', { name: /^frame 2 of 2 · / })).toBeVisible();
+  });
+
   test('asks, says what the model sees, follows up, recalls, copies and hands over', async ({ loupe, page, context }) => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await loupe.skipWelcome();
