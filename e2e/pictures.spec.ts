@@ -26,14 +26,23 @@ function inspector(page: Page): Locator {
 }
 
 /** As a program leaves it on the clipboard, or as it is dragged: forms of one thing. */
-async function bring(page: Page, how: 'paste' | 'drop', forms: Record<string, string>, file?: { name: string; type: string; bytes: Buffer }): Promise<void> {
+async function bring(
+  page: Page,
+  how: 'paste' | 'drop',
+  forms: Record<string, string>,
+  file?: { name: string; type: string; bytes: Buffer },
+): Promise<void> {
   await page.evaluate(
     ([kind, texts, given]) => {
       const data = new DataTransfer();
       for (const [type, text] of Object.entries(texts)) data.setData(type, text);
-      if (given) data.items.add(new File([Uint8Array.from(atob(given.base64), (letter) => letter.charCodeAt(0))], given.name, { type: given.type }));
+      if (given)
+        data.items.add(new File([Uint8Array.from(atob(given.base64), (letter) => letter.charCodeAt(0))], given.name, { type: given.type }));
       const target = kind === 'paste' ? document.activeElement! : document.querySelector('main')!;
-      const event = kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+      const event =
+        kind === 'paste'
+          ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+          : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
       target.dispatchEvent(event);
     },
     [how, forms, file ? { name: file.name, type: file.type, base64: file.bytes.toString('base64') } : null] as const,
@@ -270,7 +279,9 @@ test.describe('the small window', () => {
     await expect(loupe.question).toBeFocused();
     await bring(page, 'paste', { 'text/plain': 'Name\tSum' }, { name: 'cells.png', type: 'image/png', bytes: await flat(9, 9, '#fff') });
     await bring(page, 'paste', { 'text/html': '<img src="https://example.org/a.png">' });
-    await expect(page.getByRole('region', { name: 'Notifications' })).toContainText('https://example.org/a.png is the address of a picture');
+    await expect(page.getByRole('region', { name: 'Notifications' })).toContainText(
+      'https://example.org/a.png is the address of a picture',
+    );
     expect(await shown.getAttribute('src')).toBe(before);
     await bring(page, 'paste', {}, { name: 'anim.gif', type: 'image/gif', bytes: readFileSync(fixture('anim-first-black.gif')) });
     await expect(shown).not.toHaveAttribute('src', before!);

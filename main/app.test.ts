@@ -146,12 +146,18 @@ describe('pictures', () => {
     const third = await ask('pictures.page', { hash: first.hash, number: 3 });
     expect(third).toMatchObject({ name: 'scan.tif, page 3 of 3', width: 111 });
     expect((await ask('pictures.page', { hash: third.hash, number: 1 })).hash).toBe(first.hash);
-    expect((await ask('pictures.crop', { hash: third.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).name).toBe('scan.tif, page 3 of 3');
+    expect((await ask('pictures.crop', { hash: third.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).name).toBe(
+      'scan.tif, page 3 of 3',
+    );
     await expect(ask('pictures.page', { hash: first.hash, number: 4 })).rejects.toMatchObject({ code: 'usage' });
     const { conversation } = await converse('Which page?', [third.hash]);
-    expect((await ask('conversations.export', { id: conversation.id, format: 'markdown' })).text).toContain('*Picture: scan.tif, page 3 of 3, 111 x');
+    expect((await ask('conversations.export', { id: conversation.id, format: 'markdown' })).text).toContain(
+      '*Picture: scan.tif, page 3 of 3, 111 x',
+    );
     expect((await ask('conversations.export', { id: conversation.id, format: 'json' })).text).toContain('"number": 3');
-    await expect(ask('pictures.pages', { hash: (await addPicture('red')).hash, from: 1 })).rejects.toMatchObject({ message: 'red.png holds one picture.' });
+    await expect(ask('pictures.pages', { hash: (await addPicture('red')).hash, from: 1 })).rejects.toMatchObject({
+      message: 'red.png holds one picture.',
+    });
   });
 
   test('how a picture was read stays with it, and with its parts', async () => {
@@ -163,7 +169,9 @@ describe('pictures', () => {
     expect(light.origin).toEqual({ kind: 'file', ground: 'black' });
     // What the window shows is what the model gets.
     expect((await sharp(readFileSync(app.pictureFile(light.hash, 'full').path)).removeAlpha().raw().toBuffer())[0]).toBe(0);
-    expect((await ask('pictures.crop', { hash: light.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).origin).toMatchObject({ ground: 'black' });
+    expect((await ask('pictures.crop', { hash: light.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).origin).toMatchObject({
+      ground: 'black',
+    });
     expect((await add('base-noeoi.jpg')).origin).toEqual({ kind: 'file' });
     expect((await add('base-noeoi.jpg', 0.8)).origin).toEqual({ kind: 'file', cutOff: true });
   });

@@ -1,7 +1,15 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { abilities as abilitiesSchema, partLabel, type Abilities, type EventMessage, type Handlers, type Picture, type PictureOrigin } from './contract.ts';
+import {
+  abilities as abilitiesSchema,
+  partLabel,
+  type Abilities,
+  type EventMessage,
+  type Handlers,
+  type Picture,
+  type PictureOrigin,
+} from './contract.ts';
 import { modelsDirectory } from './paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
@@ -13,7 +21,7 @@ import { createModels } from './services/models/models.ts';
 import { sessionSecrets } from './services/models/secrets.ts';
 import { readReferences } from './services/models/self-test.ts';
 import { createSelfTests } from './services/models/self-tests.ts';
-import type { CaptureHost, Engine, ImageSource, PictureFacts, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
+import type { CaptureHost, Engine, ImageSource, Loose, PictureFacts, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
 
 export interface Host {
   kind: 'electron' | 'web';
@@ -127,7 +135,10 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
   /** The page of a file as a picture of its own, so that nothing else has to know of pages. */
   function addPage(whole: Picture, { part, display, ...facts }: PictureFacts): Promise<Picture> | Picture {
     if (!part || !display) return whole;
-    return addPicture({ bytes: display, name: `${whole.name.slice(0, 220)}, ${partLabel(part)}` }, { kind: 'page', of: whole.hash, ...part, ...readingOf(facts) });
+    return addPicture(
+      { bytes: display, name: `${whole.name.slice(0, 220)}, ${partLabel(part)}` },
+      { kind: 'page', of: whole.hash, ...part, ...readingOf(facts) },
+    );
   }
 
   function wholeOf(hash: string): Picture {
@@ -307,7 +318,10 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     'pictures.crop': async ({ hash, region }) => {
       const { name, origin } = store.pictures.get(hash);
       const { ground, cutOff } = origin;
-      return addPicture({ bytes: await pictures.crop(original(hash), region), name }, { kind: 'crop', of: hash, region, ...readingOf({ ground, cutOff }) });
+      return addPicture(
+        { bytes: await pictures.crop(original(hash), region), name },
+        { kind: 'crop', of: hash, region, ...readingOf({ ground, cutOff }) },
+      );
     },
     'pictures.compose': async ({ hashes, layout, labels }) => {
       const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
@@ -370,7 +384,7 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
 }
 
 /** Of how a picture was read, what is worth keeping with it. */
-function readingOf({ ground, cutOff }: { ground?: PictureFacts['ground'] | undefined; cutOff?: boolean | undefined }): Pick<PictureOrigin, 'ground' | 'cutOff'> {
+function readingOf({ ground, cutOff }: Loose<Pick<PictureFacts, 'ground' | 'cutOff'>>): Pick<PictureOrigin, 'ground' | 'cutOff'> {
   return { ...(ground ? { ground } : {}), ...(cutOff ? { cutOff } : {}) };
 }
 

@@ -43,7 +43,13 @@ const origin = v.variant('kind', [
   /** A picture of its own; `of` is the whole file. */
   v.strictObject({ kind: v.literal('page'), of: hash, ...pagePart.entries, ...reading }),
   v.strictObject({ kind: v.literal('crop'), of: hash, region, ...reading }),
-  v.strictObject({ kind: v.literal('compose'), of: v.array(hash), layout: v.picklist(['row', 'column', 'grid']), labels: v.boolean(), ...reading }),
+  v.strictObject({
+    kind: v.literal('compose'),
+    of: v.array(hash),
+    layout: v.picklist(['row', 'column', 'grid']),
+    labels: v.boolean(),
+    ...reading,
+  }),
 ]);
 
 const picture = v.strictObject({
@@ -714,7 +720,15 @@ export const events = {
 // --- derived
 
 /** For what is kept as JSON and parsed again when it is read. */
-export { failure as failureSchema, origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema, settings as settingsSchema, judgement as judgementSchema, turnStatistics as statisticsSchema };
+export {
+  failure as failureSchema,
+  origin as originSchema,
+  pagePart as pagePartSchema,
+  pages as pagesSchema,
+  settings as settingsSchema,
+  judgement as judgementSchema,
+  turnStatistics as statisticsSchema,
+};
 
 export type Picture = v.InferOutput<typeof picture>;
 export type PictureOrigin = v.InferOutput<typeof origin>;

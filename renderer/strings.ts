@@ -14,4 +14,21 @@ import { sidebar } from './strings/sidebar.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, pages, quick, settings, view, welcome, about, shortcutSheet };
+export const strings = {
+  common,
+  failures,
+  sidebar,
+  chat,
+  capture,
+  compose,
+  guard,
+  inspector,
+  models,
+  pages,
+  quick,
+  settings,
+  view,
+  welcome,
+  about,
+  shortcutSheet,
+};

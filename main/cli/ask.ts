@@ -88,8 +88,14 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     // Of verdicts the likeliest counts.
     if (judges) sampling.temperature ??= 0;
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
-    const reply = await client.generate({ messages: conversation(question, picture, values.system), maxTokens, sampling }, { signal, ...stream });
-    if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), picture: picture?.read ?? null, ...(judges ? { verdict: parseVerdict(reply.text) } : {}), memory: await client.memory() })}\n`);
+    const reply = await client.generate(
+      { messages: conversation(question, picture, values.system), maxTokens, sampling },
+      { signal, ...stream },
+    );
+    if (values.json)
+      terminal.out(
+        `${JSON.stringify({ ...report(loaded, reply), picture: picture?.read ?? null, ...(judges ? { verdict: parseVerdict(reply.text) } : {}), memory: await client.memory() })}\n`,
+      );
     else finishStream(terminal, reply);
     return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   } finally {

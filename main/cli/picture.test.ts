@@ -18,8 +18,19 @@ afterAll(async () => {
   await worker.close();
 });
 
-function take(named: string, { page, stdin = new Uint8Array(), interrupt = new AbortController() }: { page?: number; stdin?: Uint8Array; interrupt?: AbortController } = {}): Promise<NamedPicture> {
-  const terminal = { input: () => Readable.from([stdin]), startPictures: () => ({ ...worker, close: async () => {} }), interrupted: interrupt.signal };
+function take(
+  named: string,
+  {
+    page,
+    stdin = new Uint8Array(),
+    interrupt = new AbortController(),
+  }: { page?: number; stdin?: Uint8Array; interrupt?: AbortController } = {},
+): Promise<NamedPicture> {
+  const terminal = {
+    input: () => Readable.from([stdin]),
+    startPictures: () => ({ ...worker, close: async () => {} }),
+    interrupted: interrupt.signal,
+  };
   return takePicture(named, page, terminal as unknown as Terminal);
 }
 
@@ -55,13 +66,24 @@ describe('where a picture comes from', () => {
     copyFileSync(path, odd);
     expect(pathToFileURL(odd).href).toContain('%20100%25%20%231');
     expect((await take(pathToFileURL(odd).href)).image).toEqual({ path: odd });
-    await expect(take('file://server/share/a.png')).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('not the address of a file on this computer') as string });
-    await expect(take('file:///nowhere/a.png')).rejects.toMatchObject({ code: 'image_missing', message: 'The picture /nowhere/a.png does not exist.' });
+    await expect(take('file://server/share/a.png')).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('not the address of a file on this computer') as string,
+    });
+    await expect(take('file:///nowhere/a.png')).rejects.toMatchObject({
+      code: 'image_missing',
+      message: 'The picture /nowhere/a.png does not exist.',
+    });
   });
 
   test('the address of a page opens no connection', async () => {
-    await expect(take('https://example.org/a.png')).rejects.toMatchObject({ code: 'usage', message: 'https://example.org/a.png is an address, and Loupe opens no connections by itself.' });
-    await expect(take(`data:image/png;base64,${'A'.repeat(5000)}`)).rejects.toMatchObject({ message: expect.stringMatching(/^data:image\/png;base64,A{58}… is an address/) as string });
+    await expect(take('https://example.org/a.png')).rejects.toMatchObject({
+      code: 'usage',
+      message: 'https://example.org/a.png is an address, and Loupe opens no connections by itself.',
+    });
+    await expect(take(`data:image/png;base64,${'A'.repeat(5000)}`)).rejects.toMatchObject({
+      message: expect.stringMatching(/^data:image\/png;base64,A{58}… is an address/) as string,
+    });
   });
 });
 
@@ -76,17 +98,26 @@ describe('which picture of a file', () => {
   test('the one that was chosen, without a word; one that is not there is refused', async () => {
     expect(await take(fixture('pages.tif'), { page: 3 })).toMatchObject({ notes: [], read: { part: { number: 3 } } });
     await expect(take(fixture('pages.tif'), { page: 4 })).rejects.toMatchObject({ code: 'usage', message: 'pages.tif has 3 pages.' });
-    await expect(take(fixture('base-8bit.bmp'), { page: 2 })).rejects.toMatchObject({ code: 'usage', message: 'base-8bit.bmp has only one page.' });
+    await expect(take(fixture('base-8bit.bmp'), { page: 2 })).rejects.toMatchObject({
+      code: 'usage',
+      message: 'base-8bit.bmp has only one page.',
+    });
   });
 
   test('the first frame that shows something', async () => {
-    expect((await take(fixture('anim-first-black.gif'))).notes).toEqual(['anim-first-black.gif has 2 frames; the model sees frame 2 of 2. Choose another with --page N.']);
+    expect((await take(fixture('anim-first-black.gif'))).notes).toEqual([
+      'anim-first-black.gif has 2 frames; the model sees frame 2 of 2. Choose another with --page N.',
+    ]);
   });
 
   test('what else there is to say', async () => {
-    expect((await take(fixture('base-white-on-transparent.png'))).notes).toEqual(['base-white-on-transparent.png is light on a transparent ground: the model sees it on black.']);
+    expect((await take(fixture('base-white-on-transparent.png'))).notes).toEqual([
+      'base-white-on-transparent.png is light on a transparent ground: the model sees it on black.',
+    ]);
     const whole = readFileSync(fixture('base-noeoi.jpg'));
     expect((await take('-', { stdin: whole })).notes).toEqual([]);
-    expect((await take('-', { stdin: whole.subarray(0, whole.length * 0.8) })).notes).toEqual(['stdin is cut off: the model sees what there is of it.']);
+    expect((await take('-', { stdin: whole.subarray(0, whole.length * 0.8) })).notes).toEqual([
+      'stdin is cut off: the model sees what there is of it.',
+    ]);
   });
 });

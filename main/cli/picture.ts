@@ -26,7 +26,11 @@ export async function takePicture(named: string, page: number | undefined, termi
     const name = 'path' in source ? basename(source.path) : source.name;
     const { part, ground, cutOff, display } = facts;
     // Of several pictures the chosen one is handed on as a picture of its own.
-    return { image: part && display ? { bytes: display, name } : source, notes: notesOf(name, facts, page), read: { part, ground, cutOff } };
+    return {
+      image: part && display ? { bytes: display, name } : source,
+      notes: notesOf(name, facts, page),
+      read: { part, ground, cutOff },
+    };
   } finally {
     await worker.close();
   }
@@ -41,7 +45,9 @@ async function sourceOf(named: string, terminal: Terminal): Promise<ImageSource>
   const path = existsSync(named) ? named : pathOf(named);
   const found = await stat(path).catch(() => null);
   // Pipes, as `<(...)` makes them, are this process's own and can be read once.
-  if (found && !found.isFile() && !found.isDirectory()) return { bytes: await collect(createReadStream(path), path, terminal.interrupted), name: basename(path) };
+  if (found && !found.isFile() && !found.isDirectory()) {
+    return { bytes: await collect(createReadStream(path), path, terminal.interrupted), name: basename(path) };
+  }
   return { path };
 }
 
@@ -57,7 +63,11 @@ function pathOf(named: string): string {
   // One letter is a drive.
   if (/^([a-z][a-z0-9+.-]+:\/\/|data:)/i.test(named)) {
     const address = named.length > 80 ? `${named.slice(0, 80)}…` : named;
-    throw new LoupeError('usage', `${address} is an address, and Loupe opens no connections by itself.`, 'Save the picture and name the file, or pipe it in: --image -');
+    throw new LoupeError(
+      'usage',
+      `${address} is an address, and Loupe opens no connections by itself.`,
+      'Save the picture and name the file, or pipe it in: --image -',
+    );
   }
   return named;
 }
@@ -84,7 +94,9 @@ async function collect(stream: Readable, name: string, interrupted: AbortSignal)
 
 function notesOf(name: string, { part, ground, cutOff }: PictureFacts, page: number | undefined): string[] {
   const notes: string[] = [];
-  if (part && page === undefined) notes.push(`${name} has ${part.count} ${part.unit}s; the model sees ${partLabel(part)}. Choose another with --page N.`);
+  if (part && page === undefined) {
+    notes.push(`${name} has ${part.count} ${part.unit}s; the model sees ${partLabel(part)}. Choose another with --page N.`);
+  }
   if (cutOff) notes.push(`${name} is cut off: the model sees what there is of it.`);
   if (ground === 'black' || ground === 'grey') notes.push(`${name} is light on a transparent ground: the model sees it on ${ground}.`);
   return notes;

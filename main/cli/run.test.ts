@@ -35,7 +35,17 @@ interface Situation {
   onOut?: () => void;
 }
 
-async function run(args: string[], { engine = createFakeEngine(), input = '', bytes = new Uint8Array(), errIsTerminal = false, interrupt = new AbortController(), onOut }: Situation = {}): Promise<Outcome> {
+async function run(
+  args: string[],
+  {
+    engine = createFakeEngine(),
+    input = '',
+    bytes = new Uint8Array(),
+    errIsTerminal = false,
+    interrupt = new AbortController(),
+    onOut,
+  }: Situation = {},
+): Promise<Outcome> {
   const said = { out: '', err: '' };
   const terminal: Terminal = {
     out: (text) => {
@@ -110,15 +120,27 @@ describe('ask', () => {
     const { code, out, err } = await run(['ask', '--json', '--image', pages, 'What is it?']);
     expect(code).toBe(0);
     expect(err).toContain('pages.tif has 3 pages; the model sees page 1 of 3. Choose another with --page N.\n');
-    expect(JSON.parse(out)).toMatchObject({ ok: true, picture: { part: { unit: 'page', number: 1, count: 3 }, ground: null, cutOff: false } });
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      picture: { part: { unit: 'page', number: 1, count: 3 }, ground: null, cutOff: false },
+    });
     expect((await run(['ask', '--image', pages, '--page', '2', 'What is it?'])).err).not.toContain('pages');
-    expect(await run(['ask', '--page', '2', 'What is it?'])).toMatchObject({ code: 2, err: expect.stringContaining('--page goes with --image') as string });
+    expect(await run(['ask', '--page', '2', 'What is it?'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--page goes with --image') as string,
+    });
     expect(await run(['ask', '--image', pages, '--page', '0', 'What is it?'])).toMatchObject({ code: 2 });
   });
 
   test('a picture from stdin, but not both it and the question', async () => {
-    expect(await run(['ask', '--image', '-', 'What is it?'], { bytes: readFileSync(picture) })).toMatchObject({ code: 0, out: 'You asked: What is it? I was given 1 picture.\n' });
-    expect(await run(['ask', '--image', '-', '-'], { bytes: readFileSync(picture) })).toMatchObject({ code: 2, err: expect.stringContaining('cannot both come from stdin') as string });
+    expect(await run(['ask', '--image', '-', 'What is it?'], { bytes: readFileSync(picture) })).toMatchObject({
+      code: 0,
+      out: 'You asked: What is it? I was given 1 picture.\n',
+    });
+    expect(await run(['ask', '--image', '-', '-'], { bytes: readFileSync(picture) })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('cannot both come from stdin') as string,
+    });
   });
 
   test('several pictures: composing is the next step', async () => {

@@ -58,7 +58,7 @@ export function readApng(bytes: Uint8Array): Apng | null {
 
 function* chunks(bytes: Uint8Array): Generator<Chunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = signature.length; at + 12 <= bytes.length; ) {
+  for (let at = signature.length; at + 12 <= bytes.length;) {
     const length = view.getUint32(at);
     if (at + 12 + length > bytes.length) return;
     yield { type: Buffer.from(bytes.subarray(at + 4, at + 8)).toString('latin1'), data: bytes.subarray(at + 8, at + 8 + length) };
@@ -78,13 +78,21 @@ function readControl(data: Uint8Array): Frame {
 }
 
 /** The frames in order, each as it is shown: RGBA. `decode` reads a PNG as RGBA. */
-export async function* apngFrames({ width, height, frames, header, shared }: Apng, decode: (png: Uint8Array) => Promise<Pixels>): AsyncGenerator<Pixels> {
+export async function* apngFrames(
+  { width, height, frames, header, shared }: Apng,
+  decode: (png: Uint8Array) => Promise<Pixels>,
+): AsyncGenerator<Pixels> {
   const canvas = new Uint8Array(width * height * 4);
   for (const [index, frame] of frames.entries()) {
     const size = Buffer.alloc(8);
     size.writeUInt32BE(frame.width, 0);
     size.writeUInt32BE(frame.height, 4);
-    const own = [{ type: 'IHDR', data: Buffer.concat([size, header.subarray(8)]) }, ...shared, ...frame.parts.map((data) => ({ type: 'IDAT', data })), { type: 'IEND', data: new Uint8Array() }];
+    const own = [
+      { type: 'IHDR', data: Buffer.concat([size, header.subarray(8)]) },
+      ...shared,
+      ...frame.parts.map((data) => ({ type: 'IDAT', data })),
+      { type: 'IEND', data: new Uint8Array() },
+    ];
     const { data } = await decode(Buffer.concat([signature, ...own.map((chunk) => pngChunk(chunk.type, chunk.data))]));
     const before = frame.dispose === 2 ? canvas.slice() : null;
     lay(data, frame, canvas, width);
@@ -110,7 +118,9 @@ function blendRow(from: Uint8Array, to: Uint8Array): void {
     if (alpha === 0) continue;
     const under = (to[at + 3]! * (255 - alpha)) / 255;
     const all = alpha + under;
-    for (let channel = 0; channel < 3; channel++) to[at + channel] = Math.round((from[at + channel]! * alpha + to[at + channel]! * under) / all);
+    for (let channel = 0; channel < 3; channel++) {
+      to[at + channel] = Math.round((from[at + channel]! * alpha + to[at + channel]! * under) / all);
+    }
     to[at + 3] = Math.round(all);
   }
 }

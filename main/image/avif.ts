@@ -34,7 +34,7 @@ interface Box {
 /** What is inside the first box of a type. Boxes of 64-bit lengths hold pixels, and none is of these types. */
 function findBox(view: DataView, { from, to }: Box, type: string): Box | null {
   const wanted = Buffer.from(type, 'latin1').readUInt32BE();
-  for (let at = from; at + 8 <= to; ) {
+  for (let at = from; at + 8 <= to;) {
     const length = view.getUint32(at);
     if (length < 8 || at + length > to) return null;
     if (view.getUint32(at + 4) === wanted) return { from: at + 8, to: at + length };

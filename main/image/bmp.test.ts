@@ -58,7 +58,10 @@ const letters: Record<string, string> = { '255,0,0': 'r', '0,255,0': 'g', '0,0,2
 function drawn(bytes: Uint8Array): string[] {
   const { width, height, channels, data } = readBmp(bytes, 'x.bmp');
   return Array.from({ length: height }, (_, y) =>
-    Array.from({ length: width }, (_, x) => letters[data.subarray((y * width + x) * channels, (y * width + x) * channels + 3).join(',')] ?? '?').join(''),
+    Array.from(
+      { length: width },
+      (_, x) => letters[data.subarray((y * width + x) * channels, (y * width + x) * channels + 3).join(',')] ?? '?',
+    ).join(''),
   );
 }
 
@@ -73,7 +76,9 @@ describe('palettes', () => {
 
   test('with fewer colours than an index can name, the others are black', () => {
     expect(drawn(bmp({ width: 4, height: 1, bits: 8, colours: 2, palette: [red, green], rows: [0, 1, 2, 255] }))).toEqual(['rg..']);
-    expect(drawn(bmp({ width: 4, height: 1, bits: 8, colours: 4_000_000_000, palette: [red, green], rows: [0, 1, 2, 255] }))).toEqual(['rg..']);
+    expect(drawn(bmp({ width: 4, height: 1, bits: 8, colours: 4_000_000_000, palette: [red, green], rows: [0, 1, 2, 255] }))).toEqual([
+      'rg..',
+    ]);
   });
 
   test('the header of OS/2, with its three bytes a colour', () => {
@@ -102,8 +107,12 @@ describe('run lengths', () => {
   });
 
   test('what ends before its last row is refused', () => {
-    expect(() => readBmp(bmp({ width: 2, height: 3, bits: 8, method: 1, palette, colours: 4, rows: [2, 1, 0, 0] }), 'x.bmp')).toThrow('the file ends before its last row');
-    expect(() => readBmp(bmp({ width: 9, height: 1, bits: 8, method: 1, palette, colours: 4, rows: [0, 9, 1, 1] }), 'x.bmp')).toThrow('the file ends inside a run');
+    expect(() => readBmp(bmp({ width: 2, height: 3, bits: 8, method: 1, palette, colours: 4, rows: [2, 1, 0, 0] }), 'x.bmp')).toThrow(
+      'the file ends before its last row',
+    );
+    expect(() => readBmp(bmp({ width: 9, height: 1, bits: 8, method: 1, palette, colours: 4, rows: [0, 9, 1, 1] }), 'x.bmp')).toThrow(
+      'the file ends inside a run',
+    );
   });
 });
 
@@ -119,8 +128,12 @@ describe('colours', () => {
   test('32 bits: any masks, with the header of 40 or of 108 bytes; ten bits a colour', () => {
     const masks = [0xff, 0xff00, 0xff0000];
     expect(drawn(bmp({ width: 2, height: 1, bits: 32, method: 3, more: masks, rows: [255, 0, 0, 9, 0, 0, 255, 9] }))).toEqual(['rb']);
-    expect(drawn(bmp({ width: 2, height: 1, bits: 32, method: 3, length: 108, more: [...masks, 0], rows: [255, 0, 0, 9, 0, 0, 255, 9] }))).toEqual(['rb']);
-    expect(drawn(bmp({ width: 1, height: 1, bits: 32, method: 3, more: [0x3ff00000, 0xffc00, 0x3ff], rows: [0, 0xfc, 0x0f, 0] }))).toEqual(['g']);
+    expect(
+      drawn(bmp({ width: 2, height: 1, bits: 32, method: 3, length: 108, more: [...masks, 0], rows: [255, 0, 0, 9, 0, 0, 255, 9] })),
+    ).toEqual(['rb']);
+    expect(drawn(bmp({ width: 1, height: 1, bits: 32, method: 3, more: [0x3ff00000, 0xffc00, 0x3ff], rows: [0, 0xfc, 0x0f, 0] }))).toEqual([
+      'g',
+    ]);
   });
 
   test('alpha counts where a mask names it and some of it is set', () => {
@@ -128,7 +141,10 @@ describe('colours', () => {
     expect([...readBmp(bmp({ ...parts, rows: [0, 0, 255, 128, 0, 255, 0, 0] }), 'x.bmp').data]).toEqual([255, 0, 0, 128, 0, 255, 0, 0]);
     expect([...readBmp(bmp({ ...parts, rows: [0, 0, 255, 0, 0, 255, 0, 0] }), 'x.bmp').data]).toEqual([255, 0, 0, 255, 0, 255, 0, 255]);
     // Without a mask the fourth byte is nothing.
-    expect(readBmp(bmp({ width: 1, height: 1, bits: 32, rows: [0, 0, 255, 0] }), 'x.bmp')).toMatchObject({ channels: 3, data: Uint8Array.of(255, 0, 0) });
+    expect(readBmp(bmp({ width: 1, height: 1, bits: 32, rows: [0, 0, 255, 0] }), 'x.bmp')).toMatchObject({
+      channels: 3,
+      data: Uint8Array.of(255, 0, 0),
+    });
   });
 });
 
@@ -136,7 +152,9 @@ test('a bitmap from a clipboard has no file header', async () => {
   const bytes = dib({ width: 2, height: 1, bits: 8, palette: [red, green, blue], colours: 3, rows: [2, 1, 0, 0] });
   expect(sniff(bytes)).toBe('dib');
   expect([...(await decodeImage(bytes, 'Pasted picture')).data]).toEqual([0, 0, 255, 0, 255, 0]);
-  expect([...readDib(dib({ width: 1, height: 1, bits: 32, method: 3, more: [0xff0000, 0xff00, 0xff], rows: [0, 0, 255, 0] }), 'x').data]).toEqual([255, 0, 0]);
+  expect([
+    ...readDib(dib({ width: 1, height: 1, bits: 32, method: 3, more: [0xff0000, 0xff00, 0xff], rows: [0, 0, 255, 0] }), 'x').data,
+  ]).toEqual([255, 0, 0]);
 });
 
 test.each([
@@ -150,8 +168,24 @@ test.each([
 
 describe('hostile headers', () => {
   const whole = bmp({ width: 3, height: 2, bits: 8, palette: [red, green], colours: 2, rows: [0, 1, 0, 0, 1, 0, 1, 0] });
-  const runs = bmp({ width: 5, height: 3, bits: 8, method: 1, palette: [red, green], colours: 2, rows: [5, 1, 0, 0, 5, 0, 0, 0, 5, 1, 0, 1] });
-  const masked = bmp({ width: 2, height: 1, bits: 32, method: 3, length: 124, more: [0xff0000, 0xff00, 0xff, 0xff000000], rows: [0, 0, 255, 128, 0, 255, 0, 0] });
+  const runs = bmp({
+    width: 5,
+    height: 3,
+    bits: 8,
+    method: 1,
+    palette: [red, green],
+    colours: 2,
+    rows: [5, 1, 0, 0, 5, 0, 0, 0, 5, 1, 0, 1],
+  });
+  const masked = bmp({
+    width: 2,
+    height: 1,
+    bits: 32,
+    method: 3,
+    length: 124,
+    more: [0xff0000, 0xff00, 0xff, 0xff000000],
+    rows: [0, 0, 255, 128, 0, 255, 0, 0],
+  });
 
   /** Read, or refused in a sentence: nothing else. */
   function outcome(bytes: Uint8Array): string {
@@ -165,7 +199,8 @@ describe('hostile headers', () => {
   }
 
   test('cut at any byte', () => {
-    for (const file of [whole, masked]) for (let length = 2; length < file.length; length++) expect(outcome(file.slice(0, length)), String(length)).toBe('image_unreadable');
+    for (const file of [whole, masked])
+      for (let length = 2; length < file.length; length++) expect(outcome(file.slice(0, length)), String(length)).toBe('image_unreadable');
   });
 
   test('any byte of the headers changed', () => {

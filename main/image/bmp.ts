@@ -38,7 +38,9 @@ export function isDib(bytes: Uint8Array): boolean {
   if (bytes.length < 40) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [planes, bits, method] = [view.getUint16(12, true), view.getUint16(14, true), view.getUint32(16, true)];
-  return infoHeaders.includes(view.getUint32(0, true)) && planes === 1 && [1, 4, 8, 16, 24, 32].includes(bits) && method <= methods.alphaMasks;
+  return (
+    infoHeaders.includes(view.getUint32(0, true)) && planes === 1 && [1, 4, 8, 16, 24, 32].includes(bits) && method <= methods.alphaMasks
+  );
 }
 
 export function readBmp(bytes: Uint8Array, name: string): Pixels {
@@ -81,7 +83,16 @@ function readHeader(view: DataView, at: number, dataOffset: number | null, name:
   const entries = bits > 8 ? 0 : named === 0 ? most : Math.min(named, most);
   const palette = readPalette(view, paletteAt, entries, isCore ? 3 : 4, dataOffset ?? view.byteLength);
   const skipped = bits > 8 ? Math.min(named, 256) : entries;
-  return { width, height, topDown: signedHeight < 0, bits, method, masks, palette, start: dataOffset ?? paletteAt + skipped * (isCore ? 3 : 4) };
+  return {
+    width,
+    height,
+    topDown: signedHeight < 0,
+    bits,
+    method,
+    masks,
+    palette,
+    start: dataOffset ?? paletteAt + skipped * (isCore ? 3 : 4),
+  };
 }
 
 function checkMethod(bits: number, method: number, length: number, name: string): void {
@@ -96,7 +107,9 @@ function checkMethod(bits: number, method: number, length: number, name: string)
 }
 
 function readMasks(view: DataView, at: number, length: number, bits: number, method: number, name: string): Masks {
-  if (method !== methods.masks && method !== methods.alphaMasks) return bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0];
+  if (method !== methods.masks && method !== methods.alphaMasks) {
+    return bits === 16 ? [0x7c00, 0x3e0, 0x1f, 0] : [0xff0000, 0xff00, 0xff, 0];
+  }
   const count = length >= 56 || method === methods.alphaMasks ? 4 : 3;
   if (at + 40 + count * 4 > view.byteLength) throw broken(name, 'the file ends inside its header');
   const masks: Masks = [0, 0, 0, 0];

@@ -10,7 +10,11 @@ const [width, height] = [24, 16];
 function chart(): Sharp {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) data.set(y < height / 2 ? (x < width / 2 ? corners.red : corners.green) : x < width / 2 ? corners.blue : corners.yellow, (y * width + x) * 3);
+    for (let x = 0; x < width; x++)
+      data.set(
+        y < height / 2 ? (x < width / 2 ? corners.red : corners.green) : x < width / 2 ? corners.blue : corners.yellow,
+        (y * width + x) * 3,
+      );
   }
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
@@ -21,7 +25,8 @@ async function read(bytes: Uint8Array): Promise<{ width: number; height: number;
 }
 
 function expectNear(found: number[], wanted: number[], within: number): void {
-  for (const [channel, value] of wanted.entries()) expect(Math.abs(found[channel]! - value), `${String(found)} for ${String(wanted)}`).toBeLessThanOrEqual(within);
+  for (const [channel, value] of wanted.entries())
+    expect(Math.abs(found[channel]! - value), `${String(found)} for ${String(wanted)}`).toBeLessThanOrEqual(within);
 }
 
 /** How a camera stores what should be seen upright: orientation n is undone by these. */
@@ -39,7 +44,10 @@ const stored: Record<number, (image: Sharp) => Sharp> = {
 test.each(Object.keys(stored).map(Number))('orientation %i', async (orientation) => {
   const turned = await stored[orientation]!(chart()).png().toBuffer();
   for (const format of ['jpeg', 'png', 'webp', 'tiff'] as const) {
-    const bytes = await sharp(turned).withMetadata({ orientation }).toFormat(format, { quality: 100, lossless: true, chromaSubsampling: '4:4:4' }).toBuffer();
+    const bytes = await sharp(turned)
+      .withMetadata({ orientation })
+      .toFormat(format, { quality: 100, lossless: true, chromaSubsampling: '4:4:4' })
+      .toBuffer();
     const { width: upright, height: tall, at } = await read(bytes);
     expect([upright, tall], format).toEqual([width, height]);
     expectNear(at(2, 2), corners.red, 4);
@@ -51,7 +59,9 @@ test.each(Object.keys(stored).map(Number))('orientation %i', async (orientation)
 
 test('CMYK, as JPEG and as TIFF', async () => {
   for (const format of ['jpeg', 'tiff'] as const) {
-    const { at } = await read(await chart().withIccProfile('cmyk').toFormat(format, { quality: 100, chromaSubsampling: '4:4:4', compression: 'lzw' }).toBuffer());
+    const { at } = await read(
+      await chart().withIccProfile('cmyk').toFormat(format, { quality: 100, chromaSubsampling: '4:4:4', compression: 'lzw' }).toBuffer(),
+    );
     expectNear(at(2, 2), corners.red, 30);
     // A press has no blue so bright, and no yellow so pale.
     expectNear(at(2, height - 3), [28, 60, 135], 15);
@@ -61,7 +71,10 @@ test('CMYK, as JPEG and as TIFF', async () => {
 
 test('a wide profile is taken back to sRGB', async () => {
   for (const format of ['jpeg', 'png', 'webp', 'tiff'] as const) {
-    const bytes = await chart().withIccProfile('p3').toFormat(format, { quality: 100, lossless: true, chromaSubsampling: '4:4:4' }).toBuffer();
+    const bytes = await chart()
+      .withIccProfile('p3')
+      .toFormat(format, { quality: 100, lossless: true, chromaSubsampling: '4:4:4' })
+      .toBuffer();
     const raw = [...(await sharp(bytes, { ignoreIcc: true }).raw().toBuffer()).subarray(0, 3)];
     // The file's own numbers are others.
     expect(Math.abs(raw[0]! - corners.red[0]!), `${format}: ${String(raw)}`).toBeGreaterThan(8);
@@ -73,7 +86,10 @@ test('a wide profile is taken back to sRGB', async () => {
 
 test('16 bits a channel', async () => {
   const deep = Uint16Array.from(await chart().raw().toBuffer(), (value) => value * 257);
-  const bytes = await sharp(deep, { raw: { width, height, channels: 3 } } as SharpOptions).toColourspace('rgb16').png().toBuffer();
+  const bytes = await sharp(deep, { raw: { width, height, channels: 3 } } as SharpOptions)
+    .toColourspace('rgb16')
+    .png()
+    .toBuffer();
   expect((await sharp(bytes).metadata()).depth).toBe('ushort');
   const { at } = await read(bytes);
   expectNear(at(2, 2), corners.red, 1);

@@ -12,7 +12,9 @@ const fixture = (name: string): Buffer => readFileSync(new URL(`../../fixtures/p
 async function noise(options: { progressive?: boolean } = {}): Promise<Buffer> {
   let state = 7;
   const data = Uint8Array.from({ length: 64 * 64 * 3 }, () => (state = (state * 1103515245 + 12345) & 0x7fffffff) >> 16);
-  return sharp(data, { raw: { width: 64, height: 64, channels: 3 } }).jpeg({ quality: 90, ...options }).toBuffer();
+  return sharp(data, { raw: { width: 64, height: 64, channels: 3 } })
+    .jpeg({ quality: 90, ...options })
+    .toBuffer();
 }
 
 test('a JPEG that lacks only its end marker is whole', async () => {
@@ -26,21 +28,24 @@ test('a JPEG that lacks only its end marker is whole', async () => {
   expect((await decodeImage(whole.subarray(0, -1), 'x.jpg')).cutOff).toBe(false);
 });
 
-test.each([{ progressive: false }, { progressive: true }])('a JPEG that is cut off shows what there is, and says so: %o', async (options) => {
-  const whole = await noise(options);
-  const all = await decodeImage(whole, 'x.jpg');
-  for (const share of [0.95, 0.5]) {
-    const part = await decodeImage(whole.subarray(0, Math.floor(whole.length * share)), 'x.jpg');
-    expect(part.cutOff).toBe(true);
-    expect([part.width, part.height]).toEqual([64, 64]);
-    // The first rows are those of the whole; of a progressive picture there is a coarse version of all.
-    if (!options.progressive) expect(part.data.subarray(0, 64 * 3 * 8)).toEqual(all.data.subarray(0, 64 * 3 * 8));
-  }
-  const facts = await inspectPicture({ bytes: whole.subarray(0, whole.length / 2), name: 'x.jpg' });
-  expect(facts.cutOff).toBe(true);
-  // Browsers fill up what is missing in ways of their own.
-  expect(facts.display).not.toBeNull();
-});
+test.each([{ progressive: false }, { progressive: true }])(
+  'a JPEG that is cut off shows what there is, and says so: %o',
+  async (options) => {
+    const whole = await noise(options);
+    const all = await decodeImage(whole, 'x.jpg');
+    for (const share of [0.95, 0.5]) {
+      const part = await decodeImage(whole.subarray(0, Math.floor(whole.length * share)), 'x.jpg');
+      expect(part.cutOff).toBe(true);
+      expect([part.width, part.height]).toEqual([64, 64]);
+      // The first rows are those of the whole; of a progressive picture there is a coarse version of all.
+      if (!options.progressive) expect(part.data.subarray(0, 64 * 3 * 8)).toEqual(all.data.subarray(0, 64 * 3 * 8));
+    }
+    const facts = await inspectPicture({ bytes: whole.subarray(0, whole.length / 2), name: 'x.jpg' });
+    expect(facts.cutOff).toBe(true);
+    // Browsers fill up what is missing in ways of their own.
+    expect(facts.display).not.toBeNull();
+  },
+);
 
 test('an end marker in the middle of a picture hides nothing', async () => {
   const whole = await noise();
@@ -50,7 +55,10 @@ test('an end marker in the middle of a picture hides nothing', async () => {
 test('a JPEG that is cut off before its picture is refused', async () => {
   const whole = await noise();
   const scan = whole.indexOf(Buffer.of(0xff, 0xda));
-  await expect(decodeImage(whole.subarray(0, scan + 14), 'x.jpg')).rejects.toMatchObject({ code: 'image_unreadable', message: 'x.jpg is cut off before any of its picture.' });
+  await expect(decodeImage(whole.subarray(0, scan + 14), 'x.jpg')).rejects.toMatchObject({
+    code: 'image_unreadable',
+    message: 'x.jpg is cut off before any of its picture.',
+  });
   await expect(decodeImage(whole.subarray(0, scan - 4), 'x.jpg')).rejects.toMatchObject({ code: 'image_unreadable' });
 });
 

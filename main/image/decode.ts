@@ -44,7 +44,11 @@ export function recognise(bytes: Uint8Array, name: string): Format {
     throw new LoupeError('image_unreadable', `${name} is a HEIC picture, which Loupe cannot decode.`, 'Export it as JPEG or PNG.');
   }
   if (format === 'pdf') {
-    throw new LoupeError('image_unreadable', `${name} is a PDF, and Loupe reads pictures only.`, 'Open the page and capture it, or export it as PNG.');
+    throw new LoupeError(
+      'image_unreadable',
+      `${name} is a PDF, and Loupe reads pictures only.`,
+      'Open the page and capture it, or export it as PNG.',
+    );
   }
   if (format === null) {
     throw new LoupeError('image_unreadable', `${name} is no picture that Loupe knows (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO).`);
@@ -55,10 +59,18 @@ export function recognise(bytes: Uint8Array, name: string): Format {
 function checkNumber({ unit, count, offered }: PageFile, number: number, name: string): void {
   if (number > count) throw noSuchPage(name, unit, count);
   if (number > offered) {
-    throw new LoupeError('image_too_large', `${name} has ${count} frames; only the first ${offered === 1 ? '' : `${offered} `}can be reached.`, 'Choose an earlier one, or save that frame as a picture.');
+    throw new LoupeError(
+      'image_too_large',
+      `${name} has ${count} frames; only the first ${offered === 1 ? '' : `${offered} `}can be reached.`,
+      'Choose an earlier one, or save that frame as a picture.',
+    );
   }
 }
 
 function noSuchPage(name: string, unit: PagePart['unit'], count: number): LoupeError {
-  return new LoupeError('usage', `${name} has ${count === 1 ? `only one ${unit}` : `${count} ${unit}s`}.`, `Choose ${count === 1 ? 'that one' : `one from 1 to ${count}`}.`);
+  return new LoupeError(
+    'usage',
+    `${name} has ${count === 1 ? `only one ${unit}` : `${count} ${unit}s`}.`,
+    `Choose ${count === 1 ? 'that one' : `one from 1 to ${count}`}.`,
+  );
 }

@@ -65,7 +65,14 @@ async function openAvif(bytes: Uint8Array, name: string): Promise<PageFile | nul
   const still = (): Promise<Pixels> => readPixels(bytes, 'avif', name);
   if (frames > 1) return { unit: 'frame', count: frames, offered: 1, usual: async () => 1, read: each(1, still) };
   const { pages = 1, pagePrimary = 0 } = await readHeader(asStill(bytes), name);
-  return pages > 1 ? { unit: 'page', ...all(pages), usual: async () => pagePrimary + 1, read: each(pages, (number) => readPixels(bytes, 'avif', name, number - 1)) } : null;
+  return pages > 1
+    ? {
+        unit: 'page',
+        ...all(pages),
+        usual: async () => pagePrimary + 1,
+        read: each(pages, (number) => readPixels(bytes, 'avif', name, number - 1)),
+      }
+    : null;
 }
 
 function openIcon(bytes: Uint8Array, name: string): PageFile {

@@ -40,7 +40,8 @@ export async function previewPages(source: ImageSource, from: number): Promise<P
   if (!file) return null;
   const { unit, count, offered } = file;
   const previews: Pages['previews'] = [];
-  for (let number = from; number <= Math.min(offered, from + previewsAtOnce - 1); number++) previews.push({ number, width: 0, height: 0, preview: null });
+  for (let number = from; number <= Math.min(offered, from + previewsAtOnce - 1); number++)
+    previews.push({ number, width: 0, height: 0, preview: null });
   await fillPreviews(previews, file);
   return { unit, count, offered, previews };
 }

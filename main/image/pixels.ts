@@ -40,9 +40,16 @@ export async function readPixels(bytes: Uint8Array, format: Format, name: string
 /** Frames of an animation in order, RGBA: in one go, because each builds on those before it. */
 export async function readFrames(bytes: Uint8Array, name: string, from: number, count: number): Promise<Pixels[]> {
   try {
-    const { width, height, channels, data } = await toPixels(sharp(bytes, { failOn: 'error', limitInputPixels: false, page: from, pages: count }));
+    const { width, height, channels, data } = await toPixels(
+      sharp(bytes, { failOn: 'error', limitInputPixels: false, page: from, pages: count }),
+    );
     const frameHeight = height / count;
-    return Array.from({ length: count }, (_, index) => ({ width, height: frameHeight, channels, data: data.subarray(index * width * frameHeight * channels, (index + 1) * width * frameHeight * channels) }));
+    return Array.from({ length: count }, (_, index) => ({
+      width,
+      height: frameHeight,
+      channels,
+      data: data.subarray(index * width * frameHeight * channels, (index + 1) * width * frameHeight * channels),
+    }));
   } catch (error) {
     throw unreadable(name, error);
   }
@@ -60,15 +67,23 @@ const endsEarly = /premature end of (JPEG image|data segment)/i;
  * only the end marker is missing, nothing is lost and there is nothing to say.
  */
 async function readJpeg(bytes: Uint8Array, name: string): Promise<ReadPixels> {
-  const attempt = (file: Uint8Array, failOn: SharpOptions['failOn']): Promise<Pixels | Error> => decode(file, { failOn }).catch((error: Error) => error);
-  const whole = await attempt(bytes, 'warning');
-  if (!(whole instanceof Error)) return { ...whole, cutOff: false };
+  const attempt = (file: Uint8Array, failOn: SharpOptions['failOn']): Promise<Pixels | Error> =>
+    decode(file, { failOn }).catch((error: Error) => error);
+  let read = await attempt(bytes, 'warning');
+  // Most warnings are about nothing that is seen.
+  if (read instanceof Error && !endsEarly.test(read.message)) read = await attempt(bytes, 'error');
+  if (!(read instanceof Error)) return { ...read, cutOff: false };
+  if (!endsEarly.test(read.message)) throw read;
   const closed = Buffer.concat([bytes, endMarker]);
-  const ended = await attempt(closed, 'warning');
-  if (!(ended instanceof Error)) return { ...ended, cutOff: false };
-  if (!endsEarly.test(ended.message)) return { ...(await decode(bytes, {})), cutOff: false };
+  for (const failOn of ['warning', 'error'] as const) {
+    const ended = await attempt(closed, failOn);
+    if (!(ended instanceof Error)) return { ...ended, cutOff: false };
+    if (endsEarly.test(ended.message)) break;
+  }
   const part = await decode(closed, { failOn: 'none' });
-  if (isPlain(belowFirstRows(part))) throw new LoupeError('image_unreadable', `${name} is cut off before any of its picture.`, 'Copy or download it again.');
+  if (isPlain(belowFirstRows(part))) {
+    throw new LoupeError('image_unreadable', `${name} is cut off before any of its picture.`, 'Copy or download it again.');
+  }
   return { ...part, cutOff: true };
 }
 

@@ -47,7 +47,11 @@ export function isolatePage(bytes: Uint8Array, page: TiffPage): Uint8Array {
 }
 
 function layoutOf(bytes: Uint8Array): Layout {
-  return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), little: bytes[0] === 0x49, big: bytes[2] === 43 || bytes[3] === 43 };
+  return {
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    little: bytes[0] === 0x49,
+    big: bytes[2] === 43 || bytes[3] === 43,
+  };
 }
 
 function firstField({ big }: Layout): number {

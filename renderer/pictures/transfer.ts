@@ -48,8 +48,11 @@ function decideWithoutFiles({ text, html, uris }: Carried<NamedFile>, how: 'past
   const data = [...picturesOnly, ...listed, alone].filter(isDataAddress);
   if (data.length > 0) return { kind: 'data', addresses: [...new Set(data)] };
   const named = [...listed, ...nautilusFiles(text)].find((line) => /^file:/i.test(line));
-  if (named !== undefined && (how === 'drop' || alone === '' || nautilusFiles(text).length > 0)) return { kind: 'named', name: lastPart(named) };
-  const elsewhere = picturesOnly.find(isWebAddress) ?? (how === 'drop' ? listed.find((line) => isWebAddress(line) && looksLikePicture(line)) : undefined);
+  if (named !== undefined && (how === 'drop' || alone === '' || nautilusFiles(text).length > 0)) {
+    return { kind: 'named', name: lastPart(named) };
+  }
+  const elsewhere =
+    picturesOnly.find(isWebAddress) ?? (how === 'drop' ? listed.find((line) => isWebAddress(line) && looksLikePicture(line)) : undefined);
   const saysMore = how === 'paste' && alone !== '' && alone !== elsewhere && !isWebAddress(alone);
   if (elsewhere !== undefined && !saysMore) return { kind: 'address', address: elsewhere };
   return alone === '' && html === '' && uris === '' ? { kind: 'nothing' } : { kind: 'text' };
@@ -107,7 +110,12 @@ function isPictureOnly(html: string): boolean {
 }
 
 function plainText(html: string): string {
-  const shown = [['<!--', '-->'], ['<style', '</style>'], ['<script', '</script>'], ['<title', '</title>']].reduce((rest, [open, close]) => without(rest, open!, close!), html);
+  const shown = [
+    ['<!--', '-->'],
+    ['<style', '</style>'],
+    ['<script', '</script>'],
+    ['<title', '</title>'],
+  ].reduce((rest, [open, close]) => without(rest, open!, close!), html);
   return shown
     .split('<')
     .map((piece, index) => (index === 0 ? piece : piece.slice(piece.indexOf('>') + 1)))

@@ -128,7 +128,8 @@ test('pictures are added in order; one that is there already moves to the end', 
   await it.addFiles([file('a.png'), file('image.png')], 'paste');
   expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
   expect(client.inputs('pictures.add').map(({ name, kind, bytes }) => [name, kind, bytes.length])).toEqual([
-    ['Pasted picture', 'paste', 3],
+    // A file that was copied has a name; a picture that was copied has one that nobody gave it.
+    ['a.png', 'paste', 3],
     ['Pasted picture', 'paste', 3],
   ]);
   it.add(picture('a'));
@@ -218,7 +219,10 @@ test('a question that comes back brings no picture twice that was attached again
 });
 
 describe('pages of a file', () => {
-  const page = (letter: string, number: number, unit: 'page' | 'frame' = 'page'): Picture => ({ ...picture(letter), origin: { kind: 'page', of: 'f'.repeat(64), unit, number, count: 3 } });
+  const page = (letter: string, number: number, unit: 'page' | 'frame' = 'page'): Picture => ({
+    ...picture(letter),
+    origin: { kind: 'page', of: 'f'.repeat(64), unit, number, count: 3 },
+  });
 
   test('the others are offered of a document, and not of an animation', async () => {
     const read = [page('a', 1, 'frame'), page('b', 1)];

@@ -13,7 +13,8 @@ export const pages = {
   earlier: (unit: Unit) => `Earlier ${unit}s`,
   later: (unit: Unit) => `Later ${unit}s`,
   unreadable: 'cannot be read',
-  only: (offered: number, unit: Unit) => (offered === 1 ? `Only the first ${unit} can be read.` : `Only the first ${offered.toLocaleString('en')} ${unit}s can be reached.`),
+  only: (offered: number, unit: Unit) =>
+    offered === 1 ? `Only the first ${unit} can be read.` : `Only the first ${offered.toLocaleString('en')} ${unit}s can be reached.`,
   reading: (unit: Unit) => `Reading the ${unit}s`,
   compose: (from: number, to: number, unit: Unit) => `Compose ${unit}s ${from} to ${to}`,
   close: 'Close the choice',
