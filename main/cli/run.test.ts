@@ -17,6 +17,9 @@ import { runLoupe } from './run.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
 const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
+/** One process for all tests: each start takes its time. */
+const pictures = createPictureWorker();
+afterAll(() => pictures.close());
 const picture = fileURLToPath(new URL('../../resources/demo-model/samples/train-font-05.png', import.meta.url));
 
 interface Outcome {
@@ -57,7 +60,7 @@ async function run(
     readInput: () => Promise.resolve(input),
     input: () => Readable.from([bytes]),
     startEngine: () => engine,
-    startPictures: () => createPictureWorker(),
+    startPictures: () => ({ ...pictures, close: async () => {} }),
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
