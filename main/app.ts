@@ -21,7 +21,17 @@ import { createModels } from './services/models/models.ts';
 import { sessionSecrets } from './services/models/secrets.ts';
 import { readReferences } from './services/models/self-test.ts';
 import { createSelfTests } from './services/models/self-tests.ts';
-import type { CaptureHost, Engine, ImageSource, Loose, PictureFacts, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
+import type {
+  CaptureHost,
+  Engine,
+  ImageSource,
+  Loose,
+  PictureFacts,
+  PictureWorker,
+  SecretStore,
+  Store,
+  StoredFile,
+} from './services/ports.ts';
 
 export interface Host {
   kind: 'electron' | 'web';

@@ -92,11 +92,11 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
       { messages: conversation(question, picture, values.system), maxTokens, sampling },
       { signal, ...stream },
     );
-    if (values.json)
-      terminal.out(
-        `${JSON.stringify({ ...report(loaded, reply), picture: picture?.read ?? null, ...(judges ? { verdict: parseVerdict(reply.text) } : {}), memory: await client.memory() })}\n`,
-      );
-    else finishStream(terminal, reply);
+    if (values.json) {
+      const verdict = judges ? { verdict: parseVerdict(reply.text) } : {};
+      const all = { ...report(loaded, reply), picture: picture?.read ?? null, ...verdict, memory: await client.memory() };
+      terminal.out(`${JSON.stringify(all)}\n`);
+    } else finishStream(terminal, reply);
     return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   } finally {
     await client.close();
