@@ -1,4 +1,6 @@
 /** What the model sees, parts that are cut out, pictures that are put together, and the small window that asks. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { Locator, Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
@@ -22,6 +24,123 @@ async function attachPicture(page: Page, name: string, buffer: Buffer): Promise<
 function inspector(page: Page): Locator {
   return page.getByRole('complementary', { name: 'What the model sees' });
 }
+
+/** As a program leaves it on the clipboard, or as it is dragged: forms of one thing. */
+async function bring(
+  page: Page,
+  how: 'paste' | 'drop',
+  forms: Record<string, string>,
+  file?: { name: string; type: string; bytes: Buffer },
+): Promise<void> {
+  await page.evaluate(
+    ([kind, texts, given]) => {
+      const data = new DataTransfer();
+      for (const [type, text] of Object.entries(texts)) data.setData(type, text);
+      if (given)
+        data.items.add(new File([Uint8Array.from(atob(given.base64), (letter) => letter.charCodeAt(0))], given.name, { type: given.type }));
+      const target = kind === 'paste' ? document.activeElement! : document.querySelector('main')!;
+      const event =
+        kind === 'paste'
+          ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+          : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+      target.dispatchEvent(event);
+    },
+    [how, forms, file ? { name: file.name, type: file.type, base64: file.bytes.toString('base64') } : null] as const,
+  );
+}
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/pictures/${name}`, import.meta.url));
+
+async function attachFile(page: Page, name: string): Promise<void> {
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach pictures' }).click();
+  await (await choosing).setFiles(fixture(name));
+}
+
+test('a file of three pages: the first is attached, the others are offered, by keyboard alone', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attachFile(page, 'pages.tif');
+  const strip = page.getByRole('region', { name: 'Which page of pages.tif?' });
+  await expect(strip.getByRole('radio')).toHaveCount(3);
+  await expect(loupe.chips()).toContainText('page 1 of 3');
+  await expect(loupe.question).toBeFocused();
+  await strip.getByRole('radio', { name: 'Page 1' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await expect(loupe.chips()).toContainText('page 2 of 3');
+  await expect(strip.getByRole('radio', { name: 'Page 2' })).toBeFocused();
+  await page.keyboard.press('ArrowRight');
+  await expect(loupe.chips()).toContainText('page 3 of 3');
+  await expect(loupe.chips()).toHaveCount(1);
+  expect(await violations(page), 'choosing a page').toEqual([]);
+  await loupe.question.focus();
+  await page.keyboard.press('Control+i');
+  await expect(inspector(page)).toContainText('111 × 77 px');
+  await expect(inspector(page)).toContainText('3 of 3');
+  await loupe.question.fill('Which page?');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('figure')).toContainText('page 3 of 3');
+  await expect(page.getByRole('img', { name: 'pages.tif, page 3 of 3, 111 × 77 pixels' })).toBeVisible();
+  await expect(strip).toHaveCount(0);
+  await inspector(page).getByRole('button', { name: 'Choose another page' }).click();
+  await strip.getByText('1', { exact: true }).click();
+  await expect(loupe.chips()).toContainText('page 1 of 3');
+  await strip.getByRole('button', { name: 'Compose pages 1 to 3' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
+  await expect(dialog.getByRole('button', { name: 'C: pages.tif, page 3 of 3, 3 of 3' })).toBeVisible();
+});
+
+test('of an animation the first frame that shows something is taken, and can be changed', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attachFile(page, 'animated.png');
+  await expect(loupe.chips()).toContainText('frame 2 of 4');
+  await expect(page.getByRole('radio')).toHaveCount(0);
+  await page.getByRole('button', { name: 'animated.png: frame 2 of 4, choose another' }).click();
+  const strip = page.getByRole('region', { name: 'Which frame of animated.png?' });
+  await strip.getByRole('radio', { name: 'Frame 4' }).check({ force: true });
+  await expect(loupe.chips()).toContainText('frame 4 of 4');
+  await strip.getByRole('button', { name: 'Close the choice' }).click();
+  await expect(strip).toHaveCount(0);
+});
+
+test('what became of a picture when it was read is said where it is looked at', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attachFile(page, 'base-white-on-transparent.png');
+  await expect(loupe.chips()).toContainText('Loupe will see this');
+  await page.keyboard.press('Control+i');
+  await expect(inspector(page)).toContainText('on black: the picture is light, and would vanish on white');
+  await page.keyboard.press('Control+i');
+  const whole = readFileSync(fixture('base-noeoi.jpg'));
+  await bring(page, 'drop', {}, { name: 'broken.jpg', type: 'image/jpeg', bytes: whole.subarray(0, Math.floor(whole.length * 0.8)) });
+  await expect(loupe.chips()).toHaveCount(2);
+  await expect(loupe.chips().last()).toContainText('cut off');
+});
+
+test('a picture, text or an address: the same rules for paste and drop, in every place', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  const png = { name: 'image.png', type: 'image/png', bytes: await flat(40, 30, '#336699') };
+  const address = 'https://example.org/bird.png';
+  const toasts = page.getByRole('region', { name: 'Notifications' });
+  await loupe.question.focus();
+  // Cells of a spreadsheet: text, for the field.
+  await bring(page, 'paste', { 'text/plain': 'Name\tSum', 'text/html': '<table><td>Name</td></table>' }, png);
+  await bring(page, 'paste', { 'text/plain': '/home/me/image.png', 'text/uri-list': 'file:///home/me/image.png' }, png);
+  await expect(loupe.chips()).toHaveCount(1);
+  await bring(page, 'drop', { 'text/uri-list': address, 'text/html': `<img src="${address}">` });
+  await expect(toasts).toContainText('https://example.org/bird.png is the address of a picture, and Loupe opens no connections by itself.');
+  await bring(page, 'paste', { 'text/html': `<img src="data:image/png;base64,${(await flat(20, 20, '#aa0000')).toString('base64')}">` });
+  await expect(loupe.chips()).toHaveCount(2);
+  // The page is still there after something was dropped that it does not take.
+  await bring(page, 'drop', { 'text/uri-list': 'https://example.org/' });
+  await expect(loupe.question).toBeVisible();
+  await page.getByRole('button', { name: 'Compose them' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
+  await dialog.getByRole('group', { name: 'Compose pictures' }).focus();
+  await bring(page, 'paste', { 'text/html': `<img src="${address}">` });
+  await expect(dialog).not.toContainText('is the address of a picture');
+  await dialog.getByRole('button', { name: 'Add a picture' }).focus();
+  await bring(page, 'paste', { 'text/html': `<img src="${address}">` });
+  await expect(dialog).toContainText('is the address of a picture');
+});
 
 test('a part is cut out by keyboard alone, and reaches the model in more detail', async ({ loupe, page }) => {
   await loupe.skipWelcome();
@@ -151,6 +270,23 @@ test.describe('the small window', () => {
     await page.setViewportSize({ width: 420, height: 560 });
     await page.goto(new URL(`/?view=quick&picture=${/[0-9a-f]{64}/.exec(address)![0]}`, page.url()).href);
   }
+
+  test('takes a picture that is pasted, by the rules of the main window', async ({ loupe, page }) => {
+    await loupe.skipWelcome();
+    await openQuick(page);
+    const shown = page.getByRole('img', { name: 'The picture that you ask about' });
+    const before = await shown.getAttribute('src');
+    await expect(loupe.question).toBeFocused();
+    await bring(page, 'paste', { 'text/plain': 'Name\tSum' }, { name: 'cells.png', type: 'image/png', bytes: await flat(9, 9, '#fff') });
+    await bring(page, 'paste', { 'text/html': '<img src="https://example.org/a.png">' });
+    await expect(page.getByRole('region', { name: 'Notifications' })).toContainText(
+      'https://example.org/a.png is the address of a picture',
+    );
+    expect(await shown.getAttribute('src')).toBe(before);
+    await bring(page, 'paste', {}, { name: 'anim.gif', type: 'image/gif', bytes: readFileSync(fixture('anim-first-black.gif')) });
+    await expect(shown).not.toHaveAttribute('src', before!);
+    await expect(page.getByRole('button', { name: /^frame 2 of 2 · / })).toBeVisible();
+  });
 
   test('asks, says what the model sees, follows up, recalls, copies and hands over', async ({ loupe, page, context }) => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -49,6 +49,7 @@ async function ask<Name extends RequestName>(name: Name, input: Input<Name>): Pr
   return parseOutput(name, reply.output);
 }
 
+const fixture = (name: string): URL => new URL(`../fixtures/pictures/${name}`, import.meta.url);
 const png = (colour: string, width = 60, height = 40): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer();
 const addPicture = async (colour: string): Promise<Output<'pictures.add'>> => ask('pictures.add', { bytes: new Uint8Array(await png(colour)), name: `${colour}.png`, kind: 'paste' });
 
@@ -161,6 +162,46 @@ describe('pictures', () => {
     const composed = await ask('pictures.compose', { hashes: [red.hash, blue.hash], layout: 'row', labels: true });
     expect(composed).toMatchObject({ name: 'red.png, blue.png', origin: { kind: 'compose', of: [red.hash, blue.hash] } });
     expect(composed.width).toBeGreaterThan(120);
+  });
+
+  test('of a file with several pages one is attached, as a picture of its own, and can be changed', async () => {
+    const bytes = new Uint8Array(readFileSync(fixture('pages.tif')));
+    const first = await ask('pictures.add', { bytes, name: 'scan.tif', kind: 'file' });
+    expect(first).toMatchObject({ name: 'scan.tif, page 1 of 3', width: 78, origin: { kind: 'page', unit: 'page', number: 1, count: 3 } });
+    expect(await ask('pictures.add', { bytes, name: 'scan.tif', kind: 'drop' })).toEqual(first);
+    const found = await ask('pictures.pages', { hash: first.hash, from: 2 });
+    expect(found).toMatchObject({ unit: 'page', count: 3, offered: 3, previews: [{ number: 2, width: 73 }, { number: 3, width: 111 }] });
+    const third = await ask('pictures.page', { hash: first.hash, number: 3 });
+    expect(third).toMatchObject({ name: 'scan.tif, page 3 of 3', width: 111 });
+    expect((await ask('pictures.page', { hash: third.hash, number: 1 })).hash).toBe(first.hash);
+    expect((await ask('pictures.crop', { hash: third.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).name).toBe(
+      'scan.tif, page 3 of 3',
+    );
+    await expect(ask('pictures.page', { hash: first.hash, number: 4 })).rejects.toMatchObject({ code: 'usage' });
+    const { conversation } = await converse('Which page?', [third.hash]);
+    expect((await ask('conversations.export', { id: conversation.id, format: 'markdown' })).text).toContain(
+      '*Picture: scan.tif, page 3 of 3, 111 x',
+    );
+    expect((await ask('conversations.export', { id: conversation.id, format: 'json' })).text).toContain('"number": 3');
+    await expect(ask('pictures.pages', { hash: (await addPicture('red')).hash, from: 1 })).rejects.toMatchObject({
+      message: 'red.png holds one picture.',
+    });
+  });
+
+  test('how a picture was read stays with it, and with its parts', async () => {
+    const add = (name: string, share = 1): Promise<Output<'pictures.add'>> => {
+      const whole = readFileSync(fixture(name));
+      return ask('pictures.add', { bytes: new Uint8Array(whole.subarray(0, whole.length * share)), name, kind: 'file' });
+    };
+    const light = await add('base-white-on-transparent.png');
+    expect(light.origin).toEqual({ kind: 'file', ground: 'black' });
+    // What the window shows is what the model gets.
+    expect((await sharp(readFileSync(app.pictureFile(light.hash, 'full').path)).removeAlpha().raw().toBuffer())[0]).toBe(0);
+    expect((await ask('pictures.crop', { hash: light.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).origin).toMatchObject({
+      ground: 'black',
+    });
+    expect((await add('base-noeoi.jpg')).origin).toEqual({ kind: 'file' });
+    expect((await add('base-noeoi.jpg', 0.8)).origin).toEqual({ kind: 'file', cutOff: true });
   });
 
   test('fail by name', async () => {

@@ -1,10 +1,19 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { abilities as abilitiesSchema, type Abilities, type EventMessage, type Handlers, type Picture, type PictureOrigin } from './contract.ts';
+import {
+  abilities as abilitiesSchema,
+  partLabel,
+  type Abilities,
+  type EventMessage,
+  type Handlers,
+  type Picture,
+  type PictureOrigin,
+} from './contract.ts';
 import { modelsDirectory } from './paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
+import { LoupeError } from './services/errors.ts';
 import { exportConversation } from './services/export.ts';
 import { publishedVision, viewOf } from './services/image-view.ts';
 import { createModelManager } from './services/models/manager.ts';
@@ -12,7 +21,17 @@ import { createModels } from './services/models/models.ts';
 import { sessionSecrets } from './services/models/secrets.ts';
 import { readReferences } from './services/models/self-test.ts';
 import { createSelfTests } from './services/models/self-tests.ts';
-import type { CaptureHost, Engine, ImageSource, PictureWorker, SecretStore, Store, StoredFile } from './services/ports.ts';
+import type {
+  CaptureHost,
+  Engine,
+  ImageSource,
+  Loose,
+  PictureFacts,
+  PictureWorker,
+  SecretStore,
+  Store,
+  StoredFile,
+} from './services/ports.ts';
 
 export interface Host {
   kind: 'electron' | 'web';
@@ -157,6 +176,20 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       return known;
     }
     return store.pictures.add({ ...source, origin, ...(await pictures.inspect(source)) });
+  }
+
+  /** The page of a file as a picture of its own, so that nothing else has to know of pages. */
+  function addPage(whole: Picture, { part, display, ...facts }: PictureFacts): Promise<Picture> | Picture {
+    if (!part || !display) return whole;
+    return addPicture(
+      { bytes: display, name: `${whole.name.slice(0, 220)}, ${partLabel(part)}` },
+      { kind: 'page', of: whole.hash, ...part, ...readingOf(facts) },
+    );
+  }
+
+  function wholeOf(hash: string): Picture {
+    const picture = store.pictures.get(hash);
+    return picture.origin.kind === 'page' ? store.pictures.get(picture.origin.of) : picture;
   }
 
   function sweepStore(): void {
@@ -328,10 +361,30 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
     },
     'chat.measure': (input) => chat.measure(input),
 
-    'pictures.add': ({ bytes, name, kind }) => addPicture({ bytes, name }, { kind }),
+    'pictures.add': async ({ bytes, name, kind }) => {
+      const source = { bytes, name };
+      // Known or not: which picture it is of a file that holds several is not known of old ones.
+      const facts = await pictures.inspect(source);
+      const whole = store.pictures.add({ ...source, ...facts, origin: { kind, ...readingOf(facts) } });
+      return facts.part ? addPage(whole, facts) : whole;
+    },
+    'pictures.pages': async ({ hash, from }) => {
+      const whole = wholeOf(hash);
+      const found = await pictures.pages(original(whole.hash), from);
+      if (!found) throw new LoupeError('usage', `${whole.name} holds one picture.`);
+      return found;
+    },
+    'pictures.page': async ({ hash, number }) => {
+      const whole = wholeOf(hash);
+      return addPage(whole, await pictures.inspect(original(whole.hash), number));
+    },
     'pictures.crop': async ({ hash, region }) => {
-      const { name } = store.pictures.get(hash);
-      return addPicture({ bytes: await pictures.crop(original(hash), region), name }, { kind: 'crop', of: hash, region });
+      const { name, origin } = store.pictures.get(hash);
+      const { ground, cutOff } = origin;
+      return addPicture(
+        { bytes: await pictures.crop(original(hash), region), name },
+        { kind: 'crop', of: hash, region, ...readingOf({ ground, cutOff }) },
+      );
     },
     'pictures.compose': async ({ hashes, layout, labels }) => {
       const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
@@ -393,6 +446,11 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       store.close();
     },
   };
+}
+
+/** Of how a picture was read, what is worth keeping with it. */
+function readingOf({ ground, cutOff }: Loose<Pick<PictureFacts, 'ground' | 'cutOff'>>): Pick<PictureOrigin, 'ground' | 'cutOff'> {
+  return { ...(ground ? { ground } : {}), ...(cutOff ? { cutOff } : {}) };
 }
 
 /** A file that comes with the model; one that cannot be read only costs its suggestions. */

@@ -26,11 +26,30 @@ const failure = v.strictObject({ ok: v.literal(false), code: v.string(), message
 
 // --- pictures
 
+/** Which page, frame or size it is of a file that holds several; numbers from 1 on. */
+const pagePart = v.strictObject({ unit: v.picklist(['page', 'frame', 'size']), number: side, count: side });
+
+/** What became of a file when it was read, where there is something to say. */
+const reading = {
+  /** What lies under its transparent parts. */
+  ground: v.optional(v.picklist(['white', 'black', 'grey'])),
+  /** The file ends before its picture does. */
+  cutOff: v.optional(v.literal(true)),
+};
+
 /** Where a picture came from; `of` are the pictures that it was made of. */
 const origin = v.variant('kind', [
-  v.strictObject({ kind: v.picklist(['paste', 'drop', 'file', 'capture']) }),
-  v.strictObject({ kind: v.literal('crop'), of: hash, region }),
-  v.strictObject({ kind: v.literal('compose'), of: v.array(hash), layout: v.picklist(['row', 'column', 'grid']), labels: v.boolean() }),
+  v.strictObject({ kind: v.picklist(['paste', 'drop', 'file', 'capture']), ...reading }),
+  /** A picture of its own; `of` is the whole file. */
+  v.strictObject({ kind: v.literal('page'), of: hash, ...pagePart.entries, ...reading }),
+  v.strictObject({ kind: v.literal('crop'), of: hash, region, ...reading }),
+  v.strictObject({
+    kind: v.literal('compose'),
+    of: v.array(hash),
+    layout: v.picklist(['row', 'column', 'grid']),
+    labels: v.boolean(),
+    ...reading,
+  }),
 ]);
 
 const picture = v.strictObject({
@@ -42,6 +61,16 @@ const picture = v.strictObject({
   height: side,
   bytes: count,
   origin,
+});
+
+/** Pages of a file, six at most at a time. */
+const pages = v.strictObject({
+  unit: pagePart.entries.unit,
+  count: side,
+  /** That can be chosen, from the first on: long animations are not followed to their end. */
+  offered: side,
+  /** WebP in base64; null where that page cannot be read. */
+  previews: v.array(v.strictObject({ number: side, width: count, height: count, preview: v.nullable(v.string()) })),
 });
 
 /**
@@ -637,6 +666,7 @@ export const requests = {
     output: v.nullable(v.strictObject({ promptTokens: count, contextLength: count, forgottenMessages: count })),
   },
 
+  /** Of a file that holds several pictures, the one that is looked at where nobody chose. */
   'pictures.add': {
     input: v.strictObject({
       bytes: v.pipe(v.instance(Uint8Array), v.maxLength(limits.pictureBytes)),
@@ -645,6 +675,10 @@ export const requests = {
     }),
     output: picture,
   },
+  /** Some pages of the file that a page is of, from a number on. */
+  'pictures.pages': { input: v.strictObject({ hash, from: side }), output: pages },
+  /** Another page of that file. */
+  'pictures.page': { input: v.strictObject({ hash, number: side }), output: picture },
   'pictures.crop': { input: v.strictObject({ hash, region }), output: picture },
   /** Two to six pictures beside each other, one below the other, or as a grid; labels are A, B, C ... */
   'pictures.compose': {
@@ -731,10 +765,20 @@ export const events = {
 // --- derived
 
 /** For what is kept as JSON and parsed again when it is read. */
-export { failure as failureSchema, origin as originSchema, settings as settingsSchema, judgement as judgementSchema, turnStatistics as statisticsSchema };
+export {
+  failure as failureSchema,
+  origin as originSchema,
+  pagePart as pagePartSchema,
+  pages as pagesSchema,
+  settings as settingsSchema,
+  judgement as judgementSchema,
+  turnStatistics as statisticsSchema,
+};
 
 export type Picture = v.InferOutput<typeof picture>;
 export type PictureOrigin = v.InferOutput<typeof origin>;
+export type PagePart = v.InferOutput<typeof pagePart>;
+export type Pages = v.InferOutput<typeof pages>;
 export type Region = v.InferOutput<typeof region>;
 export type ModelView = v.InferOutput<typeof modelView>;
 export type Message = v.InferOutput<typeof message>;
@@ -824,6 +868,11 @@ function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, w
 /** A guard wrote this answer: what counts of its words is the verdict. */
 export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
   return judgement !== null && judgement.by === model;
+}
+
+/** "page 2 of 3". */
+export function partLabel({ unit, number, count: all }: PagePart): string {
+  return `${unit} ${number} of ${all}`;
 }
 
 /** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */

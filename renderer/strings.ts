@@ -7,6 +7,7 @@ import { compose } from './strings/compose.ts';
 import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
+import { pages } from './strings/pages.ts';
 import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
@@ -14,4 +15,22 @@ import { storage } from './strings/storage.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
-export const strings = { common, failures, sidebar, chat, capture, compose, guard, inspector, models, quick, settings, storage, view, welcome, about, shortcutSheet };
+export const strings = {
+  common,
+  failures,
+  sidebar,
+  chat,
+  capture,
+  compose,
+  guard,
+  inspector,
+  models,
+  pages,
+  quick,
+  settings,
+  storage,
+  view,
+  welcome,
+  about,
+  shortcutSheet,
+};

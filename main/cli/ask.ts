@@ -5,6 +5,7 @@ import { loadPlanned } from '../services/models/placement.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
 import { demoModel } from '../paths.ts';
 import { decimal, engineFlags, engineSettings, namedModel, parseFlags, wholeNumber } from './options.ts';
+import { namesStdin, takePicture, type NamedPicture } from './picture.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 import { inBytes } from './units.ts';
 
@@ -13,7 +14,9 @@ export const askHelp = `loupe ask [options] "question"      ("-" reads the quest
   --model MODEL             folder with config.json, *.safetensors and tokenizer.json; FILE.gguf; TEXT.gguf,PROJECTOR.gguf
                             (or --model TEXT.gguf --model PROJECTOR.gguf); STORE:NAME:TAG of an Ollama models folder, or
                             NAME:TAG of your own (default: the demo model)
-  --image FILE              the picture to ask about (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF)
+  --image FILE              the picture to ask about (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO); "-" reads it from stdin
+  --page N                  which page, frame or size of a file that has several (default: the first page, the first frame
+                            that is not of one colour, the largest size)
   --system TEXT             a system message
   --max-tokens N            end of the answer at the latest (default 1024)
   --context N               tokens that conversation and answer may take together
@@ -31,6 +34,7 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     ...engineFlags,
     model: { type: 'string', multiple: true },
     image: { type: 'string', multiple: true },
+    page: { type: 'string' },
     system: { type: 'string' },
     'max-tokens': { type: 'string' },
     context: { type: 'string' },
@@ -45,6 +49,12 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   const images = values.image ?? [];
   if (images.length > 1) {
     throw new LoupeError('image_several', `The model sees one picture at a time, and ${images.length} were given.`);
+  }
+  const [named] = images;
+  const page = wholeNumber('--page', values.page, 1);
+  if (page !== undefined && named === undefined) throw new LoupeError('usage', '--page goes with --image.');
+  if (named !== undefined && namesStdin(named) && positionals[0] === '-') {
+    throw new LoupeError('usage', 'The picture and the question cannot both come from stdin.', 'Give the question as an argument.');
   }
   const engine = engineSettings(values);
   const contextLength = wholeNumber('--context', values.context, 1);
@@ -63,6 +73,8 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   }
 
   const place = await findModel(namedModel(values.model) ?? demoModel);
+  const picture = named === undefined ? null : await takePicture(named, page, terminal);
+  for (const note of picture?.notes ?? []) terminal.err(`loupe: ${note}\n`);
   const client = terminal.startEngine();
   const signal = terminal.interrupted;
   try {
@@ -76,9 +88,15 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     // Of verdicts the likeliest counts.
     if (judges) sampling.temperature ??= 0;
     const stream = values.json ? {} : { onText: (text: string) => terminal.out(text) };
-    const reply = await client.generate({ messages: conversation(question, images, values.system), maxTokens, sampling }, { signal, ...stream });
-    if (values.json) terminal.out(`${JSON.stringify({ ...report(loaded, reply), ...(judges ? { verdict: parseVerdict(reply.text) } : {}), memory: await client.memory() })}\n`);
-    else finishStream(terminal, reply);
+    const reply = await client.generate(
+      { messages: conversation(question, picture, values.system), maxTokens, sampling },
+      { signal, ...stream },
+    );
+    if (values.json) {
+      const verdict = judges ? { verdict: parseVerdict(reply.text) } : {};
+      const all = { ...report(loaded, reply), picture: picture?.read ?? null, ...verdict, memory: await client.memory() };
+      terminal.out(`${JSON.stringify(all)}\n`);
+    } else finishStream(terminal, reply);
     return reply.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   } finally {
     await client.close();
@@ -100,8 +118,8 @@ async function readQuestion(positionals: string[], terminal: Terminal): Promise<
   return text.trim();
 }
 
-function conversation(question: string, images: string[], system: string | undefined): ChatMessage[] {
-  const pictures = images.map((path): ChatPart => ({ type: 'image', image: { path } }));
+function conversation(question: string, picture: NamedPicture | null, system: string | undefined): ChatMessage[] {
+  const pictures: ChatPart[] = picture ? [{ type: 'image', image: picture.image }] : [];
   const user: ChatMessage = { role: 'user', content: [...pictures, { type: 'text', text: question }] };
   return system === undefined ? [user] : [{ role: 'system', content: [{ type: 'text', text: system }] }, user];
 }

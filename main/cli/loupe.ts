@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
 import { createEngineClient } from '../engine/client.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
 import { runLoupe } from './run.ts';
 import { exitCodes, loupeVersion } from './terminal.ts';
 
@@ -23,7 +24,9 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   err: (chunk) => void process.stderr.write(chunk),
   errIsTerminal: process.stderr.isTTY === true,
   readInput: () => text(process.stdin),
+  input: () => process.stdin,
   startEngine: () => createEngineClient(),
+  startPictures: () => createPictureWorker(),
   openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
   startWeb: async (options) => {
     // Commands that keep nothing open no database.

@@ -55,6 +55,8 @@ async function run(args: string[], { person = false, interrupt = new AbortContro
     },
     errIsTerminal: person,
     readInput: refuse,
+    input: refuse,
+    startPictures: refuse,
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,

@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
 import { demoModel } from '../paths.ts';
 import type { Failure } from '../services/errors.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
@@ -15,6 +18,9 @@ import { runLoupe } from './run.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
 const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
+/** One process for all tests: each start takes its time. */
+const pictures = createPictureWorker();
+afterAll(() => pictures.close());
 const picture = fileURLToPath(new URL('../../resources/demo-model/samples/train-font-05.png', import.meta.url));
 
 interface Outcome {
@@ -26,6 +32,8 @@ interface Outcome {
 interface Situation {
   engine?: Engine;
   input?: string;
+  /** Of stdin, for what is no text. */
+  bytes?: Uint8Array;
   errIsTerminal?: boolean;
   interrupt?: AbortController;
   onOut?: () => void;
@@ -33,7 +41,18 @@ interface Situation {
   problem?: Failure | null;
 }
 
-async function run(args: string[], { engine = createFakeEngine(), input = '', errIsTerminal = false, interrupt = new AbortController(), onOut, problem = null }: Situation = {}): Promise<Outcome> {
+async function run(
+  args: string[],
+  {
+    engine = createFakeEngine(),
+    input = '',
+    bytes = new Uint8Array(),
+    errIsTerminal = false,
+    interrupt = new AbortController(),
+    onOut,
+    problem = null,
+  }: Situation = {},
+): Promise<Outcome> {
   const said = { out: '', err: '' };
   const terminal: Terminal = {
     out: (text) => {
@@ -43,7 +62,9 @@ async function run(args: string[], { engine = createFakeEngine(), input = '', er
     err: (text) => void (said.err += text),
     errIsTerminal,
     readInput: () => Promise.resolve(input),
+    input: () => Readable.from([bytes]),
     startEngine: () => engine,
+    startPictures: () => ({ ...pictures, close: async () => {} }),
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
@@ -99,6 +120,34 @@ describe('ask', () => {
     const refused = await run(['ask', '--model', demoModel, 'Hi'], { engine: createFakeEngine({ sizes: { deviceBudgetBytes: 100 } }) });
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('are missing');
+  });
+
+  test('a page of a file: said on stderr, and as data', async () => {
+    const pages = fileURLToPath(new URL('../../fixtures/pictures/pages.tif', import.meta.url));
+    const { code, out, err } = await run(['ask', '--json', '--image', pages, 'What is it?']);
+    expect(code).toBe(0);
+    expect(err).toContain('pages.tif has 3 pages; the model sees page 1 of 3. Choose another with --page N.\n');
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      picture: { part: { unit: 'page', number: 1, count: 3 }, ground: null, cutOff: false },
+    });
+    expect((await run(['ask', '--image', pages, '--page', '2', 'What is it?'])).err).not.toContain('pages');
+    expect(await run(['ask', '--page', '2', 'What is it?'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--page goes with --image') as string,
+    });
+    expect(await run(['ask', '--image', pages, '--page', '0', 'What is it?'])).toMatchObject({ code: 2 });
+  });
+
+  test('a picture from stdin, but not both it and the question', async () => {
+    expect(await run(['ask', '--image', '-', 'What is it?'], { bytes: readFileSync(picture) })).toMatchObject({
+      code: 0,
+      out: 'You asked: What is it? I was given 1 picture.\n',
+    });
+    expect(await run(['ask', '--image', '-', '-'], { bytes: readFileSync(picture) })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('cannot both come from stdin') as string,
+    });
   });
 
   test('several pictures: composing is the next step', async () => {

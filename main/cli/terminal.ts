@@ -1,10 +1,11 @@
 /** What a command may touch of the outside, so that tests can stand in for it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../services/errors.ts';
-import type { Engine } from '../services/ports.ts';
+import type { Engine, PictureWorker } from '../services/ports.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -13,7 +14,10 @@ export interface Terminal {
   readonly errIsTerminal: boolean;
   /** stdin to its end. */
   readInput(): Promise<string>;
+  /** stdin as it comes, for what is no text. */
+  input(): Readable;
   startEngine(): Engine;
+  startPictures(): PictureWorker;
   /** The models of a data folder; nobody else may have it open. */
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
   /** Starts the app for this machine's browser. */

@@ -76,7 +76,12 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
     return {
       send: (message) => {
         const { id } = message as { id: number };
-        if (spawned === 3) reply({ id, ok: true, result: { width: 1, height: 1, thumbnail: new Uint8Array(1), display: null } });
+        if (spawned === 3)
+          reply({
+            id,
+            ok: true,
+            result: { width: 1, height: 1, thumbnail: new Uint8Array(1), display: null, part: null, ground: null, cutOff: false },
+          });
         else if (spawned === 1) queueMicrotask(() => exit());
       },
       onMessage: (listener) => void (reply = listener),

@@ -2,13 +2,14 @@
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
-import type { Region } from '../contract.ts';
+import { pagePartSchema, pagesSchema, type Region } from '../contract.ts';
 import { fromFailure, LoupeError, type Failure } from '../services/errors.ts';
 import type { ImageSource, PictureWorker } from '../services/ports.ts';
 import type { ComposeLayout } from './compose.ts';
 
 type Work =
-  | { kind: 'inspect'; source: ImageSource }
+  | { kind: 'inspect'; source: ImageSource; page?: number | undefined }
+  | { kind: 'pages'; source: ImageSource; from: number }
   | { kind: 'crop'; source: ImageSource; region: Region }
   | { kind: 'compose'; sources: ImageSource[]; layout: ComposeLayout; labels: boolean };
 
@@ -19,7 +20,15 @@ const workerEntry = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './p
 
 const bytes = v.instance(Uint8Array);
 const side = v.pipe(v.number(), v.integer(), v.minValue(1));
-const factsSchema = v.object({ width: side, height: side, thumbnail: bytes, display: v.nullable(bytes) });
+const factsSchema = v.object({
+  width: side,
+  height: side,
+  thumbnail: bytes,
+  display: v.nullable(bytes),
+  part: v.nullable(pagePartSchema),
+  ground: v.nullable(v.picklist(['white', 'black', 'grey'])),
+  cutOff: v.boolean(),
+});
 
 /** Longer than any honest picture takes; a decoder that is stuck is ended. */
 const patienceMs = 60_000;
@@ -77,7 +86,8 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
   }
 
   return {
-    inspect: (source) => ask({ kind: 'inspect', source }, nameOf(source), factsSchema),
+    inspect: (source, page) => ask({ kind: 'inspect', source, page }, nameOf(source), factsSchema),
+    pages: (source, from) => ask({ kind: 'pages', source, from }, nameOf(source), v.nullable(pagesSchema)),
     crop: (source, region) => ask({ kind: 'crop', source, region }, nameOf(source), bytes),
     compose: (sources, layout, labels) => ask({ kind: 'compose', sources, layout, labels }, sources.map(nameOf).join(', '), bytes),
     close: async () => running?.kill(),

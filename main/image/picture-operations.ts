@@ -1,21 +1,72 @@
 /** What the picture process does: decode, describe, cut, compose. Bytes in, bytes out. */
+import { createHash } from 'node:crypto';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
-import type { Region } from '../contract.ts';
+import type { Pages, PagePart, Region } from '../contract.ts';
 import { LoupeError } from '../services/errors.ts';
 import type { ImageSource, PictureFacts } from '../services/ports.ts';
 import { layOutComposition, type ComposeLayout } from './compose.ts';
-import { decodeImage, readImageSource, shownByBrowsers } from './prepare.ts';
+import { decodeImage, recognise } from './decode.ts';
+import { shownByBrowsers, type Pixels } from './formats.ts';
+import { layOnGround } from './ground.ts';
+import { openPages, type PageFile } from './pages.ts';
+import { withComment } from './png.ts';
 import type { RgbPicture } from './resize.ts';
+import { readImageSource } from './source.ts';
 
 const thumbnailSide = 320;
+const previewSide = 200;
+const previewsAtOnce = 6;
 const paper = { r: 255, g: 255, b: 255 };
 
-export async function inspectPicture(source: ImageSource): Promise<PictureFacts> {
+export async function inspectPicture(source: ImageSource, page?: number): Promise<PictureFacts> {
   const { bytes, name } = await readImageSource(source);
-  const picture = await decodeImage(bytes, name);
-  const thumbnail = await asSharp(picture).resize(thumbnailSide, thumbnailSide, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 82 }).toBuffer();
-  const display = shownByBrowsers(bytes) ? null : await asSharp(picture).png().toBuffer();
-  return { width: picture.width, height: picture.height, thumbnail, display };
+  const picture = await decodeImage(bytes, name, page);
+  const { width, height, part, ground, cutOff } = picture;
+  const thumbnail = await small(picture, thumbnailSide);
+  // Where a browser would choose another page, lay it on another ground or fill up what is missing, it gets what the model gets.
+  const isSame = shownByBrowsers(bytes) && !part && ground === null && !cutOff;
+  const png = isSame ? null : await asSharp(picture).png().toBuffer();
+  return { width, height, thumbnail, display: part && png ? withComment(png, noteOf(part, bytes)) : png, part, ground, cutOff };
+}
+
+/** So that equal pages, of one file or of two, are pictures of their own: pictures are told apart by their bytes. */
+function noteOf({ unit, number, count }: PagePart, whole: Uint8Array): string {
+  return `${unit} ${number} of ${count} of ${createHash('sha256').update(whole).digest('hex')}`;
+}
+
+export async function previewPages(source: ImageSource, from: number): Promise<Pages | null> {
+  const { bytes, name } = await readImageSource(source);
+  const file = await openPages(bytes, recognise(bytes, name), name);
+  if (!file) return null;
+  const { unit, count, offered } = file;
+  const previews: Pages['previews'] = [];
+  for (let number = from; number <= Math.min(offered, from + previewsAtOnce - 1); number++)
+    previews.push({ number, width: 0, height: 0, preview: null });
+  await fillPreviews(previews, file);
+  return { unit, count, offered, previews };
+}
+
+/** A page that cannot be read does not keep the others from being shown; a frame does: the ones after it build on it. */
+async function fillPreviews(previews: Pages['previews'], file: PageFile): Promise<void> {
+  let reading: AsyncGenerator<Pixels> | null = null;
+  for (const preview of previews) {
+    try {
+      reading ??= file.read(preview.number, previewsAtOnce);
+      const { value } = await reading.next();
+      if (!value) return;
+      const picture = layOnGround(value);
+      preview.preview = (await small(picture, previewSide)).toString('base64');
+      preview.width = picture.width;
+      preview.height = picture.height;
+    } catch {
+      if (file.unit === 'frame') return;
+      reading = null;
+    }
+  }
+}
+
+function small(picture: RgbPicture, side: number): Promise<Buffer> {
+  return asSharp(picture).resize(side, side, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 82 }).toBuffer();
 }
 
 export async function cropPicture(source: ImageSource, { x, y, width, height }: Region): Promise<Uint8Array> {

@@ -2,14 +2,16 @@
 import { parentChannel } from '../engine/channel.ts';
 import { toFailure } from '../services/errors.ts';
 import type { PictureRequest, PictureReply } from './picture-client.ts';
-import { composePictures, cropPicture, inspectPicture } from './picture-operations.ts';
+import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 
 const channel = parentChannel();
 
 async function answer(request: PictureRequest): Promise<unknown> {
   switch (request.kind) {
     case 'inspect':
-      return inspectPicture(request.source);
+      return inspectPicture(request.source, request.page);
+    case 'pages':
+      return previewPages(request.source, request.from);
     case 'crop':
       return cropPicture(request.source, request.region);
     case 'compose':

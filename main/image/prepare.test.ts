@@ -8,7 +8,9 @@ import { crc32 } from 'node:zlib';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../storage/safetensors.ts';
-import { decodeImage, prepareImage, toRgbOnWhite, type PreparedImage } from './prepare.ts';
+import { decodeImage } from './decode.ts';
+import { toRgbOn } from './ground.ts';
+import { prepareImage, type PreparedImage } from './prepare.ts';
 
 const tiny = fileURLToPath(new URL('../../fixtures/reference/tiny/', import.meta.url));
 const { cases } = JSON.parse(readFileSync(join(tiny, 'cases.json'), 'utf8')) as { cases: { name: string; images: string[]; expected: string }[] };
@@ -67,7 +69,7 @@ test('transparency on white rounds as Pillow does, for every alpha and value', (
   for (let alpha = 0; alpha < 256; alpha++) {
     for (let value = 0; value < 256; value++) rgba.set([value, 255 - value, value, alpha], (alpha * 256 + value) * 4);
   }
-  expect(createHash('sha256').update(toRgbOnWhite(rgba, 4)).digest('hex')).toBe(flattened.sha256);
+  expect(createHash('sha256').update(toRgbOn(rgba, 4, 'white')).digest('hex')).toBe(flattened.sha256);
 });
 
 describe('formats', () => {

@@ -22,6 +22,8 @@ import type {
   Draft,
   Judgement,
   Message,
+  PagePart,
+  Pages,
   Picture,
   PictureOrigin,
   Region,
@@ -491,12 +493,21 @@ export interface PictureFacts {
   width: number;
   height: number;
   thumbnail: Uint8Array;
+  /** PNG, where a browser would not show what the model gets: always of a page of several. */
   display: Uint8Array | null;
+  /** Which of several pictures in the file; null where it holds one. */
+  part: PagePart | null;
+  /** Null where nothing is transparent. */
+  ground: 'white' | 'black' | 'grey' | null;
+  cutOff: boolean;
 }
 
 /** Decodes pictures, which are hostile until decoded, in a process of its own. Rejects with the `image_*` codes. */
 export interface PictureWorker {
-  inspect(source: ImageSource): Promise<PictureFacts>;
+  /** `page`: of a file that holds several; from 1 on. */
+  inspect(source: ImageSource, page?: number): Promise<PictureFacts>;
+  /** Null for a file of one picture. */
+  pages(source: ImageSource, from: number): Promise<Pages | null>;
   /** PNG of a part. */
   crop(source: ImageSource, region: Region): Promise<Uint8Array>;
   /** PNG of several, beside each other, below each other, or as a grid; labels are A, B, C ... */

@@ -5,13 +5,15 @@ import { strings } from '../strings.ts';
 
 export type PictureKind = Input<'pictures.add'>['kind'];
 
+/** What browsers call a picture on the clipboard that is no file. */
+const browsersName = 'image.png';
+
 /** Hands a file to the app. Rejects with `RequestFailure`. */
 export async function readPicture(client: Client, file: File, kind: PictureKind): Promise<Picture> {
   if (file.size > limits.pictureBytes) {
     throw new RequestFailure({ code: 'image_too_large', message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes), nextStep: strings.chat.pictureTooLargeStep });
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
-  // A pasted picture comes with a name that nobody gave it.
-  const name = kind === 'paste' ? strings.chat.pastedPicture : file.name;
+  const name = kind === 'paste' && file.name === browsersName ? strings.chat.pastedPicture : file.name;
   return client.request('pictures.add', { bytes, name: name.slice(0, 255), kind });
 }

@@ -28,6 +28,7 @@ export class Composer {
   #usage = $state.raw<Output<'chat.measure'>>(null);
   #failure = $state.raw<RequestFailure | null>(null);
   #sending = $state(false);
+  #paged = $state.raw<Picture | null>(null);
   /** Settles when every picture that was added so far is read, or is known not to be. */
   #reads: Promise<void> = Promise.resolve();
   #input: HTMLTextAreaElement | undefined;
@@ -75,6 +76,11 @@ export class Composer {
     return this.#failure;
   }
 
+  /** The attached page whose fellows are offered; null: none. */
+  get paged(): Picture | null {
+    return this.#paged;
+  }
+
   get isEmpty(): boolean {
     return this.#text === '' && this.#pictures.length === 0 && this.#adding.length === 0;
   }
@@ -90,6 +96,7 @@ export class Composer {
     this.#text = draft.text;
     this.#pictures = draft.pictures;
     this.#adding = [];
+    this.#paged = null;
     this.#failure = null;
     this.#usage = null;
     this.#measureSoon();
@@ -112,7 +119,7 @@ export class Composer {
     for (const file of files) {
       try {
         const picture = await readPicture(this.#client, file, kind);
-        if (this.#draftOf === draftOf) this.add(picture);
+        if (this.#draftOf === draftOf) this.take(picture);
       } catch (error) {
         failures.push(toRequestFailure(error));
       } finally {
@@ -120,6 +127,18 @@ export class Composer {
       }
     }
     if (this.#draftOf === draftOf && failures.length > 0) this.#failure = together(failures);
+  }
+
+  /** A picture that was just read. Which page of a document is meant cannot be guessed, so the others are offered; which frame can. */
+  take(picture: Picture): void {
+    this.add(picture);
+    const { origin } = picture;
+    if (origin.kind === 'page' && origin.unit === 'page' && this.#pictures.includes(picture)) this.#paged = picture;
+  }
+
+  /** Offers the other pages of the file that an attached one is of; null: no more. */
+  showPages(picture: Picture | null): void {
+    this.#paged = picture;
   }
 
   /** To the end, where the model looks; one that is there already moves. */
@@ -135,6 +154,7 @@ export class Composer {
 
   remove(hash: string): void {
     this.#pictures = this.#pictures.filter((picture) => picture.hash !== hash);
+    if (this.#paged?.hash === hash) this.#paged = null;
     this.#changed();
   }
 
@@ -144,13 +164,17 @@ export class Composer {
       this.add(picture);
       return;
     }
-    this.#pictures = this.#pictures.map((attached) => (attached.hash === hash ? picture : attached));
+    // What comes may stand here already: it is not attached twice.
+    const others = this.#pictures.filter((attached) => attached.hash === hash || attached.hash !== picture.hash);
+    this.#pictures = others.map((attached) => (attached.hash === hash ? picture : attached));
+    if (this.#paged?.hash === hash) this.#paged = picture.origin.kind === 'page' ? picture : null;
     this.#changed();
   }
 
   /** Puts the composed picture in place of its parts. */
   replaceAll(picture: Picture): void {
     this.#pictures = [picture];
+    this.#paged = null;
     this.#changed();
   }
 
@@ -175,6 +199,7 @@ export class Composer {
     const pictures = this.#pictures;
     this.#text = '';
     this.#pictures = [];
+    this.#paged = null;
     try {
       const sent = await this.#client.request('chat.send', { ...this.#place(), text, pictures: pictures.map(({ hash }) => hash) });
       if (this.#draftOf === draftOf) void this.#saveDraft();

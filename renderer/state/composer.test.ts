@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { limits } from '../../main/contract.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { limits, type Picture } from '../../main/contract.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { Composer } from './composer.svelte.ts';
 import { createFakeClient, message, picture, summary } from './fake-client.ts';
@@ -128,7 +128,8 @@ test('pictures are added in order; one that is there already moves to the end', 
   await it.addFiles([file('a.png'), file('image.png')], 'paste');
   expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
   expect(client.inputs('pictures.add').map(({ name, kind, bytes }) => [name, kind, bytes.length])).toEqual([
-    ['Pasted picture', 'paste', 3],
+    // A file that was copied has a name; a picture that was copied has one that nobody gave it.
+    ['a.png', 'paste', 3],
     ['Pasted picture', 'paste', 3],
   ]);
   it.add(picture('a'));
@@ -215,4 +216,51 @@ test('a question that comes back brings no picture twice that was attached again
   fail(new RequestFailure({ code: 'usage', message: 'No.', nextStep: '' }));
   await sending;
   expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
+});
+
+describe('pages of a file', () => {
+  const page = (letter: string, number: number, unit: 'page' | 'frame' = 'page'): Picture => ({
+    ...picture(letter),
+    origin: { kind: 'page', of: 'f'.repeat(64), unit, number, count: 3 },
+  });
+
+  test('the others are offered of a document, and not of an animation', async () => {
+    const read = [page('a', 1, 'frame'), page('b', 1)];
+    const { composer: it } = composer({ 'pictures.add': () => read.shift()! });
+    await it.addFiles([file('anim.gif')], 'file');
+    expect(it.paged).toBeNull();
+    await it.addFiles([file('scan.tif')], 'file');
+    expect(it.paged?.hash).toBe('b'.repeat(64));
+  });
+
+  test('follow the page that is chosen, and go with it', () => {
+    const { composer: it } = composer();
+    it.take(page('a', 1));
+    it.replace('a'.repeat(64), page('b', 2));
+    expect([it.paged?.hash, it.pictures.map(({ hash }) => hash[0])]).toEqual(['b'.repeat(64), ['b']]);
+    it.remove('b'.repeat(64));
+    expect(it.paged).toBeNull();
+    it.take(page('a', 1));
+    it.replace('a'.repeat(64), picture('c'));
+    expect(it.paged).toBeNull();
+  });
+
+  test('a page that is attached already is not attached twice', () => {
+    const { composer: it } = composer();
+    it.take(page('a', 1));
+    it.take(page('b', 2));
+    it.replace('b'.repeat(64), page('a', 1));
+    expect(it.pictures.map(({ hash }) => hash[0])).toEqual(['a']);
+  });
+
+  test('are no longer offered once the question is asked or another conversation is open', async () => {
+    const { composer: it } = composer({ 'chat.send': () => sent });
+    it.take(page('a', 1));
+    it.text = 'What is it?';
+    await it.send();
+    expect(it.paged).toBeNull();
+    it.take(page('a', 1));
+    it.load(2, { text: '', pictures: [] });
+    expect(it.paged).toBeNull();
+  });
 });

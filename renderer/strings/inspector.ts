@@ -15,6 +15,17 @@ export const inspector = {
   use: 'Use this part',
   clear: 'Clear the selection',
   compose: 'Compose with another…',
+  units: { page: 'Page', frame: 'Frame', size: 'Size' },
+  otherParts: { page: 'Choose another page', frame: 'Choose another frame', size: 'Choose another size' },
+  partOf: (number: number, count: number) => `${number} of ${count.toLocaleString('en')}`,
+  ground: 'Transparent parts',
+  grounds: {
+    white: 'on white',
+    black: 'on black: the picture is light, and would vanish on white',
+    grey: 'on grey: the picture is both light and dark',
+  },
+  end: 'End of the file',
+  endMissing: 'missing: what is not there is grey',
   cropAdvice: 'Drag over the part that matters: it will reach the model larger.',
   partAdvice: 'Select less to see it larger.',
 };
