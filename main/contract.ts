@@ -729,7 +729,7 @@ export const requests = {
 const turnState = v.strictObject({
   messageId: id,
   conversationId: id,
-  phase: v.picklist(['waiting', 'loading', 'preparing', 'looking', 'reading', 'writing']),
+  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'looking', 'reading', 'writing']),
   done: count,
   total: count,
 });

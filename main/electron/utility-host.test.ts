@@ -1,4 +1,5 @@
-import { EventEmitter } from 'node:events';
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UtilityProcess } from 'electron';
@@ -8,7 +9,9 @@ import { parentChannel } from '../engine/channel.ts';
 import { startUtilityHost } from './utility-host.ts';
 
 class ProcessDouble extends EventEmitter {
+  readonly stdout = new PassThrough();
   readonly stderr = new PassThrough();
+  pid: number | undefined;
   readonly sent: unknown[] = [];
   killed = false;
   postMessage(message: unknown): void {
@@ -27,9 +30,10 @@ function start(): { child: ProcessDouble; fork: ReturnType<typeof vi.fn>; host: 
   return { child, fork, host };
 }
 
-test('is started with what it needs, and only stderr is read', () => {
+test('is started with what it needs', () => {
   const { fork } = start();
-  expect(fork).toHaveBeenCalledWith('/app/host.js', [], { stdio: ['ignore', 'ignore', 'pipe'], serviceName: 'Loupe engine', env: { LOUPE_ADDON: '/a' } });
+  const env = { LOUPE_ADDON: '/a', LOUPE_PARENT: String(process.pid) };
+  expect(fork).toHaveBeenCalledWith('/app/host.js', [], { stdio: ['ignore', 'pipe', 'pipe'], serviceName: 'Loupe engine', env });
 });
 
 test('messages pass both ways until it ends', () => {
@@ -42,6 +46,26 @@ test('messages pass both ways until it ends', () => {
   host.send({ type: 'late' });
   expect(child.sent).toEqual([{ type: 'devices', id: 1 }]);
   expect(received).toEqual([{ type: 'ready' }]);
+});
+
+test('beats are heard among what drivers print, and a process that is stopped is ended at once', async () => {
+  const { child, host } = start();
+  const beats: unknown[] = [];
+  host.onBeat((beat) => beats.push(beat));
+  child.stdout.write(Buffer.concat([Buffer.from('driver 1.0\n'), Buffer.of(0x81)]));
+  await vi.waitFor(() => expect(beats).toEqual([{ moved: true, stage: 'none' }]));
+  const sleeper = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  const exited = once(sleeper, 'exit');
+  sleeper.kill('SIGSTOP');
+  child.pid = sleeper.pid;
+  host.kill();
+  expect(await exited).toEqual([null, 'SIGKILL']);
+  // Electron clears up.
+  expect(child.killed).toBe(true);
+  child.emit('exit', 0);
+  // The number may be another process's by now.
+  child.pid = process.pid;
+  host.kill();
 });
 
 test('the end is told with the last words, also when they come after it', async () => {

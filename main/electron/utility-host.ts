@@ -1,6 +1,7 @@
 /** The engine and the picture decoder as Electron utility processes: the same messages as a forked Node. */
 import type { UtilityProcess } from 'electron';
 import type { HostProcess } from '../engine/channel.ts';
+import { beatEnvironment, readBeats, type Beat } from '../engine/lifeline.ts';
 
 export interface UtilityHostOptions {
   fork: (entry: string, args: string[], options: { stdio: ('ignore' | 'pipe')[]; serviceName: string; env: Record<string, string> }) => UtilityProcess;
@@ -15,7 +16,11 @@ const lastWordsLength = 2000;
 const lastWordsPatience = 250;
 
 export function startUtilityHost({ fork, entry, name, env }: UtilityHostOptions): HostProcess {
-  const child = fork(entry, [], { stdio: ['ignore', 'ignore', 'pipe'], serviceName: name, env: definedOnly(env) });
+  const child = fork(entry, [], { stdio: ['ignore', 'pipe', 'pipe'], serviceName: name, env: { ...definedOnly(env), [beatEnvironment.parent]: String(process.pid) } });
+  const listeners: ((beat: Beat) => void)[] = [];
+  child.stdout?.on('data', (bytes: Uint8Array) => {
+    for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
+  });
   let alive = true;
   let lastWords = '';
   let fatal = '';
@@ -32,6 +37,9 @@ export function startUtilityHost({ fork, entry, name, env }: UtilityHostOptions)
     alive = false;
   });
   return {
+    get pid() {
+      return child.pid;
+    },
     send: (message) => {
       if (alive) child.postMessage(message);
     },
@@ -41,8 +49,21 @@ export function startUtilityHost({ fork, entry, name, env }: UtilityHostOptions)
         setTimeout(stderrEnded.resolve, lastWordsPatience);
         void stderrEnded.promise.then(() => listener({ code, signal: null, lastWords: lastWords.trim() || fatal }));
       }),
-    kill: () => void child.kill(),
+    onBeat: (listener) => void listeners.push(listener),
+    kill() {
+      // Electron asks politely, which a process that is stopped does not hear; it is left to clear up.
+      if (alive && child.pid !== undefined) endNow(child.pid);
+      child.kill();
+    },
   };
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {

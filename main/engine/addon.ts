@@ -254,8 +254,8 @@ export interface NativeEngine {
   /** Ends the running generate or load within one step. */
   cancel(): void;
   memory(): MemoryReport;
-  /** Releases everything; the object is unusable afterwards. */
-  close(): void;
+  /** Releases everything; the object is unusable from now on. */
+  close(): Promise<void>;
 }
 
 /** A metadata value. Integers beyond 2^53 are rounded, those beyond 2^63 null. */
@@ -322,14 +322,18 @@ export interface QuantiseReport {
 }
 
 export interface Addon {
-  listDevices(): DeviceInfo[];
+  listDevices(): Promise<DeviceInfo[]>;
   /** Needs no device. `cancel` makes `done` reject with `cancelled` within a second and leaves the part, with which the same call goes on. */
   quantise(options: QuantiseOptions): { done: Promise<QuantiseReport>; cancel(): void };
-  /** Reads headers only. Throws as `load` does for damaged files and dialects that the engine does not run. */
-  readGguf(files: string[]): GgufInfo;
-  /** All that `load` checks before a device sees a byte; throws as it does. */
-  inspectModel(place: Pick<WeighOptions, 'directory' | 'gguf'>): ModelFacts;
-  Engine: new (options: EngineOptions) => NativeEngine;
+  /** Reads headers only. Rejects as `load` does for damaged files and dialects that the engine does not run. */
+  readGguf(files: string[]): Promise<GgufInfo>;
+  /** All that `load` checks before a device sees a byte; rejects as it does. */
+  inspectModel(place: Pick<WeighOptions, 'directory' | 'gguf'>): Promise<ModelFacts>;
+  Engine: { open(options: EngineOptions): Promise<NativeEngine> };
+  /** What the engine's threads have done so far, and whether one waits for a device that has not answered for a while. */
+  activity(): { steps: number; waiting: boolean };
+  /** Whether this system wakes this process, if it is stopped, when its parent ends. Linux does. */
+  wakeWithoutParent(): boolean;
 }
 
 /** The addon as built by the set-up, or the one that LOUPE_ADDON names. Throws `engine_missing`. */

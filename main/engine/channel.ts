@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { beatEnvironment, readBeats, type Beat } from './lifeline.ts';
 
 export interface Channel {
   /** Structured-cloneable data. Silent once the other end is gone. */
@@ -24,7 +25,12 @@ export interface HostExit {
 }
 
 export interface HostProcess extends Channel {
+  /** Of the system; undefined until it has started. */
+  readonly pid: number | undefined;
   onExit(listener: (exit: HostExit) => void): void;
+  /** Signs of life of a thread that does nothing else. */
+  onBeat(listener: (beat: Beat) => void): void;
+  /** At once, also when it is stopped. */
   kill(): void;
 }
 
@@ -39,15 +45,20 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
   const child = fork(options.entry ?? hostEntry, [], {
     serialization: 'advanced',
     execArgv: [],
-    env: { ...process.env, ...options.env },
-    // Drivers may print; the answer alone belongs on stdout.
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, [beatEnvironment.parent]: String(process.pid), ...options.env },
+    // Standard output carries beats; what drivers print there goes no further.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const listeners: ((beat: Beat) => void)[] = [];
+  child.stdout!.on('data', (bytes: Uint8Array) => {
+    for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
   });
   let lastWords = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     lastWords = (lastWords + text).slice(-lastWordsLength);
   });
   return {
+    pid: child.pid,
     send: (message) => {
       if (child.connected) child.send(message as object, () => {});
     },
@@ -66,6 +77,7 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
         if (child.pid === undefined) tell(null, null);
       });
     },
+    onBeat: (listener) => void listeners.push(listener),
     kill: () => void child.kill('SIGKILL'),
   };
 }

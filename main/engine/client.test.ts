@@ -23,7 +23,7 @@ function start(env: NodeJS.ProcessEnv = {}, onSpawn: (host: HostProcess) => void
     onSpawn(host);
     return host;
   };
-  const engine = createEngineClient({ spawn, firstPauseMs: 5, cancelGraceMs: 200 });
+  const engine = createEngineClient({ spawn, firstPauseMs: 5 });
   engines.push(engine);
   return engine;
 }
@@ -194,11 +194,15 @@ describe('a process that fails', () => {
 
     const host = forkHost({ env: { LOUPE_ADDON: addon } });
     const received: unknown[] = [];
-    const answered = new Promise<void>((resolve) => host.onMessage((message) => received.push(message) === 4 && resolve()));
-    host.send({ type: 'fly', id: 7 });
-    host.send('nonsense');
-    host.send({ type: 'generate', id: 8, messages: [], maxTokens: 1 });
-    await answered;
+    const answered = Promise.withResolvers<void>();
+    host.onMessage((message) => {
+      if (received.push(message) === 4) answered.resolve();
+      if (received.length > 1) return;
+      host.send({ type: 'fly', id: 7 });
+      host.send('nonsense');
+      host.send({ type: 'generate', id: 8, messages: [], maxTokens: 1 });
+    });
+    await answered.promise;
     expect(received).toMatchObject([
       { type: 'ready' },
       { type: 'error', id: 7, failure: { ok: false, code: 'protocol' } },

@@ -1,13 +1,15 @@
 /**
  * The Engine port over a replaceable process. A crash rejects what was pending with
  * `engine_crashed`; the next request starts a fresh process, after a pause that grows with
- * each crash in a row, and loads the last model again.
+ * each crash in a row, and loads the last model again. A process that stands still (`watch.ts`)
+ * is ended and counts as crashed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromFailure, LoupeError } from '../services/errors.ts';
 import type { Engine, EngineLoss, Stage } from '../services/ports.ts';
 import { forkHost, type HostExit, type HostProcess, type SpawnHost } from './channel.ts';
 import { parseEvent, parseResult, type RequestKind, type RequestOf, type Results } from './protocol.ts';
+import { Rates, usualLimits, Watch, type Hang, type Limits, type WorkStage } from './watch.ts';
 
 export interface EngineClientOptions {
   spawn?: SpawnHost;
@@ -16,8 +18,8 @@ export interface EngineClientOptions {
   maxPauseMs?: number;
   /** How long `close` waits for the process before it kills it. */
   closeGraceMs?: number;
-  /** How long a request may go on after it was cancelled, before the process is killed: a driver that hangs hears nothing. */
-  cancelGraceMs?: number;
+  /** How still a process may stand before it is ended. Null: for ever, as under a debugger. */
+  limits?: Limits | null;
 }
 
 type Body<Kind extends RequestKind> = Omit<RequestOf<Kind>, 'type' | 'id'>;
@@ -37,60 +39,102 @@ interface Pending extends Listeners {
 
 interface Running {
   process: HostProcess;
-  ready: Promise<void>;
+  /** It hangs before it was ready. */
+  failStart: (hang: Hang) => void;
   exited: Promise<HostExit>;
   pending: Map<number, Pending>;
+  watch: Watch;
   /** The process holds the model of `#lastLoad`. */
   hasModel: boolean;
   /** The model on its way back after a restart; whoever needs it waits for the one load. */
-  reloading: Promise<void> | null;
+  reloading: Reload | null;
+}
+
+interface Reload {
+  done: Promise<void>;
+  /** Who waits for it; it is given up with the last. */
+  waiting: number;
+  abort: AbortController;
 }
 
 export function createEngineClient(options: EngineClientOptions = {}): Engine {
   const client = new EngineClient(options);
   return {
-    devices: () => client.request('devices', {}),
+    devices: (listeners) => client.request('devices', {}, listeners),
     inspect: (place, listeners) => client.request('inspect', place, listeners),
     weigh: (request, listeners) => client.weigh(request, listeners),
     load: (request, listeners) => client.load(request, listeners),
     quantise: (request, listeners) => client.request('quantise', request, listeners),
     generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
-    countTokens: (request) => client.requestWithModel('count-tokens', request),
+    countTokens: (request, listeners) => client.requestWithModel('count-tokens', request, listeners),
     score: (request, listeners) => client.requestWithModel('score', request, listeners),
     trace: (request, listeners) => client.requestWithModel('trace', request, listeners),
-    selfTest: (engine) => client.selfTest(engine),
-    memory: () => client.request('memory', {}),
+    selfTest: (engine, listeners) => client.selfTest(engine, listeners),
+    memory: (listeners) => client.request('memory', {}, listeners),
     onLost: (listener) => client.onLost(listener),
     close: () => client.close(),
   };
 }
 
-/** How much longer a cancelled request is waited for on software Vulkan. */
-const slowness = 8;
+/** Take no turn in the process: once cancelled, nobody waits for them, not even the next request. */
+const takesNoTurn: readonly RequestKind[] = ['devices', 'inspect', 'count-tokens', 'memory'];
+/** What a request with this result has come through. */
+function stagesOf(kind: RequestKind, result: unknown): readonly WorkStage[] {
+  switch (kind) {
+    case 'weigh':
+    case 'load':
+    case 'self-test':
+      return ['open', kind];
+    case 'generate':
+      return (result as Partial<Results['generate']> | null)?.statistics?.imagesEncoded ? ['encode', 'prefill', 'decode'] : ['prefill', 'decode'];
+    case 'count-tokens':
+      return ['prompt'];
+    case 'inspect':
+      return ['language'];
+    case 'memory':
+      return ['sent'];
+    case 'devices':
+    case 'score':
+    case 'trace':
+    case 'quantise':
+      return [kind];
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Starts that may hang one after the other, before the request that wanted one fails. */
+const startAttempts = 4;
+/** For LOUPE_WATCH=off: a debugger stops processes, too. */
+const chosenLimits = (): Limits | null => (process.env['LOUPE_WATCH'] === 'off' ? null : usualLimits);
 
 class EngineClient {
   readonly #spawn: SpawnHost;
   readonly #firstPauseMs: number;
   readonly #maxPauseMs: number;
   readonly #closeGraceMs: number;
-  readonly #cancelGraceMs: number;
+  readonly #limits: Limits | null;
+  readonly #rates: Rates;
   readonly #lostListeners: ((loss: EngineLoss) => void)[] = [];
   #running: Running | null = null;
   #starting: Promise<Running> | null = null;
   #lastLoad: Body<'load'> | null = null;
-  /** Software Vulkan, whose single step may take many seconds with a large model. */
-  #isSlow = false;
+  /** The model that `#rates` are of. */
+  #measured = '';
+  /** Name of the device in use. */
+  #device = '';
   #nextId = 1;
   /** Since the last request that succeeded. */
   #crashesInARow = 0;
   #closed = false;
 
-  constructor({ spawn = forkHost, firstPauseMs = 200, maxPauseMs = 10_000, closeGraceMs = 3000, cancelGraceMs = 15_000 }: EngineClientOptions) {
+  constructor({ spawn = forkHost, firstPauseMs = 200, maxPauseMs = 10_000, closeGraceMs = 3000, limits = chosenLimits() }: EngineClientOptions) {
     this.#spawn = spawn;
     this.#firstPauseMs = firstPauseMs;
     this.#maxPauseMs = maxPauseMs;
     this.#closeGraceMs = closeGraceMs;
-    this.#cancelGraceMs = cancelGraceMs;
+    this.#limits = limits;
+    this.#rates = new Rates(limits ?? usualLimits);
   }
 
   onLost(listener: (loss: EngineLoss) => void): void {
@@ -98,23 +142,33 @@ class EngineClient {
   }
 
   async request<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
-    return this.#ask(await this.#start(), kind, body, listeners);
+    return this.#ask(await this.#start(listeners.signal), kind, body, listeners);
   }
 
   async load(body: Body<'load'>, listeners: Listeners = {}): Promise<Results['load']> {
-    const running = await this.#start();
+    const running = await this.#start(listeners.signal);
     running.hasModel = false;
     this.#lastLoad = null;
+    this.#measureFor(body);
     const loaded = await this.#ask(running, 'load', body, listeners);
     this.#lastLoad = body;
-    this.#isSlow = loaded.device.kind === 'cpu';
+    this.#device = loaded.device.name;
+    // A single step of a large model may take it many seconds.
+    this.#rates.software = loaded.device.kind === 'cpu';
     running.hasModel = true;
     return loaded;
   }
 
+  /** Another model takes other times. */
+  #measureFor({ engine, ...place }: Body<'load'>): void {
+    const key = JSON.stringify([engine, 'gguf' in place ? place.gguf : 'directory' in place ? place.directory : null]);
+    if (key !== this.#measured) this.#rates.forgetModel();
+    this.#measured = key;
+  }
+
   /** May open another device, and the model goes with the one before. */
   async weigh(body: Body<'weigh'>, listeners: Listeners = {}): Promise<Results['weigh']> {
-    const running = await this.#start();
+    const running = await this.#start(listeners.signal);
     running.hasModel = false;
     // A load follows; counting meanwhile must not bring the model before back.
     this.#lastLoad = null;
@@ -123,43 +177,66 @@ class EngineClient {
 
   /** After a restart the last model is loaded first. */
   async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
-    const running = await this.#start();
-    if (!running.hasModel && this.#lastLoad) {
-      running.reloading ??= this.#reload(running, this.#lastLoad, listeners.signal);
-      await running.reloading;
+    const { signal } = listeners;
+    const running = await this.#start(signal);
+    while (!running.hasModel && this.#lastLoad && this.#running === running) {
+      running.reloading ??= this.#reload(running, this.#lastLoad);
+      await this.#waitForReload(running.reloading, kind, signal);
     }
     return this.#ask(running, kind, body, listeners);
   }
 
-  async #reload(running: Running, body: Body<'load'>, signal: AbortSignal | undefined): Promise<void> {
+  #reload(running: Running, body: Body<'load'>): Reload {
+    const abort = new AbortController();
+    const done = this.#ask(running, 'load', body, { signal: abort.signal })
+      .then(() => {
+        running.hasModel = true;
+      })
+      .finally(() => {
+        running.reloading = null;
+      });
+    return { done, waiting: 0, abort };
+  }
+
+  async #waitForReload(reload: Reload, kind: RequestKind, signal: AbortSignal | undefined): Promise<void> {
+    reload.waiting++;
     try {
-      await this.#ask(running, 'load', body, { signal });
-      running.hasModel = true;
+      await orAborted(reload.done, kind, signal);
+    } catch (error) {
+      // Those before gave it up: it is begun anew.
+      if (!signal?.aborted && reload.abort.signal.aborted && !this.#closed) return;
+      throw error;
     } finally {
-      running.reloading = null;
+      if (--reload.waiting === 0) reload.abort.abort();
     }
   }
 
   /** May open another device, and the model goes with the one before. */
-  async selfTest(engine: Body<'self-test'>['engine']): Promise<Results['self-test']> {
-    const running = await this.#start();
+  async selfTest(engine: Body<'self-test'>['engine'], listeners: Listeners = {}): Promise<Results['self-test']> {
+    const running = await this.#start(listeners.signal);
     running.hasModel = false;
-    return this.#ask(running, 'self-test', { engine }, {});
+    return this.#ask(running, 'self-test', { engine }, listeners);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const running = this.#running ?? (await this.#starting?.catch(() => null)) ?? null;
     if (!running) return;
+    running.watch.end();
     running.process.send({ type: 'exit' });
+    if (await this.#exitsInTime(running)) return;
+    running.process.kill();
+    // A driver may hold it even then; the system ends it when that lets go.
+    if (await this.#exitsInTime(running)) return;
+    this.#afterExit(running, { code: null, signal: 'SIGKILL', lastWords: '' });
+    running.failStart({ kind: 'silent' });
+  }
+
+  async #exitsInTime({ exited }: Running): Promise<boolean> {
     const patience = new AbortController();
-    const inTime = await Promise.race([
-      running.exited.then(() => true),
-      sleep(this.#closeGraceMs, false, { signal: patience.signal }).catch(() => false),
-    ]);
+    const inTime = await Promise.race([exited.then(() => true), sleep(this.#closeGraceMs, false, { signal: patience.signal }).catch(() => false)]);
     patience.abort();
-    if (!inTime) running.process.kill();
-    await running.exited;
+    return inTime;
   }
 
   #ask<Kind extends RequestKind>(running: Running, kind: Kind, body: Body<Kind>, listeners: Listeners): Promise<Results[Kind]> {
@@ -169,13 +246,14 @@ class EngineClient {
       return Promise.reject(new LoupeError('engine_crashed', `The engine stopped before it could ${kind}.`));
     }
     const id = this.#nextId++;
-    let patience: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       running.process.send({ type: 'cancel', id });
-      patience = setTimeout(() => this.#giveUp(running, id), this.#cancelGraceMs * (this.#isSlow ? slowness : 1));
+      if (takesNoTurn.includes(kind)) this.#take(running, id)?.reject(cancelled(kind));
+      else running.watch.cancel(id);
     };
     return new Promise<unknown>((resolve, reject) => {
       running.pending.set(id, { ...listeners, kind, resolve, reject });
+      running.watch.add(id);
       signal?.addEventListener('abort', cancel, { once: true });
       running.process.send({ ...body, type: kind, id });
     })
@@ -185,51 +263,82 @@ class EngineClient {
       })
       .finally(() => {
         signal?.removeEventListener('abort', cancel);
-        clearTimeout(patience);
       });
   }
 
-  #giveUp(running: Running, id: number): void {
+  #take(running: Running, id: number): Pending | undefined {
     const pending = running.pending.get(id);
     running.pending.delete(id);
+    running.watch.remove(id);
+    return pending;
+  }
+
+  #afterHang(running: Running, hang: Hang): void {
     this.#retire(running);
-    if (!pending) return;
-    pending.reject(cancelled(pending.kind));
-    this.#tellLost({ requestId: id, kind: pending.kind, code: 'engine_crashed', exit: 'it did not end when it was told to' });
+    for (const [requestId, { kind, reject, signal }] of running.pending) {
+      const isBlamed = hang.kind === 'still' && hang.waiting && hang.id === requestId;
+      if (signal?.aborted) reject(cancelled(kind));
+      else if (isBlamed) reject(new LoupeError('device_lost', `${this.#device || 'The device'} stood still during ${hang.stage} (request ${requestId}), so the engine was ended.`));
+      else reject(new LoupeError('engine_crashed', `The engine stood still during ${kind} (request ${requestId}; ${hangWords(hang)}), so it was ended.`));
+      this.#tellLost({ requestId, kind, code: 'engine_crashed', exit: `ended because it stood still: ${hangWords(hang)}` });
+    }
+    running.pending.clear();
+    running.failStart(hang);
   }
 
   #tellLost(loss: EngineLoss): void {
     for (const listener of this.#lostListeners) listener(loss);
   }
 
-  #start(): Promise<Running> {
-    if (this.#closed) return Promise.reject(cancelled('start'));
-    if (this.#running) return this.#running.ready.then(() => this.#running ?? this.#start());
+  async #start(signal: AbortSignal | undefined): Promise<Running> {
+    if (this.#closed) throw cancelled('start');
+    // While it starts it is current already.
+    if (this.#running && !this.#starting) return this.#running;
     this.#starting ??= this.#launch().finally(() => {
       this.#starting = null;
     });
-    return this.#starting;
+    return orAborted(this.#starting, 'start', signal);
   }
 
+  /** Nothing was asked of a process that hangs while it starts, so that another can take its place unseen. */
   async #launch(): Promise<Running> {
-    if (this.#crashesInARow > 0) {
-      await sleep(Math.min(this.#firstPauseMs * 2 ** (this.#crashesInARow - 1), this.#maxPauseMs));
+    for (let attempt = 0; ; attempt++) {
+      if (this.#crashesInARow > 0) await sleep(Math.min(this.#firstPauseMs * 2 ** (this.#crashesInARow - 1), this.#maxPauseMs));
       if (this.#closed) throw cancelled('start');
+      const launched = await this.#launchOnce(attempt);
+      if ('running' in launched) return launched.running;
+      if (attempt + 1 === startAttempts) throw new LoupeError('engine_crashed', `The engine could not start: ${hangWords(launched.hang)}.`);
     }
+  }
+
+  async #launchOnce(attempt: number): Promise<{ running: Running } | { hang: Hang }> {
     const host = this.#spawn();
-    const pending = new Map<number, Pending>();
-    const ready = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<{ running: Running } | { hang: Hang }>();
     const exited = Promise.withResolvers<HostExit>();
-    const running: Running = { process: host, ready: ready.promise, exited: exited.promise, pending, hasModel: false, reloading: null };
+    const watch = new Watch({ limits: this.#limits ?? usualLimits, rates: this.#rates, attempt, onHang: (hang) => this.#afterHang(running, hang) });
+    const running: Running = {
+      process: host,
+      failStart: (hang) => started.resolve({ hang }),
+      exited: exited.promise,
+      pending: new Map(),
+      watch,
+      hasModel: false,
+      reloading: null,
+    };
     this.#running = running;
-    host.onMessage((message) => this.#receive(running, message, ready.resolve));
+    host.onBeat((beat) => {
+      if (this.#running === running) watch.beat(beat);
+    });
+    host.onMessage((message) => {
+      if (this.#running === running) this.#receive(running, message, () => started.resolve({ running }));
+    });
     host.onExit((exit) => {
       this.#afterExit(running, exit);
-      ready.reject(new LoupeError('engine_crashed', `The engine could not start: ${describeExit(exit)}.`));
+      started.reject(new LoupeError('engine_crashed', `The engine could not start: ${describeExit(exit)}.`));
       exited.resolve(exit);
     });
-    await ready.promise;
-    return running;
+    if (this.#limits) watch.begin();
+    return started.promise;
   }
 
   #receive(running: Running, message: unknown, ready: () => void): void {
@@ -240,7 +349,12 @@ class EngineClient {
       this.#failAll(running, error as LoupeError);
       return;
     }
-    if (event.type === 'ready') return ready();
+    running.watch.message();
+    if (event.type === 'ready') {
+      running.watch.ready();
+      return ready();
+    }
+    if (event.type === 'beat') return running.watch.work(event.work, event.waiting);
     if (event.type === 'error' && event.id === null) return this.#failAll(running, fromFailure(event.failure));
     const pending = running.pending.get(event.id!);
     if (!pending) return;
@@ -253,9 +367,10 @@ class EngineClient {
         return pending.onProgress?.(event.doneBytes, event.totalBytes);
       case 'done':
         running.pending.delete(event.id);
+        running.watch.remove(event.id, stagesOf(pending.kind, event.result));
         return pending.resolve(event.result);
       case 'error':
-        running.pending.delete(event.id!);
+        this.#take(running, event.id!);
         // The driver has reset: nothing in that process can be trusted any more.
         if (event.failure.code === 'device_lost') this.#retire(running);
         return pending.reject(fromFailure(event.failure));
@@ -267,15 +382,18 @@ class EngineClient {
   #retire(running: Running): void {
     if (this.#running === running) this.#running = null;
     this.#crashesInARow++;
+    running.watch.end();
     running.process.kill();
   }
 
   #failAll(running: Running, error: LoupeError): void {
     for (const { reject } of running.pending.values()) reject(error);
+    for (const id of running.pending.keys()) running.watch.remove(id);
     running.pending.clear();
   }
 
   #afterExit(running: Running, exit: HostExit): void {
+    running.watch.end();
     if (this.#running === running) {
       this.#running = null;
       if (!this.#closed) this.#crashesInARow++;
@@ -295,6 +413,35 @@ class EngineClient {
 
 function cancelled(kind: string): LoupeError {
   return new LoupeError('cancelled', `The request (${kind}) was cancelled.`);
+}
+
+function hangWords(hang: Hang): string {
+  switch (hang.kind) {
+    case 'start':
+      return 'it did not become ready';
+    case 'silent':
+      return 'it gave no sign of life';
+    case 'stuck':
+      return hang.stage === 'none' ? 'its main thread was stuck' : `its main thread was stuck (${hang.stage})`;
+    case 'still':
+      return `no progress during ${hang.stage}`;
+    default:
+      return hang satisfies never;
+  }
+}
+
+/** What it waits for goes on. */
+async function orAborted<Result>(waited: Promise<Result>, kind: string, signal: AbortSignal | undefined): Promise<Result> {
+  if (!signal) return waited;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(cancelled(kind));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([aborted.promise, waited]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 function exitWords({ code, signal }: HostExit): string {

@@ -35,8 +35,8 @@ beforeAll(() => {
   addon = loadAddon();
 });
 
-function open(activations: Activations): NativeEngine {
-  return new addon.Engine({ shaderDirectory: shaderDirectory(), activations, validation: true });
+function open(activations: Activations): Promise<NativeEngine> {
+  return addon.Engine.open({ shaderDirectory: shaderDirectory(), activations, validation: true });
 }
 
 const tinyImage = (path: string): Promise<ImageInput> => prepareImage({ path: join(tiny, path) }, { tileSize: 56, maxTiles: 4 });
@@ -71,13 +71,13 @@ describe.each([
   let engine: NativeEngine | null = null;
   let why = '';
   beforeAll(async () => {
-    const devices = addon.listDevices();
+    const devices = await addon.listDevices();
     if (activations === 'f16' && !devices.some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
       why = `SKIPPED: no device here has cooperative matrices (${devices.map(({ name }) => name).join(', ')}), so the f16 path is not tested`;
       console.warn(why);
       return;
     }
-    engine = open(activations);
+    engine = await open(activations);
     await engine.load({ directory: tiny });
   }, 120_000);
   afterAll(() => engine?.close());
@@ -100,12 +100,10 @@ describe.each([
 
 describe('session', () => {
   let engine: NativeEngine;
-  beforeAll(() => {
-    engine = open('f32');
+  beforeAll(async () => {
+    engine = await open('f32');
   });
-  afterAll(() => {
-    engine.close();
-  });
+  afterAll(() => engine.close());
   const generate = (tokens: number[], images: ImageInput[], more: Partial<GenerateOptions> = {}): ReturnType<NativeEngine['generate']> =>
     engine.generate({ tokens: Int32Array.from(tokens), images, maxTokens: 12, stopTokens: [], sampling: greedy, ...more });
 
@@ -228,12 +226,12 @@ describe('session', () => {
 
 describe('self-test', () => {
   test('every operation agrees with its scalar twin', slow, async () => {
-    const engine = open('f32');
+    const engine = await open('f32');
     const items = await engine.selfTest();
     expect(items.length).toBeGreaterThan(3);
     expect(items.filter(({ ok }) => !ok)).toEqual([]);
     expect(engine.memory().validationErrors).toBe(0);
-    engine.close();
+    await engine.close();
   });
 });
 
@@ -262,12 +260,10 @@ describe('hostile checkpoints', () => {
     [name: string]: { dtype: string; shape: number[]; data_offsets: [number, number] };
   }
   let engine: NativeEngine;
-  beforeAll(() => {
-    engine = open('f32');
+  beforeAll(async () => {
+    engine = await open('f32');
   });
-  afterAll(() => {
-    engine.close();
-  });
+  afterAll(() => engine.close());
 
   async function copyTiny(): Promise<string> {
     const to = await mkdtemp(join(tmpdir(), 'loupe-hostile-'));

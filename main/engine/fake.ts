@@ -116,9 +116,10 @@ export function createFakeEngine({
   let closed = false;
   let requestId = 0;
 
-  const begin = (): void => {
+  const begin = (signal?: AbortSignal): void => {
     requestId++;
     if (closed) throw new LoupeError('cancelled', 'The engine is closed.');
+    if (signal?.aborted) throw new LoupeError('cancelled', 'The request was cancelled.');
   };
   const needModel = (): void => {
     if (!isLoaded) throw new LoupeError('model_missing', 'No model is loaded.', 'Load one first.');
@@ -131,20 +132,20 @@ export function createFakeEngine({
   };
 
   return {
-    async devices() {
-      begin();
+    async devices({ signal } = {}) {
+      begin(signal);
       return [device];
     },
-    async inspect(place) {
-      begin();
+    async inspect(place, { signal } = {}) {
+      begin(signal);
       if (inspect) return inspect(place);
       const names = 'gguf' in place ? [] : readdirSync(place.directory).filter((name) => name.endsWith('.safetensors'));
       const files = 'gguf' in place ? place.gguf : names.map((name) => join(place.directory, name));
       const fileBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
       return { architecture: 'mllama', precision: 'BF16', files, fileBytes, deviceBytes: fileBytes };
     },
-    async weigh({ contextLength: tokens = contextLength }) {
-      begin();
+    async weigh({ contextLength: tokens = contextLength }, { signal } = {}) {
+      begin(signal);
       return { ...weighed, contextLength: tokens, ...sizes, device };
     },
     async load(request, { signal, onProgress } = {}) {
@@ -159,8 +160,8 @@ export function createFakeEngine({
       const placement = { ...loaded.model.placement, deviceBytes: loaded.model.weightBytes - hostBytes, hostBytes, hostLayers, embeddingOnHost };
       return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement } };
     },
-    async countTokens({ messages, answerSoFar = '' }) {
-      begin();
+    async countTokens({ messages, answerSoFar = '' }, { signal } = {}) {
+      begin(signal);
       needModel();
       return wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length + wordsOf(answerSoFar).length;
     },
@@ -208,8 +209,8 @@ export function createFakeEngine({
       if (signal?.aborted) throw new LoupeError('cancelled', 'Scoring was cancelled.');
       return scores;
     },
-    async trace({ tokens, images, continueFor }) {
-      begin();
+    async trace({ tokens, images, continueFor }, { signal } = {}) {
+      begin(signal);
       needModel();
       const vocabulary = loaded.model.vocabularySize;
       return {
@@ -226,12 +227,12 @@ export function createFakeEngine({
       onProgress?.(1, 1);
       throw new LoupeError('file_unwritable', `The fake engine writes no ${target}.`);
     },
-    async selfTest() {
-      begin();
+    async selfTest(_, { signal } = {}) {
+      begin(signal);
       return { device, paths: loaded.paths, items: [{ name: 'matmul', ok: true, detail: 'fake' }], memory };
     },
-    async memory() {
-      begin();
+    async memory({ signal } = {}) {
+      begin(signal);
       return { ...memory, hostPeakBytes: 1000 };
     },
     onLost: (listener) => void listeners.push(listener),

@@ -37,13 +37,13 @@ describe.each([
 ])('$activations activations', ({ activations, limit }) => {
   let engine: NativeEngine | null = null;
   let why = '';
-  beforeAll(() => {
-    if (activations === 'f16' && !addon.listDevices().some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
+  beforeAll(async () => {
+    if (activations === 'f16' && !(await addon.listDevices()).some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
       why = 'SKIPPED: no device here has cooperative matrices, so quantised weights are not tested with them';
       console.warn(why);
       return;
     }
-    engine = new addon.Engine({ shaderDirectory: shaderDirectory(), activations, validation: true });
+    engine = await addon.Engine.open({ shaderDirectory: shaderDirectory(), activations, validation: true });
   });
   afterAll(() => engine?.close());
 
@@ -157,11 +157,11 @@ describe('files that are not whole, or belong to another model', () => {
   let engine: NativeEngine;
   let copies: string;
   beforeAll(async () => {
-    engine = new addon.Engine({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true });
+    engine = await addon.Engine.open({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true });
     copies = await mkdtemp(join(tmpdir(), 'loupe-gguf-'));
   });
   afterAll(async () => {
-    engine.close();
+    await engine.close();
     await rm(copies, { recursive: true });
   });
   const refusal = (gguf: string[]): Promise<{ code: string; message: string }> =>

@@ -16,8 +16,12 @@ import { createStopTexts } from '../services/prompt/stops.ts';
 import type { Message } from '../services/prompt/template.ts';
 import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelFacts, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
+import { holdLifeline, type Lifeline } from './lifeline.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 import { scoreTokens } from './score.ts';
+import type { WorkStage } from './watch.ts';
+
+const lifeline = holdLifeline();
 
 /** The request that holds the engine. */
 interface Running {
@@ -25,6 +29,13 @@ interface Running {
   cancelled: boolean;
   /** Of work that needs no device. */
   cancel?: () => void;
+}
+
+/** Where a request is, for whoever watches. */
+interface Place {
+  stage: WorkStage;
+  /** That this process has seen itself. */
+  steps: number;
 }
 
 interface Loaded {
@@ -37,6 +48,9 @@ type Work = Extract<Request, { type: 'weigh' | 'load' | 'generate' | 'score' | '
 
 class Host {
   readonly #channel: ParentChannel;
+  readonly #lifeline: Lifeline;
+  /** Of every request that is not answered. */
+  readonly #places = new Map<number, Place>();
   #addon: Addon | null = null;
   #engine: NativeEngine | null = null;
   /** The settings that `#engine` was opened with. */
@@ -44,14 +58,37 @@ class Host {
   #loaded: Loaded | null = null;
   #running: Running | null = null;
 
-  constructor(channel: ParentChannel) {
+  constructor(channel: ParentChannel, lifeline: Lifeline) {
     this.#channel = channel;
+    this.#lifeline = lifeline;
   }
 
-  serve(): void {
+  async serve(): Promise<void> {
     this.#channel.onMessage((message) => void this.#receive(message));
-    this.#channel.onClose(() => process.exit(0));
+    // An end in good order might wait for a driver that hangs, and nobody waits for it.
+    this.#channel.onClose(() => process.kill(process.pid, 'SIGKILL'));
+    this.#lifeline.onBeat(() => this.#beat());
+    await this.#lifeline.started();
     this.#send({ type: 'ready' });
+  }
+
+  #beat(): void {
+    if (this.#places.size === 0) return;
+    const native = this.#addon?.activity() ?? { steps: 0, waiting: false };
+    // The engine's threads work for the request that holds it.
+    const work = Array.from(this.#places, ([id, { stage, steps }]) => ({ id, stage, steps: steps + (id === this.#running?.id ? native.steps : 0) }));
+    this.#send({ type: 'beat', waiting: native.waiting, work });
+  }
+
+  #enter(id: number, stage: WorkStage): void {
+    this.#places.get(id)!.stage = stage;
+  }
+
+  /** In the stage where it is, or in another now. */
+  #step(id: number, stage: WorkStage): void {
+    const place = this.#places.get(id)!;
+    place.stage = stage;
+    place.steps++;
   }
 
   async #receive(message: unknown): Promise<void> {
@@ -62,20 +99,24 @@ class Host {
       this.#send({ type: 'error', id: idOf(message), failure: toFailure(error) });
       return;
     }
-    if (request.type === 'exit') return this.#exit();
+    if (request.type === 'exit') return void this.#exit();
     if (request.type === 'cancel') return this.#cancel(request.id);
+    this.#places.set(request.id, { stage: 'sent', steps: 0 });
     try {
       const result = await this.#answer(request);
-      this.#send({ type: 'done', id: request.id, result });
+      // Some are large, and copying them takes a moment.
+      this.#lifeline.during('result', () => this.#send({ type: 'done', id: request.id, result }));
     } catch (error) {
       this.#send({ type: 'error', id: request.id, failure: toFailure(error) });
+    } finally {
+      this.#places.delete(request.id);
     }
   }
 
   async #answer(request: Exclude<Request, { type: 'exit' | 'cancel' }>): Promise<unknown> {
     switch (request.type) {
       case 'devices':
-        return this.#devices();
+        return this.#devices(request);
       case 'memory':
         return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
       case 'count-tokens':
@@ -104,17 +145,17 @@ class Host {
         case 'weigh':
           return await this.#weigh(request);
         case 'load':
-          return await this.#load(request, running);
+          return await this.#load(request);
         case 'generate':
           return await this.#generate(request, running);
         case 'score':
-          return await this.#score(request, running);
+          return await this.#score(request);
         case 'trace':
-          return await this.#trace(request, running);
+          return await this.#trace(request);
         case 'quantise':
           return await this.#quantise(request, running);
         case 'self-test':
-          return await this.#selfTest(request.engine);
+          return await this.#selfTest(request);
         default:
           return request satisfies never;
       }
@@ -123,39 +164,46 @@ class Host {
     }
   }
 
-  #devices(): DeviceInfo[] {
+  #devices({ id }: RequestOf<'devices'>): Promise<DeviceInfo[]> {
+    this.#enter(id, 'devices');
     return this.#useAddon().listDevices();
   }
 
   /** One inspection for the list of models and for loading: all that `load` checks before the device sees a byte. */
-  async #examine(place: ModelPlace, stops?: string[]): Promise<{ facts: ModelFacts; language: PromptLanguage | null }> {
-    const facts = this.#useAddon().inspectModel(place);
-    return { facts, language: await this.#readLanguage(place, stops) };
+  async #examine(id: number, place: ModelPlace, stops?: string[]): Promise<{ facts: ModelFacts; language: PromptLanguage | null }> {
+    this.#enter(id, 'language');
+    const facts = await this.#useAddon().inspectModel(place);
+    return { facts, language: await this.#lifeline.during('language', () => this.#readLanguage(place, stops)) };
   }
 
-  async #inspect(request: RequestOf<'inspect'>): Promise<ModelFacts> {
-    const { facts, language } = await this.#examine(placeOf(request));
+  async #inspect({ id, ...place }: RequestOf<'inspect'>): Promise<ModelFacts> {
+    const { facts, language } = await this.#examine(id, placeOf(place));
     if (!language) throw withoutTokenizer();
     return facts;
   }
 
-  async #weigh({ contextLength, engine: settings, ...request }: RequestOf<'weigh'>): Promise<WeighReply> {
-    const engine = this.#open(settings);
+  async #weigh({ id, contextLength, engine: settings, ...request }: RequestOf<'weigh'>): Promise<WeighReply> {
+    const engine = await this.#open(id, settings);
+    this.#throwIfCancelled('Weighing');
+    this.#enter(id, 'weigh');
     return { ...(await engine.weigh({ ...placeOf(request), ...withoutUndefined({ contextLength }) })), device: engine.device };
   }
 
-  async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>, running: Running): Promise<LoadedModel> {
+  async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>): Promise<LoadedModel> {
     const place = placeOf(request);
     const { stops, advice } = 'gguf' in request ? request : { stops: undefined, advice: undefined };
-    const language = advised((await this.#examine(place, stops)).language, advice);
-    const engine = this.#open(settings);
-    // The engine forgets a cancel that comes before it is at work.
-    if (running.cancelled) throw new LoupeError('cancelled', 'Loading was cancelled.');
+    const language = advised((await this.#examine(id, place, stops)).language, advice);
+    const engine = await this.#open(id, settings);
+    this.#throwIfCancelled('Loading');
     this.#loaded = null;
+    this.#enter(id, 'load');
     const model = await engine.load({
       ...place,
       ...withoutUndefined({ contextLength, hostLayers, embeddingOnHost }),
-      onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
+      onProgress: (doneBytes, totalBytes) => {
+        this.#step(id, 'load');
+        this.#send({ type: 'progress', id, doneBytes, totalBytes });
+      },
     });
     this.#loaded = { model, language };
     return { model, device: engine.device, paths: engine.paths, promptFormat: language?.format.kind ?? null };
@@ -166,8 +214,8 @@ class Host {
     const { model } = this.#needModel();
     const language = this.#needLanguage();
     const began = performance.now();
-    const images = await this.#prepareAll(messages, model);
-    const tokens = encodePrompt(language, messages, answerSoFar);
+    const images = await this.#prepareAll(id, messages, model);
+    const tokens = this.#encode(id, language, messages, answerSoFar);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
     const prepareMs = performance.now() - began;
@@ -183,6 +231,7 @@ class Host {
     };
     let pushed = 0;
     let ended = false;
+    this.#enter(id, images.length > 0 ? 'encode' : 'prefill');
     const result = await engine.generate({
       tokens,
       images: images.map(nativeImage),
@@ -190,6 +239,7 @@ class Host {
       stopTokens: language.stops.tokens.length > 0 ? language.stops.tokens : model.stopTokens,
       sampling: settings,
       onToken: (token) => {
+        this.#step(id, 'decode');
         // The engine may be a token ahead of what ends it.
         if (ended) return;
         pushed++;
@@ -198,7 +248,10 @@ class Host {
         say(said.text);
         if (ended) engine.cancel();
       },
-      onStage: (stage, done, total) => this.#send({ type: 'stage', id, stage, done, total }),
+      onStage: (stage, done, total) => {
+        this.#step(id, stage);
+        this.#send({ type: 'stage', id, stage, done, total });
+      },
     });
     say(stopTexts.rest());
     const end = ended
@@ -212,37 +265,46 @@ class Host {
     };
   }
 
-  #countTokens({ messages, answerSoFar }: RequestOf<'count-tokens'>): number {
-    return encodePrompt(this.#needLanguage(), messages, answerSoFar).length;
+  #countTokens({ id, messages, answerSoFar }: RequestOf<'count-tokens'>): number {
+    return this.#encode(id, this.#needLanguage(), messages, answerSoFar).length;
   }
 
-  async #score({ messages, texts, beginnings = false }: RequestOf<'score'>, running: Running): Promise<Score[]> {
+  #encode(id: number, language: PromptLanguage, messages: ChatMessage[], answerSoFar?: string): Int32Array {
+    this.#enter(id, 'prompt');
+    return this.#lifeline.during('prompt', () => encodePrompt(language, messages, answerSoFar));
+  }
+
+  async #score({ id, messages, texts, beginnings = false }: RequestOf<'score'>): Promise<Score[]> {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const language = this.#needLanguage();
-    const images = messages ? await this.#prepareAll(messages, model) : [];
-    const prompt = messages ? encodePrompt(language, messages) : beginning(language);
+    const images = messages ? await this.#prepareAll(id, messages, model) : [];
+    const prompt = messages ? this.#encode(id, language, messages) : beginning(language);
+    this.#enter(id, 'score');
     const scores: Score[] = [];
     let traced: { tokens: Int32Array; logits: Float32Array } | null = null;
     for (const text of texts) {
       const words = language.tokenizer.encodeText(text).slice(0, beginnings ? 1 : undefined);
       // Nothing is asked after the last token, so that texts of one token share a run.
       const tokens = Int32Array.from([...prompt, ...words.slice(0, -1)]);
-      if (running.cancelled) throw new LoupeError('cancelled', 'Scoring was cancelled.');
+      this.#throwIfCancelled('Scoring');
       if (!traced || !isDeepStrictEqual(traced.tokens, tokens)) {
         traced = { tokens, logits: (await engine.trace({ tokens, images: images.map(nativeImage), continueFor: 0 })).logits };
+        this.#step(id, 'score');
       }
-      scores.push(scoreTokens(traced.logits, model.vocabularySize, prompt.length - 1, words));
+      const { logits } = traced;
+      scores.push(this.#lifeline.during('result', () => scoreTokens(logits, model.vocabularySize, prompt.length - 1, words)));
     }
     return scores;
   }
 
-  async #trace({ tokens, images: sources, continueFor }: RequestOf<'trace'>, running: Running): Promise<TraceReply> {
+  async #trace({ id, tokens, images: sources, continueFor }: RequestOf<'trace'>): Promise<TraceReply> {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const images: PreparedImage[] = [];
-    for (const source of sources) images.push(await this.#prepare(source, model));
-    if (running.cancelled) throw new LoupeError('cancelled', 'The trace was cancelled.');
+    for (const source of sources) images.push(await this.#prepare(id, source, model));
+    this.#throwIfCancelled('The trace');
+    this.#enter(id, 'trace');
     const result = await engine.trace({ tokens, images: images.map(nativeImage), continueFor });
     return {
       ...result,
@@ -252,46 +314,59 @@ class Host {
   }
 
   async #quantise({ id, directory, target, text, vision, threads }: RequestOf<'quantise'>, running: Running): Promise<QuantiseReply> {
-    const entries = ggufEntries(await readCheckpointFiles(directory));
-    if (running.cancelled) throw new LoupeError('cancelled', 'Quantising was cancelled.');
+    this.#enter(id, 'language');
+    const entries = await this.#lifeline.during('language', async () => ggufEntries(await readCheckpointFiles(directory)));
+    this.#enter(id, 'quantise');
+    this.#throwIfCancelled('Quantising');
     const { done, cancel } = this.#useAddon().quantise({
       ...{ directory, target, text, vision, entries },
       ...withoutUndefined({ threads }),
-      onProgress: (doneBytes, totalBytes) => this.#send({ type: 'progress', id, doneBytes, totalBytes }),
+      onProgress: (doneBytes, totalBytes) => {
+        this.#step(id, 'quantise');
+        this.#send({ type: 'progress', id, doneBytes, totalBytes });
+      },
     });
     running.cancel = cancel;
     return { ...(await done), hostPeakBytes: hostPeakBytes() };
   }
 
-  async #selfTest(settings: EngineSettings): Promise<SelfTestReply> {
-    const engine = this.#open(settings);
+  async #selfTest({ id, engine: settings }: RequestOf<'self-test'>): Promise<SelfTestReply> {
+    const engine = await this.#open(id, settings);
+    this.#throwIfCancelled('The self-test');
+    this.#enter(id, 'self-test');
     const items = await engine.selfTest();
     return { device: engine.device, paths: engine.paths, items, memory: engine.memory() };
   }
 
-  async #prepareAll(messages: ChatMessage[], model: ModelInfo): Promise<PreparedImage[]> {
+  async #prepareAll(id: number, messages: ChatMessage[], model: ModelInfo): Promise<PreparedImage[]> {
     const images: PreparedImage[] = [];
     for (const part of messages.flatMap(({ content }) => content)) {
-      if (part.type === 'image') images.push(await this.#prepare(part.image, model));
+      if (part.type === 'image') images.push(await this.#prepare(id, part.image, model));
     }
     return images;
   }
 
-  async #prepare(source: ImageSource, { vision }: ModelInfo): Promise<PreparedImage> {
+  async #prepare(id: number, source: ImageSource, { vision }: ModelInfo): Promise<PreparedImage> {
     if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
-    return prepareImage(source, vision);
+    this.#step(id, 'picture');
+    return this.#lifeline.during('picture', () => prepareImage(source, vision));
   }
 
   /** Null without a tokenizer: such a checkpoint can still be traced. */
   async #readLanguage(place: ModelPlace, stops?: string[]): Promise<PromptLanguage | null> {
     try {
       if ('directory' in place) return await readPromptLanguage(place.directory);
-      const { metadata } = this.#useAddon().readGguf(place.gguf);
+      const { metadata } = await this.#useAddon().readGguf(place.gguf);
       return promptLanguage(ggufCheckpointFiles(new Map(metadata), place.gguf[0] ?? 'the GGUF file'), stops);
     } catch (error) {
       if (error instanceof LoupeError && error.code === 'tokenizer_missing') return null;
       throw error;
     }
+  }
+
+  /** The engine forgets a cancel that comes before it is at work. */
+  #throwIfCancelled(what: string): void {
+    if (this.#running?.cancelled) throw new LoupeError('cancelled', `${what} was cancelled.`);
   }
 
   #cancel(id: number): void {
@@ -301,9 +376,9 @@ class Host {
     this.#engine?.cancel();
   }
 
-  #exit(): void {
+  async #exit(): Promise<void> {
     // A running request ends with the process; only an idle engine can be closed.
-    if (!this.#running) this.#engine?.close();
+    if (!this.#running) await this.#engine?.close();
     process.exit(0);
   }
 
@@ -313,14 +388,16 @@ class Host {
   }
 
   /** The engine with these settings; another one is closed first, with its model. */
-  #open(settings: EngineSettings): NativeEngine {
+  async #open(id: number, settings: EngineSettings): Promise<NativeEngine> {
     const key = JSON.stringify(settings, Object.keys(settings).sort());
     if (this.#engine && key === this.#engineKey) return this.#engine;
+    this.#enter(id, 'open');
     const addon = this.#useAddon();
-    this.#engine?.close();
+    const before = this.#engine;
     this.#engine = null;
     this.#loaded = null;
-    this.#engine = new addon.Engine({ ...withoutUndefined(settings), shaderDirectory: shaderDirectory() });
+    await before?.close();
+    this.#engine = await addon.Engine.open({ ...withoutUndefined(settings), shaderDirectory: shaderDirectory() });
     this.#engineKey = key;
     return this.#engine;
   }
@@ -420,4 +497,4 @@ function idOf(message: unknown): number | null {
 
 // Ctrl-C reaches the whole process group; the parent decides what it means.
 process.on('SIGINT', () => {});
-new Host(parentChannel()).serve();
+void new Host(parentChannel(), lifeline).serve();

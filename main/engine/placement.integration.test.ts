@@ -23,9 +23,8 @@ const models: { name: string; place: ModelPlace }[] = [
   { name: 'a quantised file', place: { gguf: [join(reference, 'gguf/unified-q4_0.gguf')] } },
 ];
 
-function open(memoryBudgetBytes?: number): NativeEngine {
-  const { Engine } = loadAddon();
-  return new Engine({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true, ...(memoryBudgetBytes === undefined ? {} : { memoryBudgetBytes }) });
+function open(memoryBudgetBytes?: number): Promise<NativeEngine> {
+  return loadAddon().Engine.open({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true, ...(memoryBudgetBytes === undefined ? {} : { memoryBudgetBytes }) });
 }
 
 const weightsOf = ({ layers, embeddingBytes, outputBytes, visionBytes }: ModelSizes): number => layers.reduce((sum, { bytes }) => sum + bytes, embeddingBytes + outputBytes + visionBytes);
@@ -40,7 +39,7 @@ describe.each(models)('$name', ({ place }) => {
 
   beforeAll(async () => {
     image = await prepareImage({ path: join(tiny, 'images/image-square-0.png') }, { tileSize: 56, maxTiles: 4 });
-    const engine = open();
+    const engine = await open();
     sizes = await engine.weigh({ ...place, contextLength: 512 });
     const { placement, weightBytes } = await engine.load({ ...place, contextLength: 512 });
     expect(placement).toMatchObject({ deviceBytes: weightBytes, hostBytes: 0, hostLayers: [], embeddingOnHost: false, asPlanned: true });
@@ -49,7 +48,7 @@ describe.each(models)('$name', ({ place }) => {
     expect(weightBytes).toBeLessThan(weightsOf(sizes) * 1.02);
     expect(engine.memory()).toMatchObject({ hostWeightBytes: 0, weightBytes, validationErrors: 0 });
     expected = await trace(engine);
-    engine.close();
+    await engine.close();
   }, 300_000);
 
   const same = (found: TraceResult): void => {
@@ -58,7 +57,7 @@ describe.each(models)('$name', ({ place }) => {
   };
 
   test.for([{ hostLayers: [1, 4], embeddingOnHost: true }, { hostLayers: [5], embeddingOnHost: false }, { hostLayers: everyLayer, embeddingOnHost: true }])('planned: $hostLayers', slow, async (plan) => {
-    const engine = open(256 * mebibyte);
+    const engine = await open(256 * mebibyte);
     const { placement } = await engine.load({ ...place, contextLength: 512, ...plan });
     expect(placement).toMatchObject({ ...plan, outputOnHost: false, visionOnHost: false, asPlanned: true });
     const memory = engine.memory();
@@ -66,12 +65,12 @@ describe.each(models)('$name', ({ place }) => {
     expect(memory.weightBytes).toBe(placement.deviceBytes + placement.hostBytes);
     same(await trace(engine));
     expect(engine.memory().validationErrors).toBe(0);
-    engine.close();
+    await engine.close();
   });
 
   test('without a plan the device is filled first, and the rest follows', slow, async () => {
     const room = weightsOf(sizes) - sizes.outputBytes - 2 * sizes.layers[0]!.bytes;
-    const engine = open(Math.ceil(workingOf(sizes, 512) + room));
+    const engine = await open(Math.ceil(workingOf(sizes, 512) + room));
     const { placement } = await engine.load({ ...place, contextLength: 512 });
     expect(placement.asPlanned).toBe(false);
     expect(placement.deviceBytes).toBeLessThanOrEqual(room);
@@ -81,7 +80,7 @@ describe.each(models)('$name', ({ place }) => {
     const { devicePeakBytes, validationErrors } = engine.memory();
     expect(devicePeakBytes).toBeLessThanOrEqual(workingOf(sizes, 512) + room);
     expect(validationErrors).toBe(0);
-    engine.close();
+    await engine.close();
   });
 
   test('planned and loaded in its process; what is missing is said', slow, async () => {
@@ -108,10 +107,10 @@ describe('loupe trace --memory-budget', () => {
   /** MiB: room for what a conversation takes, the picture encoder and the output, and hardly more. */
   let tight: number;
   beforeAll(async () => {
-    const engine = open();
+    const engine = await open();
     const sizes = await engine.weigh({ directory: tiny, contextLength: 512 });
     tight = Math.ceil((workingOf(sizes, 512) + sizes.visionBytes + sizes.outputBytes) / mebibyte);
-    engine.close();
+    await engine.close();
   });
   const loupe = (budget: number): { status: number | null; stdout: string; stderr: string } =>
     spawnSync(process.execPath, [cli, 'trace', '--model', tiny, '--tokens', '256,72,101,108', '--out', join(out, `${budget}.safetensors`), '--context', '512', '--memory-budget', String(budget), '--json'], { encoding: 'utf8' });

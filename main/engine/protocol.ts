@@ -3,12 +3,14 @@
  * carries, parsed on receipt at both ends.
  *
  * Each request has an id and is answered by exactly one `done` or `error` of that id, after
- * any number of `progress`, `stage` and `token`. `cancel` and `exit` have no answer of their own.
+ * any number of `progress`, `stage` and `token`. `cancel` and `exit` have no answer of their own. As long as there are
+ * requests, a `beat` says at regular intervals where they are.
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
 import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
 import type { DeviceInfo, ModelFacts } from './addon.ts';
+import { workStages } from './watch.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -102,6 +104,8 @@ const eventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('progress'), id, doneBytes: count, totalBytes: count }),
   v.strictObject({ type: v.literal('stage'), id, stage: v.picklist(['encode', 'prefill', 'decode']), done: count, total: count }),
   v.strictObject({ type: v.literal('token'), id, text: v.string() }),
+  /** `waiting`: for a device that does not answer. */
+  v.strictObject({ type: v.literal('beat'), waiting: v.boolean(), work: v.array(v.strictObject({ id, stage: v.picklist(workStages), steps: count })) }),
   v.strictObject({ type: v.literal('done'), id, result: v.unknown() }),
   /** `id` is null when the request could not be read. */
   v.strictObject({ type: v.literal('error'), id: v.nullable(id), failure }),

@@ -24,8 +24,8 @@ afterAll(() => rm(checkpoints, { recursive: true }));
 
 describe('what the reference computes', () => {
   let engine: NativeEngine;
-  beforeAll(() => {
-    engine = new (loadAddon().Engine)({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true });
+  beforeAll(async () => {
+    engine = await loadAddon().Engine.open({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true });
   });
   afterAll(() => engine.close());
 

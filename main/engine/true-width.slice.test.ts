@@ -29,13 +29,11 @@ function anonymousBytes(): number {
 beforeAll(async () => {
   const directory = process.env['LOUPE_SLICE'];
   if (!directory) throw new Error('LOUPE_SLICE names no checkpoint. Run `npm run test:slice`.');
-  engine = new (loadAddon().Engine)({ shaderDirectory: shaderDirectory(), activations: 'f32' });
+  engine = await loadAddon().Engine.open({ shaderDirectory: shaderDirectory(), activations: 'f32' });
   await engine.load({ directory, contextLength: 64, onProgress: () => (anonymousPeak = Math.max(anonymousPeak, anonymousBytes())) });
 });
-afterAll(() => {
-  // Absent when it could not be opened.
-  (engine as NativeEngine | undefined)?.close();
-});
+// Absent when it could not be opened.
+afterAll(() => (engine as NativeEngine | undefined)?.close());
 
 test.runIf(process.platform === 'linux')('loading takes little memory beside the weights, and no large piece of the device', () => {
   const { deviceBytes, hostVisibleBytes, largestAllocationBytes } = engine.memory();

@@ -74,6 +74,7 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
     let reply: (message: unknown) => void = () => {};
     exits.push(() => exit());
     return {
+      pid: undefined,
       send: (message) => {
         const { id } = message as { id: number };
         if (spawned === 3)
@@ -86,10 +87,11 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
       },
       onMessage: (listener) => void (reply = listener),
       onExit: (listener) => void (exit = () => listener({ code: null, signal: 'SIGSEGV', lastWords: '' })),
+      onBeat: () => {},
       kill: () => exit(),
     };
   };
-  const worker = start({ spawn, patience: 30 });
+  const worker = start({ spawn, limits: { tickMs: 10, start: 1, silent: 1, picture: 3 } });
   const source = { bytes: new Uint8Array(1), name: 'evil.png' };
   // All at once: none pays for another.
   const [died, hung, fine] = await Promise.allSettled([worker.inspect(source), worker.inspect({ ...source, name: 'slow.png' }), worker.inspect({ ...source, name: 'good.png' })]);

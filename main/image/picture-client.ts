@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
 import { pagePartSchema, pagesSchema, type Region } from '../contract.ts';
+import { usualLimits } from '../engine/watch.ts';
 import { fromFailure, LoupeError, type Failure } from '../services/errors.ts';
 import type { ImageSource, PictureWorker } from '../services/ports.ts';
 import type { ComposeLayout } from './compose.ts';
@@ -30,24 +31,48 @@ const factsSchema = v.object({
   cutOff: v.boolean(),
 });
 
-/** Longer than any honest picture takes; a decoder that is stuck is ended. */
-const patienceMs = 60_000;
+export interface PictureLimits {
+  /** Everything else is counted in ticks of this length: a computer that slept has not waited. */
+  tickMs: number;
+  /** From the fork to the first sign of life; twice as many for each attempt that failed. */
+  start: number;
+  /** Without a sign of life. That is not the picture's fault: another process tries it. */
+  silent: number;
+  /** Longer than any honest picture takes; a decoder that is stuck is ended. */
+  picture: number;
+}
+
+const pictureLimits: PictureLimits = { tickMs: usualLimits.beatMs, start: usualLimits.birth.first, silent: usualLimits.silent, picture: 120 };
+/** Processes that may stand still, one after the other, before a picture is refused. */
+const attempts = 4;
+
+/** Rejects a picture whose process stood still. */
+const stoodStill = Symbol('stood still');
 
 interface Pending {
   name: string;
   resolve: (result: unknown) => void;
-  reject: (error: LoupeError) => void;
+  reject: (error: LoupeError | typeof stoodStill) => void;
 }
 
-export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntry }), patience = patienceMs }: { spawn?: SpawnHost; patience?: number } = {}): PictureWorker {
+export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntry }), limits = pictureLimits }: { spawn?: SpawnHost; limits?: PictureLimits } = {}): PictureWorker {
   const pending = new Map<number, Pending>();
   let running: HostProcess | null = null;
+  /** Ticks since the process was heard; null before it was. */
+  let silent: number | null = null;
+  /** Until the first sign of life the picture's own limit is all there is. */
+  let canBeHeard = false;
   let nextId = 1;
   /** One picture at a time: one that takes the process down, or holds it up, takes no other along. */
   let turn: Promise<unknown> = Promise.resolve();
 
   function start(): HostProcess {
     const host = spawn();
+    silent = null;
+    host.onBeat(() => {
+      canBeHeard = true;
+      if (running === host) silent = 0;
+    });
     host.onMessage((message) => {
       const reply = message as PictureReply;
       const waiting = pending.get(reply.id);
@@ -56,7 +81,9 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
       else waiting?.reject(fromFailure(reply.failure));
     });
     host.onExit(() => {
-      if (running === host) running = null;
+      // Another has its place: nothing of it is missed.
+      if (running !== host) return;
+      running = null;
       for (const { name, reject } of pending.values()) reject(new LoupeError('image_unreadable', `${name} made the picture decoder stop, so it was not taken.`));
       pending.clear();
     });
@@ -64,16 +91,38 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
   }
 
   function ask<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
-    const result = turn.then(() => askNow(work, name, schema));
+    const result = turn.then(() => askUntilHeard(work, name, schema));
     turn = result.catch(() => {});
     return result;
   }
 
-  async function askNow<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+  async function askUntilHeard<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await askNow(work, name, schema, attempt);
+      } catch (thrown) {
+        if (thrown !== stoodStill) throw thrown;
+        if (attempt === attempts) throw new LoupeError('image_unreadable', `${name} was not taken: the picture decoder stood still ${attempts} times.`, 'Try again; if it happens again, start Loupe anew.');
+      }
+    }
+  }
+
+  async function askNow<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema, attempt: number): Promise<v.InferOutput<Schema>> {
     running ??= start();
     const host = running;
     const id = nextId++;
-    const timer = setTimeout(() => host.kill(), patience);
+    let age = 0;
+    const timer = setInterval(() => {
+      age++;
+      if (age > limits.picture) return host.kill();
+      if (silent === null) {
+        if (!canBeHeard || age <= limits.start * 2 ** (attempt - 1)) return;
+      } else if (++silent <= limits.silent) return;
+      running = null;
+      host.kill();
+      pending.get(id)?.reject(stoodStill);
+      pending.delete(id);
+    }, limits.tickMs);
     try {
       const result = await new Promise((resolve, reject) => {
         pending.set(id, { name, resolve, reject });
@@ -81,7 +130,7 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
       });
       return v.parse(schema, result);
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   }
 

@@ -1,9 +1,11 @@
 /** Entry of the process that decodes pictures: whatever a hostile file breaks here is replaced. */
 import { parentChannel } from '../engine/channel.ts';
+import { holdLifeline } from '../engine/lifeline.ts';
 import { toFailure } from '../services/errors.ts';
 import type { PictureRequest, PictureReply } from './picture-client.ts';
 import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 
+const lifeline = holdLifeline();
 const channel = parentChannel();
 
 async function answer(request: PictureRequest): Promise<unknown> {
@@ -32,5 +34,6 @@ async function serve(request: PictureRequest): Promise<void> {
 
 // Ctrl-C reaches the whole process group; the parent decides what it means.
 process.on('SIGINT', () => {});
-channel.onClose(() => process.exit(0));
+channel.onClose(() => process.kill(process.pid, 'SIGKILL'));
 channel.onMessage((message) => void serve(message as PictureRequest));
+void lifeline.started();

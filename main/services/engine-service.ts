@@ -39,8 +39,8 @@ export interface EngineService {
   /** When the loaded model was last used, on the clock of `performance`; null since it was loaded. */
   lastUsed(): number | null;
   /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
-  countTokens(messages: ChatMessage[]): Promise<number>;
-  devices(): ReturnType<Engine['devices']>;
+  countTokens(messages: ChatMessage[], signal?: AbortSignal): Promise<number>;
+  devices(signal?: AbortSignal): ReturnType<Engine['devices']>;
   close(): Promise<void>;
 }
 
@@ -209,8 +209,8 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
       return result;
     },
     lastUsed: () => lastUsed,
-    countTokens: (messages) => engine.countTokens({ messages }),
-    devices: () => engine.devices(),
+    countTokens: (messages, signal) => engine.countTokens({ messages }, { signal }),
+    devices: (signal) => engine.devices({ signal }),
     async close() {
       closing.abort();
       await engine.close();

@@ -176,16 +176,22 @@ export interface EngineLoss {
   exit: string;
 }
 
+interface Abortable {
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * One model at a time, one request at a time. Every method rejects with `LoupeError`; after
- * `engine_crashed` the next request starts a fresh engine and loads the last model again.
+ * `engine_crashed` the next request starts a fresh engine and loads the last model again. An
+ * aborted request rejects with `cancelled` unless it says otherwise, and none is waited for
+ * without end: an engine that stands still is ended and counts as crashed.
  */
 export interface Engine {
-  devices(): Promise<DeviceInfo[]>;
+  devices(options?: Abortable): Promise<DeviceInfo[]>;
   /** What the files are, if a load would take them; rejects with what it would reject with. Needs no device, and a loaded model stays. */
-  inspect(place: ModelPlace, options?: { signal?: AbortSignal | undefined }): Promise<ModelFacts>;
+  inspect(place: ModelPlace, options?: Abortable): Promise<ModelFacts>;
   /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
-  weigh(request: WeighRequest, options?: { signal?: AbortSignal | undefined }): Promise<WeighReply>;
+  weigh(request: WeighRequest, options?: Abortable): Promise<WeighReply>;
   /** An aborted load rejects with `cancelled` and leaves no model loaded. */
   load(request: LoadRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<LoadedModel>;
   /** `onText` gets whole characters, in order. An aborted request resolves with what it has and `finish: 'cancelled'`. */
@@ -194,15 +200,15 @@ export interface Engine {
     options?: { signal?: AbortSignal; onText?: (text: string) => void; onStage?: (stage: Stage, done: number, total: number) => void },
   ): Promise<GenerateReply>;
   /** Tokens of the prompt that `generate` would read. */
-  countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>): Promise<number>;
-  trace(request: TraceRequest, options?: { signal?: AbortSignal }): Promise<TraceReply>;
+  countTokens(request: Pick<GenerateRequest, 'messages' | 'answerSoFar'>, options?: Abortable): Promise<number>;
+  trace(request: TraceRequest, options?: Abortable): Promise<TraceReply>;
   /** Computed from an empty cache, and leaves one: the next question is read from its first token. */
-  score(request: ScoreRequest, options?: { signal?: AbortSignal }): Promise<Score[]>;
+  score(request: ScoreRequest, options?: Abortable): Promise<Score[]>;
   /** Writes a GGUF file; an aborted one rejects with `cancelled` and is gone on with by the same request. Takes the whole engine for minutes: use one of its own. */
   quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReply>;
-  selfTest(settings: EngineSettings): Promise<SelfTestReply>;
+  selfTest(settings: EngineSettings, options?: Abortable): Promise<SelfTestReply>;
   /** Of the loaded model's engine. */
-  memory(): Promise<MemoryUse>;
+  memory(options?: Abortable): Promise<MemoryUse>;
   onLost(listener: (loss: EngineLoss) => void): void;
   /** Ends the engine; pending requests reject with `cancelled`. */
   close(): Promise<void>;

@@ -95,6 +95,7 @@ export const chat = {
   phase: {
     waiting: 'Waiting for the answer before this one',
     loading: 'Loading the model',
+    restarting: 'The engine stopped and is starting again. The answer will go on from here',
     preparing: 'Preparing the picture',
     looking: 'Looking at the picture',
     reading: 'Reading',

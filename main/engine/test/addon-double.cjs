@@ -1,6 +1,49 @@
 'use strict';
-// Stands in for loupe.node in client.test.ts. What generate does is scripted by the seed.
+// Stands in for loupe.node in client.test.ts and still.endurance.test.ts. What generate does is scripted by the seed; where
+// the process stands still, and how, by the file that DOUBLE_FUSE names: { at, how }. It burns once.
+const { existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+
 const seeds = { stream: 1, exit: 2, kill: 3, endless: 4, deviceLost: 5, chatter: 6, hang: 7 };
+
+/** `stop`: the whole process. `spin`: its main thread. `never`: only what was asked for. */
+async function standStill(how) {
+  if (how === 'stop') process.kill(process.pid, 'SIGSTOP');
+  else if (how === 'spin') for (;;);
+  await new Promise(() => {});
+}
+
+/** Where `at` is what the fuse is set for, time ends here. */
+async function pass(at) {
+  const how = burn(at);
+  if (how) await standStill(how);
+}
+
+function burn(at) {
+  const fuse = process.env.DOUBLE_FUSE;
+  if (!fuse || !existsSync(fuse)) return null;
+  const { at: place, how } = JSON.parse(readFileSync(fuse, 'utf8'));
+  if (place !== at) return null;
+  rmSync(fuse);
+  writeFileSync(`${fuse}.burnt`, String(Date.now()));
+  return how;
+}
+
+process.on('SIGUSR2', () => {
+  for (;;);
+});
+const atStart = burn('start');
+if (atStart) void standStill(atStart);
+// Before the host sees it.
+process.prependListener('message', (message) => {
+  const how = burn(`request ${message?.type}`);
+  if (how) void standStill(how);
+});
+if (process.env.DOUBLE_FUSE) {
+  process.on('exit', () => {
+    const how = burn('exit');
+    if (how) void standStill(how);
+  });
+}
 
 function failure(code, message, nextStep = '') {
   return Object.assign(new Error(message), { code, nextStep });
@@ -10,16 +53,24 @@ const device = { index: 0, name: 'double', suitable: true };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // In the demo vocabulary the first 256 tokens are the bytes in order.
 const answer = [...Buffer.from('Grüße, 世界!')];
+let steps = 0;
+let waiting = false;
 
 class Engine {
-  constructor(options) {
+  static async open(options) {
     if (options.device === 'none') throw failure('no_device', 'No device matches "none".', 'Look at the list.');
+    await pass('open');
+    return new Engine(options);
+  }
+
+  constructor(options) {
     this.device = device;
     this.paths = { matmul: options.shaderDirectory ? 'double' : '' };
     this.cancelled = false;
   }
 
   async weigh({ contextLength }) {
+    await pass('weigh');
     return {
       layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512, selfKvBytesPerToken: 0,
       crossKvBytes: 0, scratchBytes: 0, deviceBudgetBytes: 1 << 30, hostBudgetBytes: 1 << 30, hostIsApart: true,
@@ -30,6 +81,7 @@ class Engine {
     if (directory.endsWith('missing/')) throw failure('file_missing', 'model.safetensors is missing.', 'Download it.');
     this.cancelled = false;
     onProgress(1, 2);
+    await pass('load');
     onProgress(2, 2);
     // A context of 77 is loaded until cancelled, for at most ten seconds.
     for (let i = 0; i < 2000 && contextLength === 77 && !this.cancelled; i++) await sleep(5);
@@ -47,6 +99,7 @@ class Engine {
     const emit = async (token) => {
       out.push(token);
       onToken(token);
+      steps++;
       await sleep(1);
     };
     const finish = (reason) => ({
@@ -57,6 +110,8 @@ class Engine {
         imagesCached: 0, encodeMs: 0, prefillMs: 0, firstTokenMs: 1, decodeMs: 1,
       },
     });
+    if (images.length > 0) await pass('encode');
+    await pass('prefill');
     onStage('prefill', tokens.length, tokens.length);
     switch (sampling.seed) {
       case seeds.exit:
@@ -73,7 +128,8 @@ class Engine {
         return finish('cancelled');
       case seeds.hang:
         await emit(answer[0]);
-        // Hears of no cancel either.
+        // As a fence that never signals. Hears of no cancel either.
+        waiting = true;
         return new Promise(() => {});
       case seeds.deviceLost:
         throw failure('device_lost', 'The device was lost.');
@@ -82,16 +138,23 @@ class Engine {
         process.send({ type: 'gossip' });
         return new Promise(() => {});
       default:
-        for (const token of answer) await emit(token);
+        // What was said already is the end of the prompt, letter by letter.
+        for (const token of answer.slice(saidAlready(tokens))) {
+          await emit(token);
+          if (out.length === 5) await pass('decode');
+          if (this.cancelled) return finish('cancelled');
+        }
         return finish('stop');
     }
   }
 
   async trace({ tokens }) {
+    await pass('trace');
     return { hiddenSize: 4, logits: new Float32Array(tokens.length * 352), greedyTokens: new Int32Array(0), greedyLogits: new Float32Array(0) };
   }
 
   async selfTest() {
+    await pass('self-test');
     return [{ name: 'matmul', ok: process.env.DOUBLE_BROKEN === undefined, detail: 'double' }];
   }
 
@@ -106,16 +169,29 @@ class Engine {
     };
   }
 
-  close() {}
+  async close() {
+    await pass('close');
+  }
+}
+
+function saidAlready(tokens) {
+  if (process.env.DOUBLE_FUSE === undefined) return 0;
+  for (let length = answer.length; length > 0; length--) {
+    if (answer.slice(0, length).every((token, index) => tokens[tokens.length - length + index] === token)) return length;
+  }
+  return 0;
 }
 
 module.exports = {
   Engine,
   seeds,
-  inspectModel() {
+  activity: () => ({ steps, waiting }),
+  wakeWithoutParent: () => false,
+  async inspectModel() {
     return { architecture: 'mllama', precision: 'BF16', files: [], fileBytes: 0, deviceBytes: 0 };
   },
-  listDevices() {
+  async listDevices() {
+    await pass('devices');
     if (process.env.DOUBLE_NO_LOADER !== undefined) throw failure('no_vulkan_loader', 'libvulkan.so.1 is not installed.', 'Install libvulkan1.');
     const features = { float16: true, storage16: true, storage8: true, int8: true, subgroupArithmetic: true, cooperativeMatrix: false, timestamps: true, memoryBudget: false };
     return [{

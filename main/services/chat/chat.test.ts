@@ -197,10 +197,29 @@ describe('an answer', () => {
   test('survives a crash of the engine: it goes on from its last word', async () => {
     begin({ answer: () => words(60) });
     const { answer } = ask('Steady?');
-    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(30));
+    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(30), { timeout: 20_000 });
     port.crash();
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
     expect(streamed(answer.id)).toBe(words(60));
+    // Meanwhile it is said why no words come.
+    expect(phases(answer.id)).toEqual(['waiting', 'loading', 'preparing', 'reading', 'writing', 'restarting', 'preparing', 'reading', 'writing']);
+  });
+
+  test('stopped while the engine counts tokens and never answers, it ends, and the next question is answered', async () => {
+    begin();
+    const count = port.countTokens.bind(port);
+    let asked = 0;
+    port.countTokens = (request, options) => {
+      if (++asked > 1) return count(request, options);
+      // As the client: an abort is the only end.
+      return new Promise((_, reject) => options!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'The request was cancelled.'))));
+    };
+    const first = ask('How long?');
+    await vi.waitFor(() => expect(asked).toBe(1));
+    const second = ask('And now?');
+    chat.stop(first.answer.id);
+    expect(await ended(first.answer.id)).toMatchObject({ state: 'stopped', failure: null });
+    expect(await ended(second.answer.id)).toMatchObject({ state: 'complete', text: words(20) });
   });
 
   test('survives a full device: the model is loaded again, and it goes on', async () => {

@@ -74,7 +74,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   const jobs = new Map<number, Job>();
   /** By message. */
   const checks = new Map<number, Check>();
-  let closing = false;
+  const closed = new AbortController();
   /** By message. */
   const unstored = new Map<number, FinishedAnswer>();
   let retry: NodeJS.Timeout | null = null;
@@ -105,9 +105,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   async function write(job: Job): Promise<void> {
     try {
+      /** Until it goes on. */
+      let lostEngine = false;
       for (let resumed = 0; ; resumed++) {
+        const waitingFor = (): TurnState['phase'] => {
+          if (lostEngine) return 'restarting';
+          return engine.state().status === 'ready' ? 'waiting' : 'loading';
+        };
         try {
-          end(job, await engine.use(job.abort.signal, (port) => generate(job, port), () => tellState(job, engine.state().status === 'ready' ? 'waiting' : 'loading')));
+          end(job, await engine.use(job.abort.signal, (port) => generate(job, port), () => tellState(job, waitingFor())));
           return;
         } catch (thrown) {
           const { code } = toLoupeError(thrown);
@@ -115,6 +121,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
           const full = code === 'device_out_of_memory' && engine.state().status === 'ready';
           const lost = code === 'engine_crashed' || code === 'device_lost' || full;
           if (!lost || resumed === resumesPerAnswer || job.ended) throw thrown;
+          lostEngine = !full;
         }
       }
     } catch (thrown) {
@@ -137,7 +144,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     const window = await fitPrompt(
       promptParts(question, conversationId, store.conversations.message(parentId!).pictures.length > 0),
       { contextLength: contextLength!, answer: roomForAnswer(maxTokens, contextLength!) },
-      (messages) => port.countTokens({ messages: asUsed(messages), answerSoFar: job.text }),
+      (messages) => port.countTokens({ messages: asUsed(messages), answerSoFar: job.text }, { signal: job.abort.signal }),
     );
     let phase: Stage | null = null;
     const reply = await port.generate(
@@ -245,7 +252,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       // Deleted or closed meanwhile: nobody waits for it.
       if (error.code !== 'not_found' && error.code !== 'cancelled') tellCheck(answer, abort, 'failed', error.toFailure());
     } finally {
-      if (!closing) void engine.follow();
+      if (!closed.signal.aborted) void engine.follow();
     }
   }
 
@@ -264,7 +271,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const window = await fitPrompt(
         promptParts(last === 'question' ? path.slice(0, -1) : path, answer.conversationId),
         { contextLength: contextLength!, answer: verdictTokens },
-        (messages) => port.countTokens({ messages: asUsed(messages) }),
+        (messages) => port.countTokens({ messages: asUsed(messages) }, { signal: abort.signal }),
       );
       const { text, finish } = await port.generate({ messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } }, { signal: abort.signal });
       if (finish === 'cancelled') throw new LoupeError('cancelled', 'The check was cancelled.');
@@ -371,7 +378,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
       const answer = roomForAnswer(store.settings().maxTokens, contextLength);
       // Counting takes no turn: it does not touch the model, and an answer may be being written.
-      const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(asUsed(messages));
+      const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(asUsed(messages), closed.signal);
       const parts = promptParts([...before, question], conversationId);
       const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, count);
       return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
@@ -394,7 +401,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       retry = null;
     },
     close() {
-      closing = true;
+      closed.abort();
       interruptAll();
       storeLate();
       clearInterval(retry ?? undefined);

@@ -9,7 +9,14 @@
 #include <string>
 #include <vector>
 
+#ifdef __linux__
+#include <sys/prctl.h>
+
+#include <csignal>
+#endif
+
 #include "addon/task.h"
+#include "base/activity.h"
 #include "model/quantise_checkpoint.h"
 #include "ops/self_test.h"
 #include "session/session.h"
@@ -275,24 +282,50 @@ struct Runtime {
   }
 };
 
+/// What `translate` throws, as a rejected promise: an asynchronous function has one way to fail.
+template <class Body>
+Napi::Value promised(Napi::Env env, Body&& body) {
+  try {
+    return translate(env, body);
+  } catch (const Napi::Error& error) {
+    const Napi::Promise::Deferred deferred(env);
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  }
+}
+
 class Engine : public Napi::ObjectWrap<Engine> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Engine",
-                       {InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"),
+                       {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"),
                         InstanceMethod<&Engine::generate>("generate"), InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
                         InstanceMethod<&Engine::cancel>("cancel"), InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
   }
 
+  /// A slow driver takes seconds, so a thread of its own does it.
+  static Napi::Value open(const Napi::CallbackInfo& info) {
+    return promised(info.Env(), [&]() -> Napi::Value {
+      const Napi::Object options = object_argument(info);
+      const std::string activations = text(options, "activations", "auto"), device = text(options, "device"), shaders = text(options, "shaderDirectory"), cache = text(options, "cacheDirectory");
+      if (activations != "auto" && activations != "f32" && activations != "f16") throw bad_argument("activations is none of auto, f32, f16");
+      const auto budget = static_cast<uint64_t>(number(options, "memoryBudgetBytes", 0, 1e15, 0));
+      const bool validation = options.Get("validation").ToBoolean();
+      const auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info.This().As<Napi::Function>()));
+      return run_waited_task(info.Env(), [=](const Post&) -> MakeValue {
+        auto instance = std::make_shared<vk::Instance>(validation);
+        const vk::DeviceInfo chosen = instance->choose(device);
+        const auto opened = std::make_shared<std::unique_ptr<Runtime>>(std::make_unique<Runtime>(std::move(instance), chosen, budget, shaders, cache, activations));
+        return [constructor, opened](Napi::Env env) -> Napi::Value { return constructor->New({Napi::External<std::unique_ptr<Runtime>>::New(env, opened.get())}); };
+      });
+    });
+  }
+
+  /// By `open` alone.
   explicit Engine(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Engine>(info) {
     translate(info.Env(), [&] {
-      const Napi::Object options = object_argument(info);
-      const std::string activations = text(options, "activations", "auto");
-      if (activations != "auto" && activations != "f32" && activations != "f16") throw bad_argument("activations is none of auto, f32, f16");
-      auto instance = std::make_shared<vk::Instance>(options.Get("validation").ToBoolean());
-      const vk::DeviceInfo chosen = instance->choose(text(options, "device"));
-      runtime_ = std::make_unique<Runtime>(std::move(instance), chosen, static_cast<uint64_t>(number(options, "memoryBudgetBytes", 0, 1e15, 0)), text(options, "shaderDirectory"),
-                                           text(options, "cacheDirectory"), activations);
+      if (info.Length() != 1 || !info[0].IsExternal()) throw bad_argument("an engine is made by Engine.open");
+      runtime_ = std::move(*info[0].As<Napi::External<std::unique_ptr<Runtime>>>().Data());
     });
   }
 
@@ -341,18 +374,6 @@ class Engine : public Napi::ObjectWrap<Engine> {
     busy_ = true;
     Ref();
     return promise;
-  }
-
-  /// What `translate` throws, as a rejected promise: an asynchronous method has one way to fail.
-  template <class Body>
-  static Napi::Value promised(Napi::Env env, Body&& body) {
-    try {
-      return translate(env, body);
-    } catch (const Napi::Error& error) {
-      const Napi::Promise::Deferred deferred(env);
-      deferred.Reject(error.Value());
-      return deferred.Promise();
-    }
   }
 
   Napi::Value device(const Napi::CallbackInfo& info) {
@@ -498,11 +519,17 @@ class Engine : public Napi::ObjectWrap<Engine> {
     });
   }
 
-  void close(const Napi::CallbackInfo& info) {
-    translate(info.Env(), [&] {
+  /// The device is given back on a thread of its own: a driver that hangs holds up nobody else.
+  Napi::Value close(const Napi::CallbackInfo& info) {
+    return promised(info.Env(), [&]() -> Napi::Value {
       if (busy_) throw Error(ErrorCode::internal, "The engine is busy; cancel the request before closing.");
-      if (runtime_) save_pipelines();
-      runtime_.reset();
+      const auto closing = std::make_shared<std::unique_ptr<Runtime>>(std::move(runtime_));
+      const bool save = *closing && !pipelines_saved_;
+      return run_waited_task(info.Env(), [closing, save](const Post&) -> MakeValue {
+        if (save) (*closing)->pipelines.save();
+        closing->reset();
+        return [](Napi::Env env) { return env.Undefined(); };
+      });
     });
   }
 
@@ -520,11 +547,31 @@ class Engine : public Napi::ObjectWrap<Engine> {
 };
 
 Napi::Value list_devices(const Napi::CallbackInfo& info) {
-  return translate(info.Env(), [&] {
-    Napi::Array list = Napi::Array::New(info.Env());
-    for (const vk::DeviceInfo& device : vk::Instance(false).devices()) list.Set(list.Length(), to_object(info.Env(), device));
-    return list;
+  return run_waited_task(info.Env(), [](const Post&) -> MakeValue {
+    return [devices = vk::Instance(false).devices()](Napi::Env env) {
+      Napi::Array list = Napi::Array::New(env);
+      for (const vk::DeviceInfo& device : devices) list.Set(list.Length(), to_object(env, device));
+      return list;
+    };
   });
+}
+
+/// { steps, waiting }: what the engine's threads have done so far, and whether one waits for a device that does not answer.
+Napi::Value activity_now(const Napi::CallbackInfo& info) {
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("steps", static_cast<double>(activity::steps()));
+  object.Set("waiting", activity::waiting());
+  return object;
+}
+
+/// Whether this system wakes a stopped process when its parent ends. A signal that wakes, not one that kills: the system
+/// sends it whenever the parent's thread ends that started this process, and that may be one of many.
+Napi::Value wake_without_parent(const Napi::CallbackInfo& info) {
+#ifdef __linux__
+  return Napi::Boolean::New(info.Env(), prctl(PR_SET_PDEATHSIG, SIGCONT) == 0);
+#else
+  return Napi::Boolean::New(info.Env(), false);
+#endif
 }
 
 Napi::Value to_value(Napi::Env env, const GgufValue& value) {
@@ -540,52 +587,61 @@ Napi::Value to_value(Napi::Env env, const GgufValue& value) {
   return env.Null();  // an integer of more than 63 bits
 }
 
+Napi::Value to_value(Napi::Env env, const Checkpoint& checkpoint) {
+  Napi::Object result = Napi::Object::New(env);
+  // Pairs, because a file may call an entry __proto__.
+  Napi::Array metadata = Napi::Array::New(env);
+  for (const auto& [key, value] : *checkpoint.metadata()) {
+    Napi::Array entry = Napi::Array::New(env, 2);
+    entry.Set(0u, key);
+    entry.Set(1u, to_value(env, value));
+    metadata.Set(metadata.Length(), entry);
+  }
+  Napi::Array tensors = Napi::Array::New(env);
+  for (const TensorView& tensor : checkpoint.tensors()) {
+    Napi::Object object = Napi::Object::New(env);
+    Napi::Array shape = Napi::Array::New(env);
+    for (const int64_t size : tensor.shape) shape.Set(shape.Length(), static_cast<double>(size));
+    object.Set("name", tensor.stored_name);
+    object.Set("type", std::string(to_string(tensor.dtype)));
+    object.Set("shape", shape);
+    object.Set("bytes", static_cast<double>(tensor.bytes.size()));
+    tensors.Set(tensors.Length(), object);
+  }
+  result.Set("metadata", metadata);
+  result.Set("tensors", tensors);
+  return result;
+}
+
 Napi::Value read_gguf(const Napi::CallbackInfo& info) {
-  return translate(info.Env(), [&] {
-    const Napi::Env env = info.Env();
+  return promised(info.Env(), [&]() -> Napi::Value {
     if (info.Length() < 1) throw bad_argument("no files were given");
-    const Checkpoint checkpoint = Checkpoint::open_gguf(paths_in(info[0], "the argument"));
-    Napi::Object result = Napi::Object::New(env);
-    // Pairs, because a file may call an entry __proto__.
-    Napi::Array metadata = Napi::Array::New(env);
-    for (const auto& [key, value] : *checkpoint.metadata()) {
-      Napi::Array entry = Napi::Array::New(env, 2);
-      entry.Set(0u, key);
-      entry.Set(1u, to_value(env, value));
-      metadata.Set(metadata.Length(), entry);
-    }
-    Napi::Array tensors = Napi::Array::New(env);
-    for (const TensorView& tensor : checkpoint.tensors()) {
-      Napi::Object object = Napi::Object::New(env);
-      Napi::Array shape = Napi::Array::New(env);
-      for (const int64_t size : tensor.shape) shape.Set(shape.Length(), static_cast<double>(size));
-      object.Set("name", tensor.stored_name);
-      object.Set("type", std::string(to_string(tensor.dtype)));
-      object.Set("shape", shape);
-      object.Set("bytes", static_cast<double>(tensor.bytes.size()));
-      tensors.Set(tensors.Length(), object);
-    }
-    result.Set("metadata", metadata);
-    result.Set("tensors", tensors);
-    return result;
+    return run_waited_task(info.Env(), [files = paths_in(info[0], "the argument")](const Post&) -> MakeValue {
+      const auto checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open_gguf(files));
+      return [checkpoint](Napi::Env env) { return to_value(env, *checkpoint); };
+    });
   });
 }
 
 /// All that a load checks before the device sees a byte.
 Napi::Value inspect_model(const Napi::CallbackInfo& info) {
-  return translate(info.Env(), [&] {
-    const Napi::Env env = info.Env();
+  return promised(info.Env(), [&]() -> Napi::Value {
     if (info.Length() < 1 || !info[0].IsObject()) throw bad_argument("the options are not an object");
-    const ModelFiles model = open_model(to_source(info[0].As<Napi::Object>()));
-    Napi::Array files = Napi::Array::New(env);
-    for (const std::string& name : model.checkpoint.file_names()) files.Set(files.Length(), name);
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("architecture", loupe::to_string(model.config.architecture));
-    result.Set("precision", usual_type(model.checkpoint));
-    result.Set("files", files);
-    result.Set("fileBytes", static_cast<double>(model.checkpoint.file_bytes()));
-    result.Set("deviceBytes", static_cast<double>(weight_sizes(model).total()));
-    return result;
+    return run_waited_task(info.Env(), [source = to_source(info[0].As<Napi::Object>())](const Post&) -> MakeValue {
+      const auto model = std::make_shared<const ModelFiles>(open_model(source));
+      const double device_bytes = static_cast<double>(weight_sizes(*model).total());
+      return [model, device_bytes](Napi::Env env) {
+        Napi::Array files = Napi::Array::New(env);
+        for (const std::string& name : model->checkpoint.file_names()) files.Set(files.Length(), name);
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("architecture", loupe::to_string(model->config.architecture));
+        result.Set("precision", usual_type(model->checkpoint));
+        result.Set("files", files);
+        result.Set("fileBytes", static_cast<double>(model->checkpoint.file_bytes()));
+        result.Set("deviceBytes", device_bytes);
+        return result;
+      };
+    });
   });
 }
 
@@ -657,26 +713,17 @@ Napi::Value start_quantise(const Napi::CallbackInfo& info) {
     const auto request = std::make_shared<const QuantiseRequest>(to_quantise_request(options));
     const auto on_progress = callback(options, "onProgress");
     const auto cancel = std::make_shared<std::atomic<bool>>(false);
-    const auto finished = std::make_shared<std::promise<void>>();
     // A process that ends in the middle waits for the piece that is being written.
-    env.AddCleanupHook([cancel, ended = std::make_shared<std::future<void>>(finished->get_future())] {
-      *cancel = true;
-      ended->wait();
-    });
-    const Napi::Promise done = run_task(
+    const Napi::Promise done = run_waited_task(
         env,
-        [request, cancel, finished, on_progress](const Post& post) -> MakeValue {
-          struct Signal {
-            std::promise<void>& finished;
-            ~Signal() { finished.set_value(); }
-          } const signal{*finished};
+        [request, cancel, on_progress](const Post& post) -> MakeValue {
           auto report = std::make_shared<QuantiseReport>(quantise_checkpoint(*request, cancel.get(), [&](std::uint64_t read, std::uint64_t total) {
             if (on_progress)
               post([on_progress, read, total](Napi::Env loop) { on_progress->Call({Napi::Number::New(loop, static_cast<double>(read)), Napi::Number::New(loop, static_cast<double>(total))}); });
           }));
           return [report](Napi::Env loop) { return to_value(loop, *report); };
         },
-        [](Napi::Env) {});
+        [cancel] { *cancel = true; });
     Napi::Object result = Napi::Object::New(env);
     result.Set("done", done);
     result.Set("cancel", Napi::Function::New(env, [cancel](const Napi::CallbackInfo&) { *cancel = true; }));
@@ -685,6 +732,8 @@ Napi::Value start_quantise(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exports.Set("activity", Napi::Function::New(env, activity_now));
+  exports.Set("wakeWithoutParent", Napi::Function::New(env, wake_without_parent));
   exports.Set("listDevices", Napi::Function::New(env, list_devices));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf));
   exports.Set("inspectModel", Napi::Function::New(env, inspect_model));

@@ -1,5 +1,6 @@
 #include "addon/task.h"
 
+#include <future>
 #include <new>
 
 namespace loupe::addon {
@@ -65,6 +66,24 @@ Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work
     if (!closed) queue.Release();
   });
   return promise;
+}
+
+Napi::Promise run_waited_task(Napi::Env env, std::function<MakeValue(const Post&)> work, std::function<void()> stop) {
+  const auto finished = std::make_shared<std::promise<void>>();
+  auto hook = env.AddCleanupHook([stop = std::move(stop), ended = std::make_shared<std::future<void>>(finished->get_future())] {
+    stop();
+    ended->wait();
+  });
+  return run_task(
+      env,
+      [work = std::move(work), finished](const Post& post) {
+        struct Signal {
+          std::promise<void>& finished;
+          ~Signal() { finished.set_value(); }
+        } const signal{*finished};
+        return work(post);
+      },
+      [hook = hook](Napi::Env loop) mutable { hook.Remove(loop); });
 }
 
 }  // namespace loupe::addon

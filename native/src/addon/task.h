@@ -25,6 +25,9 @@ Napi::Error to_javascript(Napi::Env env, const Error& error);
 /// runs just before, on the event loop, success or not. An exception of `work` rejects the promise.
 Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work, OnLoop then);
 
+/// As `run_task`; a process that ends in the middle calls `stop` and waits for `work`.
+Napi::Promise run_waited_task(Napi::Env env, std::function<MakeValue(const Post&)> work, std::function<void()> stop = [] {});
+
 /// Calls `body` and turns an Error into a JavaScript exception.
 template <class Body>
 auto translate(Napi::Env env, Body&& body) {

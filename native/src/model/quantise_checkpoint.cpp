@@ -23,6 +23,7 @@
 #include <unistd.h>
 #endif
 
+#include "base/activity.h"
 #include "base/error.h"
 #include "weights/convert.h"
 #include "weights/describe.h"
@@ -378,6 +379,7 @@ Squares in_parallel(std::int64_t count, std::int64_t piece, unsigned threads, co
     try {
       for (std::int64_t first = next.fetch_add(piece); first < count; first = next.fetch_add(piece)) {
         const Squares part = work(first, std::min(piece, count - first));
+        activity::step();
         const std::lock_guard lock(guard);
         sum.difference += part.difference;
         sum.whole += part.whole;

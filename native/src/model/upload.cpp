@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/activity.h"
 #include "base/error.h"
 #include "weights/convert.h"
 #include "weights/describe.h"
@@ -94,6 +95,7 @@ void Uploader::copy(const vk::Buffer& target, uint64_t row_bytes, uint32_t count
   for (uint32_t row = 0; row < count; ++row) {
     if (cancel_ && *cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
     write(row, {target.mapped() + row * row_bytes, row_bytes});
+    activity::step();
   }
   copied_ += row_bytes * count;
   if (progress_) progress_(copied_);
@@ -122,6 +124,7 @@ void Uploader::copy_staged(const vk::Slice& target, uint64_t row_bytes, uint32_t
       else if (in_row == 0) write(static_cast<uint32_t>(row), large);
       if (!large.empty()) std::memcpy(to + done, large.data() + in_row, run);
       done += run;
+      activity::step();
     }
     slot.recorder.copy(slot.staging.slice().part(slot.used, piece), target.part(written, piece));
     slot.used = std::min(slot.staging.size(), (slot.used + piece + 15) / 16 * 16);

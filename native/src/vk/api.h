@@ -21,7 +21,7 @@ namespace loupe::vk {
   X(vkCreateDevice) X(vkGetDeviceProcAddr)
 
 #define LOUPE_VK_DEVICE(X)                                                                       \
-  X(vkDestroyDevice) X(vkGetDeviceQueue) X(vkDeviceWaitIdle) X(vkQueueSubmit)                    \
+  X(vkDestroyDevice) X(vkGetDeviceQueue) X(vkQueueSubmit)                                        \
   X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory)                                             \
   X(vkCreateBuffer) X(vkDestroyBuffer) X(vkBindBufferMemory) X(vkGetBufferMemoryRequirements)    \
   X(vkCreateShaderModule) X(vkDestroyShaderModule)                                               \

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
+#include "base/activity.h"
 #include "base/error.h"
 
 namespace loupe::vk {
@@ -13,6 +15,8 @@ namespace {
 constexpr double target_ms = 40;
 /// Submissions that may be in flight in immediate mode; more would only delay cancelling.
 constexpr size_t max_in_flight = 3;
+/// A fence is waited for in slices of this length: never endlessly, and whoever watches hears of it.
+constexpr uint64_t slice_ns = 100'000'000;
 constexpr uint32_t sets_per_pool = 256;
 constexpr uint32_t max_bindings = 8;
 
@@ -35,8 +39,10 @@ Recorder::Recorder(Device& device, Mode mode) : device_(device), mode_(mode) {
 
 Recorder::~Recorder() {
   const Api& api = device_.api();
+  for (Segment& segment : segments_)
+    if (segment.in_flight) await_fence(segment.fence);
+  if (device_.hung()) return;
   for (Segment& segment : segments_) {
-    if (segment.in_flight) api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX);
     for (VkDescriptorPool pool : segment.pools) api.vkDestroyDescriptorPool(device_.handle(), pool, nullptr);
     if (segment.timestamps) api.vkDestroyQueryPool(device_.handle(), segment.timestamps, nullptr);
     if (segment.fence) api.vkDestroyFence(device_.handle(), segment.fence, nullptr);
@@ -227,9 +233,26 @@ void Recorder::submit(Segment& segment) {
   ++submissions_;
 }
 
+/// VK_TIMEOUT when the device has hung.
+VkResult Recorder::await_fence(VkFence fence) noexcept {
+  const Quirks& quirks = device_.quirks();
+  std::optional<activity::Waiting> waiting;
+  for (uint32_t slices = 0; !device_.hung(); ++slices) {
+    const VkResult result = device_.api().vkWaitForFences(device_.handle(), 1, &fence, VK_TRUE, slice_ns);
+    if (result == VK_SUCCESS) activity::step();
+    if (result != VK_TIMEOUT) return result;
+    if (!waiting) waiting.emplace();
+    if (slices >= (cancel_ && *cancel_ ? quirks.unwanted_fence_slices : quirks.fence_slices)) device_.declare_hung();
+  }
+  return VK_TIMEOUT;
+}
+
 void Recorder::wait(Segment& segment) {
   const Api& api = device_.api();
-  check(api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX), "vkWaitForFences");
+  const VkResult result = await_fence(segment.fence);
+  if (result == VK_TIMEOUT)
+    throw Error(ErrorCode::device_lost, device_.info().name + " stands still: it has not done what it was given.", "Try again; if it happens again, update the graphics driver.");
+  check(result, "vkWaitForFences");
   segment.in_flight = false;
   double measured = now_ms() - segment.submitted_at;
   if (segment.timestamps) {
@@ -250,7 +273,7 @@ void Recorder::abandon() noexcept {
   const Api& api = device_.api();
   for (Segment& segment : segments_) {
     // A lost device answers at once; there is nothing better to do with an error here.
-    if (segment.in_flight) api.vkWaitForFences(device_.handle(), 1, &segment.fence, VK_TRUE, UINT64_MAX);
+    if (segment.in_flight) await_fence(segment.fence);
     if (segment.recording) api.vkResetCommandBuffer(segment.commands, 0);
     segment.in_flight = segment.recording = false;
   }

@@ -59,7 +59,8 @@ class Recorder {
   void replay();
   /// Waits for what is in flight and drops what is recorded: after an error, before what it names is freed.
   void abandon() noexcept;
-  /// Checked before every submission; when it says true, `cancelled` is thrown after the device is idle.
+  /// Checked before every submission; when it says true, `cancelled` is thrown after the device is idle. While a fence is
+  /// waited for it shortens how long that may take.
   void set_cancel(const std::atomic<bool>* flag) { cancel_ = flag; }
 
   /// FLOPs that one dispatch may have if a submission of its own is to stay within the target time.
@@ -92,6 +93,7 @@ class Recorder {
   void end(Segment& segment);
   void submit(Segment& segment);
   void wait(Segment& segment);
+  VkResult await_fence(VkFence fence) noexcept;
   void wait_all();
   void throw_if_cancelled();
   VkDescriptorSet descriptor_set(Segment& segment, const Pipeline& pipeline, std::initializer_list<Binding> bindings);

@@ -329,7 +329,11 @@ Device::Device(std::shared_ptr<Instance> instance, const DeviceInfo& info)
 
 Device::~Device() {
   if (!device_) return;
-  api().vkDeviceWaitIdle(device_);
+  if (hung_) {
+    new std::shared_ptr<Instance>(instance_);  // stays, as the device does
+    return;
+  }
+  // Idle: every submission is a recorder's, which has waited for it.
   api().vkDestroyDevice(device_, nullptr);
 }
 

@@ -89,6 +89,10 @@ class Device {
   uint32_t queue_family() const { return queue_family_; }
   bool cooperative_matrix() const { return !info_.matrix_shapes.empty(); }
 
+  /// A submission did not end. What it may still use is never freed: the process is expected to end soon.
+  bool hung() const { return hung_; }
+  void declare_hung() { hung_ = true; }
+
  private:
   std::shared_ptr<Instance> instance_;
   DeviceInfo info_;
@@ -96,6 +100,7 @@ class Device {
   VkDevice device_ = VK_NULL_HANDLE;
   VkQueue queue_ = VK_NULL_HANDLE;
   uint32_t queue_family_ = 0;
+  std::atomic<bool> hung_{false};
 };
 
 }  // namespace loupe::vk

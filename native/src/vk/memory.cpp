@@ -162,6 +162,7 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
 }
 
 void Memory::destroy(Block& block) {
+  if (device_.hung()) return;
   if (block.buffer) device_.api().vkDestroyBuffer(device_.handle(), block.buffer, nullptr);
   if (block.memory) device_.api().vkFreeMemory(device_.handle(), block.memory, nullptr);
 }

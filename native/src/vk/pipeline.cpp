@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/activity.h"
 #include "base/error.h"
 
 namespace loupe::vk {
@@ -52,6 +53,7 @@ Pipelines::Pipelines(Device& device, std::string shader_directory, std::string c
 }
 
 Pipelines::~Pipelines() {
+  if (device_.hung()) return;
   const Api& api = device_.api();
   for (auto& [key, pipeline] : pipelines_) api.vkDestroyPipeline(device_.handle(), pipeline.handle, nullptr);
   for (auto& [name, shader] : modules_) api.vkDestroyShaderModule(device_.handle(), shader, nullptr);
@@ -125,11 +127,12 @@ const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint
   create.layout = layouts.pipeline;
   Pipeline pipeline{VK_NULL_HANDLE, layouts.pipeline, layouts.set, bindings, push_bytes};
   check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle), ("Compiling the shader " + shader).c_str());
+  activity::step();
   return pipelines_.emplace(key, pipeline).first->second;
 }
 
 void Pipelines::save() const {
-  if (cache_path_.empty()) return;
+  if (cache_path_.empty() || device_.hung()) return;
   size_t size = 0;
   const Api& api = device_.api();
   if (api.vkGetPipelineCacheData(device_.handle(), cache_, &size, nullptr) != VK_SUCCESS) return;

@@ -16,6 +16,9 @@ Quirks quirks_of(const DeviceInfo& device) {
       quirks.assumed_flops = 2e9;
       quirks.assumed_bandwidth = 2e9;
       quirks.matvec_threads = 32;
+      // One matrix of a large model takes a busy processor many seconds.
+      quirks.fence_slices = 6000;
+      quirks.unwanted_fence_slices = 600;
       break;
     default:
       break;

@@ -13,6 +13,9 @@ struct Quirks {
   double assumed_bandwidth = 2e10;
   /// Bytes/s from the host's memory: half of PCIe 3.0 x16, because a card may sit in a lesser slot.
   double assumed_bus_bandwidth = 6e9;
+  /// How long a submission may keep its fence waiting before the device counts as lost, and how long once nobody wants
+  /// the result any more. In slices of the wait, so that a computer that slept has not waited.
+  uint32_t fence_slices = 600, unwanted_fence_slices = 50;
   /// Threads of a matrix-vector workgroup.
   uint32_t matvec_threads = 64;
 };

@@ -1,0 +1,223 @@
+/** The chat over an engine's process that can be made to stand still anywhere. What is measured is from then to the next answer. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { defaultSettings, type EventMessage, type Message, type Picture } from '../../contract.ts';
+import { createChat } from '../../services/chat/chat.ts';
+import { createEngineService, type EngineService } from '../../services/engine-service.ts';
+import type { Engine, EngineLoss, Store } from '../../services/ports.ts';
+import { openStore } from '../../storage/store.ts';
+import { forkHost, type HostProcess } from '../channel.ts';
+import { createEngineClient } from '../client.ts';
+import { beatEnvironment } from '../lifeline.ts';
+import type { Limits } from '../watch.ts';
+
+export const addonDouble = fileURLToPath(new URL('./addon-double.cjs', import.meta.url));
+export const demo = fileURLToPath(new URL('../../../resources/demo-model/', import.meta.url));
+/** Of the double. */
+export const wholeAnswer = 'Grüße, 世界!';
+
+/** The whole process, its main thread, or only what was asked of it. */
+export type How = 'stop' | 'spin' | 'never';
+
+export interface Stop {
+  at: string;
+  how: How;
+  /** What the person does meanwhile: waits, or stops the answer and asks again. */
+  person: 'waits' | 'asks again';
+}
+
+const anyHow: How[] = ['stop', 'spin', 'never'];
+const places: { at: string; hows: How[]; stoppable?: boolean }[] = [
+  { at: 'start', hows: ['stop', 'spin'] },
+  { at: 'devices', hows: anyHow },
+  { at: 'request devices', hows: ['stop', 'spin'] },
+  { at: 'open', hows: anyHow },
+  { at: 'request weigh', hows: ['stop', 'spin'] },
+  { at: 'weigh', hows: anyHow },
+  { at: 'request load', hows: ['stop', 'spin'] },
+  { at: 'load', hows: anyHow },
+  { at: 'request count-tokens', hows: ['stop', 'spin'], stoppable: true },
+  { at: 'request generate', hows: ['stop', 'spin'], stoppable: true },
+  { at: 'encode', hows: anyHow, stoppable: true },
+  { at: 'prefill', hows: anyHow, stoppable: true },
+  { at: 'decode', hows: anyHow, stoppable: true },
+];
+
+export const allStops: Stop[] = places.flatMap(({ at, hows, stoppable }) =>
+  hows.flatMap((how): Stop[] => [{ at, how, person: 'waits' }, ...(stoppable ? [{ at, how, person: 'asks again' } as const] : [])]),
+);
+
+export interface Outcome {
+  /** Of the answer that the person waits for in the end. */
+  answer: Message;
+  /** Of the one that was stopped. */
+  stopped: Message | null;
+  losses: EngineLoss[];
+  /** Processes that were started. */
+  spawned: number;
+  /** From the moment when it stood still to the end of the answer. */
+  ms: number;
+}
+
+export interface Bench {
+  engine: EngineService;
+  port: Engine;
+  /** An answer without any stop. */
+  ask(text?: string, picture?: string | null): Promise<Message>;
+  stand(stop: Stop): Promise<Outcome>;
+  /** From the end of a process to an answer of the next, ms: what a hang costs beside noticing it. */
+  restart(): Promise<number>;
+  /** As `ask`, and the process is stopped with the first words. */
+  askAndStop(text: string, picture: string): Promise<Message & { losses: EngineLoss[] }>;
+  /** Where the process will stand still, once. */
+  set(fuse: { at: string; how: string }): void;
+  /** Of the process that runs. */
+  pid(): number;
+  close(): Promise<void>;
+}
+
+/** `real`: the engine itself in place of the double. */
+export function openBench(limits: Limits | undefined, { real = false } = {}): Bench {
+  const directory = mkdtempSync(join(tmpdir(), 'loupe-still-'));
+  const fuse = join(directory, 'fuse');
+  const store = openStore(join(directory, 'data'));
+  // What goes on is to end as the whole would have.
+  store.saveSettings({ temperature: 0 });
+  const losses: EngineLoss[] = [];
+  const hosts: HostProcess[] = [];
+  let told = (_: EventMessage): void => {};
+  const port = createEngineClient({
+    spawn: () => {
+      const host = forkHost({ env: { ...(real ? {} : { LOUPE_ADDON: addonDouble, DOUBLE_FUSE: fuse }), ...(limits && { [beatEnvironment.beatMs]: String(limits.beatMs) }) } });
+      hosts.push(host);
+      return host;
+    },
+    ...(limits && { limits }),
+  });
+  port.onLost((loss) => losses.push(loss));
+  const engine = createEngineService({
+    engine: port,
+    settings: () => ({ ...defaultSettings, ...store.settings() }),
+    model: () => ({ choice: { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: demo }) }),
+    onChange: () => {},
+  });
+  const chat = createChat({ store, engine, emit: (event) => told(event), checkpointMs: 20 });
+
+  function send(text: string, picture: string | null): Message {
+    return chat.send({ conversationId: null, parentId: null, text, pictures: picture === null ? [] : [addPicture(store, picture).hash] }).answer;
+  }
+
+  function ended(sent: Message): Promise<Message> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const { state } = store.conversations.message(sent.id);
+        if (state !== 'streaming') resolve(store.conversations.message(sent.id));
+      };
+      const before = told;
+      told = (event) => {
+        before(event);
+        if (event.event === 'message.changed') look();
+      };
+      look();
+    });
+  }
+
+  async function standsStill(): Promise<number> {
+    while (!existsSync(`${fuse}.burnt`)) await sleep(5);
+    const at = Number(readFileSync(`${fuse}.burnt`, 'utf8'));
+    rmSync(`${fuse}.burnt`);
+    return at;
+  }
+
+  function set({ at, how }: { at: string; how: string }): void {
+    writeFileSync(fuse, JSON.stringify({ at, how }));
+  }
+
+  /** What reaches the place. The process that runs is of no use where a fresh one has to get there. */
+  function approach({ at }: Stop): Promise<unknown> {
+    if (at.endsWith('devices')) return engine.devices().catch((error: unknown) => error);
+    if (!['start', 'open', 'weigh', 'load', 'request weigh', 'request load'].includes(at)) return Promise.resolve();
+    hosts.at(-1)?.kill();
+    return engine.load();
+  }
+
+  return {
+    engine,
+    port,
+    set,
+    pid: () => hosts.at(-1)!.pid!,
+    ask(text = 'Hello?', picture = null) {
+      told = () => {};
+      return ended(send(text, picture));
+    },
+    async restart() {
+      const host = hosts.at(-1)!;
+      const exited = new Promise<void>((resolve) => host.onExit(() => resolve()));
+      host.kill();
+      await exited;
+      const began = Date.now();
+      told = () => {};
+      await ended(send('Hello?', null));
+      return Date.now() - began;
+    },
+    async askAndStop(text, picture) {
+      losses.length = 0;
+      const sent = send(text, picture);
+      let isStopped = false;
+      told = ({ event }) => {
+        if (event !== 'answer.text' || isStopped) return;
+        isStopped = true;
+        process.kill(hosts.at(-1)!.pid!, 'SIGSTOP');
+      };
+      return { ...(await ended(sent)), losses: [...losses] };
+    },
+    async stand(stop) {
+      told = () => {};
+      losses.length = 0;
+      const before = hosts.length;
+      set(stop);
+      const approached = approach(stop);
+      const first = send('Hello?', stop.at === 'encode' ? anyPicture : null);
+      const stoodAt = await standsStill();
+      let stopped: Message | null = null;
+      let last = first;
+      if (stop.person === 'asks again') {
+        chat.stop(first.id);
+        stopped = await ended(first);
+        last = send('Hello again?', null);
+      }
+      const answer = await ended(last);
+      const ms = Date.now() - stoodAt;
+      await approached;
+      return { answer, stopped, losses: [...losses], spawned: hosts.length - before, ms };
+    },
+    async close() {
+      chat.close();
+      await engine.close();
+      store.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** Of the demo model's samples. */
+export const anyPicture = 'samples/train-font-05.png';
+
+function addPicture(store: Store, path: string): Picture {
+  const bytes = readFileSync(`${demo}${path}`);
+  return store.pictures.add({ bytes, name: 'sample.png', width: 100, height: 100, origin: { kind: 'paste' }, thumbnail: new Uint8Array(1), display: null });
+}
+
+/** xorshift32: a failure can be repeated. */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,22 @@
+#pragma once
+// Signs of life, for whoever watches the process from outside: steps that were done, and whether a device is waited for.
+
+#include <cstdint>
+
+namespace loupe::activity {
+
+/// Something that takes a moment is done: a submission, a compiled shader, a row of weights. Any thread.
+void step() noexcept;
+uint64_t steps() noexcept;
+
+/// While one lives, a thread waits for a device that has not answered for a while.
+class Waiting {
+ public:
+  Waiting() noexcept;
+  ~Waiting();
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+};
+bool waiting() noexcept;
+
+}  // namespace loupe::activity
