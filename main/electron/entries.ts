@@ -5,7 +5,8 @@
  * So each handler that Electron is given is an `entry`: it makes the event loop turn once after the handler.
  */
 
-const entries = new WeakSet<object>();
+/** On every entry. Of the whole process, because the double looks at entries of a bundle as well. */
+const mark = Symbol.for('loupe.entry');
 
 /** The handler, after which the loop turns. Goes around every function that is handed to Electron; ESLint and the double hold it. */
 export function entry<Given extends unknown[], Result>(handler: (...given: Given) => Result): (...given: Given) => Result {
@@ -14,8 +15,7 @@ export function entry<Given extends unknown[], Result>(handler: (...given: Given
     turn();
     return handler(...given);
   };
-  entries.add(entered);
-  return entered;
+  return Object.assign(entered, { [mark]: true });
 }
 
 /** What Electron promises may be answered from the system's loop as well, as by a dialog: until it is, the loop turns now and then. */
@@ -30,7 +30,7 @@ export async function answer<Value>(promised: Promise<Value>): Promise<Value> {
 
 /** Whether a function came from `entry`: for the double, which takes no other. */
 export function isEntry(handler: object): boolean {
-  return entries.has(handler);
+  return mark in handler;
 }
 
 const turnEveryMs = 50;

@@ -120,12 +120,19 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
   };
 }
 
+interface Showing {
+  isShown: () => boolean;
+  /** What the page says. */
+  hasDrawn: () => boolean;
+  show: () => void;
+}
+
 /**
  * The page of a hidden window has no frames, unless it is looked at. So it is looked at until it says that it has drawn and
  * its mark is gone from what is seen: the page draws a mark in its corner until then, because a frame comes some time after
  * the page has said so, and the first one on the screen would be an older one.
  */
-async function showDrawn(window: BrowserWindow, { isShown, hasDrawn, show }: { isShown: () => boolean; hasDrawn: () => boolean; show: () => void }): Promise<void> {
+async function showDrawn(window: BrowserWindow, { isShown, hasDrawn, show }: Showing): Promise<void> {
   const look = async (): Promise<{ said: boolean; seen: NativeImage | null }> => {
     const said = hasDrawn();
     return { said, seen: await answer(window.webContents.capturePage({ x: 0, y: 0, width: 1, height: 1 })).catch(() => null) };
