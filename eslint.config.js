@@ -12,6 +12,17 @@ function imports(files, patterns) {
   return { files, ignores: ['**/*.test.ts', '**/test/**'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] } };
 }
 
+/**
+ * Functions that are handed to Electron, other than through entries.ts.
+ * @type {[string, string][]} selector, what it is
+ */
+const pastEntries = [
+  ['CallExpression[callee.property.name=/^(on|once|addListener|prependListener|prependOnceListener)$/][callee.object.name!="process"][arguments.length=2][arguments.1.callee.name!="entry"]', 'a listener'],
+  ['CallExpression[callee.property.name=/^(register|registerAll|handle|handleOnce|intercept)$/][arguments.length=2][arguments.1.callee.name!="entry"]', 'a handler'],
+  ['CallExpression[callee.property.name=/^set\\w*Handler$|^onBefore|^onHeaders|^onSend|^onCompleted|^onErrorOccurred/][arguments.0.callee.name!="entry"]', 'a handler'],
+  ['Property[key.name="click"][value.callee.name!="entry"]', 'a menu item'],
+];
+
 const electron = { group: ['electron', 'electron/*'], message: 'Only main/electron/ imports electron: everything works without it.' };
 const hosts = { group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'], message: 'Hosts stand at the top: nothing below imports them.' };
 
@@ -90,6 +101,13 @@ export default tseslint.config(
       { group: ['electron', 'electron/*'], allowTypeImports: true, message: 'Parts of the shell take Electron as a parameter, so that they run on a double.' },
     ],
   ),
+  {
+    files: ['main/electron/**'],
+    ignores: ['**/*.test.ts', '**/test/**', 'main/electron/preload.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', ...pastEntries.map(([selector, what]) => ({ selector, message: `Electron gets ${what} only through entry() of entries.ts: what it leaves behind would lie until the loop wakes.` }))],
+    },
+  },
   // The two entries that Electron itself loads.
   imports(['main/electron/main.ts', 'main/electron/preload.ts'], [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
   imports(['renderer/**'], [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }]),

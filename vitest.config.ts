@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const integration = 'main/**/*.integration.test.ts';
 const packaging = 'setup/packaging.integration.test.ts';
+const desktop = 'setup/**/*.desktop.test.ts';
 const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
@@ -12,7 +13,7 @@ const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, h
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, slice, endurance], ...patience } },
+      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, desktop, slice, endurance], ...patience } },
       // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
       {
         plugins: [svelte({ configFile: 'renderer/svelte.config.js' })],
@@ -23,6 +24,8 @@ export default defineConfig({
       { test: { name: 'integration', include: [integration], fileParallelism: false, ...patience, testTimeout: 120_000, hookTimeout: 120_000 } },
       // The desktop app as it is shipped.
       { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
+      // The same in a real Electron, on a screen.
+      { test: { name: 'desktop', include: [desktop], testTimeout: 240_000, hookTimeout: 240_000 } },
       // The app killed hundreds of times: minutes.
       { test: { name: 'endurance', include: [endurance], testTimeout: 900_000 } },
       // The engine at the true widths of the 11B model.

@@ -52,7 +52,7 @@ function reportFor(stage) {
 }
 
 /**
- * @param {'unit' | 'window' | 'packaging' | 'endurance' | 'integration' | 'slice'} project of vitest.config.ts
+ * @param {'unit' | 'window' | 'packaging' | 'desktop' | 'endurance' | 'integration' | 'slice'} project of vitest.config.ts
  * @param {string} stage
  * @param {Runtime} [runtime]
  */

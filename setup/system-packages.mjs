@@ -57,6 +57,20 @@ const testNeeds = [
   { what: 'patchelf', present: () => process.platform !== 'linux' || command('patchelf'), apt: 'patchelf', dnf: 'patchelf', pacman: 'patchelf', brew: '' },
 ];
 
+/** For the packaged app on a screen in memory: where it is missing and cannot be installed, those tests are skipped. @type {Need[]} */
+const desktopNeeds = [
+  { what: 'a screen in memory (Xvfb)', present: () => command('Xvfb'), apt: 'xvfb', dnf: 'xorg-x11-server-Xvfb', pacman: 'xorg-server-xvfb', brew: '' },
+  { what: 'a window manager (openbox)', present: () => command('openbox'), apt: 'openbox', dnf: 'openbox', pacman: 'openbox', brew: '' },
+  { what: 'a panel (tint2)', present: () => command('tint2'), apt: 'tint2', dnf: 'tint2', pacman: 'tint2', brew: '' },
+  { what: 'xdotool', present: () => command('xdotool'), apt: 'xdotool', dnf: 'xdotool', pacman: 'xdotool', brew: '' },
+  { what: 'xsetroot', present: () => command('xsetroot'), apt: 'x11-xserver-utils', dnf: 'xsetroot', pacman: 'xorg-xsetroot', brew: '' },
+  { what: 'unzip', present: () => command('unzip'), apt: 'unzip', dnf: 'unzip', pacman: 'unzip', brew: '' },
+  { what: 'GTK', present: () => library('libgtk-3.so.0'), apt: 'libgtk-3-0', dnf: 'gtk3', pacman: 'gtk3', brew: '' },
+  { what: 'NSS', present: () => library('libnss3.so'), apt: 'libnss3', dnf: 'nss', pacman: 'nss', brew: '' },
+  { what: 'ALSA', present: () => library('libasound.so.2'), apt: 'libasound2', dnf: 'alsa-lib', pacman: 'alsa-lib', brew: '' },
+  { what: 'GBM', present: () => library('libgbm.so.1'), apt: 'libgbm1', dnf: 'mesa-libgbm', pacman: 'mesa', brew: '' },
+];
+
 /**
  * The one command that installs what is missing, for the package managers that we know.
  * @param {Pick<Need, 'apt' | 'dnf' | 'pacman' | 'brew'>[]} missing
@@ -78,7 +92,24 @@ export function installCommand(missing, has) {
  * @param {{ forTests: boolean }} options
  */
 export async function ensureSystemPackages({ forTests }) {
-  const missing = [...buildNeeds, ...(forTests ? testNeeds : [])].filter((need) => !need.present());
+  await ensure([...buildNeeds, ...(forTests ? testNeeds : [])]);
+}
+
+/** Why the packaged app cannot be put on a screen in memory; undefined once everything for it is there. @returns {Promise<string | undefined>} */
+export async function ensureDesktopPackages() {
+  if (process.platform !== 'linux') return 'a screen in memory is an X server, on Linux';
+  try {
+    await ensure(desktopNeeds);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return `${error.message} ${error.nextStep}`;
+  }
+}
+
+/** @param {Need[]} needs */
+async function ensure(needs) {
+  const missing = needs.filter((need) => !need.present());
   if (missing.length === 0) return;
 
   const names = missing.map((need) => need.what).join(', ');

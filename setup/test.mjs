@@ -1,14 +1,16 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
 import { browserSpecs, checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
 import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
+import { whyNoDesktop } from './desktop.mjs';
 import { ensureDesktopApp } from './electron.mjs';
+import { ensureElectronRuntime } from './electron-runtime.mjs';
 import { which } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
 import { say, SetupError } from './report.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
-import { chromiumNames, driverManifests } from './system-packages.mjs';
+import { chromiumNames, driverManifests, ensureDesktopPackages } from './system-packages.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {import('./checks.mjs').Runtime} Runtime */
@@ -36,6 +38,7 @@ export async function test({ newerDriver }) {
   if (desktop.failed.length > 0) results.push(skipped('the packaged app and the app in Chromium', 'they could not be built'));
   else {
     results.push(await stage('packaging', () => vitest('packaging', 'packaging')));
+    results.push(await onDesktop());
     results.push(await inBrowser(systemRuntime()));
   }
   results.push(await onRuntime(systemRuntime()));
@@ -68,6 +71,18 @@ async function onRuntime(runtime) {
   const native = await stage(`native tests, ${runtime.name}`, () => googleTest(runtime));
   const engine = await stage(`engine tests, ${runtime.name}`, () => vitest('integration', `engine tests, ${runtime.name}`, runtime));
   return total([native, engine]);
+}
+
+/** The packaged app in a real Electron. @returns {Promise<Counts>} */
+async function onDesktop() {
+  const why = (await ensureDesktopPackages()) ?? (await whyNoDesktop());
+  const found = why === undefined ? await ensureElectronRuntime() : { reason: why };
+  if ('reason' in found) {
+    say(`SKIPPED: the packaged app in a real Electron, because ${found.reason}`);
+    return skipped('packaged app in a real Electron', found.reason);
+  }
+  const name = `packaged app in Electron ${found.runtime.version}`;
+  return stage(name, () => vitest('desktop', name));
 }
 
 /** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */

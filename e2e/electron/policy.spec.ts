@@ -35,7 +35,7 @@ test.beforeEach(async () => {
 });
 
 test.afterEach(async () => {
-  const ended = new Promise((resolve) => double.app.once('quit', resolve));
+  const ended = double.app.heard('quit');
   double.electron.app.quit();
   await ended;
   rmSync(directory, { recursive: true, force: true });

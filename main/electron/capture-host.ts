@@ -32,12 +32,22 @@ export interface ElectronCapture extends CaptureHost {
   quickClosed(): void;
 }
 
+type Mode = 'region' | 'display' | 'last';
+
+/** A capture from its first press until it has a picture or is over. */
+interface Running {
+  /** It was left before the screen was frozen. */
+  isCancelled: boolean;
+  /** Pressed again after that: to be begun as soon as this one is out of the way. */
+  next: Mode | null;
+}
+
 const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture({ screen, overlays, quick, hotkey, remembered, services, stepAside }: CaptureParts): ElectronCapture {
   /** One capture at a time, from the hotkey to its picture. */
-  let busy = false;
+  let running: Running | null = null;
   let frozen: Frozen[] = [];
   /** Tells addresses of one capture from those of the next. */
   let round = 0;
@@ -49,9 +59,56 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
   function end(): void {
     overlays.close();
     frozen = [];
-    busy = false;
+    running = null;
     comeBack();
     comeBack = () => {};
+  }
+
+  /** False when it was cancelled on the way. */
+  async function freeze(capture: Running): Promise<boolean> {
+    const before = screen.permission();
+    try {
+      comeBack = await stepAside();
+      if (capture.isCancelled) return false;
+      frozen = await screen.freeze();
+      return !capture.isCancelled;
+    } catch (error) {
+      if (!capture.isCancelled) throw error;
+      return false;
+    } finally {
+      if (screen.permission() !== before) services.emit({ event: 'capture.changed', payload: state() });
+    }
+  }
+
+  async function start(mode: Mode): Promise<void> {
+    if (running?.isCancelled) running.next = mode;
+    // It is on its way, or there: the person wants this one.
+    else if (running) overlays.raise();
+    if (running) return;
+    const capture: Running = { isCancelled: false, next: null };
+    running = capture;
+    let isFrozen = false;
+    try {
+      overlays.begin();
+      isFrozen = await freeze(capture);
+    } finally {
+      if (!isFrozen) end();
+    }
+    if (isFrozen) {
+      round++;
+      const chosen = chosenBy(mode);
+      if (chosen) await keep(...chosen);
+      else overlays.open(frozenDisplays(), screen.pointedAt(frozenDisplays()));
+    } else if (capture.next) await start(capture.next);
+  }
+
+  function cancel(): void {
+    if (frozen.length > 0) end();
+    else if (running) {
+      // The system cannot be interrupted; what it answers is thrown away.
+      running.isCancelled = true;
+      running.next = null;
+    }
   }
 
   async function keep({ display, image, size }: Frozen, region: Region): Promise<void> {
@@ -74,7 +131,7 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
   const lastOn = ({ display, size }: Frozen): Region | null => lastRegion(remembered.get().lastRegions[display.id], size);
 
   /** What needs no choosing: the display under the pointer, or the last region where it still fits. */
-  function chosenBy(mode: 'region' | 'display' | 'last'): [Frozen, Region] | null {
+  function chosenBy(mode: Mode): [Frozen, Region] | null {
     if (mode === 'display') {
       const under = screen.pointedAt(frozenDisplays());
       const one = frozen.find(({ display }) => display === under);
@@ -98,24 +155,7 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
     state: async () => state(),
     changed: () => services.emit({ event: 'capture.changed', payload: state() }),
 
-    async start(mode) {
-      if (busy) return;
-      busy = true;
-      const before = screen.permission();
-      try {
-        comeBack = await stepAside();
-        frozen = await screen.freeze();
-      } catch (error) {
-        end();
-        throw error;
-      } finally {
-        if (screen.permission() !== before) services.emit({ event: 'capture.changed', payload: state() });
-      }
-      round++;
-      const chosen = chosenBy(mode);
-      if (chosen) await keep(...chosen);
-      else overlays.open(frozenDisplays(), screen.pointedAt(frozenDisplays()));
-    },
+    start,
 
     async display(displayId): Promise<Display> {
       const one = frozenOf(displayId);
@@ -132,9 +172,7 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
       await keep(one, region);
     },
 
-    cancel: async () => {
-      if (frozen.length > 0) end();
-    },
+    cancel: async () => cancel(),
     current: async () => current,
     quickClosed: () => {
       current = null;

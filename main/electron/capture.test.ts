@@ -98,12 +98,8 @@ describe('freezing', () => {
     const { capture, overlayWindows } = rig();
     await capture.start('region');
     const windows = overlayWindows();
-    // Not before its page shows the frozen screen.
-    for (const window of windows) window.emit('ready-to-show');
-    expect(windows.map(({ visible }) => visible)).toEqual([false, false]);
-    await capture.drawn('12');
-    expect(windows.map(({ visible }) => visible)).toEqual([false, true]);
-    await capture.drawn('11');
+    for (const id of ['12', '11']) await capture.drawn(id);
+    await vi.waitFor(() => expect(windows.map(({ visible }) => visible)).toEqual([true, true]));
     expect(windows.map(({ bounds }) => bounds)).toEqual(two().map(({ bounds }) => bounds));
     expect(windows.map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['11', '12']);
     for (const { options, alwaysOnTop, visible } of windows) {
@@ -117,18 +113,52 @@ describe('freezing', () => {
     expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
   });
 
-  test('an overlay that cannot draw is shown all the same, after a second', async () => {
+  test('an overlay is not on the screen before its page has drawn the frozen picture', async () => {
+    const { capture, overlayWindows } = rig();
+    await capture.start('region');
+    const [first, second] = overlayWindows() as [WindowDouble, WindowDouble];
+    for (const window of [first, second]) {
+      window.emit('ready-to-show');
+      // Full screen from the start, a window would be on the screen from the start.
+      expect(window.options).toMatchObject({ show: false });
+      expect(window.options.fullscreen).toBeUndefined();
+    }
+    // A hidden page draws only while it is looked at.
+    await vi.waitFor(() => expect(Math.min(first.webContents.looks, second.webContents.looks)).toBeGreaterThan(2));
+    expect([first.calls, second.calls]).toEqual([[], []]);
+    // The page has drawn, but what is seen of it is an older frame, with its mark.
+    second.webContents.looksLike = Uint8Array.of(0xff, 0, 0xff, 0xff);
+    await capture.drawn('12');
+    const { looks: before } = second.webContents;
+    await vi.waitFor(() => expect(second.webContents.looks).toBeGreaterThan(before + 2));
+    expect([first.calls, second.calls]).toEqual([[], []]);
+    second.webContents.looksLike = null;
+    await vi.waitFor(() => expect([first.visible, second.visible]).toEqual([false, true]));
+    expect(second.calls).toEqual(['setFullScreen', 'showInactive']);
+    await capture.drawn('11');
+    await vi.waitFor(() => expect(first.calls).toEqual(['setFullScreen', 'show', 'focus']));
+    // And once only.
+    await capture.drawn('11');
+    expect(first.calls).toHaveLength(3);
+    const { looks } = first.webContents;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(first.webContents.looks).toBe(looks);
+  });
+
+  test('an overlay that does not answer is shown all the same, after a while', async () => {
     vi.useFakeTimers();
     try {
       const { capture, overlayWindows } = rig();
       await capture.start('region');
-      await vi.advanceTimersByTimeAsync(1000);
+      await vi.advanceTimersByTimeAsync(3900);
+      expect(overlayWindows().map(({ visible }) => visible)).toEqual([false, false]);
+      await vi.advanceTimersByTimeAsync(100);
       expect(overlayWindows().map(({ visible }) => visible)).toEqual([true, true]);
       // And of one that is gone nothing comes.
       await capture.cancel();
       await capture.start('region');
       await capture.cancel();
-      await vi.advanceTimersByTimeAsync(1000);
+      await vi.advanceTimersByTimeAsync(4000);
       expect(overlayWindows()).toEqual([]);
     } finally {
       vi.useRealTimers();
@@ -158,11 +188,100 @@ describe('freezing', () => {
     expect(asked).toEqual([{ width: 2560, height: 1440 }, { width: 1080, height: 1920 }]);
   });
 
-  test('a second start while one is under way changes nothing', async () => {
-    const { capture, overlayWindows } = rig();
-    await Promise.all([capture.start('region'), capture.start('region')]);
-    await capture.start('display');
-    expect(overlayWindows()).toHaveLength(2);
+});
+
+describe('pressed again', () => {
+  /** A screen that takes its time; `freeze` lets it answer. */
+  function slow(): Rig & { freeze: () => void; frozen: () => number } {
+    const one = rig();
+    const { desktopCapturer } = one.double.electron;
+    const { getSources } = desktopCapturer;
+    const waiting: (() => void)[] = [];
+    let frozen = 0;
+    desktopCapturer.getSources = async (options) => {
+      frozen++;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return getSources(options);
+    };
+    return { ...one, freeze: () => waiting.splice(0).forEach((go) => go()), frozen: () => frozen };
+  }
+  const key = 'Alt+F9';
+
+  test('while the screen is being frozen: the same capture comes', async () => {
+    const one = slow();
+    one.hotkey.want(key);
+    one.double.shortcuts.press(key);
+    await vi.waitFor(() => expect(one.frozen()).toBe(1));
+    for (let n = 0; n < 3; n++) one.double.shortcuts.press(key);
+    await vi.waitFor(() => {
+      one.freeze();
+      expect(one.overlayWindows()).toHaveLength(2);
+    });
+    expect(one.asides).toEqual(['out']);
+    expect((await one.capture.display('11')).url).toBe('/capture/11?1');
+  });
+
+  test('while the overlays are there: they stay, in front and with the keyboard', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    for (const id of ['11', '12']) await one.capture.drawn(id);
+    const windows = one.overlayWindows();
+    await vi.waitFor(() => expect(windows.map(({ visible }) => visible)).toEqual([true, true]));
+    for (const window of windows) window.calls.length = 0;
+    windows[0]!.focused = false;
+    await one.capture.start('region');
+    await one.capture.start('display');
+    expect(one.overlayWindows()).toEqual(windows);
+    expect(windows.map(({ calls }) => calls)).toEqual([['moveTop', 'focus', 'moveTop', 'focus'], ['moveTop', 'moveTop']]);
+    expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
+    expect(one.kept).toEqual([]);
+  });
+
+  test('before the picture is drawn: nothing is shown early', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.start('region');
+    expect(one.overlayWindows().map(({ visible }) => visible)).toEqual([false, false]);
+  });
+
+  test.each<[string, (rig: Rig) => void | Promise<void>]>([
+    ['Esc', ({ double }) => double.shortcuts.press('Escape')],
+    ['a change of the displays', ({ capture }) => capture.cancel()],
+  ])('after %s while the screen is being frozen: that capture is over, and a new one begins', async (_name, leave) => {
+    const one = slow();
+    one.hotkey.want(key);
+    one.double.shortcuts.press(key);
+    await vi.waitFor(() => expect(one.frozen()).toBe(1));
+    await leave(one);
+    await vi.waitFor(() => {
+      one.freeze();
+      expect(one.asides).toEqual(['out', 'back']);
+    });
+    expectNothingLeft(one);
+
+    one.double.shortcuts.press(key);
+    await vi.waitFor(() => expect(one.asides).toEqual(['out', 'back', 'out']));
+    await leave(one);
+    // The system has not yet answered the capture that was left.
+    one.double.shortcuts.press(key);
+    await vi.waitFor(() => {
+      one.freeze();
+      expect(one.overlayWindows()).toHaveLength(2);
+    });
+    expect(one.asides).toEqual(['out', 'back', 'out', 'back', 'out']);
+    one.double.shortcuts.press('Escape');
+    expect(one.overlayWindows()).toEqual([]);
+    expect(one.kept).toEqual([]);
+  });
+
+  test('news of a window that is gone does not end the next capture', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    const [old] = one.overlayWindows() as [WindowDouble];
+    await one.capture.cancel();
+    await one.capture.start('region');
+    old.webContents.emit('render-process-gone', {}, { reason: 'killed' });
+    expect(one.overlayWindows()).toHaveLength(2);
   });
 });
 

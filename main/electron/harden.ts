@@ -1,5 +1,6 @@
 /** The rules of options.ts, put on everything that shows a page. */
 import type { Session, WebContents } from 'electron';
+import { entry } from './entries.ts';
 import { allowsPermission, externalLink, mayNavigate, mayRequest } from './options.ts';
 
 export interface LinkOptions {
@@ -9,35 +10,35 @@ export interface LinkOptions {
 
 /** Pages stay where they are: no navigation, no further windows, no embedded pages. Links to the web are offered to the browser. */
 export function hardenContents(contents: WebContents, { offerLink }: LinkOptions): void {
-  contents.on('will-frame-navigate', (event) => {
+  contents.on('will-frame-navigate', entry((event) => {
     if (mayNavigate(event.url, event.isMainFrame)) return;
     event.preventDefault();
     const link = event.isMainFrame ? externalLink(event.url) : null;
     if (link) offerLink(link);
-  });
-  contents.on('will-redirect', (event) => {
+  }));
+  contents.on('will-redirect', entry((event) => {
     if (!mayNavigate(event.url, event.isMainFrame)) event.preventDefault();
-  });
-  contents.on('will-attach-webview', (event) => event.preventDefault());
-  contents.setWindowOpenHandler(({ url }) => {
+  }));
+  contents.on('will-attach-webview', entry((event) => event.preventDefault()));
+  contents.setWindowOpenHandler(entry(({ url }) => {
     const link = externalLink(url);
     if (link) offerLink(link);
-    return { action: 'deny' };
-  });
+    return { action: 'deny' as const };
+  }));
 }
 
 /** Nothing is permitted that is not needed, nothing is fetched from elsewhere, nothing is downloaded. */
 export function hardenSession(session: Session, packaged: boolean): void {
-  session.setPermissionRequestHandler((_contents, permission, answer, details) => {
-    answer(allowsPermission(permission, details.requestingUrl, details.isMainFrame));
-  });
-  session.setPermissionCheckHandler((_contents, permission, requestingOrigin, details) =>
+  session.setPermissionRequestHandler(entry((_contents, permission, decide, details) => {
+    decide(allowsPermission(permission, details.requestingUrl, details.isMainFrame));
+  }));
+  session.setPermissionCheckHandler(entry((_contents, permission, requestingOrigin, details) =>
     allowsPermission(permission, details.requestingUrl ?? requestingOrigin, details.isMainFrame),
-  );
-  session.setDevicePermissionHandler(() => false);
-  session.setDisplayMediaRequestHandler((_request, answer) => answer({}));
-  session.webRequest.onBeforeRequest(({ url }, answer) => answer({ cancel: !mayRequest(url, packaged) }));
-  session.on('will-download', (event) => event.preventDefault());
+  ));
+  session.setDevicePermissionHandler(entry(() => false));
+  session.setDisplayMediaRequestHandler(entry((_request, decide) => decide({})));
+  session.webRequest.onBeforeRequest(entry(({ url }, decide) => decide({ cancel: !mayRequest(url, packaged) })));
+  session.on('will-download', entry((event) => event.preventDefault()));
   // Spelling dictionaries and the like would be fetched.
   session.setSpellCheckerEnabled(false);
 }

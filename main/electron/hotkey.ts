@@ -3,6 +3,7 @@ import type { GlobalShortcut } from 'electron';
 import type { CaptureState } from '../contract.ts';
 import { acceleratorText, hotkeyState, validateAccelerator } from '../services/capture/hotkey.ts';
 import { LoupeError } from '../services/errors.ts';
+import { entry } from './entries.ts';
 
 export interface HotkeyParts {
   globalShortcut: Pick<GlobalShortcut, 'register' | 'unregister'>;
@@ -59,7 +60,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   function resume(): void {
     if (pauseEnd === null) return;
     endPause();
-    if (held === null || globalShortcut.register(held, pressed)) return;
+    if (held === null || globalShortcut.register(held, entry(pressed))) return;
     // Another program was quicker.
     held = null;
     proven = false;
@@ -70,7 +71,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   function register(accelerator: string): void {
     try {
       const text = acceleratorText(validateAccelerator(accelerator, platform));
-      if (globalShortcut.register(text, pressed)) held = text;
+      if (globalShortcut.register(text, entry(pressed))) held = text;
     } catch (error) {
       // Electron throws a TypeError for keys that it does not know.
       if (!(error instanceof LoupeError || error instanceof TypeError)) throw error;

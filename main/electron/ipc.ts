@@ -4,6 +4,7 @@ import type { EventMessage, Handlers } from '../contract.ts';
 import { dispatch, type Reply } from '../dispatch.ts';
 import { LoupeError } from '../services/errors.ts';
 import { channels } from './channels.ts';
+import { entry } from './entries.ts';
 import { isTrustedSender, type Sender } from './options.ts';
 import { words } from './words.ts';
 
@@ -20,7 +21,7 @@ export interface IpcParts {
 
 /** Answers how to stop. */
 export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFault, onStranger }: IpcParts): () => void {
-  ipcMain.handle(channels.request, async (event: Sender, name: unknown, input: unknown): Promise<Reply> => {
+  ipcMain.handle(channels.request, entry(async (event: Sender, name: unknown, input: unknown): Promise<Reply> => {
     if (!isTrustedSender(event, isOurWindow)) {
       onStranger();
       return new LoupeError('protocol', words.window.refused, words.window.refusedNext).toFailure();
@@ -34,7 +35,7 @@ export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFa
       },
     };
     return dispatch(ofThisWindow, name, input, onFault);
-  });
+  }));
   return () => ipcMain.removeHandler(channels.request);
 }
 

@@ -1,5 +1,6 @@
 /** The application menu. Outside macOS it is hidden until Alt is pressed, but its keys (zoom, editing) work. */
 import type { MenuItemConstructorOptions } from 'electron';
+import { entry } from './entries.ts';
 import { words } from './words.ts';
 
 export interface MenuActions {
@@ -14,7 +15,7 @@ export function menuTemplate(platform: NodeJS.Platform, packaged: boolean, { ask
     ...(mac ? [{ role: 'appMenu' } as const] : []),
     {
       label: words.menu.file,
-      submenu: [{ label: words.menu.ask, click: ask }, { label: words.menu.open, click: open }, { type: 'separator' }, mac ? { role: 'close' } : { role: 'quit' }],
+      submenu: [{ label: words.menu.ask, click: entry(ask) }, { label: words.menu.open, click: entry(open) }, { type: 'separator' }, mac ? { role: 'close' } : { role: 'quit' }],
     },
     { role: 'editMenu', label: words.menu.edit },
     {

@@ -3,8 +3,9 @@
  * together, and nothing can make them stay: Esc works even when no window has the keyboard (but
  * under Wayland, where keys belong to windows), and whatever ends one of them ends all.
  */
-import type { BrowserWindow, BrowserWindowConstructorOptions, GlobalShortcut } from 'electron';
+import type { BrowserWindow, BrowserWindowConstructorOptions, GlobalShortcut, NativeImage } from 'electron';
 import type { ScreenDisplay } from '../services/capture/geometry.ts';
+import { answer, entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
 
 export interface OverlayParts {
@@ -17,23 +18,39 @@ export interface OverlayParts {
   onCancel: () => void;
 }
 
-/** A frame is drawn in a tenth of this. */
-const drawingPatienceMs = 1000;
+/** For a page that never answers. On a busy machine a picture takes a second; before it is drawn there is nothing to see. */
+const drawingPatienceMs = 4000;
+/** Between two attempts to look at a page that has nothing to show yet. */
+const lookAgainMs = 10;
 
 export interface Overlays {
+  /** From here on Esc cancels, whichever window has the keyboard. */
+  begin(): void;
   /** The display under the pointer gets the keyboard. */
   open(displays: readonly ScreenDisplay[], focused: ScreenDisplay | null): void;
-  /** The page of this display has drawn its frame; before that a window would be a dark flash. */
+  /** The page of this display has drawn its frame, or why it cannot; before that a window would be a dark flash. */
   show(displayId: string): void;
+  /** In front of everything again, with the keyboard. */
+  raise(): void;
   close(): void;
 }
 
 export function createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel }: OverlayParts): Overlays {
   let windows: BrowserWindow[] = [];
   let shows = new Map<string, () => void>();
+  let front: BrowserWindow | null = null;
+  /** From `begin` to `close`. */
+  let isBegun = false;
 
+  /** For windows and keys alike: after `close` they say nothing. */
   function cancel(): void {
-    if (windows.length > 0) onCancel();
+    if (isBegun) onCancel();
+  }
+
+  /** Wayland's portal would ask the person whether Loupe may have Esc. */
+  function begin(): void {
+    isBegun = true;
+    if (!wayland) globalShortcut.register('Escape', entry(cancel));
   }
 
   function openOne(display: ScreenDisplay, focused: boolean): BrowserWindow {
@@ -46,44 +63,96 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
     const show = (): void => {
       if (isShown || window.isDestroyed()) return;
       isShown = true;
+      // Linux window managers keep other windows off panels. Here rather than as an option of the new window, because it shows
+      // the window; and before `show`, because a window that changes its size has an empty frame on the way.
+      if (platform === 'linux') window.setFullScreen(true);
       if (focused) window.show();
       else window.showInactive();
       window.setBounds(display.bounds);
       if (focused) window.focus();
     };
-    shows.set(display.id, show);
-    // A page that cannot draw its frame says why, and has to be seen.
-    setTimeout(show, drawingPatienceMs);
-    window.once('closed', cancel);
-    window.webContents.once('render-process-gone', cancel);
-    window.webContents.on('before-input-event', (event, input) => {
-      if (input.type !== 'keyDown' || input.key !== 'Escape') return;
-      event.preventDefault();
-      cancel();
+    if (focused) front = window;
+    let hasDrawn = false;
+    shows.set(display.id, () => {
+      hasDrawn = true;
     });
-    void window.loadURL(pageUrl({ view: 'overlay', display: display.id })).catch(cancel);
+    void showDrawn(window, { isShown: () => isShown, hasDrawn: () => hasDrawn, show });
+    // Whatever is wrong then has to be seen.
+    setTimeout(show, drawingPatienceMs);
+    // Of a window that was closed on purpose, late news means nothing to the next capture.
+    const gone = (): void => {
+      if (windows.includes(window)) cancel();
+    };
+    window.once('closed', entry(gone));
+    window.webContents.once('render-process-gone', entry(gone));
+    window.webContents.on(
+      'before-input-event',
+      entry((event, input) => {
+        if (input.type !== 'keyDown' || input.key !== 'Escape') return;
+        event.preventDefault();
+        gone();
+      }),
+    );
+    void window.loadURL(pageUrl({ view: 'overlay', display: display.id })).catch(gone);
     return window;
   }
 
-  function close(): void {
-    const open = windows;
-    // Emptied first: closing must not look like a cancel.
-    windows = [];
-    shows = new Map();
-    if (open.length > 0 && !wayland) globalShortcut.unregister('Escape');
-    for (const window of open) if (!window.isDestroyed()) window.destroy();
-  }
-
   return {
+    begin,
     open(displays, focused) {
-      close();
       windows = displays.map((display) => openOne(display, display === focused || displays.length === 1));
-      // Wayland's portal would ask the person whether Loupe may have Esc.
-      if (!wayland) globalShortcut.register('Escape', cancel);
     },
     show: (displayId) => shows.get(displayId)?.(),
-    close,
+    raise() {
+      for (const window of windows) if (window.isVisible()) window.moveTop();
+      if (front?.isVisible()) front.focus();
+    },
+    close() {
+      if (isBegun && !wayland) globalShortcut.unregister('Escape');
+      // First: closing must not look like a cancel.
+      isBegun = false;
+      const open = windows;
+      windows = [];
+      shows = new Map();
+      front = null;
+      for (const window of open) if (!window.isDestroyed()) window.destroy();
+    },
   };
+}
+
+interface Showing {
+  isShown: () => boolean;
+  /** What the page says. */
+  hasDrawn: () => boolean;
+  show: () => void;
+}
+
+/**
+ * The page of a hidden window has no frames, unless it is looked at. So it is looked at until it says that it has drawn and
+ * its mark is gone from what is seen: the page draws a mark in its corner until then, because a frame comes some time after
+ * the page has said so, and the first one on the screen would be an older one.
+ */
+async function showDrawn(window: BrowserWindow, { isShown, hasDrawn, show }: Showing): Promise<void> {
+  const look = async (): Promise<{ said: boolean; seen: NativeImage | null }> => {
+    const said = hasDrawn();
+    return { said, seen: await answer(window.webContents.capturePage({ x: 0, y: 0, width: 1, height: 1 })).catch(() => null) };
+  };
+  let looking = look();
+  while (!isShown() && !window.isDestroyed()) {
+    // Begun before the other ends: a page that is not looked at for a moment falls asleep, and comes to the screen without a frame.
+    const next = look();
+    const { said, seen } = await looking;
+    looking = next;
+    if (isShown() || window.isDestroyed()) return;
+    if (said && !(seen && isMark(seen))) show();
+    else if (!seen) await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+  }
+}
+
+/** The colour of CaptureOverlay.svelte's mark, which no darkened picture has. Bytes are blue, green, red. */
+function isMark(seen: NativeImage): boolean {
+  const [blue = 0, green = 0, red = 0] = seen.toBitmap();
+  return red > 200 && green < 60 && blue > 200;
 }
 
 export function overlayOptions({ bounds }: Pick<ScreenDisplay, 'bounds'>, platform: NodeJS.Platform, preload: string): BrowserWindowConstructorOptions {
@@ -94,8 +163,7 @@ export function overlayOptions({ bounds }: Pick<ScreenDisplay, 'bounds'>, platfo
     height: bounds.height,
     show: false,
     frame: false,
-    // Linux window managers keep other windows off panels. No kiosk anywhere: the person can always switch away.
-    fullscreen: platform === 'linux',
+    // No kiosk anywhere: the person can always switch away.
     fullscreenable: platform === 'linux',
     ...(platform === 'darwin' ? { type: 'panel' } : {}),
     resizable: false,

@@ -1,6 +1,7 @@
 /** The quick-ask window: frameless, beside the crop, and kept when it is closed, so that it opens at once the next time. */
 import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
 import { placeQuickAsk, quickAskWidth, type Rect } from '../services/capture/geometry.ts';
+import { entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
 
 export interface QuickParts {
@@ -35,13 +36,13 @@ export function createQuick({ createWindow, platform, preload, isDark, onClosed 
     const created = createWindow(quickOptions(bounds, platform, preload, isDark()));
     created.setAlwaysOnTop(true, 'floating');
     if (platform === 'darwin') created.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
-    created.once('closed', () => {
+    created.once('closed', entry(() => {
       if (window === created) window = null;
       onClosed();
-    });
+    }));
     // A page that died is not worth keeping: the next capture opens a new one.
-    created.webContents.once('render-process-gone', () => created.destroy());
-    created.once('ready-to-show', () => show(created, bounds));
+    created.webContents.once('render-process-gone', entry(() => created.destroy()));
+    created.once('ready-to-show', entry(() => show(created, bounds)));
     void created.loadURL(pageUrl({ view: 'quick' })).catch(() => created.destroy());
     return created;
   }

@@ -3,6 +3,7 @@ import type { DesktopCapturer, DesktopCapturerSource, Display, NativeImage, Scre
 import type { CaptureState } from '../contract.ts';
 import { displayAt, physicalSize, type ScreenDisplay } from '../services/capture/geometry.ts';
 import { LoupeError } from '../services/errors.ts';
+import { answer } from './entries.ts';
 import { words } from './words.ts';
 
 /** A display and the picture of it. */
@@ -39,7 +40,7 @@ export function createScreen({ screen, desktopCapturer, systemPreferences, platf
 
   async function pictures(size: Size): Promise<DesktopCapturerSource[]> {
     try {
-      return await desktopCapturer.getSources({ types: ['screen'], thumbnailSize: size });
+      return await answer(desktopCapturer.getSources({ types: ['screen'], thumbnailSize: size }));
     } catch (error) {
       throw new LoupeError('capture_failed', words.capture.noDisplay, wayland ? words.capture.portalNext : undefined, { cause: error });
     }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseOutput, type Picture } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
+import { entry } from './entries.ts';
 import { startShell } from './shell.ts';
 import { createElectronDouble, ImageDouble, SafeStorageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
 
@@ -54,10 +55,9 @@ async function start(args: string[] = [], options: ElectronDoubleOptions = {}): 
 }
 
 function quit(double: ElectronDouble): Promise<void> {
-  return new Promise((resolve) => {
-    double.app.once('quit', () => resolve());
-    double.electron.app.quit();
-  });
+  const ended = double.app.heard('quit');
+  double.electron.app.quit();
+  return ended;
 }
 
 function ask(double: ElectronDouble, window: WindowDouble, name: string, input: unknown = {}): Promise<Reply> {
@@ -199,13 +199,13 @@ test('quitting waits until everything is kept', async () => {
   const data = join(directory, 'data');
   expect(() => lockDirectory(data)).toThrow('Another Loupe is using');
   let lockAtTheEnd: unknown = null;
-  double.app.once('quit', () => {
+  double.app.once('quit', entry(() => {
     try {
       lockDirectory(data)();
     } catch (error) {
       lockAtTheEnd = error;
     }
-  });
+  }));
   await quit(double);
   expect(lockAtTheEnd).toBeNull();
 });

@@ -19,6 +19,7 @@ import { openStore } from '../storage/store.ts';
 import { setAutostart } from './autostart.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { configHome, hasShortcutsPortal, isWayland } from './desktop.ts';
+import { answer, entry } from './entries.ts';
 import { hardenContents, hardenSession } from './harden.ts';
 import { createHotkey } from './hotkey.ts';
 import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
@@ -84,16 +85,16 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   // Intents that come before everything stands wait for it.
   let act: (next: Intent) => void = (next) => waiting.push(next);
   const waiting: Intent[] = [];
-  app.on('second-instance', (_event, _argv, _directory, handedOver) => act(parseIntent(handedOver) ?? { kind: 'show', conversationId: null }));
-  app.on('open-url', (event, link) => {
+  app.on('second-instance', entry((_event, _argv, _directory, handedOver) => act(parseIntent(handedOver) ?? { kind: 'show', conversationId: null })));
+  app.on('open-url', entry((event, link) => {
     event.preventDefault();
     const linked = intentOfLink(link);
     if (linked) act(linked);
-  });
+  }));
   // Closing windows decides nothing: the tray, the menu and the main window do.
-  app.on('window-all-closed', () => {});
-  app.on('web-contents-created', (_event, contents) => hardenContents(contents, { offerLink: (link) => void offerLink(electron, link).catch(log) }));
-  app.on('child-process-gone', (_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`));
+  app.on('window-all-closed', entry(() => {}));
+  app.on('web-contents-created', entry((_event, contents) => hardenContents(contents, { offerLink: (link) => void offerLink(electron, link).catch(log) })));
+  app.on('child-process-gone', entry((_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`)));
 
   app
     .whenReady()
@@ -214,7 +215,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
       demoModel: places.demoModel,
       cacheDirectory: join(data, 'cache'),
       licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
-      openFolder: async (path) => (await desktop.openPath(path)) === '',
+      openFolder: async (path) => (await answer(desktop.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),
       openMain,
       settingsChanged: () => follow(store.settings()),
@@ -227,7 +228,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   hardenSession(session.defaultSession, shell.isPackaged);
   protocol.handle(
     scheme,
-    createPageServer({ rendererDirectory: places.renderer, readFile: (path) => readFile(path), pictureFile: app.pictureFile, frame: capture.frame, onFault: log }),
+    entry(createPageServer({ rendererDirectory: places.renderer, readFile: (path) => readFile(path), pictureFile: app.pictureFile, frame: capture.frame, onFault: log })),
   );
   const windowOf = (contentsId: number): Electron.BrowserWindow | undefined => BrowserWindow.getAllWindows().find(({ webContents }) => webContents.id === contentsId);
   serveWindows({
@@ -262,19 +263,19 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   async function reportCapture(error: unknown): Promise<void> {
     const { code, message, nextStep } = toLoupeError(error);
     const isPermission = code === 'capture_permission';
-    const { response } = await dialog.showMessageBox({
+    const { response } = await answer(dialog.showMessageBox({
       type: 'warning',
       message: isPermission ? message : words.capture.failed,
       detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
       buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
       cancelId: isPermission ? 1 : 0,
-    });
-    if (isPermission && response === 0) await desktop.openExternal(screenRecordingSettings);
+    }));
+    if (isPermission && response === 0) await answer(desktop.openExternal(screenRecordingSettings));
   }
 
   function offerReload(): void {
-    void dialog
-      .showMessageBox({ type: 'error', message: words.fault.window, detail: words.fault.windowNext, buttons: [words.fault.tryAgain, words.fault.quit], defaultId: 0, cancelId: 0 })
+    const question = { type: 'error' as const, message: words.fault.window, detail: words.fault.windowNext, buttons: [words.fault.tryAgain, words.fault.quit], defaultId: 0, cancelId: 0 };
+    answer(dialog.showMessageBox(question))
       .then(({ response }) => (response === 0 ? mainWindow.window()?.reload() : shell.quit()))
       .catch(log);
   }
@@ -304,19 +305,19 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   }
 
   const cancelCapture = (): void => void capture.cancel();
-  screen.on('display-added', cancelCapture);
-  screen.on('display-removed', cancelCapture);
-  screen.on('display-metrics-changed', (_event, _display, changed) => {
+  screen.on('display-added', entry(cancelCapture));
+  screen.on('display-removed', entry(cancelCapture));
+  screen.on('display-metrics-changed', entry((_event, _display, changed) => {
     if (outdatesFrames(changed)) cancelCapture();
-  });
-  powerMonitor.on('suspend', cancelCapture);
-  powerMonitor.on('lock-screen', cancelCapture);
-  nativeTheme.on('updated', () => mainWindow.window()?.setBackgroundColor(paper(isDark())));
-  shell.on('activate', () => openMain(null));
+  }));
+  powerMonitor.on('suspend', entry(cancelCapture));
+  powerMonitor.on('lock-screen', entry(cancelCapture));
+  nativeTheme.on('updated', entry(() => mainWindow.window()?.setBackgroundColor(paper(isDark()))));
+  shell.on('activate', entry(() => openMain(null)));
   if (shell.isPackaged) shell.setAsDefaultProtocolClient(scheme);
 
   let isClosed = false;
-  shell.on('before-quit', (event) => {
+  shell.on('before-quit', entry((event) => {
     if (isClosed) return;
     event.preventDefault();
     if (isQuitting) return;
@@ -333,7 +334,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
         isClosed = true;
         shell.quit();
       });
-  });
+  }));
 
   follow(store.settings());
   tray.update(hotkey.state());
@@ -365,14 +366,14 @@ async function offerLink({ BrowserWindow, dialog, shell }: ElectronModule, { hos
     cancelId: 1,
   };
   const parent = BrowserWindow.getFocusedWindow();
-  const { response } = await (parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
-  if (response === 0) await shell.openExternal(href);
+  const { response } = await answer(parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
+  if (response === 0) await answer(shell.openExternal(href));
 }
 
 async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, from: string): Promise<string | null> {
   const options: Electron.OpenDialogOptions = { title: words.folder.title, buttonLabel: words.folder.choose, defaultPath: from, properties: ['openDirectory', 'createDirectory'] };
   const parent = BrowserWindow.getFocusedWindow();
-  const { canceled, filePaths } = await (parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
+  const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
   return canceled ? null : (filePaths[0] ?? null);
 }
 

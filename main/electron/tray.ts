@@ -2,6 +2,7 @@
 import type { Menu, MenuItemConstructorOptions, Tray } from 'electron';
 import { describeAccelerator, parseAccelerator } from '../services/capture/hotkey.ts';
 import type { CaptureState } from '../contract.ts';
+import { entry } from './entries.ts';
 import { words } from './words.ts';
 
 export interface TrayActions {
@@ -28,7 +29,7 @@ export function createLoupeTray({ createTray, buildMenu, platform, actions }: Tr
   const tray = createTray();
   tray.setToolTip(words.name);
   // macOS opens the menu on a click by itself.
-  if (platform !== 'darwin') tray.on('click', actions.open);
+  if (platform !== 'darwin') tray.on('click', entry(actions.open));
   return {
     update: (hotkey) => tray.setContextMenu(buildMenu(trayTemplate(hotkey, actions, platform))),
     destroy: () => tray.destroy(),
@@ -40,11 +41,11 @@ export function trayTemplate(hotkey: CaptureState['hotkey'], actions: TrayAction
   // As text: the key itself is registered elsewhere, and would be taken twice.
   const key = works ? describeAccelerator(parseAccelerator(hotkey.accelerator!), platform) : '';
   return [
-    { label: key ? `${words.menu.ask}  (${key})` : words.menu.ask, click: actions.ask },
-    { label: words.menu.askLast, click: actions.askLast },
+    { label: key ? `${words.menu.ask}  (${key})` : words.menu.ask, click: entry(actions.ask) },
+    { label: words.menu.askLast, click: entry(actions.askLast) },
     { type: 'separator' },
-    { label: words.menu.open, click: actions.open },
+    { label: words.menu.open, click: entry(actions.open) },
     { type: 'separator' },
-    { label: words.menu.quit, click: actions.quit },
+    { label: words.menu.quit, click: entry(actions.quit) },
   ];
 }

@@ -2,6 +2,7 @@
 import type { UtilityProcess } from 'electron';
 import type { HostProcess } from '../engine/channel.ts';
 import { beatEnvironment, readBeats, type Beat } from '../engine/lifeline.ts';
+import { entry } from './entries.ts';
 
 export interface UtilityHostOptions {
   fork: (entry: string, args: string[], options: { stdio: ('ignore' | 'pipe')[]; serviceName: string; env: Record<string, string> }) => UtilityProcess;
@@ -15,27 +16,31 @@ const lastWordsLength = 2000;
 /** How long the end of stderr may come after the end of the process, ms. */
 const lastWordsPatience = 250;
 
-export function startUtilityHost({ fork, entry, name, env }: UtilityHostOptions): HostProcess {
-  const child = fork(entry, [], { stdio: ['ignore', 'pipe', 'pipe'], serviceName: name, env: { ...definedOnly(env), [beatEnvironment.parent]: String(process.pid) } });
-  const listeners: ((beat: Beat) => void)[] = [];
-  child.stdout?.on('data', (bytes: Uint8Array) => {
-    for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
+export function startUtilityHost({ fork, entry: script, name, env }: UtilityHostOptions): HostProcess {
+  const child = fork(script, [], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    serviceName: name,
+    env: { ...definedOnly(env), [beatEnvironment.parent]: String(process.pid) },
   });
+  const listeners: ((beat: Beat) => void)[] = [];
+  child.stdout?.on('data', entry((bytes: Uint8Array) => {
+    for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
+  }));
   let alive = true;
   let lastWords = '';
   let fatal = '';
   const stderrEnded = Promise.withResolvers<void>();
-  child.stderr?.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', entry((chunk: Buffer) => {
     lastWords = (lastWords + chunk.toString('utf8')).slice(-lastWordsLength);
-  });
-  child.stderr?.on('end', stderrEnded.resolve);
+  }));
+  child.stderr?.on('end', entry(() => stderrEnded.resolve()));
   if (!child.stderr) stderrEnded.resolve();
-  child.on('error', (type, location) => {
+  child.on('error', entry((type, location) => {
     fatal = `${type} in ${location}`;
-  });
-  child.on('exit', () => {
+  }));
+  child.on('exit', entry(() => {
     alive = false;
-  });
+  }));
   return {
     get pid() {
       return child.pid;
@@ -43,12 +48,12 @@ export function startUtilityHost({ fork, entry, name, env }: UtilityHostOptions)
     send: (message) => {
       if (alive) child.postMessage(message);
     },
-    onMessage: (listener) => void child.on('message', listener),
+    onMessage: (listener) => void child.on('message', entry(listener)),
     onExit: (listener) =>
-      void child.on('exit', (code) => {
+      void child.on('exit', entry((code) => {
         setTimeout(stderrEnded.resolve, lastWordsPatience);
         void stderrEnded.promise.then(() => listener({ code, signal: null, lastWords: lastWords.trim() || fatal }));
-      }),
+      })),
     onBeat: (listener) => void listeners.push(listener),
     kill() {
       // Electron asks politely, which a process that is stopped does not hear; it is left to clear up.
@@ -67,5 +72,5 @@ function endNow(pid: number): void {
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined));
 }

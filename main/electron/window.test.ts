@@ -170,7 +170,7 @@ describe('the tray', () => {
     ['taken', 'Ask About the Screen'],
     ['off', 'Ask About the Screen'],
   ])('names the hotkey when it is %s', (status, label) => {
-    expect(trayTemplate({ accelerator: 'CommandOrControl+Shift+Space', status, advice: '' }, actions, 'linux')[0]).toEqual({ label, click: actions.ask });
+    expect(trayTemplate({ accelerator: 'CommandOrControl+Shift+Space', status, advice: '' }, actions, 'linux')[0]).toMatchObject({ label });
   });
 });
 

@@ -1,6 +1,7 @@
 /** The main window: where it was, in the colour that it will have, closed into the tray, and reloaded when its page dies. */
 import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
 import { restoreWindow, type Rect, type ScreenDisplay } from '../services/capture/geometry.ts';
+import { entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
 import type { Remembered } from './remembered.ts';
 
@@ -54,28 +55,28 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
   function create(conversationId: number | null): BrowserWindow {
     const saved = remembered.get().window;
     const created = createWindow(mainOptions(parts));
-    created.once('ready-to-show', () => {
+    created.once('ready-to-show', entry(() => {
       if (saved?.maximized) created.maximize();
       created.show();
-    });
-    created.on('close', (event) => {
+    }));
+    created.on('close', entry((event) => {
       remember(created);
       if (isQuitting || !closesToTray()) return;
       event.preventDefault();
       created.hide();
-    });
-    created.once('closed', () => {
+    }));
+    created.once('closed', entry(() => {
       if (window === created) window = null;
       onClosed();
-    });
-    created.webContents.on('render-process-gone', (_event, { reason }) => {
+    }));
+    created.webContents.on('render-process-gone', entry((_event, { reason }) => {
       if (reason === 'clean-exit') return;
       const now = Date.now();
       crashes = [...crashes.filter((time) => now - time < crashWindowMs), now];
       const repeatedly = crashes.length > crashesTolerated;
       onPageGone(repeatedly);
       if (!repeatedly) created.reload();
-    });
+    }));
     void created.loadURL(pageUrl({ view: 'main', conversationId })).catch(() => onPageGone(true));
     return created;
   }

@@ -5,13 +5,32 @@
 import { EventEmitter } from 'node:events';
 import type * as electronModule from 'electron';
 import { forkHost } from '../../engine/channel.ts';
+import { entry, isEntry } from '../entries.ts';
 
 type Handler = (...given: never[]) => unknown;
 type OpenHandler = (details: { url: string }) => { action: string };
 
 let nextContentsId = 1;
 
-export class ContentsDouble extends EventEmitter {
+/** Every function that comes to Electron comes through `entry`: one that does not is a fault of the shell, wherever it is found. */
+function accept<Given extends object>(handler: Given): Given {
+  if (!isEntry(handler)) throw new Error('A handler was handed to Electron past entries.ts.');
+  return handler;
+}
+
+/** What the shell listens to. Tests hear of its end with `heard`. */
+class EmitterDouble extends EventEmitter {
+  override on(name: string, handler: (...given: never[]) => void): this {
+    // `once` comes here as well, with a function of its own around the handler.
+    accept('listener' in handler ? (handler.listener as object) : handler);
+    return super.on(name, handler as (...given: unknown[]) => void);
+  }
+  heard(name: string): Promise<void> {
+    return new Promise((resolve) => this.once(name, entry(() => resolve())));
+  }
+}
+
+export class ContentsDouble extends EmitterDouble {
   readonly id = nextContentsId++;
   readonly sent: unknown[][] = [];
   openHandler: OpenHandler | null = null;
@@ -23,7 +42,18 @@ export class ContentsDouble extends EventEmitter {
     return this.destroyed;
   }
   setWindowOpenHandler(handler: OpenHandler): void {
-    this.openHandler = handler;
+    this.openHandler = accept(handler);
+  }
+  /** How often the page was looked at, which gives it a frame. */
+  looks = 0;
+  /** What is seen then: blue, green, red and a fourth byte; null = some grey. */
+  looksLike: Uint8Array | null = null;
+  async capturePage(): Promise<ImageDouble> {
+    this.looks++;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const seen = new ImageDouble(1, 1);
+    const { looksLike } = this;
+    return looksLike ? Object.assign(seen, { toBitmap: () => Buffer.from(looksLike) }) : seen;
   }
 }
 
@@ -34,7 +64,7 @@ export interface Bounds {
   height: number;
 }
 
-export class WindowDouble extends EventEmitter {
+export class WindowDouble extends EmitterDouble {
   readonly webContents = new ContentsDouble();
   readonly options: electronModule.BrowserWindowConstructorOptions;
   readonly calls: string[] = [];
@@ -62,17 +92,28 @@ export class WindowDouble extends EventEmitter {
     this.calls.push('reload');
   }
   show(): void {
+    this.calls.push('show');
     this.visible = true;
     this.focused = true;
   }
   showInactive(): void {
+    this.calls.push('showInactive');
     this.visible = true;
+  }
+  /** As on Linux, where it shows a window that was hidden. */
+  setFullScreen(): void {
+    this.calls.push('setFullScreen');
+    this.visible = true;
+  }
+  moveTop(): void {
+    this.calls.push('moveTop');
   }
   hide(): void {
     this.visible = false;
     this.focused = false;
   }
   focus(): void {
+    this.calls.push('focus');
     this.focused = true;
   }
   restore(): void {
@@ -160,7 +201,7 @@ export class ShortcutDouble {
   readonly taken = new Set<string>();
   register(accelerator: string, callback: () => void): boolean {
     if (this.taken.has(accelerator)) return false;
-    this.registered.set(accelerator, callback);
+    this.registered.set(accelerator, accept(callback));
     return true;
   }
   unregister(accelerator: string): void {
@@ -205,7 +246,7 @@ export interface ElectronDoubleOptions {
 
 export interface ElectronDouble {
   electron: typeof electronModule;
-  app: EventEmitter & { quits: number; exits: number[]; paths: Map<string, string>; switches: string[]; lockData: unknown; sandboxed: boolean };
+  app: EmitterDouble & { quits: number; exits: number[]; paths: Map<string, string>; switches: string[]; lockData: unknown; sandboxed: boolean };
   windows: WindowDouble[];
   shortcuts: ShortcutDouble;
   ipc: Map<string, Handler>;
@@ -232,7 +273,7 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
   const trayMenus: unknown[] = [];
   const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, { downloads: [] as Handler[] });
 
-  const app = Object.assign(new EventEmitter(), {
+  const app = Object.assign(new EmitterDouble(), {
     quits: 0,
     exits: [] as number[],
     paths: new Map<string, string>(),
@@ -297,49 +338,62 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
       },
     },
     globalShortcut: shortcuts,
-    ipcMain: { handle: (name: string, handler: Handler) => void ipc.set(name, handler), removeHandler: (name: string) => void ipc.delete(name) },
-    Menu: { buildFromTemplate: (template: unknown) => template, setApplicationMenu: () => {} },
-    nativeTheme: Object.assign(new EventEmitter(), { shouldUseDarkColors: false, themeSource: 'system' }),
-    powerMonitor: new EventEmitter(),
+    ipcMain: { handle: (name: string, handler: Handler) => void ipc.set(name, accept(handler)), removeHandler: (name: string) => void ipc.delete(name) },
+    Menu: { buildFromTemplate: (template: unknown) => acceptMenu(template), setApplicationMenu: () => {} },
+    nativeTheme: Object.assign(new EmitterDouble(), { shouldUseDarkColors: false, themeSource: 'system' }),
+    powerMonitor: new EmitterDouble(),
     protocol: {
       registerSchemesAsPrivileged: (list: unknown[]) => void schemes.push(...list),
-      handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) => void serve.set(name, handler),
+      handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) => void serve.set(name, accept(handler)),
     },
     safeStorage,
-    screen: Object.assign(new EventEmitter(), {
+    screen: Object.assign(new EmitterDouble(), {
       getAllDisplays: () => displays.map(describe),
       getPrimaryDisplay: () => describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),
       getCursorScreenPoint: () => ({ x: 0, y: 0 }),
     }),
     session: {
       defaultSession: {
-        setPermissionRequestHandler: (handler: Handler) => void (session['permissionRequest'] = handler),
-        setPermissionCheckHandler: (handler: Handler) => void (session['permissionCheck'] = handler),
-        setDevicePermissionHandler: (handler: Handler) => void (session['device'] = handler),
-        setDisplayMediaRequestHandler: (handler: Handler) => void (session['displayMedia'] = handler),
+        setPermissionRequestHandler: (handler: Handler) => void (session['permissionRequest'] = accept(handler)),
+        setPermissionCheckHandler: (handler: Handler) => void (session['permissionCheck'] = accept(handler)),
+        setDevicePermissionHandler: (handler: Handler) => void (session['device'] = accept(handler)),
+        setDisplayMediaRequestHandler: (handler: Handler) => void (session['displayMedia'] = accept(handler)),
         setSpellCheckerEnabled: () => {},
-        webRequest: { onBeforeRequest: (handler: Handler) => void (session['beforeRequest'] = handler) },
-        on: (_event: string, handler: Handler) => void session.downloads.push(handler),
+        webRequest: { onBeforeRequest: (handler: Handler) => void (session['beforeRequest'] = accept(handler)) },
+        on: (_event: string, handler: Handler) => void session.downloads.push(accept(handler)),
       },
     },
     shell: { openExternal: async (url: string) => void opened.push(url), openPath: async () => '' },
     systemPreferences: { getMediaAccessStatus: () => 'granted' },
-    Tray: class extends EventEmitter {
+    Tray: class extends EmitterDouble {
       setToolTip(): void {}
       setContextMenu(menu: unknown): void {
         trayMenus.push(menu);
       }
       destroy(): void {}
     },
-    utilityProcess: { fork: (entry: string, _args: string[], { env }: { env: Record<string, string> }) => utilityDouble(entry, env) },
+    utilityProcess: { fork: (script: string, _args: string[], { env }: { env: Record<string, string> }) => utilityDouble(script, env) },
   };
   return { electron: parts as unknown as typeof electronModule, app, windows, shortcuts, ipc, schemes, serve, errorBoxes, messages, openDialogs, opened, trayMenus, session };
 }
 
+interface MenuDouble {
+  click?: () => void;
+  submenu?: MenuDouble[];
+}
+
+function acceptMenu(template: unknown): unknown {
+  for (const { click, submenu } of template as MenuDouble[]) {
+    if (click) accept(click);
+    if (submenu) acceptMenu(submenu);
+  }
+  return template;
+}
+
 /** A forked Node in place of a utility process: the far end speaks the same messages. */
-function utilityDouble(entry: string, env: NodeJS.ProcessEnv): EventEmitter {
-  const host = forkHost({ entry, env });
-  const child = Object.assign(new EventEmitter(), { stderr: null, postMessage: (message: unknown) => host.send(message), kill: () => host.kill() });
+function utilityDouble(script: string, env: NodeJS.ProcessEnv): EmitterDouble {
+  const host = forkHost({ entry: script, env });
+  const child = Object.assign(new EmitterDouble(), { stderr: null, postMessage: (message: unknown) => host.send(message), kill: () => host.kill() });
   host.onMessage((message) => child.emit('message', message));
   host.onExit(({ code }) => child.emit('exit', code ?? 1));
   return child;

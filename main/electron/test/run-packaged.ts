@@ -62,6 +62,6 @@ const { answer } = (await ask('chat.send', { conversationId: null, parentId: nul
 const { text, state, failure } = await until('answer', () => finished(answer));
 process.stdout.write(JSON.stringify({ page: { status: page.status, text: await page.text() }, info, licences: licences.length, preload: window.options.webPreferences?.preload, text, state, failure }));
 
-const ended = new Promise((resolve) => double.app.once('quit', resolve));
+const ended = double.app.heard('quit');
 double.electron.app.quit();
 await ended;

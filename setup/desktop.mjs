@@ -1,0 +1,181 @@
+// A desktop of its own for a test: a screen in memory, a window manager, keys and a pointer, and a look at every pixel.
+// The app that runs on it is not root's: Chromium's sandbox would not start.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { capture, which } from './exec.mjs';
+
+/** @typedef {{ x: number, y: number }} Point */
+/** @typedef {Point & { width: number, height: number, id: string }} Window */
+/** @typedef {Awaited<ReturnType<typeof startDesktop>>} Desktop */
+
+/** Who has few rights on every Linux, for a session that is root's. */
+const nobody = 65_534;
+const isRoot = process.getuid?.() === 0;
+export const unprivileged = isRoot ? { uid: nobody, gid: nobody } : {};
+
+/** The colour of the empty screen: no toolkit has it. */
+export const backdrop = 0x3366cc;
+
+/** Whether a colour is the backdrop's, darkened, as a frozen picture of it is under the overlay. @param {number} colour */
+export function isDimmed(colour) {
+  const [red, green, blue] = [colour >> 16, (colour >> 8) & 255, colour & 255];
+  return Math.abs(green - 2 * red) <= 4 && Math.abs(blue - 4 * red) <= 8 && red > 10 && red < backdrop >> 16;
+}
+
+/** Why there can be no such desktop here. @returns {Promise<string | undefined>} */
+export async function whyNoDesktop() {
+  if (process.platform !== 'linux') return 'a screen in memory is an X server, on Linux';
+  const missing = ['Xvfb', 'openbox', 'tint2', 'xdotool', 'xsetroot', 'unzip'].filter((program) => !which(program));
+  if (missing.length > 0) return `this system lacks ${missing.join(', ')}`;
+  if (!isRoot && (await capture('unshare', ['--user', 'true'])).code !== 0) return "Chromium's sandbox needs user namespaces, which this system does not allow";
+  return undefined;
+}
+
+/** @param {{ width: number, height: number }} size */
+export async function startDesktop({ width, height }) {
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-desktop-'));
+  chmodSync(folder, 0o755);
+  /** @type {import('node:child_process').ChildProcess[]} */
+  const children = [];
+  /** @param {string} command @param {string[]} args @param {import('node:child_process').SpawnOptions} [options] */
+  function run(command, args, options = {}) {
+    const child = spawn(command, args, { stdio: 'ignore', ...options });
+    child.on('error', () => {});
+    children.push(child);
+    return child;
+  }
+
+  // Only who has the cookie may draw on this screen or press its keys.
+  const authority = join(folder, 'authority');
+  writeFileSync(authority, cookie(), { mode: 0o644 });
+  const screenOptions = ['-displayfd', '3', '-screen', '0', `${width}x${height}x24`, '-fbdir', folder, '-auth', authority, '-nolisten', 'tcp'];
+  const server = run('Xvfb', screenOptions, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
+  const home = join(folder, 'home');
+  for (const part of ['.', 'run', 'data', '.config']) {
+    mkdirSync(join(home, part), { recursive: true, mode: 0o700 });
+    if (isRoot) chownSync(join(home, part), nobody, nobody);
+  }
+  const env = {
+    ...{ PATH: process.env['PATH'], LANG: 'C.UTF-8', HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), LOUPE_DATA: join(home, 'data') },
+    ...{ DISPLAY: `:${number}`, XAUTHORITY: authority, XDG_SESSION_TYPE: 'x11', DBUS_SESSION_BUS_ADDRESS: 'disabled:' },
+  };
+
+  /** @param {string[]} args */
+  async function xdotool(...args) {
+    return (await capture('xdotool', args, { env })).stdout.trim();
+  }
+
+  run('openbox', [], { env, ...unprivileged });
+  await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
+  // A panel, with a place for tray icons.
+  run('tint2', [], { env, ...unprivileged });
+  await until('panel', async () => (await xdotool('search', '--onlyvisible', '--class', '^tint2$')) !== '');
+  await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
+
+  const screen = openSync(join(folder, 'Xvfb_screen0'), 'r');
+  const { base, stride } = layout(screen);
+  const pixel = Buffer.alloc(4);
+
+  return {
+    env,
+    size: { width, height },
+    data: join(home, 'data'),
+    run,
+    /** @param {string[]} names */
+    key: (...names) => xdotool('key', ...names),
+    /** @param {Point} from @param {Point} to */
+    drag: (from, to) => xdotool(...move(from), 'mousedown', '1', ...move(between(from, to)), ...move(to), 'mouseup', '1'),
+    /** @param {Point} at @param {'1' | '3'} [button] left or right */
+    click: (at, button = '1') => xdotool(...move(at), 'click', button),
+    /** Gives the keyboard to the panel. */
+    leaveWindows: () => xdotool('search', '--onlyvisible', '--class', '^tint2$', 'windowfocus'),
+    /** @param {string} id */
+    activate: (id) => xdotool('windowactivate', '--sync', id),
+
+    /** Red, green and blue of a pixel, as one number. @param {Point} at */
+    colour({ x, y }) {
+      readSync(screen, pixel, 0, 4, base + y * stride + x * 4);
+      return pixel.readUInt32LE(0) & 0xff_ffff;
+    },
+
+    /** Whether this window has the keyboard. @param {string} id */
+    hasKeyboard: async (id) => (await xdotool('getactivewindow')) === id,
+
+    /** What the app has on the screen. @returns {Promise<Window[]>} */
+    async windows() {
+      const ids = (await xdotool('search', '--onlyvisible', '--class', '^loupe$')).split('\n').filter((id) => id !== '');
+      const found = await Promise.all(ids.map(async (id) => geometry(id, await xdotool('getwindowgeometry', '--shell', id))));
+      // Helpers of the toolkit are a few pixels.
+      return found.filter((window) => window !== null).filter((window) => window.width > 250);
+    },
+
+    async stop() {
+      closeSync(screen);
+      for (const child of children.reverse()) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        const ended = new Promise((resolve) => child.once('exit', resolve));
+        child.kill();
+        await Promise.race([ended, sleep(5000, undefined, { ref: false })]);
+        child.kill('SIGKILL');
+      }
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  };
+}
+
+/**
+ * Waits, for long enough that only what never comes is missed.
+ * @template Value @param {string} what @param {() => Value | Promise<Value>} get @param {{ patienceMs?: number, everyMs?: number }} [options]
+ * @returns {Promise<NonNullable<Value>>}
+ */
+export async function until(what, get, { patienceMs = 60_000, everyMs = 60 } = {}) {
+  const end = performance.now() + patienceMs;
+  for (;;) {
+    const value = await get();
+    if (value) return value;
+    if (performance.now() > end) throw new Error(`there is no ${what} after ${patienceMs / 1000} s`);
+    await sleep(everyMs);
+  }
+}
+
+/** @param {Point} at */
+const move = ({ x, y }) => ['mousemove', String(x), String(y)];
+/** @param {Point} a @param {Point} b */
+const between = (a, b) => ({ x: Math.round((a.x + b.x) / 2), y: Math.round((a.y + b.y) / 2) });
+
+/** Of `xdotool getwindowgeometry --shell`; null for a window that is gone. @param {string} id @param {string} text @returns {Window | null} */
+export function geometry(id, text) {
+  const [x, y, width, height] = ['X', 'Y', 'WIDTH', 'HEIGHT'].map((name) => Number(new RegExp(`^${name}=(-?\\d+)$`, 'm').exec(text)?.[1] ?? NaN));
+  return [x, y, width, height].some((value) => value === undefined || Number.isNaN(value)) ? null : /** @type {Window} */ ({ id, x, y, width, height });
+}
+
+/** Where the pixels are in Xvfb's file, which is an X window dump: a header of big-endian words, a colour table, rows. @param {number} file */
+function layout(file) {
+  const header = Buffer.alloc(100);
+  readSync(file, header, 0, header.length, 0);
+  /** @param {number} index */
+  const word = (index) => header.readUInt32BE(index * 4);
+  return { base: word(0) + word(19) * 12, stride: word(12) };
+}
+
+/** An authority file with one entry, for any address. */
+function cookie() {
+  /** @param {Buffer} bytes */
+  const counted = (bytes) => Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 255), bytes]);
+  return Buffer.concat([Buffer.of(255, 255), ...[Buffer.alloc(0), Buffer.alloc(0), Buffer.from('MIT-MAGIC-COOKIE-1'), randomBytes(16)].map(counted)]);
+}
+
+/** @param {import('node:stream').Readable} stream @returns {Promise<string>} */
+async function firstLine(stream) {
+  let text = '';
+  for await (const chunk of stream) {
+    text += chunk;
+    if (text.includes('\n')) return text.trim();
+  }
+  throw new Error('the X server did not start');
+}

@@ -1,0 +1,212 @@
+/**
+ * The packaged app as a person has it: in a real Electron, on a screen, with keys and a pointer. `npm test` says which
+ * Electron, and skips these where none can be had.
+ */
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { backdrop, isDimmed, startDesktop, until, type Desktop } from './desktop.mjs';
+import { ensureElectronRuntime } from './electron-runtime.mjs';
+import { driveApp, hotkey, packageAround, type Driver } from './packaged-app.mjs';
+
+let folder: string;
+let desktop: Desktop;
+let app: Driver;
+let first: ReturnType<Driver['start']>;
+
+beforeAll(async () => {
+  const found = await ensureElectronRuntime();
+  if ('reason' in found) throw new Error(found.reason);
+  const packaged = await packageAround(found.runtime);
+  folder = packaged.folder;
+  desktop = await startDesktop({ width: 1280, height: 800 });
+  app = driveApp(desktop, packaged.executable);
+  first = app.start();
+  await until('main window', app.main);
+});
+afterAll(async () => {
+  await desktop?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Each test finds the main window open and nothing in front of it, whatever the one before came to. */
+beforeEach(async () => {
+  if ((await app.overlay()) ?? (await app.quick())) await desktop.key('Escape');
+  await app.overlayGone();
+  await app.quickGone();
+  if (!(await app.main())) await showMain();
+});
+
+const from = { x: 500, y: 300 };
+const to = { x: 700, y: 420 };
+
+/** Long enough for an idle app to fall asleep between two entries: what is left behind then lies for seconds. */
+const rest = (): Promise<void> => sleep(1500);
+
+async function hideMain(): Promise<void> {
+  await desktop.activate((await until('main window', app.main)).id);
+  await desktop.key('alt+F4');
+  await app.mainGone();
+}
+
+async function showMain(): Promise<void> {
+  app.start();
+  await until('main window', app.main);
+}
+
+/** Keys that go through a menu, which opens in its own time. */
+async function walk(...keys: string[]): Promise<void> {
+  for (const key of keys) {
+    await desktop.key(key);
+    await rest();
+  }
+}
+
+// First: the Alt+F4 of others can leave the menu bar shown, which Alt then hides.
+test('the menu of the main window captures', async () => {
+  await desktop.activate((await until('main window', app.main)).id);
+  await app.openOverlay(() => walk('Alt_L', 'Down', 'Return'));
+  await desktop.key('Escape');
+  await app.overlayGone();
+});
+
+test('hotkey, Esc, hotkey, drag, Enter, with the main window open: no round is lost', async () => {
+  for (let round = 1; round <= 4; round++) {
+    await app.openOverlay();
+    await desktop.key('Escape');
+    await app.overlayGone();
+    await app.openOverlay();
+    await app.take(from, to);
+    await until('picture', () => app.kept() >= round);
+    expect(await app.overlay()).toBeUndefined();
+    await desktop.key('Escape');
+    await app.quickGone();
+  }
+});
+
+test('the hotkey is as quick when no window of ours is in front as when one is', async () => {
+  const times = { front: [] as number[], hidden: [] as number[] };
+  for (const state of ['front', 'hidden'] as const) {
+    if (state === 'hidden') await hideMain();
+    for (let round = 0; round < 5; round++) {
+      if (state === 'front') await desktop.activate((await until('main window', app.main)).id);
+      await rest();
+      const start = performance.now();
+      await desktop.key(hotkey);
+      await app.pictureShown();
+      times[state].push(performance.now() - start);
+      await app.openOverlay(() => {});
+      await desktop.key('Escape');
+      await app.overlayGone();
+    }
+  }
+  await showMain();
+  const [front, hidden] = [times.front, times.hidden].map((list) => list.toSorted((a, b) => a - b)[2]!);
+  // In front it waits for its own window to be gone first. Left behind until the loop happened to turn, it took thirty times as long.
+  expect(hidden!, JSON.stringify(times)).toBeLessThan(front! * 4);
+});
+
+test('the overlay comes with its picture: no pixel of an empty window before', async () => {
+  await hideMain();
+  for (let round = 0; round < 3; round++) {
+    const points = [{ x: 30, y: 30 }, { x: 1240, y: 60 }, { x: 640, y: 250 }, { x: 30, y: 760 }];
+    const seen = points.map(() => [backdrop]);
+    const look = (): void => {
+      for (const [index, point] of points.entries()) {
+        const colour = desktop.colour(point);
+        if (seen[index]!.at(-1) !== colour) seen[index]!.push(colour);
+      }
+    };
+    await desktop.key(hotkey);
+    await until('frozen picture', () => {
+      look();
+      return seen.every((colours) => isDimmed(colours.at(-1)!));
+    }, { everyMs: 1 });
+    await app.openOverlay(() => {});
+    // What X fills a new window with may be seen before its first frame; that frame has the picture.
+    const named = seen.map((colours) => colours.map((colour) => colour.toString(16)).join(', '));
+    for (const colours of seen) {
+      expect(isDimmed(colours.at(-1)!), named.join('; ')).toBe(true);
+      expect(colours.length, named.join('; ')).toBeLessThanOrEqual(3);
+    }
+    // Neither the window's own colour, nor the page's, nor black.
+    expect(named.join(', ')).not.toMatch(/\b(171614|f0e0d|fbfaf7|ffffff|0)\b/);
+    await desktop.key('Escape');
+    await app.overlayGone();
+    await rest();
+  }
+  await showMain();
+});
+
+test('pressed again while it is on its way, or there: one overlay; after Esc a new one', async () => {
+  const overlay = await app.openOverlay(() => desktop.key(hotkey, hotkey, hotkey));
+  await desktop.key(hotkey);
+  await rest();
+  expect((await app.overlay())?.id).toBe(overlay.id);
+  await desktop.key('Escape');
+  await app.overlayGone();
+  await rest();
+  expect(await app.overlay()).toBeUndefined();
+  // Esc before there is anything to see, and pressed again at once.
+  await app.openOverlay(() => desktop.key(hotkey, 'Escape', hotkey));
+  await desktop.key('Escape');
+  await app.overlayGone();
+});
+
+test('a second start hands over to the first', async () => {
+  await rest();
+  const before = app.kept();
+  await app.openOverlay(() => app.start('--capture'));
+  await desktop.key('Escape');
+  await app.overlayGone();
+  await rest();
+  app.start('--capture=display');
+  await until('quick-ask window', app.quick);
+  await until('picture', () => app.kept() > before);
+  await desktop.key('Escape');
+  await app.quickGone();
+  await hideMain();
+  await rest();
+  await showMain();
+  await app.openOverlay(() => app.start('loupe://capture'));
+  await desktop.key('Escape');
+  await app.overlayGone();
+});
+
+test('the tray opens the window, and its menu captures', async () => {
+  await hideMain();
+  const icon = await until('tray icon', findIcon);
+  await rest();
+  await desktop.click(icon);
+  await until('main window', app.main);
+  await hideMain();
+  await rest();
+  await desktop.click(icon, '3');
+  await rest();
+  await app.openOverlay(() => walk('Down', 'Return'));
+  await desktop.key('Escape');
+  await app.overlayGone();
+  await showMain();
+});
+
+/** The orange ring, in the panel at the lower edge, right of the middle. */
+function findIcon(): { x: number; y: number } | null {
+  const { width, height } = desktop.size;
+  for (let x = width - 1; x > width / 2; x--) {
+    const colour = desktop.colour({ x, y: height - 15 });
+    const [red, green, blue] = [colour >> 16, (colour >> 8) & 255, colour & 255] as const;
+    if (red > 150 && green > 60 && green < 0.75 * red && blue < 0.4 * red) return { x: x - 3, y: height - 15 };
+  }
+  return null;
+}
+
+test('it quits, after all that, as it should', async () => {
+  await app.openOverlay();
+  await desktop.key('Escape');
+  await app.overlayGone();
+  await desktop.activate((await until('main window', app.main)).id);
+  await desktop.key('ctrl+q');
+  await app.mainGone();
+  await until('end of the app', () => first.exitCode !== null);
+  expect(first.exitCode).toBe(0);
+});

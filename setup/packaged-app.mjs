@@ -1,0 +1,112 @@
+// The packaged app in a real Electron on a desktop of its own: how it is made, started and driven.
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDimmed, unprivileged, until } from './desktop.mjs';
+import { allowSandbox } from './electron-runtime.mjs';
+import { capture } from './exec.mjs';
+import { inRoot, root } from './paths.mjs';
+
+/** @typedef {import('./desktop.mjs').Desktop} Desktop */
+/** @typedef {import('./desktop.mjs').Point} Point */
+/** @typedef {import('./electron-runtime.mjs').ElectronRuntime} ElectronRuntime */
+/** @typedef {ReturnType<typeof driveApp>} Driver */
+
+export const hotkey = 'ctrl+shift+space';
+
+/**
+ * What electron-builder makes of the checkout around this Electron, in a new folder.
+ * @param {ElectronRuntime} runtime @returns {Promise<{ folder: string, executable: string }>}
+ */
+export async function packageAround(runtime) {
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-app-'));
+  const own = runtime.sqlite ? [`-c.electronVersion=${runtime.version}`, '-c.electronFuses.loadBrowserProcessSpecificV8Snapshot=false'] : [];
+  const platform = ['--linux', 'dir', '--x64', '--publish', 'never'];
+  const builder = [inRoot('node_modules/electron-builder/cli.js'), ...platform, '--config', inRoot('electron-builder.yml')];
+  await succeed([...builder, `-c.electronDist=${runtime.folder}`, `-c.directories.output=${folder}`, ...own]);
+  const app = join(folder, 'linux-unpacked');
+  if (runtime.sqlite) await replaceSqlite(join(app, 'resources'), runtime.sqlite);
+  allowSandbox(app);
+  makeReadable(folder);
+  return { folder, executable: join(app, 'loupe') };
+}
+
+/**
+ * An older Electron's Node-API does not carry our better-sqlite3: the archive gets one that it does.
+ * @param {string} resources @param {string} sqlite
+ */
+async function replaceSqlite(resources, sqlite) {
+  const archive = join(resources, 'app.asar');
+  const content = join(resources, 'content');
+  const asar = inRoot('node_modules/@electron/asar/bin', readdirSync(inRoot('node_modules/@electron/asar/bin')).find((name) => name.startsWith('asar.')) ?? '');
+  await succeed([asar, 'extract', archive, content]);
+  const place = join(content, 'node_modules', 'better-sqlite3');
+  rmSync(place, { recursive: true });
+  cpSync(sqlite, place, { recursive: true });
+  rmSync(archive);
+  rmSync(`${archive}.unpacked`, { recursive: true });
+  await succeed([asar, 'pack', content, `${archive}.new`, '--unpack', '{**/*.node,**/@img/**}']);
+  renameSync(`${archive}.new`, archive);
+  renameSync(`${archive}.new.unpacked`, `${archive}.unpacked`);
+  rmSync(content, { recursive: true });
+}
+
+/** Another user runs it. @param {string} folder */
+function makeReadable(folder) {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) makeReadable(path);
+    else if (entry.isFile() && entry.name !== 'chrome-sandbox') chmodSync(path, /\.so|^loupe$|^chrome_/.test(entry.name) ? 0o755 : 0o644);
+  }
+}
+
+/** @param {string[]} args of Node */
+async function succeed(args) {
+  const { code, stdout, stderr } = await capture(process.execPath, args, { cwd: root });
+  if (code !== 0) throw new Error(`${args.slice(0, 3).join(' ')} failed:\n${`${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n')}`);
+}
+
+/** @param {Desktop} desktop @param {string} executable */
+export function driveApp(desktop, executable) {
+  const { size } = desktop;
+  /** @param {string[]} args */
+  const start = (...args) => desktop.run(executable, args, { env: desktop.env, cwd: desktop.data, ...unprivileged });
+
+  /** Covers the screen. */
+  const overlay = async () => (await desktop.windows()).find(({ width, height }) => width === size.width && height === size.height);
+  /** As wide as quickAskWidth. */
+  const quick = async () => (await desktop.windows()).find(({ width }) => width === 420);
+  const main = async () => (await desktop.windows()).find(({ width }) => width > 420 && width < size.width);
+  const gone = async (/** @type {() => Promise<unknown>} */ get) => !(await get());
+  const pictures = join(desktop.data, 'pictures');
+  /** Where no other window is. */
+  const corner = { x: 20, y: 20 };
+
+  return {
+    start,
+    overlay,
+    quick,
+    main,
+    /** The overlay, once its picture is on the screen and it has the keyboard. @param {() => unknown} [press] */
+    async openOverlay(press = () => desktop.key(hotkey)) {
+      await press();
+      await this.pictureShown();
+      const window = await until('overlay', overlay);
+      await until('keyboard in the overlay', () => desktop.hasKeyboard(window.id));
+      return window;
+    },
+    pictureShown: (patienceMs = 60_000) => until('frozen picture', () => isDimmed(desktop.colour(corner)), { patienceMs, everyMs: 3 }),
+    overlayGone: () => until('end of the overlay', () => gone(overlay)),
+    quickGone: () => until('end of the quick-ask window', () => gone(quick)),
+    mainGone: () => until('end of the main window', () => gone(main)),
+    /** Pictures that were kept. */
+    kept: () => (existsSync(pictures) ? readdirSync(pictures, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length : 0),
+    /** @param {Point} from @param {Point} to */
+    async take(from, to) {
+      await desktop.drag(from, to);
+      await desktop.key('Return');
+      return until('quick-ask window', quick);
+    },
+  };
+}
