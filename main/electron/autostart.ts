@@ -1,7 +1,8 @@
 /** Starting with the session, hidden: a login item on macOS and Windows, a desktop entry on Linux. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { App } from 'electron';
+import { makeFolderSync } from '../make-folder.ts';
 import { words } from './words.ts';
 
 export interface AutostartParts {
@@ -24,7 +25,7 @@ export function setAutostart(wanted: boolean, { app, platform, executable, confi
     rmSync(file, { force: true });
     return;
   }
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolderSync(dirname(file));
   writeFileSync(file, desktopEntry(executable));
 }
 

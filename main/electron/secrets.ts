@@ -2,9 +2,10 @@
  * Secrets in the system's keychain: the keychain holds the key, a file of the data folder what was
  * encrypted with it. Without a keychain they are kept in memory.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type * as electronModule from 'electron';
+import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../services/errors.ts';
 import { sessionSecrets } from '../services/models/secrets.ts';
 import type { SecretStore } from '../services/ports.ts';
@@ -78,7 +79,7 @@ function remove(path: string): void {
 function write(path: string, bytes: Buffer): void {
   const part = `${path}.part`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolderSync(dirname(path), 0o700);
     writeFileSync(part, bytes, { mode: 0o600 });
     // A part that was left behind keeps the mode that it had.
     chmodSync(part, 0o600);

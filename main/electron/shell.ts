@@ -1,5 +1,5 @@
 /** The desktop app: one instance, its windows, its tray, and the app behind them. */
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import type { Settings } from '../contract.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createLog, type Log } from '../log.ts';
+import { makeFolderSync } from '../make-folder.ts';
 import { dataDirectory } from '../paths.ts';
 import { toLoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
@@ -117,7 +118,7 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
 /** Beside the data, or for this session alone where that cannot be written to: Chromium needs one to write to. */
 function makeProfile(wanted: string): string {
   try {
-    mkdirSync(wanted, { recursive: true, mode: 0o700 });
+    makeFolderSync(wanted, 0o700);
     accessSync(wanted, constants.W_OK);
     return wanted;
   } catch {

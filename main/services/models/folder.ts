@@ -1,7 +1,8 @@
 /** Where downloads and smaller copies go. */
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { makeFolder } from '../../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { inFileWords } from './hub/fetch-file.ts';
 import { freeBytesOf } from './hub/pull.ts';
@@ -11,7 +12,7 @@ export async function usableFolder(named: string): Promise<string> {
   const path = normalize(named.trim().replace(/^~(?=[\\/]|$)/, homedir()));
   if (!isAbsolute(path)) throw new LoupeError('usage', `${named.trim() || 'Nothing'} is no full path.`, 'Name the folder from the root on, as in /media/usb/models.');
   await inFileWords(path, async () => {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     await writeAndRemove(join(path, `.loupe-probe-${crypto.randomUUID()}`));
   });
   return path;

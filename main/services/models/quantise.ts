@@ -1,6 +1,7 @@
 /** A smaller copy of a published model, as one GGUF file in a folder of its own. */
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeFolder } from '../../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import type { Engine } from '../ports.ts';
 import { inFileWords, partOf } from './hub/fetch-file.ts';
@@ -39,7 +40,7 @@ export async function quantiseModel(engine: Engine, { directory, target, form, m
   if (!/^Llama.*\.gguf$/.test(basename(target))) throw new LoupeError('usage', `${basename(target)} will not do as a name.`, 'Let it begin with "Llama", as the licence wants, and end with ".gguf".');
   if (await stat(target).catch(() => null)) throw new LoupeError('usage', `${target} is there already.`, 'Use that one, or name another file.');
   const folder = dirname(target);
-  await inFileWords(folder, () => mkdir(folder, { recursive: true }));
+  await inFileWords(folder, () => makeFolder(folder));
   const expected = model.known ? weightBytes(model.known.architecture, form).total : model.bytes * usualShare[form];
   const begun = (await stat(partOf(target)).catch(() => null))?.size ?? 0;
   const free = await freeBytesOf(folder);

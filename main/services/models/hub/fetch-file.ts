@@ -8,8 +8,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, mkdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../errors.ts';
 import type { DownloadFile, FileChecksum } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
@@ -45,7 +46,7 @@ const spaceStep = 64 * 1024 * 1024;
  */
 export async function fetchFile(options: FetchOptions): Promise<void> {
   const { file, target, signal, timing } = options;
-  await inFileWords(target, () => mkdir(dirname(target), { recursive: true }));
+  await inFileWords(target, () => makeFolder(dirname(target)));
   if (await holds(target, file, signal)) {
     options.onBytes(file.bytes);
     return;

@@ -1,6 +1,7 @@
 /** A model's files into a folder, several at a time, by one process. */
-import { mkdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
 import { bytesHere, fetchFile, inFileWords } from './fetch-file.ts';
@@ -30,7 +31,7 @@ const spareBytes = 256 * 1024 * 1024;
 export async function pull(id: number, options: PullOptions): Promise<void> {
   const { store, lock, signal } = options;
   const { directory } = store.get(id);
-  await inFileWords(directory, () => mkdir(directory, { recursive: true }));
+  await inFileWords(directory, () => makeFolder(directory));
   const release = lock(directory);
   try {
     const known = store.get(id).revision !== null;
