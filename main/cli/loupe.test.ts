@@ -67,6 +67,16 @@ test('Ctrl-C ends the answer cleanly with 130', async () => {
   expect(await out).toMatch(/^G+\n$/);
 });
 
+test.each(['stdout', 'stderr'] as const)('who reads %s leaves early, as head does: it ends quietly', async (stream) => {
+  // What is wrong is said on stderr, an endless answer on stdout.
+  const loupe = stream === 'stdout' ? start('ask', '--seed', String(seeds.endless), 'Hello?') : start('ask', '--image', 'missing.png', 'Hello?');
+  loupe[stream].destroy();
+  const said = text(stream === 'stdout' ? loupe.stderr : loupe.stdout);
+  const [code] = (await once(loupe, 'close')) as [number];
+  expect(code).toBe(stream === 'stdout' ? 0 : 1);
+  expect(await said).not.toMatch(/EPIPE/);
+});
+
 test.runIf(process.platform === 'linux')('the engine dies with its parent', async () => {
   const loupe = start('ask', '--seed', String(seeds.endless), 'Hello?');
   await once(loupe.stdout, 'data');

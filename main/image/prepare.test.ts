@@ -33,6 +33,20 @@ function normalise({ tiles, numTiles }: PreparedImage): Float32Array {
   return values;
 }
 
+test.each([
+  [1, 1, { width: 1, height: 1 }],
+  [300, 1, { width: 4, height: 1 }],
+  [1, 300, { width: 1, height: 4 }],
+  [20_000, 1, { width: 4, height: 1 }],
+])('one pixel high or wide: %d x %d is seen in its colour', async (width, height, arrangement) => {
+  const bytes = await sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 40 } } }).png().toBuffer();
+  const prepared = await prepareImage({ bytes, name: 'thin.png' }, { tileSize, maxTiles });
+  expect(prepared.layout.arrangement).toEqual(arrangement);
+  const plane = tileSize * tileSize;
+  expect(prepared.tiles.length).toBe(prepared.numTiles * plane * 3);
+  expect([...prepared.tiles.subarray(0, 3)]).toEqual([200, 30, 40]);
+});
+
 describe('reference pictures', () => {
   test.each(cases)('$name', async ({ images, expected }) => {
     const reference = await readSafetensors(join(tiny, expected));

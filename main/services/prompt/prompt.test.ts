@@ -50,6 +50,17 @@ describe('tokenizer', () => {
     }
   });
 
+  test('merges as pairs, as newer tokenizers write them, and as text are the same', () => {
+    const model = files.tokenizer['model'] as { merges: (string | [string, string])[] };
+    const asPairs = model.merges.map((merge) => (typeof merge === 'string' ? merge.split(' ') : merge));
+    const asText = asPairs.map((pair) => pair.join(' '));
+    const [pairs, texts] = [asPairs, asText].map((merges) => createTokenizer({ ...files.tokenizer, model: { ...model, merges } }, files.tokenizerConfig, 'llama'));
+    for (const words of ['Hello there, what is 12345?', "  don't\n\n日本語 मराठी 👩‍👩‍👧"]) {
+      expect(pairs!.encodeText(words)).toEqual(llama.encodeText(words));
+      expect(texts!.encodeText(words)).toEqual(llama.encodeText(words));
+    }
+  });
+
   test('special spellings in text stay text', () => {
     for (const spelling of llama.specialTokens.keys()) {
       const tokens = llama.encodeText(`a${spelling}b`);
