@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { deepestBlock, mostPieces, type Block, type Words } from './blocks.ts';
+import { mostPieces, type Block, type Item } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { GrowingMarkdown, parseMarkdown } from './document.ts';
 import { deepestInline, type Inline } from './inline.ts';
+import { deepestBlock, mostColumns } from './parser.ts';
 import { hostileAnswer, random } from './test/hostile.ts';
 
 const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock);
@@ -11,15 +12,15 @@ const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock
 function plainBlock(block: Block): unknown {
   switch (block.type) {
     case 'paragraph':
-      return ['p', words(block.words)];
+      return ['p', words(block.inline)];
     case 'heading':
-      return [`h${block.depth}`, words(block.words)];
+      return [`h${block.depth}`, words(block.inline)];
     case 'list':
-      return [block.ordered ? `ol${block.start}` : 'ul', ...block.items.flat().map((item) => [item.tight ? 'tight' : 'loose', ...(item.task === null ? [] : [item.task]), ...plain(item.blocks)])];
+      return [block.ordered ? `ol${block.start}` : 'ul', ...block.items.flat().map((item) => [looks(item), ...(item.task === null ? [] : [item.task]), ...plain(item.blocks)])];
     case 'quote':
       return ['quote', ...plain(block.blocks)];
     case 'table':
-      return ['table', block.header.map((cell) => cell.align), block.header.map((cell) => words(cell.words)), ...block.rows.flat().map((row) => row.cells.map((cell) => words(cell.words)))];
+      return ['table', block.header.map((cell) => cell.align), block.header.map((cell) => words(cell.inline)), ...block.rows.flat().map((row) => row.cells.map((cell) => words(cell.inline)))];
     case 'code':
       return ['code', block.language, block.text];
     case 'rule':
@@ -30,7 +31,10 @@ function plainBlock(block: Block): unknown {
   }
 }
 
-const words = ({ inline }: Words): string => inline.flat().map(plainInline).join('');
+/** Loose where paragraphs stand apart. */
+const looks = (item: Item): string => (item.blocks.flat().some((block) => block.type === 'paragraph' && !block.bare) ? 'loose' : 'tight');
+
+const words = (inline: readonly Inline[]): string => inline.map(plainInline).join('');
 
 function plainInline(piece: Inline): string {
   switch (piece.type) {
@@ -107,10 +111,27 @@ test.each([
 
 test.each(['**', '*', '~~', '**_'])('emphasis in emphasis ends at a depth: %s', (sign) => {
   const closing = [...sign].reverse().join('');
-  const [[paragraph]] = parseMarkdown(`${sign}a `.repeat(60) + `b${closing} `.repeat(60)) as [[{ words: Words }]];
-  expect(depthOfInline(paragraph.words.inline.flat())).toBeLessThanOrEqual(deepestInline);
-  expect(depthOfInline(paragraph.words.inline.flat())).toBeGreaterThan(deepestInline - 2);
-  expect(words(paragraph.words)).toContain('b');
+  const [[paragraph]] = parseMarkdown(`${sign}a `.repeat(60) + `b${closing} `.repeat(60)) as unknown as [[{ inline: Inline[] }]];
+  expect(depthOfInline(paragraph.inline)).toBeLessThanOrEqual(deepestInline);
+  expect(depthOfInline(paragraph.inline)).toBeGreaterThan(deepestInline - 2);
+  expect(words(paragraph.inline)).toContain('b');
+});
+
+test('a link that is too deep is there as it was written', () => {
+  const [paragraph] = parsed(`${'*a **b '.repeat(15)}[*c*](https://d.e "f")${'x** x*'.repeat(15)}`);
+  expect(JSON.stringify(paragraph)).toContain('[*c*](https://d.e \\"f\\")x');
+});
+
+test('a link knows how it was written', () => {
+  const texts = ['[*a*](b "c")', '[a][b]', '<https://c.d>', 'https://c.d', 'www.c.d'];
+  const [[paragraph]] = parseMarkdown(`${texts.join(' and ')}\n\n[b]: c`) as unknown as [[{ inline: Inline[] }]];
+  expect(paragraph.inline.flatMap((piece) => (piece.type === 'link' ? [piece.raw] : []))).toEqual(texts);
+});
+
+test('a table with more columns than anybody reads is text', () => {
+  const table = (columns: number) => `${'|a'.repeat(columns)}|\n${'|-'.repeat(columns)}|`;
+  expect((parsed(table(mostColumns))[0] as unknown[])[0]).toBe('table');
+  expect(parsed(table(mostColumns + 1))).toEqual([['p', table(mostColumns + 1).replace('\n', '/')]]);
 });
 
 test('more than any answer has is shown as it was written, and nothing is lost', () => {
@@ -136,8 +157,8 @@ test('finished blocks, items and rows stay the same objects while the answer gro
 });
 
 test('a text that grows ends as one that was there at once', () => {
-  const traps = ['- a\n\n  b\n- c\n\nd', '```\na\n```\nb', '> a\nb\n\nc', '| a |\n|-|\n| 1 |\nx\n\ny', 'a\n=\nb', '1. a\n\n   ```\n   b\n   ```\n2. c', '- a\r\n- b\r\n\r\nc', '<div>\na\n\nb', '***a** b*\n---\n- [ ] c'];
-  const texts = [...traps, ...Array.from({ length: 150 }, (_, seed) => hostileAnswer(seed).slice(0, 600))].map((text) => text.replaceAll('[', '('));
+  const traps = ['- a\n\n  b\n- c\n\nd', '```\na\n```\nb', '> a\nb\n\nc', '| a |\n|-|\n| 1 |\nx\n\ny', 'a\n=\nb', '1. a\n\n   ```\n   b\n   ```\n2. c', '- a\r\n- b\r\n\r\nc', '1. a\n\n2. b\n\n3) c\n\n-\n', '<div>\na\n\nb', '***a** b*\n---\n- [ ] c'];
+  const texts = [...traps, ...traps, ...traps, ...Array.from({ length: 150 }, (_, seed) => hostileAnswer(seed).slice(0, 600))].map((text) => text.replaceAll('[', '('));
   for (const [at, text] of texts.entries()) {
     const document = new GrowingMarkdown();
     const next = random(at);
@@ -145,6 +166,31 @@ test('a text that grows ends as one that was there at once', () => {
     expect(plain(document.blocks(text)), JSON.stringify(text)).toEqual(parsed(text));
   }
 }, 120_000);
+
+test.each([
+  ['one list', '', (at: number) => `- item ${at} with **bold** words\n`],
+  ['one paragraph', '', (at: number) => `word ${at} `],
+  ['one table', '| a |\n|-|\n', (at: number) => `| cell ${at} |\n`],
+  ['one block of code', '```\n', (at: number) => `let a${at};\n`],
+])('of a block that grows very long nothing is lost meanwhile, and it is seldom parsed: %s', (kind, begin, piece) => {
+  const document = new GrowingMarkdown();
+  let text = begin;
+  let parses = 0;
+  let last: Block | Inline | undefined;
+  for (let at = 0; text.length < 40_000; at += 10) {
+    text += Array.from({ length: 10 }, (_, more) => piece(at + more)).join('');
+    const blocks = document.blocks(text).flat();
+    const shown = JSON.stringify(plain([blocks.slice(-2)])).replace(/[{}]/g, '');
+    expect(shown).toContain(String(at + 9));
+    const [block] = blocks;
+    const first = block?.type === 'paragraph' ? block.inline[0] : block;
+    if (text.length > 10_000 && first !== last) parses++;
+    last = first;
+  }
+  // Each time when it has grown by a sixteenth: 32 times from 10,000 to 40,000.
+  if (kind !== 'one block of code') expect(parses).toBeLessThan(40);
+  else expect(plain(document.blocks(text))).toHaveLength(1);
+});
 
 test('a text that is not the one before, longer, is read from its beginning', () => {
   const document = new GrowingMarkdown();

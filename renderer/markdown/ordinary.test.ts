@@ -1,7 +1,7 @@
 /** Ordinary answers look as they did with marked, which the window had before: a parser that has nothing in common with this one. */
 import { Lexer, type Token, type Tokens } from 'marked';
 import { expect, test } from 'vitest';
-import type { Block, Words } from './blocks.ts';
+import type { Block } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { parseMarkdown } from './document.ts';
 import type { Inline } from './inline.ts';
@@ -63,7 +63,6 @@ function theirs(tokens: readonly Token[]): Tree[] {
 }
 
 const inlines = (pieces: readonly Inline[]): Tree[] => mergeText(pieces.map(inline));
-const wordsOf = ({ inline: chunks }: Words): Tree[] => inlines(chunks.flat());
 
 function inline(piece: Inline): Tree {
   switch (piece.type) {
@@ -85,21 +84,21 @@ function inline(piece: Inline): Tree {
   }
 }
 
-function ours(blocks: Chunks<Block>, tight = false): Tree[] {
+function ours(blocks: Chunks<Block>): Tree[] {
   return blocks.flat().flatMap((block): Tree[] => {
     switch (block.type) {
       case 'paragraph':
-        return tight ? wordsOf(block.words) : [['paragraph', ...wordsOf(block.words)]];
+        return block.bare ? inlines(block.inline) : [['paragraph', ...inlines(block.inline)]];
       case 'heading':
-        return [['heading', String(block.depth), ...wordsOf(block.words)]];
+        return [['heading', String(block.depth), ...inlines(block.inline)]];
       case 'list':
-        return [[block.ordered ? `ordered ${block.start}` : 'list', ...block.items.flat().map((item): Tree => ['item', item.task === null ? '' : String(item.task), ...ours(item.blocks, item.tight)])]];
+        return [[block.ordered ? `ordered ${block.start}` : 'list', ...block.items.flat().map((item): Tree => ['item', item.task === null ? '' : String(item.task), ...ours(item.blocks)])]];
       case 'code':
         return [['code block', block.language, block.text]];
       case 'quote':
         return [['quote', ...ours(block.blocks)]];
       case 'table':
-        return [['table', ...[{ cells: block.header, missing: 0 }, ...block.rows.flat()].map((row): Tree => [...row.cells.map((cell): Tree => [cell.align ?? '', ...wordsOf(cell.words)]), ...Array.from({ length: row.missing }, (_, at): Tree => [block.header[row.cells.length + at]!.align ?? ''])])]];
+        return [['table', ...[{ cells: block.header, missing: 0 }, ...block.rows.flat()].map((row): Tree => [...row.cells.map((cell): Tree => [cell.align ?? '', ...inlines(cell.inline)]), ...Array.from({ length: row.missing }, (_, at): Tree => [block.header[row.cells.length + at]!.align ?? ''])])]];
       case 'rule':
         return [['rule']];
       case 'html':
