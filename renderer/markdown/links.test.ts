@@ -10,7 +10,9 @@ test('entities become characters, once', () => {
   expect(decodeEntities('&unknown; &#99999999; & &#x110000;')).toBe('&unknown; &#99999999; & &#x110000;');
 });
 
-test.each(['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'vbscript:x', '//host', '/path', 'x'])('%s is no link', (href) => {
+const unsafe = ['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'vbscript:x', '//host', '/path', 'x'];
+
+test.each(unsafe)('%s is no link', (href) => {
   expect(safeLink(href)).toBeNull();
 });
 
@@ -19,8 +21,12 @@ test.each(['https://example.org/a?b#c', 'http://localhost:1', 'mailto:a@example.
 });
 
 function addresses(text: string): string[] {
-  const within = (inline: Inline): string[] => (inline.type === 'link' ? [inline.href] : 'children' in inline ? inline.children.flatMap(within) : []);
-  return parseMarkdown(text).flat().flatMap((block) => (block.type === 'paragraph' ? block.inline.flatMap(within) : []));
+  const within = (inline: Inline): string[] => {
+    if (inline.type === 'link') return [inline.href];
+    return 'children' in inline ? inline.children.flatMap(within) : [];
+  };
+  const blocks = parseMarkdown(text).flat();
+  return blocks.flatMap((block) => (block.type === 'paragraph' ? block.inline.flatMap(within) : []));
 }
 
 test.each([
@@ -35,6 +41,6 @@ test.each([
   expect(addresses(text)).toEqual([href]);
 });
 
-test.each(['https://', 'xhttps://a.b', 'a@b', '@a.b', 'awww.example.org', 'www.', 'http:// a'])('%s holds no address', (text) => {
+test.each(['readme.md', 'e.g', 'example.org', '//a.b', 'https://', 'xhttps://a.b', 'a@b', '@a.b', 'awww.example.org', 'www.', 'http:// a'])('%s holds no address', (text) => {
   expect(addresses(text)).toEqual([]);
 });

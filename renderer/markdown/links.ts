@@ -3,7 +3,8 @@ const highestCodePoint = 0x10ffff;
 
 /** Entities are characters that somebody wrote in another way; nothing behind the parser decodes them. */
 export function decodeEntities(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{1,31}));/gi, (whole, decimal?: string, hexadecimal?: string, name?: string) => {
+  const entity = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{1,31}));/gi;
+  return text.replace(entity, (whole, decimal?: string, hexadecimal?: string, name?: string) => {
     if (name !== undefined) return entities[name] ?? whole;
     const codePoint = decimal === undefined ? Number.parseInt(hexadecimal!, 16) : Number(decimal);
     if (codePoint > highestCodePoint) return whole;
