@@ -22,7 +22,9 @@ parser.validateLink = () => true;
 parser.normalizeLink = (address) => address;
 parser.normalizeLinkText = (text) => text;
 
-/** A rule of the library, to put another one around it. */
+/** Gives the library's own rules, to put others around them. */
+const library = new MarkdownIt();
+
 function ruleOf<Args extends unknown[], Result>(
   chain: { enableOnly(name: string): void; getRules(chain: string): ((...args: Args) => Result)[] },
   name: string,
@@ -33,10 +35,21 @@ function ruleOf<Args extends unknown[], Result>(
 
 type BlockRule = (state: StateBlock, start: number, end: number, silent: boolean) => boolean;
 
+/** What each of them may interrupt: as in the library. */
+const interrupts = {
+  table: ['paragraph', 'reference'],
+  blockquote: ['paragraph', 'reference', 'blockquote', 'list'],
+  list: ['paragraph', 'reference', 'blockquote'],
+};
+
+function limit(name: keyof typeof interrupts, limited: (rule: BlockRule) => BlockRule): void {
+  parser.block.ruler.at(name, limited(ruleOf(library.block.ruler, name)), { alt: interrupts[name] });
+}
+
 /** How many quotes and lists are open. */
 const depths = new WeakMap<StateBlock, number>();
 
-function limited(rule: BlockRule): BlockRule {
+function inDepth(rule: BlockRule): BlockRule {
   return (state, start, end, silent) => {
     const depth = depths.get(state) ?? 0;
     if (depth >= deepestBlock) return false;
@@ -47,23 +60,18 @@ function limited(rule: BlockRule): BlockRule {
   };
 }
 
-/** The blocks that a quote, and a list, may interrupt: as in the library. */
-const interrupted = { blockquote: ['paragraph', 'reference', 'blockquote', 'list'], list: ['paragraph', 'reference', 'blockquote'] };
-for (const [name, alt] of Object.entries(interrupted)) {
-  parser.block.ruler.at(name, limited(ruleOf(new MarkdownIt().block.ruler, name)), { alt });
+function inWidth(rule: BlockRule): BlockRule {
+  return (state, start, end, silent) => {
+    const head = state.src.slice(state.bMarks[start], state.eMarks[start]);
+    return head.split('|', mostColumns + 3).length <= mostColumns + 2 && rule(state, start, end, silent);
+  };
 }
 
-const table = ruleOf(new MarkdownIt().block.ruler, 'table');
-parser.block.ruler.at(
-  'table',
-  (state, start, end, silent) => {
-    const head = state.src.slice(state.bMarks[start], state.eMarks[start]);
-    return head.split('|', mostColumns + 3).length <= mostColumns + 2 && table(state, start, end, silent);
-  },
-  { alt: ['paragraph', 'reference'] },
-);
+limit('blockquote', inDepth);
+limit('list', inDepth);
+limit('table', inWidth);
 
-const link = ruleOf(new MarkdownIt().inline.ruler, 'link');
+const link = ruleOf(library.inline.ruler, 'link');
 /** A link that leads nowhere safe is shown as it was written. */
 parser.inline.ruler.at('link', (state, silent) => {
   const { pos, tokens } = state;
