@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Page } from 'playwright/test';
 import { build } from 'vite';
-import { deepestBlock, mostPieces } from '../renderer/markdown/blocks.ts';
+import { mostPieces } from '../renderer/markdown/blocks.ts';
 import { deepestInline } from '../renderer/markdown/inline.ts';
+import { deepestBlock } from '../renderer/markdown/parser.ts';
 import { families, hostileAnswer } from '../renderer/markdown/test/hostile.ts';
 import type { Drawn } from '../renderer/components/markdown/test/drawn.ts';
 import { expect, testWithFakeEngine } from './support/loupe.ts';
@@ -51,7 +52,10 @@ async function openPage(page: Page): Promise<string[]> {
 }
 
 const drawAll = (page: Page, answers: { text: string; steps: number }[]): Promise<Drawn[]> =>
-  page.evaluate((given) => given.map(({ text, steps }) => (globalThis as unknown as { draw: (text: string, steps: number) => Drawn }).draw(text, steps)), answers);
+  page.evaluate((given) => {
+    const { draw } = globalThis as unknown as { draw: (text: string, steps: number) => Drawn };
+    return given.map(({ text, steps }) => draw(text, steps));
+  }, answers);
 
 test('whatever an answer says, it is seen, and the page goes on', async ({ page }) => {
   test.setTimeout(60_000 + count * 500);
@@ -65,13 +69,15 @@ test('whatever an answer says, it is seen, and the page goes on', async ({ page 
     const drawn = await drawAll(page, texts.map((text, at) => ({ text, steps: seeds[at]! % 10 === 0 ? 12 : 1 })));
     for (const [at, one] of drawn.entries()) {
       const blank = one.blank && visible.test(texts[at]!);
-      if (one.failure || blank || one.depth > 2 * deepestBlock + 2 * deepestInline + 8 || one.elements > 4 * mostPieces) wrong.push({ seed: seeds[at]!, drawn: one });
+      const large = one.depth > 2 * deepestBlock + 2 * deepestInline + 8 || one.elements > 4 * mostPieces;
+      if (one.failure || blank || large) wrong.push({ seed: seeds[at]!, drawn: one });
       ms.push(one.ms);
     }
   }
   ms.sort((a, b) => a - b);
   const part = (share: number) => Math.round(ms[Math.floor((ms.length - 1) * share)]!);
-  test.info().annotations.push({ type: 'drawn in, ms (median, 99 %, 99.9 %, slowest)', description: [0.5, 0.99, 0.999, 1].map(part).join(', ') });
+  const description = [0.5, 0.99, 0.999, 1].map(part).join(', ');
+  test.info().annotations.push({ type: 'drawn in, ms (median, 99 %, 99.9 %, slowest)', description });
   expect(wrong).toEqual([]);
   expect(asked).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /**
- * A long list in pieces. Pieces that are full stay the same arrays, so that whoever draws a list
+ * A long list in pieces. Pieces that came out as before stay the same arrays, so that whoever draws a list
  * that grows looks at the last piece and not at all that stands before it.
  */
 export type Chunks<Value> = readonly (readonly Value[])[];
@@ -12,7 +12,15 @@ export function push<Value>(chunks: Value[][], value: Value): void {
   else chunks.push([value]);
 }
 
-/** A list that goes on from here; this one stays as it is. */
-export function fork<Value>(chunks: Chunks<Value>): Value[][] {
-  return chunks.map((chunk, at) => (at === chunks.length - 1 ? [...chunk] : (chunk as Value[])));
+/** `now`, with every part of it that is equal to the one before taken from there. */
+export function keep<Value>(before: unknown, now: Value): Value {
+  if (typeof now !== 'object' || now === null || typeof before !== 'object' || before === null) return now;
+  const [old, parts] = [before as Record<string, unknown>, now as Record<string, unknown>];
+  const names = Object.keys(parts);
+  let equal = names.length === Object.keys(old).length;
+  for (const name of names) {
+    parts[name] = keep(old[name], parts[name]);
+    equal &&= parts[name] === old[name];
+  }
+  return equal ? (before as Value) : now;
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { deepestBlock, mostPieces, type Block, type Words } from './blocks.ts';
+import { mostPieces, type Block, type Cell, type Item } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { GrowingMarkdown, parseMarkdown } from './document.ts';
 import { deepestInline, type Inline } from './inline.ts';
+import { deepestBlock, mostColumns } from './parser.ts';
 import { hostileAnswer, random } from './test/hostile.ts';
 
 const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock);
@@ -11,15 +12,15 @@ const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock
 function plainBlock(block: Block): unknown {
   switch (block.type) {
     case 'paragraph':
-      return ['p', words(block.words)];
+      return ['p', words(block.inline)];
     case 'heading':
-      return [`h${block.depth}`, words(block.words)];
+      return [`h${block.depth}`, words(block.inline)];
     case 'list':
-      return [block.ordered ? `ol${block.start}` : 'ul', ...block.items.flat().map((item) => [item.tight ? 'tight' : 'loose', ...(item.task === null ? [] : [item.task]), ...plain(item.blocks)])];
+      return [block.ordered ? `ol${block.start}` : 'ul', ...block.items.flat().map(plainItem)];
     case 'quote':
       return ['quote', ...plain(block.blocks)];
     case 'table':
-      return ['table', block.header.map((cell) => cell.align), block.header.map((cell) => words(cell.words)), ...block.rows.flat().map((row) => row.cells.map((cell) => words(cell.words)))];
+      return ['table', block.header.map(({ align }) => align), cells(block.header), ...block.rows.flat().map((row) => cells(row.cells))];
     case 'code':
       return ['code', block.language, block.text];
     case 'rule':
@@ -30,7 +31,15 @@ function plainBlock(block: Block): unknown {
   }
 }
 
-const words = ({ inline }: Words): string => inline.flat().map(plainInline).join('');
+/** Loose where paragraphs stand apart. */
+function plainItem({ task, blocks }: Item): unknown {
+  const loose = blocks.flat().some((block) => block.type === 'paragraph' && !block.bare);
+  return [loose ? 'loose' : 'tight', ...(task === null ? [] : [task]), ...plain(blocks)];
+}
+
+const cells = (row: readonly Cell[]): string[] => row.map(({ inline }) => words(inline));
+
+const words = (inline: readonly Inline[]): string => inline.map(plainInline).join('');
 
 function plainInline(piece: Inline): string {
   switch (piece.type) {
@@ -65,15 +74,27 @@ test('what answers are made of', () => {
   ]);
   expect(parsed('- [x] done\n- [ ] open')).toEqual([['ul', ['tight', true, ['p', 'done']], ['tight', false, ['p', 'open']]]]);
   expect(parsed('3) a\n\n4) b')).toEqual([['ol3', ['loose', ['p', 'a']], ['loose', ['p', 'b']]]]);
-  expect(parsed('| a | b |\n|:--|:-:|\n| 1 | `x\\|y` |\n| 2 |')).toEqual([['table', ['left', 'center'], ['a', 'b'], ['1', '<code x|y>'], ['2']]]);
+  expect(parsed('| a | b |\n|:--|:-:|\n| 1 | `x\\|y` |\n| 2 |')).toEqual([
+    ['table', ['left', 'center'], ['a', 'b'], ['1', '<code x|y>'], ['2']],
+  ]);
   expect(parsed('text\n| a |\n| - |\n| 1 |\n\nafter')).toEqual([['p', 'text'], ['table', [null], ['a'], ['1']], ['p', 'after']]);
   expect(parsed('```js\nlet a;\n\n  b\n```\n~~~\nc')).toEqual([['code', 'js', 'let a;\n\n  b'], ['code', '', 'c']]);
   expect(parsed('    four\n\n    more\n')).toEqual([['code', '', 'four\n\nmore']]);
-  expect(parsed('a *b* _c_ __d__ ~~e~~ `f*` \\*g\\* snake_case_name 2*3*4')).toEqual([['p', 'a <emphasis b> <emphasis c> <strong d> <deleted e> <code f*> *g* snake_case_name 2<emphasis 3>4']]);
-  expect(parsed('***both*** **a*b*c** *a**b**c*')).toEqual([['p', '<emphasis <strong both>> <strong a<emphasis b>c> <emphasis a<strong b>c>']]);
-  expect(parsed('[a](https://b.c "t") ![d](e.png) <https://f.g> https://h.i.')).toEqual([['p', '<link https://b.c a> <image e.png d> <link https://f.g https://f.g> <link https://h.i https://h.i>.']]);
-  expect(parsed('[https://a.b/c](https://a.b/c) [x](https://y.z/(1))')).toEqual([['p', '<link https://a.b/c https://a.b/c> <link https://y.z/(1) x>']]);
-  expect(parsed('[a] [b][a] [a][]\n\n[A]: <https://c.d>')).toEqual([['p', '<link https://c.d a> <link https://c.d b> <link https://c.d a>']]);
+  expect(parsed('a *b* _c_ __d__ ~~e~~ `f*` \\*g\\* snake_case_name 2*3*4 ~5')).toEqual([
+    ['p', 'a <emphasis b> <emphasis c> <strong d> <deleted e> <code f*> *g* snake_case_name 2<emphasis 3>4 ~5'],
+  ]);
+  expect(parsed('***both*** **a*b*c** *a**b**c*')).toEqual([
+    ['p', '<emphasis <strong both>> <strong a<emphasis b>c> <emphasis a<strong b>c>'],
+  ]);
+  expect(parsed('[a](https://b.c "t") ![d](e.png) <https://f.g> https://h.i.')).toEqual([
+    ['p', '<link https://b.c a> <image e.png d> <link https://f.g https://f.g> <link https://h.i https://h.i>.'],
+  ]);
+  expect(parsed('[https://a.b/c](https://a.b/c) [x](https://y.z/(1))')).toEqual([
+    ['p', '<link https://a.b/c https://a.b/c> <link https://y.z/(1) x>'],
+  ]);
+  expect(parsed('[a] [b][a] [a][]\n\n[A]: <https://c.d>')).toEqual([
+    ['p', '<link https://c.d a> <link https://c.d b> <link https://c.d a>'],
+  ]);
   expect(parsed('Title\n===\nSub\n---')).toEqual([['h1', 'Title'], ['h2', 'Sub']]);
   expect(parsed('<div>\n*a*\n</div>\n\n<b>*c*</b>')).toEqual([['html', '<div>\n*a*\n</div>'], ['p', '<b><emphasis c></b>']]);
   expect(parsed('In 1999\n2000. was a year\n1. a')).toEqual([['p', 'In 1999/2000. was a year'], ['ol1', ['tight', ['p', 'a']]]]);
@@ -84,7 +105,8 @@ test('text that Markdown makes nothing of is shown as it was written', () => {
   expect(parsed(' \n ')).toEqual([]);
 });
 
-const depthOfInline = (pieces: readonly Inline[]): number => Math.max(0, ...pieces.map((piece) => ('children' in piece ? 1 + depthOfInline(piece.children) : 0)));
+const depthOfInline = (pieces: readonly Inline[]): number =>
+  Math.max(0, ...pieces.map((piece) => ('children' in piece ? 1 + depthOfInline(piece.children) : 0)));
 const depthOf = (blocks: Chunks<Block>): number =>
   Math.max(
     0,
@@ -107,10 +129,27 @@ test.each([
 
 test.each(['**', '*', '~~', '**_'])('emphasis in emphasis ends at a depth: %s', (sign) => {
   const closing = [...sign].reverse().join('');
-  const [[paragraph]] = parseMarkdown(`${sign}a `.repeat(60) + `b${closing} `.repeat(60)) as [[{ words: Words }]];
-  expect(depthOfInline(paragraph.words.inline.flat())).toBeLessThanOrEqual(deepestInline);
-  expect(depthOfInline(paragraph.words.inline.flat())).toBeGreaterThan(deepestInline - 2);
-  expect(words(paragraph.words)).toContain('b');
+  const [[paragraph]] = parseMarkdown(`${sign}a `.repeat(60) + `b${closing} `.repeat(60)) as unknown as [[{ inline: Inline[] }]];
+  expect(depthOfInline(paragraph.inline)).toBeLessThanOrEqual(deepestInline);
+  expect(depthOfInline(paragraph.inline)).toBeGreaterThan(deepestInline - 2);
+  expect(words(paragraph.inline)).toContain('b');
+});
+
+test('a link that is too deep is there as it was written', () => {
+  const [paragraph] = parsed(`${'*a **b '.repeat(15)}[*c*](https://d.e "f")${'x** x*'.repeat(15)}`);
+  expect(JSON.stringify(paragraph)).toContain('[*c*](https://d.e \\"f\\")x');
+});
+
+test('a link knows how it was written', () => {
+  const texts = ['[*a*](b "c")', '[a][b]', '<https://c.d>', 'https://c.d', 'www.c.d'];
+  const [[paragraph]] = parseMarkdown(`${texts.join(' and ')}\n\n[b]: c`) as unknown as [[{ inline: Inline[] }]];
+  expect(paragraph.inline.flatMap((piece) => (piece.type === 'link' ? [piece.raw] : []))).toEqual(texts);
+});
+
+test('a table with more columns than anybody reads is text', () => {
+  const table = (columns: number) => `${'|a'.repeat(columns)}|\n${'|-'.repeat(columns)}|`;
+  expect((parsed(table(mostColumns))[0] as unknown[])[0]).toBe('table');
+  expect(parsed(table(mostColumns + 1))).toEqual([['p', table(mostColumns + 1).replace('\n', '/')]]);
 });
 
 test('more than any answer has is shown as it was written, and nothing is lost', () => {
@@ -136,8 +175,12 @@ test('finished blocks, items and rows stay the same objects while the answer gro
 });
 
 test('a text that grows ends as one that was there at once', () => {
-  const traps = ['- a\n\n  b\n- c\n\nd', '```\na\n```\nb', '> a\nb\n\nc', '| a |\n|-|\n| 1 |\nx\n\ny', 'a\n=\nb', '1. a\n\n   ```\n   b\n   ```\n2. c', '- a\r\n- b\r\n\r\nc', '<div>\na\n\nb', '***a** b*\n---\n- [ ] c'];
-  const texts = [...traps, ...Array.from({ length: 150 }, (_, seed) => hostileAnswer(seed).slice(0, 600))].map((text) => text.replaceAll('[', '('));
+  const traps = [
+    '- a\n\n  b\n- c\n\nd', '```\na\n```\nb', '> a\nb\n\nc', '| a |\n|-|\n| 1 |\nx\n\ny', 'a\n=\nb', '1. a\n\n   ```\n   b\n   ```\n2. c',
+    '- a\r\n- b\r\n\r\nc', '1. a\n\n2. b\n\n3) c\n\n-\n', '<div>\na\n\nb', '***a** b*\n---\n- [ ] c',
+  ];
+  const hostile = Array.from({ length: 150 }, (_, seed) => hostileAnswer(seed).slice(0, 600));
+  const texts = [...traps, ...traps, ...traps, ...hostile].map((text) => text.replaceAll('[', '('));
   for (const [at, text] of texts.entries()) {
     const document = new GrowingMarkdown();
     const next = random(at);
@@ -145,6 +188,31 @@ test('a text that grows ends as one that was there at once', () => {
     expect(plain(document.blocks(text)), JSON.stringify(text)).toEqual(parsed(text));
   }
 }, 120_000);
+
+test.each([
+  ['one list', '', (at: number) => `- item ${at} with **bold** words\n`],
+  ['one paragraph', '', (at: number) => `word ${at} `],
+  ['one table', '| a |\n|-|\n', (at: number) => `| cell ${at} |\n`],
+  ['one block of code', '```\n', (at: number) => `let a${at};\n`],
+])('of a block that grows very long nothing is lost meanwhile, and it is seldom parsed: %s', (kind, begin, piece) => {
+  const document = new GrowingMarkdown();
+  let text = begin;
+  let parses = 0;
+  let last: Block | Inline | undefined;
+  for (let at = 0; text.length < 40_000; at += 10) {
+    text += Array.from({ length: 10 }, (_, more) => piece(at + more)).join('');
+    const blocks = document.blocks(text).flat();
+    const shown = JSON.stringify(plain([blocks.slice(-2)])).replace(/[{}]/g, '');
+    expect(shown).toContain(String(at + 9));
+    const [block] = blocks;
+    const first = block?.type === 'paragraph' ? block.inline[0] : block;
+    if (text.length > 10_000 && first !== last) parses++;
+    last = first;
+  }
+  // Each time when it has grown by a sixteenth: 32 times from 10,000 to 40,000.
+  if (kind !== 'one block of code') expect(parses).toBeLessThan(40);
+  else expect(plain(document.blocks(text))).toHaveLength(1);
+});
 
 test('a text that is not the one before, longer, is read from its beginning', () => {
   const document = new GrowingMarkdown();

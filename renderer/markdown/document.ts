@@ -1,18 +1,12 @@
-import { BlockParser, Words, type Block } from './blocks.ts';
-import type { Chunks } from './chunks.ts';
-import { parseInline, wordsOf, type Definitions, type Inline } from './inline.ts';
+import { blocksOf, mostPieces, type Block, type Environment } from './blocks.ts';
+import { keep, push, type Chunks } from './chunks.ts';
+import { wordsOf } from './inline.ts';
+import { parser } from './parser.ts';
 
-/** Without their ends; behind the last end there is no line. */
-function linesOf(text: string): string[] {
-  const lines = text.split(/\r\n|\n|\r/);
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-}
+const lineEnds = /\r\n?/g;
 
 export function parseMarkdown(text: string): Chunks<Block> {
-  const parser = new BlockParser();
-  for (const line of linesOf(text)) parser.line(line);
-  return orAsWritten(parser.finish(), text);
+  return orAsWritten(append([], blocksOf(text.replace(lineEnds, '\n'), {}, 0).blocks), text);
 }
 
 /** Text that Markdown makes nothing of (a definition alone, an empty heading) is shown too. */
@@ -22,66 +16,104 @@ function orAsWritten(blocks: Chunks<Block>, text: string): Chunks<Block> {
 
 function saysNothing(block: Block): boolean {
   if (block.type === 'quote') return block.blocks.every((chunk) => chunk.every(saysNothing));
-  return (block.type === 'paragraph' || block.type === 'heading') && wordsOf(block.words.inline.flat()).trim() === '';
+  return (block.type === 'paragraph' || block.type === 'heading') && wordsOf(block.inline).trim() === '';
 }
 
-/** From this length on words that grow are not parsed anew for every character. */
-const longWords = 2_048;
-/** They are, when they have grown by this part. */
+/** From this length on what is not finished is not parsed anew for every character. */
+const longEnd = 8_192;
+/** It is, when it has grown by this part. */
 const part = 16;
 
 /**
- * A Markdown text that grows at its end. Lines are read once; blocks that are finished stay the
- * same objects, and words that were parsed are kept, so that all the steps together cost about as
- * much as one reading. Definitions of links count for what stands below them until the text is
- * whole, which `parseMarkdown` reads.
+ * A Markdown text that grows at its end. Blocks that are finished are parsed once and stay the same objects, so that all
+ * the steps together cost about as much as one reading. Definitions of links count for what stands below them until the
+ * text is whole, which `parseMarkdown` reads.
  */
 export class GrowingMarkdown {
-  #parser = new BlockParser();
-  /** The whole lines that the parser has taken. */
+  /** The text of the finished blocks. */
   #taken = '';
-  /** Words of the blocks that are still open, in their order: what was parsed of them. */
-  readonly #known: { text: string; inline: readonly Inline[] }[] = [];
+  #finished: Block[][] = [];
+  #pieces = 0;
+  #environment = newEnvironment();
+  /** What came of the end of the text, as far as it was parsed. */
+  #end: { text: string; blocks: Block[] } = { text: '', blocks: [] };
 
-  blocks(text: string): Chunks<Block> {
-    if (!text.startsWith(this.#taken)) {
-      this.#parser = new BlockParser();
-      this.#taken = '';
+  blocks(given: string): Chunks<Block> {
+    const text = given.replace(lineEnds, '\n');
+    if (!text.startsWith(this.#taken)) this.#begin();
+    let end = text.slice(this.#taken.length);
+    if (this.#pieces > mostPieces && end !== '') return [...this.#finished, [{ type: 'plain', text: end }]];
+    let beginning = parsedPart(end);
+    if (beginning !== this.#end.text) {
+      const newLine = beginning.lastIndexOf('\n') >= this.#end.text.length || !beginning.startsWith(this.#end.text);
+      const finished = newLine ? finishedPart(beginning) : '';
+      if (finished !== '') {
+        this.#finish(finished);
+        end = end.slice(finished.length);
+        beginning = beginning.slice(finished.length);
+      }
+      const { blocks } = blocksOf(beginning, { references: { ...this.#environment.references } }, this.#pieces);
+      this.#end = { text: beginning, blocks: keep(this.#end.blocks, blocks) };
     }
-    const end = text.lastIndexOf('\n') + 1;
-    if (end > this.#taken.length) {
-      for (const line of linesOf(text.slice(this.#taken.length, end))) this.#parser.line(line);
-      this.#taken = text.slice(0, end);
-    }
-    let place = 0;
-    const rest = new BlockParser((words, definitions) => this.#grown(words, definitions, place++), this.#parser);
-    for (const line of linesOf(text.slice(end))) rest.line(line);
-    return orAsWritten(rest.finish(), text);
+    return orAsWritten(append(this.#finished, withRest(this.#end.blocks, beginning, end.slice(beginning.length))), given);
   }
 
-  /** Words of a block that is open. Parsed pieces that came out as before are the same objects. */
-  #grown(text: string, definitions: Definitions, place: number): Words {
-    const beginning = text.slice(0, parsedLength(text.length));
-    let known = this.#known[place];
-    if (known?.text !== beginning) {
-      const inline = parseInline(beginning, definitions).map((piece, at) => (same(piece, known?.inline[at]) ? known!.inline[at]! : piece));
-      known = this.#known[place] = { text: beginning, inline };
-    }
-    const rest = text.slice(beginning.length);
-    return new Words(text, definitions, rest === '' ? [known.inline] : [known.inline, [{ type: 'plain', text: rest }]]);
+  #begin(): void {
+    this.#taken = '';
+    this.#finished = [];
+    this.#pieces = 0;
+    this.#environment = newEnvironment();
+    this.#end = { text: '', blocks: [] };
+  }
+
+  #finish(text: string): void {
+    const { blocks, pieces } = blocksOf(text, this.#environment, this.#pieces);
+    this.#finished = append(this.#finished, keep(this.#end.blocks.slice(0, blocks.length), blocks));
+    this.#end = { text: '', blocks: this.#end.blocks.slice(blocks.length) };
+    this.#pieces = pieces;
+    this.#taken += text;
   }
 }
 
-function parsedLength(length: number): number {
-  if (length < longWords) return length;
-  const step = 2 ** Math.floor(Math.log2(length)) / part;
-  return Math.floor(length / step) * step;
+const newEnvironment = (): Environment & { references: Record<string, unknown> } => ({ references: {} });
+
+/** `blocks` with `more` behind them; chunks that do not change are the same arrays. */
+function append(blocks: Chunks<Block>, more: readonly Block[]): Block[][] {
+  const all = blocks.map((chunk, at) => (at === blocks.length - 1 ? [...chunk] : (chunk as Block[])));
+  for (const block of more) push(all, block);
+  return all;
 }
 
-function same(a: Inline, b: Inline | undefined): boolean {
-  if (a.type !== b?.type) return false;
-  if ('text' in a && 'text' in b) return a.text === b.text && (a.type !== 'image' || b.type !== 'image' || a.href === b.href);
-  if (!('children' in a) || !('children' in b)) return true;
-  if (a.type === 'link' && b.type === 'link' && (a.raw !== b.raw || a.href !== b.href)) return false;
-  return a.children.length === b.children.length && a.children.every((child, at) => same(child, b.children[at]));
+/** All of a short end; of a long one what was there when it had last grown by a part, by whole lines where there are some. */
+function parsedPart(text: string): string {
+  if (text.length < longEnd) return text;
+  const step = 2 ** Math.floor(Math.log2(text.length)) / part;
+  const length = Math.floor(text.length / step) * step;
+  const line = text.lastIndexOf('\n', length - 1) + 1;
+  return text.slice(0, line > length - step ? line : length);
+}
+
+/**
+ * Up to where the last block begins, by whole lines: the line that is being written can still become part of the block
+ * before it (`2` of `2. b`), and what stands before a block that a whole line has begun cannot change any more.
+ */
+function finishedPart(text: string): string {
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  const tokens: Parameters<typeof parser.block.parse>[3] = [];
+  parser.block.parse(whole, parser, {}, tokens);
+  const line = tokens.findLast(({ level, map }) => level === 0 && map)?.map?.[0] ?? 0;
+  let at = 0;
+  for (let passed = 0; passed < line; passed++) at = whole.indexOf('\n', at) + 1;
+  return whole.slice(0, at);
+}
+
+/** `rest` was not parsed yet: it goes on with a block of code or a paragraph, and stands below other blocks. */
+function withRest(blocks: readonly Block[], parsed: string, rest: string): readonly Block[] {
+  if (rest === '') return blocks;
+  const last = blocks.at(-1);
+  const before = blocks.slice(0, -1);
+  if (last?.type === 'code') return [...before, { ...last, text: `${last.text}\n${rest}` }];
+  if (last?.type !== 'paragraph') return [...blocks, { type: 'plain', text: rest }];
+  const text = parsed.slice(parsed.trimEnd().length) + rest;
+  return [...before, { ...last, inline: [...last.inline, { type: 'plain', text }] }];
 }

@@ -5,16 +5,22 @@
 
 /** Repeated, nested or cut off, each of these was slow, deep or wrong in some Markdown parser. */
 const pieces = [
-  '*a **b ', '*', '*a', '*a _b ', 'b* ', 'c* d_ ', '**a**', '_', '__a__', '~~a~', '~', '***a** b* ', '>', '> ', '> a\n', '- ', '- a\n', '* ', '+ a\n\n', '1. ', '1) a\n',
-  '-\t', '\t', '    ', '    a\n', '[', ']', '![', '](', '[a](b', '[a](<b', '[a](b "', '[a](b)', '[a]', '[a][b]', '[[a]](', '[a]: b\n', '[a]: b "\n', '[a]:\n', '\\', '\\[', '`', '``', '`a``b', '```\n',
-  '```js\n', '~~~\n', '&', '&#', '&#x1F600;', '&amp;', '<', '<a b="', "<a b='", '<a ', '<!--', '-->', '<?', '<![CDATA[', '<div>\n', '</div>', '<pre>\n\n', '<script>', '<img src=x onerror=alert(1)>',
-  '<iframe src="https://example.org/"></iframe>', '![a](https://example.org/t.png)', '[a](javascript:alert(1))', '[a](data:text/html,a)', '|', '|a', '|-', '|a|b|\n|-|-|\n', '|:-:|', '| 1 | 2 |\n', '\\|',
-  '# ', '#', '####### a\n', '===\n', '---\n', '***\n', '\n', '\n\n', '\r', '\r\n', ' ', '  \n', '\\\n', 'https://a.b/', 'http://', 'www.a.', 'a@b.c', 'a@', '@', 'https://a.b/(', '[ ] ', '- [x] a\n', '- [ ] ',
-  'a', 'word ', '中文', '*中文。*后', 'שלום ', 'مرحبا ', '🦊', '👩‍👩‍👧', 'e\u0301', '\u202e', '\u2066', '\u200d', '\u0000', '\ud800', '\udc00', '\ufeff', '\u2028', '$x_1$', '\\(a\\)', '__proto__', 'constructor', '[constructor]', '[__proto__]: a\n',
+  '*a **b ', '*', '*a', '*a _b ', 'b* ', 'c* d_ ', '**a**', '_', '__a__', '~~a~', '~', '***a** b* ', '>', '> ', '> a\n', '- ',
+  '- a\n', '* ', '+ a\n\n', '1. ', '1) a\n', '-\t', '\t', '    ', '    a\n', '[', ']', '![', '](', '[a](b', '[a](<b', '[a](b "',
+  '[a](b)', '[a]', '[a][b]', '[[a]](', '[a]: b\n', '[a]: b "\n', '[a]:\n', '\\', '\\[', '`', '``', '`a``b', '```\n', '```js\n',
+  '~~~\n', '&', '&#', '&#x1F600;', '&amp;', '<', '<a b="', "<a b='", '<a ', '<!--', '-->', '<?', '<![CDATA[', '<div>\n', '</div>',
+  '<pre>\n\n', '<script>', '<img src=x onerror=alert(1)>', '<iframe src="https://example.org/"></iframe>',
+  '![a](https://example.org/t.png)', '[a](javascript:alert(1))', '[a](data:text/html,a)', '|', '|a', '|-', '|a|b|\n|-|-|\n',
+  '|:-:|', '| 1 | 2 |\n', '\\|', '# ', '#', '####### a\n', '===\n', '---\n', '***\n', '\n', '\n\n', '\r', '\r\n', ' ', '  \n',
+  '\\\n', 'https://a.b/', 'http://', 'www.a.', 'a@b.c', 'a@', '@', 'https://a.b/(', '[ ] ', '- [x] a\n', '- [ ] ', 'a', 'word ',
+  '中文', '*中文。*后', 'שלום ', 'مرحبا ', '🦊', '👩‍👩‍👧', 'e\u0301', '\u202e', '\u2066', '\u200d', '\u0000', '\ud800', '\udc00',
+  '\ufeff', '\u2028', '$x_1$', '\\(a\\)', '__proto__', 'constructor', '[constructor]', '[__proto__]: a\n',
 ] as const;
 
 const ordinary =
-  '# Result\n\nThe picture shows **three** boxes:\n\n1. A *red* one with `id=1`\n   - inner\n2. A blue one\n\n> Note: see https://example.org.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```js\nlet a = 1;\n```\n\nשלום, **world**.\n';
+  '# Result\n\nThe picture shows **three** boxes:\n\n1. A *red* one with `id=1`\n   - inner\n2. A blue one\n\n' +
+  '> Note: see https://example.org.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```js\nlet a = 1;\n```\n\n' +
+  'שלום, **world**.\n';
 
 /** Mulberry32: numbers from 0 to 1 that depend on the seed alone. */
 export function random(seed: number): () => number {
@@ -32,7 +38,6 @@ export function hostileAnswer(seed: number): string {
   const below = (count: number) => Math.floor(next() * count);
   const piece = () => pieces[below(pieces.length)]!;
   const short = () => Array.from({ length: 1 + below(4) }, piece).join('');
-  // Most are short, as answers are; one in a thousand is as long as the longest.
   // Most are short, so that many can be tried; some are as long as the longest.
   const length = below(2_000) === 0 ? 40_000 : below(200) === 0 ? 8_000 : 2 ** (2 + below(8));
   const fill = (part: string) => part.repeat(Math.ceil(length / part.length));
