@@ -47,6 +47,20 @@ describe('the process', () => {
     expect(hangs).toEqual([{ kind: 'silent' }]);
   });
 
+  test('that falls silent again is given longer, until one has answered something', () => {
+    const silences = (made: ReturnType<typeof grown>): number => {
+      let ticks = 0;
+      for (; made.hangs.length === 0; ticks++) made.watch.tick();
+      return ticks;
+    };
+    const first = grown();
+    expect([silences(first), silences(grown(first.rates)), silences(grown(first.rates))]).toEqual([5, 9, 17]);
+    const answering = grown(first.rates);
+    answering.watch.add(1);
+    answering.watch.remove(1, ['sent']);
+    expect(silences(answering)).toBe(5);
+  });
+
   test('is not blamed for a parent that stood still: what came meanwhile is read before the next tick', () => {
     const { watch, hangs } = grown();
     // A timer that was missed a thousand times fires once.

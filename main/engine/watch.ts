@@ -85,6 +85,8 @@ export class Rates {
   readonly #known = new Map<WorkStage, Known>();
   /** How long processes took lately to be born, ticks, and then held their main thread, beats. */
   #start: { birth: number; start: number } | null = null;
+  /** In a row. */
+  #silences = 0;
   software = false;
 
   constructor(limits: Limits) {
@@ -138,6 +140,19 @@ export class Rates {
 
   hung(stage: WorkStage): void {
     this.#of(stage).hangs++;
+  }
+
+  /** In ticks. Whoever fell silent may have waited for a disk: the next attempt is given longer, until something is answered. */
+  silentLimit(): number {
+    return this.#limits.silent * 2 ** Math.min(this.#silences, 3);
+  }
+
+  fellSilent(): void {
+    this.#silences++;
+  }
+
+  answered(): void {
+    this.#silences = 0;
   }
 }
 
@@ -218,7 +233,11 @@ export class Watch {
       if (this.#silent > this.#rates.startLimit('birth', this.#attempt)) this.#onHang({ kind: 'start' });
       return;
     }
-    if (this.#heard === 'beats' ? this.#silent > this.#limits.silent : this.#watched.size > 0 && this.#silent > this.#limits.silentByMessages) this.#onHang({ kind: 'silent' });
+    const byBeats = this.#heard === 'beats';
+    if (this.#silent <= (byBeats ? this.#rates.silentLimit() : this.#limits.silentByMessages)) return;
+    if (!byBeats && this.#watched.size === 0) return;
+    this.#rates.fellSilent();
+    this.#onHang({ kind: 'silent' });
   }
 
   /** Of the thread that does nothing else. */
@@ -261,6 +280,7 @@ export class Watch {
   remove(id: number, through: readonly WorkStage[] = []): void {
     const watched = this.#watched.get(id);
     this.#watched.delete(id);
+    if (through.length > 0) this.#rates.answered();
     for (const stage of through) this.#rates.ended(stage, watched?.stage === stage ? watched.still : 0);
   }
 
