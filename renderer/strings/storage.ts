@@ -20,7 +20,7 @@ function conversations(count: number | null): string {
 export const storage = {
   // Backups
   backups: 'Backups',
-  backupsHint: 'Made once a day and checked: the last three days, then one a week for four weeks. Pictures are not copied; they stay where they are.',
+  backupsHint: 'Made once a day and checked: the last three days, then one a week for four weeks. What you delete is gone from them after about a month of daily use. Pictures are not copied; they stay where they are.',
   checking: 'Checking the backups…',
   none: 'There is no backup yet. The first is made within a minute of the start, or when Loupe is closed.',
   noneLeft: 'There is no backup.',
