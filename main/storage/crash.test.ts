@@ -74,7 +74,7 @@ function check(reports: Report[]): void {
   }
 }
 
-test(`nothing that was reported is lost by ${kills} kills`, { timeout: 180_000 }, async () => {
+test(`nothing that was reported is lost by ${kills} kills`, { timeout: 600_000 }, async () => {
   const seed = Number(process.env['LOUPE_SEED'] ?? Date.now() % 1_000_000);
   const random = randomNumbers(seed);
   let lines = 0;
