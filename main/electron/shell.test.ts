@@ -166,6 +166,17 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   expect(main.destroyed).toBe(false);
 });
 
+test('a capture that is left gives the window that was in front its keyboard back', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.emit('ready-to-show');
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  expect(main).toMatchObject({ visible: false, focused: false });
+  double.shortcuts.press('Escape');
+  await vi.waitFor(() => expect(main).toMatchObject({ visible: true, focused: true }));
+});
+
 test('a display that changes takes the capture back, a panel that hides does not', async () => {
   const double = await start(['--hidden']);
   double.shortcuts.press('CommandOrControl+Shift+Space');

@@ -190,7 +190,7 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
     if (hidQuick) quick.hide();
     if (hidMain || hidQuick) await sleep(vanishMs);
     return () => {
-      if (hidMain) mainWindow.showInactive();
+      if (hidMain) mainWindow.comeBack();
       if (hidQuick) quick.reveal();
     };
   }

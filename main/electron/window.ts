@@ -30,7 +30,8 @@ export interface MainWindow {
   show(conversationId: number | null): 'opened' | 'shown';
   hide(): void;
   /** Without taking the keyboard. */
-  showInactive(): void;
+  /** With the keyboard. Shown without it, a window that was hidden hears no key until it is clicked, whatever the window manager says (X11). */
+  comeBack(): void;
   isFocused(): boolean;
   /** Null while it was never opened, or is closed. */
   window(): BrowserWindow | null;
@@ -93,7 +94,7 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
       return 'shown';
     },
     hide: () => window?.hide(),
-    showInactive: () => window?.showInactive(),
+    comeBack: () => window?.show(),
     isFocused: () => window?.isFocused() ?? false,
     window: () => window,
     quitting: () => {
