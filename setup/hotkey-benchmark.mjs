@@ -86,7 +86,7 @@ async function play({ desktop, app, rounds, seed }) {
     }
     if (number % 20 === 0) process.stderr.write(`${number} rounds, ${lost.length} lost\n`);
   }
-  return { done, lost };
+  return { rounds, done, lost };
 }
 
 /** Where the main window is before a round. @param {import('./desktop.mjs').Desktop} desktop @param {import('./packaged-app.mjs').Driver} app @param {Place} place */
@@ -124,13 +124,13 @@ async function leave(desktop, app, end, random) {
   await app.quickGone();
 }
 
-/** @param {{ done: Round[], lost: string[] }} result */
-function report({ done, lost }) {
+/** A lost round may have been timed before it was lost. @param {{ rounds: number, done: Round[], lost: string[] }} result */
+function report({ rounds, done, lost }) {
   const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
   const sorted = done.toSorted((a, b) => a.ms - b.ms);
   const at = (/** @type {number} */ part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]?.ms ?? NaN;
   const median = at(0.5);
-  say(`${done.length + lost.length} rounds, ${lost.length} lost`);
+  say(`${rounds} rounds, ${lost.length} lost`);
   say(`  from the hotkey to the picture in the overlay: median ${ms(median)}, p99 ${ms(at(0.99))}, longest ${ms(at(1))}`);
   for (const place of places) {
     const these = sorted.filter((round) => round.place === place);
