@@ -1,7 +1,7 @@
 'use strict';
 // Stands in for loupe.node in client.test.ts and still.endurance.test.ts. What generate does is scripted by the seed; where
 // the process stands still, and how, by the file that DOUBLE_FUSE names: { at, how }. It burns once.
-const { existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { existsSync, readFileSync, renameSync, rmSync, writeFileSync } = require('node:fs');
 
 const seeds = { stream: 1, exit: 2, kill: 3, endless: 4, deviceLost: 5, chatter: 6, hang: 7 };
 
@@ -24,7 +24,9 @@ function burn(at) {
   const { at: place, how } = JSON.parse(readFileSync(fuse, 'utf8'));
   if (place !== at) return null;
   rmSync(fuse);
-  writeFileSync(`${fuse}.burnt`, String(Date.now()));
+  // Whole at once: whoever waits for it reads it at that moment.
+  writeFileSync(`${fuse}.burning`, String(Date.now()));
+  renameSync(`${fuse}.burning`, `${fuse}.burnt`);
   return how;
 }
 
