@@ -136,7 +136,7 @@ export class Chat {
 
   /** Says in a notice why it did not work. */
   try(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#toasts.failure(error));
+    this.#toasts.attempt(work);
   }
 
   #follow({ conversation, question, answer }: Output<'chat.send'>): void {

@@ -35,6 +35,11 @@ export class Toasts {
     this.show({ tone: 'danger', message, nextStep });
   }
 
+  /** Says in a notice why it did not work. */
+  attempt(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.failure(error));
+  }
+
   dismiss(id: number): void {
     this.hold(id);
     this.#shown = this.#shown.filter((toast) => toast.id !== id);
