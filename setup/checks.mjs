@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { countGoogleTest, countVitest, single, total } from './counts.mjs';
 import { describeEnd, follow, followAndKeep } from './exec.mjs';
+import { formatTree } from './format.mjs';
 import { inRoot, nativeBuild, reports, root } from './paths.mjs';
+import { say } from './report.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {{ name: string, launch?: string[], node?: string, env: NodeJS.ProcessEnv }} Runtime where native code is tested */
@@ -23,6 +25,13 @@ export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--proj
 export const windowTypes = () => tool('svelte-check/bin/svelte-check', ['--workspace', inRoot('renderer'), '--tsconfig', inRoot('renderer', 'tsconfig.json'), '--fail-on-warnings'], 'types of renderer/');
 
 export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
+
+/** Whether every file is as the formatters write it. @returns {Promise<Counts>} */
+export async function format() {
+  const wrong = await formatTree({ write: false });
+  for (const path of wrong) say(`not as the formatter writes it: ${path}`);
+  return single('format', wrong.length === 0 ? undefined : `${wrong.length} files are not formatted, such as ${wrong[0]}: run npm run fix`);
+}
 
 /**
  * @param {string} path @param {string} stage @param {import('./exec.mjs').Ended} end

@@ -1,8 +1,9 @@
-// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready|package|bench-hotkey> [arguments]`.
+// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready|fix|package|bench-hotkey> [arguments]`.
 // Runs on Node 20 without any package; sets up what is missing and goes on under Node 24.
 import { fileURLToPath } from 'node:url';
 import { findElectron, packageApp, startElectron } from './electron.mjs';
 import { become } from './exec.mjs';
+import { fix } from './format.mjs';
 import { benchHotkey } from './hotkey-benchmark.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNode, environmentOf } from './node24.mjs';
@@ -38,6 +39,7 @@ const commands = {
   test: () => test({ newerDriver: true }),
   ready: () => test({ newerDriver: false }),
   slice,
+  fix,
   package: packageApp,
   'bench-hotkey': benchHotkey,
 };

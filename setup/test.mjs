@@ -1,5 +1,5 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
-import { browserSpecs, checkedFolders, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
+import { browserSpecs, checkedFolders, format, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
 import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
 import { whyNoDesktop } from './desktop.mjs';
 import { ensureDesktopApp } from './electron.mjs';
@@ -21,6 +21,7 @@ export async function test({ newerDriver }) {
   const native = await orFailure('native build', () => ensureNative({ forTests: true }));
   results.push(native);
 
+  results.push(await stage('format', format));
   for (const folder of checkedFolders) results.push(await stage(`types of ${folder}/`, () => types(folder)));
   results.push(await stage('types of renderer/', windowTypes));
   results.push(await stage('lint', lint));
