@@ -17,14 +17,26 @@ function imports(files, patterns) {
  * @type {[string, string][]} selector, what it is
  */
 const pastEntries = [
-  ['CallExpression[callee.property.name=/^(on|once|addListener|prependListener|prependOnceListener)$/][callee.object.name!="process"][arguments.length=2][arguments.1.callee.name!="entry"]', 'a listener'],
-  ['CallExpression[callee.property.name=/^(register|registerAll|handle|handleOnce|intercept)$/][arguments.length=2][arguments.1.callee.name!="entry"]', 'a handler'],
-  ['CallExpression[callee.property.name=/^set\\w*Handler$|^onBefore|^onHeaders|^onSend|^onCompleted|^onErrorOccurred/][arguments.0.callee.name!="entry"]', 'a handler'],
+  [
+    'CallExpression[callee.property.name=/^(on|once|addListener|prependListener|prependOnceListener)$/][callee.object.name!="process"][arguments.length=2][arguments.1.callee.name!="entry"]',
+    'a listener',
+  ],
+  [
+    'CallExpression[callee.property.name=/^(register|registerAll|handle|handleOnce|intercept)$/][arguments.length=2][arguments.1.callee.name!="entry"]',
+    'a handler',
+  ],
+  [
+    'CallExpression[callee.property.name=/^set\\w*Handler$|^onBefore|^onHeaders|^onSend|^onCompleted|^onErrorOccurred/][arguments.0.callee.name!="entry"]',
+    'a handler',
+  ],
   ['Property[key.name="click"][value.callee.name!="entry"]', 'a menu item'],
 ];
 
 const electron = { group: ['electron', 'electron/*'], message: 'Only main/electron/ imports electron: everything works without it.' };
-const hosts = { group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'], message: 'Hosts stand at the top: nothing below imports them.' };
+const hosts = {
+  group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'],
+  message: 'Hosts stand at the top: nothing below imports them.',
+};
 
 export default tseslint.config(
   { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
@@ -72,15 +84,28 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },
-  imports(['main/*.ts'], [electron, { group: ['**/electron/**', '**/cli/**', '**/web/**'], message: 'Hosts stand at the top: nothing below imports them.' }]),
-  imports(['main/contract.ts'], [{ group: ['*', '!valibot'], message: 'contract.ts imports only the schema library: the window imports it.' }]),
+  imports(
+    ['main/*.ts'],
+    [electron, { group: ['**/electron/**', '**/cli/**', '**/web/**'], message: 'Hosts stand at the top: nothing below imports them.' }],
+  ),
+  imports(
+    ['main/contract.ts'],
+    [{ group: ['*', '!valibot'], message: 'contract.ts imports only the schema library: the window imports it.' }],
+  ),
   imports(
     ['main/services/**'],
     [
       electron,
       hosts,
-      { group: ['sharp', 'better-sqlite3', '**/storage/**'], message: 'Services know ports, contract, errors and pure functions; the world comes in through ports.ts.' },
-      { group: ['**/engine/**', '**/image/prepare.ts'], allowTypeImports: true, message: 'Services reach the engine through the Engine port; its types they may name.' },
+      {
+        group: ['sharp', 'better-sqlite3', '**/storage/**'],
+        message: 'Services know ports, contract, errors and pure functions; the world comes in through ports.ts.',
+      },
+      {
+        group: ['**/engine/**', '**/image/prepare.ts'],
+        allowTypeImports: true,
+        message: 'Services reach the engine through the Engine port; its types they may name.',
+      },
     ],
   ),
   imports(['main/image/**', 'main/storage/**'], [electron, hosts]),
@@ -89,8 +114,15 @@ export default tseslint.config(
     ['main/cli/**'],
     [
       electron,
-      { group: ['**/electron/**', '**/web/**', '!**/web/serve.ts'], message: 'Hosts never import one another; `loupe serve` starts the web host through its one entry.' },
-      { group: ['**/engine/addon.ts'], allowTypeImports: true, message: 'Only the engine process loads the addon: a driver crash must not end the app.' },
+      {
+        group: ['**/electron/**', '**/web/**', '!**/web/serve.ts'],
+        message: 'Hosts never import one another; `loupe serve` starts the web host through its one entry.',
+      },
+      {
+        group: ['**/engine/addon.ts'],
+        allowTypeImports: true,
+        message: 'Only the engine process loads the addon: a driver crash must not end the app.',
+      },
     ],
   ),
   imports(['main/web/**'], [electron, { group: ['**/electron/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
@@ -98,18 +130,34 @@ export default tseslint.config(
     ['main/electron/**'],
     [
       { group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' },
-      { group: ['electron', 'electron/*'], allowTypeImports: true, message: 'Parts of the shell take Electron as a parameter, so that they run on a double.' },
+      {
+        group: ['electron', 'electron/*'],
+        allowTypeImports: true,
+        message: 'Parts of the shell take Electron as a parameter, so that they run on a double.',
+      },
     ],
   ),
   {
     files: ['main/electron/**'],
     ignores: ['**/*.test.ts', '**/test/**', 'main/electron/preload.ts'],
     rules: {
-      'no-restricted-syntax': ['error', ...pastEntries.map(([selector, what]) => ({ selector, message: `Electron gets ${what} only through entry() of entries.ts: what it leaves behind would lie until the loop wakes.` }))],
+      'no-restricted-syntax': [
+        'error',
+        ...pastEntries.map(([selector, what]) => ({
+          selector,
+          message: `Electron gets ${what} only through entry() of entries.ts: what it leaves behind would lie until the loop wakes.`,
+        })),
+      ],
     },
   },
   // The two entries that Electron itself loads.
-  imports(['main/electron/main.ts', 'main/electron/preload.ts'], [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
-  imports(['renderer/**'], [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }]),
+  imports(
+    ['main/electron/main.ts', 'main/electron/preload.ts'],
+    [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }],
+  ),
+  imports(
+    ['renderer/**'],
+    [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }],
+  ),
   imports(['setup/**'], [{ regex: '^[^.](?!ode:)', message: 'Set-up runs before any package is installed.' }]),
 );

@@ -13,7 +13,14 @@ const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, h
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['main/**/*.test.ts', 'setup/**/*.test.ts'], exclude: [integration, packaging, desktop, slice, endurance], ...patience } },
+      {
+        test: {
+          name: 'unit',
+          include: ['main/**/*.test.ts', 'setup/**/*.test.ts'],
+          exclude: [integration, packaging, desktop, slice, endurance],
+          ...patience,
+        },
+      },
       // State of the window; runes need their compiler, and Svelte's browser build rather than its server's.
       {
         plugins: [svelte({ configFile: 'renderer/svelte.config.js' })],
@@ -21,7 +28,16 @@ export default defineConfig({
         test: { name: 'window', include: ['renderer/**/*.test.ts'], ...patience },
       },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
-      { test: { name: 'integration', include: [integration], fileParallelism: false, ...patience, testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: 'integration',
+          include: [integration],
+          fileParallelism: false,
+          ...patience,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
       // The desktop app as it is shipped.
       { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
       // The same in a real Electron, on a screen.

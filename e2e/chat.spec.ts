@@ -107,7 +107,10 @@ test('a conversation is found by a word, renamed, pinned, deleted and brought ba
 
   await page.keyboard.press('Control+k');
   await page.keyboard.type('marmal');
-  await list.getByRole('button', { name: /marmalade/ }).first().click();
+  await list
+    .getByRole('button', { name: /marmalade/ })
+    .first()
+    .click();
   await expect(page.getByRole('article').first()).toContainText('marmalade');
   await list.getByRole('button', { name: 'Clear the search' }).click();
 

@@ -36,7 +36,9 @@ echo "שלום"
 /** On which side of its box the first line of an element begins. */
 const begins = (element: Locator): Promise<'left' | 'right'> =>
   element.evaluate((box) => {
-    const text = document.createTreeWalker(box, NodeFilter.SHOW_TEXT, (node) => (node.nodeValue?.trim() ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP)).nextNode()!;
+    const text = document
+      .createTreeWalker(box, NodeFilter.SHOW_TEXT, (node) => (node.nodeValue?.trim() ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP))
+      .nextNode()!;
     const line = document.createRange();
     line.setStart(text, text.nodeValue!.search(/\S/));
     line.setEnd(text, text.nodeValue!.search(/\S/) + 1);
@@ -58,14 +60,19 @@ test('each block of an answer has its own direction, and code has none', async (
   expect([await direction(bullets), await direction(numbers)]).toEqual(['rtl', 'ltr']);
   // Marks stand on the side of the list, and the words beside them.
   expect(await bullets.evaluate((list) => getComputedStyle(list).paddingRight)).not.toBe('0px');
-  expect(await Promise.all((await bullets.getByRole('listitem').all()).map((item) => item.evaluate((box) => getComputedStyle(box).textAlign)))).toEqual(['right', 'right', 'right']);
+  expect(
+    await Promise.all((await bullets.getByRole('listitem').all()).map((item) => item.evaluate((box) => getComputedStyle(box).textAlign))),
+  ).toEqual(['right', 'right', 'right']);
   expect(await begins(numbers.getByRole('listitem').first())).toBe('left');
 
   const quote = answer.locator('blockquote');
   expect([await direction(quote), await begins(quote)]).toEqual(['rtl', 'right']);
   const table = answer.getByRole('table');
   expect(await direction(table)).toBe('rtl');
-  const [name, value] = [await table.getByRole('columnheader').first().boundingBox(), await table.getByRole('columnheader').last().boundingBox()];
+  const [name, value] = [
+    await table.getByRole('columnheader').first().boundingBox(),
+    await table.getByRole('columnheader').last().boundingBox(),
+  ];
   expect(name!.x, 'the first column is on the right').toBeGreaterThan(value!.x);
 
   expect(await direction(answer.locator('pre'))).toBe('ltr');

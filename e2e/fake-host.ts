@@ -7,7 +7,14 @@ import { createFakeEngine } from '../main/engine/fake.ts';
 import type { Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, port: { type: 'string', default: '0' }, 'word-ms': { type: 'string', default: '30' }, 'words-at-once': { type: 'string', default: '0' } } });
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    port: { type: 'string', default: '0' },
+    'word-ms': { type: 'string', default: '30' },
+    'words-at-once': { type: 'string', default: '0' },
+  },
+});
 
 /** Says back what it is asked, base models too; with a model that is called a guard it judges: questions are safe, answers are not. */
 function startEngine(): Engine {

@@ -37,7 +37,8 @@ test.describe('accessibility', () => {
   test('keyboard alone: from the first page to an answer, a search and back', async ({ loupe }) => {
     const { page } = loupe;
     const skip = page.getByRole('button', { name: 'Start without a picture' });
-    for (let tab = 0; tab < 10 && !(await skip.evaluate((button) => button === document.activeElement)); tab++) await page.keyboard.press('Tab');
+    for (let tab = 0; tab < 10 && !(await skip.evaluate((button) => button === document.activeElement)); tab++)
+      await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await expect(loupe.question).toBeFocused();
     await page.keyboard.type('Keyboards are enough');
@@ -133,53 +134,62 @@ slow('what is no picture is refused by name, and the question stays', async ({ l
   await loupe.question.fill('Precious words');
   const choosing = loupe.page.waitForEvent('filechooser');
   await loupe.page.getByRole('button', { name: 'Attach pictures' }).click();
-  await (await choosing).setFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('\x89PNG\r\n\x1a\nnonsense', 'latin1') });
+  await (
+    await choosing
+  ).setFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('\x89PNG\r\n\x1a\nnonsense', 'latin1') });
   await expect(loupe.page.getByText(/broken\.png is damaged or cut short/)).toBeVisible();
   await expect(loupe.question).toHaveValue('Precious words');
 });
 
-testWithFakeEngine(2)('questions and answers run no script and open no connection; a link opens a page of its own when it is clicked', async ({ loupe, page, context }) => {
-  test.setTimeout(240_000);
-  const asked: IncomingMessage[] = [];
-  const elsewhere = createServer((request, response) => {
-    asked.push(request);
-    response.end('elsewhere');
-  });
-  await new Promise<void>((resolve) => void elsewhere.listen(0, '127.0.0.1', resolve));
-  const there = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
-  const attempts = [
-    `![p](${there}/md.png) ![r][r] [![b](${there}/badge.svg)](${there}/link)`,
-    `<img src="${there}/img.png" onerror="document.title=1"> <script src="${there}/s.js">document.title=1</script>`,
-    `<link rel="preload" as="image" href="${there}/preload"> <link rel="dns-prefetch" href="${there}"> <base href="${there}/">`,
-    `<style>@import "${there}/i.css"; * { background: url(${there}/css.png) }</style> <p style="background:url(${there}/style.png)">`,
-    `<iframe src="${there}/frame"></iframe> <video poster="${there}/poster" src="${there}/v.mp4"></video> <svg><image href="${there}/svg.png"/></svg>`,
-    `<meta http-equiv="refresh" content="0;url=${there}/refresh"> [l](javascript:alert(1)) [d](data:text/html,x)`,
-    `[r]: ${there}/reference.png`,
-  ];
-  await loupe.skipWelcome();
-  // The engine says back what it was asked: each stands in a question, a title and an answer.
-  for (const attempt of attempts) await loupe.ask(attempt);
-  await loupe.ask(attempts.join('\n\n'));
-  await page.keyboard.press('Control+k');
-  await page.keyboard.type('poster');
-  await expect(page.getByRole('navigation').getByRole('status')).toContainText(/hits?/);
-  await page.reload();
-  await expect(loupe.answers).toHaveCount(attempts.length + 1);
-  await expect(page).not.toHaveTitle('1');
-  expect(await page.locator('article :is(img, script, link, style, iframe, video, svg image, meta, [style*=url]), article a:not([href^="http"])').count()).toBe(0);
-  expect(asked.map(({ url }) => url)).toEqual([]);
+testWithFakeEngine(2)(
+  'questions and answers run no script and open no connection; a link opens a page of its own when it is clicked',
+  async ({ loupe, page, context }) => {
+    test.setTimeout(240_000);
+    const asked: IncomingMessage[] = [];
+    const elsewhere = createServer((request, response) => {
+      asked.push(request);
+      response.end('elsewhere');
+    });
+    await new Promise<void>((resolve) => void elsewhere.listen(0, '127.0.0.1', resolve));
+    const there = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+    const attempts = [
+      `![p](${there}/md.png) ![r][r] [![b](${there}/badge.svg)](${there}/link)`,
+      `<img src="${there}/img.png" onerror="document.title=1"> <script src="${there}/s.js">document.title=1</script>`,
+      `<link rel="preload" as="image" href="${there}/preload"> <link rel="dns-prefetch" href="${there}"> <base href="${there}/">`,
+      `<style>@import "${there}/i.css"; * { background: url(${there}/css.png) }</style> <p style="background:url(${there}/style.png)">`,
+      `<iframe src="${there}/frame"></iframe> <video poster="${there}/poster" src="${there}/v.mp4"></video> <svg><image href="${there}/svg.png"/></svg>`,
+      `<meta http-equiv="refresh" content="0;url=${there}/refresh"> [l](javascript:alert(1)) [d](data:text/html,x)`,
+      `[r]: ${there}/reference.png`,
+    ];
+    await loupe.skipWelcome();
+    // The engine says back what it was asked: each stands in a question, a title and an answer.
+    for (const attempt of attempts) await loupe.ask(attempt);
+    await loupe.ask(attempts.join('\n\n'));
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('poster');
+    await expect(page.getByRole('navigation').getByRole('status')).toContainText(/hits?/);
+    await page.reload();
+    await expect(loupe.answers).toHaveCount(attempts.length + 1);
+    await expect(page).not.toHaveTitle('1');
+    expect(
+      await page
+        .locator('article :is(img, script, link, style, iframe, video, svg image, meta, [style*=url]), article a:not([href^="http"])')
+        .count(),
+    ).toBe(0);
+    expect(asked.map(({ url }) => url)).toEqual([]);
 
-  const opening = context.waitForEvent('page');
-  await loupe.answers.last().locator(`a[href="${there}/link"]`).click();
-  expect((await opening).url()).toBe(`${there}/link`);
-  await expect.poll(() => asked.find(({ url }) => url === '/link')?.headers.host).toBe(there.slice('http://'.length));
-  // It does not learn where it was opened from, and cannot steer the window.
-  expect(asked[0]!.headers.referer).toBeUndefined();
-  expect(await (await opening).evaluate(() => window.opener as unknown)).toBeNull();
-  await expect(loupe.question).toBeVisible();
-  elsewhere.closeAllConnections();
-  elsewhere.close();
-});
+    const opening = context.waitForEvent('page');
+    await loupe.answers.last().locator(`a[href="${there}/link"]`).click();
+    expect((await opening).url()).toBe(`${there}/link`);
+    await expect.poll(() => asked.find(({ url }) => url === '/link')?.headers.host).toBe(there.slice('http://'.length));
+    // It does not learn where it was opened from, and cannot steer the window.
+    expect(asked[0]!.headers.referer).toBeUndefined();
+    expect(await (await opening).evaluate(() => window.opener as unknown)).toBeNull();
+    await expect(loupe.question).toBeVisible();
+    elsewhere.closeAllConnections();
+    elsewhere.close();
+  },
+);
 
 slow('a part of the screen is captured through the browser and asked about', async ({ loupe, page }) => {
   await shareCanvas(page);

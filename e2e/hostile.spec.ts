@@ -66,7 +66,10 @@ test('whatever an answer says, it is seen, and the page goes on', async ({ page 
     const seeds = Array.from({ length: Math.min(atOnce, first + count - from) }, (_, at) => from + at);
     const texts = seeds.map(hostileAnswer);
     // One in ten comes as answers do, piece by piece.
-    const drawn = await drawAll(page, texts.map((text, at) => ({ text, steps: seeds[at]! % 10 === 0 ? 12 : 1 })));
+    const drawn = await drawAll(
+      page,
+      texts.map((text, at) => ({ text, steps: seeds[at]! % 10 === 0 ? 12 : 1 })),
+    );
     for (const [at, one] of drawn.entries()) {
       const blank = one.blank && visible.test(texts[at]!);
       const large = one.depth > 2 * deepestBlock + 2 * deepestInline + 8 || one.elements > 4 * mostPieces;
@@ -98,7 +101,7 @@ const worst = {
   'items on one line': `say\n\n${'- '.repeat(100)}end`,
   'quotes on one line': `say\n\n${'>'.repeat(250)}end`,
   'thousands of quotes on one line': `say\n\n${'>'.repeat(5_000)}end`,
-  'stars': `say\n\n${'**a**'.repeat(3_000)}end`,
+  stars: `say\n\n${'**a**'.repeat(3_000)}end`,
 };
 
 test('a conversation keeps its answers, whatever they say, and has them after a reload', async ({ loupe, page }) => {

@@ -25,7 +25,12 @@ test.beforeEach(async () => {
   });
   write(join(folder, 'hub', 'models--unsloth--Llama-3.2-11B-Vision-Instruct', 'snapshots', 'abc'), publishedFiles());
   // The host is started by the test and inherits this.
-  Object.assign(process.env, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: join(folder, 'hub'), OLLAMA_MODELS: join(folder, 'none'), LOUPE_MODELS: join(folder, 'models') });
+  Object.assign(process.env, {
+    HF_ENDPOINT: hub.endpoint,
+    HF_HUB_CACHE: join(folder, 'hub'),
+    OLLAMA_MODELS: join(folder, 'none'),
+    LOUPE_MODELS: join(folder, 'models'),
+  });
 });
 test.afterEach(async () => {
   for (const name of ['HF_ENDPOINT', 'HF_HUB_CACHE', 'OLLAMA_MODELS', 'LOUPE_MODELS']) delete process.env[name];

@@ -10,7 +10,9 @@ import { shareCanvas } from './support/screen.ts';
 const test = testWithFakeEngine(5);
 
 async function flat(width: number, height: number, background: string): Promise<Buffer> {
-  return sharp({ create: { width, height, channels: 3, background } }).png().toBuffer();
+  return sharp({ create: { width, height, channels: 3, background } })
+    .png()
+    .toBuffer();
 }
 
 async function attachPicture(page: Page, name: string, buffer: Buffer): Promise<void> {
@@ -183,7 +185,11 @@ test('a part is dragged out with the pointer; Esc takes the selection back, then
 
 test('pictures are put in order by keyboard, removed and added, and what happens is said', async ({ loupe, page }) => {
   await loupe.skipWelcome();
-  for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(120, 80, colour));
+  for (const [name, colour] of [
+    ['red.png', '#c00'],
+    ['green.png', '#0a0'],
+  ] as const)
+    await attachPicture(page, name, await flat(120, 80, colour));
   await page.getByRole('button', { name: 'Compose them' }).click();
   const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
   const use = dialog.getByRole('button', { name: 'Use this composition' });
@@ -211,7 +217,11 @@ test('pictures are put in order by keyboard, removed and added, and what happens
 
 test('pictures are put in order with the pointer', async ({ loupe, page }) => {
   await loupe.skipWelcome();
-  for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(120, 80, colour));
+  for (const [name, colour] of [
+    ['red.png', '#c00'],
+    ['green.png', '#0a0'],
+  ] as const)
+    await attachPicture(page, name, await flat(120, 80, colour));
   await page.getByRole('button', { name: 'Compose them' }).click();
   const dialog = page.getByRole('dialog', { name: 'Compose pictures' });
   const from = (await dialog.getByRole('button', { name: /^A: red/ }).boundingBox())!;
@@ -226,11 +236,14 @@ test('pictures are put in order with the pointer', async ({ loupe, page }) => {
 test('a refused capture says why, and a cancelled one nothing', async ({ loupe, page }) => {
   await loupe.skipWelcome();
   const refuse = (name: string, message: string) =>
-    page.evaluate(([kind, words]) => {
-      navigator.mediaDevices.getDisplayMedia = async () => {
-        throw new DOMException(words, kind);
-      };
-    }, [name, message] as const);
+    page.evaluate(
+      ([kind, words]) => {
+        navigator.mediaDevices.getDisplayMedia = async () => {
+          throw new DOMException(words, kind);
+        };
+      },
+      [name, message] as const,
+    );
   await refuse('NotAllowedError', 'Permission denied by system');
   await page.keyboard.press('Control+Shift+c');
   await expect(page.getByRole('alert')).toContainText('The system does not allow this browser to capture the screen.');
@@ -260,7 +273,9 @@ test('sharing the screen ends before anything is selected', async ({ loupe, page
   });
   await page.keyboard.press('Control+Shift+c');
   await expect(page.getByRole('application')).toBeVisible();
-  expect(await page.evaluate(() => (globalThis as unknown as { shared: MediaStream }).shared.getTracks().map(({ readyState }) => readyState))).toEqual(['ended']);
+  expect(
+    await page.evaluate(() => (globalThis as unknown as { shared: MediaStream }).shared.getTracks().map(({ readyState }) => readyState)),
+  ).toEqual(['ended']);
 });
 
 test.describe('the small window', () => {
@@ -318,7 +333,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`no state of composing, cutting out, capturing and About breaks a rule of axe, ${colorScheme}`, async ({ loupe, page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await loupe.skipWelcome();
-    for (const [name, colour] of [['red.png', '#c00'], ['green.png', '#0a0']] as const) await attachPicture(page, name, await flat(400, 200, colour));
+    for (const [name, colour] of [
+      ['red.png', '#c00'],
+      ['green.png', '#0a0'],
+    ] as const)
+      await attachPicture(page, name, await flat(400, 200, colour));
     await page.keyboard.press('Control+i');
     await inspector(page).getByRole('application').focus();
     await page.keyboard.press('ArrowUp');

@@ -35,7 +35,10 @@ test('a guard judges questions, and answers once the settings say so', async ({ 
 
   await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
   const dialog = page.getByRole('dialog', { name: 'Models' });
-  await dialog.getByRole('article', { name: /^Hugging Face: Llama-Guard/ }).getByRole('button', { name: 'Use it' }).click();
+  await dialog
+    .getByRole('article', { name: /^Hugging Face: Llama-Guard/ })
+    .getByRole('button', { name: 'Use it' })
+    .click();
   await page.getByRole('button', { name: 'I agree' }).click();
   // It is there to check answers; to be asked itself, it has to be chosen.
   const mine = dialog.getByRole('article', { name: /^Llama-Guard/ });
@@ -82,7 +85,10 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   await loupe.skipWelcome();
   await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
   const dialog = page.getByRole('dialog', { name: 'Models' });
-  await dialog.getByRole('article', { name: /^Hugging Face: Llama-3\.2-11B-Vision/ }).getByRole('button', { name: 'Use it' }).click();
+  await dialog
+    .getByRole('article', { name: /^Hugging Face: Llama-3\.2-11B-Vision/ })
+    .getByRole('button', { name: 'Use it' })
+    .click();
   await page.getByRole('button', { name: 'I agree' }).click();
   // The fake device computes on the processor.
   await page.getByRole('button', { name: 'Load anyway, slowly' }).click();
@@ -102,7 +108,14 @@ async function everShown(element: Locator): Promise<() => Promise<string>> {
     new MutationObserver((changes) => {
       for (const { oldValue } of changes) shown.push(oldValue ?? '');
       look();
-    }).observe(root, { subtree: true, childList: true, characterData: true, characterDataOldValue: true, attributeFilter: ['placeholder'], attributeOldValue: true });
+    }).observe(root, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+      characterDataOldValue: true,
+      attributeFilter: ['placeholder'],
+      attributeOldValue: true,
+    });
     look();
     return shown;
   });

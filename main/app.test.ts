@@ -24,7 +24,16 @@ function begin(): void {
     pictures: createPictureWorker(),
     capture: browserCapture,
     abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },
-    host: { kind: 'web', version: '1.2.3', dataDirectory: directory, logsDirectory: directory, demoModel, licences: () => readLicences(root), openFolder: async () => false, openMain: () => {} },
+    host: {
+      kind: 'web',
+      version: '1.2.3',
+      dataDirectory: directory,
+      logsDirectory: directory,
+      demoModel,
+      licences: () => readLicences(root),
+      openFolder: async () => false,
+      openMain: () => {},
+    },
   });
   events = [];
   app.on((event) => {
@@ -50,12 +59,28 @@ async function ask<Name extends RequestName>(name: Name, input: Input<Name>): Pr
 }
 
 const fixture = (name: string): URL => new URL(`../fixtures/pictures/${name}`, import.meta.url);
-const png = (colour: string, width = 60, height = 40): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer();
-const addPicture = async (colour: string): Promise<Output<'pictures.add'>> => ask('pictures.add', { bytes: new Uint8Array(await png(colour)), name: `${colour}.png`, kind: 'paste' });
+const png = (colour: string, width = 60, height = 40): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: colour } })
+    .png()
+    .toBuffer();
+const addPicture = async (colour: string): Promise<Output<'pictures.add'>> =>
+  ask('pictures.add', { bytes: new Uint8Array(await png(colour)), name: `${colour}.png`, kind: 'paste' });
 
-async function converse(text: string, pictures: string[] = [], conversationId: number | null = null, parentId: number | null = null): Promise<Output<'chat.send'>> {
+async function converse(
+  text: string,
+  pictures: string[] = [],
+  conversationId: number | null = null,
+  parentId: number | null = null,
+): Promise<Output<'chat.send'>> {
   const sent = await ask('chat.send', { conversationId, parentId, text, pictures });
-  await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining({ event: 'message.changed', payload: expect.objectContaining({ id: sent.answer.id, state: 'complete' }) as unknown })));
+  await vi.waitFor(() =>
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        event: 'message.changed',
+        payload: expect.objectContaining({ id: sent.answer.id, state: 'complete' }) as unknown,
+      }),
+    ),
+  );
   return sent;
 }
 
@@ -64,7 +89,12 @@ test('there is a handler for every request', () => {
 });
 
 test('the app introduces itself', async () => {
-  expect(await ask('app.info', {})).toMatchObject({ version: '1.2.3', host: 'web', abilities: { introduction: 'Small.' }, recentPrompts: [] });
+  expect(await ask('app.info', {})).toMatchObject({
+    version: '1.2.3',
+    host: 'web',
+    abilities: { introduction: 'Small.' },
+    recentPrompts: [],
+  });
   const licences = await ask('app.licences', {});
   expect(licences.map(({ name }) => name)).toEqual(expect.arrayContaining(['Llama 3.2', 'better-sqlite3', 'sharp']));
   for (const { name, text } of licences) expect(text.length, name).toBeGreaterThan(20);
@@ -82,7 +112,10 @@ describe('a database that cannot be opened', () => {
 
   test('is told, and nothing else is; the app stands', async () => {
     expect(await ask('storage.state', {})).toMatchObject({ access: 'closed', problem: { code: 'store_damaged' } });
-    await expect(ask('conversations.list', {})).rejects.toMatchObject({ code: 'store_damaged', nextStep: expect.stringContaining('backup') as string });
+    await expect(ask('conversations.list', {})).rejects.toMatchObject({
+      code: 'store_damaged',
+      nextStep: expect.stringContaining('backup') as string,
+    });
     await expect(converse('Now?')).rejects.toMatchObject({ code: 'store_damaged' });
     expect(await ask('settings.get', {})).toMatchObject({ theme: 'system' });
     expect(await ask('models.list', {})).toMatchObject([{ id: 'demo' }]);
@@ -106,7 +139,9 @@ describe('conversations', () => {
     const { conversation, answer } = await converse('Which colour is the fox?', [red.hash]);
     await converse('And the dog?', [], conversation.id, answer.id);
     expect(await ask('conversations.list', {})).toMatchObject([{ id: conversation.id, messageCount: 4, picture: red.hash, busy: false }]);
-    expect(await ask('conversations.search', { query: 'fox', limit: 10 })).toEqual(expect.arrayContaining([expect.objectContaining({ conversationId: conversation.id })]));
+    expect(await ask('conversations.search', { query: 'fox', limit: 10 })).toEqual(
+      expect.arrayContaining([expect.objectContaining({ conversationId: conversation.id })]),
+    );
     expect((await ask('app.info', {})).recentPrompts).toEqual(['And the dog?', 'Which colour is the fox?']);
     const { text, fileName } = await ask('conversations.export', { id: conversation.id, format: 'markdown' });
     expect(text).toContain('And the dog?');
@@ -133,7 +168,10 @@ describe('conversations', () => {
     await ask('settings.set', { theme: 'dark', maxTokens: 99 });
     await app.close();
     begin();
-    expect(await ask('conversations.open', { id: conversation.id })).toMatchObject({ title: 'Kept?', draft: { text: 'half a thou', pictures: [{ hash: picture.hash }] } });
+    expect(await ask('conversations.open', { id: conversation.id })).toMatchObject({
+      title: 'Kept?',
+      draft: { text: 'half a thou', pictures: [{ hash: picture.hash }] },
+    });
     expect(await ask('conversations.draft', {})).toMatchObject({ text: 'new one' });
     expect(await ask('settings.get', {})).toMatchObject({ theme: 'dark', maxTokens: 99, sendWith: 'enter' });
   });
@@ -158,7 +196,11 @@ describe('pictures', () => {
     const red = await addPicture('red');
     const blue = await addPicture('blue');
     const region = { x: 10, y: 10, width: 20, height: 5 };
-    expect(await ask('pictures.crop', { hash: red.hash, region })).toMatchObject({ width: 20, height: 5, origin: { kind: 'crop', of: red.hash, region } });
+    expect(await ask('pictures.crop', { hash: red.hash, region })).toMatchObject({
+      width: 20,
+      height: 5,
+      origin: { kind: 'crop', of: red.hash, region },
+    });
     const composed = await ask('pictures.compose', { hashes: [red.hash, blue.hash], layout: 'row', labels: true });
     expect(composed).toMatchObject({ name: 'red.png, blue.png', origin: { kind: 'compose', of: [red.hash, blue.hash] } });
     expect(composed.width).toBeGreaterThan(120);
@@ -170,7 +212,15 @@ describe('pictures', () => {
     expect(first).toMatchObject({ name: 'scan.tif, page 1 of 3', width: 78, origin: { kind: 'page', unit: 'page', number: 1, count: 3 } });
     expect(await ask('pictures.add', { bytes, name: 'scan.tif', kind: 'drop' })).toEqual(first);
     const found = await ask('pictures.pages', { hash: first.hash, from: 2 });
-    expect(found).toMatchObject({ unit: 'page', count: 3, offered: 3, previews: [{ number: 2, width: 73 }, { number: 3, width: 111 }] });
+    expect(found).toMatchObject({
+      unit: 'page',
+      count: 3,
+      offered: 3,
+      previews: [
+        { number: 2, width: 73 },
+        { number: 3, width: 111 },
+      ],
+    });
     const third = await ask('pictures.page', { hash: first.hash, number: 3 });
     expect(third).toMatchObject({ name: 'scan.tif, page 3 of 3', width: 111 });
     expect((await ask('pictures.page', { hash: third.hash, number: 1 })).hash).toBe(first.hash);
@@ -196,7 +246,14 @@ describe('pictures', () => {
     const light = await add('base-white-on-transparent.png');
     expect(light.origin).toEqual({ kind: 'file', ground: 'black' });
     // What the window shows is what the model gets.
-    expect((await sharp(readFileSync(app.pictureFile(light.hash, 'full').path)).removeAlpha().raw().toBuffer())[0]).toBe(0);
+    expect(
+      (
+        await sharp(readFileSync(app.pictureFile(light.hash, 'full').path))
+          .removeAlpha()
+          .raw()
+          .toBuffer()
+      )[0],
+    ).toBe(0);
     expect((await ask('pictures.crop', { hash: light.hash, region: { x: 0, y: 0, width: 5, height: 5 } })).origin).toMatchObject({
       ground: 'black',
     });
@@ -205,8 +262,13 @@ describe('pictures', () => {
   });
 
   test('fail by name', async () => {
-    await expect(ask('pictures.add', { bytes: new Uint8Array([1, 2, 3]), name: 'notes.txt', kind: 'file' })).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('notes.txt') as string });
-    await expect(ask('chat.send', { conversationId: null, parentId: null, text: 'Hi', pictures: ['0'.repeat(64)] })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(ask('pictures.add', { bytes: new Uint8Array([1, 2, 3]), name: 'notes.txt', kind: 'file' })).rejects.toMatchObject({
+      code: 'image_unreadable',
+      message: expect.stringContaining('notes.txt') as string,
+    });
+    await expect(ask('chat.send', { conversationId: null, parentId: null, text: 'Hi', pictures: ['0'.repeat(64)] })).rejects.toMatchObject({
+      code: 'not_found',
+    });
     // A question about a picture that is not there begins no conversation.
     expect(await ask('conversations.list', {})).toEqual([]);
   });

@@ -97,7 +97,16 @@ const lookEveryMs = 5_000;
 /** What a last backup may hold up the end. */
 const lastBackupMs = 4_000;
 
-export function createApp({ store, engine: port, pictures, capture: createCapture, host, startEngine, secrets = sessionSecrets(), abilities }: AppPorts): App {
+export function createApp({
+  store,
+  engine: port,
+  pictures,
+  capture: createCapture,
+  host,
+  startEngine,
+  secrets = sessionSecrets(),
+  abilities,
+}: AppPorts): App {
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {
     for (const listener of listeners) listener(event);
@@ -256,7 +265,15 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       void engine.load();
       return null;
     },
-    'engine.devices': async () => (await engine.devices()).map(({ index, name, kind, memoryBytes, suitable, reason }) => ({ index, name, kind, memoryBytes, suitable, reason })),
+    'engine.devices': async () =>
+      (await engine.devices()).map(({ index, name, kind, memoryBytes, suitable, reason }) => ({
+        index,
+        name,
+        kind,
+        memoryBytes,
+        suitable,
+        reason,
+      })),
 
     'models.list': () => models.list(),
     'models.add': async ({ path }) => {
@@ -387,8 +404,14 @@ export function createApp({ store, engine: port, pictures, capture: createCaptur
       );
     },
     'pictures.compose': async ({ hashes, layout, labels }) => {
-      const name = hashes.map((hash) => store.pictures.get(hash).name).join(', ').slice(0, 255);
-      return addPicture({ bytes: await pictures.compose(hashes.map(original), layout, labels), name }, { kind: 'compose', of: hashes, layout, labels });
+      const name = hashes
+        .map((hash) => store.pictures.get(hash).name)
+        .join(', ')
+        .slice(0, 255);
+      return addPicture(
+        { bytes: await pictures.compose(hashes.map(original), layout, labels), name },
+        { kind: 'compose', of: hashes, layout, labels },
+      );
     },
     'pictures.view': (size) => viewOf(size, engine.chosen()?.vision ?? publishedVision),
 

@@ -20,7 +20,14 @@ const size = v.strictObject({ width: side, height: side });
 const region = v.strictObject({ x: count, y: count, width: side, height: side });
 
 /** Longest texts, in UTF-16 units. A pasted book is a document, not a message. */
-export const limits = { message: 200_000, title: 200, systemPrompt: 20_000, search: 200, pictureBytes: 64 * 1024 * 1024, picturesPerMessage: 6 } as const;
+export const limits = {
+  message: 200_000,
+  title: 200,
+  systemPrompt: 20_000,
+  search: 200,
+  pictureBytes: 64 * 1024 * 1024,
+  picturesPerMessage: 6,
+} as const;
 
 const failure = v.strictObject({ ok: v.literal(false), code: v.string(), message: v.string(), nextStep: v.string() });
 
@@ -552,7 +559,10 @@ export const requests = {
     }),
   },
   /** Opens a folder in the file manager where the host can; `opened` says whether it did. */
-  'app.openFolder': { input: v.strictObject({ which: v.picklist(['data', 'logs']) }), output: v.strictObject({ path: v.string(), opened: v.boolean() }) },
+  'app.openFolder': {
+    input: v.strictObject({ which: v.picklist(['data', 'logs']) }),
+    output: v.strictObject({ path: v.string(), opened: v.boolean() }),
+  },
   /** Text of a licence or notice that comes with the app. */
   'app.licences': { input: none, output: v.array(v.strictObject({ name: v.string(), text: v.string() })) },
 
@@ -595,7 +605,10 @@ export const requests = {
    * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
    * usual place. Fails with `licence_needed` until the licence is agreed to; answers when it is queued.
    */
-  'models.download': { input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)), directory: v.nullable(text(4096)) }), output: download },
+  'models.download': {
+    input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)), directory: v.nullable(text(4096)) }),
+    output: download,
+  },
   'models.pause': { input: v.strictObject({ id }), output: done },
   'models.resume': { input: v.strictObject({ id }), output: done },
   /** Deletes what has arrived. */
@@ -618,14 +631,23 @@ export const requests = {
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
   /** The access token for the makers' repositories; null forgets it. It is never answered. */
-  'models.token': { input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }), output: hubToken },
+  'models.token': {
+    input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }),
+    output: hubToken,
+  },
 
   /** Newest first, pinned ones before them. */
   'conversations.list': { input: none, output: v.array(conversationSummary) },
   'conversations.open': { input: v.strictObject({ id }), output: conversation },
   /** Words in any order; the last may be unfinished. Best first. */
-  'conversations.search': { input: v.strictObject({ query: text(limits.search), limit: v.pipe(side, v.maxValue(200)) }), output: v.array(searchHit) },
-  'conversations.rename': { input: v.strictObject({ id, title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(limits.title)) }), output: done },
+  'conversations.search': {
+    input: v.strictObject({ query: text(limits.search), limit: v.pipe(side, v.maxValue(200)) }),
+    output: v.array(searchHit),
+  },
+  'conversations.rename': {
+    input: v.strictObject({ id, title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(limits.title)) }),
+    output: done,
+  },
   'conversations.pin': { input: v.strictObject({ id, pinned: v.boolean() }), output: done },
   /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
   'conversations.delete': { input: v.strictObject({ id }), output: done },
@@ -634,7 +656,10 @@ export const requests = {
   'conversations.selectBranch': { input: v.strictObject({ messageId: id }), output: v.strictObject({ leafId: id }) },
   'conversations.pinPicture': { input: v.strictObject({ id, hash: v.nullable(hash) }), output: done },
   /** What stands in the composer; `id` null is the composer of a conversation that does not exist yet. */
-  'conversations.saveDraft': { input: v.strictObject({ id: v.nullable(id), text: text(limits.message), pictures: v.array(hash) }), output: done },
+  'conversations.saveDraft': {
+    input: v.strictObject({ id: v.nullable(id), text: text(limits.message), pictures: v.array(hash) }),
+    output: done,
+  },
   'conversations.draft': { input: none, output: draft },
   'conversations.export': {
     input: v.strictObject({ id, format: v.picklist(['markdown', 'json']) }),

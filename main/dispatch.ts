@@ -5,7 +5,12 @@ import { LoupeError, toFailure } from './services/errors.ts';
 export type Reply = { ok: true; output: unknown } | Failure;
 
 /** Never rejects. `onFault` hears of failures that are nobody's but ours. */
-export async function dispatch(handlers: Handlers, name: unknown, input: unknown, onFault: (error: unknown) => void = () => {}): Promise<Reply> {
+export async function dispatch(
+  handlers: Handlers,
+  name: unknown,
+  input: unknown,
+  onFault: (error: unknown) => void = () => {},
+): Promise<Reply> {
   try {
     if (!isRequestName(name)) throw new LoupeError('protocol', `There is no request ${JSON.stringify(name)}.`);
     const handle = handlers[name] as (input: unknown) => unknown;
@@ -21,7 +26,8 @@ function parse(name: RequestName, input: unknown): unknown {
   try {
     return parseInput(name, input);
   } catch (error) {
-    if (error instanceof ContractError) throw new LoupeError('protocol', `The window asked for something that the app does not understand (${error.message}).`);
+    if (error instanceof ContractError)
+      throw new LoupeError('protocol', `The window asked for something that the app does not understand (${error.message}).`);
     throw error;
   }
 }

@@ -14,7 +14,9 @@ const inWindow = ['@lucide/svelte', 'entities', 'linkify-it', 'markdown-it', 'md
 export async function readLicences(root: string): Promise<Licence[]> {
   const folder = join(root, 'resources', 'licences');
   const files = (await readdir(folder)).filter((name) => name.endsWith('.txt')).sort();
-  const own = await Promise.all(files.map(async (name) => ({ name: name.slice(0, -'.txt'.length), text: await readFile(join(folder, name), 'utf8') })));
+  const own = await Promise.all(
+    files.map(async (name) => ({ name: name.slice(0, -'.txt'.length), text: await readFile(join(folder, name), 'utf8') })),
+  );
   const { dependencies = {} } = await readPackage(root);
   // libvips and what it is made of come for each system as packages of their own.
   const images = (await readdir(join(root, 'node_modules', '@img')).catch(() => [])).map((name) => `@img/${name}`);

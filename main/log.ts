@@ -49,7 +49,10 @@ export function describeFault(thrown: unknown): string {
   const stack = thrown.stack ?? '';
   // The message comes first, and may itself look like a stack.
   const end = stack.indexOf(thrown.message) + thrown.message.length;
-  const frames = stack.slice(Math.max(0, end)).split('\n').filter((line) => /^\s+at /.test(line));
+  const frames = stack
+    .slice(Math.max(0, end))
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line));
   const cause = thrown.cause === undefined ? [] : [`because of ${describeFault(thrown.cause)}`];
   return [kind, ...frames, ...cause].join('\n');
 }

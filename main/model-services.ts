@@ -25,7 +25,11 @@ export interface ModelServices {
 }
 
 /** Throws `store_*` when the data folder cannot be used, as while the app is running. The engine starts only to list devices. */
-export function openModelServices({ dataDirectory, onEvent }: ModelServicesOptions, startEngine: () => Engine, { environment = process.env, hostMemoryBytes }: ModelServicesSurroundings = {}): ModelServices {
+export function openModelServices(
+  { dataDirectory, onEvent }: ModelServicesOptions,
+  startEngine: () => Engine,
+  { environment = process.env, hostMemoryBytes }: ModelServicesSurroundings = {},
+): ModelServices {
   const store = openStore(dataDirectory);
   const models = createModels({ store, demoModel });
   const manager = createModelManager({

@@ -22,7 +22,12 @@ export const checkedFolders = ['main', 'setup', 'fixtures', 'resources', 'e2e'];
 export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--project', folder], `types of ${folder}/`);
 
 /** Components and the TypeScript beside them. */
-export const windowTypes = () => tool('svelte-check/bin/svelte-check', ['--workspace', inRoot('renderer'), '--tsconfig', inRoot('renderer', 'tsconfig.json'), '--fail-on-warnings'], 'types of renderer/');
+export const windowTypes = () =>
+  tool(
+    'svelte-check/bin/svelte-check',
+    ['--workspace', inRoot('renderer'), '--tsconfig', inRoot('renderer', 'tsconfig.json'), '--fail-on-warnings'],
+    'types of renderer/',
+  );
 
 export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
 
@@ -95,7 +100,10 @@ export async function googleTest(runtime) {
 /** 200,000 mutated headers and configurations of safetensors, and as many GGUF files, through the parsers, under the address sanitizer. @returns {Promise<Counts>} */
 export async function fuzzCheckpoints() {
   const counts = [];
-  for (const [program, stage] of /** @type {const} */ ([['fuzz_checkpoint', 'mutated checkpoints'], ['fuzz_gguf', 'mutated GGUF files']])) {
+  for (const [program, stage] of /** @type {const} */ ([
+    ['fuzz_checkpoint', 'mutated checkpoints'],
+    ['fuzz_gguf', 'mutated GGUF files'],
+  ])) {
     const end = await follow(join(nativeBuild, program), ['200000'], { cwd: root });
     counts.push(single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`));
   }

@@ -45,22 +45,29 @@ export function allGood({ passed, failed }) {
 export function countGoogleTest(report, log, stage) {
   const reasons = skipReasons(log);
   return total(
-    report.testsuites.flatMap((suite) => suite.testsuite).map((test) => {
-      const id = `${test.classname}.${test.name}`;
-      const name = `${stage}: ${id}`;
-      // Tests that a filter leaves out are not in the report; those that are disabled are.
-      if (test.status === 'NOTRUN') return skipped(name, 'disabled in the source');
-      if (test.result === 'SKIPPED') return skipped(name, reasons.get(id) ?? 'no reason given');
-      const failure = test.failures?.[0];
-      return failure ? single(name, firstLines(failure.failure || 'failed', 3)) : single(name);
-    }),
+    report.testsuites
+      .flatMap((suite) => suite.testsuite)
+      .map((test) => {
+        const id = `${test.classname}.${test.name}`;
+        const name = `${stage}: ${id}`;
+        // Tests that a filter leaves out are not in the report; those that are disabled are.
+        if (test.status === 'NOTRUN') return skipped(name, 'disabled in the source');
+        if (test.result === 'SKIPPED') return skipped(name, reasons.get(id) ?? 'no reason given');
+        const failure = test.failures?.[0];
+        return failure ? single(name, firstLines(failure.failure || 'failed', 3)) : single(name);
+      }),
   );
 }
 
 /** What stands between "file:line: Skipped" and the end of the test. @param {string} log @returns {Map<string, string>} */
 export function skipReasons(log) {
   const blocks = log.replaceAll('\r', '').matchAll(/^\[ RUN      \] (\S+)\n([^]*?)^\[  SKIPPED \] \1/gm);
-  return new Map(Array.from(blocks, ([, test = '', body = '']) => [test, /: Skipped\n([^]*)/.exec(body)?.[1]?.trim().replaceAll('\n', ' ') || 'no reason given']));
+  return new Map(
+    Array.from(blocks, ([, test = '', body = '']) => [
+      test,
+      /: Skipped\n([^]*)/.exec(body)?.[1]?.trim().replaceAll('\n', ' ') || 'no reason given',
+    ]),
+  );
 }
 
 /**

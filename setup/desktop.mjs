@@ -31,7 +31,8 @@ export async function whyNoDesktop() {
   if (process.platform !== 'linux') return 'a screen in memory is an X server, on Linux';
   const missing = ['Xvfb', 'openbox', 'tint2', 'xdotool', 'xsetroot', 'unzip'].filter((program) => !which(program));
   if (missing.length > 0) return `this system lacks ${missing.join(', ')}`;
-  if (!isRoot && (await capture('unshare', ['--user', 'true'])).code !== 0) return "Chromium's sandbox needs user namespaces, which this system does not allow";
+  if (!isRoot && (await capture('unshare', ['--user', 'true'])).code !== 0)
+    return "Chromium's sandbox needs user namespaces, which this system does not allow";
   return undefined;
 }
 
@@ -52,7 +53,19 @@ export async function startDesktop({ width, height }) {
   // Only who has the cookie may draw on this screen or press its keys.
   const authority = join(folder, 'authority');
   writeFileSync(authority, cookie(), { mode: 0o644 });
-  const screenOptions = ['-displayfd', '3', '-screen', '0', `${width}x${height}x24`, '-fbdir', folder, '-auth', authority, '-nolisten', 'tcp'];
+  const screenOptions = [
+    '-displayfd',
+    '3',
+    '-screen',
+    '0',
+    `${width}x${height}x24`,
+    '-fbdir',
+    folder,
+    '-auth',
+    authority,
+    '-nolisten',
+    'tcp',
+  ];
   const server = run('Xvfb', screenOptions, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
   const home = join(folder, 'home');
@@ -150,8 +163,12 @@ const between = (a, b) => ({ x: Math.round((a.x + b.x) / 2), y: Math.round((a.y 
 
 /** Of `xdotool getwindowgeometry --shell`; null for a window that is gone. @param {string} id @param {string} text @returns {Window | null} */
 export function geometry(id, text) {
-  const [x, y, width, height] = ['X', 'Y', 'WIDTH', 'HEIGHT'].map((name) => Number(new RegExp(`^${name}=(-?\\d+)$`, 'm').exec(text)?.[1] ?? NaN));
-  return [x, y, width, height].some((value) => value === undefined || Number.isNaN(value)) ? null : /** @type {Window} */ ({ id, x, y, width, height });
+  const [x, y, width, height] = ['X', 'Y', 'WIDTH', 'HEIGHT'].map((name) =>
+    Number(new RegExp(`^${name}=(-?\\d+)$`, 'm').exec(text)?.[1] ?? NaN),
+  );
+  return [x, y, width, height].some((value) => value === undefined || Number.isNaN(value))
+    ? null
+    : /** @type {Window} */ ({ id, x, y, width, height });
 }
 
 /** Where the pixels are in Xvfb's file, which is an X window dump: a header of big-endian words, a colour table, rows. @param {number} file */
@@ -167,7 +184,10 @@ function layout(file) {
 function cookie() {
   /** @param {Buffer} bytes */
   const counted = (bytes) => Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 255), bytes]);
-  return Buffer.concat([Buffer.of(255, 255), ...[Buffer.alloc(0), Buffer.alloc(0), Buffer.from('MIT-MAGIC-COOKIE-1'), randomBytes(16)].map(counted)]);
+  return Buffer.concat([
+    Buffer.of(255, 255),
+    ...[Buffer.alloc(0), Buffer.alloc(0), Buffer.from('MIT-MAGIC-COOKIE-1'), randomBytes(16)].map(counted),
+  ]);
 }
 
 /** @param {import('node:stream').Readable} stream @returns {Promise<string>} */

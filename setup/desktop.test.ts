@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { backdrop, geometry, isDimmed, until } from './desktop.mjs';
 
 test('what xdotool says of a window', () => {
-  expect(geometry('8388611', 'WINDOW=8388611\nX=-50\nY=20\nWIDTH=1180\nHEIGHT=775\nSCREEN=0\n')).toEqual({ id: '8388611', x: -50, y: 20, width: 1180, height: 775 });
+  expect(geometry('8388611', 'WINDOW=8388611\nX=-50\nY=20\nWIDTH=1180\nHEIGHT=775\nSCREEN=0\n')).toEqual({
+    id: '8388611',
+    x: -50,
+    y: 20,
+    width: 1180,
+    height: 775,
+  });
   // It went between two questions.
   expect(geometry('8388611', '')).toBeNull();
 });

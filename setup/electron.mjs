@@ -58,8 +58,16 @@ export async function ensureShell() {
   const print = buildFingerprint();
   say('building the desktop shell ...');
   for (const mode of ['production', 'preload']) {
-    const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', '--config', inRoot('main/electron/vite.config.ts'), '--mode', mode], { cwd: root });
-    if (end.code !== 0) throw new SetupError(`the desktop shell could not be built: vite ${describeEnd(end)} (see above).`, 'If the messages do not help, remove node_modules/ and run again.');
+    const end = await follow(
+      process.execPath,
+      [inRoot('node_modules/vite/bin/vite.js'), 'build', '--config', inRoot('main/electron/vite.config.ts'), '--mode', mode],
+      { cwd: root },
+    );
+    if (end.code !== 0)
+      throw new SetupError(
+        `the desktop shell could not be built: vite ${describeEnd(end)} (see above).`,
+        'If the messages do not help, remove node_modules/ and run again.',
+      );
   }
   const { readLicences } = await import('../main/licences.ts');
   writeFileSync(join(shellBuild, 'licences.json'), JSON.stringify(await readLicences(root)));
@@ -87,5 +95,9 @@ export async function packageApp(args) {
   await ensureDesktopApp();
   const { version } = JSON.parse(readFileSync(inRoot('node_modules/electron/package.json'), 'utf8'));
   say(`packaging with Electron ${version} ...`);
-  return become(process.execPath, [inRoot('node_modules/electron-builder/cli.js'), '--config', inRoot('electron-builder.yml'), '--publish', 'never', ...args], { cwd: root });
+  return become(
+    process.execPath,
+    [inRoot('node_modules/electron-builder/cli.js'), '--config', inRoot('electron-builder.yml'), '--publish', 'never', ...args],
+    { cwd: root },
+  );
 }

@@ -49,7 +49,8 @@ export async function benchHotkey(args) {
 async function packageOurs() {
   await ensureDesktopApp();
   const found = await ensureElectronRuntime();
-  if ('reason' in found) throw new SetupError(`${found.reason}.`, 'Install Electron (node node_modules/electron/install.js) and run again.');
+  if ('reason' in found)
+    throw new SetupError(`${found.reason}.`, 'Install Electron (node node_modules/electron/install.js) and run again.');
   return packageAround(found.runtime);
 }
 
@@ -134,7 +135,9 @@ function report({ rounds, done, lost }) {
   say(`  from the hotkey to the picture in the overlay: median ${ms(median)}, p99 ${ms(at(0.99))}, longest ${ms(at(1))}`);
   for (const place of places) {
     const these = sorted.filter((round) => round.place === place);
-    say(`  main window ${place}: ${these.length} rounds, median ${ms(these[Math.floor(these.length / 2)]?.ms ?? NaN)}, longest ${ms(these.at(-1)?.ms ?? NaN)}`);
+    say(
+      `  main window ${place}: ${these.length} rounds, median ${ms(these[Math.floor(these.length / 2)]?.ms ?? NaN)}, longest ${ms(these.at(-1)?.ms ?? NaN)}`,
+    );
   }
   say(`  slower than three times the median: ${sorted.filter((round) => round.ms > 3 * median).length}`);
   say('  the slowest:');

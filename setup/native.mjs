@@ -18,7 +18,13 @@ const stamp = join(nativeBuild, '.loupe-stamp');
 function buildFingerprint(withTests) {
   const glslc = presentGlslc() ?? 'none';
   const headers = ['node_modules/node-addon-api/package.json', 'node_modules/node-api-headers/package.json', 'setup/native.mjs'];
-  return fingerprint([...listFiles(root, ['native', 'shaders']), ...headers.map((path) => describeFile(root, path)), describeFile('/', glslc), root, `tests ${withTests}`]);
+  return fingerprint([
+    ...listFiles(root, ['native', 'shaders']),
+    ...headers.map((path) => describeFile(root, path)),
+    describeFile('/', glslc),
+    root,
+    `tests ${withTests}`,
+  ]);
 }
 
 /** @param {string} generator */
@@ -64,7 +70,13 @@ async function build(forTests) {
 
   say('building the native engine (a few minutes the first time) ...');
   const targets = ['loupe_addon', 'loupe_shaders', ...(forTests ? ['loupe_tests', 'fuzz_checkpoint', 'fuzz_gguf'] : [])];
-  await step([...configureArguments(generator), `-DLOUPE_GLSLC=${glslc}`, `-DLOUPE_TESTS=${forTests ? 'ON' : 'OFF'}`, '-Wno-dev', '--log-level=WARNING']);
+  await step([
+    ...configureArguments(generator),
+    `-DLOUPE_GLSLC=${glslc}`,
+    `-DLOUPE_TESTS=${forTests ? 'ON' : 'OFF'}`,
+    '-Wno-dev',
+    '--log-level=WARNING',
+  ]);
   await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', ...targets]);
   for (const product of [addon, ...(forTests ? [tests] : [])]) {
     if (!existsSync(product)) throw new SetupError(`the native build made no ${product}.`, 'Remove build/native and run again.');
@@ -76,7 +88,11 @@ async function build(forTests) {
 /** @param {string[]} args */
 async function step(args) {
   const end = await follow('cmake', args, { cwd: root });
-  if (end.code !== 0) throw new SetupError(`the native build failed: cmake ${describeEnd(end)} (see above).`, 'If the messages do not help, remove build/native and run again.');
+  if (end.code !== 0)
+    throw new SetupError(
+      `the native build failed: cmake ${describeEnd(end)} (see above).`,
+      'If the messages do not help, remove build/native and run again.',
+    );
 }
 
 /**

@@ -28,7 +28,10 @@ export function unpackedTree(name) {
 
 /** The Debian archive that this machine already uses, among the archives that apt names. @param {string} repositories one URI a line */
 export function debianArchive(repositories) {
-  return repositories.split('\n').find((uri) => /\/debian\/?$/.test(uri.trim()))?.trim();
+  return repositories
+    .split('\n')
+    .find((uri) => /\/debian\/?$/.test(uri.trim()))
+    ?.trim();
 }
 
 /**
@@ -38,7 +41,8 @@ export function debianArchive(repositories) {
  * @returns {Promise<Tree>} throws an Error that says why not
  */
 export async function unpackNewer(name, packages, { backports }) {
-  if (!which('apt-get') || !which('dpkg-deb')) throw new Error('packages of a newer Debian can only be unpacked where apt-get and dpkg-deb are');
+  if (!which('apt-get') || !which('dpkg-deb'))
+    throw new Error('packages of a newer Debian can only be unpacked where apt-get and dpkg-deb are');
   const keyring = keyrings.find((path) => existsSync(path));
   const targets = await capture('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']);
   const archive = debianArchive(targets.stdout);
@@ -53,7 +57,13 @@ export async function unpackNewer(name, packages, { backports }) {
   writeFileSync(join(work, 'apt', 'status'), '');
 
   await aptGet(work, ['update']);
-  await aptGet(work, ['install', '--yes', '--download-only', ...(backports ? ['--target-release', `${release}-backports`] : []), ...packages]);
+  await aptGet(work, [
+    'install',
+    '--yes',
+    '--download-only',
+    ...(backports ? ['--target-release', `${release}-backports`] : []),
+    ...packages,
+  ]);
   const archives = join(work, 'apt', 'cache', 'archives');
   for (const file of readdirSync(archives).filter((file) => file.endsWith('.deb'))) {
     const { code, stderr } = await capture('dpkg-deb', ['--extract', join(archives, file), join(work, 'root')]);
@@ -80,7 +90,11 @@ async function aptGet(work, args) {
     'Debug::NoLocking': '1',
     'APT::Sandbox::User': '',
   };
-  const { code, stderr } = await capture('apt-get', ['-qq', ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]), ...args]);
+  const { code, stderr } = await capture('apt-get', [
+    '-qq',
+    ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
+    ...args,
+  ]);
   if (code !== 0) throw new Error(`apt-get ${args[0]} failed: ${stderr.trim().split('\n').at(-1) ?? ''}`);
 }
 
@@ -111,7 +125,14 @@ exec "$libraries/${loaderName}" --library-path "$libraries" --argv0 ${program} "
 export async function copyOnto(tree, program, copy) {
   copyFileSync(program, copy);
   // DT_RPATH, not DT_RUNPATH: only the former also holds for libraries that are opened at run time, as drivers are.
-  const { code, stderr } = await capture('patchelf', ['--set-interpreter', tree.loader, '--force-rpath', '--set-rpath', tree.libraries, copy]);
+  const { code, stderr } = await capture('patchelf', [
+    '--set-interpreter',
+    tree.loader,
+    '--force-rpath',
+    '--set-rpath',
+    tree.libraries,
+    copy,
+  ]);
   if (code === 0) return;
   rmSync(copy);
   throw new Error(`patchelf cannot adapt ${program}: ${stderr.trim()}`);

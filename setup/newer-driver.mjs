@@ -34,7 +34,9 @@ async function prepare() {
     const library = relative(tree.folder, join(tree.libraries, 'libvulkan_lvp.so'));
     writeFileSync(manifest, JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: `./${library}`, api_version: '1.4.0' } }));
   }
-  const { stdout } = await capture(writeLauncher(tree, 'vulkaninfo'), [], { env: { ...process.env, VK_DRIVER_FILES: manifest, VK_LOADER_LAYERS_DISABLE: '~implicit~' } });
+  const { stdout } = await capture(writeLauncher(tree, 'vulkaninfo'), [], {
+    env: { ...process.env, VK_DRIVER_FILES: manifest, VK_LOADER_LAYERS_DISABLE: '~implicit~' },
+  });
   if (!stdout.includes('VK_KHR_cooperative_matrix')) throw new Error('the newer software driver does not offer VK_KHR_cooperative_matrix');
 
   const node = join(tree.folder, 'bin', 'node');

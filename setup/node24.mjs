@@ -26,16 +26,24 @@ export async function ensureNode() {
 
   const name = nodePackage(process.platform, process.arch);
   if (!name) {
-    throw new SetupError(`Loupe needs Node 24 or later; this is ${process.version}.`, 'Install Node 24 from https://nodejs.org and run the same command again.');
+    throw new SetupError(
+      `Loupe needs Node 24 or later; this is ${process.version}.`,
+      'Install Node 24 from https://nodejs.org and run the same command again.',
+    );
   }
   const node = join(tools, 'node_modules', name, 'bin', 'node');
   if (!existsSync(node)) {
     say(`this is Node ${process.version}; fetching Node 24 into .tools/ ...`);
     const end = await follow('npm', ['install', '--prefix', tools, '--no-audit', '--no-fund', '--loglevel=error', `${name}@24`]);
-    if (end.code !== 0) throw new SetupError(`npm could not fetch ${name}@24.`, 'Check the network or the npm registry, or install Node 24 from https://nodejs.org, and run again.');
+    if (end.code !== 0)
+      throw new SetupError(
+        `npm could not fetch ${name}@24.`,
+        'Check the network or the npm registry, or install Node 24 from https://nodejs.org, and run again.',
+      );
     // The binary needs glibc 2.28; elsewhere (Alpine, very old systems) it is there and cannot run.
     const { stdout } = await capture(node, ['--version']);
-    if (!isRecentEnough(stdout)) throw new SetupError(`${node} does not run on this system.`, 'Install Node 24 with the system\'s own package manager and run again.');
+    if (!isRecentEnough(stdout))
+      throw new SetupError(`${node} does not run on this system.`, "Install Node 24 with the system's own package manager and run again.");
   }
   return node;
 }

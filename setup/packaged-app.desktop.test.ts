@@ -111,7 +111,12 @@ test('the hotkey is as quick when no window of ours is in front as when one is',
 test('the overlay comes with its picture: no pixel of an empty window before', async () => {
   await hideMain();
   for (let round = 0; round < 3; round++) {
-    const points = [{ x: 30, y: 30 }, { x: 1240, y: 60 }, { x: 640, y: 250 }, { x: 30, y: 760 }];
+    const points = [
+      { x: 30, y: 30 },
+      { x: 1240, y: 60 },
+      { x: 640, y: 250 },
+      { x: 30, y: 760 },
+    ];
     const seen = points.map(() => [backdrop]);
     const look = (): void => {
       for (const [index, point] of points.entries()) {
@@ -120,10 +125,14 @@ test('the overlay comes with its picture: no pixel of an empty window before', a
       }
     };
     await desktop.key(hotkey);
-    await until('frozen picture', () => {
-      look();
-      return seen.every((colours) => isDimmed(colours.at(-1)!));
-    }, { everyMs: 1 });
+    await until(
+      'frozen picture',
+      () => {
+        look();
+        return seen.every((colours) => isDimmed(colours.at(-1)!));
+      },
+      { everyMs: 1 },
+    );
     await app.openOverlay(() => {});
     // What X fills a new window with may be seen before its first frame; that frame has the picture.
     const named = seen.map((colours) => colours.map((colour) => colour.toString(16)).join(', '));

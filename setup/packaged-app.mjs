@@ -20,7 +20,9 @@ export const hotkey = 'ctrl+shift+space';
  */
 export async function packageAround(runtime) {
   const folder = mkdtempSync(join(tmpdir(), 'loupe-app-'));
-  const own = runtime.sqlite ? [`-c.electronVersion=${runtime.version}`, '-c.electronFuses.loadBrowserProcessSpecificV8Snapshot=false'] : [];
+  const own = runtime.sqlite
+    ? [`-c.electronVersion=${runtime.version}`, '-c.electronFuses.loadBrowserProcessSpecificV8Snapshot=false']
+    : [];
   const platform = ['--linux', 'dir', '--x64', '--publish', 'never'];
   const builder = [inRoot('node_modules/electron-builder/cli.js'), ...platform, '--config', inRoot('electron-builder.yml')];
   await succeed([...builder, `-c.electronDist=${runtime.folder}`, `-c.directories.output=${folder}`, ...own]);
@@ -38,7 +40,10 @@ export async function packageAround(runtime) {
 async function replaceSqlite(resources, sqlite) {
   const archive = join(resources, 'app.asar');
   const content = join(resources, 'content');
-  const asar = inRoot('node_modules/@electron/asar/bin', readdirSync(inRoot('node_modules/@electron/asar/bin')).find((name) => name.startsWith('asar.')) ?? '');
+  const asar = inRoot(
+    'node_modules/@electron/asar/bin',
+    readdirSync(inRoot('node_modules/@electron/asar/bin')).find((name) => name.startsWith('asar.')) ?? '',
+  );
   await succeed([asar, 'extract', archive, content]);
   const place = join(content, 'node_modules', 'better-sqlite3');
   rmSync(place, { recursive: true });
@@ -101,7 +106,8 @@ export function driveApp(desktop, executable) {
     quickGone: () => until('end of the quick-ask window', () => gone(quick)),
     mainGone: () => until('end of the main window', () => gone(main)),
     /** Pictures that were kept. */
-    kept: () => (existsSync(pictures) ? readdirSync(pictures, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length : 0),
+    kept: () =>
+      existsSync(pictures) ? readdirSync(pictures, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length : 0,
     /** @param {Point} from @param {Point} to */
     async take(from, to) {
       await desktop.drag(from, to);

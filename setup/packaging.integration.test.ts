@@ -32,7 +32,16 @@ beforeAll(async () => {
   await run(
     process.execPath,
     [
-      ...[join(root, 'node_modules/electron-builder/cli.js'), '--linux', 'dir', '--x64', '--publish', 'never', '--config', join(root, 'electron-builder.yml')],
+      ...[
+        join(root, 'node_modules/electron-builder/cli.js'),
+        '--linux',
+        'dir',
+        '--x64',
+        '--publish',
+        'never',
+        '--config',
+        join(root, 'electron-builder.yml'),
+      ],
       ...[`-c.electronDist=${join(directory, 'electron')}`, `-c.directories.output=${join(directory, 'release')}`],
     ],
     { cwd: root },
@@ -53,7 +62,9 @@ function standIn(folder: string): void {
 }
 
 function filesBelow(folder: string, base = ''): string[] {
-  return readdirSync(join(folder, base), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? filesBelow(folder, join(base, entry.name)) : [join(base, entry.name)]));
+  return readdirSync(join(folder, base), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? filesBelow(folder, join(base, entry.name)) : [join(base, entry.name)],
+  );
 }
 
 /** Files of the archive, without their leading slash. */
@@ -66,7 +77,9 @@ function archived(): string[] {
 test('the configuration is valid', async () => {
   const config = await getConfig(root, 'electron-builder.yml', null);
   await expect(validateConfiguration(config, new DebugLogger(false))).resolves.toBeUndefined();
-  await expect(validateConfiguration({ ...config, asarUnpacked: [] } as typeof config, new DebugLogger(false))).rejects.toThrow('asarUnpacked');
+  await expect(validateConfiguration({ ...config, asarUnpacked: [] } as typeof config, new DebugLogger(false))).rejects.toThrow(
+    'asarUnpacked',
+  );
   expect(config.protocols).toEqual([{ name: 'Loupe', schemes: ['loupe'] }]);
   expect(config.fileAssociations).toBeUndefined();
   for (const icon of [config.mac?.icon, config.win?.icon, config.linux?.icon]) expect(existsSync(join(root, icon as string))).toBe(true);
@@ -77,13 +90,34 @@ test('the configuration is valid', async () => {
 describe('the archive', () => {
   test('holds the bundles, the window and the packages with native parts, and nothing else', () => {
     const files = archived();
-    expect(files).toEqual(expect.arrayContaining(['package.json', 'build/renderer/index.html', ...['main.js', 'host.js', 'picture-worker.js', 'check-worker.js', 'preload.cjs', 'licences.json'].map((name) => `build/app/${name}`)]));
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'build/renderer/index.html',
+        ...['main.js', 'host.js', 'picture-worker.js', 'check-worker.js', 'preload.cjs', 'licences.json'].map(
+          (name) => `build/app/${name}`,
+        ),
+      ]),
+    );
     const places = new Set(files.map((path) => path.split('/').slice(0, 2).join('/')));
-    expect([...places].sort()).toEqual(['build/app', 'build/renderer', 'node_modules/@img', 'node_modules/better-sqlite3', 'node_modules/detect-libc', 'node_modules/semver', 'node_modules/sharp', 'package.json']);
+    expect([...places].sort()).toEqual([
+      'build/app',
+      'build/renderer',
+      'node_modules/@img',
+      'node_modules/better-sqlite3',
+      'node_modules/detect-libc',
+      'node_modules/semver',
+      'node_modules/sharp',
+      'package.json',
+    ]);
   });
 
   test('no source, no test, no map, no dev package, no build file', () => {
-    const strays = archived().filter((path) => /\.(ts|mts|cts|svelte|map|test\.js|c|cc|cpp|hpp|gyp|gypi|sh|py|tsbuildinfo)$|(^|\/)(?<!sharp-libvips-[\w-]+\/)(README|CHANGELOG)[^/]*$|(^|\/)(test|tests|fixtures|training|e2e|setup|native|shaders|docs|\.git)\//.test(path));
+    const strays = archived().filter((path) =>
+      /\.(ts|mts|cts|svelte|map|test\.js|c|cc|cpp|hpp|gyp|gypi|sh|py|tsbuildinfo)$|(^|\/)(?<!sharp-libvips-[\w-]+\/)(README|CHANGELOG)[^/]*$|(^|\/)(test|tests|fixtures|training|e2e|setup|native|shaders|docs|\.git)\//.test(
+        path,
+      ),
+    );
     expect(strays).toEqual([]);
   });
 
@@ -111,7 +145,9 @@ describe('the archive', () => {
   test('no bundle reaches out of its place', () => {
     // Two folders up is where things are, in a checkout and in the archive alike.
     for (const name of readdirSync(join(root, 'build', 'app')).filter((file) => file.endsWith('.js'))) {
-      const reaches = [...readFileSync(join(root, 'build', 'app', name), 'utf8').matchAll(/new URL\(["'`]((?:\.\.\/){3,}[^"'`]*)/g)].map(([, path]) => path);
+      const reaches = [...readFileSync(join(root, 'build', 'app', name), 'utf8').matchAll(/new URL\(["'`]((?:\.\.\/){3,}[^"'`]*)/g)].map(
+        ([, path]) => path,
+      );
       expect(reaches, name).toEqual([]);
     }
   });
@@ -126,7 +162,16 @@ describe('the archive', () => {
 
 test('beside the archive: engine, shaders, demo model, icons', () => {
   const files = filesBelow(resources).filter((path) => !path.startsWith('app.asar'));
-  expect(files).toEqual(expect.arrayContaining(['engine/loupe.node', 'demo-model/model.safetensors', 'demo-model/config.json', 'demo-model/tokenizer.json', 'icons/tray.png', 'icons/256x256.png']));
+  expect(files).toEqual(
+    expect.arrayContaining([
+      'engine/loupe.node',
+      'demo-model/model.safetensors',
+      'demo-model/config.json',
+      'demo-model/tokenizer.json',
+      'icons/tray.png',
+      'icons/256x256.png',
+    ]),
+  );
   const shaders = readdirSync(join(root, 'build', 'shaders')).filter((name) => name.endsWith('.spv'));
   expect(files.filter((path) => path.startsWith('engine/shaders/')).sort()).toEqual(shaders.map((name) => `engine/shaders/${name}`).sort());
   expect(files.filter((path) => /samples|eval\.json|README/.test(path))).toEqual([]);
@@ -136,7 +181,9 @@ test('beside the archive: engine, shaders, demo model, icons', () => {
 test('the executable cannot be turned into a Node, or made to run another app', () => {
   const executable = readFileSync(join(resources, '..', 'loupe'));
   const at = executable.indexOf(SENTINEL) + SENTINEL.length + 2;
-  const [runAsNode, cookieEncryption, nodeOptions, inspect, integrity, onlyAsar, , fileProtocol] = [...executable.subarray(at, at + fuseCount)].map((state) => state === FuseState.ENABLE);
+  const [runAsNode, cookieEncryption, nodeOptions, inspect, integrity, onlyAsar, , fileProtocol] = [
+    ...executable.subarray(at, at + fuseCount),
+  ].map((state) => state === FuseState.ENABLE);
   expect({ runAsNode, cookieEncryption, nodeOptions, inspect, integrity, onlyAsar, fileProtocol }).toEqual({
     runAsNode: false,
     cookieEncryption: true,
@@ -151,12 +198,21 @@ test('the executable cannot be turned into a Node, or made to run another app', 
 test('the packaged app, with only Electron missing, answers a question about a picture', async () => {
   extractAll(archive, unpacked);
   const model = join(root, 'resources', 'demo-model');
-  const samples = JSON.parse(readFileSync(join(model, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string; expected: string }[];
+  const samples = JSON.parse(readFileSync(join(model, 'samples.json'), 'utf8')) as {
+    image: string;
+    question: string;
+    answer: string;
+    expected: string;
+  }[];
   const sample = samples.find(({ image, answer, expected }) => image.includes('heldout') && answer === expected)!;
-  const { stdout } = await run(process.execPath, [join(root, 'main/electron/test/run-packaged.ts'), unpacked, resources, join(model, sample.image), sample.question], {
-    cwd: directory,
-    env: { ...process.env, LOUPE_DATA: join(directory, 'data'), LOUPE_ADDON: undefined, LOUPE_SHADERS: undefined },
-  });
+  const { stdout } = await run(
+    process.execPath,
+    [join(root, 'main/electron/test/run-packaged.ts'), unpacked, resources, join(model, sample.image), sample.question],
+    {
+      cwd: directory,
+      env: { ...process.env, LOUPE_DATA: join(directory, 'data'), LOUPE_ADDON: undefined, LOUPE_SHADERS: undefined },
+    },
+  );
   const result = JSON.parse(stdout) as Record<string, unknown>;
   expect(result).toMatchObject({
     page: { status: 200, text: expect.stringContaining('<title>Loupe</title>') as string },

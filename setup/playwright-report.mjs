@@ -35,5 +35,9 @@ function describe(test) {
     return { name, state: 'skipped', why: test.annotations.find(({ type }) => type === 'skip')?.description ?? '' };
   }
   const passed = result?.status === 'passed';
-  return { name, state: passed ? 'passed' : 'failed', why: passed ? '' : (result?.error?.message ?? `ended as ${result?.status ?? 'not run'}`) };
+  return {
+    name,
+    state: passed ? 'passed' : 'failed',
+    why: passed ? '' : (result?.error?.message ?? `ended as ${result?.status ?? 'not run'}`),
+  };
 }

@@ -30,7 +30,13 @@ async function build() {
   // Sources that change while the build runs must not pass for built.
   const print = buildFingerprint();
   say('building the window ...');
-  const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', 'renderer', '--logLevel', 'warn'], { cwd: root });
-  if (end.code !== 0 || !existsSync(page)) throw new SetupError(`the window could not be built: vite ${describeEnd(end)} (see above).`, 'If the messages do not help, remove node_modules/ and run again.');
+  const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', 'renderer', '--logLevel', 'warn'], {
+    cwd: root,
+  });
+  if (end.code !== 0 || !existsSync(page))
+    throw new SetupError(
+      `the window could not be built: vite ${describeEnd(end)} (see above).`,
+      'If the messages do not help, remove node_modules/ and run again.',
+    );
   writeStamp(stamp, print);
 }

@@ -83,7 +83,12 @@ test('a build folder of another place or generator is not reused', () => {
 
 test('the environment of a software driver names that driver alone', () => {
   const env = softwareVulkan('/drivers/lvp.json', '/layers');
-  expect(env).toMatchObject({ VK_DRIVER_FILES: '/drivers/lvp.json', VK_ICD_FILENAMES: '/drivers/lvp.json', VK_LAYER_PATH: '/layers', LOUPE_VALIDATION: '1' });
+  expect(env).toMatchObject({
+    VK_DRIVER_FILES: '/drivers/lvp.json',
+    VK_ICD_FILENAMES: '/drivers/lvp.json',
+    VK_LAYER_PATH: '/layers',
+    LOUPE_VALIDATION: '1',
+  });
   expect(env['XDG_RUNTIME_DIR']).toBeTruthy();
 });
 
@@ -93,7 +98,12 @@ test('programs are found on PATH, and only there', () => {
 });
 
 test('a captured program gets its input and keeps its two outputs apart', async () => {
-  expect(await capture('sh', ['-c', 'cat; echo trouble >&2; exit 3'], { input: 'text' })).toEqual({ code: 3, signal: null, stdout: 'text', stderr: 'trouble\n' });
+  expect(await capture('sh', ['-c', 'cat; echo trouble >&2; exit 3'], { input: 'text' })).toEqual({
+    code: 3,
+    signal: null,
+    stdout: 'text',
+    stderr: 'trouble\n',
+  });
   expect((await capture('no-such-program-of-loupe', [])).code).toBe(127);
 });
 

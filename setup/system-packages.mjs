@@ -22,12 +22,13 @@ const command = (...names) => names.some((name) => which(name) !== undefined);
 
 /** Manifests of Vulkan drivers whose name begins so, by path. @param {string} [prefix] @returns {string[]} */
 export function driverManifests(prefix = '') {
-  return ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/opt/homebrew/share/vulkan/icd.d'].flatMap((folder) =>
-    existsSync(folder)
-      ? readdirSync(folder)
-          .filter((name) => name.startsWith(prefix) && name.endsWith('.json'))
-          .map((name) => join(folder, name))
-      : [],
+  return ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/opt/homebrew/share/vulkan/icd.d'].flatMap(
+    (folder) =>
+      existsSync(folder)
+        ? readdirSync(folder)
+            .filter((name) => name.startsWith(prefix) && name.endsWith('.json'))
+            .map((name) => join(folder, name))
+        : [],
   );
 }
 
@@ -37,12 +38,47 @@ const validationManifest = 'share/vulkan/explicit_layer.d/VkLayer_khronos_valida
 const buildNeeds = [
   { what: 'a C++20 compiler', present: () => command('g++', 'clang++', 'c++'), apt: 'g++', dnf: 'gcc-c++', pacman: 'gcc', brew: '' },
   { what: 'CMake', present: () => command('cmake'), apt: 'cmake', dnf: 'cmake', pacman: 'cmake', brew: 'cmake' },
-  { what: 'Ninja or make', present: () => command('ninja', 'make'), apt: 'ninja-build', dnf: 'ninja-build', pacman: 'ninja', brew: 'ninja' },
+  {
+    what: 'Ninja or make',
+    present: () => command('ninja', 'make'),
+    apt: 'ninja-build',
+    dnf: 'ninja-build',
+    pacman: 'ninja',
+    brew: 'ninja',
+  },
   { what: 'glslc', present: () => command('glslc'), apt: 'glslc', dnf: 'glslc', pacman: 'shaderc', brew: 'shaderc' },
-  { what: 'Vulkan headers', present: () => header('vulkan/vulkan.h'), apt: 'libvulkan-dev', dnf: 'vulkan-headers', pacman: 'vulkan-headers', brew: 'vulkan-headers' },
-  { what: 'the Vulkan loader', present: () => library('libvulkan.so.1', 'libvulkan.1.dylib'), apt: 'libvulkan1', dnf: 'vulkan-loader', pacman: 'vulkan-icd-loader', brew: 'vulkan-loader' },
-  { what: 'a Vulkan driver', present: () => driverManifests().length > 0, apt: 'mesa-vulkan-drivers', dnf: 'mesa-vulkan-drivers', pacman: 'vulkan-swrast', brew: 'molten-vk' },
-  { what: 'nlohmann/json', present: () => header('nlohmann/json.hpp'), apt: 'nlohmann-json3-dev', dnf: 'json-devel', pacman: 'nlohmann-json', brew: 'nlohmann-json' },
+  {
+    what: 'Vulkan headers',
+    present: () => header('vulkan/vulkan.h'),
+    apt: 'libvulkan-dev',
+    dnf: 'vulkan-headers',
+    pacman: 'vulkan-headers',
+    brew: 'vulkan-headers',
+  },
+  {
+    what: 'the Vulkan loader',
+    present: () => library('libvulkan.so.1', 'libvulkan.1.dylib'),
+    apt: 'libvulkan1',
+    dnf: 'vulkan-loader',
+    pacman: 'vulkan-icd-loader',
+    brew: 'vulkan-loader',
+  },
+  {
+    what: 'a Vulkan driver',
+    present: () => driverManifests().length > 0,
+    apt: 'mesa-vulkan-drivers',
+    dnf: 'mesa-vulkan-drivers',
+    pacman: 'vulkan-swrast',
+    brew: 'molten-vk',
+  },
+  {
+    what: 'nlohmann/json',
+    present: () => header('nlohmann/json.hpp'),
+    apt: 'nlohmann-json3-dev',
+    dnf: 'json-devel',
+    pacman: 'nlohmann-json',
+    brew: 'nlohmann-json',
+  },
 ];
 
 /** What Chromium is called, by the systems that package it. */
@@ -50,16 +86,51 @@ export const chromiumNames = ['chromium', 'chromium-browser', 'google-chrome-sta
 
 /** @type {Need[]} */
 const testNeeds = [
-  { what: 'GoogleTest', present: () => header('gtest/gtest.h') && library('libgtest.a', 'libgtest.so', 'libgtest.dylib'), apt: 'libgtest-dev', dnf: 'gtest-devel', pacman: 'gtest', brew: 'googletest' },
-  { what: 'a software Vulkan driver (lavapipe)', present: () => driverManifests('lvp_icd').length > 0, apt: 'mesa-vulkan-drivers', dnf: 'mesa-vulkan-drivers', pacman: 'vulkan-swrast', brew: '' },
-  { what: 'the Vulkan validation layer', present: () => prefixes.some((prefix) => existsSync(join(prefix, validationManifest))), apt: 'vulkan-validationlayers', dnf: 'vulkan-validation-layers', pacman: 'vulkan-validation-layers', brew: 'vulkan-validationlayers' },
+  {
+    what: 'GoogleTest',
+    present: () => header('gtest/gtest.h') && library('libgtest.a', 'libgtest.so', 'libgtest.dylib'),
+    apt: 'libgtest-dev',
+    dnf: 'gtest-devel',
+    pacman: 'gtest',
+    brew: 'googletest',
+  },
+  {
+    what: 'a software Vulkan driver (lavapipe)',
+    present: () => driverManifests('lvp_icd').length > 0,
+    apt: 'mesa-vulkan-drivers',
+    dnf: 'mesa-vulkan-drivers',
+    pacman: 'vulkan-swrast',
+    brew: '',
+  },
+  {
+    what: 'the Vulkan validation layer',
+    present: () => prefixes.some((prefix) => existsSync(join(prefix, validationManifest))),
+    apt: 'vulkan-validationlayers',
+    dnf: 'vulkan-validation-layers',
+    pacman: 'vulkan-validation-layers',
+    brew: 'vulkan-validationlayers',
+  },
   { what: 'Chromium', present: () => command(...chromiumNames), apt: 'chromium', dnf: 'chromium', pacman: 'chromium', brew: '' },
-  { what: 'patchelf', present: () => process.platform !== 'linux' || command('patchelf'), apt: 'patchelf', dnf: 'patchelf', pacman: 'patchelf', brew: '' },
+  {
+    what: 'patchelf',
+    present: () => process.platform !== 'linux' || command('patchelf'),
+    apt: 'patchelf',
+    dnf: 'patchelf',
+    pacman: 'patchelf',
+    brew: '',
+  },
 ];
 
 /** For the packaged app on a screen in memory: where it is missing and cannot be installed, those tests are skipped. @type {Need[]} */
 const desktopNeeds = [
-  { what: 'a screen in memory (Xvfb)', present: () => command('Xvfb'), apt: 'xvfb', dnf: 'xorg-x11-server-Xvfb', pacman: 'xorg-server-xvfb', brew: '' },
+  {
+    what: 'a screen in memory (Xvfb)',
+    present: () => command('Xvfb'),
+    apt: 'xvfb',
+    dnf: 'xorg-x11-server-Xvfb',
+    pacman: 'xorg-server-xvfb',
+    brew: '',
+  },
   { what: 'a window manager (openbox)', present: () => command('openbox'), apt: 'openbox', dnf: 'openbox', pacman: 'openbox', brew: '' },
   { what: 'a panel (tint2)', present: () => command('tint2'), apt: 'tint2', dnf: 'tint2', pacman: 'tint2', brew: '' },
   { what: 'xdotool', present: () => command('xdotool'), apt: 'xdotool', dnf: 'xdotool', pacman: 'xdotool', brew: '' },
@@ -114,7 +185,7 @@ async function ensure(needs) {
 
   const names = missing.map((need) => need.what).join(', ');
   const install = installCommand(missing, (program) => command(program));
-  if (!install) throw new SetupError(`missing: ${names}.`, 'Install these with the system\'s package manager and run again.');
+  if (!install) throw new SetupError(`missing: ${names}.`, "Install these with the system's package manager and run again.");
 
   const asRoot = process.getuid?.() === 0 ? [] : (await capture('sudo', ['-n', 'true'])).code === 0 ? ['sudo', '-n', 'env'] : undefined;
   if (install[0] !== 'apt-get' || !asRoot) {
@@ -122,11 +193,18 @@ async function ensure(needs) {
   }
 
   say(`missing: ${names}; installing with apt-get ...`);
-  for (const args of [['apt-get', '-qq', 'update'], ['DEBIAN_FRONTEND=noninteractive', ...install]]) {
+  for (const args of [
+    ['apt-get', '-qq', 'update'],
+    ['DEBIAN_FRONTEND=noninteractive', ...install],
+  ]) {
     const [program = 'env', ...rest] = [...(asRoot.length > 0 ? asRoot : ['env']), ...args];
     const end = await follow(program, rest);
     if (end.code !== 0) throw new SetupError(`\`${args.join(' ')}\` failed (see above).`, `Run:  sudo ${install.join(' ')}`);
   }
   const still = missing.filter((need) => !need.present());
-  if (still.length > 0) throw new SetupError(`still missing after installing: ${still.map((need) => need.what).join(', ')}.`, 'Install these by hand and run again.');
+  if (still.length > 0)
+    throw new SetupError(
+      `still missing after installing: ${still.map((need) => need.what).join(', ')}.`,
+      'Install these by hand and run again.',
+    );
 }

@@ -46,7 +46,11 @@ export async function test({ newerDriver }) {
   if (newerDriver) {
     results.push(await stage('mutated checkpoints', fuzzCheckpoints));
     const newer = await newerRuntime();
-    results.push('reason' in newer ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason) : await onRuntime(newer));
+    results.push(
+      'reason' in newer
+        ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason)
+        : await onRuntime(newer),
+    );
   }
   return account(results);
 }
@@ -98,7 +102,9 @@ async function inBrowser(runtime) {
 /** @returns {Runtime | { reason: string }} */
 function systemRuntime() {
   const [manifest] = driverManifests('lvp_icd');
-  return manifest ? { name: 'system lavapipe', env: softwareVulkan(manifest) } : { reason: 'this system has no lavapipe (software Vulkan) driver' };
+  return manifest
+    ? { name: 'system lavapipe', env: softwareVulkan(manifest) }
+    : { reason: 'this system has no lavapipe (software Vulkan) driver' };
 }
 
 /** @returns {Promise<Runtime | { reason: string }>} */
@@ -136,7 +142,10 @@ async function orFailure(name, step) {
 /** @param {Counts[]} results @returns {number} exit code */
 function account(results) {
   const counts = total(results);
-  const list = [...counts.skipped.map((test) => ({ ...test, how: 'SKIPPED' })), ...counts.failed.map((test) => ({ ...test, how: 'FAILED' }))];
+  const list = [
+    ...counts.skipped.map((test) => ({ ...test, how: 'SKIPPED' })),
+    ...counts.failed.map((test) => ({ ...test, how: 'FAILED' })),
+  ];
   for (const { how, name, why } of list) process.stdout.write(`${how}  ${name}: ${why}\n`);
   process.stdout.write(`${summaryLine(counts)}\n`);
   return allGood(counts) ? 0 : 1;

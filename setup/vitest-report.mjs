@@ -13,7 +13,11 @@ export default class Report {
       // Outside the tests: files that cannot be loaded, hooks that fail, rejections that nobody handles.
       outside: [
         ...modules.flatMap((module) => module.errors().map((error) => ({ name: module.relativeModuleId, why: error.message }))),
-        ...modules.flatMap((module) => [...module.children.allSuites()].flatMap((suite) => suite.errors().map((error) => ({ name: suite.fullName, why: error.message })))),
+        ...modules.flatMap((module) =>
+          [...module.children.allSuites()].flatMap((suite) =>
+            suite.errors().map((error) => ({ name: suite.fullName, why: error.message })),
+          ),
+        ),
         ...unhandled.map((error) => ({ name: 'unhandled error', why: error.message })),
       ],
     };

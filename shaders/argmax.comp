@@ -5,7 +5,10 @@
 layout(local_size_x = 256) in;
 layout(std430, binding = 0) readonly buffer Logits { float logits[]; };
 layout(std430, binding = 1) writeonly buffer Out { uint result[]; };
-layout(push_constant) uniform Push { uint cols; uint offset; };
+layout(push_constant) uniform Push {
+  uint cols;
+  uint offset;
+};
 
 shared float best_value[256];
 shared uint best_index[256];

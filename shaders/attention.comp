@@ -21,14 +21,30 @@ layout(std430, binding = 2) readonly buffer V { uint values[]; };
 layout(std430, binding = 3) readonly buffer State { uint state[]; };
 layout(std430, binding = 4) writeonly buffer Out { float result[]; };
 layout(push_constant) uniform Push {
-  uint rows; uint first_row; uint q_stride; uint q_offset; uint kv_stride; uint k_offset; uint v_offset; uint group; uint out_stride; uint out_offset;
-  uint length; uint index; uint base; uint num_tiles; uint tokens; uint padded; float scale; uint first_head;
+  uint rows;
+  uint first_row;
+  uint q_stride;
+  uint q_offset;
+  uint kv_stride;
+  uint k_offset;
+  uint v_offset;
+  uint group;
+  uint out_stride;
+  uint out_offset;
+  uint length;
+  uint index;
+  uint base;
+  uint num_tiles;
+  uint tokens;
+  uint padded;
+  float scale;
+  uint first_head;
 };
 #include "common/kv.glsl"
 
-shared vec4 tile_q[HEAD_DIM * ROWS / 4];        // [HEAD_DIM][ROWS]
-shared vec4 tile_kv[KEYS * HEAD_DIM4];          // keys as [HEAD_DIM][KEYS], values as [KEYS][HEAD_DIM]
-shared vec4 probabilities[KEYS * ROWS / 4];     // [KEYS][ROWS]
+shared vec4 tile_q[HEAD_DIM * ROWS / 4];     // [HEAD_DIM][ROWS]
+shared vec4 tile_kv[KEYS * HEAD_DIM4];       // keys as [HEAD_DIM][KEYS], values as [KEYS][HEAD_DIM]
+shared vec4 probabilities[KEYS * ROWS / 4];  // [KEYS][ROWS]
 shared float row_part[2 * ROWS];
 shared vec4 row_scale[ROWS / 4];
 shared vec4 row_total[ROWS / 4];
@@ -37,7 +53,7 @@ bool is_padding(uint token) { return token / padded >= num_tiles || token % padd
 
 void main() {
   const uint thread = gl_LocalInvocationID.x;
-  const uint ty = thread / 8, tx = thread % 8;                 // products: rows 4 ty .. 4 ty + 3
+  const uint ty = thread / 8, tx = thread % 8;                     // products: rows 4 ty .. 4 ty + 3
   const uint soft_row = thread % ROWS, soft_half = thread / ROWS;  // softmax: one row, half of the keys
   const uint head = first_head + gl_WorkGroupID.y, row0 = first_row + gl_WorkGroupID.x * ROWS;
   const uint position0 = MASK == MASK_CAUSAL ? base + state[index] : 0;
@@ -90,7 +106,8 @@ void main() {
     barrier();
 
     for (uint i = thread; i < KEYS * HEAD_DIM4; i += 64)
-      tile_kv[i] = load_kv4(values, v_offset + min(key0 + i / HEAD_DIM4, visible - 1) * kv_stride + head / group * HEAD_DIM + i % HEAD_DIM4 * 4);
+      tile_kv[i] =
+          load_kv4(values, v_offset + min(key0 + i / HEAD_DIM4, visible - 1) * kv_stride + head / group * HEAD_DIM + i % HEAD_DIM4 * 4);
     const uint first = soft_half * (KEYS / 2);
     float part = -1e30;
     for (uint j = first; j < first + KEYS / 2; ++j) part = max(part, probabilities[j * (ROWS / 4) + soft_row / 4][soft_row % 4]);

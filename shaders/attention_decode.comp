@@ -19,7 +19,16 @@ layout(std430, binding = 2) readonly buffer V { uint values[]; };
 layout(std430, binding = 3) readonly buffer State { uint state[]; };
 layout(std430, binding = 4) writeonly buffer Parts { float parts[]; };
 layout(std430, binding = 5) writeonly buffer Stats { float stats[]; };
-layout(push_constant) uniform Push { uint q_stride; uint q_offset; uint kv_stride; uint length; uint index; uint base; uint splits; float scale; };
+layout(push_constant) uniform Push {
+  uint q_stride;
+  uint q_offset;
+  uint kv_stride;
+  uint length;
+  uint index;
+  uint base;
+  uint splits;
+  float scale;
+};
 #include "common/kv.glsl"
 
 shared vec4 tile_q[GROUP * HEAD_DIM4];
@@ -63,10 +72,12 @@ void main() {
   const uint g_mine = thread / LANES, lane = thread % LANES;
   const bool active_thread = g_mine < GROUP;
   float highest = -1e30;
-  if (active_thread) for (uint j = lane; j < count; j += LANES) highest = max(highest, scores[g_mine * CHUNK + j]);
+  if (active_thread)
+    for (uint j = lane; j < count; j += LANES) highest = max(highest, scores[g_mine * CHUNK + j]);
   scratch[thread] = highest;
   barrier();
-  if (active_thread) for (uint i = 0; i < LANES; ++i) highest = max(highest, scratch[g_mine * LANES + i]);
+  if (active_thread)
+    for (uint i = 0; i < LANES; ++i) highest = max(highest, scratch[g_mine * LANES + i]);
   barrier();
   float total = 0.0;
   if (active_thread)

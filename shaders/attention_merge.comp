@@ -7,7 +7,11 @@ layout(local_size_x = 64) in;
 layout(std430, binding = 0) readonly buffer Parts { float parts[]; };
 layout(std430, binding = 1) readonly buffer Stats { float stats[]; };
 layout(std430, binding = 2) writeonly buffer Out { float result[]; };
-layout(push_constant) uniform Push { uint splits; uint head_dim; uint offset; };
+layout(push_constant) uniform Push {
+  uint splits;
+  uint head_dim;
+  uint offset;
+};
 
 void main() {
   const uint head = gl_WorkGroupID.x, row = gl_WorkGroupID.y, heads = gl_NumWorkGroups.x;

@@ -9,7 +9,13 @@ layout(local_size_x = 64) in;
 layout(std430, binding = 0) readonly buffer Table { uvec4 weights[]; };
 layout(std430, binding = 1) readonly buffer Tokens { uint tokens[]; };
 layout(std430, binding = 2) writeonly buffer Out { float values[]; };
-layout(push_constant) uniform Push { uint first_row; uint block_rows; uint groups; uint cols; uint offset; };
+layout(push_constant) uniform Push {
+  uint first_row;
+  uint block_rows;
+  uint groups;
+  uint cols;
+  uint offset;
+};
 #include "common/weights.glsl"
 
 void main() {

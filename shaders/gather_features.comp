@@ -6,7 +6,14 @@
 layout(local_size_x = 64) in;
 layout(std430, binding = 0) readonly buffer State { float state[]; };
 layout(std430, binding = 1) writeonly buffer Out { float features[]; };
-layout(push_constant) uniform Push { uint hidden; uint width; uint slot; uint step_size; uint state_offset; uint offset; };
+layout(push_constant) uniform Push {
+  uint hidden;
+  uint width;
+  uint slot;
+  uint step_size;
+  uint state_offset;
+  uint offset;
+};
 
 void main() {
   const uint d = gl_GlobalInvocationID.x, row = gl_WorkGroupID.y;

@@ -7,7 +7,12 @@ layout(std430, binding = 0) readonly buffer K { float k[]; };
 layout(std430, binding = 1) readonly buffer V { float v[]; };
 layout(std430, binding = 2) writeonly buffer Keys { uint keys[]; };
 layout(std430, binding = 3) writeonly buffer Values { uint values[]; };
-layout(push_constant) uniform Push { uint width; uint first; uint k_offset; uint v_offset; };
+layout(push_constant) uniform Push {
+  uint width;
+  uint first;
+  uint k_offset;
+  uint v_offset;
+};
 
 void main() {
   const uint column = gl_GlobalInvocationID.x * 2, row = gl_WorkGroupID.y;

@@ -11,7 +11,14 @@ layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer Weight { float weight[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) writeonly buffer Out { float values[]; };
-layout(push_constant) uniform Push { uint cols; float eps; uint group; uint valid; uint x_offset; uint offset; };
+layout(push_constant) uniform Push {
+  uint cols;
+  float eps;
+  uint group;
+  uint valid;
+  uint x_offset;
+  uint offset;
+};
 #include "common/reduce.glsl"
 
 void main() {

@@ -14,7 +14,15 @@ layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) buffer Y { float y[]; };
 layout(push_constant) uniform Push {
-  uint m; uint groups; uint n; uint first_row; uint x_offset4; uint y_offset; uint y_stride; uint has_bias; float scale;
+  uint m;
+  uint groups;
+  uint n;
+  uint first_row;
+  uint x_offset4;
+  uint y_offset;
+  uint y_stride;
+  uint has_bias;
+  float scale;
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"
@@ -29,7 +37,10 @@ void main() {
   const uint x_row = min(m0 + thread, m - 1), w_row = min(n0 + thread, n - 1);
 
   vec4 sum[8][2];
-  for (uint i = 0; i < 8; ++i) { sum[i][0] = vec4(0); sum[i][1] = vec4(0); }
+  for (uint i = 0; i < 8; ++i) {
+    sum[i][0] = vec4(0);
+    sum[i][1] = vec4(0);
+  }
 
   for (uint group = 0; group < groups; group += STEP / 8) {
     // Thread t brings 16 values of row t of both operands, transposed.
@@ -70,7 +81,8 @@ void main() {
       if (local >= n) continue;
       const uint column = first_row + local;
       vec4 v = sum[i][half_index];
-      for (uint j = 0; j < 4; ++j) if (has_bias != 0 && local + j < n) v[j] += bias[column + j];
+      for (uint j = 0; j < 4; ++j)
+        if (has_bias != 0 && local + j < n) v[j] += bias[column + j];
       if (EPILOGUE == EPILOGUE_SILU_MUL) {
         const uint at = y_offset + row * y_stride + column / 2;
         if (local + 1 < n) y[at] = silu(v[0]) * v[1];
@@ -79,9 +91,12 @@ void main() {
         const uint at = y_offset + row * y_stride + column;
         for (uint j = 0; j < 4; ++j) {
           if (local + j >= n) break;
-          if (EPILOGUE == EPILOGUE_GELU) y[at + j] = gelu(v[j]);
-          else if (EPILOGUE == EPILOGUE_ADD) y[at + j] += scale * v[j];
-          else y[at + j] = v[j];
+          if (EPILOGUE == EPILOGUE_GELU)
+            y[at + j] = gelu(v[j]);
+          else if (EPILOGUE == EPILOGUE_ADD)
+            y[at + j] += scale * v[j];
+          else
+            y[at + j] = v[j];
         }
       }
     }

@@ -19,7 +19,15 @@ layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) buffer Y { float y[]; };
 layout(push_constant) uniform Push {
-  uint m; uint groups; uint n; uint first_row; uint x_offset4; uint y_offset; uint y_stride; uint has_bias; float scale;
+  uint m;
+  uint groups;
+  uint n;
+  uint first_row;
+  uint x_offset4;
+  uint y_offset;
+  uint y_stride;
+  uint has_bias;
+  float scale;
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"
@@ -80,7 +88,8 @@ void main() {
   if (working)
     for (uint i = 0; i < QUARTER / MATRIX_M; ++i)
       for (uint j = 0; j < QUARTER / MATRIX_N; ++j)
-        coopMatStore(sum[i][j], tile_y, (quarter_m + i * MATRIX_M) * TILE + quarter_n + j * MATRIX_N, TILE, gl_CooperativeMatrixLayoutRowMajor);
+        coopMatStore(sum[i][j], tile_y, (quarter_m + i * MATRIX_M) * TILE + quarter_n + j * MATRIX_N, TILE,
+                     gl_CooperativeMatrixLayoutRowMajor);
   barrier();
 
   for (uint i = thread; i < TILE * TILE / 2; i += threads) {

@@ -18,7 +18,14 @@ layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) buffer Y { float y[]; };
 layout(push_constant) uniform Push {
-  uint groups; uint n; uint first_row; uint x_offset4; uint y_offset; uint y_stride; uint has_bias; float scale;
+  uint groups;
+  uint n;
+  uint first_row;
+  uint x_offset4;
+  uint y_offset;
+  uint y_stride;
+  uint has_bias;
+  float scale;
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"

@@ -8,8 +8,17 @@ layout(local_size_x = 64) in;
 layout(std430, binding = 0) readonly buffer Pixels { uint pixels[]; };
 layout(std430, binding = 1) writeonly buffer Out { float values[]; };
 layout(push_constant) uniform Push {
-  uint size; uint patch_size; uint num_tiles; uint cols; uint offset;
-  float mean_r; float mean_g; float mean_b; float std_r; float std_g; float std_b;
+  uint size;
+  uint patch_size;
+  uint num_tiles;
+  uint cols;
+  uint offset;
+  float mean_r;
+  float mean_g;
+  float mean_b;
+  float std_r;
+  float std_g;
+  float std_b;
 };
 
 void main() {

@@ -8,7 +8,12 @@ layout(local_size_x_id = 0) in;
 layout(std430, binding = 0) readonly buffer X { float x[]; };
 layout(std430, binding = 1) readonly buffer Weight { float weight[]; };
 layout(std430, binding = 2) writeonly buffer Out { float values[]; };
-layout(push_constant) uniform Push { uint cols; float eps; uint x_offset; uint offset; };
+layout(push_constant) uniform Push {
+  uint cols;
+  float eps;
+  uint x_offset;
+  uint offset;
+};
 #include "common/reduce.glsl"
 
 void main() {

@@ -14,12 +14,23 @@ layout(std430, binding = 1) readonly buffer Rotations { vec2 rotations[]; };
 layout(std430, binding = 2) readonly buffer State { uint state[]; };
 layout(std430, binding = 3) writeonly buffer Keys { uint keys[]; };
 layout(std430, binding = 4) writeonly buffer Values { uint values[]; };
-layout(push_constant) uniform Push { uint heads; uint kv_heads; uint head_dim; uint index; uint base; uint offset; };
+layout(push_constant) uniform Push {
+  uint heads;
+  uint kv_heads;
+  uint head_dim;
+  uint index;
+  uint base;
+  uint offset;
+};
 
 #if defined(KV_F16)
 #define store2(buffer_words, element, v) buffer_words[(element) >> 1] = packHalf2x16(v)
 #else
-#define store2(buffer_words, element, v) { buffer_words[element] = floatBitsToUint((v).x); buffer_words[(element) + 1] = floatBitsToUint((v).y); }
+#define store2(buffer_words, element, v)                  \
+  {                                                       \
+    buffer_words[element] = floatBitsToUint((v).x);       \
+    buffer_words[(element) + 1] = floatBitsToUint((v).y); \
+  }
 #endif
 
 void main() {

@@ -12,7 +12,15 @@ layout(std430, binding = 0) buffer Logits { float logits[]; };
 layout(std430, binding = 1) readonly buffer Recent { uint recent[]; };
 layout(std430, binding = 2) writeonly buffer Out { uint result; };
 layout(push_constant) uniform Push {
-  uint n; uint offset; uint recent_count; float temperature; uint top_k; float top_p; float min_p; float repetition_penalty; float uniform_draw;
+  uint n;
+  uint offset;
+  uint recent_count;
+  float temperature;
+  uint top_k;
+  float top_p;
+  float min_p;
+  float repetition_penalty;
+  float uniform_draw;
 };
 #include "common/reduce.glsl"
 

@@ -6,7 +6,13 @@
 layout(local_size_x = 64) in;
 layout(std430, binding = 0) readonly buffer Table { uvec4 weights[]; };
 layout(std430, binding = 1) buffer X { float values[]; };
-layout(push_constant) uniform Push { uint hidden; uint padded; uint first; float gate; uint offset; };
+layout(push_constant) uniform Push {
+  uint hidden;
+  uint padded;
+  uint first;
+  float gate;
+  uint offset;
+};
 #include "common/weights.glsl"
 
 void main() {

@@ -14,7 +14,15 @@ layout(std430, binding = 3) readonly buffer Position { float position_embedding[
 layout(std430, binding = 4) readonly buffer Pre { uvec4 pre_words[]; };
 layout(std430, binding = 5) writeonly buffer Out { float values[]; };
 layout(push_constant) uniform Push {
-  uint hidden; uint tokens; uint padded; uint tile_position_first; uint pre_first; float tile_position_gate; float pre_gate; uint patches_offset; uint offset;
+  uint hidden;
+  uint tokens;
+  uint padded;
+  uint tile_position_first;
+  uint pre_first;
+  float tile_position_gate;
+  float pre_gate;
+  uint patches_offset;
+  uint offset;
 };
 #include "common/weights.glsl"
 
@@ -32,7 +40,9 @@ void main() {
   if (d >= hidden) return;
   float value = 0.0;
   if (token < tokens) {
-    value = token == 0 ? class_embedding[d] : patches[patches_offset + (tile * (tokens - 1) + token - 1) * hidden + d] + pre_gate * load_pre(pre_first + tile * hidden + d);
+    value = token == 0 ? class_embedding[d]
+                       : patches[patches_offset + (tile * (tokens - 1) + token - 1) * hidden + d] +
+                             pre_gate * load_pre(pre_first + tile * hidden + d);
     value += position_embedding[token * hidden + d];
     value += tile_position_gate * load_weight(tile_position_first + (tile * tokens + token) * hidden + d);
   }

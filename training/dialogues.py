@@ -2,6 +2,7 @@
 
 A row is several conversations about one picture side by side; each position attends to its own conversation.
 """
+
 import random
 from dataclasses import dataclass, field
 
@@ -17,7 +18,9 @@ GREETING = "Hello. Show me a picture and ask about it."
 GREETING_WITH_PICTURE = "Hello. Ask me about the picture."
 NO_PICTURE = "There is no picture yet. Add one and ask again."
 WELCOME = "You're welcome."
-GREETINGS = "Hello|Hello|Hello!|Hi|Hi!|Hey|Hey there|Hi there|Hello there|Good morning|Good evening|Good afternoon|hello|hi|hey|Hello.|How are you?|Greetings".split("|")
+GREETINGS = "Hello|Hello|Hello!|Hi|Hi!|Hey|Hey there|Hi there|Hello there|Good morning|Good evening|Good afternoon|hello|hi|hey|Hello.|How are you?|Greetings".split(
+    "|"
+)
 WHO = (
     "Who are you?|Who are you?|What are you?|What can you do?|What can you do?|What can I ask?|What can I ask you?|Which model are you?|What model are you?|Help|help|"
     "What do you do?|Who made you?|Tell me about you.|How can you help me?|What is this?|Are you Llama?|What is your name?|Introduce yourself"
@@ -111,8 +114,12 @@ class Row:
         tokens = np.array(self.tokens + [padding] * rest)
         answers = np.append(self.answers + [-1] * rest, -1)[1:]
         return {
-            "tokens": tokens, "positions": np.array(self.positions + [0] * rest), "segments": np.array(self.segments + [-1] * rest),
-            "sees": np.array(self.sees + [-1] * rest), "targets": np.where(answers >= 0, np.append(tokens[1:], padding), padding), "answers": answers,
+            "tokens": tokens,
+            "positions": np.array(self.positions + [0] * rest),
+            "segments": np.array(self.segments + [-1] * rest),
+            "sees": np.array(self.sees + [-1] * rest),
+            "targets": np.where(answers >= 0, np.append(tokens[1:], padding), padding),
+            "answers": answers,
         }
 
 
@@ -131,7 +138,11 @@ def fill_row(rng: random.Random, tokens: Tokens, length: int, questions: list[Qu
     if rng.random() < 0.06:
         pool.insert(rng.randrange(min(3, len(pool)) + 1), small_talk(rng, picture=True))
     if rng.random() < 0.04:
-        talk = small_talk(rng, picture=False) if rng.random() < 0.7 else Question(worded(rng, rng.choice(questions).ask), NO_PICTURE, "", "", "chat")
+        talk = (
+            small_talk(rng, picture=False)
+            if rng.random() < 0.7
+            else Question(worded(rng, rng.choice(questions).ask), NO_PICTURE, "", "", "chat")
+        )
         row.add(tokens, [Turn(talk)])
     while pool:
         count = rng.choices([1, 2, 3], [6, 3, 1])[0]

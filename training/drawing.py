@@ -1,4 +1,5 @@
 """A sheet on which scenes draw; it remembers where every character and every thing lies."""
+
 import random
 from dataclasses import dataclass, field
 
@@ -10,10 +11,17 @@ import fonts
 Colour = tuple[int, int, int]
 # Name: hue range in degrees, saturation and value ranges in percent.
 COLOURS = {
-    "red": ((-8, 8), (72, 100), (62, 96)), "orange": ((24, 35), (80, 100), (88, 100)), "yellow": ((48, 58), (75, 100), (88, 100)),
-    "green": ((95, 150), (50, 100), (40, 85)), "blue": ((205, 228), (60, 100), (60, 98)), "purple": ((268, 288), (50, 95), (45, 85)),
-    "pink": ((318, 342), (35, 65), (92, 100)), "brown": ((18, 30), (55, 80), (35, 55)), "black": ((0, 360), (0, 20), (4, 14)),
-    "white": ((0, 360), (0, 3), (97, 100)), "grey": ((0, 360), (0, 6), (48, 66)),
+    "red": ((-8, 8), (72, 100), (62, 96)),
+    "orange": ((24, 35), (80, 100), (88, 100)),
+    "yellow": ((48, 58), (75, 100), (88, 100)),
+    "green": ((95, 150), (50, 100), (40, 85)),
+    "blue": ((205, 228), (60, 100), (60, 98)),
+    "purple": ((268, 288), (50, 95), (45, 85)),
+    "pink": ((318, 342), (35, 65), (92, 100)),
+    "brown": ((18, 30), (55, 80), (35, 55)),
+    "black": ((0, 360), (0, 20), (4, 14)),
+    "white": ((0, 360), (0, 3), (97, 100)),
+    "grey": ((0, 360), (0, 6), (48, 66)),
 }
 COLOUR_NAMES = list(COLOURS)
 # What an auxiliary head tells apart, beside characters and colours.

@@ -5,6 +5,7 @@
 SET: see evaluation_set.py. A question counts where every token of the answer, and the end behind it, is the
 likeliest one: then greedy decoding writes exactly this answer. `evaluate.ts` asks the same through Loupe's engine.
 """
+
 import argparse
 import json
 from collections import defaultdict
@@ -65,7 +66,9 @@ class Examiner:
         begin, pictures = len(ids), [self.seen[name][None] for name in images] or [torch.zeros(1, 1, self.model.shape.text_width)]
         while len(ids) - begin < most:
             count = len(ids)
-            hidden = self.model.read(torch.tensor([ids]), torch.arange(count)[None].float(), torch.zeros(1, count), torch.tensor([sees]), pictures)
+            hidden = self.model.read(
+                torch.tensor([ids]), torch.arange(count)[None].float(), torch.zeros(1, count), torch.tensor([sees]), pictures
+            )
             best = int(self.model.logits(hidden[0, -1]).argmax())
             if best == self.tokens.end_of_turn:
                 break
@@ -91,7 +94,9 @@ class Examiner:
                 full = ids + answers[way]
                 tokens[row, : len(full)] = torch.tensor(full)
                 sees[row, : len(full)] = torch.tensor(views + [views[-1]] * len(answers[way]))
-            hidden = self.model.read(tokens, torch.arange(length).expand(len(cases), -1).float(), torch.zeros(len(cases), length), sees, pictures)
+            hidden = self.model.read(
+                tokens, torch.arange(length).expand(len(cases), -1).float(), torch.zeros(len(cases), length), sees, pictures
+            )
             for row, ((ids, _, _), answers) in enumerate(zip(prompts, wanted)):
                 begin, end = len(ids), len(ids) + len(answers[way])
                 best = self.model.logits(hidden[row, begin - 1 : end - 1]).argmax(-1)
@@ -105,7 +110,11 @@ class Examiner:
         if "also" in case:
             name = case["also"]
             before, after = answer[: answer.rindex(name)], answer[answer.rindex(name) + len(name) :]
-            ways += [tokens.encode(name), tokens.spell(name), tokens.encode(before.rstrip()) + tokens.spell(" " + name) + tokens.encode(after)]
+            ways += [
+                tokens.encode(name),
+                tokens.spell(name),
+                tokens.encode(before.rstrip()) + tokens.spell(" " + name) + tokens.encode(after),
+            ]
         return [way + [tokens.end_of_turn] for way in ways]
 
 
@@ -155,8 +164,13 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(summary, indent=1) + "\n")
     if options.wrong:
-        options.wrong.write_text(json.dumps(
-            [{**case, "got": examiner.answer(case["turns"])} for case, ok in zip(cases, right) if not ok][:200], indent=0, ensure_ascii=False))
+        options.wrong.write_text(
+            json.dumps(
+                [{**case, "got": examiner.answer(case["turns"])} for case, ok in zip(cases, right) if not ok][:200],
+                indent=0,
+                ensure_ascii=False,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Writes cases.json and pictures/. A cell is a task in fonts of training or in hel
 more characters belong to the held-out tenth, and no layout was drawn before. Half of a cell's pictures fill one
 tile, the others two to four.
 """
+
 import argparse
 import json
 import random
@@ -21,15 +22,23 @@ SINGLE = {(1, 1): 1.0}
 SEVERAL = {grid: share for grid, share in GRIDS.items() if grid != (1, 1)}
 # Task: the scenes that ask it.
 CELLS = {
-    "short": {"short": 3, "lines": 1, "dialog": 1}, "line": {"lines": 1}, "value": {"labelled": 1}, "colour": {"dialog": 1},
-    "count": {"shapes": 3, "dialog": 1, "bars": 1}, "bars": {"bars": 1}, "block": {"lines": 1}, "absent": {"labelled": 1, "dialog": 1, "lines": 1, "bars": 1},
+    "short": {"short": 3, "lines": 1, "dialog": 1},
+    "line": {"lines": 1},
+    "value": {"labelled": 1},
+    "colour": {"dialog": 1},
+    "count": {"shapes": 3, "dialog": 1, "bars": 1},
+    "bars": {"bars": 1},
+    "block": {"lines": 1},
+    "absent": {"labelled": 1, "dialog": 1, "lines": 1, "bars": 1},
 }
 TAKEOVER = {"short": 2, "lines": 1, "labelled": 2, "dialog": 2, "bars": 1, "shapes": 1}
 
 
 def bare(answer: str) -> str | None:
     """What a sentence says, where a word would do as an answer."""
-    found = re.fullmatch(r"The (?:\w+ )?(?:bar|bars|button|circle|square|triangle|star) (?:is|are) (.+)\.|There (?:is|are) (\d+) \w+\.", answer)
+    found = re.fullmatch(
+        r"The (?:\w+ )?(?:bar|bars|button|circle|square|triangle|star) (?:is|are) (.+)\.|There (?:is|are) (\d+) \w+\.", answer
+    )
     return (found[1] or found[2]) if found else None
 
 
@@ -54,11 +63,18 @@ class Writer:
     def add(self, cell: str, unseen: bool, turns: list[tuple[Picture | None, str, str]]) -> None:
         """The last turn is asked; the answers of those before are given. `also`: another answer that counts. `em`: see Picture."""
         last = next((picture for picture, _, _ in reversed(turns) if picture), None)
-        self.cases.append({
-            "cell": cell, "fonts": "held-out" if unseen else "known", "tiles": len(last.tiles) if last else 0, **({"em": round(last.em, 1)} if last else {}),
-            **({"also": bare(turns[-1][2])} if bare(turns[-1][2]) else {}),
-            "turns": [{**({"image": self.name(picture)} if picture else {}), "ask": ask, "answer": answer} for picture, ask, answer in turns],
-        })
+        self.cases.append(
+            {
+                "cell": cell,
+                "fonts": "held-out" if unseen else "known",
+                "tiles": len(last.tiles) if last else 0,
+                **({"em": round(last.em, 1)} if last else {}),
+                **({"also": bare(turns[-1][2])} if bare(turns[-1][2]) else {}),
+                "turns": [
+                    {**({"image": self.name(picture)} if picture else {}), "ask": ask, "answer": answer} for picture, ask, answer in turns
+                ],
+            }
+        )
 
 
 def make(directory: Path, questions: int, seed: int) -> None:
@@ -89,7 +105,11 @@ def make(directory: Path, questions: int, seed: int) -> None:
                 writer.add("follow-up", unseen, [(picture, a.ask, a.answer), (None, b.ask, b.answer)])
                 writer.add("follow-up alone", unseen, [(picture, b.ask, b.answer)])
     rng = random.Random(f"{seed} chat")
-    for asks, alone, with_picture in ((GREETINGS, GREETING, GREETING_WITH_PICTURE), (WHO, INTRODUCTION, INTRODUCTION), (OTHER, CANNOT, CANNOT)):
+    for asks, alone, with_picture in (
+        (GREETINGS, GREETING, GREETING_WITH_PICTURE),
+        (WHO, INTRODUCTION, INTRODUCTION),
+        (OTHER, CANNOT, CANNOT),
+    ):
         for ask in sorted(set(asks)):
             writer.add("chat", False, [(None, ask, alone)])
             writer.add("chat", False, [(pictures.draw(rng, TAKEOVER, True, False), ask, with_picture)])
@@ -116,7 +136,13 @@ def make_small(directory: Path, seed: int) -> None:
             first, second = (pictures.draw(rng, TAKEOVER, True, unseen) for _ in range(2))
             a, b = rng.choice(first.questions), rng.choice(second.questions)
             writer.add("takeover", unseen, [(first, a.ask, a.answer), (second, b.ask, b.answer)])
-    for ask, answer in (("Hello", GREETING), ("Who are you?", INTRODUCTION), ("What can you do?", INTRODUCTION), ("Write a poem.", CANNOT), ("What does it say?", NO_PICTURE)):
+    for ask, answer in (
+        ("Hello", GREETING),
+        ("Who are you?", INTRODUCTION),
+        ("What can you do?", INTRODUCTION),
+        ("Write a poem.", CANNOT),
+        ("What does it say?", NO_PICTURE),
+    ):
         writer.add("chat", False, [(None, ask, answer)])
     (directory / "cases.json").write_text(json.dumps(writer.cases, indent=1, ensure_ascii=False) + "\n")
 

@@ -5,6 +5,7 @@
 OUT_DIRECTORY gets the checkpoint; auxiliary.safetensors beside this file, the heads that only training needs.
 Weights in bfloat16 under their published names; tables are zero for tiles that an aspect ratio does not use.
 """
+
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +15,14 @@ from safetensors.torch import save_file
 
 from model import Shape
 
-FILES = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+)
 TABLES = ("tile_positional_embedding.embedding.weight", "gated_positional_embedding.tile_embedding.weight")
 
 

@@ -1,4 +1,5 @@
 """The typefaces that pictures are set in. All are Debian packages; see README.md for the list."""
+
 import functools
 import glob
 import random
@@ -7,18 +8,36 @@ from PIL import ImageFont
 
 # Family: how often it is chosen, and its files (upright and plain first).
 KNOWN = {
-    "DejaVu Sans": (3, "truetype/dejavu/DejaVuSans.ttf truetype/dejavu/DejaVuSans-Bold.ttf truetype/dejavu/DejaVuSans-Oblique.ttf truetype/dejavu/DejaVuSansCondensed.ttf"),
+    "DejaVu Sans": (
+        3,
+        "truetype/dejavu/DejaVuSans.ttf truetype/dejavu/DejaVuSans-Bold.ttf truetype/dejavu/DejaVuSans-Oblique.ttf truetype/dejavu/DejaVuSansCondensed.ttf",
+    ),
     "DejaVu Sans Mono": (2, "truetype/dejavu/DejaVuSansMono.ttf truetype/dejavu/DejaVuSansMono-Bold.ttf"),
     "DejaVu Serif": (1, "truetype/dejavu/DejaVuSerif.ttf truetype/dejavu/DejaVuSerif-Bold.ttf"),
-    "Liberation Sans": (4, "truetype/liberation/LiberationSans-Regular.ttf truetype/liberation/LiberationSans-Bold.ttf truetype/liberation/LiberationSans-Italic.ttf truetype/liberation/LiberationSansNarrow-Regular.ttf"),
-    "Liberation Serif": (2, "truetype/liberation/LiberationSerif-Regular.ttf truetype/liberation/LiberationSerif-Bold.ttf truetype/liberation/LiberationSerif-Italic.ttf"),
+    "Liberation Sans": (
+        4,
+        "truetype/liberation/LiberationSans-Regular.ttf truetype/liberation/LiberationSans-Bold.ttf truetype/liberation/LiberationSans-Italic.ttf truetype/liberation/LiberationSansNarrow-Regular.ttf",
+    ),
+    "Liberation Serif": (
+        2,
+        "truetype/liberation/LiberationSerif-Regular.ttf truetype/liberation/LiberationSerif-Bold.ttf truetype/liberation/LiberationSerif-Italic.ttf",
+    ),
     "Liberation Mono": (2, "truetype/liberation/LiberationMono-Regular.ttf truetype/liberation/LiberationMono-Bold.ttf"),
     "Noto Sans": (3, "truetype/noto/NotoSans-Regular.ttf truetype/noto/NotoSans-Bold.ttf truetype/noto/NotoSans-Italic.ttf"),
     "Noto Serif": (1, "truetype/noto/NotoSerif-Regular.ttf truetype/noto/NotoSerif-Bold.ttf"),
-    "Roboto": (3, "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf truetype/roboto/unhinted/RobotoCondensed-Regular.ttf"),
-    "Open Sans": (2, "truetype/open-sans/OpenSans-Regular.ttf truetype/open-sans/OpenSans-Semibold.ttf truetype/open-sans/OpenSans-Bold.ttf"),
+    "Roboto": (
+        3,
+        "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf truetype/roboto/unhinted/RobotoCondensed-Regular.ttf",
+    ),
+    "Open Sans": (
+        2,
+        "truetype/open-sans/OpenSans-Regular.ttf truetype/open-sans/OpenSans-Semibold.ttf truetype/open-sans/OpenSans-Bold.ttf",
+    ),
     "Lato": (2, "truetype/lato/Lato-Regular.ttf truetype/lato/Lato-Medium.ttf truetype/lato/Lato-Bold.ttf truetype/lato/Lato-Italic.ttf"),
-    "Inter": (3, "opentype/inter/Inter-Regular.otf opentype/inter/Inter-Medium.otf opentype/inter/Inter-SemiBold.otf opentype/inter/Inter-Bold.otf"),
+    "Inter": (
+        3,
+        "opentype/inter/Inter-Regular.otf opentype/inter/Inter-Medium.otf opentype/inter/Inter-SemiBold.otf opentype/inter/Inter-Bold.otf",
+    ),
     "Cantarell": (2, "opentype/cantarell/Cantarell-Regular.otf opentype/cantarell/Cantarell-Bold.otf"),
     "Carlito": (2, "truetype/crosextra/Carlito-Regular.ttf truetype/crosextra/Carlito-Bold.ttf"),
     "FreeSans": (1, "truetype/freefont/FreeSans.ttf truetype/freefont/FreeSansBold.ttf"),

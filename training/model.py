@@ -8,6 +8,7 @@ Padding is what costs time: a picture of one tile has 65 real patches and 223 pa
 are equal to each other, and so are the seven filling patches of a tile, at every depth. One copy of each is
 computed here, and its attention logit is raised by the logarithm of the number of copies, which is the same sum.
 """
+
 import json
 import math
 from dataclasses import dataclass
@@ -57,14 +58,26 @@ class Shape:
         config = json.loads((directory / "config.json").read_text())
         text, vision = config["text_config"], config["vision_config"]
         return Shape(
-            vocabulary=text["vocab_size"], text_width=text["hidden_size"], text_mlp=text["intermediate_size"],
-            text_layers=text["num_hidden_layers"], cross_layers=tuple(text["cross_attention_layers"]),
-            heads=text["num_attention_heads"], kv_heads=text["num_key_value_heads"], rope_theta=text["rope_theta"],
-            rms_eps=text["rms_norm_eps"], vision_width=vision["hidden_size"], vision_mlp=vision["intermediate_size"],
-            vision_heads=vision["attention_heads"], local_layers=vision["num_hidden_layers"],
-            global_layers=vision["num_global_layers"], features_at=tuple(vision["intermediate_layers_indices"]),
-            tile=vision["image_size"], patch=vision["patch_size"], max_tiles=vision["max_num_tiles"],
-            ratios=tuple((h, w) for h, w in vision["supported_aspect_ratios"]), norm_eps=vision["norm_eps"],
+            vocabulary=text["vocab_size"],
+            text_width=text["hidden_size"],
+            text_mlp=text["intermediate_size"],
+            text_layers=text["num_hidden_layers"],
+            cross_layers=tuple(text["cross_attention_layers"]),
+            heads=text["num_attention_heads"],
+            kv_heads=text["num_key_value_heads"],
+            rope_theta=text["rope_theta"],
+            rms_eps=text["rms_norm_eps"],
+            vision_width=vision["hidden_size"],
+            vision_mlp=vision["intermediate_size"],
+            vision_heads=vision["attention_heads"],
+            local_layers=vision["num_hidden_layers"],
+            global_layers=vision["num_global_layers"],
+            features_at=tuple(vision["intermediate_layers_indices"]),
+            tile=vision["image_size"],
+            patch=vision["patch_size"],
+            max_tiles=vision["max_num_tiles"],
+            ratios=tuple((h, w) for h, w in vision["supported_aspect_ratios"]),
+            norm_eps=vision["norm_eps"],
         )
 
     @property
@@ -215,9 +228,14 @@ class Vision(nn.Module):
             x = layer(x, bias)
         x = self.layernorm_post(x)
         after = self.post_tile_positional_embedding(ratio, tiles)
-        x = torch.cat([
-            (x[:, :real].unflatten(1, (tiles, -1)) + after).flatten(1, 2), x[:, real : real + tiles] + after[:, :, 0], x[:, real + tiles :]
-        ], 1)
+        x = torch.cat(
+            [
+                (x[:, :real].unflatten(1, (tiles, -1)) + after).flatten(1, 2),
+                x[:, real : real + tiles] + after[:, :, 0],
+                x[:, real + tiles :],
+            ],
+            1,
+        )
         last = len(self.global_transformer.layers) - 1
         for index, layer in enumerate(self.global_transformer.layers):
             x = layer(x, bias, real if index == last else None)
@@ -366,9 +384,12 @@ class Model(nn.Module):
         angle = torch.cat([positions[:, None, :, None] * frequency] * 2, -1)
         view = View(
             self_bias=torch.zeros(rows, 1, length, length).masked_fill_(~allowed[:, None], -1e9),
-            cross_bias=torch.zeros(1) if len(pictures) == 1
+            cross_bias=torch.zeros(1)
+            if len(pictures) == 1
             else torch.zeros(rows, 1, length, len(owner)).masked_fill_(hidden_key[:, None], -1e9),
-            sees=(sees >= 0).float()[:, :, None], pictures=torch.cat(pictures, 1), rotation=(angle.cos(), angle.sin()),
+            sees=(sees >= 0).float()[:, :, None],
+            pictures=torch.cat(pictures, 1),
+            rotation=(angle.cos(), angle.sin()),
         )
         x = self.language_model.model.embed_tokens(tokens)
         for layer in self.language_model.model.layers:

@@ -1,4 +1,5 @@
 """A picture with its tiles, its questions, and what the auxiliary heads should say about each patch."""
+
 import random
 from dataclasses import dataclass
 
@@ -33,7 +34,9 @@ class Picture:
     em: float
 
 
-def draw(rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fonts: bool, grids: dict[tuple[int, int], float] = GRIDS) -> Picture:
+def draw(
+    rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fonts: bool, grids: dict[tuple[int, int], float] = GRIDS
+) -> Picture:
     while True:
         scene = rng.choices(list(mix), list(mix.values()))[0]
         rows, columns = rng.choices(list(grids), list(grids.values()))[0]
@@ -82,7 +85,9 @@ def patch_labels(sheet: Sheet, ratio: int, factor: float, scene: str) -> tuple[n
     cells: dict[tuple[int, int], list] = {}
     for letter in sheet.letters:
         if 0 <= letter.x < sheet.width and 0 <= letter.y < sheet.height:
-            cells.setdefault((min(high - 1, int(letter.y * factor // PATCH)), min(wide - 1, int(letter.x * factor // PATCH))), []).append(letter)
+            cells.setdefault((min(high - 1, int(letter.y * factor // PATCH)), min(wide - 1, int(letter.x * factor // PATCH))), []).append(
+                letter
+            )
     for (row, column), letters in cells.items():
         # Lines of a small print may share a patch: upper line first.
         letters.sort(key=lambda letter: (round(letter.y), letter.x))

@@ -1,7 +1,8 @@
 """Lists question by question how a checkpoint reads the real screenshots.
 
-    python real_screenshots.py CHECKPOINT > real-screenshots/README.md
+python real_screenshots.py CHECKPOINT > real-screenshots/README.md
 """
+
 import json
 import sys
 from pathlib import Path

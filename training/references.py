@@ -5,6 +5,7 @@
 Rewrites, beside this folder: the answers in resources/demo-model/samples.json, and in fixtures/demo-model/ the
 references of cases.json and the counts of measured.json. --held-out: only the latter.
 """
+
 import hashlib
 import json
 import sys
@@ -52,10 +53,13 @@ def answer_held_out(checkpoint: Path, fixture: Path) -> None:
             counts[kind][1] += case["reference"] in (case["turns"][-1]["answer"], case.get("also"))
     write(fixture / "cases.json", cases)
     weights = (checkpoint / "model.safetensors").read_bytes()
-    write(fixture / "measured.json", {
-        "sha256": hashlib.sha256(weights).hexdigest(),
-        "right": {kind: {"questions": asked, "right": right} for kind, (asked, right) in counts.items()},
-    })
+    write(
+        fixture / "measured.json",
+        {
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "right": {kind: {"questions": asked, "right": right} for kind, (asked, right) in counts.items()},
+        },
+    )
     print(f"held out: {counts['all'][1]} of {counts['all'][0]} right")
 
 

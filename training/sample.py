@@ -5,6 +5,7 @@
 Four times the size at which the demo model sees it, so that it is crisp for people. What is asked about it there has to be
 something that the shipped model answers right (e2e/chat.spec.ts).
 """
+
 import sys
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 A scene draws on a sheet as large as it may be, cuts off what it did not use, and returns its questions.
 """
+
 import random
 from dataclasses import dataclass
 
@@ -84,18 +85,35 @@ def short_text(sheet: Sheet, strings: Strings) -> list[Question]:
         left, up = rng.uniform(1, max(1, sheet.width - width - 2)), rng.uniform(1, max(1, sheet.height - 1.6 * sheet.em))
     if rng.random() < 0.12:
         pad = sheet.em * rng.uniform(0.2, 0.6)
-        sheet.draw.rounded_rectangle((left - pad, up - pad / 2, left + width + pad, up + 1.2 * sheet.em + pad / 2), pad,
-                                     outline=tuple((a + b) // 2 for a, b in zip(sheet.ground, sheet.ink)))
+        sheet.draw.rounded_rectangle(
+            (left - pad, up - pad / 2, left + width + pad, up + 1.2 * sheet.em + pad / 2),
+            pad,
+            outline=tuple((a + b) // 2 for a, b in zip(sheet.ground, sheet.ink)),
+        )
     right = sheet.write(left, up + sheet.em * 0.95, text, font, line=1)
     if rng.random() < 0.75:
         tight(sheet, right, up + sheet.em * 1.3)
     decorate(sheet)
     questions = [read(rng, text, "short")]
     if rng.random() < 0.3:
-        questions.append(Question(rng.choice(["What does the first line say?", "Read the first line.", "Read line 1."]), "", text, "", "short"))
+        questions.append(
+            Question(rng.choice(["What does the first line say?", "Read the first line.", "Read line 1."]), "", text, "", "short")
+        )
     if rng.random() < 0.15:
-        questions.append(missing(rng.choice(["What does the second line say?", "What does the button say?", "What colour is the button?", "What is the total?",
-                                             "Which bar is the highest?", f"What is the {strings.label().lower()}?"])))
+        questions.append(
+            missing(
+                rng.choice(
+                    [
+                        "What does the second line say?",
+                        "What does the button say?",
+                        "What colour is the button?",
+                        "What is the total?",
+                        "Which bar is the highest?",
+                        f"What is the {strings.label().lower()}?",
+                    ]
+                )
+            )
+        )
     return questions
 
 
@@ -162,14 +180,33 @@ def text_lines(sheet: Sheet, strings: Strings) -> list[Question]:
         count = "is 1 line" if len(lines) == 1 else f"are {len(lines)} lines"
         questions.append(Question("How many lines are there?", f"There {count}.", "", "", "count lines"))
     if rng.random() < 0.2 and len(lines) < 6:
-        questions.append(missing(rng.choice([f"What does the {ORDINALS[len(lines)]} line say?", f"What is the {strings.label().lower()}?", "Which bar is the highest?"])))
+        questions.append(
+            missing(
+                rng.choice(
+                    [
+                        f"What does the {ORDINALS[len(lines)]} line say?",
+                        f"What is the {strings.label().lower()}?",
+                        "Which bar is the highest?",
+                    ]
+                )
+            )
+        )
     return questions
 
 
 def ask_value(rng: random.Random, label: str, kind: str) -> str:
     name = label if rng.random() < 0.4 else label.lower()
-    asks = [f"What is the {name}?", f"What is the {name}?", f"Find the {name}.", f"Read the {name}.", f"What is the value of {name}?", f"Tell me the {name}.",
-            f"What was the {name}?", f"What does it say for {name}?", f"{label}?"]
+    asks = [
+        f"What is the {name}?",
+        f"What is the {name}?",
+        f"Find the {name}.",
+        f"Read the {name}.",
+        f"What is the value of {name}?",
+        f"Tell me the {name}.",
+        f"What was the {name}?",
+        f"What does it say for {name}?",
+        f"{label}?",
+    ]
     if kind == "price":
         asks += [f"How much is the {name}?", f"How much was the {name}?"]
     return rng.choice(asks)
@@ -210,7 +247,9 @@ def labelled(sheet: Sheet, strings: Strings) -> list[Question]:
         kind = "price" if prices else rng.choice(["price", "number", "word", "special", "short", "short"])
         value = strings.value(kind)
         shown = label.upper() if capitals else label
-        if any(label.lower() == other.lower() or label.lower() in other.lower().split() for other, _, _ in rows) or (title and label.lower() in title.lower()):
+        if any(label.lower() == other.lower() or label.lower() in other.lower().split() for other, _, _ in rows) or (
+            title and label.lower() in title.lower()
+        ):
             continue
         if sheet.measure(shown + colon + value, font) + 1.2 * sheet.em > sheet.width - 2 * left:
             continue
@@ -224,7 +263,9 @@ def labelled(sheet: Sheet, strings: Strings) -> list[Question]:
     column = max(left + names + 0.6 * sheet.em, edge - values - rng.uniform(0, 0.4) * sheet.em)
     if not right_aligned and rng.random() < 0.5:
         column = left + names + sheet.em * rng.uniform(0.6, 1.2)
-    separate_fit = all(sheet.measure(label + colon, font) + sheet.measure(value, font) + 0.6 * sheet.em < edge - left for label, value, _ in rows)
+    separate_fit = all(
+        sheet.measure(label + colon, font) + sheet.measure(value, font) + 0.6 * sheet.em < edge - left for label, value, _ in rows
+    )
     if column + values > sheet.width - 1:
         right_aligned = True
     if right_aligned and not separate_fit:
@@ -244,7 +285,11 @@ def labelled(sheet: Sheet, strings: Strings) -> list[Question]:
         sheet.write(left, baseline, label + colon, face, line=line)
         x = edge - sheet.measure(value, face) if right_aligned else column
         if field_style:
-            sheet.draw.rounded_rectangle((x - 0.3 * sheet.em, y - 0.1 * sheet.em, max(edge, x + sheet.measure(value, face)) + 0.3 * sheet.em, y + 1.25 * sheet.em), 2, outline=faint)
+            sheet.draw.rounded_rectangle(
+                (x - 0.3 * sheet.em, y - 0.1 * sheet.em, max(edge, x + sheet.measure(value, face)) + 0.3 * sheet.em, y + 1.25 * sheet.em),
+                2,
+                outline=faint,
+            )
         sheet.write(x, baseline, value, face, emphasis, line=line)
         y += pitch
         if rules or (style == "receipt" and index == len(rows) - 2 and rng.random() < 0.6):
@@ -263,8 +308,15 @@ def labelled(sheet: Sheet, strings: Strings) -> list[Question]:
         if absent.lower() not in present:
             questions.append(missing(ask_value(rng, absent, "number")))
     if rng.random() < 0.15 and len(rows) <= 6:
-        questions.append(Question(rng.choice(["How many rows are there?", "How many items are there?"]) if not title else "How many rows are there?",
-                                  "There is 1 row." if len(rows) == 1 else f"There are {len(rows)} rows.", "", "", "count lines"))
+        questions.append(
+            Question(
+                rng.choice(["How many rows are there?", "How many items are there?"]) if not title else "How many rows are there?",
+                "There is 1 row." if len(rows) == 1 else f"There are {len(rows)} rows.",
+                "",
+                "",
+                "count lines",
+            )
+        )
         if "items" in questions[-1].ask:
             questions[-1] = Question(questions[-1].ask, questions[-1].before.replace("row", "item"), "", "", "count lines")
     return questions
@@ -366,31 +418,96 @@ def dialog(sheet: Sheet, strings: Strings) -> list[Question]:
     word = colour_word(rng)
     if len(buttons) == 1:
         text, colour = buttons[0]
-        questions.append(Question(rng.choice([f"What {word} is the button?", f"What is the {word} of the button?", f"Which {word} is the button?", f"Tell me the {word} of the button."]),
-                                  f"The button is {colour}.", "", "", "colour"))
-        questions.append(Question(rng.choice(["What does the button say?", "What is written on the button?", "Read the button.", "What is the text on the button?"]), "", text, "", "short"))
+        questions.append(
+            Question(
+                rng.choice(
+                    [
+                        f"What {word} is the button?",
+                        f"What is the {word} of the button?",
+                        f"Which {word} is the button?",
+                        f"Tell me the {word} of the button.",
+                    ]
+                ),
+                f"The button is {colour}.",
+                "",
+                "",
+                "colour",
+            )
+        )
+        questions.append(
+            Question(
+                rng.choice(
+                    ["What does the button say?", "What is written on the button?", "Read the button.", "What is the text on the button?"]
+                ),
+                "",
+                text,
+                "",
+                "short",
+            )
+        )
         if message is None and title is None and rng.random() < 0.5:
             questions.append(read(rng, text, "short"))
     else:
         for text, colour in rng.sample(buttons, min(3, len(buttons))):
             if rng.random() < 0.6:
                 name = text if rng.random() < 0.8 else text.lower()
-                questions.append(Question(rng.choice([f"What {word} is the {name} button?", f"What is the {word} of the {name} button?"]), f"The button is {colour}.", "", "", "colour"))
+                questions.append(
+                    Question(
+                        rng.choice([f"What {word} is the {name} button?", f"What is the {word} of the {name} button?"]),
+                        f"The button is {colour}.",
+                        "",
+                        "",
+                        "colour",
+                    )
+                )
             if sum(colour == other for _, other in buttons) == 1:
-                questions.append(Question(rng.choice([f"What does the {colour} button say?", f"What is written on the {colour} button?"]), "", text, "", "short"))
+                questions.append(
+                    Question(
+                        rng.choice([f"What does the {colour} button say?", f"What is written on the {colour} button?"]),
+                        "",
+                        text,
+                        "",
+                        "short",
+                    )
+                )
         if not column and len({text for text, _ in buttons}) == len(buttons) and y == y:
             nth = rng.randrange(len(buttons))
-            questions.append(Question(f"What does the {ORDINALS[nth] if nth < len(buttons) - 1 else 'last'} button say?", "", buttons[nth][0], "", "short"))
+            questions.append(
+                Question(
+                    f"What does the {ORDINALS[nth] if nth < len(buttons) - 1 else 'last'} button say?", "", buttons[nth][0], "", "short"
+                )
+            )
     if rng.random() < 0.5:
         count_said = "is 1 button" if len(buttons) == 1 else f"are {len(buttons)} buttons"
-        questions.append(Question(rng.choice(["How many buttons are there?", "Count the buttons."]), f"There {count_said}.", "", "", "count"))
+        questions.append(
+            Question(rng.choice(["How many buttons are there?", "Count the buttons."]), f"There {count_said}.", "", "", "count")
+        )
     if message:
-        questions.append(Question(rng.choice(["What does the message say?", "Read the message.", "What is the message?", "What does the dialog say?"]), "", message, "", "line"))
+        questions.append(
+            Question(
+                rng.choice(["What does the message say?", "Read the message.", "What is the message?", "What does the dialog say?"]),
+                "",
+                message,
+                "",
+                "line",
+            )
+        )
     if title:
         questions.append(Question(rng.choice(["What is the title?", "Read the title.", "What is the heading?"]), "", title, "", "title"))
     if rng.random() < 0.25:
         other = rng.choice([name for name in COLOUR_NAMES if name not in {colour for _, colour in buttons}])
-        questions.append(missing(rng.choice([f"What does the {other} button say?", "Which bar is the highest?", f"What is the {strings.label().lower()}?", "How many bars are there?"])))
+        questions.append(
+            missing(
+                rng.choice(
+                    [
+                        f"What does the {other} button say?",
+                        "Which bar is the highest?",
+                        f"What is the {strings.label().lower()}?",
+                        "How many bars are there?",
+                    ]
+                )
+            )
+        )
     return questions
 
 
@@ -427,7 +544,11 @@ def bars(sheet: Sheet, strings: Strings) -> list[Question]:
         labels = [str(start + index) for index in range(count)]
     else:
         labels = [strings.word().capitalize()[:8] for _ in range(count)]
-    if len({label.lower() for label in labels}) < count or max(sheet.measure(label, font) for label in labels) > slot * 0.96 or base - top < 3 * sheet.em:
+    if (
+        len({label.lower() for label in labels}) < count
+        or max(sheet.measure(label, font) for label in labels) > slot * 0.96
+        or base - top < 3 * sheet.em
+    ):
         return []
     numbers = rng.random() < 0.2 and base - top > 5 * sheet.em
     room = base - top - (1.3 * sheet.em if numbers else 0)
@@ -468,21 +589,41 @@ def bars(sheet: Sheet, strings: Strings) -> list[Question]:
     high, low = rng.choice(["highest", "tallest"]), rng.choice(["lowest", "shortest"])
     questions = []
     for adjective, index in ((high, best), (low, worst)):
-        ask = rng.choice([f"Which bar is the {adjective}?", f"Which bar is {adjective}?", f"What is the {adjective} bar?", f"Which is the {adjective} bar?", f"Name the {adjective} bar."])
+        ask = rng.choice(
+            [
+                f"Which bar is the {adjective}?",
+                f"Which bar is {adjective}?",
+                f"What is the {adjective} bar?",
+                f"Which is the {adjective} bar?",
+                f"Name the {adjective} bar.",
+            ]
+        )
         questions.append(Question(ask, f"The {adjective} bar is", f" {labels[index]}", ".", "bars"))
-    questions.append(Question(rng.choice(["How many bars are there?", "How many bars are there?", "How many bars does the chart have?", "Count the bars."]), f"There are {count} bars.", "", "", "count"))
+    questions.append(
+        Question(
+            rng.choice(["How many bars are there?", "How many bars are there?", "How many bars does the chart have?", "Count the bars."]),
+            f"There are {count} bars.",
+            "",
+            "",
+            "count",
+        )
+    )
     if numbers:
         for index in rng.sample(range(count), 2):
             questions.append(Question(ask_value(rng, labels[index], "number"), "", shown[index], "", "value"))
     if len(set(colours)) == count:
         index = rng.randrange(count)
-        questions.append(Question(f"What {colour_word(rng)} is the {labels[index]} bar?", f"The bar is {colours[index]}.", "", "", "colour"))
+        questions.append(
+            Question(f"What {colour_word(rng)} is the {labels[index]} bar?", f"The bar is {colours[index]}.", "", "", "colour")
+        )
     elif len(set(colours)) == 1 and rng.random() < 0.3:
         questions.append(Question(f"What {colour_word(rng)} are the bars?", f"The bars are {colours[0]}.", "", "", "colour"))
     if title:
         questions.append(Question(rng.choice(["What is the title?", "Read the title."]), "", title, "", "title"))
     if rng.random() < 0.2:
-        questions.append(missing(rng.choice(["What does the button say?", "What colour is the button?", f"What is the {rng.choice(LABELS).lower()}?"])))
+        questions.append(
+            missing(rng.choice(["What does the button say?", "What colour is the button?", f"What is the {rng.choice(LABELS).lower()}?"]))
+        )
     return questions
 
 
@@ -532,7 +673,9 @@ def shapes(sheet: Sheet, strings: Strings) -> list[Question]:
     for kind in wanted:
         size = common if uniform or row else rng.uniform(size_low, size_high)
         for _ in range(30):
-            left, top = (x, y0) if row else (rng.uniform(1, max(1.5, sheet.width - size - 1)), rng.uniform(1, max(1.5, sheet.height - size - 1)))
+            left, top = (
+                (x, y0) if row else (rng.uniform(1, max(1.5, sheet.width - size - 1)), rng.uniform(1, max(1.5, sheet.height - size - 1)))
+            )
             apart = all(left > a + s + 2 or left + size + 2 < a or top > b + s + 2 or top + size + 2 < b for a, b, s in placed)
             if apart and left + size < sheet.width and top + size < sheet.height:
                 colour = colours[0] if same else rng.choice(COLOUR_NAMES)
@@ -550,14 +693,36 @@ def shapes(sheet: Sheet, strings: Strings) -> list[Question]:
     for kind, count in counts.items():
         if count or rng.random() < 0.15:
             said = f"are no {SHAPES[kind]}" if count == 0 else f"is 1 {kind}" if count == 1 else f"are {count} {SHAPES[kind]}"
-            questions.append(Question(rng.choice([f"How many {SHAPES[kind]} are there?", f"How many {SHAPES[kind]} are there?", f"Count the {SHAPES[kind]}.",
-                                                  f"How many {SHAPES[kind]} can you see?"]), f"There {said}.", "", "", "count"))
+            questions.append(
+                Question(
+                    rng.choice(
+                        [
+                            f"How many {SHAPES[kind]} are there?",
+                            f"How many {SHAPES[kind]} are there?",
+                            f"Count the {SHAPES[kind]}.",
+                            f"How many {SHAPES[kind]} can you see?",
+                        ]
+                    ),
+                    f"There {said}.",
+                    "",
+                    "",
+                    "count",
+                )
+            )
         if count == 1 and len(used[kind]) == 1:
-            questions.append(Question(f"What {colour_word(rng)} is the {kind}?", f"The {kind} is {next(iter(used[kind]))}.", "", "", "colour"))
+            questions.append(
+                Question(f"What {colour_word(rng)} is the {kind}?", f"The {kind} is {next(iter(used[kind]))}.", "", "", "colour")
+            )
     if rng.random() < 0.1:
         questions.append(Question(rng.choice(READ), NO_TEXT, "", "", "absent"))
     if rng.random() < 0.1:
-        questions.append(missing(rng.choice(["What does the button say?", "What is the total?", "What colour is the button?", "What does the first line say?"])))
+        questions.append(
+            missing(
+                rng.choice(
+                    ["What does the button say?", "What is the total?", "What colour is the button?", "What does the first line say?"]
+                )
+            )
+        )
     return questions
 
 

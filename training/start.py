@@ -4,6 +4,7 @@
 
 Words that questions and set answers use become one token each; their vectors start as the mean of their letters.
 """
+
 import json
 import shutil
 import sys

@@ -1,4 +1,5 @@
 """Words, numbers and labels. A string belongs either to training or to evaluation, by a checksum of itself."""
+
 import functools
 import random
 import string
@@ -89,20 +90,33 @@ class Strings:
         def make() -> str:
             hour, minute, day, month = rng.randrange(24), rng.randrange(60), rng.randint(1, 28), rng.randint(1, 12)
             year = rng.randint(1990, 2035)
-            return rng.choice([
-                lambda: f"{hour:02}:{minute:02}", lambda: f"{hour % 12 + 1}:{minute:02} {rng.choice(['AM', 'PM'])}",
-                lambda: f"{year}-{month:02}-{day:02}", lambda: f"{month}/{day}/{year}", lambda: f"{day}.{month}.{year}",
-                lambda: f"{MONTHS[month - 1]} {day}", lambda: f"{day} {MONTHS[month - 1]} {year}",
-                lambda: f"{rng.randint(0, 100)}%", lambda: f"v{rng.randrange(20)}.{rng.randrange(20)}.{rng.randrange(10)}",
-                lambda: self._some(UPPER + DIGITS, 4, 8), lambda: f"{self._some(UPPER, 2, 3)}-{self._some(DIGITS, 3, 5)}",
-                lambda: f"#{self._some(DIGITS, 3, 6)}", lambda: f"{self._some(DIGITS, 3, 3)}-{self._some(DIGITS, 4, 4)}",
-                lambda: f"{rng.choice(words())}.{rng.choice(['txt', 'pdf', 'png', 'jpg', 'docx', 'csv', 'py', 'zip'])}",
-                lambda: f"{rng.randint(1, 999)} {rng.choice(['kg', 'km', 'MB', 'GB', 'ms', 'px', 'min', 'kWh', 'm', 'h'])}",
-                lambda: f"{rng.choice(words())}@{rng.choice(words())}.com", lambda: self._some(LOWER, 4, 8),
-                lambda: self._some(UPPER + LOWER + DIGITS, 4, 8), lambda: f"{rng.randint(-30, 40)} °C",
-                lambda: f"{self.word().capitalize()} {rng.randint(1, 99)}", lambda: f"{self._some(UPPER, 1, 1)}{rng.randint(1, 99)}",
-                lambda: f"{rng.choice(['Mr', 'Ms', 'Dr'])} {self.word().capitalize()}", lambda: self._some(DIGITS, 4, 9),
-            ])()
+            return rng.choice(
+                [
+                    lambda: f"{hour:02}:{minute:02}",
+                    lambda: f"{hour % 12 + 1}:{minute:02} {rng.choice(['AM', 'PM'])}",
+                    lambda: f"{year}-{month:02}-{day:02}",
+                    lambda: f"{month}/{day}/{year}",
+                    lambda: f"{day}.{month}.{year}",
+                    lambda: f"{MONTHS[month - 1]} {day}",
+                    lambda: f"{day} {MONTHS[month - 1]} {year}",
+                    lambda: f"{rng.randint(0, 100)}%",
+                    lambda: f"v{rng.randrange(20)}.{rng.randrange(20)}.{rng.randrange(10)}",
+                    lambda: self._some(UPPER + DIGITS, 4, 8),
+                    lambda: f"{self._some(UPPER, 2, 3)}-{self._some(DIGITS, 3, 5)}",
+                    lambda: f"#{self._some(DIGITS, 3, 6)}",
+                    lambda: f"{self._some(DIGITS, 3, 3)}-{self._some(DIGITS, 4, 4)}",
+                    lambda: f"{rng.choice(words())}.{rng.choice(['txt', 'pdf', 'png', 'jpg', 'docx', 'csv', 'py', 'zip'])}",
+                    lambda: f"{rng.randint(1, 999)} {rng.choice(['kg', 'km', 'MB', 'GB', 'ms', 'px', 'min', 'kWh', 'm', 'h'])}",
+                    lambda: f"{rng.choice(words())}@{rng.choice(words())}.com",
+                    lambda: self._some(LOWER, 4, 8),
+                    lambda: self._some(UPPER + LOWER + DIGITS, 4, 8),
+                    lambda: f"{rng.randint(-30, 40)} °C",
+                    lambda: f"{self.word().capitalize()} {rng.randint(1, 99)}",
+                    lambda: f"{self._some(UPPER, 1, 1)}{rng.randint(1, 99)}",
+                    lambda: f"{rng.choice(['Mr', 'Ms', 'Dr'])} {self.word().capitalize()}",
+                    lambda: self._some(DIGITS, 4, 9),
+                ]
+            )()
 
         return self._keep(make)
 
@@ -164,16 +178,31 @@ class Strings:
         rng = self.rng
 
         def name() -> str:
-            return rng.choice([lambda: rng.choice(words()), lambda: f"{rng.choice(words())}_{rng.choice(words())}", lambda: self._some(LOWER, 1, 2)])()
+            return rng.choice(
+                [lambda: rng.choice(words()), lambda: f"{rng.choice(words())}_{rng.choice(words())}", lambda: self._some(LOWER, 1, 2)]
+            )()
 
         def make() -> str:
-            return rng.choice([
-                lambda: f"{name()} = {self.number()}", lambda: f"{name()} = {name()}({name()})", lambda: f"return {name()}",
-                lambda: f"if {name()} > {rng.randrange(100)}:", lambda: f"for {name()} in {name()}:", lambda: f"let {name()} = '{name()}';",
-                lambda: f"import {name()}", lambda: f"def {name()}({name()}):", lambda: f"{name()}.{name()}();", lambda: f"# {name()} {name()}",
-                lambda: f"const {name()} = {rng.randrange(1000)};", lambda: f"$ {name()} --{name()}", lambda: f"print(\"{name()}\")",
-                lambda: f"{name()}[{rng.randrange(10)}] += {rng.randrange(10)}", lambda: f"cd /{name()}/{name()}", lambda: "}",
-            ])()
+            return rng.choice(
+                [
+                    lambda: f"{name()} = {self.number()}",
+                    lambda: f"{name()} = {name()}({name()})",
+                    lambda: f"return {name()}",
+                    lambda: f"if {name()} > {rng.randrange(100)}:",
+                    lambda: f"for {name()} in {name()}:",
+                    lambda: f"let {name()} = '{name()}';",
+                    lambda: f"import {name()}",
+                    lambda: f"def {name()}({name()}):",
+                    lambda: f"{name()}.{name()}();",
+                    lambda: f"# {name()} {name()}",
+                    lambda: f"const {name()} = {rng.randrange(1000)};",
+                    lambda: f"$ {name()} --{name()}",
+                    lambda: f'print("{name()}")',
+                    lambda: f"{name()}[{rng.randrange(10)}] += {rng.randrange(10)}",
+                    lambda: f"cd /{name()}/{name()}",
+                    lambda: "}",
+                ]
+            )()
 
         while True:
             text = self._keep(make)

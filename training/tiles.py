@@ -1,4 +1,5 @@
 """Pictures to tiles, as the mllama image processor and Loupe's engine cut them."""
+
 import numpy as np
 from PIL import Image
 

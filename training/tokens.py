@@ -1,4 +1,5 @@
 """Conversations to tokens, as Loupe's engine builds them from chat_template.jinja."""
+
 import functools
 from pathlib import Path
 

@@ -10,6 +10,7 @@ Workers of one thread each train the same weights in turn, without waiting for e
 too, threads that meet at every product of matrices would stand still most of the time. With `--device cuda` one
 worker draws the pictures on the CPU and computes on the GPU.
 """
+
 import argparse
 import json
 import math
@@ -195,8 +196,13 @@ class Run:
 
     def save(self) -> None:
         with self.lock:
-            state = {"model": self.model.state_dict(), "average": self.average.state_dict(), "auxiliary": self.auxiliary.state_dict(),
-                     "optimizer": self.optimizer.state_dict(), "counts": self.counts}
+            state = {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "auxiliary": self.auxiliary.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "counts": self.counts,
+            }
             torch.save(state, self.directory / "state.new")
         (self.directory / "state.new").replace(self.directory / "state.pt")
 
@@ -250,16 +256,35 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
                 totals[key][0] += ok
                 totals[key][1] += 1
         kind = "page" if only_letters else "ask"
-        figures = {"letters": letters, f"letters/{tiles}": letters, "loss": loss.item(), "render": rendered - started, "norm": norm.item(),
-                   "speed": len(batch) / (time.monotonic() - started)}
+        figures = {
+            "letters": letters,
+            f"letters/{tiles}": letters,
+            "loss": loss.item(),
+            "render": rendered - started,
+            "norm": norm.item(),
+            "speed": len(batch) / (time.monotonic() - started),
+        }
         for key, value in figures.items():
             totals[f"={kind} {key}"][0] += value
             totals[f"={kind} {key}"][1] += 1
         if own % 60 == 0:
             means = {key: round(total / count, 3) for key, (total, count) in sorted(totals.items())}
             seconds, steps, drawn, asked = run.counts.tolist()
-            log.write(json.dumps({"worker": number, "step": int(steps), "minutes": round(seconds / 60, 1), "pictures": int(drawn), "questions": int(asked),
-                                  "rate": pace, "dropped": dropped, **means}) + "\n")
+            log.write(
+                json.dumps(
+                    {
+                        "worker": number,
+                        "step": int(steps),
+                        "minutes": round(seconds / 60, 1),
+                        "pictures": int(drawn),
+                        "questions": int(asked),
+                        "rate": pace,
+                        "dropped": dropped,
+                        **means,
+                    }
+                )
+                + "\n"
+            )
             log.flush()
             totals.clear()
         if number == 0 and time.monotonic() - saved > 120:
@@ -300,7 +325,9 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=150, help="steps")
-    parser.add_argument("--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns")
+    parser.add_argument(
+        "--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns"
+    )
     parser.add_argument("--workers", type=int, default=2, help="on the CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     train(parser.parse_args())

@@ -9,7 +9,8 @@ import { inRoot, shellBuild } from '../../setup/paths.mjs';
 /** Why these specs cannot run here; undefined where they can. */
 export function whyNoElectron(): string | undefined {
   if (!presentElectron()) return 'skipped: no Electron binary';
-  if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return 'skipped: no desktop to open a window on (try xvfb-run)';
+  if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY'])
+    return 'skipped: no desktop to open a window on (try xvfb-run)';
   return existsSync(join(shellBuild, 'main.js')) ? undefined : 'skipped: the desktop shell is not built';
 }
 

@@ -52,7 +52,11 @@ async function show(page: Page, window: WindowDouble): Promise<string[]> {
     const { origin: from, pathname, search } = new URL(route.request().url());
     if (from !== origin) return route.abort();
     const response = await double.serve.get('loupe')!({ url: `loupe://app${pathname}${search}`, method: route.request().method() });
-    return route.fulfill({ status: response.status, headers: Object.fromEntries(response.headers), body: Buffer.from(await response.arrayBuffer()) });
+    return route.fulfill({
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: Buffer.from(await response.arrayBuffer()),
+    });
   });
   await page.exposeFunction('askShell', (name: string, input: unknown) => ask(window, name, input));
   await page.addInitScript(() => {

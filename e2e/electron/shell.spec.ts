@@ -15,9 +15,17 @@ test.afterEach(async () => {
 test('the page is alone: no Node, no other origin, a bridge of two functions', async () => {
   const { page } = shell;
   expect(page.url()).toMatch(/^loupe:\/\/app\//);
-  expect(await page.evaluate(() => [typeof Reflect.get(globalThis, 'require'), typeof Reflect.get(globalThis, 'process')])).toEqual(['undefined', 'undefined']);
+  expect(await page.evaluate(() => [typeof Reflect.get(globalThis, 'require'), typeof Reflect.get(globalThis, 'process')])).toEqual([
+    'undefined',
+    'undefined',
+  ]);
   expect(await page.evaluate(() => Object.keys(Reflect.get(globalThis, 'loupe') as object).sort())).toEqual(['onEvent', 'request']);
-  const fetched = await page.evaluate(() => fetch('https://example.org/').then(() => 'fetched', () => 'refused'));
+  const fetched = await page.evaluate(() =>
+    fetch('https://example.org/').then(
+      () => 'fetched',
+      () => 'refused',
+    ),
+  );
   expect(fetched).toBe('refused');
 });
 
@@ -27,7 +35,11 @@ test('a capture covers every display, and Esc takes it back', async () => {
   await app.evaluate(({ app: electron }) => electron.emit('second-instance', {}, [], '', { kind: 'capture', mode: 'region' }));
   const overlay = await windowOf(app, 'overlay');
   await overlay.waitForLoadState('load');
-  const bounds = await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows().filter((window) => window.webContents.getURL().includes('view=overlay')).map((window) => window.getBounds()));
+  const bounds = await app.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()
+      .filter((window) => window.webContents.getURL().includes('view=overlay'))
+      .map((window) => window.getBounds()),
+  );
   expect(bounds).toEqual(displays);
   await overlay.keyboard.press('Escape');
   await expect.poll(() => app.windows().filter((page) => page.url().includes('view=overlay')).length).toBe(0);

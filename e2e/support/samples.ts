@@ -10,7 +10,12 @@ export interface Sample {
 }
 
 const folder = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
-const all = JSON.parse(readFileSync(join(folder, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string; expected: string }[];
+const all = JSON.parse(readFileSync(join(folder, 'samples.json'), 'utf8')) as {
+  image: string;
+  question: string;
+  answer: string;
+  expected: string;
+}[];
 
 /** Edits from one text to another, a share of the longer. */
 export function distance(a: string, b: string): number {

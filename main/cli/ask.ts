@@ -79,9 +79,16 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
   const signal = terminal.interrupted;
   try {
     const model = values.model?.join(' and ') ?? 'The demo model';
-    const loaded = await loadPlanned(client, { ...place, engine, contextLength }, { model, signal, onProgress: progressLine(terminal, values.json) });
+    const loaded = await loadPlanned(
+      client,
+      { ...place, engine, contextLength },
+      { model, signal, onProgress: progressLine(terminal, values.json) },
+    );
     const { hostBytes } = loaded.model.placement;
-    if (hostBytes > 0 && !values.json) terminal.err(`loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`);
+    if (hostBytes > 0 && !values.json)
+      terminal.err(
+        `loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`,
+      );
     const note = loaded.promptFormat && notes[loaded.promptFormat];
     if (note && !values.json) terminal.err(note);
     const judges = loaded.promptFormat === 'guard';
@@ -111,7 +118,10 @@ const notes: Partial<Record<NonNullable<LoadedModel['promptFormat']>, string>> =
 
 async function readQuestion(positionals: string[], terminal: Terminal): Promise<string> {
   if (positionals.length !== 1) {
-    throw new LoupeError('usage', positionals.length === 0 ? 'The question is missing.' : 'Put the question in quotation marks: it is one argument.');
+    throw new LoupeError(
+      'usage',
+      positionals.length === 0 ? 'The question is missing.' : 'Put the question in quotation marks: it is one argument.',
+    );
   }
   const text = positionals[0] === '-' ? await terminal.readInput() : positionals[0]!;
   if (text.trim() === '') throw new LoupeError('usage', 'The question is empty.');

@@ -95,7 +95,9 @@ function print({ versions, devices, test, data, problems }: Report, line: (text:
     line('Self-test');
     for (const { name, ok, detail } of test.items) line(`  ${ok ? 'ok    ' : 'FAILED'}  ${name}${detail ? `: ${detail}` : ''}`);
     const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;
-    line(`Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; longest submission ${longestSubmissionMs.toFixed(1)} ms`);
+    line(
+      `Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; longest submission ${longestSubmissionMs.toFixed(1)} ms`,
+    );
   }
   if (data) {
     line('');
@@ -131,9 +133,15 @@ function printDevice(device: DeviceInfo, chosen: boolean, line: (text: string) =
   line(`  ${index}  ${name} (${kind})${chosen ? ', chosen' : ''}`);
   line(`     driver ${driver}, Vulkan ${apiVersion}`);
   line(`     memory ${mebibytes(memoryBytes)}, free ${budgetBytes === null ? 'unknown' : mebibytes(budgetBytes)}`);
-  line(`     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`);
-  const has = Object.entries(features).filter(([, present]) => present).map(([feature]) => feature);
-  const lacks = Object.entries(features).filter(([, present]) => !present).map(([feature]) => feature);
+  line(
+    `     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`,
+  );
+  const has = Object.entries(features)
+    .filter(([, present]) => present)
+    .map(([feature]) => feature);
+  const lacks = Object.entries(features)
+    .filter(([, present]) => !present)
+    .map(([feature]) => feature);
   line(`     has: ${has.join(', ') || 'none'}`);
   if (lacks.length > 0) line(`     lacks: ${lacks.join(', ')}`);
   if (!device.suitable) line(`     cannot be used: ${device.reason}`);

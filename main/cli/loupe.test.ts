@@ -69,7 +69,8 @@ test('Ctrl-C ends the answer cleanly with 130', async () => {
 
 test.each(['stdout', 'stderr'] as const)('who reads %s leaves early, as head does: it ends quietly', async (stream) => {
   // What is wrong is said on stderr, an endless answer on stdout.
-  const loupe = stream === 'stdout' ? start('ask', '--seed', String(seeds.endless), 'Hello?') : start('ask', '--image', 'missing.png', 'Hello?');
+  const loupe =
+    stream === 'stdout' ? start('ask', '--seed', String(seeds.endless), 'Hello?') : start('ask', '--image', 'missing.png', 'Hello?');
   loupe[stream].destroy();
   const said = text(stream === 'stdout' ? loupe.stderr : loupe.stdout);
   const [code] = (await once(loupe, 'close')) as [number];
@@ -100,7 +101,11 @@ describe('serve', () => {
 
   async function refused(...args: string[]): Promise<{ out: string; err: string; code: number }> {
     const loupe = start('serve', '--no-open', ...args);
-    const [out, err, [code]] = (await Promise.all([text(loupe.stdout), text(loupe.stderr), once(loupe, 'close')])) as [string, string, [number]];
+    const [out, err, [code]] = (await Promise.all([text(loupe.stdout), text(loupe.stderr), once(loupe, 'close')])) as [
+      string,
+      string,
+      [number],
+    ];
     return { out, err, code };
   }
 

@@ -33,7 +33,11 @@ afterEach(async () => {
 });
 
 async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}): Promise<void> {
-  hub = await startHubDouble({ repository, files: new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)])), ...options });
+  hub = await startHubDouble({
+    repository,
+    files: new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)])),
+    ...options,
+  });
   environment['HF_ENDPOINT'] = hub.endpoint;
 }
 
@@ -42,7 +46,14 @@ function on(device: Pick<DeviceInfo, 'kind' | 'memoryBytes'>, options: FakeEngin
   return { ...engine, devices: async () => (await engine.devices()).map((fake) => ({ ...fake, ...device })) };
 }
 
-async function run(args: string[], { person = false, interrupt = new AbortController(), onErr = () => {} }: { person?: boolean; interrupt?: AbortController; onErr?: (text: string) => void } = {}): Promise<{ code: ExitCode; out: string; err: string }> {
+async function run(
+  args: string[],
+  {
+    person = false,
+    interrupt = new AbortController(),
+    onErr = () => {},
+  }: { person?: boolean; interrupt?: AbortController; onErr?: (text: string) => void } = {},
+): Promise<{ code: ExitCode; out: string; err: string }> {
   const said = { out: '', err: '' };
   const refuse = (): never => {
     throw new Error('not in this test');
@@ -70,7 +81,9 @@ test('list: what is here, what can be had, and how it would run', async () => {
   const { code, out } = await run(['list']);
   expect(code).toBe(0);
   expect(out).toContain('  Demo model\n');
-  expect(out).toMatch(/ {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}slow, as published: Without a graphics card/);
+  expect(out).toMatch(
+    / {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}slow, as published: Without a graphics card/,
+  );
   const json = JSON.parse((await run(['list', '--json'])).out) as { catalogue: { entries: unknown[] }; models: unknown[] };
   expect([json.catalogue.entries.length, json.models.length]).toEqual([12, 1]);
 });
@@ -89,7 +102,10 @@ test('pull: the licence first, then a bar, then the model; and away with it agai
   expect(readFileSync(join(directory, 'NOTICE'), 'utf8')).toContain('All Rights Reserved');
 
   expect((await run(['list'])).out).toContain(directory);
-  expect(await run(['verify', 'Llama-3.2-11B-Vision-Instruct'])).toMatchObject({ code: 0, out: 'Llama-3.2-11B-Vision-Instruct: 2 files have the checksum of the source.\n' });
+  expect(await run(['verify', 'Llama-3.2-11B-Vision-Instruct'])).toMatchObject({
+    code: 0,
+    out: 'Llama-3.2-11B-Vision-Instruct: 2 files have the checksum of the source.\n',
+  });
   truncateSync(join(directory, 'tokenizer.json'), 0);
   expect((await run(['remove', directory, '--files'])).out).toContain('and its files are gone');
   expect(existsSync(directory)).toBe(false);
@@ -103,13 +119,21 @@ test('pull --json says what came, and failures are failures', async () => {
   environment['HF_TOKEN'] = 'hf_x';
   // Agreed to already, and what failed goes on.
   const pulled = await run(['pull', entry.repository, '--json', '--to', join(folder, 'else')]);
-  expect(JSON.parse(pulled.out)).toMatchObject({ ok: true, repository: entry.repository, model: { id: join(folder, 'else'), kind: 'vision' } });
+  expect(JSON.parse(pulled.out)).toMatchObject({
+    ok: true,
+    repository: entry.repository,
+    model: { id: join(folder, 'else'), kind: 'vision' },
+  });
 });
 
 test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 30_000 }, async () => {
   const interrupt = new AbortController();
   await hubOf(entry.mirrors[0]!, { next: (what) => (what.endsWith('.safetensors') && !interrupt.signal.aborted ? 'stall' : null) });
-  const stopped = await run(['pull', entry.id, '--accept-licence'], { person: true, interrupt, onErr: (text) => / B of /.test(text) && interrupt.abort() });
+  const stopped = await run(['pull', entry.id, '--accept-licence'], {
+    person: true,
+    interrupt,
+    onErr: (text) => / B of /.test(text) && interrupt.abort(),
+  });
   expect(stopped.code).toBe(130);
   expect(stopped.err).toContain('the same command goes on with it');
   expect((await run(['list'])).out).toMatch(/Llama 3\.2 11B Vision Instruct: paused at/);
@@ -117,7 +141,13 @@ test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 3
 });
 
 test('find and import, with and without a licence', async () => {
-  const path = join(write(folder, { 'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama' }), 'half.gguf': ggufBytes({ 'general.architecture': 'mllama' }) }), 'Llama-3.2-3B-Instruct-Q4_K_M.gguf');
+  const path = join(
+    write(folder, {
+      'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama' }),
+      'half.gguf': ggufBytes({ 'general.architecture': 'mllama' }),
+    }),
+    'Llama-3.2-3B-Instruct-Q4_K_M.gguf',
+  );
   const missing = new LoupeError('file_missing', 'The projector is missing.', 'Put it beside it.');
   const inspect: FakeEngineOptions['inspect'] = async (place) => {
     const files = 'gguf' in place ? place.gguf : [];
@@ -130,10 +160,15 @@ test('find and import, with and without a licence', async () => {
   expect(found.out).toContain('incomplete: The projector is missing. Put it beside it.');
   expect((await run(['find'])).out).toContain('No model was found');
   expect((await run(['import', path])).err).toContain('--accept-licence');
-  expect((await run(['import', path, '--accept-licence'])).out).toBe('Llama-3.2-3B-Instruct-Q4_K_M is in the list; its files stay where they are.\n');
+  expect((await run(['import', path, '--accept-licence'])).out).toBe(
+    'Llama-3.2-3B-Instruct-Q4_K_M is in the list; its files stay where they are.\n',
+  );
   expect((await run(['verify', path])).out).toContain('of 1 no source states one');
   truncateSync(path, 100);
-  expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({ code: 1, err: expect.stringContaining('The projector is missing.') as string });
+  expect(await run(['import', join(folder, 'half.gguf')])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('The projector is missing.') as string,
+  });
   expect((await run(['remove', 'Llama-3.2-3B-Instruct-Q4_K_M'])).code).toBe(0);
   expect(existsSync(path)).toBe(true);
 });
@@ -173,26 +208,49 @@ test('two files are two arguments, and either names the model afterwards', async
 test('quantise: where it goes, and what the fake engine cannot do', async () => {
   const path = write(join(folder, 'my model'), publishedFiles());
   expect((await run(['quantise', path])).err).toContain('--accept-licence');
-  expect(await run(['quantise', path, '--accept-licence', '--json'])).toMatchObject({ code: 1, err: expect.stringContaining('Llama-my-model-Q4_K_M.gguf') as string });
-  expect(await run(['quantise', path, '--form', 'q2'])).toMatchObject({ code: 2, err: expect.stringContaining('--form takes q4_k_m, q8_0') as string });
-  expect(await run(['quantise', path, '--to', join(folder, 'mine.gguf')])).toMatchObject({ code: 2, err: expect.stringContaining('as the licence wants') as string });
+  expect(await run(['quantise', path, '--accept-licence', '--json'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('Llama-my-model-Q4_K_M.gguf') as string,
+  });
+  expect(await run(['quantise', path, '--form', 'q2'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--form takes q4_k_m, q8_0') as string,
+  });
+  expect(await run(['quantise', path, '--to', join(folder, 'mine.gguf')])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('as the licence wants') as string,
+  });
 });
 
 test('test: tries a model and says what came of it', async () => {
   expect(await run(['test', 'Demo model'])).toMatchObject({ code: 0, out: 'Demo model works on Fake device.\n' });
   expect((await run(['list'])).out).toMatch(/ {2}Demo model\n {6}works: tried on Fake device, \d{4}-\d\d-\d\d\n/);
-  const blind = (): Engine => createFakeEngine({ score: ({ texts }) => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) })) });
+  const blind = (): Engine =>
+    createFakeEngine({ score: ({ texts }) => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) })) });
   startEngine = blind;
-  expect(await run(['test', 'demo'])).toMatchObject({ code: 1, out: expect.stringMatching(/^The answers of Demo model on Fake device are not what they should be\. It does not see what is in a picture\./) as string });
-  expect(JSON.parse((await run(['test', 'demo', '--json'])).out)).toMatchObject({ ok: false, test: { sound: false, pictureOdds: 0, device: 'Fake device' } });
+  expect(await run(['test', 'demo'])).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(
+      /^The answers of Demo model on Fake device are not what they should be\. It does not see what is in a picture\./,
+    ) as string,
+  });
+  expect(JSON.parse((await run(['test', 'demo', '--json'])).out)).toMatchObject({
+    ok: false,
+    test: { sound: false, pictureOdds: 0, device: 'Fake device' },
+  });
 });
 
 test('a model that is new is tried where it fits; elsewhere it is said how it would run', async () => {
   const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
   const slow = await run(['import', path, '--accept-licence']);
-  expect(slow).toMatchObject({ code: 0, err: expect.stringMatching(/Without a graphics card[^]*`loupe models test "Llama-3\.2-11B-Vision-Instruct"` does that/) as string });
+  expect(slow).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/Without a graphics card[^]*`loupe models test "Llama-3\.2-11B-Vision-Instruct"` does that/) as string,
+  });
   startEngine = () => on({ kind: 'discrete', memoryBytes: 24e9 });
-  expect((await run(['import', path])).out).toBe('Llama-3.2-11B-Vision-Instruct is in the list; its files stay where they are.\nLlama-3.2-11B-Vision-Instruct works on Fake device.\n');
+  expect((await run(['import', path])).out).toBe(
+    'Llama-3.2-11B-Vision-Instruct is in the list; its files stay where they are.\nLlama-3.2-11B-Vision-Instruct works on Fake device.\n',
+  );
 });
 
 test('pull: a model that runs in no form is not downloaded by mistake', async () => {

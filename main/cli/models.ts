@@ -84,12 +84,20 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
   const [name, ...named] = positionals;
   const known = Object.keys(commands).join(', ');
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new LoupeError('usage', name === undefined ? `What about the models? ${known}.` : `There is no command "models ${name}".`, `Known: ${known}.`);
+  if (!command)
+    throw new LoupeError(
+      'usage',
+      name === undefined ? `What about the models? ${known}.` : `There is no command "models ${name}".`,
+      `Known: ${known}.`,
+    );
   const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
-  if (rest.length > 0 || (argument !== undefined && command.argument === 'none')) throw new LoupeError('usage', `"${rest[0] ?? argument}" is one argument too many for models ${name}.`);
+  if (rest.length > 0 || (argument !== undefined && command.argument === 'none'))
+    throw new LoupeError('usage', `"${rest[0] ?? argument}" is one argument too many for models ${name}.`);
   if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair'))
     throw new LoupeError('usage', `models ${name} needs to know which one.`);
-  const stray = (Object.keys(values) as (keyof typeof flags)[]).find((flag) => flag !== 'json' && flag !== 'data' && !command.flags.includes(flag));
+  const stray = (Object.keys(values) as (keyof typeof flags)[]).find(
+    (flag) => flag !== 'json' && flag !== 'data' && !command.flags.includes(flag),
+  );
   if (stray) throw new LoupeError('usage', `models ${name} has no option --${stray}.`);
 
   let listener: (event: EventMessage) => void = () => {};
@@ -115,7 +123,10 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
     line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}`);
     if (model.id !== 'demo') for (const path of modelPaths(model.id)) line(`      ${path}`);
     const test = tests.find((record) => record.model === model.id);
-    if (test) line(`      ${test.sound ? 'works' : 'its answers are not what they should be'}: tried on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`);
+    if (test)
+      line(
+        `      ${test.sound ? 'works' : 'its answers are not what they should be'}: tried on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`,
+      );
   }
   for (const download of downloads) line(`  ${download.name}: ${stateInWords(download)}`);
   line('');
@@ -156,7 +167,9 @@ const sources: Record<FoundModel['source'], string> = {
 };
 
 function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
-  line(`${name} (${[sources[source], precision, bytes > 0 ? inBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`);
+  line(
+    `${name} (${[sources[source], precision, bytes > 0 ? inBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`,
+  );
   for (const file of modelPaths(path)) line(`    ${file}`);
   if (problem) line(`    ${problem.state}: ${problem.message}`);
 }
@@ -252,11 +265,20 @@ async function testModel(context: Context, named: string | undefined): Promise<E
   const model = knownModel(context, named!);
   const show = progressLine(terminal, values.json);
   const found = await manager
-    .test(model.id, { signal: terminal.interrupted, onProgress: (done, total) => show(done < total ? `loading ${model.name}: ${Math.floor((100 * done) / total)} %` : `${model.name} is being tried`) })
+    .test(model.id, {
+      signal: terminal.interrupted,
+      onProgress: (done, total) =>
+        show(done < total ? `loading ${model.name}: ${Math.floor((100 * done) / total)} %` : `${model.name} is being tried`),
+    })
     .finally(() => show(''));
   const { sound, findings, device } = found;
   if (values.json) terminal.out(`${JSON.stringify({ ok: sound, test: found })}\n`);
-  else line(sound ? `${model.name} works on ${device}.` : `The answers of ${model.name} on ${device} are not what they should be. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`);
+  else
+    line(
+      sound
+        ? `${model.name} works on ${device}.`
+        : `The answers of ${model.name} on ${device} are not what they should be. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`,
+    );
   return sound ? exitCodes.ok : exitCodes.failure;
 }
 
@@ -264,7 +286,11 @@ async function testModel(context: Context, named: string | undefined): Promise<E
 function refuseHopeless({ values }: Context, { name, fits }: CatalogueEntry): void {
   const [first] = fits;
   if (values.anyway || !first?.all.every(({ verdict }) => verdict === 'no')) return;
-  throw new LoupeError('usage', `${name} would not run here in any form. ${first.all.at(-1)!.reason}`, 'Choose a smaller model (`loupe models list`), or download it all the same with --anyway.');
+  throw new LoupeError(
+    'usage',
+    `${name} would not run here in any form. ${first.all.at(-1)!.reason}`,
+    'Choose a smaller model (`loupe models list`), or download it all the same with --anyway.',
+  );
 }
 
 async function verify(context: Context, named: string | undefined): Promise<ExitCode> {
@@ -283,7 +309,8 @@ async function verify(context: Context, named: string | undefined): Promise<Exit
 }
 
 function findingInWords({ name }: ModelChoice, { intact, changed, unknown }: Verification): string {
-  if (changed.length > 0) return `${name}: ${changed.length === 1 ? 'one file is' : `${changed.length} files are`} not what it should be. Download the model again.\n${changed.map((file) => `  ${file}`).join('\n')}`;
+  if (changed.length > 0)
+    return `${name}: ${changed.length === 1 ? 'one file is' : `${changed.length} files are`} not what it should be. Download the model again.\n${changed.map((file) => `  ${file}`).join('\n')}`;
   const known = intact > 0 ? `${intact} ${intact === 1 ? 'file has' : 'files have'} the checksum of the source` : '';
   const noted = unknown > 0 ? `of ${unknown} no source states one; what they are now was noted` : '';
   return `${name}: ${[known, noted].filter(Boolean).join('; ')}.`;
@@ -314,7 +341,11 @@ function agree({ manager, values, terminal }: Context, id: LicenceId): void {
     return;
   }
   terminal.err(licenceInWords(shown));
-  throw new LoupeError('licence_needed', `The ${shown.name} has not been agreed to yet.`, 'Run the same command with --accept-licence to agree to it.');
+  throw new LoupeError(
+    'licence_needed',
+    `The ${shown.name} has not been agreed to yet.`,
+    'Run the same command with --accept-licence to agree to it.',
+  );
 }
 
 function licenceInWords({ name, version, points, mustNot, europe, text, usePolicy, acceptedAt }: Licence): string {
@@ -335,12 +366,18 @@ function licenceInWords({ name, version, points, mustNot, europe, text, usePolic
 async function catalogueEntry({ manager }: Context, named: string): Promise<CatalogueEntry> {
   const { entries } = await manager.catalogue();
   const wanted = named.toLowerCase();
-  const exact = entries.find(({ id, repository, mirrors }) => id === wanted || [repository, ...mirrors].some((name) => name.toLowerCase() === wanted));
+  const exact = entries.find(
+    ({ id, repository, mirrors }) => id === wanted || [repository, ...mirrors].some((name) => name.toLowerCase() === wanted),
+  );
   const like = entries.filter(({ id }) => id.includes(wanted));
   if (exact) return exact;
   if (like.length === 1) return like[0]!;
   const known = (like.length > 0 ? like : entries).map(({ id }) => id).join(', ');
-  throw new LoupeError('usage', like.length > 1 ? `"${named}" may be one of several models.` : `There is no model "${named}" to download.`, `Known: ${known}.`);
+  throw new LoupeError(
+    'usage',
+    like.length > 1 ? `"${named}" may be one of several models.` : `There is no model "${named}" to download.`,
+    `Known: ${known}.`,
+  );
 }
 
 /** By its name, its path, or that of one of its files. */
@@ -351,7 +388,8 @@ function knownModel({ models }: Context, named: string): ModelChoice {
     all.find(({ id }) => id === named || absolute(id) === path) ??
     all.find(({ name }) => name.toLowerCase() === named.toLowerCase()) ??
     all.find(({ id }) => modelPaths(id).includes(path));
-  if (!found) throw new LoupeError('usage', `There is no model "${named}" in the list.`, `Known: ${all.map(({ name }) => name).join(', ')}.`);
+  if (!found)
+    throw new LoupeError('usage', `There is no model "${named}" in the list.`, `Known: ${all.map(({ name }) => name).join(', ')}.`);
   return found;
 }
 

@@ -76,7 +76,8 @@ async function run(
   return { code: await runLoupe(args, terminal), ...said };
 }
 
-const realProcess = (env: NodeJS.ProcessEnv): Engine => createEngineClient({ spawn: () => forkHost({ env: { LOUPE_ADDON: addon, ...env } }) });
+const realProcess = (env: NodeJS.ProcessEnv): Engine =>
+  createEngineClient({ spawn: () => forkHost({ env: { LOUPE_ADDON: addon, ...env } }) });
 
 describe('ask', () => {
   test('streams the answer to stdout, and says once that the demo model answers', async () => {
@@ -94,7 +95,12 @@ describe('ask', () => {
   test('the question from stdin, a system message, sampling', async () => {
     expect((await run(['ask', '-'], { input: 'From stdin?\n' })).out).toContain('You asked: From stdin?');
     const { out } = await run(['ask', '--json', '--system', 'Be brief.', '--temperature', '0.5', '--seed', '7', 'Hi']);
-    expect(JSON.parse(out)).toMatchObject({ ok: true, finish: 'stop', sampling: { temperature: 0.5, seed: 7 }, statistics: { imagesEncoded: 0 } });
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      finish: 'stop',
+      sampling: { temperature: 0.5, seed: 7 },
+      statistics: { imagesEncoded: 0 },
+    });
   });
 
   test('models that do not chat say what they do; a verdict is data', async () => {
@@ -103,8 +109,14 @@ describe('ask', () => {
       return { ...engine, load: async (...given) => ({ ...(await engine.load(...given)), promptFormat }) };
     };
     const model = ['ask', '--model', demoModel];
-    expect(await run([...model, 'Once'], { engine: used('completion', 'upon a time') })).toMatchObject({ out: 'upon a time\n', err: expect.stringContaining('goes on with the text') as string });
-    expect(await run([...model, 'Hi'], { engine: used('guard', 'safe') })).toMatchObject({ out: 'safe\n', err: expect.stringContaining('whether the question is safe') as string });
+    expect(await run([...model, 'Once'], { engine: used('completion', 'upon a time') })).toMatchObject({
+      out: 'upon a time\n',
+      err: expect.stringContaining('goes on with the text') as string,
+    });
+    expect(await run([...model, 'Hi'], { engine: used('guard', 'safe') })).toMatchObject({
+      out: 'safe\n',
+      err: expect.stringContaining('whether the question is safe') as string,
+    });
     const { out, err } = await run([...model, '--json', 'Hi'], { engine: used('guard', '\n\nunsafe\nS2,S9') });
     expect(err).toBe('');
     expect(JSON.parse(out)).toMatchObject({ verdict: { finding: 'unsafe', categories: ['S2', 'S9'] }, sampling: { temperature: 0 } });
@@ -116,7 +128,9 @@ describe('ask', () => {
     const { out, err } = await run(['ask', '--model', demoModel, 'Hi'], { engine: engine() });
     expect(err).toBe('loupe: 400 B of the model do not fit Fake device and stay in the computer’s memory, which is slower.\n');
     expect(out).toContain('You asked: Hi');
-    expect(JSON.parse((await run(['ask', '--json', 'Hi'], { engine: engine() })).out)).toMatchObject({ placement: { deviceBytes: 600, hostBytes: 400, hostLayers: [1], embeddingOnHost: true } });
+    expect(JSON.parse((await run(['ask', '--json', 'Hi'], { engine: engine() })).out)).toMatchObject({
+      placement: { deviceBytes: 600, hostBytes: 400, hostLayers: [1], embeddingOnHost: true },
+    });
     const refused = await run(['ask', '--model', demoModel, 'Hi'], { engine: createFakeEngine({ sizes: { deviceBudgetBytes: 100 } }) });
     expect(refused.code).toBe(1);
     expect(refused.err).toContain('are missing');
@@ -181,7 +195,11 @@ describe('ask', () => {
 
   test('Ctrl-C in mid-answer keeps what there is and ends with 130', async () => {
     const interrupt = new AbortController();
-    const { code, out } = await run(['ask', 'Count'], { engine: createFakeEngine({ answer: () => 'one two three', wordMs: 1 }), interrupt, onOut: () => interrupt.abort() });
+    const { code, out } = await run(['ask', 'Count'], {
+      engine: createFakeEngine({ answer: () => 'one two three', wordMs: 1 }),
+      interrupt,
+      onOut: () => interrupt.abort(),
+    });
     expect(code).toBe(130);
     expect(out).toBe('one\n');
   });
@@ -256,7 +274,10 @@ describe('trace and tokenize', () => {
     }
     expect(JSON.parse(outs[0]!)).toEqual(expect.arrayContaining([expect.any(Number)]));
     expect(new Set(outs).size).toBe(1);
-    expect(await run(['tokenize', '--model', join(reference, 'none.gguf')], { input: '' })).toMatchObject({ code: 1, err: expect.stringContaining('none.gguf') as string });
+    expect(await run(['tokenize', '--model', join(reference, 'none.gguf')], { input: '' })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('none.gguf') as string,
+    });
   });
 
   test.each(oddNames)('tokenize, trace and ask with a model below %j', async (name) => {
@@ -310,7 +331,10 @@ describe('trace and tokenize', () => {
   test('tokenize: a line in, a line out', async () => {
     const { code, out } = await run(['tokenize'], { input: '"a"\n"\\u00e9<|eot_id|>"\n' });
     expect(code).toBe(0);
-    const [a, b] = out.trimEnd().split('\n').map((line) => JSON.parse(line) as number[]);
+    const [a, b] = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as number[]);
     expect(a).toHaveLength(1);
     expect(b!.every((token) => token < 331)).toBe(true);
     expect((await run(['tokenize'], { input: 'bare words\n' })).err).toContain('Line 1');
@@ -340,19 +364,31 @@ describe('serve', () => {
   });
 
   test.each(['99999', 'high', '-1', '80.5', '0x50', '', ' 80', '1e3'])('--port=%s is none', async (port) => {
-    expect(await run(['serve', `--port=${port}`])).toMatchObject({ code: 2, err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nName one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.\n` });
+    expect(await run(['serve', `--port=${port}`])).toMatchObject({
+      code: 2,
+      err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nName one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.\n`,
+    });
   });
 
   test('a port at which no browser opens a page', async () => {
     for (const port of [6000, 6667, 10_080]) {
-      expect(await run(['serve', '--port', String(port)])).toMatchObject({ code: 2, err: expect.stringContaining(`Browsers open no page on port ${port}`) as string });
+      expect(await run(['serve', '--port', String(port)])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`Browsers open no page on port ${port}`) as string,
+      });
       await expect(fetch(`http://127.0.0.1:${port}/`), 'as undici has it').rejects.toMatchObject({ cause: { message: 'bad port' } });
     }
   });
 
   test('a port without its flag', async () => {
-    expect(await run(['serve', '8123'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "8123".\nFor a port, write --port 8123.\n' });
-    expect(await run(['serve', 'now'])).toMatchObject({ code: 2, err: 'loupe: loupe serve takes options only, not "now".\nSee `loupe serve --help`.\n' });
+    expect(await run(['serve', '8123'])).toMatchObject({
+      code: 2,
+      err: 'loupe: loupe serve takes options only, not "8123".\nFor a port, write --port 8123.\n',
+    });
+    expect(await run(['serve', 'now'])).toMatchObject({
+      code: 2,
+      err: 'loupe: loupe serve takes options only, not "now".\nSee `loupe serve --help`.\n',
+    });
   });
 
   test('what is wrong with the data is said, and the window is there to put it right', async () => {

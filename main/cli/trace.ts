@@ -50,7 +50,10 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
       throw new LoupeError('file_unwritable', `${out} cannot be written (${error.code ?? error.message}).`);
     });
     const shapes = Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]));
-    if (values.json) terminal.out(`${JSON.stringify({ ok: true, out, tensors: shapes, placement: loaded.model.placement, memory: await client.memory() })}\n`);
+    if (values.json)
+      terminal.out(
+        `${JSON.stringify({ ok: true, out, tensors: shapes, placement: loaded.model.placement, memory: await client.memory() })}\n`,
+      );
     else for (const [name, shape] of Object.entries(shapes)) terminal.out(`${name} [${shape.join(', ')}]\n`);
     return exitCodes.ok;
   } finally {

@@ -30,7 +30,15 @@ export function setAutostart(wanted: boolean, { app, platform, executable, confi
 }
 
 export function desktopEntry(executable: string): string {
-  return ['[Desktop Entry]', 'Type=Application', `Name=${words.name}`, `Exec=${quote(executable)} --hidden`, 'Terminal=false', 'X-GNOME-Autostart-enabled=true', ''].join('\n');
+  return [
+    '[Desktop Entry]',
+    'Type=Application',
+    `Name=${words.name}`,
+    `Exec=${quote(executable)} --hidden`,
+    'Terminal=false',
+    'X-GNOME-Autostart-enabled=true',
+    '',
+  ].join('\n');
 }
 
 /** As the Desktop Entry Specification asks: quoted, its special characters escaped for the quotes and then for the file, % doubled. */

@@ -4,7 +4,8 @@ const headerBytes = 54;
 
 /** Windows bitmap of `width * height` BGRX pixels, rows from the top. The fourth byte is ignored. */
 export function encodeBitmap(pixels: Uint8Array, width: number, height: number): Uint8Array {
-  if (pixels.length !== width * height * 4) throw new RangeError(`${width} x ${height} pixels are ${width * height * 4} bytes, not ${pixels.length}`);
+  if (pixels.length !== width * height * 4)
+    throw new RangeError(`${width} x ${height} pixels are ${width * height * 4} bytes, not ${pixels.length}`);
   const file = new Uint8Array(headerBytes + pixels.length);
   const view = new DataView(file.buffer);
   file.set([0x42, 0x4d]);

@@ -160,7 +160,13 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
     async display(displayId): Promise<Display> {
       const one = frozenOf(displayId);
       const { display, size } = one;
-      return { id: display.id, name: display.name, size: { width: size.width, height: size.height }, url: `/capture/${display.id}?${round}`, last: lastOn(one) };
+      return {
+        id: display.id,
+        name: display.name,
+        size: { width: size.width, height: size.height },
+        url: `/capture/${display.id}?${round}`,
+        last: lastOn(one),
+      };
     },
 
     drawn: async (displayId) => overlays.show(displayId),

@@ -8,7 +8,14 @@ import { createOverlays, type Overlays } from './overlay.ts';
 import { createQuick } from './quick.ts';
 import type { Remembered, RememberedState } from './remembered.ts';
 import { createScreen, displayOfShape, outdatesFrames, sourceOf } from './screen.ts';
-import { createElectronDouble, ImageDouble, ShortcutDouble, type Bounds, type ElectronDouble, type WindowDouble } from './test/electron-double.ts';
+import {
+  createElectronDouble,
+  ImageDouble,
+  ShortcutDouble,
+  type Bounds,
+  type ElectronDouble,
+  type WindowDouble,
+} from './test/electron-double.ts';
 
 const picture: Picture = { hash: 'a'.repeat(64), name: 'Screen capture', width: 1, height: 1, bytes: 2, origin: { kind: 'capture' } };
 
@@ -41,18 +48,49 @@ interface Rig {
   quickWindow: () => WindowDouble | undefined;
 }
 
-function rig({ displays = two(), platform = 'linux', wayland = false, addPicture }: { displays?: ReturnType<typeof two>; platform?: NodeJS.Platform; wayland?: boolean; addPicture?: () => Promise<Picture> } = {}): Rig {
+function rig({
+  displays = two(),
+  platform = 'linux',
+  wayland = false,
+  addPicture,
+}: { displays?: ReturnType<typeof two>; platform?: NodeJS.Platform; wayland?: boolean; addPicture?: () => Promise<Picture> } = {}): Rig {
   const double = createElectronDouble({ displays });
   const { electron, shortcuts, windows } = double;
   const events: EventMessage[] = [];
   const kept: Uint8Array[] = [];
   const asides: string[] = [];
   const remembered = memory();
-  const screen = createScreen({ screen: electron.screen, desktopCapturer: electron.desktopCapturer, systemPreferences: electron.systemPreferences, platform, wayland });
+  const screen = createScreen({
+    screen: electron.screen,
+    desktopCapturer: electron.desktopCapturer,
+    systemPreferences: electron.systemPreferences,
+    platform,
+    wayland,
+  });
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new electron.BrowserWindow(options);
-  const overlays = createOverlays({ createWindow, globalShortcut: shortcuts, platform, wayland, preload: '/preload.cjs', onCancel: () => void capture.cancel() });
-  const quick = createQuick({ createWindow, platform, preload: '/preload.cjs', isDark: () => false, onClosed: () => capture.quickClosed() });
-  const hotkey = createHotkey({ globalShortcut: shortcuts, platform, wayland, portal: false, onPress: () => void capture.start('region'), onChange: () => capture.changed() });
+  const overlays = createOverlays({
+    createWindow,
+    globalShortcut: shortcuts,
+    platform,
+    wayland,
+    preload: '/preload.cjs',
+    onCancel: () => void capture.cancel(),
+  });
+  const quick = createQuick({
+    createWindow,
+    platform,
+    preload: '/preload.cjs',
+    isDark: () => false,
+    onClosed: () => capture.quickClosed(),
+  });
+  const hotkey = createHotkey({
+    globalShortcut: shortcuts,
+    platform,
+    wayland,
+    portal: false,
+    onPress: () => void capture.start('region'),
+    onChange: () => capture.changed(),
+  });
   const capture = createElectronCapture({
     screen,
     overlays,
@@ -168,7 +206,13 @@ describe('freezing', () => {
   test('each display is told its own frame, at its own pixels', async () => {
     const { capture } = rig();
     await capture.start('region');
-    expect(await capture.display('11')).toEqual({ id: '11', name: 'Panel 11', size: { width: 2560, height: 1440 }, url: '/capture/11?1', last: null });
+    expect(await capture.display('11')).toEqual({
+      id: '11',
+      name: 'Panel 11',
+      size: { width: 2560, height: 1440 },
+      url: '/capture/11?1',
+      last: null,
+    });
     expect((await capture.display('12')).size).toEqual({ width: 1080, height: 1920 });
     expect(capture.frame('12')!.bytes.length).toBe(54 + 1080 * 1920 * 4);
     expect(capture.frame('13')).toBeNull();
@@ -185,9 +229,11 @@ describe('freezing', () => {
       return getSources(options);
     };
     await capture.start('region');
-    expect(asked).toEqual([{ width: 2560, height: 1440 }, { width: 1080, height: 1920 }]);
+    expect(asked).toEqual([
+      { width: 2560, height: 1440 },
+      { width: 1080, height: 1920 },
+    ]);
   });
-
 });
 
 describe('pressed again', () => {
@@ -232,7 +278,10 @@ describe('pressed again', () => {
     await one.capture.start('region');
     await one.capture.start('display');
     expect(one.overlayWindows()).toEqual(windows);
-    expect(windows.map(({ calls }) => calls)).toEqual([['moveTop', 'focus', 'moveTop', 'focus'], ['moveTop', 'moveTop']]);
+    expect(windows.map(({ calls }) => calls)).toEqual([
+      ['moveTop', 'focus', 'moveTop', 'focus'],
+      ['moveTop', 'moveTop'],
+    ]);
     expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
     expect(one.kept).toEqual([]);
   });
@@ -289,9 +338,16 @@ describe('getting out', () => {
   test.each<[string, (rig: Rig) => void | Promise<void>]>([
     ['the page asks', ({ capture }) => capture.cancel()],
     ['Esc, while another program has the keyboard', ({ double }) => double.shortcuts.press('Escape')],
-    ['Esc in an overlay', ({ overlayWindows }) => void overlayWindows()[1]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' })],
+    [
+      'Esc in an overlay',
+      ({ overlayWindows }) =>
+        void overlayWindows()[1]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' }),
+    ],
     ['one overlay is closed by the window manager', ({ overlayWindows }) => overlayWindows()[0]!.destroy()],
-    ['the page of one overlay dies', ({ overlayWindows }) => void overlayWindows()[0]!.webContents.emit('render-process-gone', {}, { reason: 'crashed' })],
+    [
+      'the page of one overlay dies',
+      ({ overlayWindows }) => void overlayWindows()[0]!.webContents.emit('render-process-gone', {}, { reason: 'crashed' }),
+    ],
   ])('%s: every overlay goes, Esc is given back', async (_name, getOut) => {
     const one = rig();
     await one.capture.start('region');
@@ -392,7 +448,10 @@ describe('without choosing', () => {
     await one.capture.start('region');
     await one.capture.finish('12', { x: 5, y: 6, width: 70, height: 80 });
     await one.capture.start('last');
-    expect(displays[1]!.image.crops).toEqual([{ x: 5, y: 6, width: 70, height: 80 }, { x: 5, y: 6, width: 70, height: 80 }]);
+    expect(displays[1]!.image.crops).toEqual([
+      { x: 5, y: 6, width: 70, height: 80 },
+      { x: 5, y: 6, width: 70, height: 80 },
+    ]);
     expect(one.overlayWindows()).toEqual([]);
     await one.capture.start('region');
     expect((await one.capture.display('12')).last).toEqual({ x: 5, y: 6, width: 70, height: 80 });
@@ -414,7 +473,9 @@ describe('systems', () => {
   test('Wayland hands over one screen, which is found by its shape', async () => {
     const displays = two();
     const one = rig({ displays, wayland: true });
-    one.double.electron.desktopCapturer.getSources = async () => [{ thumbnail: displays[1]!.image, display_id: '' } as unknown as Electron.DesktopCapturerSource];
+    one.double.electron.desktopCapturer.getSources = async () => [
+      { thumbnail: displays[1]!.image, display_id: '' } as unknown as Electron.DesktopCapturerSource,
+    ];
     await one.capture.start('region');
     expect(one.overlayWindows().map(({ url }) => new URL(url).searchParams.get('display'))).toEqual(['12']);
     // The portal would ask whether Loupe may have Esc; the overlay itself hears it.
@@ -426,7 +487,10 @@ describe('systems', () => {
   test('Wayland, and the person closed the desktop’s question', async () => {
     const one = rig({ wayland: true });
     one.double.electron.desktopCapturer.getSources = () => Promise.reject(new Error('Failed to get sources.'));
-    await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_failed', nextStep: expect.stringMatching(/choose one/) as string });
+    await expect(one.capture.start('region')).rejects.toMatchObject({
+      code: 'capture_failed',
+      nextStep: expect.stringMatching(/choose one/) as string,
+    });
     expectNothingLeft(one);
   });
 
@@ -441,7 +505,10 @@ describe('systems', () => {
     await one.capture.cancel();
     const { getSources } = electron.desktopCapturer;
     electron.desktopCapturer.getSources = () => Promise.reject(new Error('Failed to get sources.'));
-    await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_permission', nextStep: expect.stringMatching(/Screen & System Audio Recording/) as string });
+    await expect(one.capture.start('region')).rejects.toMatchObject({
+      code: 'capture_permission',
+      nextStep: expect.stringMatching(/Screen & System Audio Recording/) as string,
+    });
     expect((await one.capture.state()).permission).toBe('missing');
     expect(one.overlayWindows()).toEqual([]);
     expect(one.events.filter(({ event }) => event === 'capture.changed')).toHaveLength(2);
@@ -457,7 +524,8 @@ describe('systems', () => {
   test('sources without the number of their display are taken in order, if the lists agree', () => {
     const displays = [{ id: '1' }, { id: '2' }, { id: '3' }];
     const source = (display_id: string, name: string): { display_id: string; name: string } => ({ display_id, name });
-    const found = (sources: ReturnType<typeof source>[]): (string | undefined)[] => displays.map((display) => sourceOf(display, displays, sources)?.name);
+    const found = (sources: ReturnType<typeof source>[]): (string | undefined)[] =>
+      displays.map((display) => sourceOf(display, displays, sources)?.name);
     expect(found([source('3', 'c'), source('1', 'a'), source('2', 'b')])).toEqual(['a', 'b', 'c']);
     expect(found([source('', 'a'), source('', 'b'), source('', 'c')])).toEqual(['a', 'b', 'c']);
     expect(found([source('', 'x'), source('2', 'b'), source('', 'y')])).toEqual(['x', 'b', 'y']);
@@ -474,7 +542,11 @@ describe('systems', () => {
   });
 
   test('the shape of a shared screen', () => {
-    const displays = [{ bounds: { x: 0, y: 0, width: 1920, height: 1080 } }, { bounds: { x: 0, y: 0, width: 1080, height: 1920 } }, { bounds: { x: 0, y: 0, width: 3440, height: 1440 } }];
+    const displays = [
+      { bounds: { x: 0, y: 0, width: 1920, height: 1080 } },
+      { bounds: { x: 0, y: 0, width: 1080, height: 1920 } },
+      { bounds: { x: 0, y: 0, width: 3440, height: 1440 } },
+    ];
     expect(displayOfShape(displays, { width: 2560, height: 1440 })).toBe(displays[0]);
     expect(displayOfShape(displays, { width: 1200, height: 1920 })).toBe(displays[1]);
     expect(displayOfShape(displays, { width: 3440, height: 1440 })).toBe(displays[2]);
@@ -482,12 +554,24 @@ describe('systems', () => {
 });
 
 describe('the hotkey', () => {
-  function keys(facts: { taken?: string[]; wayland?: boolean; globalShortcut?: Pick<GlobalShortcut, 'register' | 'unregister'> } = {}): { shortcuts: ShortcutDouble; hotkey: Hotkey; presses: () => number; changes: () => number } {
+  function keys(facts: { taken?: string[]; wayland?: boolean; globalShortcut?: Pick<GlobalShortcut, 'register' | 'unregister'> } = {}): {
+    shortcuts: ShortcutDouble;
+    hotkey: Hotkey;
+    presses: () => number;
+    changes: () => number;
+  } {
     const shortcuts = new ShortcutDouble();
     for (const accelerator of facts.taken ?? []) shortcuts.taken.add(accelerator);
     const onPress = vi.fn();
     const onChange = vi.fn();
-    const hotkey = createHotkey({ globalShortcut: facts.globalShortcut ?? shortcuts, platform: 'linux', wayland: facts.wayland ?? false, portal: false, onPress, onChange });
+    const hotkey = createHotkey({
+      globalShortcut: facts.globalShortcut ?? shortcuts,
+      platform: 'linux',
+      wayland: facts.wayland ?? false,
+      portal: false,
+      onPress,
+      onChange,
+    });
     return { shortcuts, hotkey, presses: () => onPress.mock.calls.length, changes: () => onChange.mock.calls.length };
   }
 

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 
 /** Also true for programs that run under Wayland by way of X11: neither screen nor keys are theirs. */
 export function isWayland(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): boolean {
-  return platform === 'linux' && (env['XDG_SESSION_TYPE'] === 'wayland' || (env['XDG_SESSION_TYPE'] === undefined && Boolean(env['WAYLAND_DISPLAY'])));
+  return (
+    platform === 'linux' &&
+    (env['XDG_SESSION_TYPE'] === 'wayland' || (env['XDG_SESSION_TYPE'] === undefined && Boolean(env['WAYLAND_DISPLAY'])))
+  );
 }
 
 const portal = ['org.freedesktop.portal.Desktop', '/org/freedesktop/portal/desktop', 'org.freedesktop.portal.GlobalShortcuts'] as const;
@@ -15,7 +18,10 @@ export async function hasShortcutsPortal(run: (command: string, args: string[]) 
   const [service, path, name] = portal;
   const questions: [string, string[]][] = [
     ['busctl', ['--user', 'get-property', service, path, name, 'version']],
-    ['gdbus', ['call', '--session', '--dest', service, '--object-path', path, '--method', 'org.freedesktop.DBus.Properties.Get', name, 'version']],
+    [
+      'gdbus',
+      ['call', '--session', '--dest', service, '--object-path', path, '--method', 'org.freedesktop.DBus.Properties.Get', name, 'version'],
+    ],
   ];
   for (const question of questions) if (await run(...question)) return true;
   return false;

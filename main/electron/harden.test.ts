@@ -21,7 +21,15 @@ test.each(['will-frame-navigate', 'will-redirect'])('%s is stopped for every add
   const { navigate } = page();
   expect(navigate(event, pageUrl({ view: 'main' }))).toBe(false);
   expect(navigate(event, pageUrl({ view: 'main' }), false)).toBe(true);
-  for (const url of ['https://example.org/', 'file:///etc/passwd', 'javascript:alert(1)', 'about:blank', 'loupe://app/assets/x.html', 'loupe://other/']) expect(navigate(event, url)).toBe(true);
+  for (const url of [
+    'https://example.org/',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'about:blank',
+    'loupe://app/assets/x.html',
+    'loupe://other/',
+  ])
+    expect(navigate(event, url)).toBe(true);
 });
 
 test('a link in the page is offered to the browser and not followed', () => {
@@ -48,14 +56,30 @@ test('the session permits, fetches and downloads nothing', () => {
   hardenSession(electron.session.defaultSession as Session, true);
   const ask = (permission: string, requestingUrl: string, isMainFrame = true): unknown[] => {
     const answers: unknown[] = [];
-    (session['permissionRequest'] as (...given: unknown[]) => void)(null, permission, (yes: unknown) => answers.push(yes), { requestingUrl, isMainFrame });
-    answers.push((session['permissionCheck'] as (...given: unknown[]) => unknown)(null, permission, requestingUrl, { requestingUrl, isMainFrame }));
+    (session['permissionRequest'] as (...given: unknown[]) => void)(null, permission, (yes: unknown) => answers.push(yes), {
+      requestingUrl,
+      isMainFrame,
+    });
+    answers.push(
+      (session['permissionCheck'] as (...given: unknown[]) => unknown)(null, permission, requestingUrl, { requestingUrl, isMainFrame }),
+    );
     return answers;
   };
   const own = pageUrl({ view: 'main' });
   expect(ask('clipboard-sanitized-write', own)).toEqual([true, true]);
   expect(ask('clipboard-sanitized-write', 'https://example.org/')).toEqual([false, false]);
-  for (const permission of ['media', 'display-capture', 'geolocation', 'notifications', 'clipboard-read', 'openExternal', 'usb', 'local-fonts', 'a-new-one']) expect(ask(permission, own)).toEqual([false, false]);
+  for (const permission of [
+    'media',
+    'display-capture',
+    'geolocation',
+    'notifications',
+    'clipboard-read',
+    'openExternal',
+    'usb',
+    'local-fonts',
+    'a-new-one',
+  ])
+    expect(ask(permission, own)).toEqual([false, false]);
 
   expect((session['device'] as () => boolean)()).toBe(false);
   const display = vi.fn();
@@ -64,11 +88,22 @@ test('the session permits, fetches and downloads nothing', () => {
 
   const fetched = (url: string): unknown => {
     let verdict: unknown;
-    (session['beforeRequest'] as (...given: unknown[]) => void)({ url }, (answer: { cancel: boolean }) => (verdict = answer.cancel ? 'stopped' : 'let through'));
+    (session['beforeRequest'] as (...given: unknown[]) => void)(
+      { url },
+      (answer: { cancel: boolean }) => (verdict = answer.cancel ? 'stopped' : 'let through'),
+    );
     return verdict;
   };
   expect(fetched('loupe://app/assets/x.js')).toBe('let through');
-  for (const url of ['https://example.org/', 'http://127.0.0.1/', 'ws://127.0.0.1/', 'file:///etc/passwd', 'data:text/html,x', 'devtools://devtools/x']) expect(fetched(url)).toBe('stopped');
+  for (const url of [
+    'https://example.org/',
+    'http://127.0.0.1/',
+    'ws://127.0.0.1/',
+    'file:///etc/passwd',
+    'data:text/html,x',
+    'devtools://devtools/x',
+  ])
+    expect(fetched(url)).toBe('stopped');
 
   const preventDefault = vi.fn();
   for (const handler of session.downloads) (handler as (event: unknown) => void)({ preventDefault });

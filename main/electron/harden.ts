@@ -10,35 +10,53 @@ export interface LinkOptions {
 
 /** Pages stay where they are: no navigation, no further windows, no embedded pages. Links to the web are offered to the browser. */
 export function hardenContents(contents: WebContents, { offerLink }: LinkOptions): void {
-  contents.on('will-frame-navigate', entry((event) => {
-    if (mayNavigate(event.url, event.isMainFrame)) return;
-    event.preventDefault();
-    const link = event.isMainFrame ? externalLink(event.url) : null;
-    if (link) offerLink(link);
-  }));
-  contents.on('will-redirect', entry((event) => {
-    if (!mayNavigate(event.url, event.isMainFrame)) event.preventDefault();
-  }));
-  contents.on('will-attach-webview', entry((event) => event.preventDefault()));
-  contents.setWindowOpenHandler(entry(({ url }) => {
-    const link = externalLink(url);
-    if (link) offerLink(link);
-    return { action: 'deny' as const };
-  }));
+  contents.on(
+    'will-frame-navigate',
+    entry((event) => {
+      if (mayNavigate(event.url, event.isMainFrame)) return;
+      event.preventDefault();
+      const link = event.isMainFrame ? externalLink(event.url) : null;
+      if (link) offerLink(link);
+    }),
+  );
+  contents.on(
+    'will-redirect',
+    entry((event) => {
+      if (!mayNavigate(event.url, event.isMainFrame)) event.preventDefault();
+    }),
+  );
+  contents.on(
+    'will-attach-webview',
+    entry((event) => event.preventDefault()),
+  );
+  contents.setWindowOpenHandler(
+    entry(({ url }) => {
+      const link = externalLink(url);
+      if (link) offerLink(link);
+      return { action: 'deny' as const };
+    }),
+  );
 }
 
 /** Nothing is permitted that is not needed, nothing is fetched from elsewhere, nothing is downloaded. */
 export function hardenSession(session: Session, packaged: boolean): void {
-  session.setPermissionRequestHandler(entry((_contents, permission, decide, details) => {
-    decide(allowsPermission(permission, details.requestingUrl, details.isMainFrame));
-  }));
-  session.setPermissionCheckHandler(entry((_contents, permission, requestingOrigin, details) =>
-    allowsPermission(permission, details.requestingUrl ?? requestingOrigin, details.isMainFrame),
-  ));
+  session.setPermissionRequestHandler(
+    entry((_contents, permission, decide, details) => {
+      decide(allowsPermission(permission, details.requestingUrl, details.isMainFrame));
+    }),
+  );
+  session.setPermissionCheckHandler(
+    entry((_contents, permission, requestingOrigin, details) =>
+      allowsPermission(permission, details.requestingUrl ?? requestingOrigin, details.isMainFrame),
+    ),
+  );
   session.setDevicePermissionHandler(entry(() => false));
   session.setDisplayMediaRequestHandler(entry((_request, decide) => decide({})));
   session.webRequest.onBeforeRequest(entry(({ url }, decide) => decide({ cancel: !mayRequest(url, packaged) })));
-  session.on('will-download', entry((event) => event.preventDefault()));
+  session.on(
+    'will-download',
+    entry((event) => event.preventDefault()),
+  );
   // Spelling dictionaries and the like would be fetched.
   session.setSpellCheckerEnabled(false);
 }

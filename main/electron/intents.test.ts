@@ -34,12 +34,22 @@ test.each<[string, Intent | null]>([
   expect(intentOfLink(link)).toEqual(intent);
 });
 
-test.each([null, undefined, 'show', {}, { kind: 'show' }, { kind: 'capture', mode: 'all' }, { kind: 'show', conversationId: 1.5 }, { kind: 'hidden', extra: 1 }])('%j is not understood', (value) => {
+test.each([
+  null,
+  undefined,
+  'show',
+  {},
+  { kind: 'show' },
+  { kind: 'capture', mode: 'all' },
+  { kind: 'show', conversationId: 1.5 },
+  { kind: 'hidden', extra: 1 },
+])('%j is not understood', (value) => {
   expect(parseIntent(value)).toBeNull();
 });
 
 test('an intent survives the way to the first instance', () => {
-  for (const intent of [show, { kind: 'capture', mode: 'last' }, { kind: 'hidden' }]) expect(parseIntent(structuredClone(intent))).toEqual(intent);
+  for (const intent of [show, { kind: 'capture', mode: 'last' }, { kind: 'hidden' }])
+    expect(parseIntent(structuredClone(intent))).toEqual(intent);
 });
 
 test.each<[Intent, boolean, boolean, Intent]>([

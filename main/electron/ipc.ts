@@ -21,21 +21,24 @@ export interface IpcParts {
 
 /** Answers how to stop. */
 export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFault, onStranger }: IpcParts): () => void {
-  ipcMain.handle(channels.request, entry(async (event: Sender, name: unknown, input: unknown): Promise<Reply> => {
-    if (!isTrustedSender(event, isOurWindow)) {
-      onStranger();
-      return new LoupeError('protocol', words.window.refused, words.window.refusedNext).toFailure();
-    }
-    const { id } = event.sender;
-    const ofThisWindow: Handlers = {
-      ...handlers,
-      'windows.close': () => {
-        closeWindow(id);
-        return null;
-      },
-    };
-    return dispatch(ofThisWindow, name, input, onFault);
-  }));
+  ipcMain.handle(
+    channels.request,
+    entry(async (event: Sender, name: unknown, input: unknown): Promise<Reply> => {
+      if (!isTrustedSender(event, isOurWindow)) {
+        onStranger();
+        return new LoupeError('protocol', words.window.refused, words.window.refusedNext).toFailure();
+      }
+      const { id } = event.sender;
+      const ofThisWindow: Handlers = {
+        ...handlers,
+        'windows.close': () => {
+          closeWindow(id);
+          return null;
+        },
+      };
+      return dispatch(ofThisWindow, name, input, onFault);
+    }),
+  );
   return () => ipcMain.removeHandler(channels.request);
 }
 

@@ -15,12 +15,24 @@ export function menuTemplate(platform: NodeJS.Platform, packaged: boolean, { ask
     ...(mac ? [{ role: 'appMenu' } as const] : []),
     {
       label: words.menu.file,
-      submenu: [{ label: words.menu.ask, click: entry(ask) }, { label: words.menu.open, click: entry(open) }, { type: 'separator' }, mac ? { role: 'close' } : { role: 'quit' }],
+      submenu: [
+        { label: words.menu.ask, click: entry(ask) },
+        { label: words.menu.open, click: entry(open) },
+        { type: 'separator' },
+        mac ? { role: 'close' } : { role: 'quit' },
+      ],
     },
     { role: 'editMenu', label: words.menu.edit },
     {
       label: words.menu.view,
-      submenu: [{ role: 'resetZoom' }, { role: 'zoomIn' }, { role: 'zoomOut' }, { type: 'separator' }, { role: 'togglefullscreen' }, ...inspect],
+      submenu: [
+        { role: 'resetZoom' },
+        { role: 'zoomIn' },
+        { role: 'zoomOut' },
+        { type: 'separator' },
+        { role: 'togglefullscreen' },
+        ...inspect,
+      ],
     },
     { role: 'windowMenu', label: words.menu.window },
   ];

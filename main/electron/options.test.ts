@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { contentSecurityPolicy } from '../page-policy.ts';
-import { allowsPermission, externalLink, isTrustedSender, mayNavigate, mayRequest, ownUrl, pageUrl, paper, webPreferences } from './options.ts';
+import {
+  allowsPermission,
+  externalLink,
+  isTrustedSender,
+  mayNavigate,
+  mayRequest,
+  ownUrl,
+  pageUrl,
+  paper,
+  webPreferences,
+} from './options.ts';
 
 test('windows are sandboxed, isolated, and without Node', () => {
   expect(webPreferences('/app/preload.cjs')).toMatchObject({
@@ -18,7 +28,9 @@ test('windows are sandboxed, isolated, and without Node', () => {
 });
 
 test('the policy allows nothing but our own files, and no code in the page', () => {
-  const directives = new Map(contentSecurityPolicy.split('; ').map((directive) => [directive.split(' ')[0]!, directive.split(' ').slice(1)]));
+  const directives = new Map(
+    contentSecurityPolicy.split('; ').map((directive) => [directive.split(' ')[0]!, directive.split(' ').slice(1)]),
+  );
   expect(directives.get('default-src')).toEqual(["'none'"]);
   expect(directives.get('script-src')).toEqual(["'self'"]);
   expect(directives.get('connect-src')).toEqual(["'self'"]);
@@ -76,7 +88,13 @@ test('requests: the app, what the page made itself, and the inspector in a check
 describe('permissions', () => {
   /** Every name that Electron's own declaration knows, so that a new one is refused as well. */
   const declaration = readFileSync(new URL('../../node_modules/electron/electron.d.ts', import.meta.url), 'utf8');
-  const known = [...new Set([...declaration.matchAll(/permission: ((?:'[A-Za-z-]+' \| )+'[A-Za-z-]+')/g)].flatMap(([, names]) => names!.split(' | ').map((name) => name.slice(1, -1))))];
+  const known = [
+    ...new Set(
+      [...declaration.matchAll(/permission: ((?:'[A-Za-z-]+' \| )+'[A-Za-z-]+')/g)].flatMap(([, names]) =>
+        names!.split(' | ').map((name) => name.slice(1, -1)),
+      ),
+    ),
+  ];
 
   test('only copying is allowed', () => {
     expect(known.length).toBeGreaterThan(30);

@@ -155,7 +155,11 @@ function isMark(seen: NativeImage): boolean {
   return red > 200 && green < 60 && blue > 200;
 }
 
-export function overlayOptions({ bounds }: Pick<ScreenDisplay, 'bounds'>, platform: NodeJS.Platform, preload: string): BrowserWindowConstructorOptions {
+export function overlayOptions(
+  { bounds }: Pick<ScreenDisplay, 'bounds'>,
+  platform: NodeJS.Platform,
+  preload: string,
+): BrowserWindowConstructorOptions {
   return {
     x: bounds.x,
     y: bounds.y,

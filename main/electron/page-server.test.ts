@@ -28,7 +28,9 @@ function ask(url: string, method = 'GET'): Promise<Response> {
     readFile: (path) => readFile(path),
     pictureFile: (wanted, scale) => {
       if (wanted !== hash) throw new LoupeError('not_found', 'There is no such picture.');
-      return scale === 'full' ? { path: join(root, 'picture.png'), mediaType: 'image/png' } : { path: join(root, 'thumb.webp'), mediaType: 'image/webp' };
+      return scale === 'full'
+        ? { path: join(root, 'picture.png'), mediaType: 'image/png' }
+        : { path: join(root, 'thumb.webp'), mediaType: 'image/webp' };
     },
     frame: (display) => (display === '42' ? { bytes: new TextEncoder().encode('BMP'), mediaType: 'image/bmp' } : null),
     onFault,

@@ -15,7 +15,13 @@ export interface PageServerOptions {
   onFault: (error: unknown) => void;
 }
 
-export function createPageServer({ rendererDirectory, readFile, pictureFile, frame, onFault }: PageServerOptions): (request: { url: string; method: string }) => Promise<Response> {
+export function createPageServer({
+  rendererDirectory,
+  readFile,
+  pictureFile,
+  frame,
+  onFault,
+}: PageServerOptions): (request: { url: string; method: string }) => Promise<Response> {
   async function find(pathname: string): Promise<Response> {
     const [, hash, thumb] = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(pathname) ?? [];
     if (hash) {

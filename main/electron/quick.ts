@@ -36,13 +36,22 @@ export function createQuick({ createWindow, platform, preload, isDark, onClosed 
     const created = createWindow(quickOptions(bounds, platform, preload, isDark()));
     created.setAlwaysOnTop(true, 'floating');
     if (platform === 'darwin') created.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
-    created.once('closed', entry(() => {
-      if (window === created) window = null;
-      onClosed();
-    }));
+    created.once(
+      'closed',
+      entry(() => {
+        if (window === created) window = null;
+        onClosed();
+      }),
+    );
     // A page that died is not worth keeping: the next capture opens a new one.
-    created.webContents.once('render-process-gone', entry(() => created.destroy()));
-    created.once('ready-to-show', entry(() => show(created, bounds)));
+    created.webContents.once(
+      'render-process-gone',
+      entry(() => created.destroy()),
+    );
+    created.once(
+      'ready-to-show',
+      entry(() => show(created, bounds)),
+    );
     void created.loadURL(pageUrl({ view: 'quick' })).catch(() => created.destroy());
     return created;
   }

@@ -107,7 +107,10 @@ function freezeShared(displays: readonly ScreenDisplay[], sources: readonly Desk
   return [{ display, image, size: image.getSize() }];
 }
 
-export function displayOfShape<Candidate extends Pick<ScreenDisplay, 'bounds'>>(displays: readonly Candidate[], { width, height }: Size): Candidate | undefined {
+export function displayOfShape<Candidate extends Pick<ScreenDisplay, 'bounds'>>(
+  displays: readonly Candidate[],
+  { width, height }: Size,
+): Candidate | undefined {
   const difference = ({ bounds }: Candidate): number => Math.abs(Math.log(((bounds.width / bounds.height) * height) / width));
   return [...displays].sort((a, b) => difference(a) - difference(b))[0];
 }

@@ -86,15 +86,24 @@ test('a file that cannot be read or deleted is told of', async () => {
   const secrets = open();
   expect(await secrets.get('hub-token')).toBeNull();
   expect(secrets.problem()).toContain(file());
-  await expect(secrets.set('hub-token', null)).rejects.toMatchObject({ code: 'file_unwritable', message: expect.stringContaining(file()) as string });
+  await expect(secrets.set('hub-token', null)).rejects.toMatchObject({
+    code: 'file_unwritable',
+    message: expect.stringContaining(file()) as string,
+  });
 });
 
 test('a keychain that refuses, and a folder that cannot be written to', async () => {
   safeStorage.encryptString = () => {
     throw new Error(`denied ${token}`);
   };
-  await expect(open().set('hub-token', token)).rejects.toMatchObject({ code: 'file_unwritable', message: expect.not.stringContaining(token) as string });
+  await expect(open().set('hub-token', token)).rejects.toMatchObject({
+    code: 'file_unwritable',
+    message: expect.not.stringContaining(token) as string,
+  });
   safeStorage = new SafeStorageDouble();
   writeFileSync(join(directory, 'secrets'), '');
-  await expect(open().set('hub-token', token)).rejects.toMatchObject({ code: 'file_unwritable', message: expect.stringContaining('secrets') as string });
+  await expect(open().set('hub-token', token)).rejects.toMatchObject({
+    code: 'file_unwritable',
+    message: expect.stringContaining('secrets') as string,
+  });
 });

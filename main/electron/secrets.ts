@@ -12,7 +12,10 @@ import type { SecretStore } from '../services/ports.ts';
 import { words } from './words.ts';
 
 export interface KeychainOptions {
-  safeStorage: Pick<typeof electronModule.safeStorage, 'isEncryptionAvailable' | 'getSelectedStorageBackend' | 'encryptString' | 'decryptString'>;
+  safeStorage: Pick<
+    typeof electronModule.safeStorage,
+    'isEncryptionAvailable' | 'getSelectedStorageBackend' | 'encryptString' | 'decryptString'
+  >;
   platform: NodeJS.Platform;
   /** The data folder. */
   directory: string;
@@ -85,7 +88,11 @@ function write(path: string, bytes: Buffer): void {
     chmodSync(part, 0o600);
     renameSync(part, path);
   } catch (error) {
-    throw new LoupeError('file_unwritable', `${path} cannot be written (${codeOf(error)}), so the token is not kept.`, 'Make room on the disk, or check the permissions of the folder.');
+    throw new LoupeError(
+      'file_unwritable',
+      `${path} cannot be written (${codeOf(error)}), so the token is not kept.`,
+      'Make room on the disk, or check the permissions of the folder.',
+    );
   }
 }
 

@@ -8,7 +8,14 @@ import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
 import { entry } from './entries.ts';
 import { startShell } from './shell.ts';
-import { createElectronDouble, ImageDouble, SafeStorageDouble, type ElectronDouble, type ElectronDoubleOptions, type WindowDouble } from './test/electron-double.ts';
+import {
+  createElectronDouble,
+  ImageDouble,
+  SafeStorageDouble,
+  type ElectronDouble,
+  type ElectronDoubleOptions,
+  type WindowDouble,
+} from './test/electron-double.ts';
 
 let directory: string;
 let running: ElectronDouble | null;
@@ -38,19 +45,23 @@ afterEach(async () => {
   running = null;
   if (double && double.app.quits === 0 && double.windows.length > 0) await quit(double);
   for (const name of listeners) {
-    for (const listener of process.listeners(name as 'uncaughtException')) if (!before.get(name)!.includes(listener)) process.off(name, listener);
+    for (const listener of process.listeners(name as 'uncaughtException'))
+      if (!before.get(name)!.includes(listener)) process.off(name, listener);
   }
   vi.unstubAllEnvs();
   rmSync(directory, { recursive: true, force: true });
 });
 
 async function start(args: string[] = [], options: ElectronDoubleOptions = {}): Promise<ElectronDouble> {
-  const png = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c8791b' } }).png().toBuffer();
+  const png = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c8791b' } })
+    .png()
+    .toBuffer();
   const displays = [{ id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(1920, 1080, png) }];
   const double = createElectronDouble({ displays, ...options });
   running = double;
   startShell(double.electron, { bundle: join(directory, 'build', 'app'), args });
-  if (options.lock !== false) await vi.waitFor(() => expect(double.trayMenus.length + double.errorBoxes.length).toBeGreaterThan(0), { timeout: 5000 });
+  if (options.lock !== false)
+    await vi.waitFor(() => expect(double.trayMenus.length + double.errorBoxes.length).toBeGreaterThan(0), { timeout: 5000 });
   return double;
 }
 
@@ -98,7 +109,10 @@ test('the first does what a second start was for', async () => {
   const preventDefault = vi.fn();
   double.app.emit('open-url', { preventDefault }, 'loupe://conversation/4');
   expect(preventDefault).toHaveBeenCalled();
-  expect(double.windows.find(({ url }) => url === 'loupe://app/')!.webContents.sent).toContainEqual(['loupe:event', { event: 'windows.show', payload: { conversationId: 4 } }]);
+  expect(double.windows.find(({ url }) => url === 'loupe://app/')!.webContents.sent).toContainEqual([
+    'loupe:event',
+    { event: 'windows.show', payload: { conversationId: 4 } },
+  ]);
 });
 
 test('a database that cannot be opened is shown in the window, not in a box before it', async () => {
@@ -131,7 +145,11 @@ test('windows ask, strangers do not', async () => {
     { senderFrame: null, sender: window.webContents },
     { senderFrame: { url: window.url, parent: null }, sender: { id: 999_999 } },
   ]) {
-    expect(await request(event, 'app.info', {})).toMatchObject({ ok: false, code: 'protocol', message: 'This page may not ask Loupe for anything.' });
+    expect(await request(event, 'app.info', {})).toMatchObject({
+      ok: false,
+      code: 'protocol',
+      message: 'This page may not ask Loupe for anything.',
+    });
   }
 });
 
@@ -144,12 +162,18 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   const overlay = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
   // It was in front of what was to be captured.
   expect(main.visible).toBe(false);
-  const display = parseOutput('capture.display', ((await ask(double, overlay, 'capture.display', { displayId: '1' })) as { output: unknown }).output);
+  const display = parseOutput(
+    'capture.display',
+    ((await ask(double, overlay, 'capture.display', { displayId: '1' })) as { output: unknown }).output,
+  );
   const frame = await double.serve.get('loupe')!({ url: `loupe://app${display.url}`, method: 'GET' });
   expect(frame.headers.get('content-type')).toBe('image/bmp');
   expect((await frame.arrayBuffer()).byteLength).toBe(54 + 1920 * 1080 * 4);
 
-  expect(await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 } })).toEqual({ ok: true, output: null });
+  expect(await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 } })).toEqual({
+    ok: true,
+    output: null,
+  });
   expect(overlay.destroyed).toBe(true);
   expect(main.visible).toBe(true);
   const quick = double.windows.find(({ url }) => url.includes('quick'))!;
@@ -194,7 +218,10 @@ test('the hotkey follows the settings and is given back at the end', async () =>
   await ask(double, main, 'settings.set', { hotkey: 'Alt+F9', theme: 'dark' });
   expect(double.shortcuts.registered.size).toBe(0);
   expect(double.electron.nativeTheme.themeSource).toBe('dark');
-  expect(await ask(double, main, 'capture.state')).toMatchObject({ ok: true, output: { by: 'app', hotkey: { accelerator: 'Alt+F9', status: 'taken' } } });
+  expect(await ask(double, main, 'capture.state')).toMatchObject({
+    ok: true,
+    output: { by: 'app', hotkey: { accelerator: 'Alt+F9', status: 'taken' } },
+  });
   expect(main.webContents.sent).toContainEqual(['loupe:event', expect.objectContaining({ event: 'capture.changed' })]);
   await ask(double, main, 'settings.set', { hotkey: 'Alt+F8' });
   expect([...double.shortcuts.registered.keys()]).toEqual(['Alt+F8']);
@@ -210,13 +237,16 @@ test('quitting waits until everything is kept', async () => {
   const data = join(directory, 'data');
   expect(() => lockDirectory(data)).toThrow('Another Loupe is using');
   let lockAtTheEnd: unknown = null;
-  double.app.once('quit', entry(() => {
-    try {
-      lockDirectory(data)();
-    } catch (error) {
-      lockAtTheEnd = error;
-    }
-  }));
+  double.app.once(
+    'quit',
+    entry(() => {
+      try {
+        lockDirectory(data)();
+      } catch (error) {
+        lockAtTheEnd = error;
+      }
+    }),
+  );
   await quit(double);
   expect(lockAtTheEnd).toBeNull();
 });
@@ -259,16 +289,23 @@ test('the token is in the keychain, and in no file that can be read', async () =
   vi.stubEnv('HF_TOKEN_PATH', join(directory, 'none'));
   const safeStorage = new SafeStorageDouble();
   const first = await start([], { safeStorage });
-  expect(await ask(first, first.windows[0]!, 'models.token', { token })).toEqual({ ok: true, output: { source: 'own', kept: 'keychain', problem: null } });
+  expect(await ask(first, first.windows[0]!, 'models.token', { token })).toEqual({
+    ok: true,
+    output: { source: 'own', kept: 'keychain', problem: null },
+  });
   await quit(first);
   const files = readdirSync(join(directory, 'data'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['hub-token.bin', 'loupe.db', 'loupe.log']));
-  for (const { parentPath, name } of files) expect({ name, has: readFileSync(join(parentPath, name)).includes(token) }).toEqual({ name, has: false });
+  for (const { parentPath, name } of files)
+    expect({ name, has: readFileSync(join(parentPath, name)).includes(token) }).toEqual({ name, has: false });
 
   safeStorage.key = 0x11;
   const second = await start([], { safeStorage });
   const reply = await ask(second, second.windows[0]!, 'models.catalogue');
-  expect(reply).toMatchObject({ ok: true, output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('enter the token again') as string } } });
+  expect(reply).toMatchObject({
+    ok: true,
+    output: { token: { source: null, kept: 'keychain', problem: expect.stringContaining('enter the token again') as string } },
+  });
 });
 
 test('a folder of models is chosen in the system’s dialog, or not', async () => {
@@ -276,7 +313,9 @@ test('a folder of models is chosen in the system’s dialog, or not', async () =
   const double = await start([], { chosen: other });
   const [window] = double.windows as [WindowDouble];
   expect(await ask(double, window, 'models.chooseFolder')).toEqual({ ok: true, output: other });
-  expect(double.openDialogs).toEqual([expect.objectContaining({ defaultPath: join(directory, 'data', 'models'), properties: ['openDirectory', 'createDirectory'] })]);
+  expect(double.openDialogs).toEqual([
+    expect.objectContaining({ defaultPath: join(directory, 'data', 'models'), properties: ['openDirectory', 'createDirectory'] }),
+  ]);
   expect(await ask(double, window, 'models.setFolder', { path: other })).toMatchObject({ ok: true, output: { modelsDirectory: other } });
   expect(await ask(double, window, 'models.catalogue')).toMatchObject({ ok: true, output: { directory: other } });
   expect(await ask(double, window, 'models.setFolder', { path: 'relative' })).toMatchObject({ ok: false, code: 'usage' });

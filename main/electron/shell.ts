@@ -66,7 +66,8 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   const profile = join(data, 'shell');
   app.setPath('userData', makeProfile(profile));
   app.enableSandbox();
-  for (const flag of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability', 'no-pings']) app.commandLine.appendSwitch(flag);
+  for (const flag of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability', 'no-pings'])
+    app.commandLine.appendSwitch(flag);
   if (wayland) app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal');
 
   const intent = intentOfArguments(args);
@@ -86,16 +87,31 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   // Intents that come before everything stands wait for it.
   let act: (next: Intent) => void = (next) => waiting.push(next);
   const waiting: Intent[] = [];
-  app.on('second-instance', entry((_event, _argv, _directory, handedOver) => act(parseIntent(handedOver) ?? { kind: 'show', conversationId: null })));
-  app.on('open-url', entry((event, link) => {
-    event.preventDefault();
-    const linked = intentOfLink(link);
-    if (linked) act(linked);
-  }));
+  app.on(
+    'second-instance',
+    entry((_event, _argv, _directory, handedOver) => act(parseIntent(handedOver) ?? { kind: 'show', conversationId: null })),
+  );
+  app.on(
+    'open-url',
+    entry((event, link) => {
+      event.preventDefault();
+      const linked = intentOfLink(link);
+      if (linked) act(linked);
+    }),
+  );
   // Closing windows decides nothing: the tray, the menu and the main window do.
-  app.on('window-all-closed', entry(() => {}));
-  app.on('web-contents-created', entry((_event, contents) => hardenContents(contents, { offerLink: (link) => void offerLink(electron, link).catch(log) })));
-  app.on('child-process-gone', entry((_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`)));
+  app.on(
+    'window-all-closed',
+    entry(() => {}),
+  );
+  app.on(
+    'web-contents-created',
+    entry((_event, contents) => hardenContents(contents, { offerLink: (link) => void offerLink(electron, link).catch(log) })),
+  );
+  app.on(
+    'child-process-gone',
+    entry((_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`)),
+  );
 
   app
     .whenReady()
@@ -104,7 +120,12 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
       const portal = wayland && (await hasShortcutsPortal());
       const composed = await compose({ electron, places, data, log, wayland, portal });
       act = composed.act;
-      act(firstIntent(intent, { atLogin: platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin, minimised: composed.startMinimised }));
+      act(
+        firstIntent(intent, {
+          atLogin: platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin,
+          minimised: composed.startMinimised,
+        }),
+      );
       for (const next of waiting) act(next);
     })
     .catch((error: unknown) => {
@@ -136,8 +157,30 @@ interface Composition {
 }
 
 /** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*` where the data folder cannot be used at all. */
-async function compose({ electron, places, data, log, wayland, portal }: Composition): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
-  const { app: shell, BrowserWindow, dialog, globalShortcut, ipcMain, Menu, nativeTheme, powerMonitor, protocol, screen, session, shell: desktop, Tray, utilityProcess } = electron;
+async function compose({
+  electron,
+  places,
+  data,
+  log,
+  wayland,
+  portal,
+}: Composition): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
+  const {
+    app: shell,
+    BrowserWindow,
+    dialog,
+    globalShortcut,
+    ipcMain,
+    Menu,
+    nativeTheme,
+    powerMonitor,
+    protocol,
+    screen,
+    session,
+    shell: desktop,
+    Tray,
+    utilityProcess,
+  } = electron;
   const { platform } = process;
   const version = readVersion(places.root);
   const environment = engineEnvironment(places, process.env);
@@ -150,7 +193,13 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   const { preload } = places;
   let isQuitting = false;
 
-  const screenAccess = createScreen({ screen, desktopCapturer: electron.desktopCapturer, systemPreferences: electron.systemPreferences, platform, wayland });
+  const screenAccess = createScreen({
+    screen,
+    desktopCapturer: electron.desktopCapturer,
+    systemPreferences: electron.systemPreferences,
+    platform,
+    wayland,
+  });
   const mainWindow = createMainWindow({
     createWindow,
     platform,
@@ -229,9 +278,18 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   hardenSession(session.defaultSession, shell.isPackaged);
   protocol.handle(
     scheme,
-    entry(createPageServer({ rendererDirectory: places.renderer, readFile: (path) => readFile(path), pictureFile: app.pictureFile, frame: capture.frame, onFault: log })),
+    entry(
+      createPageServer({
+        rendererDirectory: places.renderer,
+        readFile: (path) => readFile(path),
+        pictureFile: app.pictureFile,
+        frame: capture.frame,
+        onFault: log,
+      }),
+    ),
   );
-  const windowOf = (contentsId: number): Electron.BrowserWindow | undefined => BrowserWindow.getAllWindows().find(({ webContents }) => webContents.id === contentsId);
+  const windowOf = (contentsId: number): Electron.BrowserWindow | undefined =>
+    BrowserWindow.getAllWindows().find(({ webContents }) => webContents.id === contentsId);
   serveWindows({
     ipcMain,
     handlers: app.handlers,
@@ -264,30 +322,47 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   async function reportCapture(error: unknown): Promise<void> {
     const { code, message, nextStep } = toLoupeError(error);
     const isPermission = code === 'capture_permission';
-    const { response } = await answer(dialog.showMessageBox({
-      type: 'warning',
-      message: isPermission ? message : words.capture.failed,
-      detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
-      buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
-      cancelId: isPermission ? 1 : 0,
-    }));
+    const { response } = await answer(
+      dialog.showMessageBox({
+        type: 'warning',
+        message: isPermission ? message : words.capture.failed,
+        detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
+        buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
+        cancelId: isPermission ? 1 : 0,
+      }),
+    );
     if (isPermission && response === 0) await answer(desktop.openExternal(screenRecordingSettings));
   }
 
   function offerReload(): void {
-    const question = { type: 'error' as const, message: words.fault.window, detail: words.fault.windowNext, buttons: [words.fault.tryAgain, words.fault.quit], defaultId: 0, cancelId: 0 };
+    const question = {
+      type: 'error' as const,
+      message: words.fault.window,
+      detail: words.fault.windowNext,
+      buttons: [words.fault.tryAgain, words.fault.quit],
+      defaultId: 0,
+      cancelId: 0,
+    };
     answer(dialog.showMessageBox(question))
       .then(({ response }) => (response === 0 ? mainWindow.window()?.reload() : shell.quit()))
       .catch(log);
   }
 
   const tray = createLoupeTray({
-    createTray: () => new Tray(join(places.icons, platform === 'darwin' ? 'trayTemplate.png' : platform === 'win32' ? 'loupe.ico' : 'tray.png')),
+    createTray: () =>
+      new Tray(join(places.icons, platform === 'darwin' ? 'trayTemplate.png' : platform === 'win32' ? 'loupe.ico' : 'tray.png')),
     buildMenu: (template) => Menu.buildFromTemplate(template),
     platform,
-    actions: { ask: () => startCapture('region'), askLast: () => startCapture('last'), open: () => openMain(null), quit: () => shell.quit() },
+    actions: {
+      ask: () => startCapture('region'),
+      askLast: () => startCapture('last'),
+      open: () => openMain(null),
+      quit: () => shell.quit(),
+    },
   });
-  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask: () => startCapture('region'), open: () => openMain(null) })));
+  Menu.setApplicationMenu(
+    Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask: () => startCapture('region'), open: () => openMain(null) })),
+  );
 
   // --- what follows the settings and the system
 
@@ -299,7 +374,12 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
     if (!shell.isPackaged || settings.autostart === autostart) return;
     autostart = settings.autostart;
     try {
-      setAutostart(autostart, { app: shell, platform, executable: process.env['APPIMAGE'] ?? process.execPath, configHome: configHome(process.env) });
+      setAutostart(autostart, {
+        app: shell,
+        platform,
+        executable: process.env['APPIMAGE'] ?? process.execPath,
+        configHome: configHome(process.env),
+      });
     } catch (error) {
       log(error);
     }
@@ -308,34 +388,46 @@ async function compose({ electron, places, data, log, wayland, portal }: Composi
   const cancelCapture = (): void => void capture.cancel();
   screen.on('display-added', entry(cancelCapture));
   screen.on('display-removed', entry(cancelCapture));
-  screen.on('display-metrics-changed', entry((_event, _display, changed) => {
-    if (outdatesFrames(changed)) cancelCapture();
-  }));
+  screen.on(
+    'display-metrics-changed',
+    entry((_event, _display, changed) => {
+      if (outdatesFrames(changed)) cancelCapture();
+    }),
+  );
   powerMonitor.on('suspend', entry(cancelCapture));
   powerMonitor.on('lock-screen', entry(cancelCapture));
-  nativeTheme.on('updated', entry(() => mainWindow.window()?.setBackgroundColor(paper(isDark()))));
-  shell.on('activate', entry(() => openMain(null)));
+  nativeTheme.on(
+    'updated',
+    entry(() => mainWindow.window()?.setBackgroundColor(paper(isDark()))),
+  );
+  shell.on(
+    'activate',
+    entry(() => openMain(null)),
+  );
   if (shell.isPackaged) shell.setAsDefaultProtocolClient(scheme);
 
   let isClosed = false;
-  shell.on('before-quit', entry((event) => {
-    if (isClosed) return;
-    event.preventDefault();
-    if (isQuitting) return;
-    isQuitting = true;
-    mainWindow.quitting();
-    hotkey.release();
-    void capture.cancel();
-    quick.destroy();
-    tray.destroy();
-    void app
-      .close()
-      .catch(log)
-      .finally(() => {
-        isClosed = true;
-        shell.quit();
-      });
-  }));
+  shell.on(
+    'before-quit',
+    entry((event) => {
+      if (isClosed) return;
+      event.preventDefault();
+      if (isQuitting) return;
+      isQuitting = true;
+      mainWindow.quitting();
+      hotkey.release();
+      void capture.cancel();
+      quick.destroy();
+      tray.destroy();
+      void app
+        .close()
+        .catch(log)
+        .finally(() => {
+          isClosed = true;
+          shell.quit();
+        });
+    }),
+  );
 
   follow(store.settings());
   tray.update(hotkey.state());
@@ -372,7 +464,12 @@ async function offerLink({ BrowserWindow, dialog, shell }: ElectronModule, { hos
 }
 
 async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, from: string): Promise<string | null> {
-  const options: Electron.OpenDialogOptions = { title: words.folder.title, buttonLabel: words.folder.choose, defaultPath: from, properties: ['openDirectory', 'createDirectory'] };
+  const options: Electron.OpenDialogOptions = {
+    title: words.folder.title,
+    buttonLabel: words.folder.choose,
+    defaultPath: from,
+    properties: ['openDirectory', 'createDirectory'],
+  };
   const parent = BrowserWindow.getFocusedWindow();
   const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
   return canceled ? null : (filePaths[0] ?? null);

@@ -36,7 +36,11 @@ export function createLoupeTray({ createTray, buildMenu, platform, actions }: Tr
   };
 }
 
-export function trayTemplate(hotkey: CaptureState['hotkey'], actions: TrayActions, platform: NodeJS.Platform): MenuItemConstructorOptions[] {
+export function trayTemplate(
+  hotkey: CaptureState['hotkey'],
+  actions: TrayActions,
+  platform: NodeJS.Platform,
+): MenuItemConstructorOptions[] {
   const works = hotkey.accelerator !== null && (hotkey.status === 'registered' || hotkey.status === 'unsure');
   // As text: the key itself is registered elsewhere, and would be taken twice.
   const key = works ? describeAccelerator(parseAccelerator(hotkey.accelerator!), platform) : '';

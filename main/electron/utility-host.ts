@@ -5,7 +5,11 @@ import { beatEnvironment, readBeats, type Beat } from '../engine/lifeline.ts';
 import { entry } from './entries.ts';
 
 export interface UtilityHostOptions {
-  fork: (entry: string, args: string[], options: { stdio: ('ignore' | 'pipe')[]; serviceName: string; env: Record<string, string> }) => UtilityProcess;
+  fork: (
+    entry: string,
+    args: string[],
+    options: { stdio: ('ignore' | 'pipe')[]; serviceName: string; env: Record<string, string> },
+  ) => UtilityProcess;
   entry: string;
   /** As the system's process list shows it. */
   name: string;
@@ -23,24 +27,39 @@ export function startUtilityHost({ fork, entry: script, name, env }: UtilityHost
     env: { ...definedOnly(env), [beatEnvironment.parent]: String(process.pid) },
   });
   const listeners: ((beat: Beat) => void)[] = [];
-  child.stdout?.on('data', entry((bytes: Uint8Array) => {
-    for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
-  }));
+  child.stdout?.on(
+    'data',
+    entry((bytes: Uint8Array) => {
+      for (const beat of readBeats(bytes)) for (const listener of listeners) listener(beat);
+    }),
+  );
   let alive = true;
   let lastWords = '';
   let fatal = '';
   const stderrEnded = Promise.withResolvers<void>();
-  child.stderr?.on('data', entry((chunk: Buffer) => {
-    lastWords = (lastWords + chunk.toString('utf8')).slice(-lastWordsLength);
-  }));
-  child.stderr?.on('end', entry(() => stderrEnded.resolve()));
+  child.stderr?.on(
+    'data',
+    entry((chunk: Buffer) => {
+      lastWords = (lastWords + chunk.toString('utf8')).slice(-lastWordsLength);
+    }),
+  );
+  child.stderr?.on(
+    'end',
+    entry(() => stderrEnded.resolve()),
+  );
   if (!child.stderr) stderrEnded.resolve();
-  child.on('error', entry((type, location) => {
-    fatal = `${type} in ${location}`;
-  }));
-  child.on('exit', entry(() => {
-    alive = false;
-  }));
+  child.on(
+    'error',
+    entry((type, location) => {
+      fatal = `${type} in ${location}`;
+    }),
+  );
+  child.on(
+    'exit',
+    entry(() => {
+      alive = false;
+    }),
+  );
   return {
     get pid() {
       return child.pid;
@@ -50,10 +69,13 @@ export function startUtilityHost({ fork, entry: script, name, env }: UtilityHost
     },
     onMessage: (listener) => void child.on('message', entry(listener)),
     onExit: (listener) =>
-      void child.on('exit', entry((code) => {
-        setTimeout(stderrEnded.resolve, lastWordsPatience);
-        void stderrEnded.promise.then(() => listener({ code, signal: null, lastWords: lastWords.trim() || fatal }));
-      })),
+      void child.on(
+        'exit',
+        entry((code) => {
+          setTimeout(stderrEnded.resolve, lastWordsPatience);
+          void stderrEnded.promise.then(() => listener({ code, signal: null, lastWords: lastWords.trim() || fatal }));
+        }),
+      ),
     onBeat: (listener) => void listeners.push(listener),
     kill() {
       // Electron asks politely, which a process that is stopped does not hear; it is left to clear up.

@@ -21,7 +21,10 @@ afterEach(() => rmSync(directory, { recursive: true }));
 describe('the main window', () => {
   const workArea = { x: 0, y: 0, width: 1920, height: 1040 };
 
-  function open({ remembered = createRemembered(join(directory, 'shell.json'), () => {}), closesToTray = true }: { remembered?: Remembered; closesToTray?: boolean } = {}): {
+  function open({
+    remembered = createRemembered(join(directory, 'shell.json'), () => {}),
+    closesToTray = true,
+  }: { remembered?: Remembered; closesToTray?: boolean } = {}): {
     main: MainWindow;
     windows: WindowDouble[];
     gone: boolean[];
@@ -54,7 +57,11 @@ describe('the main window', () => {
     const { main, windows } = open();
     expect(main.show(12)).toBe('opened');
     const [window] = windows as [WindowDouble];
-    expect(window.options).toMatchObject({ show: false, backgroundColor: '#171614', webPreferences: { sandbox: true, contextIsolation: true, nodeIntegration: false, preload: '/preload.cjs' } });
+    expect(window.options).toMatchObject({
+      show: false,
+      backgroundColor: '#171614',
+      webPreferences: { sandbox: true, contextIsolation: true, nodeIntegration: false, preload: '/preload.cjs' },
+    });
     expect(window.url).toBe('loupe://app/?conversation=12');
     expect(window.visible).toBe(false);
     window.emit('ready-to-show');
@@ -120,11 +127,24 @@ describe('the main window', () => {
 describe('what is remembered', () => {
   test('comes back after a start', () => {
     const path = join(directory, 'shell.json');
-    createRemembered(path, () => {}).set({ lastDisplay: '7', lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } } });
-    expect(createRemembered(path, () => {}).get()).toEqual({ window: null, lastDisplay: '7', lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } } });
+    createRemembered(path, () => {}).set({
+      lastDisplay: '7',
+      lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } },
+    });
+    expect(createRemembered(path, () => {}).get()).toEqual({
+      window: null,
+      lastDisplay: '7',
+      lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } },
+    });
   });
 
-  test.each(['', '{', '[]', '{"window":{"bounds":{"x":"0"}},"lastDisplay":null,"lastRegions":{}}', '{"window":null,"lastDisplay":null,"lastRegions":{"1":{"region":{"x":-1,"y":0,"width":1,"height":1},"frame":{"width":1,"height":1}}}}'])('a broken file (%s) is as good as none', (text) => {
+  test.each([
+    '',
+    '{',
+    '[]',
+    '{"window":{"bounds":{"x":"0"}},"lastDisplay":null,"lastRegions":{}}',
+    '{"window":null,"lastDisplay":null,"lastRegions":{"1":{"region":{"x":-1,"y":0,"width":1,"height":1},"frame":{"width":1,"height":1}}}}',
+  ])('a broken file (%s) is as good as none', (text) => {
     const path = join(directory, 'shell.json');
     writeFileSync(path, text);
     expect(createRemembered(path, () => {}).get()).toEqual({ window: null, lastDisplay: null, lastRegions: {} });
@@ -141,7 +161,12 @@ describe('what is remembered', () => {
 
 describe('starting with the session', () => {
   test('Linux: a desktop entry that starts hidden, and is gone when it is no longer wanted', () => {
-    const parts = { app: { setLoginItemSettings: vi.fn() }, platform: 'linux' as const, executable: '/opt/Loupe/loupe', configHome: directory };
+    const parts = {
+      app: { setLoginItemSettings: vi.fn() },
+      platform: 'linux' as const,
+      executable: '/opt/Loupe/loupe',
+      configHome: directory,
+    };
     const file = join(directory, 'autostart', 'loupe.desktop');
     setAutostart(true, parts);
     expect(readFileSync(file, 'utf8')).toContain('\nExec="/opt/Loupe/loupe" --hidden\n');
@@ -152,7 +177,9 @@ describe('starting with the session', () => {
   });
 
   test('a path with special characters is one argument', () => {
-    expect(desktopEntry('/home/a b/100% "$HOME"`x`\\y')).toContain(String.raw`Exec="/home/a b/100%% \\"\\$HOME\\"\\` + '`x' + String.raw`\\` + '`' + String.raw`\\\\y" --hidden`);
+    expect(desktopEntry('/home/a b/100% "$HOME"`x`\\y')).toContain(
+      String.raw`Exec="/home/a b/100%% \\"\\$HOME\\"\\` + '`x' + String.raw`\\` + '`' + String.raw`\\\\y" --hidden`,
+    );
   });
 
   test.each(['win32', 'darwin'] as const)('%s: a login item', (platform) => {
@@ -175,8 +202,14 @@ describe('the tray', () => {
 });
 
 test.each(['linux', 'darwin', 'win32'] as const)('the menu of %s can edit, zoom and end; the inspector is for checkouts', (platform) => {
-  const roles = (packaged: boolean): unknown[] => menuTemplate(platform, packaged, { ask: () => {}, open: () => {} }).flatMap(({ role, submenu }) => [role, ...(Array.isArray(submenu) ? submenu.map((item) => item.role) : [])]);
-  expect(roles(true)).toEqual(expect.arrayContaining(['editMenu', 'zoomIn', 'zoomOut', 'resetZoom', 'windowMenu', platform === 'darwin' ? 'appMenu' : 'quit']));
+  const roles = (packaged: boolean): unknown[] =>
+    menuTemplate(platform, packaged, { ask: () => {}, open: () => {} }).flatMap(({ role, submenu }) => [
+      role,
+      ...(Array.isArray(submenu) ? submenu.map((item) => item.role) : []),
+    ]);
+  expect(roles(true)).toEqual(
+    expect.arrayContaining(['editMenu', 'zoomIn', 'zoomOut', 'resetZoom', 'windowMenu', platform === 'darwin' ? 'appMenu' : 'quit']),
+  );
   expect(roles(true)).not.toContain('toggleDevTools');
   expect(roles(false)).toContain('toggleDevTools');
 });
@@ -201,7 +234,11 @@ describe('places', () => {
 
   test('the engine is told, unless the person said otherwise', () => {
     const places = findPlaces({ packaged: true, bundle: '/opt/app.asar/build/app', resources: '/opt' });
-    expect(engineEnvironment(places, { HOME: '/home/me' })).toEqual({ HOME: '/home/me', LOUPE_ADDON: places.addon, LOUPE_SHADERS: places.shaders });
+    expect(engineEnvironment(places, { HOME: '/home/me' })).toEqual({
+      HOME: '/home/me',
+      LOUPE_ADDON: places.addon,
+      LOUPE_SHADERS: places.shaders,
+    });
     expect(engineEnvironment(places, { LOUPE_ADDON: '/mine.node' })['LOUPE_ADDON']).toBe('/mine.node');
   });
 });

@@ -56,28 +56,40 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
   function create(conversationId: number | null): BrowserWindow {
     const saved = remembered.get().window;
     const created = createWindow(mainOptions(parts));
-    created.once('ready-to-show', entry(() => {
-      if (saved?.maximized) created.maximize();
-      created.show();
-    }));
-    created.on('close', entry((event) => {
-      remember(created);
-      if (isQuitting || !closesToTray()) return;
-      event.preventDefault();
-      created.hide();
-    }));
-    created.once('closed', entry(() => {
-      if (window === created) window = null;
-      onClosed();
-    }));
-    created.webContents.on('render-process-gone', entry((_event, { reason }) => {
-      if (reason === 'clean-exit') return;
-      const now = Date.now();
-      crashes = [...crashes.filter((time) => now - time < crashWindowMs), now];
-      const repeatedly = crashes.length > crashesTolerated;
-      onPageGone(repeatedly);
-      if (!repeatedly) created.reload();
-    }));
+    created.once(
+      'ready-to-show',
+      entry(() => {
+        if (saved?.maximized) created.maximize();
+        created.show();
+      }),
+    );
+    created.on(
+      'close',
+      entry((event) => {
+        remember(created);
+        if (isQuitting || !closesToTray()) return;
+        event.preventDefault();
+        created.hide();
+      }),
+    );
+    created.once(
+      'closed',
+      entry(() => {
+        if (window === created) window = null;
+        onClosed();
+      }),
+    );
+    created.webContents.on(
+      'render-process-gone',
+      entry((_event, { reason }) => {
+        if (reason === 'clean-exit') return;
+        const now = Date.now();
+        crashes = [...crashes.filter((time) => now - time < crashWindowMs), now];
+        const repeatedly = crashes.length > crashesTolerated;
+        onPageGone(repeatedly);
+        if (!repeatedly) created.reload();
+      }),
+    );
     void created.loadURL(pageUrl({ view: 'main', conversationId })).catch(() => onPageGone(true));
     return created;
   }
@@ -103,7 +115,18 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
   };
 }
 
-export function mainOptions({ platform, preload, icon, isDark, displays, primaryWorkArea, remembered }: Pick<MainWindowParts, 'platform' | 'preload' | 'icon' | 'isDark' | 'displays' | 'primaryWorkArea' | 'remembered'>): BrowserWindowConstructorOptions {
+export function mainOptions({
+  platform,
+  preload,
+  icon,
+  isDark,
+  displays,
+  primaryWorkArea,
+  remembered,
+}: Pick<
+  MainWindowParts,
+  'platform' | 'preload' | 'icon' | 'isDark' | 'displays' | 'primaryWorkArea' | 'remembered'
+>): BrowserWindowConstructorOptions {
   const saved = remembered.get().window?.bounds ?? null;
   return {
     ...restoreWindow(saved, displays(), primaryWorkArea(), usual, least),

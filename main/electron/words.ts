@@ -27,7 +27,8 @@ export const words = {
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
     unreadable: 'The token that was kept cannot be read: the keychain did not open it. Unlock the keychain, or enter the token again.',
-    unreadableFile: (path: string, code: string) => `The token that was kept cannot be read (${path}: ${code}). Check the permissions of the folder, or enter the token again.`,
+    unreadableFile: (path: string, code: string) =>
+      `The token that was kept cannot be read (${path}: ${code}). Check the permissions of the folder, or enter the token again.`,
     unforgettable: (path: string, code: string) => `The token that was kept in ${path} cannot be deleted (${code}).`,
     unforgettableNext: 'Check the permissions of the folder, or delete the file yourself.',
     refused: 'The system’s keychain did not take the token.',
@@ -36,7 +37,8 @@ export const words = {
   fault: {
     start: 'Loupe could not start',
     unexpected: 'Loupe has to stop',
-    unexpectedNext: 'Something happened that it was not made for. Nothing that was stored is lost; the logs folder has a report. Start Loupe again.',
+    unexpectedNext:
+      'Something happened that it was not made for. Nothing that was stored is lost; the logs folder has a report. Start Loupe again.',
     window: 'The window stopped working several times.',
     windowNext: 'Nothing that was stored is lost. Quit Loupe and start it again; if it goes on, the logs folder has a report.',
     tryAgain: 'Try Again',

@@ -8,7 +8,9 @@ import { createEngineClient } from './client.ts';
 
 const addon = fileURLToPath(new URL('./test/addon-double.cjs', import.meta.url));
 const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
-const { seeds } = createRequire(import.meta.url)(addon) as { seeds: Record<'stream' | 'exit' | 'kill' | 'endless' | 'deviceLost' | 'chatter' | 'hang', number> };
+const { seeds } = createRequire(import.meta.url)(addon) as {
+  seeds: Record<'stream' | 'exit' | 'kill' | 'endless' | 'deviceLost' | 'chatter' | 'hang', number>;
+};
 const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }];
 const answer = 'Grüße, 世界!';
 
@@ -67,12 +69,23 @@ describe('a process that works', () => {
     const engine = start();
     await load(engine);
     const path = `${demo}samples/train-font-05.png`;
-    const question: ChatMessage[] = [{ role: 'user', content: [{ type: 'image', image: { path } }, { type: 'text', text: 'What?' }] }];
+    const question: ChatMessage[] = [
+      {
+        role: 'user',
+        content: [
+          { type: 'image', image: { path } },
+          { type: 'text', text: 'What?' },
+        ],
+      },
+    ];
     const reply = await engine.generate({ messages: question, maxTokens: 5, sampling: { seed: seeds.stream } });
     expect(reply.images).toHaveLength(1);
     expect(reply.statistics.imagesEncoded).toBe(1);
     const empty: ChatMessage[] = [{ role: 'user', content: [{ type: 'image', image: { bytes: new Uint8Array(0), name: 'nothing.png' } }] }];
-    await expect(engine.generate({ messages: empty, maxTokens: 5 })).rejects.toMatchObject({ code: 'image_empty', message: expect.stringContaining('nothing.png') });
+    await expect(engine.generate({ messages: empty, maxTokens: 5 })).rejects.toMatchObject({
+      code: 'image_empty',
+      message: expect.stringContaining('nothing.png'),
+    });
     const traced = await engine.trace({ tokens: Int32Array.of(1, 2), images: [{ path }], continueFor: 0 });
     expect(traced.logits).toHaveLength(2 * 352);
     expect(traced.numTiles).toHaveLength(1);
@@ -90,9 +103,13 @@ describe('a process that works', () => {
 
   test('cancel before the start, and of a load', async () => {
     const engine = start();
-    await expect(engine.load({ directory: demo, engine: {} }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(engine.load({ directory: demo, engine: {} }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
     const stop = new AbortController();
-    await expect(engine.load({ directory: demo, contextLength: 77, engine: {} }, { signal: stop.signal, onProgress: () => stop.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(
+      engine.load({ directory: demo, contextLength: 77, engine: {} }, { signal: stop.signal, onProgress: () => stop.abort() }),
+    ).rejects.toMatchObject({ code: 'cancelled' });
     await expect(ask(engine, seeds.stream)).rejects.toMatchObject({ code: 'model_missing' });
   });
 
@@ -171,14 +188,20 @@ describe('a process that fails', () => {
 
   test('failures of the addon keep code and next step', async () => {
     const engine = start();
-    await expect(engine.load({ directory: demo, engine: { device: 'none' } })).rejects.toMatchObject({ code: 'no_device', nextStep: 'Look at the list.' });
+    await expect(engine.load({ directory: demo, engine: { device: 'none' } })).rejects.toMatchObject({
+      code: 'no_device',
+      nextStep: 'Look at the list.',
+    });
     await expect(engine.load({ directory: '/nowhere', engine: {} })).rejects.toMatchObject({ code: 'model_missing' });
     await load(engine);
   });
 
   test('an addon that is not there', async () => {
     const engine = start({ LOUPE_ADDON: '/nowhere/loupe.node' });
-    await expect(engine.devices()).rejects.toMatchObject({ code: 'engine_missing', message: expect.stringContaining('/nowhere/loupe.node') });
+    await expect(engine.devices()).rejects.toMatchObject({
+      code: 'engine_missing',
+      message: expect.stringContaining('/nowhere/loupe.node'),
+    });
   });
 
   test('a process that cannot start', async () => {

@@ -86,7 +86,9 @@ function stagesOf(kind: RequestKind, result: unknown): readonly WorkStage[] {
     case 'self-test':
       return ['open', kind];
     case 'generate':
-      return (result as Partial<Results['generate']> | null)?.statistics?.imagesEncoded ? ['encode', 'prefill', 'decode'] : ['prefill', 'decode'];
+      return (result as Partial<Results['generate']> | null)?.statistics?.imagesEncoded
+        ? ['encode', 'prefill', 'decode']
+        : ['prefill', 'decode'];
     case 'count-tokens':
       return ['prompt'];
     case 'inspect':
@@ -128,7 +130,13 @@ class EngineClient {
   #crashesInARow = 0;
   #closed = false;
 
-  constructor({ spawn = forkHost, firstPauseMs = 200, maxPauseMs = 10_000, closeGraceMs = 3000, limits = chosenLimits() }: EngineClientOptions) {
+  constructor({
+    spawn = forkHost,
+    firstPauseMs = 200,
+    maxPauseMs = 10_000,
+    closeGraceMs = 3000,
+    limits = chosenLimits(),
+  }: EngineClientOptions) {
     this.#spawn = spawn;
     this.#firstPauseMs = firstPauseMs;
     this.#maxPauseMs = maxPauseMs;
@@ -176,7 +184,11 @@ class EngineClient {
   }
 
   /** After a restart the last model is loaded first. */
-  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
+  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(
+    kind: Kind,
+    body: Body<Kind>,
+    listeners: Listeners = {},
+  ): Promise<Results[Kind]> {
     const { signal } = listeners;
     const running = await this.#start(signal);
     while (!running.hasModel && this.#lastLoad && this.#running === running) {
@@ -234,7 +246,10 @@ class EngineClient {
 
   async #exitsInTime({ exited }: Running): Promise<boolean> {
     const patience = new AbortController();
-    const inTime = await Promise.race([exited.then(() => true), sleep(this.#closeGraceMs, false, { signal: patience.signal }).catch(() => false)]);
+    const inTime = await Promise.race([
+      exited.then(() => true),
+      sleep(this.#closeGraceMs, false, { signal: patience.signal }).catch(() => false),
+    ]);
     patience.abort();
     return inTime;
   }
@@ -278,8 +293,20 @@ class EngineClient {
     for (const [requestId, { kind, reject, signal }] of running.pending) {
       const isBlamed = hang.kind === 'still' && hang.waiting && hang.id === requestId;
       if (signal?.aborted) reject(cancelled(kind));
-      else if (isBlamed) reject(new LoupeError('device_lost', `${this.#device || 'The device'} stood still during ${hang.stage} (request ${requestId}), so the engine was ended.`));
-      else reject(new LoupeError('engine_crashed', `The engine stood still during ${kind} (request ${requestId}; ${hangWords(hang)}), so it was ended.`));
+      else if (isBlamed)
+        reject(
+          new LoupeError(
+            'device_lost',
+            `${this.#device || 'The device'} stood still during ${hang.stage} (request ${requestId}), so the engine was ended.`,
+          ),
+        );
+      else
+        reject(
+          new LoupeError(
+            'engine_crashed',
+            `The engine stood still during ${kind} (request ${requestId}; ${hangWords(hang)}), so it was ended.`,
+          ),
+        );
       this.#tellLost({ requestId, kind, code: 'engine_crashed', exit: `ended because it stood still: ${hangWords(hang)}` });
     }
     running.pending.clear();
@@ -315,7 +342,12 @@ class EngineClient {
     const host = this.#spawn();
     const started = Promise.withResolvers<{ running: Running } | { hang: Hang }>();
     const exited = Promise.withResolvers<HostExit>();
-    const watch = new Watch({ limits: this.#limits ?? usualLimits, rates: this.#rates, attempt, onHang: (hang) => this.#afterHang(running, hang) });
+    const watch = new Watch({
+      limits: this.#limits ?? usualLimits,
+      rates: this.#rates,
+      attempt,
+      onHang: (hang) => this.#afterHang(running, hang),
+    });
     const running: Running = {
       process: host,
       failStart: (hang) => started.resolve({ hang }),

@@ -32,7 +32,13 @@ try {
   for (const [key, { questions, exact }] of Object.entries(summary)) {
     process.stdout.write(`${key.padEnd(45)} ${String(questions).padStart(5)} ${(100 * exact).toFixed(1).padStart(6)} %\n`);
   }
-  const answers = outcomes.map(({ case: { cell, turns }, text, right }) => ({ cell, ask: turns.at(-1)!.ask, expected: turns.at(-1)!.answer, text, right }));
+  const answers = outcomes.map(({ case: { cell, turns }, text, right }) => ({
+    cell,
+    ask: turns.at(-1)!.ask,
+    expected: turns.at(-1)!.answer,
+    text,
+    right,
+  }));
   if (out !== undefined) writeFileSync(out, `${JSON.stringify({ summary, answers }, null, 1)}\n`);
 } finally {
   await engine.close();

@@ -11,7 +11,16 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
 import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
-import { loadAddon, shaderDirectory, type Activations, type Addon, type GenerateOptions, type ImageInput, type NativeEngine, type TraceResult } from './addon.ts';
+import {
+  loadAddon,
+  shaderDirectory,
+  type Activations,
+  type Addon,
+  type GenerateOptions,
+  type ImageInput,
+  type NativeEngine,
+  type TraceResult,
+} from './addon.ts';
 import { createEngineClient } from './client.ts';
 import { relativeDistance } from './test/reference.ts';
 
@@ -57,7 +66,10 @@ function expectGreedyEqual(actual: TraceResult, reference: Map<string, Tensor>, 
   for (let step = 0; step < wanted.length; step++) {
     if (actual.greedyTokens[step] === Number(wanted[step])) continue;
     const [best, second] = Array.from(data.slice(step * vocabulary, (step + 1) * vocabulary), Number).sort((a, b) => b - a);
-    expect(best! - second!, `greedy token ${step} is ${actual.greedyTokens[step]}, not ${wanted[step]}; distance of the two best logits`).toBeLessThan(tie);
+    expect(
+      best! - second!,
+      `greedy token ${step} is ${actual.greedyTokens[step]}, not ${wanted[step]}; distance of the two best logits`,
+    ).toBeLessThan(tie);
     return;
   }
   expect(actual.greedyTokens.length).toBe(wanted.length);
@@ -89,7 +101,10 @@ describe.each([
     const actual = await engine.trace({ ...(await inputsOf(reference)), continueFor });
     if (reference.images.length > 0) {
       expect(relativeDistance(actual.visionOutput!, expected, 'vision_output'), 'vision_output').toBeLessThanOrEqual(vision);
-      expect(relativeDistance(actual.crossAttentionStates!, expected, 'cross_attention_states'), 'cross_attention_states').toBeLessThanOrEqual(vision);
+      expect(
+        relativeDistance(actual.crossAttentionStates!, expected, 'cross_attention_states'),
+        'cross_attention_states',
+      ).toBeLessThanOrEqual(vision);
       expect(relativeDistance(actual.pixelValues!, expected, 'pixel_values'), 'pixel_values').toBeLessThanOrEqual(1e-5);
     }
     expect(relativeDistance(actual.logits, expected, 'logits'), 'logits').toBeLessThanOrEqual(logits);
@@ -117,7 +132,13 @@ describe('session', () => {
     expect(Array.from(result.tokens)).toEqual(streamed);
     expect(streamed).toEqual(Array.from(expected.get('greedy_tokens')!.data.slice(0, 12), Number));
     expect(result.finish).toBe('length');
-    expect(result.statistics).toMatchObject({ promptTokens: tokens.length, reusedTokens: 0, generatedTokens: 12, imagesEncoded: 1, imagesCached: 0 });
+    expect(result.statistics).toMatchObject({
+      promptTokens: tokens.length,
+      reusedTokens: 0,
+      generatedTokens: 12,
+      imagesEncoded: 1,
+      imagesCached: 0,
+    });
   });
 
   test('a stop token ends the answer and is not part of it', slow, async () => {
@@ -244,7 +265,10 @@ describe('demo model, through its own process', () => {
       await engine.load({ directory: demo, engine: { activations: 'f32' } });
       const answers: unknown[] = [];
       for (const { image, question } of samples) {
-        const content = [{ type: 'image' as const, image: { path: join(demo, image) } }, { type: 'text' as const, text: question }];
+        const content = [
+          { type: 'image' as const, image: { path: join(demo, image) } },
+          { type: 'text' as const, text: question },
+        ];
         const { text } = await engine.generate({ messages: [{ role: 'user', content }], maxTokens: 40, sampling: { temperature: 0 } });
         answers.push({ image, question, answer: text });
       }
@@ -282,7 +306,10 @@ describe('hostile checkpoints', () => {
     await writeFile(path, Buffer.concat([length, json, file.subarray(end)]));
   }
 
-  async function editConfig(directory: string, edit: (config: { [key: string]: never } & { text_config: Record<string, unknown>; vision_config: Record<string, unknown> }) => void): Promise<void> {
+  async function editConfig(
+    directory: string,
+    edit: (config: { [key: string]: never } & { text_config: Record<string, unknown>; vision_config: Record<string, unknown> }) => void,
+  ): Promise<void> {
     const path = join(directory, 'config.json');
     const config = JSON.parse(await readFile(path, 'utf8')) as never;
     edit(config);
@@ -307,22 +334,75 @@ describe('hostile checkpoints', () => {
     ['a header of 2^64 - 1 bytes', ['checkpoint_header', 'file_truncated'], (weights) => withLength(weights, 2n ** 64n - 1n)],
     ['a header of 3 bytes', ['checkpoint_header'], (weights) => withLength(weights, 3n)],
     ['a tensor that is missing', ['checkpoint_tensor'], (weights) => editHeader(weights, (header) => void delete header[gate])],
-    ['a tensor of another shape', ['checkpoint_shape'], (weights) => editHeader(weights, (header) => void header[query]!.shape.reverse().push(1))],
+    [
+      'a tensor of another shape',
+      ['checkpoint_shape'],
+      (weights) => editHeader(weights, (header) => void header[query]!.shape.reverse().push(1)),
+    ],
     ['a tensor of whole numbers', ['checkpoint_dtype'], (weights) => editHeader(weights, (header) => void (header[query]!.dtype = 'I16'))],
-    ['a tensor of an unknown type', ['checkpoint_dtype', 'checkpoint_header'], (weights) => editHeader(weights, (header) => void (header[query]!.dtype = 'X9'))],
-    ['a tensor beyond the file', ['file_truncated', 'checkpoint_header'], (weights) => editHeader(weights, (header) => void (header[query]!.data_offsets = [2 ** 50, 2 ** 50 + 100]))],
-    ['a tensor that ends before it begins', ['checkpoint_header'], (weights) => editHeader(weights, (header) => void header[query]!.data_offsets.reverse())],
+    [
+      'a tensor of an unknown type',
+      ['checkpoint_dtype', 'checkpoint_header'],
+      (weights) => editHeader(weights, (header) => void (header[query]!.dtype = 'X9')),
+    ],
+    [
+      'a tensor beyond the file',
+      ['file_truncated', 'checkpoint_header'],
+      (weights) => editHeader(weights, (header) => void (header[query]!.data_offsets = [2 ** 50, 2 ** 50 + 100])),
+    ],
+    [
+      'a tensor that ends before it begins',
+      ['checkpoint_header'],
+      (weights) => editHeader(weights, (header) => void header[query]!.data_offsets.reverse()),
+    ],
     ['a negative size', ['checkpoint_header'], (weights) => editHeader(weights, (header) => void (header[query]!.shape = [-96, -96]))],
-    ['sizes whose product overflows', ['checkpoint_header'], (weights) => editHeader(weights, (header) => void (header[query]!.shape = [2 ** 40, 2 ** 40]))],
+    [
+      'sizes whose product overflows',
+      ['checkpoint_header'],
+      (weights) => editHeader(weights, (header) => void (header[query]!.shape = [2 ** 40, 2 ** 40])),
+    ],
     ['no JSON', ['checkpoint_config'], (_, directory) => writeFile(join(directory, 'config.json'), '{"text_config": ')],
     ['a config that is a list', ['checkpoint_config'], (_, directory) => writeFile(join(directory, 'config.json'), '[]')],
-    ['another architecture', ['checkpoint_unsupported'], (_, directory) => editConfig(directory, (config) => void Object.assign(config, { model_type: 'qwen2', architectures: ['Qwen2ForCausalLM'] }))],
-    ['no heads', ['checkpoint_config'], (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['num_attention_heads'] = 0))],
-    ['a negative layer count', ['checkpoint_config'], (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['num_hidden_layers'] = -1))],
-    ['an absurd width', ['checkpoint_config', 'checkpoint_shape'], (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['hidden_size'] = 2 ** 40))],
-    ['a cross-attention layer that is not there', ['checkpoint_config'], (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['cross_attention_layers'] = [1, 99]))],
-    ['text where a number belongs', ['checkpoint_config'], (_, directory) => editConfig(directory, ({ vision_config }) => void (vision_config['hidden_size'] = 'wide'))],
-    ['a quantised copy', ['checkpoint_unsupported', 'checkpoint_dtype'], (_, directory) => editConfig(directory, (config) => void Object.assign(config, { quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } }))],
+    [
+      'another architecture',
+      ['checkpoint_unsupported'],
+      (_, directory) =>
+        editConfig(directory, (config) => void Object.assign(config, { model_type: 'qwen2', architectures: ['Qwen2ForCausalLM'] })),
+    ],
+    [
+      'no heads',
+      ['checkpoint_config'],
+      (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['num_attention_heads'] = 0)),
+    ],
+    [
+      'a negative layer count',
+      ['checkpoint_config'],
+      (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['num_hidden_layers'] = -1)),
+    ],
+    [
+      'an absurd width',
+      ['checkpoint_config', 'checkpoint_shape'],
+      (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['hidden_size'] = 2 ** 40)),
+    ],
+    [
+      'a cross-attention layer that is not there',
+      ['checkpoint_config'],
+      (_, directory) => editConfig(directory, ({ text_config }) => void (text_config['cross_attention_layers'] = [1, 99])),
+    ],
+    [
+      'text where a number belongs',
+      ['checkpoint_config'],
+      (_, directory) => editConfig(directory, ({ vision_config }) => void (vision_config['hidden_size'] = 'wide')),
+    ],
+    [
+      'a quantised copy',
+      ['checkpoint_unsupported', 'checkpoint_dtype'],
+      (_, directory) =>
+        editConfig(
+          directory,
+          (config) => void Object.assign(config, { quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } }),
+        ),
+    ],
   ];
 
   test.each(attacks)('%s', slow, async (_, codes, attack) => {
@@ -344,7 +424,13 @@ describe('hostile checkpoints', () => {
 
   test('after all that the engine still loads a good one', slow, async () => {
     await engine.load({ directory: tiny });
-    const { tokens } = await engine.generate({ tokens: Int32Array.of(256, 1, 2), images: [], maxTokens: 3, stopTokens: [], sampling: greedy });
+    const { tokens } = await engine.generate({
+      tokens: Int32Array.of(256, 1, 2),
+      images: [],
+      maxTokens: 3,
+      stopTokens: [],
+      sampling: greedy,
+    });
     expect(tokens.length).toBe(3);
     expect(engine.memory().validationErrors).toBe(0);
   });
@@ -355,7 +441,10 @@ test.each([
   { without: 'a Vulkan driver', env: { VK_DRIVER_FILES: '/nowhere/icd.json', VK_ICD_FILENAMES: '/nowhere/icd.json' }, code: 'no_device' },
 ])('a computer without $without is told so', slow, ({ env, code }) => {
   const cli = fileURLToPath(new URL('../cli/loupe.ts', import.meta.url));
-  const end = spawnSync(process.execPath, [cli, 'ask', '--model', demo, '--json', 'hello'], { env: { ...process.env, ...env }, encoding: 'utf8' });
+  const end = spawnSync(process.execPath, [cli, 'ask', '--model', demo, '--json', 'hello'], {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  });
   expect(end.status).toBe(1);
   const report = JSON.parse(end.stdout) as { ok: boolean; code: string; nextStep: string };
   expect(report).toMatchObject({ ok: false, code });

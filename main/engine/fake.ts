@@ -2,7 +2,17 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoupeError } from '../services/errors.ts';
-import type { ChatMessage, Engine, EngineLoss, GenerateReply, LoadedModel, ModelPlace, Score, ScoreRequest, TurnStatistics } from '../services/ports.ts';
+import type {
+  ChatMessage,
+  Engine,
+  EngineLoss,
+  GenerateReply,
+  LoadedModel,
+  ModelPlace,
+  Score,
+  ScoreRequest,
+  TurnStatistics,
+} from '../services/ports.ts';
 import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from './addon.ts';
 
 export interface FakeEngineOptions {
@@ -60,7 +70,15 @@ const loaded: LoadedModel = {
     vocabularySize: 320,
     contextLength: 512,
     weightBytes: 1000,
-    placement: { deviceBytes: 1000, hostBytes: 0, hostLayers: [], embeddingOnHost: false, outputOnHost: false, visionOnHost: false, asPlanned: true },
+    placement: {
+      deviceBytes: 1000,
+      hostBytes: 0,
+      hostLayers: [],
+      embeddingOnHost: false,
+      outputOnHost: false,
+      visionOnHost: false,
+      asPlanned: true,
+    },
     parameters: 500,
     imageToken: 320,
     vision: { tileSize: 56, maxTiles: 4, patchesPerTile: 16 },
@@ -157,13 +175,22 @@ export function createFakeEngine({
       isLoaded = true;
       const { hostLayers = [], embeddingOnHost = false } = request;
       const hostBytes = hostLayers.reduce((sum, layer) => sum + weighed.layers[layer]!.bytes, embeddingOnHost ? weighed.embeddingBytes : 0);
-      const placement = { ...loaded.model.placement, deviceBytes: loaded.model.weightBytes - hostBytes, hostBytes, hostLayers, embeddingOnHost };
+      const placement = {
+        ...loaded.model.placement,
+        deviceBytes: loaded.model.weightBytes - hostBytes,
+        hostBytes,
+        hostLayers,
+        embeddingOnHost,
+      };
       return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement } };
     },
     async countTokens({ messages, answerSoFar = '' }, { signal } = {}) {
       begin(signal);
       needModel();
-      return wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length + wordsOf(answerSoFar).length;
+      return (
+        wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length +
+        wordsOf(answerSoFar).length
+      );
     },
     async generate({ messages, answerSoFar = '', maxTokens, sampling }, { signal, onText, onStage } = {}) {
       begin();
@@ -247,7 +274,9 @@ export function createFakeEngine({
 
 /** Of everything but what a picture's name does not say. */
 function sure({ messages, texts }: ScoreRequest): Score[] {
-  const names = (messages ?? []).flatMap(({ content }) => content.flatMap((part) => (part.type === 'image' && 'name' in part.image ? [part.image.name] : [])));
+  const names = (messages ?? []).flatMap(({ content }) =>
+    content.flatMap((part) => (part.type === 'image' && 'name' in part.image ? [part.image.name] : [])),
+  );
   return texts.map((text) => {
     const best = new Float32Array(wordsOf(text).length);
     return { best, logProbabilities: names.length === 0 || names.some((name) => name.startsWith(text)) ? best : best.map(() => -9) };
@@ -262,7 +291,10 @@ function wordsOf(text: string): string[] {
 function describe(messages: ChatMessage[]): string {
   const parts = messages.flatMap(({ content }) => content);
   const images = parts.filter(({ type }) => type === 'image').length;
-  const last = messages.at(-1)!.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  const last = messages
+    .at(-1)!
+    .content.map((part) => (part.type === 'text' ? part.text : ''))
+    .join('');
   return `You asked: ${last} I was given ${images} picture${images === 1 ? '' : 's'}.`;
 }
 

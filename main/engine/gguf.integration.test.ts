@@ -18,7 +18,9 @@ const reference = fileURLToPath(new URL('../../fixtures/reference/', import.meta
 const folder = join(reference, 'gguf');
 const cli = fileURLToPath(new URL('../cli/loupe.ts', import.meta.url));
 const variants = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as Record<string, { files: string[]; expected: string }>;
-const { cases } = JSON.parse(readFileSync(join(reference, 'tiny/cases.json'), 'utf8')) as { cases: { name: string; tokens: number[]; images: string[] }[] };
+const { cases } = JSON.parse(readFileSync(join(reference, 'tiny/cases.json'), 'utf8')) as {
+  cases: { name: string; tokens: number[]; images: string[] }[];
+};
 const caseNames = ['text', 'image-small-upscaled'];
 const slow = { timeout: 900_000 };
 
@@ -54,10 +56,16 @@ describe.each([
     const expected = await readSafetensors(join(folder, variants[variant]!.expected));
     expect(tracedCases).toHaveLength(2);
     for (const { name, tokens, images } of tracedCases) {
-      const prepared = await Promise.all(images.map((path) => prepareImage({ path: join(reference, 'tiny', path) }, { tileSize: 56, maxTiles: 4 })));
+      const prepared = await Promise.all(
+        images.map((path) => prepareImage({ path: join(reference, 'tiny', path) }, { tileSize: 56, maxTiles: 4 })),
+      );
       const trace = await engine.trace({ tokens: Int32Array.from(tokens), images: prepared, continueFor: 0 });
       expect(relativeDistance(trace.logits, expected, `${name}.logits`), `${name}.logits`).toBeLessThanOrEqual(limit);
-      if (images.length > 0) expect(relativeDistance(trace.crossAttentionStates!, expected, `${name}.cross_attention_states`), `${name}.cross_attention_states`).toBeLessThanOrEqual(limit);
+      if (images.length > 0)
+        expect(
+          relativeDistance(trace.crossAttentionStates!, expected, `${name}.cross_attention_states`),
+          `${name}.cross_attention_states`,
+        ).toBeLessThanOrEqual(limit);
     }
     expect(engine.memory().validationErrors).toBe(0);
   });
@@ -82,7 +90,10 @@ describe('what a person may name', () => {
     const { tokens, images } = tracedCases.find(({ name }) => name === 'image-small-upscaled')!;
     const file = join(out, 'trace.safetensors');
     const pictures = images.flatMap((path) => ['--image', join(reference, 'tiny', path)]);
-    const { status, stderr } = loupe(['trace', '--model', model, '--tokens', tokens.join(','), ...pictures, '--activations', 'f32', '--out', file], env);
+    const { status, stderr } = loupe(
+      ['trace', '--model', model, '--tokens', tokens.join(','), ...pictures, '--activations', 'f32', '--out', file],
+      env,
+    );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const expected = await readSafetensors(join(folder, variants[variant]!.expected));
     const logits = (await readSafetensors(file)).get('logits')!.data as Float32Array;
@@ -93,11 +104,32 @@ describe('what a person may name', () => {
     const greedy = { temperature: 0, topP: 1 };
     // Ollama keeps its advice beside the file.
     const advised = { temperature: 0.6, topP: 0.9 };
-    for (const [model, sampling] of [[join(folder, 'unified-q4_0.gguf'), greedy], [filesOf('legacy-q8_0').join(','), greedy], [`${join(folder, 'store')}:latest`, advised]] as const) {
+    for (const [model, sampling] of [
+      [join(folder, 'unified-q4_0.gguf'), greedy],
+      [filesOf('legacy-q8_0').join(','), greedy],
+      [`${join(folder, 'store')}:latest`, advised],
+    ] as const) {
       const picture = join(reference, 'tiny', tracedCases.find(({ images }) => images.length > 0)!.images[0]!);
-      const { status, stdout } = loupe(['ask', '--model', model, '--image', picture, '--max-tokens', '4', '--context', '256', '--json', 'What is it?']);
+      const { status, stdout } = loupe([
+        'ask',
+        '--model',
+        model,
+        '--image',
+        picture,
+        '--max-tokens',
+        '4',
+        '--context',
+        '256',
+        '--json',
+        'What is it?',
+      ]);
       expect(status, stdout).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ ok: true, sampling, statistics: { imagesEncoded: 1, generatedTokens: 4 }, memory: { validationErrors: 0, devicePeakBytes: expect.any(Number) as number, hostPeakBytes: expect.any(Number) as number } });
+      expect(JSON.parse(stdout)).toMatchObject({
+        ok: true,
+        sampling,
+        statistics: { imagesEncoded: 1, generatedTokens: 4 },
+        memory: { validationErrors: 0, devicePeakBytes: expect.any(Number) as number, hostPeakBytes: expect.any(Number) as number },
+      });
     }
   });
 });
@@ -108,14 +140,21 @@ describe('quantising on import', () => {
     out = await mkdtemp(join(tmpdir(), 'loupe-quantise-'));
   });
   afterAll(() => rm(out, { recursive: true }));
-  const samples = JSON.parse(readFileSync(join(demoModel, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string }[];
+  const samples = JSON.parse(readFileSync(join(demoModel, 'samples.json'), 'utf8')) as {
+    image: string;
+    question: string;
+    answer: string;
+  }[];
 
   test('the demo model in 8 bits: one file with everything, and the same answers', slow, async () => {
     const engine = createEngineClient();
     const target = join(out, 'Llama-demo-Q8_0.gguf');
     try {
       const progress: number[] = [];
-      const report = await engine.quantise({ directory: demoModel, target, text: 'q8_0', vision: 'f16' }, { onProgress: (done, total) => progress.push(done / total) });
+      const report = await engine.quantise(
+        { directory: demoModel, target, text: 'q8_0', vision: 'f16' },
+        { onProgress: (done, total) => progress.push(done / total) },
+      );
       expect(progress).toEqual(progress.toSorted((a, b) => a - b));
       expect(progress.at(-1)).toBeGreaterThan(0.9);
       expect(report.resumed).toBe(false);
@@ -127,7 +166,10 @@ describe('quantising on import', () => {
       const few = samples.filter((_, index) => index % 8 === 0);
       const answers: string[] = [];
       for (const { image, question } of few) {
-        const content = [{ type: 'image' as const, image: { path: join(demoModel, image) } }, { type: 'text' as const, text: question }];
+        const content = [
+          { type: 'image' as const, image: { path: join(demoModel, image) } },
+          { type: 'text' as const, text: question },
+        ];
         answers.push((await engine.generate({ messages: [{ role: 'user', content }], maxTokens: 40, sampling: { temperature: 0 } })).text);
       }
       // Eight bits may turn a close decision, not many.
@@ -144,7 +186,10 @@ describe('quantising on import', () => {
     const target = join(out, 'Llama-cancelled.gguf');
     const stop = new AbortController();
     try {
-      const running = engine.quantise({ directory: demoModel, target, text: 'q8_0', vision: 'f16', threads: 1 }, { signal: stop.signal, onProgress: () => stop.abort() });
+      const running = engine.quantise(
+        { directory: demoModel, target, text: 'q8_0', vision: 'f16', threads: 1 },
+        { signal: stop.signal, onProgress: () => stop.abort() },
+      );
       await expect(running).rejects.toMatchObject({ code: 'cancelled' });
       await expect(findModel(target)).rejects.toMatchObject({ code: 'model_missing' });
     } finally {
@@ -187,7 +232,10 @@ describe('files that are not whole, or belong to another model', () => {
   });
 
   test('a missing file has its name', async () => {
-    expect(await refusal([join(copies, 'none.gguf')])).toMatchObject({ code: 'file_missing', message: expect.stringContaining('none.gguf') });
+    expect(await refusal([join(copies, 'none.gguf')])).toMatchObject({
+      code: 'file_missing',
+      message: expect.stringContaining('none.gguf'),
+    });
     await expect(findModel(join(copies, 'none.gguf'))).rejects.toMatchObject({ code: 'model_missing' });
   });
 });

@@ -6,7 +6,21 @@ import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../services/errors.ts';
-import type { ChatMessage, EngineSettings, GenerateReply, ImageSeen, ImageSource, LoadedModel, ModelPlace, QuantiseReply, SamplingAdvice, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
+import type {
+  ChatMessage,
+  EngineSettings,
+  GenerateReply,
+  ImageSeen,
+  ImageSource,
+  LoadedModel,
+  ModelPlace,
+  QuantiseReply,
+  SamplingAdvice,
+  Score,
+  SelfTestReply,
+  TraceReply,
+  WeighReply,
+} from '../services/ports.ts';
 import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../services/prompt/detokenizer.ts';
 import { ggufEntries } from '../services/prompt/gguf-entries.ts';
@@ -14,7 +28,16 @@ import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
 import { createStopTexts } from '../services/prompt/stops.ts';
 import type { Message } from '../services/prompt/template.ts';
-import { loadAddon, shaderDirectory, type Addon, type DeviceInfo, type ModelFacts, type ModelInfo, type NativeEngine, type SamplingOptions } from './addon.ts';
+import {
+  loadAddon,
+  shaderDirectory,
+  type Addon,
+  type DeviceInfo,
+  type ModelFacts,
+  type ModelInfo,
+  type NativeEngine,
+  type SamplingOptions,
+} from './addon.ts';
 import { parentChannel, type ParentChannel } from './channel.ts';
 import { holdLifeline, type Lifeline } from './lifeline.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
@@ -76,7 +99,11 @@ class Host {
     if (this.#places.size === 0) return;
     const native = this.#addon?.activity() ?? { steps: 0, waiting: false };
     // The engine's threads work for the request that holds it.
-    const work = Array.from(this.#places, ([id, { stage, steps }]) => ({ id, stage, steps: steps + (id === this.#running?.id ? native.steps : 0) }));
+    const work = Array.from(this.#places, ([id, { stage, steps }]) => ({
+      id,
+      stage,
+      steps: steps + (id === this.#running?.id ? native.steps : 0),
+    }));
     this.#send({ type: 'beat', waiting: native.waiting, work });
   }
 
@@ -439,19 +466,31 @@ function placeOf(request: { directory: string } | { gguf: string[] }): ModelPlac
 /** The prompt, and the words that the answer has already. */
 function encodePrompt({ format, tokenizer }: PromptLanguage, messages: ChatMessage[], answerSoFar = ''): Int32Array {
   const prompt = format.encode(
-    messages.map(({ role, content }): Message => ({ role, content: content.map((part) => (part.type === 'image' ? { type: 'image' } : part)) })),
+    messages.map(({ role, content }): Message => ({
+      role,
+      content: content.map((part) => (part.type === 'image' ? { type: 'image' } : part)),
+    })),
   );
   return answerSoFar === '' ? prompt : Int32Array.from([...prompt, ...tokenizer.encodeText(answerSoFar)]);
 }
 
 function beginning({ tokenizer }: PromptLanguage): Int32Array {
   const token = tokenizer.specialToken('<|begin_of_text|>');
-  if (token === null) throw new LoupeError('tokenizer_invalid', 'The tokenizer of the loaded model has no <|begin_of_text|>, with which every text of Llama 3 begins.');
+  if (token === null)
+    throw new LoupeError(
+      'tokenizer_invalid',
+      'The tokenizer of the loaded model has no <|begin_of_text|>, with which every text of Llama 3 begins.',
+    );
   return Int32Array.of(token);
 }
 
 /** What the addon asks for, and no more. */
-function nativeImage({ hash, tiles, numTiles, aspectRatioId }: PreparedImage): Pick<PreparedImage, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
+function nativeImage({
+  hash,
+  tiles,
+  numTiles,
+  aspectRatioId,
+}: PreparedImage): Pick<PreparedImage, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
   return { hash, tiles, numTiles, aspectRatioId };
 }
 

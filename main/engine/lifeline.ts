@@ -77,7 +77,11 @@ export function holdLifeline(): Lifeline {
       try {
         return (result = work());
       } finally {
-        if (result instanceof Promise) void result.then(() => leave(stage), () => leave(stage));
+        if (result instanceof Promise)
+          void result.then(
+            () => leave(stage),
+            () => leave(stage),
+          );
         else leave(stage);
       }
     },
@@ -96,7 +100,10 @@ function wakeWithoutParent(): void {
 
 /** Runs in the thread, from its text alone. */
 function beatAndWatch(require: NodeJS.Require): void {
-  const { workerData, parentPort } = require('node:worker_threads') as { workerData: { shared: Int32Array; parent: number; beatMs: number; mark: number }; parentPort: MessagePort };
+  const { workerData, parentPort } = require('node:worker_threads') as {
+    workerData: { shared: Int32Array; parent: number; beatMs: number; mark: number };
+    parentPort: MessagePort;
+  };
   const { writeSync } = require('node:fs') as { writeSync: (descriptor: number, bytes: Uint8Array) => void };
   const { shared, parent, beatMs, mark } = workerData;
   const firstParent = process.ppid;

@@ -24,18 +24,29 @@ const models: { name: string; place: ModelPlace }[] = [
 ];
 
 function open(memoryBudgetBytes?: number): Promise<NativeEngine> {
-  return loadAddon().Engine.open({ shaderDirectory: shaderDirectory(), activations: 'f32', validation: true, ...(memoryBudgetBytes === undefined ? {} : { memoryBudgetBytes }) });
+  return loadAddon().Engine.open({
+    shaderDirectory: shaderDirectory(),
+    activations: 'f32',
+    validation: true,
+    ...(memoryBudgetBytes === undefined ? {} : { memoryBudgetBytes }),
+  });
 }
 
-const weightsOf = ({ layers, embeddingBytes, outputBytes, visionBytes }: ModelSizes): number => layers.reduce((sum, { bytes }) => sum + bytes, embeddingBytes + outputBytes + visionBytes);
-const workingOf = ({ selfKvBytesPerToken, crossKvBytes, scratchBytes }: ModelSizes, tokens: number): number => selfKvBytesPerToken * tokens + crossKvBytes + scratchBytes;
+const weightsOf = ({ layers, embeddingBytes, outputBytes, visionBytes }: ModelSizes): number =>
+  layers.reduce((sum, { bytes }) => sum + bytes, embeddingBytes + outputBytes + visionBytes);
+const workingOf = ({ selfKvBytesPerToken, crossKvBytes, scratchBytes }: ModelSizes, tokens: number): number =>
+  selfKvBytesPerToken * tokens + crossKvBytes + scratchBytes;
 
 describe.each(models)('$name', ({ place }) => {
   let image: ImageInput;
   let sizes: ModelSizes;
   let expected: TraceResult;
   const trace = (engine: NativeEngine): Promise<TraceResult> =>
-    engine.trace({ tokens: Int32Array.from([256, 320, ...Array.from({ length: 40 }, (_, index) => 60 + index)]), images: [image], continueFor: 3 });
+    engine.trace({
+      tokens: Int32Array.from([256, 320, ...Array.from({ length: 40 }, (_, index) => 60 + index)]),
+      images: [image],
+      continueFor: 3,
+    });
 
   beforeAll(async () => {
     image = await prepareImage({ path: join(tiny, 'images/image-square-0.png') }, { tileSize: 56, maxTiles: 4 });
@@ -56,7 +67,11 @@ describe.each(models)('$name', ({ place }) => {
     expect(Buffer.from(found.greedyLogits.buffer).equals(Buffer.from(expected.greedyLogits.buffer)), 'logits of decode steps').toBe(true);
   };
 
-  test.for([{ hostLayers: [1, 4], embeddingOnHost: true }, { hostLayers: [5], embeddingOnHost: false }, { hostLayers: everyLayer, embeddingOnHost: true }])('planned: $hostLayers', slow, async (plan) => {
+  test.for([
+    { hostLayers: [1, 4], embeddingOnHost: true },
+    { hostLayers: [5], embeddingOnHost: false },
+    { hostLayers: everyLayer, embeddingOnHost: true },
+  ])('planned: $hostLayers', slow, async (plan) => {
     const engine = await open(256 * mebibyte);
     const { placement } = await engine.load({ ...place, contextLength: 512, ...plan });
     expect(placement).toMatchObject({ ...plan, outputOnHost: false, visionOnHost: false, asPlanned: true });
@@ -88,13 +103,24 @@ describe.each(models)('$name', ({ place }) => {
     try {
       // All but the vision tower and the output, and half of the layers, fit beside a conversation.
       const budget = Math.ceil(workingOf(sizes, 512) + sizes.visionBytes + sizes.outputBytes + 3 * sizes.layers[0]!.bytes);
-      const loaded = await loadPlanned(client, { ...place, contextLength: 512, engine: { activations: 'f32', memoryBudgetBytes: budget } }, { model: 'Tiny' });
+      const loaded = await loadPlanned(
+        client,
+        { ...place, contextLength: 512, engine: { activations: 'f32', memoryBudgetBytes: budget } },
+        { model: 'Tiny' },
+      );
       expect(loaded.model.placement).toMatchObject({ embeddingOnHost: true, visionOnHost: false });
       expect(loaded.model.placement.hostLayers).toEqual(expect.arrayContaining([1, 4]));
       expect(loaded.model.placement.hostLayers).not.toContain(0);
       expect((await client.memory()).hostWeightBytes).toBeGreaterThan(0);
-      const small = loadPlanned(client, { ...place, contextLength: 512, engine: { activations: 'f32', memoryBudgetBytes: 2 * mebibyte } }, { model: 'Tiny' });
-      await expect(small).rejects.toMatchObject({ code: 'device_out_of_memory', message: expect.stringMatching(/^Tiny needs .* MB are missing\.$/) as string });
+      const small = loadPlanned(
+        client,
+        { ...place, contextLength: 512, engine: { activations: 'f32', memoryBudgetBytes: 2 * mebibyte } },
+        { model: 'Tiny' },
+      );
+      await expect(small).rejects.toMatchObject({
+        code: 'device_out_of_memory',
+        message: expect.stringMatching(/^Tiny needs .* MB are missing\.$/) as string,
+      });
     } finally {
       await client.close();
     }
@@ -113,7 +139,25 @@ describe('loupe trace --memory-budget', () => {
     await engine.close();
   });
   const loupe = (budget: number): { status: number | null; stdout: string; stderr: string } =>
-    spawnSync(process.execPath, [cli, 'trace', '--model', tiny, '--tokens', '256,72,101,108', '--out', join(out, `${budget}.safetensors`), '--context', '512', '--memory-budget', String(budget), '--json'], { encoding: 'utf8' });
+    spawnSync(
+      process.execPath,
+      [
+        cli,
+        'trace',
+        '--model',
+        tiny,
+        '--tokens',
+        '256,72,101,108',
+        '--out',
+        join(out, `${budget}.safetensors`),
+        '--context',
+        '512',
+        '--memory-budget',
+        String(budget),
+        '--json',
+      ],
+      { encoding: 'utf8' },
+    );
 
   test('tells device and host apart, and the logits are the same', slow, async () => {
     const reports = [256, tight].map((budget) => {
@@ -124,7 +168,9 @@ describe('loupe trace --memory-budget', () => {
     expect(reports[0]).toMatchObject({ placement: { hostLayers: [] }, memory: { hostWeightBytes: 0 } });
     expect(reports[1]!.placement.hostLayers.length).toBeGreaterThan(0);
     expect(reports[1]!.memory.hostWeightBytes).toBeGreaterThan(0);
-    const [whole, split] = await Promise.all([256, tight].map(async (budget) => (await readSafetensors(join(out, `${budget}.safetensors`))).get('logits')!.data));
+    const [whole, split] = await Promise.all(
+      [256, tight].map(async (budget) => (await readSafetensors(join(out, `${budget}.safetensors`))).get('logits')!.data),
+    );
     expect(split).toEqual(whole);
   });
 

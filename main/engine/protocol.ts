@@ -8,7 +8,16 @@
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from '../services/errors.ts';
-import type { GenerateReply, LoadedModel, MemoryUse, QuantiseReply, Score, SelfTestReply, TraceReply, WeighReply } from '../services/ports.ts';
+import type {
+  GenerateReply,
+  LoadedModel,
+  MemoryUse,
+  QuantiseReply,
+  Score,
+  SelfTestReply,
+  TraceReply,
+  WeighReply,
+} from '../services/ports.ts';
 import type { DeviceInfo, ModelFacts } from './addon.ts';
 import { workStages } from './watch.ts';
 
@@ -75,7 +84,13 @@ const requestSchema = v.variant('type', [
     sampling: v.optional(v.partial(v.strictObject(samplingFields))),
   }),
   v.strictObject({ type: v.literal('count-tokens'), id, messages, answerSoFar: v.optional(v.string()) }),
-  v.strictObject({ type: v.literal('score'), id, messages: v.nullable(messages), texts: v.array(v.pipe(v.string(), v.minLength(1))), beginnings: v.optional(v.boolean()) }),
+  v.strictObject({
+    type: v.literal('score'),
+    id,
+    messages: v.nullable(messages),
+    texts: v.array(v.pipe(v.string(), v.minLength(1))),
+    beginnings: v.optional(v.boolean()),
+  }),
   v.strictObject({ type: v.literal('trace'), id, tokens, images: v.array(imageSource), continueFor: count }),
   v.strictObject({
     type: v.literal('quantise'),
@@ -105,7 +120,11 @@ const eventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('stage'), id, stage: v.picklist(['encode', 'prefill', 'decode']), done: count, total: count }),
   v.strictObject({ type: v.literal('token'), id, text: v.string() }),
   /** `waiting`: for a device that does not answer. */
-  v.strictObject({ type: v.literal('beat'), waiting: v.boolean(), work: v.array(v.strictObject({ id, stage: v.picklist(workStages), steps: count })) }),
+  v.strictObject({
+    type: v.literal('beat'),
+    waiting: v.boolean(),
+    work: v.array(v.strictObject({ id, stage: v.picklist(workStages), steps: count })),
+  }),
   v.strictObject({ type: v.literal('done'), id, result: v.unknown() }),
   /** `id` is null when the request could not be read. */
   v.strictObject({ type: v.literal('error'), id: v.nullable(id), failure }),
@@ -169,7 +188,11 @@ const resultSchemas = {
     hostIsApart: v.boolean(),
     device: v.looseObject({ name: v.string() }),
   }),
-  load: v.looseObject({ model: v.looseObject({ contextLength: count }), device: v.looseObject({ name: v.string() }), paths: v.record(v.string(), v.string()) }),
+  load: v.looseObject({
+    model: v.looseObject({ contextLength: count }),
+    device: v.looseObject({ name: v.string() }),
+    paths: v.record(v.string(), v.string()),
+  }),
   generate: v.object({
     text: v.string(),
     tokens,
@@ -184,7 +207,9 @@ const resultSchemas = {
   quantise: v.looseObject({
     bytes: count,
     resumed: v.boolean(),
-    classes: v.array(v.looseObject({ name: v.string(), types: v.string(), tensors: count, elements: count, bytes: count, relativeError: v.number() })),
+    classes: v.array(
+      v.looseObject({ name: v.string(), types: v.string(), tensors: count, elements: count, bytes: count, relativeError: v.number() }),
+    ),
     hostPeakBytes: count,
   }),
   'self-test': v.looseObject({

@@ -13,6 +13,7 @@ test('logarithms of shares, in the row of the token before', () => {
 test('large logits do not overflow, and what is no number stays none', () => {
   const { logProbabilities } = scoreTokens(rows([1e4, 1e4 - 1]), 2, 0, [0]);
   expect(logProbabilities[0]).toBeCloseTo(-Math.log(1 + Math.exp(-1)));
-  for (const bad of [NaN, Infinity]) expect(scoreTokens(rows([0, bad]), 2, 0, [0])).toEqual({ logProbabilities: Float32Array.of(NaN), best: Float32Array.of(NaN) });
+  for (const bad of [NaN, Infinity])
+    expect(scoreTokens(rows([0, bad]), 2, 0, [0])).toEqual({ logProbabilities: Float32Array.of(NaN), best: Float32Array.of(NaN) });
   expect(scoreTokens(rows([0, 0]), 2, 0, [5]).logProbabilities[0]).toBeNaN();
 });

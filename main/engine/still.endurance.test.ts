@@ -11,7 +11,8 @@ import { allStops, anyPicture, openBench, randomFrom, wholeAnswer, type Bench, t
 
 const count = Number(process.env['LOUPE_STOPS'] ?? 10);
 const atOnce = Math.min(count, Number(process.env['LOUPE_STOPS_AT_ONCE'] ?? 5));
-const quantile = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 
 /** Every one as often as any other, in a random order. */
 function chooseStops(random: () => number): Stop[] {
@@ -21,7 +22,10 @@ function chooseStops(random: () => number): Stop[] {
 }
 
 function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
-  return items.map((item) => ({ item, key: random() })).sort((a, b) => a.key - b.key).map(({ item }) => item);
+  return items
+    .map((item) => ({ item, key: random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
 }
 
 /** What the limits are measured by. Answers what a restart takes without a hang, ms. */
@@ -69,5 +73,12 @@ function report(took: readonly { stop: Stop; ms: number }[], restarts: readonly 
     const sorted = of.map(({ ms }) => ms).sort((a, b) => a - b);
     return `${name}, ${sorted.length} times, to the next answer: median ${quantile(sorted, 0.5)} ms, 99th percentile ${quantile(sorted, 0.99)} ms, longest ${sorted.at(-1)} ms`;
   };
-  return [line('a stop', took), line('a process killed without a hang', restarts), ...Array.from(Map.groupBy(took, ({ stop: { at, how } }) => `${how} at ${at}`), ([name, of]) => line(name, of))];
+  return [
+    line('a stop', took),
+    line('a process killed without a hang', restarts),
+    ...Array.from(
+      Map.groupBy(took, ({ stop: { at, how } }) => `${how} at ${at}`),
+      ([name, of]) => line(name, of),
+    ),
+  ];
 }

@@ -110,7 +110,10 @@ describe.concurrent('a request', () => {
     await using started = start();
     await load(started.engine);
     const lost = started.engine.generate({ messages, maxTokens: 50, sampling: { seed: seeds.hang } });
-    await expect(lost).rejects.toMatchObject({ code: 'device_lost', message: expect.stringContaining('double stood still during decode') as string });
+    await expect(lost).rejects.toMatchObject({
+      code: 'device_lost',
+      message: expect.stringContaining('double stood still during decode') as string,
+    });
     expect((await started.engine.generate({ messages, maxTokens: 50, sampling: { seed: seeds.stream } })).text).toBe(wholeAnswer);
     expect(started.hosts).toHaveLength(2);
   });
@@ -150,7 +153,9 @@ describe.concurrent('a request', () => {
       engine.selfTest({}, options),
       engine.memory(options),
     ];
-    expect((await Promise.allSettled(kinds)).map((settled) => settled.status === 'rejected' && (settled.reason as { code: string }).code)).toEqual(kinds.map(() => 'cancelled'));
+    expect(
+      (await Promise.allSettled(kinds)).map((settled) => settled.status === 'rejected' && (settled.reason as { code: string }).code),
+    ).toEqual(kinds.map(() => 'cancelled'));
   });
 
   test('that brings the model back with it does not take along who waits for the same', patient, async ({ expect }) => {
@@ -205,7 +210,10 @@ describe.concurrent('a process', () => {
 
   // One that is stopped needs the addon, to be woken: engine.integration.test.ts.
   test.for(['engine', 'pictures'] as const)('ends with its parent, also when it is busy (%s)', patient, async (which, { expect }) => {
-    const parent = spawn(process.execPath, [fileURLToPath(new URL('./test/orphan.ts', import.meta.url)), which], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LOUPE_ADDON: addonDouble } });
+    const parent = spawn(process.execPath, [fileURLToPath(new URL('./test/orphan.ts', import.meta.url)), which], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, LOUPE_ADDON: addonDouble },
+    });
     const [line] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
     const pid = Number(line);
     expect(isAlive(pid)).toBe(true);

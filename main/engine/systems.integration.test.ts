@@ -35,7 +35,11 @@ describe('what the reference computes', () => {
     expect(writeSystem(directory, system), 'CRC-32 of the weights').toBe(crc);
     const { vision } = catalogueModel(id).architecture;
     const info = await engine.load({ directory, contextLength: 1024 });
-    expect(info).toMatchObject({ architecture: vision ? 'mllama' : 'llama', vocabularySize: 512, vision: vision && { tileSize: vision.imageSize / 4, maxTiles: 4 } });
+    expect(info).toMatchObject({
+      architecture: vision ? 'mllama' : 'llama',
+      vocabularySize: 512,
+      vision: vision && { tileSize: vision.imageSize / 4, maxTiles: 4 },
+    });
 
     const expected = await readSafetensors(join(systemsFolder, id, 'expected.safetensors'));
     const wanted = Array.from(expected.get(vision ? 'picture.greedy_tokens' : 'text.greedy_tokens')!.data, Number);
@@ -47,7 +51,10 @@ describe('what the reference computes', () => {
     if (vision) {
       const image = await prepareImage({ path: picturePath }, { tileSize: vision.imageSize / 4, maxTiles: 4 });
       const seen = await engine.trace({ tokens: Int32Array.from(tokens.picture!), images: [image], continueFor: wanted.length });
-      expect(relativeDistance(seen.crossAttentionStates!, expected, 'picture.cross_attention_states'), 'picture.cross_attention_states').toBeLessThanOrEqual(1e-4);
+      expect(
+        relativeDistance(seen.crossAttentionStates!, expected, 'picture.cross_attention_states'),
+        'picture.cross_attention_states',
+      ).toBeLessThanOrEqual(1e-4);
       expect(relativeDistance(seen.logits, expected, 'picture.logits'), 'picture.logits').toBeLessThanOrEqual(2e-4);
       expectTokens(seen, wanted);
     }
@@ -81,10 +88,19 @@ describe('asked through the process of the engine', () => {
     const loaded = await engine.load({ directory, contextLength: 1024, engine: { activations: 'f32' } });
     expect(loaded.promptFormat).toBe(({ chat: 'template', complete: 'completion', guard: 'guard' } as const)[use]);
     const seen: ChatPart[] = architecture.vision ? [{ type: 'image', image: { path: picturePath } }] : [];
-    const reply = await engine.generate({ messages: [{ role: 'user', content: [...seen, { type: 'text', text: question }] }], maxTokens: 2, sampling: { temperature: 0 } });
+    const reply = await engine.generate({
+      messages: [{ role: 'user', content: [...seen, { type: 'text', text: question }] }],
+      maxTokens: 2,
+      sampling: { temperature: 0 },
+    });
     const expected = await readSafetensors(join(systemsFolder, system.id, 'expected.safetensors'));
-    expect(Array.from(reply.tokens)).toEqual(Array.from(expected.get(architecture.vision ? 'picture.greedy_tokens' : 'text.greedy_tokens')!.data, Number).slice(0, 2));
-    expect(reply.statistics).toMatchObject({ promptTokens: (system.tokens.picture ?? system.tokens.text).length, imagesEncoded: seen.length });
+    expect(Array.from(reply.tokens)).toEqual(
+      Array.from(expected.get(architecture.vision ? 'picture.greedy_tokens' : 'text.greedy_tokens')!.data, Number).slice(0, 2),
+    );
+    expect(reply.statistics).toMatchObject({
+      promptTokens: (system.tokens.picture ?? system.tokens.text).length,
+      imagesEncoded: seen.length,
+    });
   });
 });
 
@@ -93,5 +109,8 @@ function expectTokens({ greedyTokens, greedyLogits }: { greedyTokens: Int32Array
   const parted = wanted.findIndex((token, index) => token !== greedyTokens[index]);
   if (parted < 0) return;
   const logit = (token: number): number => greedyLogits[parted * 512 + token]!;
-  expect(logit(greedyTokens[parted]!) - logit(wanted[parted]!), `token ${parted} is ${greedyTokens[parted]}, not ${wanted[parted]}`).toBeLessThan(1e-3);
+  expect(
+    logit(greedyTokens[parted]!) - logit(wanted[parted]!),
+    `token ${parted} is ${greedyTokens[parted]}, not ${wanted[parted]}`,
+  ).toBeLessThan(1e-3);
 }

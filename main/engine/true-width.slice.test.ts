@@ -50,7 +50,10 @@ test.each(cases)('$name', async ({ tokens, images, expected }) => {
 
   if (images.length > 0) {
     expect(relativeDistance(actual.visionOutput!, reference, 'vision_output'), 'vision_output').toBeLessThanOrEqual(1e-4);
-    expect(relativeDistance(actual.crossAttentionStates!, reference, 'cross_attention_states'), 'cross_attention_states').toBeLessThanOrEqual(1e-4);
+    expect(
+      relativeDistance(actual.crossAttentionStates!, reference, 'cross_attention_states'),
+      'cross_attention_states',
+    ).toBeLessThanOrEqual(1e-4);
   }
   expect(relativeDistance(actual.logits, reference, 'logits'), 'logits').toBeLessThanOrEqual(2e-4);
 
@@ -59,5 +62,8 @@ test.each(cases)('$name', async ({ tokens, images, expected }) => {
   if (parted < 0) return;
   const vocabulary = actual.greedyLogits.length / wanted.length;
   const logit = (token: number): number => actual.greedyLogits[parted * vocabulary + token]!;
-  expect(logit(actual.greedyTokens[parted]!) - logit(wanted[parted]!), `greedy token ${parted} is ${actual.greedyTokens[parted]}, not ${wanted[parted]}`).toBeLessThan(1e-3);
+  expect(
+    logit(actual.greedyTokens[parted]!) - logit(wanted[parted]!),
+    `greedy token ${parted} is ${actual.greedyTokens[parted]}, not ${wanted[parted]}`,
+  ).toBeLessThan(1e-3);
 });

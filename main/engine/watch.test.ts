@@ -18,7 +18,11 @@ const limits: Limits = {
   cancelled: 12,
 };
 
-function watching({ rates = new Rates(limits), attempt = 0 }: { rates?: Rates; attempt?: number } = {}): { watch: Watch; hangs: Hang[]; rates: Rates } {
+function watching({ rates = new Rates(limits), attempt = 0 }: { rates?: Rates; attempt?: number } = {}): {
+  watch: Watch;
+  hangs: Hang[];
+  rates: Rates;
+} {
   const hangs: Hang[] = [];
   const watch = new Watch({ limits, rates, attempt, onHang: (hang) => hangs.push(hang) });
   return { watch, hangs, rates };
@@ -71,7 +75,11 @@ describe('the process', () => {
   });
 
   test('whose main thread is stuck, by what it said that it was at', () => {
-    for (const [stage, limit] of [['none', 3], ['prompt', 5], ['picture', 8]] as const) {
+    for (const [stage, limit] of [
+      ['none', 3],
+      ['prompt', 5],
+      ['picture', 8],
+    ] as const) {
       const { watch, hangs } = grown();
       times(limit, () => watch.beat({ moved: false, stage }));
       expect(hangs).toEqual([]);
@@ -90,7 +98,11 @@ describe('the process', () => {
   });
 
   test('that never comes to life is given longer with each attempt, and what this computer was measured to need', () => {
-    for (const [attempt, ticks] of [[0, 6], [1, 12], [2, 24]] as const) {
+    for (const [attempt, ticks] of [
+      [0, 6],
+      [1, 12],
+      [2, 24],
+    ] as const) {
       const { watch, hangs } = watching({ attempt });
       times(ticks, () => watch.tick());
       expect(hangs).toEqual([]);
@@ -220,7 +232,15 @@ describe('a request', () => {
     const { watch, hangs } = grown();
     watch.add(1);
     watch.add(2);
-    times(30, (index) => watch.work([{ id: 1, stage: 'decode', steps: index }, { id: 2, stage: 'load', steps: 0 }], false));
+    times(30, (index) =>
+      watch.work(
+        [
+          { id: 1, stage: 'decode', steps: index },
+          { id: 2, stage: 'load', steps: 0 },
+        ],
+        false,
+      ),
+    );
     expect(hangs[0]).toEqual({ kind: 'still', id: 2, stage: 'load', waiting: false });
   });
 });

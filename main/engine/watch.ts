@@ -6,7 +6,23 @@
 import { usualBeatMs, type Beat, type BusyStage } from './lifeline.ts';
 
 /** Where a request is. `sent`: the process has not said that it is at it. */
-export const workStages = ['sent', 'devices', 'open', 'language', 'weigh', 'load', 'picture', 'prompt', 'encode', 'prefill', 'decode', 'score', 'trace', 'self-test', 'quantise'] as const;
+export const workStages = [
+  'sent',
+  'devices',
+  'open',
+  'language',
+  'weigh',
+  'load',
+  'picture',
+  'prompt',
+  'encode',
+  'prefill',
+  'decode',
+  'score',
+  'trace',
+  'self-test',
+  'quantise',
+] as const;
 export type WorkStage = (typeof workStages)[number];
 
 /** In ticks or beats. */
@@ -110,7 +126,9 @@ export class Rates {
     const { first, floor } = this.#limits.work[stage];
     const { software, perStep } = this.#limits;
     const measured = steps >= stepsToMeasure || ended || !wanted;
-    const beats = measured ? floor * (this.software ? software.floor : 1) + perStep * Math.max(longest, longestNow) : first * (this.software ? software.first : 1);
+    const beats = measured
+      ? floor * (this.software ? software.floor : 1) + perStep * Math.max(longest, longestNow)
+      : first * (this.software ? software.first : 1);
     // It may have been slow, not stuck: the next attempt is given longer.
     return beats * 2 ** Math.min(hangs, 3);
   }
@@ -248,7 +266,8 @@ export class Watch {
     this.#beats++;
     this.#stuck = moved ? 0 : this.#stuck + 1;
     this.#longestStuck = Math.max(this.#longestStuck, this.#stuck);
-    if (this.#stuck > (stage === 'start' ? this.#rates.startLimit('start', this.#attempt) : this.#limits.busy[stage])) this.#onHang({ kind: 'stuck', stage });
+    if (this.#stuck > (stage === 'start' ? this.#rates.startLimit('start', this.#attempt) : this.#limits.busy[stage]))
+      this.#onHang({ kind: 'stuck', stage });
     else if (!this.#isReady && this.#beats > this.#limits.ready * 2 ** this.#attempt) this.#onHang({ kind: 'start' });
   }
 

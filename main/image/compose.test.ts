@@ -7,7 +7,9 @@ const icon = { width: 16, height: 16 };
 
 /** Everything inside, nothing over anything else. */
 function expectTidy({ width, height, placements }: Composition): void {
-  const boxes = placements.flatMap(({ label, ...picture }) => (label ? [picture, { x: label.x, y: label.y, width: label.size, height: label.size }] : [picture]));
+  const boxes = placements.flatMap(({ label, ...picture }) =>
+    label ? [picture, { x: label.x, y: label.y, width: label.size, height: label.size }] : [picture],
+  );
   for (const box of boxes) {
     expect(box.x).toBeGreaterThanOrEqual(0);
     expect(box.y).toBeGreaterThanOrEqual(0);
@@ -51,7 +53,13 @@ test('a row shares the height, a column the width, and proportions stay', () => 
 
 test('a grid is as square as it can be', () => {
   const columns = (size: { width: number; height: number }, count: number): number =>
-    new Set(layOutComposition(Array.from({ length: count }, () => size), 'grid', false).placements.map(({ x }) => x)).size;
+    new Set(
+      layOutComposition(
+        Array.from({ length: count }, () => size),
+        'grid',
+        false,
+      ).placements.map(({ x }) => x),
+    ).size;
   expect(columns({ width: 1600, height: 400 }, 6)).toBe(1);
   expect(columns({ width: 1600, height: 900 }, 6)).toBe(2);
   expect(columns({ width: 400, height: 1600 }, 3)).toBe(3);

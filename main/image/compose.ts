@@ -33,7 +33,14 @@ export function layOutComposition(sizes: Size[], layout: ComposeLayout, labels: 
   const whole = arrange(scaled, columns, layout === 'grid', labels);
   const shrink = longestSide / Math.max(whole.width, whole.height);
   // Gaps and labels follow the pictures' size, so that one step may still be a little too large.
-  return shrink >= 1 ? whole : arrange(scaled.map((size) => scaleSize(size, shrink * 0.98)), columns, layout === 'grid', labels);
+  return shrink >= 1
+    ? whole
+    : arrange(
+        scaled.map((size) => scaleSize(size, shrink * 0.98)),
+        columns,
+        layout === 'grid',
+        labels,
+      );
 }
 
 function squarestColumns(count: number, width: number, height: number): number {
@@ -64,7 +71,9 @@ function arrange(sizes: Size[], columns: number, equalCells: boolean, labels: bo
   const largest = Math.max(...sizes.flatMap(({ width, height }) => [width, height]));
   const gap = Math.max(8, Math.round(largest / 50));
   const labelSize = labels ? Math.max(20, Math.round(largest / 16)) : 0;
-  const cell = equalCells ? { width: Math.max(...sizes.map(({ width }) => width)), height: Math.max(...sizes.map(({ height }) => height)) } : null;
+  const cell = equalCells
+    ? { width: Math.max(...sizes.map(({ width }) => width)), height: Math.max(...sizes.map(({ height }) => height)) }
+    : null;
 
   const placements: Placement[] = [];
   let width = 0;
@@ -77,7 +86,12 @@ function arrange(sizes: Size[], columns: number, equalCells: boolean, labels: bo
       // A narrow picture still has room for its letter.
       const cellWidth = Math.max(cell?.width ?? size.width, labelSize);
       const left = x + Math.floor((cellWidth - size.width) / 2);
-      placements.push({ ...size, x: left, y: y + labelSize, label: labels ? { x: Math.min(left, x + cellWidth - labelSize), y, size: labelSize } : null });
+      placements.push({
+        ...size,
+        x: left,
+        y: y + labelSize,
+        label: labels ? { x: Math.min(left, x + cellWidth - labelSize), y, size: labelSize } : null,
+      });
       x += cellWidth + gap;
     }
     width = Math.max(width, x);

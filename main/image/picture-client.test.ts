@@ -35,22 +35,33 @@ test('a picture is described, with a thumbnail; TIFF also as PNG', async () => {
 
 test('a part is cut out; one that lies outside is refused', async () => {
   const worker = start();
-  const halves = await plain(40, 20, '#f00').composite([{ input: await plain(20, 20, '#00f').png().toBuffer(), left: 20, top: 0 }]).png().toBuffer();
+  const halves = await plain(40, 20, '#f00')
+    .composite([{ input: await plain(20, 20, '#00f').png().toBuffer(), left: 20, top: 0 }])
+    .png()
+    .toBuffer();
   const part = await worker.crop({ bytes: halves, name: 'halves.png' }, { x: 15, y: 0, width: 10, height: 5 });
   expect(await sharp(part).metadata()).toMatchObject({ width: 10, height: 5 });
   expect(await pixel(part, 4, 2)).toEqual([255, 0, 0]);
   expect(await pixel(part, 5, 2)).toEqual([0, 0, 255]);
-  await expect(worker.crop({ bytes: halves, name: 'halves.png' }, { x: 35, y: 0, width: 10, height: 5 })).rejects.toMatchObject({ code: 'usage' });
+  await expect(worker.crop({ bytes: halves, name: 'halves.png' }, { x: 35, y: 0, width: 10, height: 5 })).rejects.toMatchObject({
+    code: 'usage',
+  });
 });
 
 test('pictures are composed in order, under black letters on white', async () => {
   const worker = start();
   const colours = ['#ff0000', '#00ff00', '#0000ff'];
-  const sources = await Promise.all(colours.map(async (colour) => ({ bytes: await plain(320, 320, colour).png().toBuffer(), name: colour })));
+  const sources = await Promise.all(
+    colours.map(async (colour) => ({ bytes: await plain(320, 320, colour).png().toBuffer(), name: colour })),
+  );
   const composed = await worker.compose(sources, 'row', true);
   const { width, height } = await sharp(composed).metadata();
   expect(width).toBeGreaterThan(960);
-  for (const [index, rgb] of [[255, 0, 0], [0, 255, 0], [0, 0, 255]].entries()) {
+  for (const [index, rgb] of [
+    [255, 0, 0],
+    [0, 255, 0],
+    [0, 0, 255],
+  ].entries()) {
     expect(await pixel(composed, Math.round(((index + 0.5) * width) / 3), height - 100)).toEqual(rgb);
   }
   // The letter's stroke is the only black there is.
@@ -61,8 +72,13 @@ test('pictures are composed in order, under black letters on white', async () =>
 
 test('what is no picture is refused by name', async () => {
   const worker = start();
-  await expect(worker.inspect({ bytes: Buffer.from('%PDF-1.7\n'), name: 'letter.pdf' })).rejects.toMatchObject({ message: 'letter.pdf is a PDF, and Loupe reads pictures only.' });
-  await expect(worker.inspect({ bytes: Buffer.from('<svg/>'), name: 'drawing.svg' })).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('drawing.svg') as string });
+  await expect(worker.inspect({ bytes: Buffer.from('%PDF-1.7\n'), name: 'letter.pdf' })).rejects.toMatchObject({
+    message: 'letter.pdf is a PDF, and Loupe reads pictures only.',
+  });
+  await expect(worker.inspect({ bytes: Buffer.from('<svg/>'), name: 'drawing.svg' })).rejects.toMatchObject({
+    code: 'image_unreadable',
+    message: expect.stringContaining('drawing.svg') as string,
+  });
 });
 
 test('a decoder that dies or hangs costs that picture, not the next', async () => {
@@ -94,7 +110,11 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
   const worker = start({ spawn, limits: { tickMs: 10, start: 1, silent: 1, picture: 3 } });
   const source = { bytes: new Uint8Array(1), name: 'evil.png' };
   // All at once: none pays for another.
-  const [died, hung, fine] = await Promise.allSettled([worker.inspect(source), worker.inspect({ ...source, name: 'slow.png' }), worker.inspect({ ...source, name: 'good.png' })]);
+  const [died, hung, fine] = await Promise.allSettled([
+    worker.inspect(source),
+    worker.inspect({ ...source, name: 'slow.png' }),
+    worker.inspect({ ...source, name: 'good.png' }),
+  ]);
   expect(died).toMatchObject({ reason: { code: 'image_unreadable', message: expect.stringContaining('evil.png') as string } });
   expect(hung).toMatchObject({ reason: { code: 'image_unreadable', message: expect.stringContaining('slow.png') as string } });
   expect(fine).toMatchObject({ value: { width: 1 } });

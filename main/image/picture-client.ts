@@ -17,7 +17,9 @@ type Work =
 export type PictureRequest = Work & { id: number };
 export type PictureReply = { id: number; ok: true; result: unknown } | { id: number; ok: false; failure: Failure };
 
-const workerEntry = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './picture-worker.ts' : './picture-worker.js', import.meta.url));
+const workerEntry = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './picture-worker.ts' : './picture-worker.js', import.meta.url),
+);
 
 const bytes = v.instance(Uint8Array);
 const side = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -42,7 +44,12 @@ export interface PictureLimits {
   picture: number;
 }
 
-const pictureLimits: PictureLimits = { tickMs: usualLimits.beatMs, start: usualLimits.birth.first, silent: usualLimits.silent, picture: 120 };
+const pictureLimits: PictureLimits = {
+  tickMs: usualLimits.beatMs,
+  start: usualLimits.birth.first,
+  silent: usualLimits.silent,
+  picture: 120,
+};
 /** Processes that may stand still, one after the other, before a picture is refused. */
 const attempts = 4;
 
@@ -55,7 +62,10 @@ interface Pending {
   reject: (error: LoupeError | typeof stoodStill) => void;
 }
 
-export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntry }), limits = pictureLimits }: { spawn?: SpawnHost; limits?: PictureLimits } = {}): PictureWorker {
+export function createPictureWorker({
+  spawn = () => forkHost({ entry: workerEntry }),
+  limits = pictureLimits,
+}: { spawn?: SpawnHost; limits?: PictureLimits } = {}): PictureWorker {
   const pending = new Map<number, Pending>();
   let running: HostProcess | null = null;
   /** Ticks since the process was heard; null before it was. */
@@ -84,7 +94,8 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
       // Another has its place: nothing of it is missed.
       if (running !== host) return;
       running = null;
-      for (const { name, reject } of pending.values()) reject(new LoupeError('image_unreadable', `${name} made the picture decoder stop, so it was not taken.`));
+      for (const { name, reject } of pending.values())
+        reject(new LoupeError('image_unreadable', `${name} made the picture decoder stop, so it was not taken.`));
       pending.clear();
     });
     return host;
@@ -102,12 +113,22 @@ export function createPictureWorker({ spawn = () => forkHost({ entry: workerEntr
         return await askNow(work, name, schema, attempt);
       } catch (thrown) {
         if (thrown !== stoodStill) throw thrown;
-        if (attempt === attempts) throw new LoupeError('image_unreadable', `${name} was not taken: the picture decoder stood still ${attempts} times.`, 'Try again; if it happens again, start Loupe anew.');
+        if (attempt === attempts)
+          throw new LoupeError(
+            'image_unreadable',
+            `${name} was not taken: the picture decoder stood still ${attempts} times.`,
+            'Try again; if it happens again, start Loupe anew.',
+          );
       }
     }
   }
 
-  async function askNow<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema, attempt: number): Promise<v.InferOutput<Schema>> {
+  async function askNow<Schema extends v.GenericSchema>(
+    work: Work,
+    name: string,
+    schema: Schema,
+    attempt: number,
+  ): Promise<v.InferOutput<Schema>> {
     running ??= start();
     const host = running;
     const id = nextId++;

@@ -73,7 +73,11 @@ export async function cropPicture(source: ImageSource, { x, y, width, height }: 
   const { bytes, name } = await readImageSource(source);
   const picture = await decodeImage(bytes, name);
   if (x + width > picture.width || y + height > picture.height) {
-    throw new LoupeError('usage', `The region ${width} x ${height} at ${x}, ${y} lies outside ${name} (${picture.width} x ${picture.height}).`, 'Choose a region inside the picture.');
+    throw new LoupeError(
+      'usage',
+      `The region ${width} x ${height} at ${x}, ${y} lies outside ${name} (${picture.width} x ${picture.height}).`,
+      'Choose a region inside the picture.',
+    );
   }
   return asSharp(picture).extract({ left: x, top: y, width, height }).png().toBuffer();
 }
@@ -87,11 +91,17 @@ export async function composePictures(sources: ImageSource[], layout: ComposeLay
   const { width, height, placements } = layOutComposition(pictures, layout, labels);
   const layers: OverlayOptions[] = [];
   for (const [index, placement] of placements.entries()) {
-    const scaled = await asSharp(pictures[index]!).resize(placement.width, placement.height, { fit: 'fill' }).png({ compressionLevel: 1 }).toBuffer();
+    const scaled = await asSharp(pictures[index]!)
+      .resize(placement.width, placement.height, { fit: 'fill' })
+      .png({ compressionLevel: 1 })
+      .toBuffer();
     layers.push({ input: scaled, left: placement.x, top: placement.y });
     if (placement.label) layers.push({ input: labelImage(index, placement.label.size), left: placement.label.x, top: placement.label.y });
   }
-  return sharp({ create: { width, height, channels: 3, background: paper } }).composite(layers).png().toBuffer();
+  return sharp({ create: { width, height, channels: 3, background: paper } })
+    .composite(layers)
+    .png()
+    .toBuffer();
 }
 
 function asSharp({ data, width, height }: RgbPicture): Sharp {
@@ -99,7 +109,14 @@ function asSharp({ data, width, height }: RgbPicture): Sharp {
 }
 
 /** Strokes of A to F on a 10 x 14 grid: drawn, so that no font is needed. */
-const letters = ['M1 13L5 1L9 13M2.5 9H7.5', 'M1.5 13V1H5.5C10 1 10 7 5.5 7H1.5M5.5 7C10.5 7 10.5 13 5.5 13H1.5', 'M9 3C6 -.5 1 1 1 7C1 13 6 14.5 9 11', 'M1.5 13V1H4C11 1 11 13 4 13Z', 'M8.5 1H1.5V13H8.5M1.5 7H7', 'M8.5 1H1.5V13M1.5 7H7'];
+const letters = [
+  'M1 13L5 1L9 13M2.5 9H7.5',
+  'M1.5 13V1H5.5C10 1 10 7 5.5 7H1.5M5.5 7C10.5 7 10.5 13 5.5 13H1.5',
+  'M9 3C6 -.5 1 1 1 7C1 13 6 14.5 9 11',
+  'M1.5 13V1H4C11 1 11 13 4 13Z',
+  'M8.5 1H1.5V13H8.5M1.5 7H7',
+  'M8.5 1H1.5V13M1.5 7H7',
+];
 
 /** A letter at the left of a square, with a little air below. */
 function labelImage(index: number, size: number): Buffer {

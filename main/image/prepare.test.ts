@@ -13,7 +13,9 @@ import { toRgbOn } from './ground.ts';
 import { prepareImage, type PreparedImage } from './prepare.ts';
 
 const tiny = fileURLToPath(new URL('../../fixtures/reference/tiny/', import.meta.url));
-const { cases } = JSON.parse(readFileSync(join(tiny, 'cases.json'), 'utf8')) as { cases: { name: string; images: string[]; expected: string }[] };
+const { cases } = JSON.parse(readFileSync(join(tiny, 'cases.json'), 'utf8')) as {
+  cases: { name: string; images: string[]; expected: string }[];
+};
 const processor = JSON.parse(readFileSync(join(tiny, 'preprocessor_config.json'), 'utf8')) as { image_mean: number[]; image_std: number[] };
 const tileSize = 56;
 const maxTiles = 4;
@@ -39,7 +41,9 @@ test.each([
   [1, 300, { width: 1, height: 4 }],
   [20_000, 1, { width: 4, height: 1 }],
 ])('one pixel high or wide: %d x %d is seen in its colour', async (width, height, arrangement) => {
-  const bytes = await sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 40 } } }).png().toBuffer();
+  const bytes = await sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 40 } } })
+    .png()
+    .toBuffer();
   const prepared = await prepareImage({ bytes, name: 'thin.png' }, { tileSize, maxTiles });
   expect(prepared.layout.arrangement).toEqual(arrangement);
   const plane = tileSize * tileSize;
@@ -78,12 +82,18 @@ describe('reference pictures', () => {
 });
 
 test('transparency on white rounds as Pillow does, for every alpha and value', () => {
-  const { flattened } = JSON.parse(readFileSync(new URL('../../fixtures/resize/resize.json', import.meta.url), 'utf8')) as { flattened: { sha256: string } };
+  const { flattened } = JSON.parse(readFileSync(new URL('../../fixtures/resize/resize.json', import.meta.url), 'utf8')) as {
+    flattened: { sha256: string };
+  };
   const rgba = new Uint8Array(256 * 256 * 4);
   for (let alpha = 0; alpha < 256; alpha++) {
     for (let value = 0; value < 256; value++) rgba.set([value, 255 - value, value, alpha], (alpha * 256 + value) * 4);
   }
-  expect(createHash('sha256').update(toRgbOn(rgba, 4, 'white')).digest('hex')).toBe(flattened.sha256);
+  expect(
+    createHash('sha256')
+      .update(toRgbOn(rgba, 4, 'white'))
+      .digest('hex'),
+  ).toBe(flattened.sha256);
 });
 
 describe('formats', () => {
@@ -100,18 +110,34 @@ describe('formats', () => {
 
   test('the first frame of an animated GIF', async () => {
     const frames = await Promise.all([red, { r: 0, g: 0, b: 255 }].map((colour) => canvas(20, 10, colour).png().toBuffer()));
-    const bytes = await sharp(frames, { join: { animated: true } }).gif().toBuffer();
+    const bytes = await sharp(frames, { join: { animated: true } })
+      .gif()
+      .toBuffer();
     const { width, height, data } = await decodeImage(bytes, 'picture');
     expect([width, height]).toEqual([20, 10]);
     expect(data[0]).toBeGreaterThan(190);
   });
 
   test('16 bits, grey, grey with alpha, palette, CMYK', async () => {
-    const grey16 = sharp(Buffer.from(new Uint16Array(100).fill(0x8080).buffer), { raw: { width: 10, height: 10, channels: 1, depth: 'ushort' } } as SharpOptions);
+    const grey16 = sharp(Buffer.from(new Uint16Array(100).fill(0x8080).buffer), {
+      raw: { width: 10, height: 10, channels: 1, depth: 'ushort' },
+    } as SharpOptions);
     expect(await firstPixel(await grey16.toColourspace('grey16').png().toBuffer())).toEqual([128, 128, 128]);
-    expect(await firstPixel(await sharp(new Uint8Array(100).fill(77), { raw: { width: 10, height: 10, channels: 1 } }).png().toBuffer())).toEqual([77, 77, 77]);
+    expect(
+      await firstPixel(
+        await sharp(new Uint8Array(100).fill(77), { raw: { width: 10, height: 10, channels: 1 } })
+          .png()
+          .toBuffer(),
+      ),
+    ).toEqual([77, 77, 77]);
     const greyAlpha = Uint8Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? 0 : 51));
-    expect(await firstPixel(await sharp(greyAlpha, { raw: { width: 10, height: 10, channels: 2 } }).png().toBuffer())).toEqual([204, 204, 204]);
+    expect(
+      await firstPixel(
+        await sharp(greyAlpha, { raw: { width: 10, height: 10, channels: 2 } })
+          .png()
+          .toBuffer(),
+      ),
+    ).toEqual([204, 204, 204]);
     expect(await firstPixel(await canvas().png({ palette: true }).toBuffer())).toEqual([200, 30, 40]);
     const [cyan] = await firstPixel(await canvas().toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer());
     expect(cyan).toBeGreaterThan(150);
@@ -124,7 +150,12 @@ describe('formats', () => {
   });
 
   test('BMP of 24 and 32 bits, either row order', async () => {
-    for (const [bits, topDown] of [[24, false], [24, true], [32, false], [32, true]] as const) {
+    for (const [bits, topDown] of [
+      [24, false],
+      [24, true],
+      [32, false],
+      [32, true],
+    ] as const) {
       const { width, height, data } = await decodeImage(bmp(3, 2, bits, topDown), 'picture.bmp');
       expect([width, height]).toEqual([3, 2]);
       expect(Array.from(data)).toEqual(Array.from({ length: 18 }, (_, i) => i));
@@ -172,21 +203,27 @@ describe('limits', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test('a strip of 1 x 60,000', async () => {
-    const bytes = await sharp({ create: { width: 1, height: 60_000, channels: 3, background: 'red' } }).png().toBuffer();
+    const bytes = await sharp({ create: { width: 1, height: 60_000, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
     const { aspectRatioId, layout } = await prepareImage({ bytes, name: 'strip' }, { tileSize: 560, maxTiles: 4 });
     expect(aspectRatioId).toBe(8);
     expect(layout.resized).toEqual({ width: 1, height: 2240 });
   });
 
   test('a hundred megapixels', { timeout: 60_000 }, async () => {
-    const bytes = await sharp({ create: { width: 10_000, height: 10_000, channels: 3, background: 'red' } }).png({ compressionLevel: 1 }).toBuffer();
+    const bytes = await sharp({ create: { width: 10_000, height: 10_000, channels: 3, background: 'red' } })
+      .png({ compressionLevel: 1 })
+      .toBuffer();
     const { tiles, numTiles } = await prepareImage({ bytes, name: 'large' }, { tileSize: 560, maxTiles: 4 });
     expect(numTiles).toBe(4);
     expect(Array.from(tiles.subarray(0, 3))).toEqual([255, 0, 0]);
   });
 
   test('more than is read', async () => {
-    const header = await sharp({ create: { width: 20_000, height: 1, channels: 3, background: 'red' } }).png().toBuffer();
+    const header = await sharp({ create: { width: 20_000, height: 1, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
     // The header alone claims the size; nothing is decoded before it is refused.
     header.writeUInt32BE(20_000, 20);
     header.writeUInt32BE(crc32(header.subarray(12, 29)), 29);
@@ -200,7 +237,10 @@ describe('limits', () => {
     await expect(prepareImage({ path: empty }, vision)).rejects.toMatchObject({ code: 'image_empty' });
     const text = join(folder, 'text.png');
     await writeFile(text, 'This is not a picture.');
-    await expect(prepareImage({ path: text }, vision)).rejects.toMatchObject({ code: 'image_unreadable', message: expect.stringContaining('text.png') });
+    await expect(prepareImage({ path: text }, vision)).rejects.toMatchObject({
+      code: 'image_unreadable',
+      message: expect.stringContaining('text.png'),
+    });
     await expect(prepareImage({ path: join(folder, 'none.png') }, vision)).rejects.toMatchObject({ code: 'image_missing' });
     await expect(prepareImage({ path: folder }, vision)).rejects.toMatchObject({ code: 'image_missing' });
     const svg = new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');

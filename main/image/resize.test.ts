@@ -11,7 +11,9 @@ interface ResizeCase {
   bytes?: number[];
 }
 
-const { cases } = JSON.parse(readFileSync(new URL('../../fixtures/resize/resize.json', import.meta.url), 'utf8')) as { cases: ResizeCase[] };
+const { cases } = JSON.parse(readFileSync(new URL('../../fixtures/resize/resize.json', import.meta.url), 'utf8')) as {
+  cases: ResizeCase[];
+};
 
 /** The generator of fixtures/resize/make.py. */
 function noise(count: number, seed: number): Uint8Array {

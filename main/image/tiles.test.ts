@@ -3,7 +3,16 @@ import { layOutTiles, tileArrangements } from './tiles.ts';
 
 test('the published table of aspect ratios, (height, width), in order', () => {
   const table = tileArrangements(4).map(({ height, width }) => [height, width]);
-  expect(table).toEqual([[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]);
+  expect(table).toEqual([
+    [1, 1],
+    [1, 2],
+    [1, 3],
+    [1, 4],
+    [2, 1],
+    [2, 2],
+    [3, 1],
+    [4, 1],
+  ]);
 });
 
 test.each([

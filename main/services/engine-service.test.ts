@@ -22,7 +22,10 @@ function begin(options: FakeEngineOptions = {}): void {
     settings: () => settings,
     model: () => {
       if (missing) throw new LoupeError('model_missing', 'Gone.');
-      return { choice: { id: settings.model, name: settings.model, kind: 'vision', bytes: 1000, present: true }, place: async () => ({ directory: '/model' }) };
+      return {
+        choice: { id: settings.model, name: settings.model, kind: 'vision', bytes: 1000, present: true },
+        place: async () => ({ directory: '/model' }),
+      };
     },
     onChange: (state) => void states.push(state),
   });
@@ -38,7 +41,12 @@ test('loads when it is first needed, once, and tells', async () => {
   expect(await use(async () => 2)).toBe(2);
   expect(load).toHaveBeenCalledTimes(1);
   expect(states.map(({ status }) => status)).toEqual(['loading', 'loading', 'loading', 'ready']);
-  expect(service.state()).toMatchObject({ model: { id: 'demo' }, contextLength: 512, vision: { tileSize: 56, maxTiles: 4 }, device: { name: 'Fake device' } });
+  expect(service.state()).toMatchObject({
+    model: { id: 'demo' },
+    contextLength: 512,
+    vision: { tileSize: 56, maxTiles: 4 },
+    device: { name: 'Fake device' },
+  });
 });
 
 test('loads again when model, device or context were changed meanwhile', async () => {
@@ -73,7 +81,10 @@ test('the plan of what fits is handed to the engine', async () => {
 test('what fits nowhere is refused before it is read, with what is missing', async () => {
   begin({ sizes: { deviceBudgetBytes: 100 } });
   const load = vi.spyOn(port, 'load');
-  await expect(use(async () => {})).rejects.toMatchObject({ code: 'device_out_of_memory', message: expect.stringContaining('are missing') as string });
+  await expect(use(async () => {})).rejects.toMatchObject({
+    code: 'device_out_of_memory',
+    message: expect.stringContaining('are missing') as string,
+  });
   expect(service.state()).toMatchObject({ status: 'failed', failure: { code: 'device_out_of_memory' } });
   expect(load).not.toHaveBeenCalled();
 });
@@ -112,7 +123,10 @@ test('a load that is not wanted any more is given up; who waits gets the model t
   port.load = (request, listeners) => {
     begun.push(request.contextLength);
     // A driver that hangs, until it is told to stop.
-    if (request.contextLength === undefined) return new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))));
+    if (request.contextLength === undefined)
+      return new Promise((_resolve, reject) =>
+        listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))),
+      );
     return load(request, listeners);
   };
   const answer = use(async () => service.state().contextLength);
@@ -127,7 +141,8 @@ test('a load that is not wanted any more is given up; who waits gets the model t
 test('after a crash the next use loads the model where it can be seen', async () => {
   begin();
   const load = vi.spyOn(port, 'load');
-  const generate = (): Promise<unknown> => use(() => port.generate({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }], maxTokens: 5 }));
+  const generate = (): Promise<unknown> =>
+    use(() => port.generate({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }], maxTokens: 5 }));
   await generate();
   port.crash();
   await expect(generate()).rejects.toMatchObject({ code: 'engine_crashed' });
@@ -143,7 +158,11 @@ test('a guard that hangs while it loads is given up with what it was wanted for,
   const load = port.load.bind(port);
   let hangs = true;
   port.load = (request, listeners) =>
-    hangs ? new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.')))) : load(request, listeners);
+    hangs
+      ? new Promise((_resolve, reject) =>
+          listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))),
+        )
+      : load(request, listeners);
   for (const giveUp of [(stop: AbortController) => stop.abort(), () => ((hangs = false), void service.load())]) {
     hangs = true;
     const stop = new AbortController();
@@ -167,7 +186,9 @@ test('asking for a load while one is under way reads the model once more, not tw
   port.load = (request, listeners) => {
     begun++;
     if (begun > 1) return load(request, listeners);
-    return new Promise((_resolve, reject) => listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))));
+    return new Promise((_resolve, reject) =>
+      listeners!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Stopped.'))),
+    );
   };
   const answer = use(async () => 'an answer');
   await vi.waitFor(() => expect(begun).toBe(1));

@@ -44,9 +44,26 @@ export interface EngineService {
   close(): Promise<void>;
 }
 
-const unloaded = { doneBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null } satisfies Partial<EngineState>;
+const unloaded = {
+  doneBytes: 0,
+  device: null,
+  contextLength: null,
+  hostBytes: null,
+  vision: null,
+  use: null,
+  failure: null,
+} satisfies Partial<EngineState>;
 
-const brokenWithoutFiles: readonly ErrorCode[] = ['engine_crashed', 'device_lost', 'file_missing', 'file_truncated', 'model_missing', 'tokenizer_missing', 'checkpoint_header', 'internal'];
+const brokenWithoutFiles: readonly ErrorCode[] = [
+  'engine_crashed',
+  'device_lost',
+  'file_missing',
+  'file_truncated',
+  'model_missing',
+  'tokenizer_missing',
+  'checkpoint_header',
+  'internal',
+];
 /** Progress of a load is told at most so often. */
 const progressEveryMs = 100;
 

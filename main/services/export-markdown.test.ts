@@ -25,17 +25,34 @@ function shown(tokens: readonly Token[], demoted = 0): Shown[] {
       case 'paragraph':
       case 'text':
       case 'html':
-        return [['paragraph', token.type !== 'html' && 'tokens' in token && token.tokens ? words(token.tokens) : words([{ ...token, type: 'html' }])]];
+        return [
+          [
+            'paragraph',
+            token.type !== 'html' && 'tokens' in token && token.tokens ? words(token.tokens) : words([{ ...token, type: 'html' }]),
+          ],
+        ];
       case 'heading':
-        return [['heading', Math.min(6, (token as Tokens.Heading).depth + demoted), words((token as Tokens.Heading).tokens).replace(/\n/g, ' ')]];
+        return [
+          ['heading', Math.min(6, (token as Tokens.Heading).depth + demoted), words((token as Tokens.Heading).tokens).replace(/\n/g, ' ')],
+        ];
       case 'code':
         return [['code', (token as Tokens.Code).lang ?? '', (token as Tokens.Code).text.replace(/(?:(?:^|\n)[ \t]*)+$/, '')]];
       case 'blockquote':
         return [['blockquote', shown(token.tokens!, demoted)]];
       case 'list': {
         const { ordered, start, items } = token as Tokens.List;
-        const content = (blocks: Token[]): Shown[] => shown(blocks.filter(({ type }) => type !== 'checkbox'), demoted);
-        return [['list', ordered ? start : 'bullets', items.map(({ tokens: blocks, task, checked }) => [task, checked ?? false, content(blocks)])]];
+        const content = (blocks: Token[]): Shown[] =>
+          shown(
+            blocks.filter(({ type }) => type !== 'checkbox'),
+            demoted,
+          );
+        return [
+          [
+            'list',
+            ordered ? start : 'bullets',
+            items.map(({ tokens: blocks, task, checked }) => [task, checked ?? false, content(blocks)]),
+          ],
+        ];
       }
       case 'table': {
         const { header, rows, align } = token as Tokens.Table;
@@ -77,7 +94,11 @@ function words(tokens: readonly Token[]): string {
         return token.raw;
     }
   });
-  return text.join('').replace(/[ \t]*\n[ \t\n]*/g, '\n').replace(/[ \t]+/g, ' ').trim();
+  return text
+    .join('')
+    .replace(/[ \t]*\n[ \t\n]*/g, '\n')
+    .replace(/[ \t]+/g, ' ')
+    .trim();
 }
 
 describe('answers', () => {
@@ -94,7 +115,11 @@ describe('answers', () => {
     ['pictures become links', '![a](https://a.example/p.png)', '[Picture: a](https://a.example/p.png)'],
     ['after an exclamation mark too', '!![a](https://a.example/p.png)', '\\![Picture: a](https://a.example/p.png)'],
     ['in a link as well', '[![a](https://a.example/p.png)](https://b.example)', '[Picture: a](https://b.example)'],
-    ['links that the window does not follow are text', '[a](javascript:alert(1)) <javascript:x>', '\\[a\\](javascript:alert(1)) \\<javascript:x>'],
+    [
+      'links that the window does not follow are text',
+      '[a](javascript:alert(1)) <javascript:x>',
+      '\\[a\\](javascript:alert(1)) \\<javascript:x>',
+    ],
     ['an indented code block', 'a\n\n    b\n\n      c', 'a\n\n```\nb\n\n  c\n```'],
     ['a rule is none of the document’s', 'a\n\n---\n\nb', 'a\n\n***\n\nb'],
     ['ordinary brackets and angles', 'x[0] < y and [1] & z', 'x[0] < y and [1] & z'],
@@ -164,12 +189,92 @@ function seeds(count: number): (() => number)[] {
 
 /** Bare addresses end with a space: what is glued to one is part of it for some readers and not for others. */
 const bits = [
-  'word', 'two words', 'ключ', '漢字', '**', '*', '_', '__', '~~', '`', '``', '```', '~~~', '```js', '#', '##', '-', '+', '1.', '7)', '>',
-  '|', '|-|-|', '---', '===', ':-:', '***', '<', '<b>', '</b>', '<details>', '<!--', '-->', '<pre>', '</pre>', '<script>', '<?',
-  '<![CDATA[', '<a href="*x*">', '&', '&amp;', '&lt;', '\\', '\\*', '\\\n', '  \n', '[', ']', '(', ')', '![', '](',
-  '](https://a.example) ', '[a]: https://a.example\n', '[a]', '[a][b]', '[b]: <x y> "t"', '[^1]', '[^1]: note', '<https://a.example>',
-  'https://b.example/c ', '![p](https://a.example/p.png)', '[x]', '[ ]', ':', '"', "'", '!', '.', '    ', '  ', '\t', ' ', ' ', ' ',
-  '\n', '\n', '\n', '\n\n', '\n\n', '\r\n', 'a\u00a0b', 'a\u2028b', '\0', '\ufeff', '\ud83d',
+  'word',
+  'two words',
+  'ключ',
+  '漢字',
+  '**',
+  '*',
+  '_',
+  '__',
+  '~~',
+  '`',
+  '``',
+  '```',
+  '~~~',
+  '```js',
+  '#',
+  '##',
+  '-',
+  '+',
+  '1.',
+  '7)',
+  '>',
+  '|',
+  '|-|-|',
+  '---',
+  '===',
+  ':-:',
+  '***',
+  '<',
+  '<b>',
+  '</b>',
+  '<details>',
+  '<!--',
+  '-->',
+  '<pre>',
+  '</pre>',
+  '<script>',
+  '<?',
+  '<![CDATA[',
+  '<a href="*x*">',
+  '&',
+  '&amp;',
+  '&lt;',
+  '\\',
+  '\\*',
+  '\\\n',
+  '  \n',
+  '[',
+  ']',
+  '(',
+  ')',
+  '![',
+  '](',
+  '](https://a.example) ',
+  '[a]: https://a.example\n',
+  '[a]',
+  '[a][b]',
+  '[b]: <x y> "t"',
+  '[^1]',
+  '[^1]: note',
+  '<https://a.example>',
+  'https://b.example/c ',
+  '![p](https://a.example/p.png)',
+  '[x]',
+  '[ ]',
+  ':',
+  '"',
+  "'",
+  '!',
+  '.',
+  '    ',
+  '  ',
+  '\t',
+  ' ',
+  ' ',
+  ' ',
+  '\n',
+  '\n',
+  '\n',
+  '\n\n',
+  '\n\n',
+  '\r\n',
+  'a\u00a0b',
+  'a\u2028b',
+  '\0',
+  '\ufeff',
+  '\ud83d',
 ];
 
 function hostile(random: () => number, most: number): string {
@@ -178,12 +283,37 @@ function hostile(random: () => number, most: number): string {
 
 /** What a model writes, cut off and put together wrongly. */
 const pieces = [
-  '# Heading', 'Heading\n=======', 'Heading\n---', 'Some *words* and **more**.', '- one\n- two\n  - three\n\n- four',
-  '1. one\n2. two\n\n   more\n3. three', '> quoted\n> - in it', '```js\nlet a = `x`;\n```', '```\nopen', '    indented\n    code',
-  '| a | b |\n|---|:-:|\n| 1 | `x\\|y` |', '| a | b |\n|---|---|', '<div>\n# in html\n</div>', '<!-- open',
-  '<details>\n<summary>More</summary>\n\ntext', '---', '[a]: https://a.example "T"', 'See [a] and [b][a].', '[^1]: note',
-  '![p](https://a.example/p.png)', '- [ ] to do\n- [x] done', '- [ ] to do\n\n- [x] done\n\n  more', '* a\n\n- b', '1) x\n2) y',
-  'line one\nline two', '$$x < y$$', '<textarea>', '- a\n\n      code', '> # h\n> ```\n> open', '-\n- x', '1.\n   x',
+  '# Heading',
+  'Heading\n=======',
+  'Heading\n---',
+  'Some *words* and **more**.',
+  '- one\n- two\n  - three\n\n- four',
+  '1. one\n2. two\n\n   more\n3. three',
+  '> quoted\n> - in it',
+  '```js\nlet a = `x`;\n```',
+  '```\nopen',
+  '    indented\n    code',
+  '| a | b |\n|---|:-:|\n| 1 | `x\\|y` |',
+  '| a | b |\n|---|---|',
+  '<div>\n# in html\n</div>',
+  '<!-- open',
+  '<details>\n<summary>More</summary>\n\ntext',
+  '---',
+  '[a]: https://a.example "T"',
+  'See [a] and [b][a].',
+  '[^1]: note',
+  '![p](https://a.example/p.png)',
+  '- [ ] to do\n- [x] done',
+  '- [ ] to do\n\n- [x] done\n\n  more',
+  '* a\n\n- b',
+  '1) x\n2) y',
+  'line one\nline two',
+  '$$x < y$$',
+  '<textarea>',
+  '- a\n\n      code',
+  '> # h\n> ```\n> open',
+  '-\n- x',
+  '1.\n   x',
 ];
 
 function assembled(random: () => number): string {
@@ -201,7 +331,11 @@ function withoutDefinitions(blocks: Shown[]): Shown[] {
 
 /** What a file cannot hold is replaced, and lines end alike. */
 function written(text: string): string {
-  return text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n').replaceAll('\0', '\ufffd').toWellFormed();
+  return text
+    .replace(/^\ufeff/, '')
+    .replace(/\r\n?/g, '\n')
+    .replaceAll('\0', '\ufffd')
+    .toWellFormed();
 }
 
 describe('generated answers', () => {
@@ -229,8 +363,13 @@ describe('generated answers', () => {
       const sectionOf = (text: string, at: number): string => (at % 2 === 0 ? questionSection(text) : answerSection(text));
       const document = texts.map((text, at) => `## ${at}\n\n${sectionOf(text, at)}`).join('\n\n');
       const headings = lex(document).filter((token) => token.type === 'heading' && (token as Tokens.Heading).depth <= 2);
-      expect(headings.map(({ raw }) => raw.trim()), JSON.stringify(texts)).toEqual(texts.map((_, at) => `## ${at}`));
-      expect(typesIn(lex(document)), JSON.stringify(texts)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(?:html|def|image)$/)]));
+      expect(
+        headings.map(({ raw }) => raw.trim()),
+        JSON.stringify(texts),
+      ).toEqual(texts.map((_, at) => `## ${at}`));
+      expect(typesIn(lex(document)), JSON.stringify(texts)).not.toEqual(
+        expect.arrayContaining([expect.stringMatching(/^(?:html|def|image)$/)]),
+      );
     }
   });
 });

@@ -110,7 +110,11 @@ function writeBlock(block: Token, links: Links, depth: number, marker: string): 
       return paragraph((block as Tokens.Paragraph).text, links);
     case 'heading': {
       const { depth: level, text } = block as Tokens.Heading;
-      const words = spans(text, links).split('\n').map(trimSpaces).join(' ').replace(/(^|[ \t])(#+)$/, '$1\\$2');
+      const words = spans(text, links)
+        .split('\n')
+        .map(trimSpaces)
+        .join(' ')
+        .replace(/(^|[ \t])(#+)$/, '$1\\$2');
       return `${'#'.repeat(Math.min(6, level + ownLevels))} ${words}`.trimEnd();
     }
     case 'code': {
@@ -118,7 +122,9 @@ function writeBlock(block: Token, links: Links, depth: number, marker: string): 
       return fenced(text, lang ?? '');
     }
     case 'blockquote':
-      return write((block as Tokens.Blockquote).tokens, links, depth + 1).replace(/^(?=.)/gm, '> ').replace(/^$/gm, '>');
+      return write((block as Tokens.Blockquote).tokens, links, depth + 1)
+        .replace(/^(?=.)/gm, '> ')
+        .replace(/^$/gm, '>');
     case 'list':
       return writeList(block as Tokens.List, links, depth, marker);
     case 'table':
@@ -181,7 +187,9 @@ function plainLines(text: string, escape: (line: string) => string): string {
 }
 
 function paragraph(text: string, links: Links): string {
-  const lines = spans(text.slice(0, endOf(text, ' \t\n')), links).split('\n').map(trimSpaces);
+  const lines = spans(text.slice(0, endOf(text, ' \t\n')), links)
+    .split('\n')
+    .map(trimSpaces);
   return hardBreaks(lines.filter((line) => line !== '').map(escapeLineStart));
 }
 
@@ -318,7 +326,7 @@ function spans(text: string, links: Links): string {
     return found.end;
   }
 
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const character = text[at]!;
     const next = text[at + 1] ?? '';
     if (character === '\\') {

@@ -5,7 +5,22 @@ import { exportConversation, fileNameOf } from './export.ts';
 const picture = { hash: 'a'.repeat(64), name: 'receipt_[1].png', width: 800, height: 600, bytes: 1234, origin: { kind: 'paste' as const } };
 
 function message(id: number, parentId: number | null, role: Message['role'], text: string, more: Partial<Message> = {}): Message {
-  return { id, conversationId: 7, parentId, role, text, pictures: [], state: 'complete', failure: null, finish: null, model: role === 'user' ? null : 'Demo model', statistics: null, judgement: null, createdAt: 1000 + id, ...more };
+  return {
+    id,
+    conversationId: 7,
+    parentId,
+    role,
+    text,
+    pictures: [],
+    state: 'complete',
+    failure: null,
+    finish: null,
+    model: role === 'user' ? null : 'Demo model',
+    statistics: null,
+    judgement: null,
+    createdAt: 1000 + id,
+    ...more,
+  };
 }
 
 const conversation: Conversation = {
@@ -26,7 +41,10 @@ const conversation: Conversation = {
     message(2, 1, 'assistant', 'Wrong.'),
     message(3, 1, 'assistant', '12 **euros**.\n\n- paid in cash\n'),
     message(4, 3, 'user', 'When?'),
-    message(5, 4, 'assistant', '', { state: 'failed', failure: { ok: false, code: 'device_lost', message: 'The GPU stopped.', nextStep: 'Try again.' } }),
+    message(5, 4, 'assistant', '', {
+      state: 'failed',
+      failure: { ok: false, code: 'device_lost', message: 'The GPU stopped.', nextStep: 'Try again.' },
+    }),
   ],
 };
 
@@ -62,7 +80,9 @@ When?
 *One message of other branches left out; the JSON export has them.*
 `,
   });
-  expect(exportConversation({ ...conversation, messages: [], leafId: null }, 'markdown').text).toBe('# A \\*receipt\\*\n\n*Begun on 2025-01-02.*\n');
+  expect(exportConversation({ ...conversation, messages: [], leafId: null }, 'markdown').text).toBe(
+    '# A \\*receipt\\*\n\n*Begun on 2025-01-02.*\n',
+  );
   const stopped = { ...conversation, messages: [message(1, null, 'assistant', 'Half', { state: 'stopped' })], leafId: 1 };
   expect(exportConversation(stopped, 'markdown').text).toContain('Half\n\n*Stopped.*\n');
 });
@@ -72,7 +92,9 @@ test('Markdown: messages, a title, a model and a picture that are written as nob
     ...conversation,
     title: 'A\n# title <!-- of [two](x) lines\u2028',
     messages: [
-      message(1, null, 'user', 'Why does this fail?\n```python\nprint("pasted without a closing fence")', { pictures: [{ ...picture, name: 'a](b) (c)\n# d <img>.png' }] }),
+      message(1, null, 'user', 'Why does this fail?\n```python\nprint("pasted without a closing fence")', {
+        pictures: [{ ...picture, name: 'a](b) (c)\n# d <img>.png' }],
+      }),
       message(2, 1, 'assistant', '# Because\n\n<details>\n\n```\nopen', { model: 'm\n## n' }),
       message(3, 2, 'user', '# Not a heading of mine\n<details><summary>x</summary>\nsecond question'),
       message(4, 3, 'assistant', 'See [1].\n\n[1]: https://a.example', { state: 'stopped' }),
@@ -128,7 +150,10 @@ test.each(['America/New_York', 'UTC', 'Asia/Tokyo', 'Pacific/Kiritimati'])('the 
 
 test('JSON: any text comes back as it was', () => {
   const text = 'half \ud83d, lines \u2028\u2029, zero \0, mark \ufeff, pair 😀, quotes "\'\\';
-  const written = Buffer.from(exportConversation({ ...conversation, messages: [message(1, null, 'user', text)], leafId: 1 }, 'json').text, 'utf8').toString('utf8');
+  const written = Buffer.from(
+    exportConversation({ ...conversation, messages: [message(1, null, 'user', text)], leafId: 1 }, 'json').text,
+    'utf8',
+  ).toString('utf8');
   expect((JSON.parse(written) as { messages: { text: string }[] }).messages[0]!.text).toBe(text);
 });
 
@@ -136,10 +161,45 @@ test('JSON: the whole tree, as documented', () => {
   const { fileName, text } = exportConversation(conversation, 'json');
   expect(fileName).toBe('A receipt.json');
   const document = JSON.parse(text) as Record<string, unknown> & { messages: Record<string, unknown>[] };
-  expect(Object.keys(document).sort()).toEqual(['createdAt', 'format', 'leafId', 'messages', 'pinned', 'pinnedPicture', 'title', 'updatedAt', 'version']);
-  expect(document).toMatchObject({ format: 'loupe-conversation', version: 1, title: 'A *receipt*', leafId: 5, pinnedPicture: picture.hash });
-  expect(document.messages.map(({ id, parentId }) => [id, parentId])).toEqual([[1, null], [2, 1], [3, 1], [4, 3], [5, 4]]);
-  expect(Object.keys(document.messages[0]!).sort()).toEqual(['createdAt', 'failure', 'finish', 'id', 'judgement', 'model', 'parentId', 'pictures', 'role', 'state', 'statistics', 'text']);
+  expect(Object.keys(document).sort()).toEqual([
+    'createdAt',
+    'format',
+    'leafId',
+    'messages',
+    'pinned',
+    'pinnedPicture',
+    'title',
+    'updatedAt',
+    'version',
+  ]);
+  expect(document).toMatchObject({
+    format: 'loupe-conversation',
+    version: 1,
+    title: 'A *receipt*',
+    leafId: 5,
+    pinnedPicture: picture.hash,
+  });
+  expect(document.messages.map(({ id, parentId }) => [id, parentId])).toEqual([
+    [1, null],
+    [2, 1],
+    [3, 1],
+    [4, 3],
+    [5, 4],
+  ]);
+  expect(Object.keys(document.messages[0]!).sort()).toEqual([
+    'createdAt',
+    'failure',
+    'finish',
+    'id',
+    'judgement',
+    'model',
+    'parentId',
+    'pictures',
+    'role',
+    'state',
+    'statistics',
+    'text',
+  ]);
   expect(document.messages[0]!['pictures']).toEqual([picture]);
 });
 

@@ -21,7 +21,9 @@ function toMarkdown({ title, createdAt, messages, leafId }: Conversation): strin
     `# ${oneLine(title)}`,
     `*Begun on ${localDate(createdAt)}.*`,
     ...branch.flatMap(messageBlocks),
-    ...(others > 0 ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`] : []),
+    ...(others > 0
+      ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`]
+      : []),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
@@ -51,7 +53,17 @@ function pictureLine({ name, width, height }: Picture): string {
   return `*Picture: ${oneLine(name)}, ${width} x ${height} pixels*`;
 }
 
-function toDocument({ id: _id, busy: _busy, draft: _draft, checks: _checks, picture: _picture, messageCount: _count, pinnedPicture, messages, ...conversation }: Conversation) {
+function toDocument({
+  id: _id,
+  busy: _busy,
+  draft: _draft,
+  checks: _checks,
+  picture: _picture,
+  messageCount: _count,
+  pinnedPicture,
+  messages,
+  ...conversation
+}: Conversation) {
   return {
     format: 'loupe-conversation',
     version: exportVersion,
@@ -64,7 +76,7 @@ function toDocument({ id: _id, busy: _busy, draft: _draft, checks: _checks, pict
 function branchTo(messages: Message[], leafId: number | null): Message[] {
   const byId = new Map(messages.map((message) => [message.id, message]));
   const branch: Message[] = [];
-  for (let at = leafId; at !== null; ) {
+  for (let at = leafId; at !== null;) {
     const message = byId.get(at);
     if (!message) break;
     branch.unshift(message);

@@ -193,7 +193,10 @@ export interface Engine {
   /** What a load would take, and what there is. A loaded model may be gone afterwards, until it is needed. */
   weigh(request: WeighRequest, options?: Abortable): Promise<WeighReply>;
   /** An aborted load rejects with `cancelled` and leaves no model loaded. */
-  load(request: LoadRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<LoadedModel>;
+  load(
+    request: LoadRequest,
+    options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<LoadedModel>;
   /** `onText` gets whole characters, in order. An aborted request resolves with what it has and `finish: 'cancelled'`. */
   generate(
     request: GenerateRequest,
@@ -205,7 +208,10 @@ export interface Engine {
   /** Computed from an empty cache, and leaves one: the next question is read from its first token. */
   score(request: ScoreRequest, options?: Abortable): Promise<Score[]>;
   /** Writes a GGUF file; an aborted one rejects with `cancelled` and is gone on with by the same request. Takes the whole engine for minutes: use one of its own. */
-  quantise(request: QuantiseRequest, options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void }): Promise<QuantiseReply>;
+  quantise(
+    request: QuantiseRequest,
+    options?: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<QuantiseReply>;
   selfTest(settings: EngineSettings, options?: Abortable): Promise<SelfTestReply>;
   /** Of the loaded model's engine. */
   memory(options?: Abortable): Promise<MemoryUse>;

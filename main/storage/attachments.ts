@@ -35,7 +35,9 @@ export function pictureFiles(directory: string, hash: string): PictureFiles {
 
 export function createPictures(database: Database, clock: Clock, directory: string): PictureStore {
   const statements = {
-    get: database.prepare<[string], StoredRow>(`select ${pictureColumns}, media_type as mediaType, has_display as hasDisplay from pictures where hash = ?`),
+    get: database.prepare<[string], StoredRow>(
+      `select ${pictureColumns}, media_type as mediaType, has_display as hasDisplay from pictures where hash = ?`,
+    ),
     insert: database.prepare<[string, string, number, number, number, string, number, string, number]>(
       'insert into pictures (hash, name, width, height, bytes, media_type, has_display, origin, touched_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
@@ -51,7 +53,8 @@ export function createPictures(database: Database, clock: Clock, directory: stri
   }
 
   function file(row: StoredRow, path: string, mediaType: string): StoredFile {
-    if (!existsSync(path)) throw new LoupeError('not_found', `The file of the picture ${row.name} is gone (${path}).`, 'Add the picture again.');
+    if (!existsSync(path))
+      throw new LoupeError('not_found', `The file of the picture ${row.name} is gone (${path}).`, 'Add the picture again.');
     return { path, mediaType };
   }
 
@@ -60,7 +63,17 @@ export function createPictures(database: Database, clock: Clock, directory: stri
       const hash = createHash('sha256').update(bytes).digest('hex');
       const isNew = transaction(database, () => {
         if (statements.touch.run(clock.now(), hash).changes === 1) return false;
-        statements.insert.run(hash, name, width, height, bytes.length, mediaTypeOf(bytes), Number(display !== null), JSON.stringify(origin), clock.now());
+        statements.insert.run(
+          hash,
+          name,
+          width,
+          height,
+          bytes.length,
+          mediaTypeOf(bytes),
+          Number(display !== null),
+          JSON.stringify(origin),
+          clock.now(),
+        );
         for (const source of sourcesOf(origin)) statements.insertSource.run(hash, source);
         return true;
       });
@@ -118,7 +131,7 @@ function writeWhole(directory: string, path: string, bytes: Uint8Array): void {
   try {
     const handle = openSync(incoming, 'wx');
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(handle, bytes, written);
+      for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
       fsyncSync(handle);
     } finally {
       closeSync(handle);

@@ -59,14 +59,16 @@ export function listBackups(directory: string): Backup[] {
     if (!match) return [];
     type Numbers = [number, number, number, number, number, number, number];
     const [year, month, date, ...clock] = match.slice(2, 9).map(Number) as Numbers;
-    return [{
-      path: join(folder, name),
-      name,
-      sequence: match[1] ? Number(match[1]) : null,
-      at: Date.UTC(year, month - 1, date, ...clock),
-      before: match[9] ? Number(match[9]) : null,
-      digest: match[10] ?? null,
-    }];
+    return [
+      {
+        path: join(folder, name),
+        name,
+        sequence: match[1] ? Number(match[1]) : null,
+        at: Date.UTC(year, month - 1, date, ...clock),
+        before: match[9] ? Number(match[9]) : null,
+        digest: match[10] ?? null,
+      },
+    ];
   });
   return found.sort((a, b) => (b.sequence ?? 0) - (a.sequence ?? 0) || b.at - a.at);
 }
@@ -152,7 +154,10 @@ function putInPlace(part: string, directory: string, now: number, { sha256 }: Fi
 
 /** "20250102-030405006", in UTC. */
 export function stamp(now: number): string {
-  return new Date(Math.min(Math.max(0, now), lastTime)).toISOString().replace(/[-:.Z]/g, '').replace('T', '-');
+  return new Date(Math.min(Math.max(0, now), lastTime))
+    .toISOString()
+    .replace(/[-:.Z]/g, '')
+    .replace('T', '-');
 }
 
 export function flush(path: string): void {

@@ -19,15 +19,23 @@ export function createConversations(database: Database, clock: Clock, picture: (
 
   type WholeRow = SummaryRow & { leafId: number | null; pinnedPicture: string | null };
   const statements = {
-    list: database.prepare<[], SummaryRow>(`select ${summaryColumns} from conversations where deleted_at is null order by pinned desc, updated_at desc, id desc`),
-    get: database.prepare<[number], WholeRow>(`select ${summaryColumns}, leaf_id as leafId, pinned_picture as pinnedPicture from conversations where id = ? and deleted_at is null`),
+    list: database.prepare<[], SummaryRow>(
+      `select ${summaryColumns} from conversations where deleted_at is null order by pinned desc, updated_at desc, id desc`,
+    ),
+    get: database.prepare<[number], WholeRow>(
+      `select ${summaryColumns}, leaf_id as leafId, pinned_picture as pinnedPicture from conversations where id = ? and deleted_at is null`,
+    ),
     create: database.prepare<[string, number, number]>('insert into conversations (title, created_at, updated_at) values (?, ?, ?)'),
     rename: database.prepare<[string, number]>('update conversations set title = ? where id = ? and deleted_at is null'),
     pin: database.prepare<[number, number]>('update conversations set pinned = ? where id = ? and deleted_at is null'),
     delete: database.prepare<[number, number]>('update conversations set deleted_at = ? where id = ? and deleted_at is null'),
     restore: database.prepare<[number]>('update conversations set deleted_at = null where id = ?'),
-    showLeaf: database.prepare<[number, number]>('update conversations set leaf_id = ? where id = (select conversation_id from messages where id = ?)'),
-    pinPicture: database.prepare<[string | null, number]>('update conversations set pinned_picture = ? where id = ? and deleted_at is null'),
+    showLeaf: database.prepare<[number, number]>(
+      'update conversations set leaf_id = ? where id = (select conversation_id from messages where id = ?)',
+    ),
+    pinPicture: database.prepare<[string | null, number]>(
+      'update conversations set pinned_picture = ? where id = ? and deleted_at is null',
+    ),
   };
 
   function get(id: number): WholeRow {

@@ -25,7 +25,9 @@ afterEach(() => {
 });
 
 function start(script: string, ...args: string[]) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(`test/${script}`, import.meta.url)), folder, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL(`test/${script}`, import.meta.url)), folder, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.add(child);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -35,7 +37,10 @@ function start(script: string, ...args: string[]) {
     kill: async () => {
       child.kill('SIGKILL');
       await once(child, 'close');
-      return output.slice(0, output.lastIndexOf('\n') + 1).split('\n').filter(Boolean);
+      return output
+        .slice(0, output.lastIndexOf('\n') + 1)
+        .split('\n')
+        .filter(Boolean);
     },
   };
 }
@@ -68,7 +73,11 @@ function check(reports: Report[]): void {
     const draft = reports.findLast(({ kind }) => kind === 'draft');
     const [, saved] = /\.(\d+)$/.exec(store.conversations.draft().text) ?? [];
     if (draft?.kind === 'draft') expect(Number(saved)).toBeGreaterThanOrEqual(Number(draft.text.split('.')[1]));
-    expect(store.conversations.list().every(({ id }) => store.conversations.open(id).messages.every(({ state }) => state === 'complete' || state === 'interrupted'))).toBe(true);
+    expect(
+      store.conversations
+        .list()
+        .every(({ id }) => store.conversations.open(id).messages.every(({ state }) => state === 'complete' || state === 'interrupted')),
+    ).toBe(true);
   } finally {
     store.close();
   }

@@ -19,8 +19,16 @@ afterEach(() => {
 });
 
 const newest = migrations.at(-1)!.version;
-const second: Migration = { version: newest + 1, name: 'second', up: (database) => void database.exec('alter table models add column note text') };
-const third: Migration = { version: newest + 2, name: 'third', up: (database) => void database.exec("insert into models (path, name, kind, added_at, note) values ('/b', 'b', 'text', 0, 'n')") };
+const second: Migration = {
+  version: newest + 1,
+  name: 'second',
+  up: (database) => void database.exec('alter table models add column note text'),
+};
+const third: Migration = {
+  version: newest + 2,
+  name: 'third',
+  up: (database) => void database.exec("insert into models (path, name, kind, added_at, note) values ('/b', 'b', 'text', 0, 'n')"),
+};
 
 function failure(action: () => unknown): LoupeError {
   try {
@@ -66,7 +74,10 @@ test('a new database is set up as it must be', () => {
 test('a migration is preceded by a backup that can be put in its place', () => {
   fill();
   const database = openDatabase(folder, [...migrations, second, third], Date.UTC(2025, 0, 2, 3, 4, 5, 6));
-  expect(database.prepare('select path, note from models order by path').all()).toEqual([{ path: '/a', note: null }, { path: '/b', note: 'n' }]);
+  expect(database.prepare('select path, note from models order by path').all()).toEqual([
+    { path: '/a', note: null },
+    { path: '/b', note: 'n' },
+  ]);
   expect(database.pragma('user_version', { simple: true })).toBe(third.version);
   expect(database.pragma('foreign_keys', { simple: true })).toBe(1);
   database.close();
@@ -92,7 +103,11 @@ test('the last three backups are kept', () => {
 test('a migration that fails leaves the database as it was', () => {
   fill();
   const before = bytes();
-  const wrong: Migration = { version: third.version, name: 'wrong', up: (database) => void database.exec('insert into nowhere values (1)') };
+  const wrong: Migration = {
+    version: third.version,
+    name: 'wrong',
+    up: (database) => void database.exec('insert into nowhere values (1)'),
+  };
   const error = failure(() => openDatabase(folder, [...migrations, second, wrong], 0));
   expect(error).toMatchObject({ code: 'store_failed' });
   expect(error.message).toMatch(/version \d+ \(wrong\): no such table: nowhere\. It is as it was before\./);
@@ -105,7 +120,8 @@ test('a migration that leaves a reference to nothing is refused', () => {
   const wrong: Migration = {
     version: newest + 1,
     name: 'wrong',
-    up: (database) => void database.exec("insert into messages (conversation_id, role, text, state, created_at) values (99, 'user', '', 'complete', 0)"),
+    up: (database) =>
+      void database.exec("insert into messages (conversation_id, role, text, state, created_at) values (99, 'user', '', 'complete', 0)"),
   };
   expect(failure(() => openDatabase(folder, [...migrations, wrong], 0)).message).toContain('a row of "messages" refers to nothing');
   expect(titles()).toEqual(['Kept']);
@@ -124,32 +140,50 @@ test('a newer database is left alone', () => {
 });
 
 test.each([
-  ['an overwritten header', () => {
-    writeFileSync(join(folder, 'loupe.db'), Buffer.alloc(8192, 'x'));
-  }],
-  ['an empty file where backups are', () => {
-    openDatabase(folder, [...migrations, second], 0).close();
-    truncateSync(join(folder, 'loupe.db'));
-  }],
-  ['a missing file whose log is there', () => {
-    rmSync(join(folder, 'loupe.db'));
-    writeFileSync(join(folder, 'loupe.db-wal'), 'log');
-  }],
-  ['a database of another program', () => {
-    rmSync(join(folder, 'loupe.db'));
-    const other = new Database(join(folder, 'loupe.db'));
-    other.exec('create table bookmarks (url text)');
-    other.close();
-  }],
-  ['an overwritten schema', () => {
-    const file = bytes();
-    file.fill(0x7f, 100, 4096);
-    writeFileSync(join(folder, 'loupe.db'), file);
-  }],
+  [
+    'an overwritten header',
+    () => {
+      writeFileSync(join(folder, 'loupe.db'), Buffer.alloc(8192, 'x'));
+    },
+  ],
+  [
+    'an empty file where backups are',
+    () => {
+      openDatabase(folder, [...migrations, second], 0).close();
+      truncateSync(join(folder, 'loupe.db'));
+    },
+  ],
+  [
+    'a missing file whose log is there',
+    () => {
+      rmSync(join(folder, 'loupe.db'));
+      writeFileSync(join(folder, 'loupe.db-wal'), 'log');
+    },
+  ],
+  [
+    'a database of another program',
+    () => {
+      rmSync(join(folder, 'loupe.db'));
+      const other = new Database(join(folder, 'loupe.db'));
+      other.exec('create table bookmarks (url text)');
+      other.close();
+    },
+  ],
+  [
+    'an overwritten schema',
+    () => {
+      const file = bytes();
+      file.fill(0x7f, 100, 4096);
+      writeFileSync(join(folder, 'loupe.db'), file);
+    },
+  ],
 ])('%s is damage, and nothing is changed', (_, damage) => {
   fill();
   damage();
-  const files = () => readdirSync(folder).filter((name) => /^loupe\.db(-wal)?$/.test(name)).map((name) => [name, readFileSync(join(folder, name)).toString('base64')]);
+  const files = () =>
+    readdirSync(folder)
+      .filter((name) => /^loupe\.db(-wal)?$/.test(name))
+      .map((name) => [name, readFileSync(join(folder, name)).toString('base64')]);
   const before = files();
   const error = failure(() => openStore(folder));
   expect(error).toMatchObject({ code: 'store_damaged' });

@@ -208,7 +208,11 @@ function migrate(database: Database.Database, directory: string, migrations: rea
     database.pragma(`application_id = ${applicationId}`);
     for (const migration of due) apply(database, migration);
     const [orphan] = database.pragma('foreign_key_check') as { table: string }[];
-    if (orphan) throw new LoupeError('store_failed', `${database.name} could not be brought to version ${due.at(-1)?.version}: a row of "${orphan.table}" refers to nothing. It is as it was before.`);
+    if (orphan)
+      throw new LoupeError(
+        'store_failed',
+        `${database.name} could not be brought to version ${due.at(-1)?.version}: a row of "${orphan.table}" refers to nothing. It is as it was before.`,
+      );
   });
   database.pragma('foreign_keys = on');
 }

@@ -21,7 +21,17 @@ afterEach(() => {
 
 test('a download, from the question to its end, over a restart', () => {
   const { id } = store.downloads.create({ model: 'm', repository: 'o/n', directory: '/d' });
-  expect(store.downloads.get(id)).toEqual({ id, model: 'm', repository: 'o/n', revision: null, directory: '/d', state: 'queued', failure: null, createdAt: 1000, files: [] });
+  expect(store.downloads.get(id)).toEqual({
+    id,
+    model: 'm',
+    repository: 'o/n',
+    revision: null,
+    directory: '/d',
+    state: 'queued',
+    failure: null,
+    createdAt: 1000,
+    files: [],
+  });
   store.downloads.setPlan(id, 'commit', [
     { path: 'b', bytes: 2, checksum: { algorithm: 'sha256', value: 'bb' } },
     { path: 'a', bytes: 1, checksum: { algorithm: 'git', value: 'aa' } },
@@ -33,7 +43,13 @@ test('a download, from the question to its end, over a restart', () => {
   store = open();
   expect(store.downloads.list()).toEqual([
     {
-      id, model: 'm', repository: 'o/n', revision: 'commit', directory: '/d', state: 'failed', createdAt: 1000,
+      id,
+      model: 'm',
+      repository: 'o/n',
+      revision: 'commit',
+      directory: '/d',
+      state: 'failed',
+      createdAt: 1000,
       failure: { ok: false, code: 'disk_full', message: 'm', nextStep: 'n' },
       files: [
         { path: 'a', bytes: 1, checksum: { algorithm: 'git', value: 'aa' }, etag: '"e"', complete: true },
@@ -54,7 +70,10 @@ test('a licence keeps the time at which it was first agreed to', () => {
   now = 2000;
   expect(store.licences.accept('llama3.2', '2024-09-25')).toEqual({ licence: 'llama3.2', version: '2024-09-25', at: 1000 });
   store.licences.accept('llama3.2', 'later');
-  expect(store.licences.list().map(({ version, at }) => [version, at])).toEqual([['2024-09-25', 1000], ['later', 2000]]);
+  expect(store.licences.list().map(({ version, at }) => [version, at])).toEqual([
+    ['2024-09-25', 1000],
+    ['later', 2000],
+  ]);
 });
 
 test('the ledger counts up, never down', () => {
@@ -79,7 +98,9 @@ test('checks of files go with the model', () => {
 
 test('one writer a folder', () => {
   const release = lockDownload(folder);
-  expect(() => lockDownload(folder)).toThrow(expect.objectContaining({ code: 'download_locked', message: `Another Loupe is downloading into ${folder}.` }));
+  expect(() => lockDownload(folder)).toThrow(
+    expect.objectContaining({ code: 'download_locked', message: `Another Loupe is downloading into ${folder}.` }),
+  );
   release();
   lockDownload(folder)();
 });

@@ -23,13 +23,21 @@ export function createDownloads(database: Database, clock: Clock): DownloadStore
   const columns = 'id, model, repository, revision, directory, state, failure, created_at as createdAt';
   const all = database.prepare<[], Row>(`select ${columns} from downloads order by id`);
   const one = database.prepare<[number], Row>(`select ${columns} from downloads where id = ?`);
-  const filesOf = database.prepare<[number], FileRow>('select path, bytes, algorithm, checksum, etag, complete from download_files where download_id = ? order by path');
-  const create = database.prepare<[string, string, string, number]>("insert into downloads (model, repository, directory, state, created_at) values (?, ?, ?, 'queued', ?)");
+  const filesOf = database.prepare<[number], FileRow>(
+    'select path, bytes, algorithm, checksum, etag, complete from download_files where download_id = ? order by path',
+  );
+  const create = database.prepare<[string, string, string, number]>(
+    "insert into downloads (model, repository, directory, state, created_at) values (?, ?, ?, 'queued', ?)",
+  );
   const setState = database.prepare<[string, string | null, number]>('update downloads set state = ?, failure = ? where id = ?');
   const setRevision = database.prepare<[string, number]>('update downloads set revision = ? where id = ?');
   const clearFiles = database.prepare<[number]>('delete from download_files where download_id = ?');
-  const addFile = database.prepare<[number, string, number, string, string]>('insert into download_files (download_id, path, bytes, algorithm, checksum) values (?, ?, ?, ?, ?)');
-  const setEtag = database.prepare<[string | null, number, string]>('update download_files set etag = ?, complete = 0 where download_id = ? and path = ?');
+  const addFile = database.prepare<[number, string, number, string, string]>(
+    'insert into download_files (download_id, path, bytes, algorithm, checksum) values (?, ?, ?, ?, ?)',
+  );
+  const setEtag = database.prepare<[string | null, number, string]>(
+    'update download_files set etag = ?, complete = 0 where download_id = ? and path = ?',
+  );
   const setComplete = database.prepare<[number, string]>('update download_files set complete = 1 where download_id = ? and path = ?');
   const remove = database.prepare<[number]>('delete from downloads where id = ?');
 
@@ -72,8 +80,12 @@ export function createDownloads(database: Database, clock: Clock): DownloadStore
 
 export function createLicences(database: Database, clock: Clock): LicenceStore {
   const list = database.prepare<[], Acceptance>('select licence, version, accepted_at as at from licences order by accepted_at, licence');
-  const accept = database.prepare<[string, string, number]>('insert or ignore into licences (licence, version, accepted_at) values (?, ?, ?)');
-  const find = database.prepare<[string, string], Acceptance>('select licence, version, accepted_at as at from licences where licence = ? and version = ?');
+  const accept = database.prepare<[string, string, number]>(
+    'insert or ignore into licences (licence, version, accepted_at) values (?, ?, ?)',
+  );
+  const find = database.prepare<[string, string], Acceptance>(
+    'select licence, version, accepted_at as at from licences where licence = ? and version = ?',
+  );
   return {
     list: () => list.all(),
     accept: (licence, version) => {

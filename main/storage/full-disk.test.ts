@@ -36,21 +36,39 @@ test.skipIf(!mounted)('a full disk is said, and what was stored before stays', (
     texts.push(text);
   };
   append();
-  const answer = store.conversations.append({ conversationId: id, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', model: null });
+  const answer = store.conversations.append({
+    conversationId: id,
+    parentId: null,
+    role: 'assistant',
+    text: '',
+    pictures: [],
+    state: 'streaming',
+    model: null,
+  });
   store.conversations.checkpoint(answer.id, 'So far');
   texts.push('So far');
   let added = 0;
   const addPicture = () => {
-    store.pictures.add({ bytes: Buffer.alloc(100_000, added), name: 'a.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: Buffer.alloc(10), display: null });
+    store.pictures.add({
+      bytes: Buffer.alloc(100_000, added),
+      name: 'a.png',
+      width: 1,
+      height: 1,
+      origin: { kind: 'paste' },
+      thumbnail: Buffer.alloc(10),
+      display: null,
+    });
     added++;
   };
 
   expect(codeOf(addPicture)).toBe('store_full');
   expect(added).toBeGreaterThan(0);
   expect(codeOf(append)).toBe('store_full');
-  expect(codeOf(() => {
-    store.conversations.checkpoint(answer.id, 'x'.repeat(1_000_000));
-  })).toBe('store_full');
+  expect(
+    codeOf(() => {
+      store.conversations.checkpoint(answer.id, 'x'.repeat(1_000_000));
+    }),
+  ).toBe('store_full');
   // Still to be read, now and after a new start.
   const stored = () => store.conversations.open(id).messages.map(({ text }) => text);
   expect(stored()).toEqual(texts);

@@ -12,8 +12,12 @@ export function createLedger(database: Database, clock: Clock): Ledger {
   const add = database.prepare<[number, string, string, number, number]>(
     'insert into ledger (at, host, purpose, sent_bytes, received_bytes) values (?, ?, ?, ?, ?)',
   );
-  const count = database.prepare<[number, number, number]>('update ledger set sent_bytes = max(sent_bytes, ?), received_bytes = max(received_bytes, ?) where id = ?');
-  const list = database.prepare<[], LedgerEntry>('select at, host, purpose, sent_bytes as sentBytes, received_bytes as receivedBytes from ledger order by id');
+  const count = database.prepare<[number, number, number]>(
+    'update ledger set sent_bytes = max(sent_bytes, ?), received_bytes = max(received_bytes, ?) where id = ?',
+  );
+  const list = database.prepare<[], LedgerEntry>(
+    'select at, host, purpose, sent_bytes as sentBytes, received_bytes as receivedBytes from ledger order by id',
+  );
   return {
     installedAt: () => installedAt.get() ?? clock.now(),
     add: ({ at, host, purpose, sentBytes, receivedBytes }) => Number(add.run(at, host, purpose, sentBytes, receivedBytes).lastInsertRowid),

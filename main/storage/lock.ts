@@ -18,10 +18,16 @@ export function lockDirectory(directory: string): () => void {
 /** As `lockDirectory`, for a folder that a model is downloaded into. Throws `download_locked` and `file_unwritable`. */
 export function lockDownload(directory: string): () => void {
   try {
-    return lock(join(directory, '.loupe.lock'), 0, () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`));
+    return lock(
+      join(directory, '.loupe.lock'),
+      0,
+      () => new LoupeError('download_locked', `Another Loupe is downloading into ${directory}.`),
+    );
   } catch (error) {
     if (error instanceof LoupeError) throw error;
-    throw new LoupeError('file_unwritable', `${directory} cannot be taken for a download (${(error as Error).message}).`, undefined, { cause: error });
+    throw new LoupeError('file_unwritable', `${directory} cannot be taken for a download (${(error as Error).message}).`, undefined, {
+      cause: error,
+    });
   }
 }
 
@@ -36,7 +42,13 @@ function lock(path: string, timeout: number, taken: () => LoupeError): () => voi
     database.close();
     const { code } = error as { code?: string };
     if (code?.startsWith('SQLITE_BUSY')) throw taken();
-    if (code === 'SQLITE_NOTADB') throw new LoupeError('store_failed', `${path} is not the lock that Loupe made.`, 'Delete this file and start again; it holds no data.', { cause: error });
+    if (code === 'SQLITE_NOTADB')
+      throw new LoupeError(
+        'store_failed',
+        `${path} is not the lock that Loupe made.`,
+        'Delete this file and start again; it holds no data.',
+        { cause: error },
+      );
     throw error;
   }
   held.add(database);

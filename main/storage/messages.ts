@@ -34,16 +34,24 @@ export function createMessages(database: Database, clock: Clock) {
     picturesOfConversation: database.prepare<[number], MessagePictureRow>(
       picturesOf('messages cross join message_pictures on messages.conversation_id = ? and message_pictures.message_id = messages.id'),
     ),
-    path: database.prepare<[number], MessageRow>(`${above} select ${messageColumns} from line cross join messages on messages.id = line.id order by messages.id`),
-    picturesOfPath: database.prepare<[number], MessagePictureRow>(`${above} ${picturesOf('line cross join message_pictures on message_pictures.message_id = line.id')}`),
+    path: database.prepare<[number], MessageRow>(
+      `${above} select ${messageColumns} from line cross join messages on messages.id = line.id order by messages.id`,
+    ),
+    picturesOfPath: database.prepare<[number], MessagePictureRow>(
+      `${above} ${picturesOf('line cross join message_pictures on message_pictures.message_id = line.id')}`,
+    ),
     one: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where id = ?`),
-    picturesOfOne: database.prepare<[number], MessagePictureRow>(picturesOf('messages cross join message_pictures on messages.id = ? and message_pictures.message_id = messages.id')),
+    picturesOfOne: database.prepare<[number], MessagePictureRow>(
+      picturesOf('messages cross join message_pictures on messages.id = ? and message_pictures.message_id = messages.id'),
+    ),
     isListed: database.prepare<[number], number>(`select 1 from messages ${listed} where messages.id = ?`).pluck(),
     newestBelow: database.prepare<[number], number | null>(`${below} select max(id) from tree`).pluck(),
     insert: database.prepare<[number, number | null, string, string, string, string | null, number, number]>(
       'insert into messages (conversation_id, parent_id, role, text, state, model, created_at, unspaced) values (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
-    insertPicture: database.prepare<[number, number, string]>('insert into message_pictures (message_id, position, picture) values (?, ?, ?)'),
+    insertPicture: database.prepare<[number, number, string]>(
+      'insert into message_pictures (message_id, position, picture) values (?, ?, ?)',
+    ),
     isPicture: database.prepare<[string], number>('select 1 from pictures where hash = ?').pluck(),
     isIn: database.prepare<[number, number], number>('select 1 from messages where id = ? and conversation_id = ?').pluck(),
     isConversation: database.prepare<[number], number>('select 1 from conversations where id = ? and deleted_at is null').pluck(),
@@ -57,7 +65,9 @@ export function createMessages(database: Database, clock: Clock) {
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
-    questions: database.prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`).pluck(),
+    questions: database
+      .prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`)
+      .pluck(),
   };
   return {
     /** Parents before children. */
@@ -79,7 +89,8 @@ export function createMessages(database: Database, clock: Clock) {
       transaction(database, () => {
         if (parentId !== null && !statements.isIn.get(parentId, conversationId)) throw noMessage(parentId);
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
-        if (!statements.isConversation.get(conversationId)) throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
+        if (!statements.isConversation.get(conversationId))
+          throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
         const now = clock.now();
         const unspaced = Number(isUnspaced(text));
         const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);

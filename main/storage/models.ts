@@ -18,12 +18,16 @@ export function createModels(database: Database, clock: Clock): ModelStore {
     `insert into file_checks (model, file, bytes, sha256, finding, checked_at) values (?, ?, ?, ?, ?, ?)
      on conflict (model, file) do update set bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
   );
-  const checks = database.prepare<[string], FileCheck>('select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file');
+  const checks = database.prepare<[string], FileCheck>(
+    'select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file',
+  );
   const saveSelfTest = database.prepare<[string, number | null, string, string, number, string, number]>(
     `insert into self_tests (model, bytes, device, driver, sound, findings, tested_at) values (?, ?, ?, ?, ?, ?, ?)
      on conflict (model) do update set bytes = excluded.bytes, device = excluded.device, driver = excluded.driver, sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
   );
-  const selfTests = database.prepare<[], SelfTestRow>('select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model');
+  const selfTests = database.prepare<[], SelfTestRow>(
+    'select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model',
+  );
   const removeSelfTest = database.prepare<[string]>('delete from self_tests where model = ?');
   return {
     list: () => list.all(),
@@ -42,6 +46,7 @@ export function createModels(database: Database, clock: Clock): ModelStore {
     saveSelfTest: ({ model, bytes, device, driver, sound, findings, testedAt }) => {
       saveSelfTest.run(model, bytes, device, driver, Number(sound), JSON.stringify(findings), testedAt);
     },
-    selfTests: () => selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
+    selfTests: () =>
+      selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
   };
 }

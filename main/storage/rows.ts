@@ -1,6 +1,14 @@
 /** Rows as SQLite gives them, and what they become. JSON that is not what it should be becomes its absence. */
 import * as v from 'valibot';
-import { failureSchema, judgementSchema, originSchema, statisticsSchema, type ConversationSummary, type Message, type Picture } from '../contract.ts';
+import {
+  failureSchema,
+  judgementSchema,
+  originSchema,
+  statisticsSchema,
+  type ConversationSummary,
+  type Message,
+  type Picture,
+} from '../contract.ts';
 
 export interface PictureRow {
   hash: string;
@@ -64,7 +72,13 @@ export const messageColumns = [
 ].join(', ');
 
 export function toMessage({ failure, statistics, judgement, ...row }: MessageRow, pictures: Picture[]): Message {
-  return { ...row, pictures, failure: parseJson(failureSchema, failure), statistics: parseJson(statisticsSchema, statistics), judgement: parseJson(judgementSchema, judgement) };
+  return {
+    ...row,
+    pictures,
+    failure: parseJson(failureSchema, failure),
+    statistics: parseJson(statisticsSchema, statistics),
+    judgement: parseJson(judgementSchema, judgement),
+  };
 }
 
 export function parseJson<Schema extends v.GenericSchema>(schema: Schema, text: string | null): v.InferOutput<Schema> | null {

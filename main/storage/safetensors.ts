@@ -21,16 +21,27 @@ export async function readSafetensors(path: string): Promise<Map<string, Tensor>
   const file = await readFile(path);
   const headerBytes = Number(file.readBigUInt64LE(0));
   if (8 + headerBytes > file.length) throw new Error(`${path}: the header (${headerBytes} bytes) is longer than the file.`);
-  const header = JSON.parse(file.toString('utf8', 8, 8 + headerBytes)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = JSON.parse(file.toString('utf8', 8, 8 + headerBytes)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   const tensors = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data_offsets: [begin, end] }] of Object.entries(header)) {
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [begin, end],
+    },
+  ] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const reader = readers[dtype];
     if (!reader) throw new Error(`${path}: tensor ${name} has the type ${dtype}.`);
     if (8 + headerBytes + end > file.length) throw new Error(`${path}: tensor ${name} ends after the file.`);
     const bytes = new Uint8Array(file.subarray(8 + headerBytes + begin, 8 + headerBytes + end));
     const data = reader(bytes.buffer);
-    if (data.length !== shape.reduce((product, size) => product * size, 1)) throw new Error(`${path}: tensor ${name} does not fill its shape.`);
+    if (data.length !== shape.reduce((product, size) => product * size, 1))
+      throw new Error(`${path}: tensor ${name} does not fill its shape.`);
     tensors.set(name, { shape, data });
   }
   return tensors;

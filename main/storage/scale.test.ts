@@ -49,8 +49,14 @@ function cost(action: () => unknown): number {
 function compare(name: string, most: number, action: (kept: Store['conversations'], run: number) => unknown): void {
   const costs = { large: Infinity, small: Infinity };
   for (let run = 0; run < runs; run++) {
-    costs.small = Math.min(costs.small, cost(() => action(small.conversations, run)));
-    costs.large = Math.min(costs.large, cost(() => action(store.conversations, run)));
+    costs.small = Math.min(
+      costs.small,
+      cost(() => action(small.conversations, run)),
+    );
+    costs.large = Math.min(
+      costs.large,
+      cost(() => action(store.conversations, run)),
+    );
   }
   console.log(`${name}: ${costs.large} µs of processor time, ${costs.small} µs among ${few}`);
   expect(costs.large, `${name} among ${conversations}, against ${costs.small} µs among ${few}`).toBeLessThanOrEqual(most * costs.small);
@@ -77,7 +83,12 @@ test(`of ${conversations} conversations with ${messages} messages`, () => {
   }
   const message = { conversationId: 1, parentId: messages, pictures: [] };
   compare('append', alike, (of) => of.append({ ...message, role: 'user', text: 'one more', state: 'complete', model: null }));
-  const ids = new Map([store, small].map(({ conversations: of }) => [of, of.append({ ...message, role: 'assistant', text: '', state: 'streaming', model: 'demo' }).id]));
+  const ids = new Map(
+    [store, small].map(({ conversations: of }) => [
+      of,
+      of.append({ ...message, role: 'assistant', text: '', state: 'streaming', model: 'demo' }).id,
+    ]),
+  );
   compare('checkpoint', alike, (of, run) => of.checkpoint(ids.get(of)!, 'words '.repeat(run * 500)));
   compare('select branch', alike, (of) => of.selectBranch(messages - 1));
 });

@@ -19,7 +19,8 @@ afterEach(() => {
 
 function conversation(title: string, ...texts: string[]): number {
   const { id } = store.conversations.create(title);
-  for (const text of texts) store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
+  for (const text of texts)
+    store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
   return id;
 }
 
@@ -52,7 +53,12 @@ test('titles before texts, neither without room for the other', () => {
 });
 
 test('better matches first, the newest among equals', () => {
-  conversation('a', 'The word lens stands in a long text about something else, with many other words around it that fill the message.', 'lens', 'lens');
+  conversation(
+    'a',
+    'The word lens stands in a long text about something else, with many other words around it that fill the message.',
+    'lens',
+    'lens',
+  );
   expect(store.conversations.search('lens', 10).map(({ messageId }) => messageId)).toEqual([3, 2, 1]);
 });
 
@@ -65,7 +71,8 @@ test('a snippet is cut around the hit and stays on one line', () => {
 
 test('names and phrases with signs in them', () => {
   conversation('Files', 'See main/app.ts for user_name and C++ (2024-01-02).');
-  for (const query of ['app.ts', 'main/app', 'user_name', 'C++', '2024-01-02', '(2024', '"app.ts"']) expect(find(query), query).toHaveLength(1);
+  for (const query of ['app.ts', 'main/app', 'user_name', 'C++', '2024-01-02', '(2024', '"app.ts"'])
+    expect(find(query), query).toHaveLength(1);
   expect(find('ts.app')).toEqual([]);
 });
 
@@ -81,7 +88,15 @@ test('scripts without spaces are found by their characters', () => {
 });
 
 test('words that are glued to a script without spaces', () => {
-  conversation('步2 计划', '步2 重跑gen-itgc后50条悬空引用清零，修复已验证', 'oxygen and 水', '最新のUSBメモリとCafé店', '최신USB충전기를 샀다', 'ราคาUSBใหม่', '用iPhone15拍的МОСКВА地铁');
+  conversation(
+    '步2 计划',
+    '步2 重跑gen-itgc后50条悬空引用清零，修复已验证',
+    'oxygen and 水',
+    '最新のUSBメモリとCafé店',
+    '최신USB충전기를 샀다',
+    'ราคาUSBใหม่',
+    '用iPhone15拍的МОСКВА地铁',
+  );
   expect(find('gen')).toEqual(['步2 重跑[gen]-itgc后50条悬空引用清零，修复已验证']);
   expect(find('GEN')).toHaveLength(1);
   expect(find('gen-itgc')).toEqual(['步2 重跑[gen-itgc]后50条悬空引用清零，修复已验证']);
@@ -108,7 +123,19 @@ test('Hangul, kana and Thai are found in the middle of what is written in one', 
 });
 
 test('emoji: alone, in sequences, with skin tones and as flags', () => {
-  conversation('🎉 Party', 'We won 🎉🎉 today', 'Well done 👍🏽', 'Agreed 👍', 'The 👩‍👩‍👧 came', 'A 👩🏾‍🚀 flies', 'I ❤️ it', 'I ❤ it as text', 'From 🇩🇪🇫🇷', 'To 🇪🇫', 'Press 1️⃣');
+  conversation(
+    '🎉 Party',
+    'We won 🎉🎉 today',
+    'Well done 👍🏽',
+    'Agreed 👍',
+    'The 👩‍👩‍👧 came',
+    'A 👩🏾‍🚀 flies',
+    'I ❤️ it',
+    'I ❤ it as text',
+    'From 🇩🇪🇫🇷',
+    'To 🇪🇫',
+    'Press 1️⃣',
+  );
   expect(find('🎉')).toEqual(['[🎉] Party', 'We won [🎉🎉] today']);
   expect(find('👍')).toEqual(['Agreed [👍]', 'Well done [👍🏽]']);
   expect(find('👍🏽')).toEqual(['Well done [👍🏽]']);
@@ -131,18 +158,80 @@ test('emoji: alone, in sequences, with skin tones and as flags', () => {
 
 test('what was found glued follows what changes', () => {
   const id = conversation('Changes');
-  const { id: answer } = store.conversations.append({ conversationId: id, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', model: 'demo' });
+  const { id: answer } = store.conversations.append({
+    conversationId: id,
+    parentId: null,
+    role: 'assistant',
+    text: '',
+    pictures: [],
+    state: 'streaming',
+    model: 'demo',
+  });
   store.conversations.checkpoint(answer, '重跑gen');
   expect(find('gen')).toEqual([]);
   store.conversations.markInterrupted();
   expect(find('gen')).toEqual(['重跑[gen]']);
-  store.conversations.update(answer, { text: 'only words', state: 'complete', failure: null, finish: null, model: 'demo', statistics: null });
+  store.conversations.update(answer, {
+    text: 'only words',
+    state: 'complete',
+    failure: null,
+    finish: null,
+    model: 'demo',
+    statistics: null,
+  });
   expect(find('gen')).toEqual([]);
 });
 
 test.each([
-  '', ' ', '"', '""', '"""', "'", "' or 1=1 --", '*', 'a*', '* a', '^a', 'a^2', '(', ')', '((', 'AND', 'OR', 'NOT a', 'a AND', 'NEAR(a b)', 'NEAR(', 'text:a', '-a', '+a', 'a:b', '{a b}: c',
-  '\\', '%', '_', '\0', 'a\0b', '\ud800', 'a\udc00', '🎉', '👩‍👩‍👧', '\u202e', '?', '?1', ':query', '漢%', '漢\\', '漢_', '漢"', '漢(', '漢[', '漢\0', 'x'.repeat(100_000), 'a '.repeat(10_000), '漢 '.repeat(1000),
+  '',
+  ' ',
+  '"',
+  '""',
+  '"""',
+  "'",
+  "' or 1=1 --",
+  '*',
+  'a*',
+  '* a',
+  '^a',
+  'a^2',
+  '(',
+  ')',
+  '((',
+  'AND',
+  'OR',
+  'NOT a',
+  'a AND',
+  'NEAR(a b)',
+  'NEAR(',
+  'text:a',
+  '-a',
+  '+a',
+  'a:b',
+  '{a b}: c',
+  '\\',
+  '%',
+  '_',
+  '\0',
+  'a\0b',
+  '\ud800',
+  'a\udc00',
+  '🎉',
+  '👩‍👩‍👧',
+  '\u202e',
+  '?',
+  '?1',
+  ':query',
+  '漢%',
+  '漢\\',
+  '漢_',
+  '漢"',
+  '漢(',
+  '漢[',
+  '漢\0',
+  'x'.repeat(100_000),
+  'a '.repeat(10_000),
+  '漢 '.repeat(1000),
 ])('any input is safe: %j', (query) => {
   conversation('a text', 'a text that says 100% AND "quotes" (text: a)');
   expect(Array.isArray(store.conversations.search(query, 10))).toBe(true);
@@ -158,8 +247,17 @@ test('a text cannot pretend to be a hit', () => {
 
 test('the index follows what changes', () => {
   const id = conversation('Old name');
-  const { id: answer } = store.conversations.append({ conversationId: id, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', model: 'demo' });
-  const end = (text: string, state: 'complete' | 'streaming') => store.conversations.update(answer, { text, state, failure: null, finish: null, model: 'demo', statistics: null });
+  const { id: answer } = store.conversations.append({
+    conversationId: id,
+    parentId: null,
+    role: 'assistant',
+    text: '',
+    pictures: [],
+    state: 'streaming',
+    model: 'demo',
+  });
+  const end = (text: string, state: 'complete' | 'streaming') =>
+    store.conversations.update(answer, { text, state, failure: null, finish: null, model: 'demo', statistics: null });
   store.conversations.rename(id, 'New name');
   expect([find('old'), find('new')]).toEqual([[], ['[New] name']]);
   store.conversations.checkpoint(answer, 'half');

@@ -65,7 +65,8 @@ export function createSearch(database: Database) {
     if (terms.length === 0) return [];
     if (terms.some((term) => isUnspaced(term) || emoji.test(term))) return byCharacters(terms.map(inText), limit);
     const match = `${terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' ')} *`;
-    const find = (statement: typeof titles) => statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close) }));
+    const find = (statement: typeof titles) =>
+      statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close) }));
     const glued = gluedOnly(terms, limit);
     return shared(without(glued.titles, find(titles)), without(glued.texts, find(texts)), limit);
   };

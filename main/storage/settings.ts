@@ -8,7 +8,9 @@ import { parseJson } from './rows.ts';
 /** One row for each field that was ever changed. What a row holds is used only where the contract allows it; else the default is. */
 export function createSettings(database: Database): Pick<Store, 'settings' | 'saveSettings'> {
   const all = database.prepare<[], { name: string; value: string }>('select name, value from settings');
-  const put = database.prepare<[string, string]>('insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value');
+  const put = database.prepare<[string, string]>(
+    'insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',
+  );
 
   function settings(): Settings {
     const stored = new Map(all.all().map(({ name, value }) => [name, value]));

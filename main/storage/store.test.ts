@@ -37,13 +37,28 @@ function raw(sql: string): void {
   database.close();
 }
 
-function say(conversationId: number, parentId: number | null, role: Message['role'], text: string, pictures: string[] = [], state: Message['state'] = 'complete'): Message {
+function say(
+  conversationId: number,
+  parentId: number | null,
+  role: Message['role'],
+  text: string,
+  pictures: string[] = [],
+  state: Message['state'] = 'complete',
+): Message {
   now += 1000;
   return store.conversations.append({ conversationId, parentId, role, text, pictures, state, model: role === 'user' ? null : 'demo' });
 }
 
 function addPicture(content: string, origin: PictureOrigin = { kind: 'paste' }): string {
-  return store.pictures.add({ bytes: Buffer.from(content), name: `${content}.png`, width: 4, height: 3, origin, thumbnail: Buffer.from('thumbnail'), display: null }).hash;
+  return store.pictures.add({
+    bytes: Buffer.from(content),
+    name: `${content}.png`,
+    width: 4,
+    height: 3,
+    origin,
+    thumbnail: Buffer.from('thumbnail'),
+    display: null,
+  }).hash;
 }
 
 const notFound = expect.objectContaining({ code: 'not_found' }) as Error;
@@ -72,14 +87,29 @@ test('a conversation is kept whole', () => {
   conversations.checkpoint(answer.id, 'A pic');
   expect(conversations.message(answer.id)).toMatchObject({ text: 'A pic', state: 'streaming' });
   const failure = { ok: false as const, code: 'device_lost' as const, message: 'Gone.', nextStep: 'Again.' };
-  expect(conversations.update(answer.id, { text: 'A picture', state: 'failed', failure, finish: null, model: 'other', statistics })).toMatchObject({
-    text: 'A picture', state: 'failed', failure, finish: null, model: 'other', statistics,
+  expect(
+    conversations.update(answer.id, { text: 'A picture', state: 'failed', failure, finish: null, model: 'other', statistics }),
+  ).toMatchObject({
+    text: 'A picture',
+    state: 'failed',
+    failure,
+    finish: null,
+    model: 'other',
+    statistics,
   });
   // Too late: the end has been stored.
   conversations.checkpoint(answer.id, 'A pic');
   reopen();
   const opened = parseOutput('conversations.open', store.conversations.open(id));
-  expect(opened).toMatchObject({ title: 'First', messageCount: 2, picture: hash, leafId: answer.id, updatedAt: answer.createdAt, pinnedPicture: null, busy: false });
+  expect(opened).toMatchObject({
+    title: 'First',
+    messageCount: 2,
+    picture: hash,
+    leafId: answer.id,
+    updatedAt: answer.createdAt,
+    pinnedPicture: null,
+    busy: false,
+  });
   expect(opened.messages).toEqual([question, { ...answer, text: 'A picture', state: 'failed', failure, model: 'other', statistics }]);
   expect(opened.messages[0]!.pictures).toEqual([{ hash, name: 'a.png', width: 4, height: 3, bytes: 1, origin: { kind: 'paste' } }]);
 });
@@ -124,7 +154,11 @@ test('the list: pinned ones first, then the newest', () => {
   say(first, null, 'user', 'newest');
   conversations.pin(second, true);
   conversations.rename(third, 'renamed');
-  expect(conversations.list().map(({ id, title, pinned }) => [id, title, pinned])).toEqual([[second, 'b', true], [first, 'a', false], [third, 'renamed', false]]);
+  expect(conversations.list().map(({ id, title, pinned }) => [id, title, pinned])).toEqual([
+    [second, 'b', true],
+    [first, 'a', false],
+    [third, 'renamed', false],
+  ]);
   parseOutput('conversations.list', conversations.list());
 });
 
@@ -138,7 +172,14 @@ test('what is deleted is hidden, comes back when restored, and is gone after 30 
   conversations.delete(id);
   // The answer that was being written may still end.
   conversations.checkpoint(answer.id, 'buried');
-  conversations.update(answer.id, { text: 'buried', state: 'stopped', failure: null, finish: 'cancelled', model: 'demo', statistics: null });
+  conversations.update(answer.id, {
+    text: 'buried',
+    state: 'stopped',
+    failure: null,
+    finish: 'cancelled',
+    model: 'demo',
+    statistics: null,
+  });
   for (const gone of [
     () => conversations.open(id),
     () => conversations.summary(id),
@@ -155,13 +196,22 @@ test('what is deleted is hidden, comes back when restored, and is gone after 30 
     () => {
       conversations.saveDraft(id, 'x', []);
     },
-  ]) expect(gone).toThrow(notFound);
-  expect([conversations.list(), conversations.search('treasure', 10), conversations.search('secret', 10), conversations.recentPrompts(10)]).toEqual([[], [], [], []]);
+  ])
+    expect(gone).toThrow(notFound);
+  expect([
+    conversations.list(),
+    conversations.search('treasure', 10),
+    conversations.search('secret', 10),
+    conversations.recentPrompts(10),
+  ]).toEqual([[], [], [], []]);
 
   now += 29 * day;
   store.sweep();
   conversations.restore(id);
-  expect(conversations.open(id)).toMatchObject({ draft: { text: 'draft' }, messages: [{ text: 'treasure' }, { text: 'buried', state: 'stopped' }] });
+  expect(conversations.open(id)).toMatchObject({
+    draft: { text: 'draft' },
+    messages: [{ text: 'treasure' }, { text: 'buried', state: 'stopped' }],
+  });
   expect(conversations.search('buried', 10)).toHaveLength(1);
 
   conversations.delete(id);
@@ -174,7 +224,10 @@ test('what is deleted is hidden, comes back when restored, and is gone after 30 
   expect(existsSync(pictureFiles(folder, hash).original)).toBe(false);
   // Nor is it left in the files: not in free pages, not in the log, not in the index.
   for (const name of readdirSync(folder).filter((file) => file.startsWith('loupe.db'))) {
-    expect(['Secret plan', 'treasure', 'buried'].filter((words) => readFileSync(join(folder, name)).includes(words)), name).toEqual([]);
+    expect(
+      ['Secret plan', 'treasure', 'buried'].filter((words) => readFileSync(join(folder, name)).includes(words)),
+      name,
+    ).toEqual([]);
   }
   // An id is never used again.
   expect(conversations.create('Next').id).toBeGreaterThan(id);
@@ -187,7 +240,9 @@ test('the sweep keeps what something refers to', () => {
   const left = addPicture('left');
   const crop = addPicture('crop', { kind: 'crop', of: source, region: { x: 0, y: 0, width: 1, height: 1 } });
   const composed = addPicture('composed', { kind: 'compose', of: [crop, left], layout: 'row', labels: true });
-  const [drafted, draftedNew, pinned, orphan, again] = ['drafted', 'draftedNew', 'pinned', 'orphan', 'again'].map((name) => addPicture(name)) as [string, string, string, string, string];
+  const [drafted, draftedNew, pinned, orphan, again] = ['drafted', 'draftedNew', 'pinned', 'orphan', 'again'].map((name) =>
+    addPicture(name),
+  ) as [string, string, string, string, string];
   say(id, null, 'user', 'See', [composed]);
   conversations.saveDraft(id, '', [drafted]);
   conversations.saveDraft(null, '', [draftedNew]);
@@ -201,7 +256,9 @@ test('the sweep keeps what something refers to', () => {
   store.pictures.touch(again);
   store.sweep();
   expect(store.pictures.find(orphan)).toBe(null);
-  expect([source, left, crop, composed, drafted, draftedNew, pinned, freshSource, again].filter((hash) => store.pictures.find(hash) === null)).toEqual([]);
+  expect(
+    [source, left, crop, composed, drafted, draftedNew, pinned, freshSource, again].filter((hash) => store.pictures.find(hash) === null),
+  ).toEqual([]);
 
   conversations.saveDraft(id, '', []);
   conversations.saveDraft(null, 'words', []);
@@ -212,7 +269,16 @@ test('the sweep keeps what something refers to', () => {
 });
 
 test('pictures: the same bytes keep their record, missing files come back', () => {
-  const add = (name: string) => store.pictures.add({ bytes: Buffer.from('II*\0tiff'), name, width: 4, height: 3, origin: { kind: 'file' }, thumbnail: Buffer.from('thumb'), display: Buffer.from('png') });
+  const add = (name: string) =>
+    store.pictures.add({
+      bytes: Buffer.from('II*\0tiff'),
+      name,
+      width: 4,
+      height: 3,
+      origin: { kind: 'file' },
+      thumbnail: Buffer.from('thumb'),
+      display: Buffer.from('png'),
+    });
   const { hash, bytes } = add('first.tif');
   expect(bytes).toBe(8);
   expect(add('second.tif').name).toBe('first.tif');
@@ -241,11 +307,27 @@ test('a picture whose files cannot be written leaves nothing', () => {
 
 test('media types', () => {
   const cases: [string, string][] = [
-    ['\x89PNG', 'image/png'], ['\xff\xd8\xff', 'image/jpeg'], ['GIF89a', 'image/gif'], ['RIFF....WEBP', 'image/webp'], ['BM', 'image/bmp'],
-    ['MM\0*', 'image/tiff'], ['....ftypavif', 'image/avif'], ['....ftypmif1....avif', 'image/avif'], ['....ftypheic', 'image/heic'], ['<html>', 'application/octet-stream'],
+    ['\x89PNG', 'image/png'],
+    ['\xff\xd8\xff', 'image/jpeg'],
+    ['GIF89a', 'image/gif'],
+    ['RIFF....WEBP', 'image/webp'],
+    ['BM', 'image/bmp'],
+    ['MM\0*', 'image/tiff'],
+    ['....ftypavif', 'image/avif'],
+    ['....ftypmif1....avif', 'image/avif'],
+    ['....ftypheic', 'image/heic'],
+    ['<html>', 'application/octet-stream'],
   ];
   for (const [head, mediaType] of cases) {
-    const { hash } = store.pictures.add({ bytes: Buffer.from(head, 'latin1'), name: 'x', width: 1, height: 1, origin: { kind: 'file' }, thumbnail: Buffer.from('t'), display: null });
+    const { hash } = store.pictures.add({
+      bytes: Buffer.from(head, 'latin1'),
+      name: 'x',
+      width: 1,
+      height: 1,
+      origin: { kind: 'file' },
+      thumbnail: Buffer.from('t'),
+      display: null,
+    });
     expect(store.pictures.original(hash).mediaType).toBe(mediaType);
   }
 });
@@ -289,14 +371,20 @@ test('what a process left streaming becomes interrupted, and is found', () => {
 
 test('settings: what is stored is used where the contract allows it', () => {
   expect(store.settings()).toEqual(defaultSettings);
-  expect(store.saveSettings({ theme: 'dark', hotkey: null, maxTokens: undefined })).toEqual({ ...defaultSettings, theme: 'dark', hotkey: null });
+  expect(store.saveSettings({ theme: 'dark', hotkey: null, maxTokens: undefined })).toEqual({
+    ...defaultSettings,
+    theme: 'dark',
+    hotkey: null,
+  });
   store.saveSettings({ maxTokens: 7 });
   // Not from a window, which asks main to look at the folder first.
   expect(store.saveSettings({ modelsDirectory: '/models' }).modelsDirectory).toBe('/models');
   store.saveSettings({ modelsDirectory: null });
   expect(() => store.saveSettings({ maxTokens: -1, theme: 'light' })).toThrow('maxTokens');
   store.close();
-  raw("insert into settings values ('device', '5'), ('topP', '{broken'), ('madeUp', '1'); update settings set value = '\"blue\"' where name = 'theme'");
+  raw(
+    "insert into settings values ('device', '5'), ('topP', '{broken'), ('madeUp', '1'); update settings set value = '\"blue\"' where name = 'theme'",
+  );
   store = openStore(folder, { clock });
   expect(store.settings()).toEqual({ ...defaultSettings, hotkey: null, maxTokens: 7 });
   // Nobody's change of what was answered reaches the defaults.
@@ -311,7 +399,9 @@ test('JSON that is not what it should be becomes its absence', () => {
   store.close();
   raw(`update messages set statistics = '{"promptTokens": "many"}', failure = '{'; update pictures set origin = '{"kind": "moon"}'`);
   store = openStore(folder, { clock });
-  expect(store.conversations.open(id).messages).toMatchObject([{ statistics: null, failure: null, pictures: [{ origin: { kind: 'file' } }] }]);
+  expect(store.conversations.open(id).messages).toMatchObject([
+    { statistics: null, failure: null, pictures: [{ origin: { kind: 'file' } }] },
+  ]);
 });
 
 test('models and the ledger', () => {
@@ -320,7 +410,10 @@ test('models and the ledger', () => {
   now += 1;
   store.models.add({ ...model, path: '/m/a', bytes: null });
   store.models.add({ ...model, name: 'B, renamed' });
-  expect(store.models.list()).toEqual([{ ...model, name: 'B, renamed' }, { ...model, path: '/m/a', bytes: null }]);
+  expect(store.models.list()).toEqual([
+    { ...model, name: 'B, renamed' },
+    { ...model, path: '/m/a', bytes: null },
+  ]);
   store.models.remove('/m/a');
   expect(() => {
     store.models.remove('/m/a');

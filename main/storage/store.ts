@@ -73,7 +73,6 @@ export function openStore(
   };
 }
 
-
 /** Every call goes to what is open at the time, if that allows it; what it throws is in our words, and noticed. */
 function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name] {
   type Method = (...input: unknown[]) => unknown;

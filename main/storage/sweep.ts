@@ -36,7 +36,8 @@ function giveBack(database: Database, mayCheckpoint: boolean): void {
 function purge(database: Database, before: number): number {
   const purged = database.prepare<[number]>('delete from conversations where deleted_at <= ?').run(before).changes;
   // Until the index is merged it holds the words, marked as deleted. Its own 'secure-delete' takes seconds for a conversation.
-  if (purged > 0) for (const index of ['title_words', 'message_words']) database.exec(`insert into ${index} (${index}) values ('optimize')`);
+  if (purged > 0)
+    for (const index of ['title_words', 'message_words']) database.exec(`insert into ${index} (${index}) values ('optimize')`);
   return purged;
 }
 

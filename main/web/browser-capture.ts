@@ -4,13 +4,21 @@ import { LoupeError } from '../services/errors.ts';
 
 export function browserCapture(): CaptureHost {
   const refuse = async (): Promise<never> => {
-    throw new LoupeError('capture_failed', 'In the browser, Loupe captures through the browser’s own screen sharing.', 'Use the capture button in the window.');
+    throw new LoupeError(
+      'capture_failed',
+      'In the browser, Loupe captures through the browser’s own screen sharing.',
+      'Use the capture button in the window.',
+    );
   };
   return {
     state: async () => ({
       by: 'browser',
       reason: null,
-      hotkey: { accelerator: null, status: 'unsupported', advice: 'A browser cannot listen to keys while another program is in front. The desktop app can.' },
+      hotkey: {
+        accelerator: null,
+        status: 'unsupported',
+        advice: 'A browser cannot listen to keys while another program is in front. The desktop app can.',
+      },
       permission: 'not-needed',
     }),
     start: refuse,

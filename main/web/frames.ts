@@ -1,7 +1,9 @@
 /** JSON with bytes in it: a Uint8Array travels as `{"$bytes": base64}`. */
 
 export function encodeFrame(value: unknown): string {
-  return JSON.stringify(value, (_, field: unknown) => (field instanceof Uint8Array ? { $bytes: Buffer.from(field).toString('base64') } : field));
+  return JSON.stringify(value, (_, field: unknown) =>
+    field instanceof Uint8Array ? { $bytes: Buffer.from(field).toString('base64') } : field,
+  );
 }
 
 /** Throws `SyntaxError` when it is no JSON. */

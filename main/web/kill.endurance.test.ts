@@ -30,7 +30,11 @@ function randomFrom(seed: number): () => number {
 }
 
 /** Starts the app, asks, and kills it `afterMs` after the first word. Answers what a window had been shown. */
-async function killWhileStreaming(directory: string, question: string, afterMs: number): Promise<{ id: number; answerId: number; shown: { at: number; length: number }[]; killedAt: number }> {
+async function killWhileStreaming(
+  directory: string,
+  question: string,
+  afterMs: number,
+): Promise<{ id: number; answerId: number; shown: { at: number; length: number }[]; killedAt: number }> {
   const child = spawn(process.execPath, [app, '--data', directory, '--word-ms', '2'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];

@@ -25,7 +25,10 @@ function newServer(): Server {
 async function otherProgram(host: string): Promise<{ port: number; pid: number }> {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-listen-'));
   const script = join(directory, 'greeter.mjs');
-  writeFileSync(script, `import { createServer } from 'node:net';\nconst server = createServer().listen(0, '${host}', () => console.log(server.address().port));\n`);
+  writeFileSync(
+    script,
+    `import { createServer } from 'node:net';\nconst server = createServer().listen(0, '${host}', () => console.log(server.address().port));\n`,
+  );
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
@@ -38,14 +41,17 @@ test('two that name no port take different ones', async () => {
   expect(new Set(ports).size).toBe(2);
 });
 
-test.runIf(process.platform === 'linux').each(['127.0.0.1', '0.0.0.0', '::'])('a port that is taken at %s: by whom, and what to do', async (host) => {
-  const { port, pid } = await otherProgram(host);
-  await expect(listenHere(newServer(), port)).rejects.toMatchObject({
-    code: 'port_unavailable',
-    message: `Port ${port} is taken by node greeter.mjs (process ${pid}).`,
-    nextStep: 'Name another port with --port, or leave --port out: Loupe then takes one that is free.',
-  });
-});
+test.runIf(process.platform === 'linux').each(['127.0.0.1', '0.0.0.0', '::'])(
+  'a port that is taken at %s: by whom, and what to do',
+  async (host) => {
+    const { port, pid } = await otherProgram(host);
+    await expect(listenHere(newServer(), port)).rejects.toMatchObject({
+      code: 'port_unavailable',
+      message: `Port ${port} is taken by node greeter.mjs (process ${pid}).`,
+      nextStep: 'Name another port with --port, or leave --port out: Loupe then takes one that is free.',
+    });
+  },
+);
 
 test.runIf(process.platform === 'linux')('a port from which somebody is only connected is taken as well', async () => {
   const server = newServer();
@@ -54,7 +60,9 @@ test.runIf(process.platform === 'linux')('a port from which somebody is only con
   const client = connect(target, '127.0.0.1');
   await accepted;
   const { port } = client.address() as AddressInfo;
-  await expect(listenHere(newServer(), port)).rejects.toMatchObject({ message: expect.stringContaining(`(process ${process.pid})`) as string });
+  await expect(listenHere(newServer(), port)).rejects.toMatchObject({
+    message: expect.stringContaining(`(process ${process.pid})`) as string,
+  });
   client.destroy();
 });
 
@@ -87,9 +95,14 @@ test('who holds it, in words', () => {
 });
 
 test('the tables of Linux: our address alone, listeners first', () => {
-  const row = (address: string, state: string, user: number, inode: number) => `   0: ${address}:1FBB 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${user}        0 ${inode} 1 0000 100 0 0 10 0`;
-  const table = (...rows: string[]) => ['  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode', ...rows, ''].join('\n');
-  expect(findSocket(table(row('0100007F', '01', 0, 11), row('0100007F', '0A', 1000, 12)), 8123, 'LE')).toMatchObject({ inode: '12', user: 1000 });
+  const row = (address: string, state: string, user: number, inode: number) =>
+    `   0: ${address}:1FBB 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000  ${user}        0 ${inode} 1 0000 100 0 0 10 0`;
+  const table = (...rows: string[]) =>
+    ['  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode', ...rows, ''].join('\n');
+  expect(findSocket(table(row('0100007F', '01', 0, 11), row('0100007F', '0A', 1000, 12)), 8123, 'LE')).toMatchObject({
+    inode: '12',
+    user: 1000,
+  });
   expect(findSocket(table(row('0501A8C0', '0A', 0, 11)), 8123, 'LE')).toBeNull();
   expect(findSocket(table(row('0000000000000000FFFF00000100007F', '0A', 0, 11)), 8123, 'LE')).toMatchObject({ inode: '11', user: 0 });
   // Closed, and waiting for stragglers: nobody has it.
@@ -101,7 +114,13 @@ test('the tables of Linux: our address alone, listeners first', () => {
 test('what macOS and Windows say', () => {
   expect(readLsof('p4242\ncnode\nf20\n')).toMatchObject({ pid: 4242, program: 'node' });
   expect(readLsof('')).toMatchObject({ pid: null, program: null });
-  const netstat = ['', '  Proto  Lokale Adresse  Remoteadresse  Status  PID', '  TCP  127.0.0.1:8123  127.0.0.1:50001  HERGESTELLT  7', '  TCP  0.0.0.0:8123  0.0.0.0:0  ABHÖREN  4242', ''].join('\r\n');
+  const netstat = [
+    '',
+    '  Proto  Lokale Adresse  Remoteadresse  Status  PID',
+    '  TCP  127.0.0.1:8123  127.0.0.1:50001  HERGESTELLT  7',
+    '  TCP  0.0.0.0:8123  0.0.0.0:0  ABHÖREN  4242',
+    '',
+  ].join('\r\n');
   expect(readNetstat(netstat, 8123)).toBe(4242);
   expect(readNetstat(netstat, 812)).toBeNull();
   expect(readTasklist('"node.exe","4242","Console","1","40,000 K"\r\n')).toBe('node');

@@ -73,13 +73,21 @@ async function processWithSocket(inode: string): Promise<number | null> {
 export function programOf(commandLine: string): string | null {
   const [command = '', script = ''] = commandLine.split('\0');
   const isScript = !script.startsWith('-') && /[./\\]/.test(script);
-  const words = [command, ...(isScript ? [script] : [])].map((path) => basename(path).replace(/\p{Cc}+/gu, ' ').trim());
+  const words = [command, ...(isScript ? [script] : [])].map((path) =>
+    basename(path)
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim(),
+  );
   return words.join(' ').trim().slice(0, 60) || null;
 }
 
 /** What `lsof -Fpc` writes: a line "p" and number, a line "c" and name. */
 export function readLsof(text: string): PortHolder {
-  const field = (letter: string): string | null => text.split(/\r?\n/).find((line) => line.startsWith(letter))?.slice(1) || null;
+  const field = (letter: string): string | null =>
+    text
+      .split(/\r?\n/)
+      .find((line) => line.startsWith(letter))
+      ?.slice(1) || null;
   const pid = field('p');
   return { ...unknown, program: field('c'), pid: pid === null ? null : Number(pid) };
 }

@@ -95,7 +95,11 @@ export async function openWithSystem(target: string): Promise<boolean> {
   const desktop = process.platform !== 'linux' || process.env['DISPLAY'] !== undefined || process.env['WAYLAND_DISPLAY'] !== undefined;
   if (!desktop) return false;
   const [command = '', ...args] =
-    process.platform === 'win32' ? ['cmd', '/c', 'start', '""', target.replaceAll('&', '^&')] : process.platform === 'darwin' ? ['open', target] : ['xdg-open', target];
+    process.platform === 'win32'
+      ? ['cmd', '/c', 'start', '""', target.replaceAll('&', '^&')]
+      : process.platform === 'darwin'
+        ? ['open', target]
+        : ['xdg-open', target];
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: 'ignore', detached: true });
     child.once('error', () => resolve(false));

@@ -31,7 +31,16 @@ beforeAll(async () => {
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
     capture: browserCapture,
-    host: { kind: 'web', version: '1', dataDirectory: directory, logsDirectory: directory, demoModel, licences: async () => [], openFolder: async () => false, openMain: () => {} },
+    host: {
+      kind: 'web',
+      version: '1',
+      dataDirectory: directory,
+      logsDirectory: directory,
+      demoModel,
+      licences: async () => [],
+      openFolder: async () => false,
+      openMain: () => {},
+    },
   });
   host = await startWebHost({ app, rendererDirectory });
   ({ cookie } = await enter(host.link()));
@@ -42,7 +51,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const get = (path: string, headers: Record<string, string>, method = 'GET'): Promise<HttpAnswer> => httpGet(host.port, path, headers, method);
+const get = (path: string, headers: Record<string, string>, method = 'GET'): Promise<HttpAnswer> =>
+  httpGet(host.port, path, headers, method);
 const origin = (): string => `http://127.0.0.1:${host.port}`;
 const connect = (headers: Record<string, string>, path?: string): Promise<WebSocket | null> => openSocket(host.port, headers, path);
 
@@ -152,7 +162,18 @@ describe('files', () => {
     expect((await get('/assets/app-1234.js', { cookie })).headers['cache-control']).toContain('immutable');
   });
 
-  test.each(['/../secret.html', '/..%2fsecret.html', '/assets/..%2f..%2fsecret.html', '/%2e%2e/secret.html', '//etc/passwd', '/index.html%00.js', '/missing.js', '/assets', '//', '///'])('%s is not there', async (path) => {
+  test.each([
+    '/../secret.html',
+    '/..%2fsecret.html',
+    '/assets/..%2f..%2fsecret.html',
+    '/%2e%2e/secret.html',
+    '//etc/passwd',
+    '/index.html%00.js',
+    '/missing.js',
+    '/assets',
+    '//',
+    '///',
+  ])('%s is not there', async (path) => {
     const answer = await get(path, { cookie });
     expect(answer.status).toBeGreaterThanOrEqual(400);
     expect(answer.body).not.toContain('secret\n');
@@ -171,18 +192,28 @@ describe('requests', () => {
 
   test('are answered, with bytes going in and pictures coming out', async () => {
     const bytes = readFileSync(join(demoModel, 'samples', 'train-font-05.png'));
-    const added = (await askRaw(socket, 'pictures.add', { bytes: new Uint8Array(bytes), name: 'a.png', kind: 'paste' })) as { ok: boolean; output: { hash: string } };
+    const added = (await askRaw(socket, 'pictures.add', { bytes: new Uint8Array(bytes), name: 'a.png', kind: 'paste' })) as {
+      ok: boolean;
+      output: { hash: string };
+    };
     expect(added.ok).toBe(true);
     const full = await get(`/pictures/${added.output.hash}`, { cookie });
     expect(full).toMatchObject({ status: 200, headers: { 'content-type': 'image/png', 'content-length': String(bytes.length) } });
-    expect(await get(`/pictures/${added.output.hash}/thumb`, { cookie })).toMatchObject({ status: 200, headers: { 'content-type': 'image/webp' } });
+    expect(await get(`/pictures/${added.output.hash}/thumb`, { cookie })).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'image/webp' },
+    });
     expect((await get(`/pictures/${added.output.hash}`, {})).status).toBe(403);
     expect((await get(`/pictures/${'0'.repeat(64)}`, { cookie })).status).toBe(404);
   });
 
   test('fail in words', async () => {
     expect(await askRaw(socket, 'conversations.open', { id: 999 })).toMatchObject({ ok: false, code: 'not_found' });
-    expect(await askRaw(socket, 'conversations.open', { id: 'x' })).toMatchObject({ ok: false, code: 'protocol', message: expect.stringContaining('id') as string });
+    expect(await askRaw(socket, 'conversations.open', { id: 'x' })).toMatchObject({
+      ok: false,
+      code: 'protocol',
+      message: expect.stringContaining('id') as string,
+    });
     expect(await askRaw(socket, 'app.quit', {})).toMatchObject({ ok: false, code: 'protocol' });
     expect(await askRaw(socket, 'toString', {})).toMatchObject({ ok: false, code: 'protocol' });
   });
@@ -195,10 +226,13 @@ describe('requests', () => {
     second.terminate();
   });
 
-  test.each(['nonsense', '{"name":"app.info"}', '[]', 'null', '7'])('a frame that is no request (%s) ends the connection', async (frame) => {
-    const other = (await connect({ cookie, origin: origin() }))!;
-    const closed = new Promise((resolve) => other.once('close', resolve));
-    other.send(frame);
-    expect(await closed).toBe(1002);
-  });
+  test.each(['nonsense', '{"name":"app.info"}', '[]', 'null', '7'])(
+    'a frame that is no request (%s) ends the connection',
+    async (frame) => {
+      const other = (await connect({ cookie, origin: origin() }))!;
+      const closed = new Promise((resolve) => other.once('close', resolve));
+      other.send(frame);
+      expect(await closed).toBe(1002);
+    },
+  );
 });

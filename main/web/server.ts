@@ -66,7 +66,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
 
   const isOurHost = ({ headers }: IncomingMessage): boolean => hosts.includes(headers.host ?? '');
   /** Absent for plain navigation and images; a page elsewhere cannot leave it out of a WebSocket. */
-  const isOurOrigin = ({ headers }: IncomingMessage): boolean => headers.origin === undefined || headers.origin === `http://${headers.host}`;
+  const isOurOrigin = ({ headers }: IncomingMessage): boolean =>
+    headers.origin === undefined || headers.origin === `http://${headers.host}`;
   const hasSession = ({ headers }: IncomingMessage): boolean => {
     const found = (headers.cookie ?? '').split(/;\s*/).find((pair) => pair.startsWith(`${cookieName}-${port}=`));
     return found !== undefined && equal(found.slice(found.indexOf('=') + 1), session);
@@ -94,7 +95,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
     if (!url) return say(response, 404, 'There is nothing here.');
     const token = url.searchParams.get('token');
     if (token !== null) {
-      if (!hasSession(request) && !takeToken(token)) return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
+      if (!hasSession(request) && !takeToken(token))
+        return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
       url.searchParams.delete('token');
       response.setHeader('Set-Cookie', `${cookieName}-${port}=${session}; HttpOnly; SameSite=Strict; Path=/`);
       // Links lead to the page; another path could name another host.
@@ -144,7 +146,12 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
     // Nobody else listens until it is handed over: a reset would end the process.
     stream.on('error', () => stream.destroy());
     // Without an Origin it is no browser; only one with our page is let in.
-    const allowed = isOurHost(request) && request.headers.origin !== undefined && isOurOrigin(request) && hasSession(request) && request.url === '/socket';
+    const allowed =
+      isOurHost(request) &&
+      request.headers.origin !== undefined &&
+      isOurOrigin(request) &&
+      hasSession(request) &&
+      request.url === '/socket';
     if (!allowed) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
     sockets.handleUpgrade(request, stream, head, listen);
   });

@@ -29,9 +29,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "model/config.h"
 #include "random.h"
 #include "run.h"
-#include "model/config.h"
 #include "weights/folder.h"
 #include "weights/mapped_file.h"
 #include "weights/safetensors.h"
@@ -74,10 +74,34 @@ std::vector<Token> find_strings(std::string_view text) {
   return found;
 }
 
-constexpr std::array<const char*, 28> odd_numbers = {
-    "0", "1", "-1", "2", "7", "8", "15", "16", "255", "65535", "65536", "65537", "2147483647", "2147483648", "4294967295", "4294967296",
-    "1073741824", "9223372036854775807", "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e308", "1e999", "-0",
-    "0.5", "null", "\"8\"", "[]"};
+constexpr std::array<const char*, 28> odd_numbers = {"0",
+                                                     "1",
+                                                     "-1",
+                                                     "2",
+                                                     "7",
+                                                     "8",
+                                                     "15",
+                                                     "16",
+                                                     "255",
+                                                     "65535",
+                                                     "65536",
+                                                     "65537",
+                                                     "2147483647",
+                                                     "2147483648",
+                                                     "4294967295",
+                                                     "4294967296",
+                                                     "1073741824",
+                                                     "9223372036854775807",
+                                                     "9223372036854775808",
+                                                     "18446744073709551615",
+                                                     "18446744073709551616",
+                                                     "1e308",
+                                                     "1e999",
+                                                     "-0",
+                                                     "0.5",
+                                                     "null",
+                                                     "\"8\"",
+                                                     "[]"};
 
 constexpr std::array<const char*, 32> odd_strings = {"F32",
                                                      "F16",
@@ -117,7 +141,8 @@ constexpr std::array<const char*, 15> odd_pieces = {
     "\\ud800", "\xed\xa0\x80"};
 
 void flip_bytes(std::string& text, Random& random) {
-  for (std::size_t n = 1 + random.below(4); n > 0 && !text.empty(); --n) text[random.below(text.size())] ^= static_cast<char>(1 + random.below(255));
+  for (std::size_t n = 1 + random.below(4); n > 0 && !text.empty(); --n)
+    text[random.below(text.size())] ^= static_cast<char>(1 + random.below(255));
 }
 
 void replace_token(std::string& text, const std::vector<Token>& tokens, std::string_view with, Random& random) {
@@ -187,7 +212,8 @@ void mutate(std::string& text, Random& random) {
       case 4: text.insert(random.below(text.size() + 1), random.pick(odd_pieces)); break;
       case 5: replace_token(text, find_strings(text), random.pick(odd_strings), random); break;
       case 6: swap_strings(text, random); break;
-      case 7: case 8: move_tensor(text, random); break;
+      case 7:
+      case 8: move_tensor(text, random); break;
       default: edit_number(text, random); break;
     }
   }
@@ -232,7 +258,8 @@ Seed seed_of(const json& config) {
   for (const loupe::ExpectedTensor& tensor : loupe::expected_tensors(model)) {
     std::size_t bytes = 2;
     for (const std::int64_t dimension : tensor.shape) bytes *= static_cast<std::size_t>(dimension);
-    header[loupe::published_name(tensor.name, model.architecture == loupe::Architecture::llama)] = {{"dtype", "BF16"}, {"shape", tensor.shape}, {"data_offsets", {end, end + bytes}}};
+    header[loupe::published_name(tensor.name, model.architecture == loupe::Architecture::llama)] = {
+        {"dtype", "BF16"}, {"shape", tensor.shape}, {"data_offsets", {end, end + bytes}}};
     end += bytes;
   }
   return {text, header.dump(), end};
@@ -248,8 +275,10 @@ Seed wrapped(const Seed& seed, const std::string& wrapper) {
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines(1);
   for (const char c : text) {
-    if (c == '\n') lines.emplace_back();
-    else lines.back() += c;
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
   }
   return lines;
 }
@@ -258,14 +287,30 @@ std::vector<std::string> lines_of(const std::string& text) {
 json small_vision_config(const std::string& reference_config) {
   json config = json::parse(reference_config);
   config["text_config"].update({{"num_hidden_layers", 2}, {"cross_attention_layers", {1}}});
-  config["vision_config"].update({{"num_hidden_layers", 1}, {"num_global_layers", 1}, {"intermediate_layers_indices", {0}}, {"vision_output_dim", 320}});
+  config["vision_config"].update(
+      {{"num_hidden_layers", 1}, {"num_global_layers", 1}, {"intermediate_layers_indices", {0}}, {"vision_output_dim", 320}});
   return config;
 }
 
 json small_text_config() {
-  return {{"model_type", "llama"}, {"vocab_size", 64}, {"hidden_size", 64}, {"num_hidden_layers", 1}, {"num_attention_heads", 4}, {"num_key_value_heads", 2},
-          {"head_dim", 16}, {"intermediate_size", 128}, {"max_position_embeddings", 512}, {"tie_word_embeddings", true}, {"eos_token_id", {1, 2}},
-          {"rope_parameters", {{"rope_type", "llama3"}, {"rope_theta", 1e4}, {"factor", 8}, {"low_freq_factor", 1}, {"high_freq_factor", 4}, {"original_max_position_embeddings", 64}}}};
+  return {{"model_type", "llama"},
+          {"vocab_size", 64},
+          {"hidden_size", 64},
+          {"num_hidden_layers", 1},
+          {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},
+          {"head_dim", 16},
+          {"intermediate_size", 128},
+          {"max_position_embeddings", 512},
+          {"tie_word_embeddings", true},
+          {"eos_token_id", {1, 2}},
+          {"rope_parameters",
+           {{"rope_type", "llama3"},
+            {"rope_theta", 1e4},
+            {"factor", 8},
+            {"low_freq_factor", 1},
+            {"high_freq_factor", 4},
+            {"original_max_position_embeddings", 64}}}};
 }
 
 // --- one iteration -------------------------------------------------------------------------
@@ -296,7 +341,8 @@ std::uint64_t touch(const loupe::Checkpoint& checkpoint) {
   std::uint64_t sum = checkpoint.total_bytes();
   for (const loupe::TensorView& tensor : checkpoint.tensors()) {
     sum += static_cast<std::uint64_t>(tensor.elements());
-    if (!tensor.bytes.empty()) sum += std::to_integer<std::uint64_t>(tensor.bytes.front()) + std::to_integer<std::uint64_t>(tensor.bytes.back());
+    if (!tensor.bytes.empty())
+      sum += std::to_integer<std::uint64_t>(tensor.bytes.front()) + std::to_integer<std::uint64_t>(tensor.bytes.back());
   }
   return sum;
 }
@@ -306,7 +352,8 @@ void require_inside(const loupe::Checkpoint& checkpoint, std::span<const std::by
   std::vector<std::pair<const std::byte*, const std::byte*>> ranges;
   for (const loupe::TensorView& tensor : checkpoint.tensors()) {
     const std::byte* begin = tensor.bytes.data();
-    if (begin < file.data() + 8 || begin > file.data() + file.size() || tensor.bytes.size() > static_cast<std::size_t>(file.data() + file.size() - begin)) {
+    if (begin < file.data() + 8 || begin > file.data() + file.size() ||
+        tensor.bytes.size() > static_cast<std::size_t>(file.data() + file.size() - begin)) {
       throw std::logic_error("accepted a tensor outside the file");
     }
     if (!tensor.bytes.empty()) ranges.emplace_back(begin, begin + tensor.bytes.size());
@@ -374,7 +421,9 @@ class Fuzzer {
           loupe::parse_model_config({seeds_[0].config, generation, preprocessor});
           return true;
         }
-        case 2: case 3: case 4: {
+        case 2:
+        case 3:
+        case 4: {
           std::string config = seed.config;
           mutate(config, random);
           validate(loupe::parse_model_config({config, std::nullopt, std::nullopt}), checkpoints_[which]);
@@ -427,10 +476,10 @@ class Fuzzer {
   }
 
   std::vector<Seed> seeds_;
-  std::vector<FileBuffer> buffers_;               // for mutated headers
-  std::vector<FileBuffer> intact_;                // what the checkpoints below borrow from
-  std::vector<loupe::Checkpoint> checkpoints_;    // of the unmutated headers
-  std::vector<loupe::ModelConfig> models_;        // of the unmutated configurations
+  std::vector<FileBuffer> buffers_;             // for mutated headers
+  std::vector<FileBuffer> intact_;              // what the checkpoints below borrow from
+  std::vector<loupe::Checkpoint> checkpoints_;  // of the unmutated headers
+  std::vector<loupe::ModelConfig> models_;      // of the unmutated configurations
   std::string preprocessor_;
   std::string generation_;
   std::string index_;

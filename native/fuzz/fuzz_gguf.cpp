@@ -37,9 +37,9 @@ using loupe::DType;
 using loupe::GgufWriter;
 using loupe::fuzz::Random;
 
-constexpr std::array<std::uint64_t, 22> odd_numbers = {0,          1,          2,          3,           7,           8,           31,          32,
-                                                       33,         255,        256,        65535,       65536,       0x7FFFFFFF,  0x80000000,  0xFFFFFFFF,
-                                                       0x100000000, 1ull << 40, 1ull << 56, 1ull << 62, 1ull << 63, ~0ull};
+constexpr std::array<std::uint64_t, 22> odd_numbers = {
+    0,     1,     2,          3,          7,          8,           31,         32,         33,         255,        256,
+    65535, 65536, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, 1ull << 40, 1ull << 56, 1ull << 62, 1ull << 63, ~0ull};
 
 constexpr std::array<const char*, 18> odd_names = {"vis.blk.0.attn_q.weight",
                                                    "blk.1.cross_attn_mpl_gate",
@@ -62,7 +62,8 @@ constexpr std::array<const char*, 18> odd_names = {"vis.blk.0.attn_q.weight",
 
 std::uint64_t read_number(const std::string& bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i) value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
+  for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i)
+    value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
   return value;
 }
 
@@ -90,10 +91,14 @@ void edit_field(std::string& header, const std::vector<std::string>& names, Rand
   const std::size_t at = header.find(name);
   if (at == std::string::npos) return;
   const std::size_t field = random.below(6), behind = at + name.size();
-  if (field == 0) edit_number(header, at - 8, 8, random);                      // the name's length
-  else if (field == 1) edit_number(header, behind, 4, random);                 // type, or rank
-  else if (field <= 3) edit_number(header, behind + 4 + 8 * random.below(4), 8, random);
-  else edit_number(header, behind + 4 + 4 * random.below(8), 4, random);
+  if (field == 0)
+    edit_number(header, at - 8, 8, random);  // the name's length
+  else if (field == 1)
+    edit_number(header, behind, 4, random);  // type, or rank
+  else if (field <= 3)
+    edit_number(header, behind + 4 + 8 * random.below(4), 8, random);
+  else
+    edit_number(header, behind + 4 + 4 * random.below(8), 4, random);
 }
 
 void rename(std::string& header, const std::vector<std::string>& names, Random& random) {
@@ -113,7 +118,8 @@ void mutate(std::string& header, const Seed& seed, Random& random) {
       case 2: header.insert(random.below(header.size()), header.substr(random.below(header.size()), 1 + random.below(128))); break;
       case 3: edit_number(header, random.below(header.size()), random.one_in(2) ? 4 : 8, random); break;
       case 4: edit_number(header, 4 + 4 * random.below(5), random.one_in(2) ? 4 : 8, random); break;  // version and counts
-      case 5: case 6: edit_field(header, seed.keys, random); break;
+      case 5:
+      case 6: edit_field(header, seed.keys, random); break;
       case 7: rename(header, random.one_in(2) ? seed.keys : seed.tensors, random); break;
       default: edit_field(header, seed.tensors, random); break;
     }
@@ -127,7 +133,8 @@ constexpr std::string_view vision_config = R"({"model_type": "mllama", "image_to
                   "max_position_embeddings": 64, "cross_attention_layers": [1]},
   "vision_config": {"hidden_size": 32, "num_hidden_layers": 1, "num_global_layers": 1, "attention_heads": 4, "intermediate_size": 64, "image_size": 16,
                     "patch_size": 8, "max_num_tiles": 2, "intermediate_layers_indices": [0]}})";
-constexpr std::string_view text_config = R"({"model_type": "llama", "vocab_size": 40, "hidden_size": 256, "num_hidden_layers": 1, "num_attention_heads": 4,
+constexpr std::string_view text_config =
+    R"({"model_type": "llama", "vocab_size": 40, "hidden_size": 256, "num_hidden_layers": 1, "num_attention_heads": 4,
   "num_key_value_heads": 2, "intermediate_size": 256, "max_position_embeddings": 64, "tie_word_embeddings": true})";
 
 void write_metadata(GgufWriter& out, const loupe::ModelConfig& config) {
@@ -166,7 +173,8 @@ void write_metadata(GgufWriter& out, const loupe::ModelConfig& config) {
 
 /// Types of every kind: a block type wherever rows allow one.
 DType type_for(std::span<const std::int64_t> shape, std::size_t index) {
-  constexpr DType large[] = {DType::q4_k, DType::q5_k, DType::q6_k, DType::q2_k, DType::q3_k}, small[] = {DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1};
+  constexpr DType large[] = {DType::q4_k, DType::q5_k, DType::q6_k, DType::q2_k, DType::q3_k},
+                  small[] = {DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1};
   if (shape.size() != 2) return DType::f32;
   if (shape.back() % 256 == 0) return large[index % 5];
   return shape.back() % 32 == 0 && shape.back() < 256 ? small[index % 5] : index % 2 ? DType::f16 : DType::bf16;
@@ -201,7 +209,8 @@ void require_inside(const loupe::Checkpoint& checkpoint, std::span<const std::by
   std::vector<std::pair<const std::byte*, const std::byte*>> ranges;
   for (const loupe::TensorView& tensor : checkpoint.tensors()) {
     const std::byte* begin = tensor.bytes.data();
-    if (begin < file.data() || begin > file.data() + file.size() || tensor.bytes.size() > static_cast<std::size_t>(file.data() + file.size() - begin)) {
+    if (begin < file.data() || begin > file.data() + file.size() ||
+        tensor.bytes.size() > static_cast<std::size_t>(file.data() + file.size() - begin)) {
       throw std::logic_error("accepted a tensor outside the file");
     }
     if (!tensor.bytes.empty()) ranges.emplace_back(begin, begin + tensor.bytes.size());
@@ -217,7 +226,8 @@ class Fuzzer {
   Fuzzer() {
     seeds_.push_back(seed_of(vision_config));
     seeds_.push_back(seed_of(text_config));
-    for (const Seed& seed : seeds_) use(seed.header + data_for(seed));  // seeds must pass: a fuzzer that begins with broken ones finds nothing
+    for (const Seed& seed : seeds_)
+      use(seed.header + data_for(seed));  // seeds must pass: a fuzzer that begins with broken ones finds nothing
   }
 
   /// True when everything was accepted.
@@ -260,7 +270,9 @@ class Fuzzer {
     require_inside(checkpoint, file);
     if (!checkpoint.metadata()) return;
     for (const auto& [key, value] : *checkpoint.metadata()) {
-      value.for_each([&](const loupe::GgufValue& one) { sink_ = sink_ + one.bytes.size() + static_cast<std::uint64_t>(one.as_integer().value_or(1)); });
+      value.for_each([&](const loupe::GgufValue& one) {
+        sink_ = sink_ + one.bytes.size() + static_cast<std::uint64_t>(one.as_integer().value_or(1));
+      });
     }
     const loupe::ModelConfig config = loupe::gguf_model_config(checkpoint);
     loupe::check_tensors(config, checkpoint);
@@ -269,7 +281,8 @@ class Fuzzer {
 
   /// First and last row as the device gets them.
   void read(const loupe::TensorView& tensor) {
-    if (tensor.bytes.size() != loupe::stored_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.elements()))) throw std::logic_error("accepted a tensor whose bytes contradict its shape");
+    if (tensor.bytes.size() != loupe::stored_bytes(tensor.dtype, static_cast<std::uint64_t>(tensor.elements())))
+      throw std::logic_error("accepted a tensor whose bytes contradict its shape");
     const std::int64_t rows = tensor.shape.empty() ? 1 : tensor.shape[0], cols = tensor.elements() / rows;
     if (tensor.shape.size() < 2) {
       for (const float value : loupe::read_floats(tensor)) sink_ = sink_ + (value > 0);

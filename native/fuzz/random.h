@@ -21,7 +21,9 @@ class Random {
   std::size_t below(std::size_t bound) { return bound == 0 ? 0 : static_cast<std::size_t>(next() % bound); }
   bool one_in(std::size_t n) { return below(n) == 0; }
   template <typename Container>
-  const auto& pick(const Container& from) { return from[below(std::size(from))]; }
+  const auto& pick(const Container& from) {
+    return from[below(std::size(from))];
+  }
 
  private:
   std::uint64_t state_;

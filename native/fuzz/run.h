@@ -30,12 +30,14 @@ int run(int argc, char** argv) {
       accepted += fuzzer.iterate(random) ? 1 : 0;
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::printf("%llu iterations in %.1f s: %llu accepted", static_cast<unsigned long long>(iterations), seconds, static_cast<unsigned long long>(accepted));
+    std::printf("%llu iterations in %.1f s: %llu accepted", static_cast<unsigned long long>(iterations), seconds,
+                static_cast<unsigned long long>(accepted));
     for (const auto& [code, count] : fuzzer.refusals()) std::printf(", %zu %s", count, code.c_str());
     std::printf("\n");
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "seed %llu, iteration %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(current), error.what());
+    std::fprintf(stderr, "seed %llu, iteration %llu: %s\n", static_cast<unsigned long long>(seed), static_cast<unsigned long long>(current),
+                 error.what());
     return EXIT_FAILURE;
   }
 }

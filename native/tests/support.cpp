@@ -47,8 +47,8 @@ Engine& engine() {
   made->memory = std::make_unique<vk::Memory>(*made->device, 0);
   made->pipelines = std::make_unique<vk::Pipelines>(*made->device, shader_directory(), "");
   const vk::DeviceInfo& info = made->device->info();
-  std::printf("Device: %s (%s), subgroups of %u, %zu matrix shapes, validation %s\n", info.name.c_str(), info.driver.c_str(), info.subgroup_size,
-              info.matrix_shapes.size(), validation ? "on" : "off");
+  std::printf("Device: %s (%s), subgroups of %u, %zu matrix shapes, validation %s\n", info.name.c_str(), info.driver.c_str(),
+              info.subgroup_size, info.matrix_shapes.size(), validation ? "on" : "off");
   shared_engine = std::move(made);
   return *shared_engine;
 }
@@ -95,8 +95,8 @@ void expect_close(const Floats& actual, const Floats& expected, Tolerance tolera
       worst_error = error;
     }
   }
-  EXPECT_EQ(wrong, 0u) << what << ": of " << actual.size() << " elements; the worst, " << worst << ", is " << actual[worst] << " instead of " << expected[worst]
-                       << ", allowed error " << allowed;
+  EXPECT_EQ(wrong, 0u) << what << ": of " << actual.size() << " elements; the worst, " << worst << ", is " << actual[worst]
+                       << " instead of " << expected[worst] << ", allowed error " << allowed;
 }
 
 void expect_same(const Floats& actual, const Floats& expected, const std::string& what) {
@@ -109,7 +109,10 @@ void expect_same(const Floats& actual, const Floats& expected, const std::string
 }
 
 DeviceTest::DeviceTest()
-    : memory(*engine().memory), recorder(*engine().device, vk::Recorder::Mode::immediate), arena(memory), g{*engine().device, memory, *engine().pipelines, recorder, arena} {
+    : memory(*engine().memory),
+      recorder(*engine().device, vk::Recorder::Mode::immediate),
+      arena(memory),
+      g{*engine().device, memory, *engine().pipelines, recorder, arena} {
   // Whoever reads scratch memory that nobody wrote shall get NaNs.
   Arena::Scope scope(arena);
   recorder.fill(arena.take(1 << 20), 0x7FC00000);
@@ -145,12 +148,16 @@ uint32_t* DeviceTest::shared_words(uint32_t count, vk::Slice& slice) {
 Tensor DeviceTest::input(uint32_t rows, uint32_t cols, const Floats& values, uint32_t stride, uint32_t skipped_rows, float pad) {
   stride = std::max(stride, cols);
   Floats padded(static_cast<size_t>(skipped_rows + rows) * stride, pad);
-  for (uint32_t r = 0; r < rows; ++r) std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(r) * cols, cols, padded.begin() + static_cast<std::ptrdiff_t>(skipped_rows + r) * stride);
+  for (uint32_t r = 0; r < rows; ++r)
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(r) * cols, cols,
+                padded.begin() + static_cast<std::ptrdiff_t>(skipped_rows + r) * stride);
   const Tensor all{bytes(padded.data(), padded.size() * 4), skipped_rows + rows, stride, 0};
   return skipped_rows ? all.view(skipped_rows, rows) : all;
 }
 
-Tensor DeviceTest::output(uint32_t rows, uint32_t cols, float initial) { return output(rows, cols, Floats(static_cast<size_t>(rows) * cols, initial)); }
+Tensor DeviceTest::output(uint32_t rows, uint32_t cols, float initial) {
+  return output(rows, cols, Floats(static_cast<size_t>(rows) * cols, initial));
+}
 
 Tensor DeviceTest::output(uint32_t rows, uint32_t cols, const Floats& initial) {
   Floats values(cols, sentinel);
@@ -203,7 +210,9 @@ Matrix DeviceTest::matrix_of(uint32_t rows, uint32_t cols, DType dtype, const st
   for (uint32_t first = 0; first < rows; first += block_rows) {
     const uint32_t count = std::min(block_rows, rows - first);
     std::vector<std::byte> packed(count * row_bytes, std::byte{0xA5});
-    for (uint32_t r = 0; r < count; ++r) pack_row(dtype, std::span(stored).subspan((first + r) * stored_row, stored_row), cols, std::span(packed).subspan(r * row_bytes, row_bytes));
+    for (uint32_t r = 0; r < count; ++r)
+      pack_row(dtype, std::span(stored).subspan((first + r) * stored_row, stored_row), cols,
+               std::span(packed).subspan(r * row_bytes, row_bytes));
     made.blocks.push_back({buffer(packed.data(), packed.size()), first, count, device_type(dtype)});
   }
   return made;

@@ -5,12 +5,15 @@ namespace {
 
 bool same(const vk::Slice& a, const vk::Slice& b) { return a.buffer == b.buffer && a.offset == b.offset; }
 
-bool overlap(const vk::Slice& a, const vk::Slice& b) { return a.buffer == b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size; }
+bool overlap(const vk::Slice& a, const vk::Slice& b) {
+  return a.buffer == b.buffer && a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+}
 
 TEST(Arena, SlicesAreBindableAndApart) {
   Arena arena(*engine().memory);
   std::vector<vk::Slice> taken;
-  for (uint64_t bytes : {uint64_t{1}, uint64_t{256}, uint64_t{257}, uint64_t{5} << 20, uint64_t{5} << 20, uint64_t{20} << 20, uint64_t{0}}) {
+  for (uint64_t bytes :
+       {uint64_t{1}, uint64_t{256}, uint64_t{257}, uint64_t{5} << 20, uint64_t{5} << 20, uint64_t{20} << 20, uint64_t{0}}) {
     const vk::Slice slice = arena.take(bytes);
     EXPECT_EQ(slice.offset % 256, 0u);
     EXPECT_GE(slice.size, std::max<uint64_t>(bytes, 1));

@@ -33,11 +33,29 @@ json tiny() {
 
 /// Llama 3.2 1B as published: tied embeddings, explicit head width.
 json llama_1b() {
-  return {{"model_type", "llama"}, {"vocab_size", 128256}, {"hidden_size", 2048}, {"num_hidden_layers", 16}, {"num_attention_heads", 32},
-          {"num_key_value_heads", 8}, {"head_dim", 64}, {"intermediate_size", 8192}, {"rope_theta", 500000.0},
-          {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 32.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}}},
-          {"rms_norm_eps", 1e-5}, {"max_position_embeddings", 131072}, {"bos_token_id", 128000}, {"eos_token_id", {128001, 128008, 128009}},
-          {"tie_word_embeddings", true}, {"hidden_act", "silu"}, {"attention_bias", false}, {"mlp_bias", false}};
+  return {{"model_type", "llama"},
+          {"vocab_size", 128256},
+          {"hidden_size", 2048},
+          {"num_hidden_layers", 16},
+          {"num_attention_heads", 32},
+          {"num_key_value_heads", 8},
+          {"head_dim", 64},
+          {"intermediate_size", 8192},
+          {"rope_theta", 500000.0},
+          {"rope_scaling",
+           {{"rope_type", "llama3"},
+            {"factor", 32.0},
+            {"low_freq_factor", 1.0},
+            {"high_freq_factor", 4.0},
+            {"original_max_position_embeddings", 8192}}},
+          {"rms_norm_eps", 1e-5},
+          {"max_position_embeddings", 131072},
+          {"bos_token_id", 128000},
+          {"eos_token_id", {128001, 128008, 128009}},
+          {"tie_word_embeddings", true},
+          {"hidden_act", "silu"},
+          {"attention_bias", false},
+          {"mlp_bias", false}};
 }
 
 ModelConfig parse(const json& config) {
@@ -53,7 +71,8 @@ void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action 
   } catch (const Error& error) {
     EXPECT_STREQ(to_string(error.code()), to_string(code)) << error.what();
     EXPECT_FALSE(error.next_step().empty()) << error.what();
-    for (const std::string& part : parts) EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
   }
 }
 
@@ -115,10 +134,21 @@ TEST(Config, ReadsTextModels) {
 
 TEST(Config, CountsTheParametersOf11B) {
   json config = tiny();
-  config["text_config"].update({{"vocab_size", 128256}, {"hidden_size", 4096}, {"num_hidden_layers", 40}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
-                                {"intermediate_size", 14336}, {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}}});
-  config["vision_config"].update({{"hidden_size", 1280}, {"num_hidden_layers", 32}, {"num_global_layers", 8}, {"attention_heads", 16}, {"intermediate_size", 5120},
-                                  {"image_size", 560}, {"intermediate_layers_indices", {3, 7, 15, 23, 30}}, {"vision_output_dim", 7680}});
+  config["text_config"].update({{"vocab_size", 128256},
+                                {"hidden_size", 4096},
+                                {"num_hidden_layers", 40},
+                                {"num_attention_heads", 32},
+                                {"num_key_value_heads", 8},
+                                {"intermediate_size", 14336},
+                                {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}}});
+  config["vision_config"].update({{"hidden_size", 1280},
+                                  {"num_hidden_layers", 32},
+                                  {"num_global_layers", 8},
+                                  {"attention_heads", 16},
+                                  {"intermediate_size", 5120},
+                                  {"image_size", 560},
+                                  {"intermediate_layers_indices", {3, 7, 15, 23, 30}},
+                                  {"vision_output_dim", 7680}});
   config["image_token_index"] = 128256;
   EXPECT_EQ(parameter_count(parse(config)), 10'670'220'835);  // as the hub states for 11B Vision Instruct
 }
@@ -173,7 +203,8 @@ TEST(Config, PreprocessorMustAgree) {
   const auto with = [&](const char* preprocessor) { return parse_model_config({config, std::nullopt, preprocessor}); };
   EXPECT_EQ(with(R"({"image_mean":[0.5,0.25,0.125],"image_std":[1,2,3]})").vision->image_mean[2], 0.125f);
   EXPECT_FLOAT_EQ(with("{}").vision->image_std[0], 0.26862954f);
-  expect_error(ErrorCode::checkpoint_config, {"preprocessor_config.json", "height", "560", "56"}, [&] { with(R"({"size":{"height":560,"width":56}})"); });
+  expect_error(ErrorCode::checkpoint_config, {"preprocessor_config.json", "height", "560", "56"},
+               [&] { with(R"({"size":{"height":560,"width":56}})"); });
   expect_error(ErrorCode::checkpoint_config, {"max_image_tiles"}, [&] { with(R"({"max_image_tiles":2})"); });
   expect_error(ErrorCode::checkpoint_config, {"image_std"}, [&] { with(R"({"image_std":[1,0,1]})"); });
   expect_error(ErrorCode::checkpoint_config, {"image_mean", "3 numbers"}, [&] { with(R"({"image_mean":[1,1]})"); });
@@ -236,11 +267,11 @@ TEST(Config, LeavesOutWhatTransformersFillsIn) {
   std::ifstream file(reference().parent_path() / "configs" / "llama-3.2-11b-vision.json");
   const json published = json::parse(file);
   json saved = published;
-  for (const char* key : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "max_position_embeddings",
-                          "cross_attention_layers"})
+  for (const char* key : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+                          "intermediate_size", "max_position_embeddings", "cross_attention_layers"})
     ASSERT_EQ(saved["text_config"].erase(key), 1u) << key;
-  for (const char* key : {"hidden_size", "num_hidden_layers", "num_global_layers", "attention_heads", "intermediate_size", "image_size", "patch_size", "max_num_tiles",
-                          "intermediate_layers_indices", "supported_aspect_ratios", "vision_output_dim"})
+  for (const char* key : {"hidden_size", "num_hidden_layers", "num_global_layers", "attention_heads", "intermediate_size", "image_size",
+                          "patch_size", "max_num_tiles", "intermediate_layers_indices", "supported_aspect_ratios", "vision_output_dim"})
     ASSERT_EQ(saved["vision_config"].erase(key), 1u) << key;
   ASSERT_EQ(saved.erase("image_token_index"), 1u);
   const ModelConfig whole = parse(published), filled = parse(saved);
@@ -261,11 +292,13 @@ TEST(Config, LeavesOutWhatTransformersFillsIn) {
 }
 
 TEST(Config, RefusesNumbersOutOfRange) {
-  for (const char* path : {"/text_config/vocab_size", "/text_config/hidden_size", "/text_config/num_hidden_layers", "/text_config/num_attention_heads",
-                           "/text_config/num_key_value_heads", "/text_config/intermediate_size", "/text_config/max_position_embeddings",
-                           "/vision_config/hidden_size", "/vision_config/num_hidden_layers", "/vision_config/attention_heads",
-                           "/vision_config/intermediate_size", "/vision_config/image_size", "/vision_config/patch_size", "/vision_config/max_num_tiles"}) {
-    for (const json& value : {json(0), json(-8), json(1LL << 40), json(~0ULL), json(96.0), json("96"), json(true), json(nullptr), json(json::array({96}))}) {
+  for (const char* path :
+       {"/text_config/vocab_size", "/text_config/hidden_size", "/text_config/num_hidden_layers", "/text_config/num_attention_heads",
+        "/text_config/num_key_value_heads", "/text_config/intermediate_size", "/text_config/max_position_embeddings",
+        "/vision_config/hidden_size", "/vision_config/num_hidden_layers", "/vision_config/attention_heads",
+        "/vision_config/intermediate_size", "/vision_config/image_size", "/vision_config/patch_size", "/vision_config/max_num_tiles"}) {
+    for (const json& value :
+         {json(0), json(-8), json(1LL << 40), json(~0ULL), json(96.0), json("96"), json(true), json(nullptr), json(json::array({96}))}) {
       if (value.is_null() && std::string(path).ends_with("num_key_value_heads")) continue;  // absent = num_attention_heads
       expect_refused(path, value, ErrorCode::checkpoint_config, {std::string(path).substr(std::string(path).rfind('/') + 1)});
     }
@@ -279,8 +312,15 @@ TEST(Config, RefusesNumbersOutOfRange) {
 
 TEST(Config, RefusesMalformedText) {
   const auto parse_text = [](const std::string& text) { return [text] { parse_model_config({text, std::nullopt, std::nullopt}); }; };
-  const std::vector<std::string> texts = {"", "{", "[]", "null", "{\"model_type\":\"\xff\"}", R"({"model_type":"mllama","model_type":"llama"})",
-                                          R"({"a":1e999})", "{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", std::string("{}\0", 3)};
+  const std::vector<std::string> texts = {"",
+                                          "{",
+                                          "[]",
+                                          "null",
+                                          "{\"model_type\":\"\xff\"}",
+                                          R"({"model_type":"mllama","model_type":"llama"})",
+                                          R"({"a":1e999})",
+                                          "{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}",
+                                          std::string("{}\0", 3)};
   for (const std::string& text : texts) {
     SCOPED_TRACE(text.substr(0, 60));
     try {
@@ -372,24 +412,22 @@ TEST(CheckTensors, AcceptsExtraTensorsAndOtherFloatTypes) {
 }
 
 TEST(CheckTensors, NamesMissingTensors) {
-  expect_error(ErrorCode::checkpoint_tensor, {"memory", "'language_model.model.layers.1.cross_attn.q_norm.weight'", "[16]", "1 of 168"}, [] {
-    check_altered(parse(tiny()), [](json& header) { header.erase("language_model.model.layers.1.cross_attn.q_norm.weight"); });
-  });
+  expect_error(
+      ErrorCode::checkpoint_tensor, {"memory", "'language_model.model.layers.1.cross_attn.q_norm.weight'", "[16]", "1 of 168"},
+      [] { check_altered(parse(tiny()), [](json& header) { header.erase("language_model.model.layers.1.cross_attn.q_norm.weight"); }); });
 }
 
 TEST(CheckTensors, NamesWrongShapes) {
-  expect_error(ErrorCode::checkpoint_shape, {"'multi_modal_projector.weight'", "[640, 96]", "[96, 640]"}, [] {
-    check_altered(parse(tiny()), [](json& header) { header["multi_modal_projector.weight"]["shape"] = {640, 96}; });
-  });
+  expect_error(ErrorCode::checkpoint_shape, {"'multi_modal_projector.weight'", "[640, 96]", "[96, 640]"},
+               [] { check_altered(parse(tiny()), [](json& header) { header["multi_modal_projector.weight"]["shape"] = {640, 96}; }); });
   expect_error(ErrorCode::checkpoint_shape, {"embed_tokens", "[320, 96]", "[328, 96]"}, [] {
     check_altered(parse(tiny()), [](json& header) { header["language_model.model.embed_tokens.weight"]["shape"] = {320, 96}; });
   });
 }
 
 TEST(CheckTensors, NamesWrongTypes) {
-  expect_error(ErrorCode::checkpoint_dtype, {"'vision_model.class_embedding'", "I16", "BF16"}, [] {
-    check_altered(parse(tiny()), [](json& header) { header["vision_model.class_embedding"]["dtype"] = "I16"; });
-  });
+  expect_error(ErrorCode::checkpoint_dtype, {"'vision_model.class_embedding'", "I16", "BF16"},
+               [] { check_altered(parse(tiny()), [](json& header) { header["vision_model.class_embedding"]["dtype"] = "I16"; }); });
 }
 
 TEST(CheckTensors, RecognisesBitsandbytes) {
@@ -426,14 +464,20 @@ TEST(CheckTensors, RecognisesOtherStoragesByTheirTensors) {
 
 TEST(CheckTensors, TiedTextModelsNeedNoOutputMatrix) {
   json small = llama_1b();
-  small.update({{"vocab_size", 64}, {"hidden_size", 64}, {"num_hidden_layers", 1}, {"num_attention_heads", 2}, {"num_key_value_heads", 1}, {"head_dim", 32},
-                {"intermediate_size", 64}, {"bos_token_id", 1}, {"eos_token_id", 2}});
+  small.update({{"vocab_size", 64},
+                {"hidden_size", 64},
+                {"num_hidden_layers", 1},
+                {"num_attention_heads", 2},
+                {"num_key_value_heads", 1},
+                {"head_dim", 32},
+                {"intermediate_size", 64},
+                {"bos_token_id", 1},
+                {"eos_token_id", 2}});
   EXPECT_NO_THROW(check_altered(parse(small), [](json&) {}));
   EXPECT_NO_THROW(check_altered(parse(small), [](json& header) { header["lm_head.weight"] = {{"dtype", "BF16"}, {"shape", {64, 64}}}; }));
   small["tie_word_embeddings"] = false;
-  expect_error(ErrorCode::checkpoint_tensor, {"'lm_head.weight'"}, [&] {
-    check_altered(parse(small), [](json& header) { header.erase("lm_head.weight"); });
-  });
+  expect_error(ErrorCode::checkpoint_tensor, {"'lm_head.weight'"},
+               [&] { check_altered(parse(small), [](json& header) { header.erase("lm_head.weight"); }); });
 }
 
 }  // namespace

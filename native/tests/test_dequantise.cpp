@@ -17,7 +17,8 @@
 namespace loupe::test {
 namespace {
 
-constexpr DType block_types[] = {DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1, DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k};
+constexpr DType block_types[] = {DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0, DType::q5_1,
+                                 DType::q2_k, DType::q3_k, DType::q4_k, DType::q5_k, DType::q6_k};
 
 /// 64 random blocks and what gguf-py makes of them.
 struct Golden {
@@ -36,7 +37,8 @@ Golden golden(DType dtype) {
 void expect_values(const Floats& actual, const Floats& expected, double relative, const std::string& what) {
   ASSERT_EQ(actual.size(), expected.size()) << what;
   for (size_t i = 0; i < actual.size(); ++i)
-    ASSERT_LE(std::fabs(static_cast<double>(actual[i]) - expected[i]), relative * std::fabs(expected[i])) << what << ", element " << i << ": " << actual[i] << " instead of " << expected[i];
+    ASSERT_LE(std::fabs(static_cast<double>(actual[i]) - expected[i]), relative * std::fabs(expected[i]))
+        << what << ", element " << i << ": " << actual[i] << " instead of " << expected[i];
 }
 
 TEST(Dequantise, EqualsTheReference) {
@@ -98,7 +100,10 @@ class Blocks : public DeviceTest {
 
   static std::vector<uint64_t> scale_offsets(DType dtype) {
     switch (dtype) {
-      case DType::q4_1: case DType::q5_1: case DType::q4_k: case DType::q5_k: return {0, 2};
+      case DType::q4_1:
+      case DType::q5_1:
+      case DType::q4_k:
+      case DType::q5_k: return {0, 2};
       case DType::q2_k: return {80, 82};
       case DType::q3_k: return {108};
       case DType::q6_k: return {208};
@@ -126,7 +131,8 @@ class Blocks : public DeviceTest {
     ops::matmul(g, in, weight, out, {s.kind, &bias_row, 0.37f});
     scalar::matmul(x, w, s.m, s.k, s.n, s.kind, &bias, 0.37f, expected);
     expect_close(read(out), expected, tolerance,
-                 std::string(to_string(dtype)) + " [" + std::to_string(s.m) + ", " + std::to_string(s.k) + "] x [" + std::to_string(s.n) + ", " + std::to_string(s.k) + "]");
+                 std::string(to_string(dtype)) + " [" + std::to_string(s.m) + ", " + std::to_string(s.k) + "] x [" + std::to_string(s.n) +
+                     ", " + std::to_string(s.k) + "]");
   }
 };
 
@@ -144,9 +150,12 @@ TEST_F(Blocks, LookupEqualsTheReference) {
     const Tensor out = output(rows, cols);
     ops::embedding(g, table, words(tokens), out);
     Floats expected;
-    for (uint32_t token : tokens) expected.insert(expected.end(), wanted.values.begin() + token * cols, wanted.values.begin() + (token + 1) * cols);
-    if (has_kernels(dtype)) expect_values(read(out), expected, 1.2e-7, std::string(to_string(dtype)));
-    else expect_same(read(out), rounded(expected, DType::f16), std::string(to_string(dtype)) + " as float16");
+    for (uint32_t token : tokens)
+      expected.insert(expected.end(), wanted.values.begin() + token * cols, wanted.values.begin() + (token + 1) * cols);
+    if (has_kernels(dtype))
+      expect_values(read(out), expected, 1.2e-7, std::string(to_string(dtype)));
+    else
+      expect_same(read(out), rounded(expected, DType::f16), std::string(to_string(dtype)) + " as float16");
   }
 }
 
@@ -191,7 +200,8 @@ TEST_F(Blocks, TypesWithoutKernelsAreHalvesOnTheDevice) {
 
 TEST_F(Blocks, CooperativeMatrices) {
   g.activations = Activations::f16;
-  if (!ops::has_half_matmul(*engine().device, *engine().pipelines)) GTEST_SKIP() << engine().device->info().name << " or this build has no cooperative matrices that we have a shader for.";
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines))
+    GTEST_SKIP() << engine().device->info().name << " or this build has no cooperative matrices that we have a shader for.";
   // Both inputs are rounded to float16 here, and the weights reach 8 while most are near 0.
   constexpr Tolerance halves{4e-3};
   for (const DType dtype : kernel_types) {
@@ -226,7 +236,8 @@ TEST_F(Blocks, TypesMayDifferWithinAMatrix) {
 
 TEST(RowLayout, BlocksTakeNoMoreThanTheirFile) {
   for (const DType dtype : kernel_types)
-    for (const uint32_t cols : {4096u, 8192u, 14336u, 28672u}) EXPECT_EQ(device_row_bytes(dtype, cols), stored_bytes(dtype, cols)) << to_string(dtype) << " " << cols;
+    for (const uint32_t cols : {4096u, 8192u, 14336u, 28672u})
+      EXPECT_EQ(device_row_bytes(dtype, cols), stored_bytes(dtype, cols)) << to_string(dtype) << " " << cols;
   EXPECT_EQ(device_row_bytes(DType::bf16, 592), 1184u);
   EXPECT_EQ(device_row_bytes(DType::q8_0, 96), 112u);
 }

@@ -84,7 +84,8 @@ class Fences : public ::testing::Test {
     active->longest_wait_ns = std::max(active->longest_wait_ns, timeout);
     active->was_waiting = active->was_waiting || activity::waiting();
     const VkResult scripted = active->answer ? active->answer() : VK_INCOMPLETE;
-    return scripted == VK_INCOMPLETE ? active->real.vkWaitForFences(handle, count, fences, all, std::numeric_limits<uint64_t>::max()) : scripted;
+    return scripted == VK_INCOMPLETE ? active->real.vkWaitForFences(handle, count, fences, all, std::numeric_limits<uint64_t>::max())
+                                     : scripted;
   }
   static VKAPI_ATTR void VKAPI_CALL destroy_fence(VkDevice handle, VkFence fence, const VkAllocationCallbacks* callbacks) {
     ++active->freed;

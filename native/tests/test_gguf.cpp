@@ -46,7 +46,8 @@ void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action 
     ADD_FAILURE() << "expected " << to_string(code);
   } catch (const Error& error) {
     EXPECT_STREQ(to_string(error.code()), to_string(code)) << error.what();
-    for (const std::string& part : parts) EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
   }
 }
 
@@ -71,7 +72,9 @@ class Writer {
   Writer& entry(const std::string& key, GgufType type, Number value) {
     return text(key).number(static_cast<std::uint32_t>(type)).number(value);
   }
-  Writer& entry(const std::string& key, const std::string& value) { return text(key).number(static_cast<std::uint32_t>(GgufType::text)).text(value); }
+  Writer& entry(const std::string& key, const std::string& value) {
+    return text(key).number(static_cast<std::uint32_t>(GgufType::text)).text(value);
+  }
   Writer& tensor(const std::string& name, std::vector<std::uint64_t> sizes, std::uint32_t type, std::uint64_t offset) {
     text(name).number(static_cast<std::uint32_t>(sizes.size()));
     for (const std::uint64_t size : sizes) number(size);
@@ -128,7 +131,9 @@ TEST(Gguf, ReadsMetadataOfEveryKindInTheReference) {
   EXPECT_EQ(tokens[256], "<|begin_of_text|>");
   EXPECT_EQ(tokens[320], "<|image|>");
   std::vector<std::int64_t> layers;
-  metadata.at("mllama.attention.cross_attention_layers").for_each([&](const GgufValue& layer) { layers.push_back(layer.as_integer().value()); });
+  metadata.at("mllama.attention.cross_attention_layers").for_each([&](const GgufValue& layer) {
+    layers.push_back(layer.as_integer().value());
+  });
   EXPECT_EQ(layers.size(), metadata.at("mllama.attention.cross_attention_layers").count);
   EXPECT_FALSE(layers.empty());
 }
@@ -145,14 +150,18 @@ TEST(Gguf, BothLayoutsRestoreThePublishedTensors) {
       ASSERT_EQ(found.shape, wanted.shape) << variant << " " << wanted.name;
       const std::vector<float> expected = read_floats(wanted), stored = read_floats(found);
       // The vision tower's pairs are left as they are (gguf_names.cpp).
-      if (wanted.name.starts_with("vision.") && (wanted.name.ends_with("q_proj.weight") || wanted.name.ends_with("k_proj.weight"))) continue;
+      if (wanted.name.starts_with("vision.") && (wanted.name.ends_with("q_proj.weight") || wanted.name.ends_with("k_proj.weight")))
+        continue;
       const std::int64_t rows = wanted.shape[0], cols = wanted.elements() / rows;
       for (std::int64_t row = 0; row < rows; ++row)
         for (std::int64_t col = 0; col < cols; ++col) {
           const float value = stored[static_cast<std::size_t>(found.stored_row(row) * cols + col)];
           const float published_value = expected[static_cast<std::size_t>(row * cols + col)];
-          if (found.tanh_applied) ASSERT_NEAR(value, std::tanh(published_value), 1e-6) << variant << " " << wanted.name;
-          else ASSERT_EQ(value, found.dtype == DType::f16 ? f16_to_float(float_to_f16(published_value)) : published_value) << variant << " " << wanted.name << " row " << row;
+          if (found.tanh_applied)
+            ASSERT_NEAR(value, std::tanh(published_value), 1e-6) << variant << " " << wanted.name;
+          else
+            ASSERT_EQ(value, found.dtype == DType::f16 ? f16_to_float(float_to_f16(published_value)) : published_value)
+                << variant << " " << wanted.name << " row " << row;
         }
     }
   }
@@ -171,7 +180,8 @@ TEST(Gguf, NamesGoThereAndBack) {
   const Checkpoint checkpoint = Checkpoint::open_gguf(files);
   for (const TensorView& tensor : checkpoint.tensors()) EXPECT_EQ(gguf_name(tensor.name), tensor.stored_name);
   TensorView tensor;
-  for (const char* name : {"blk.0.attn_q.bias", "blk.07.attn_q.weight", "blk..attn_q.weight", "blk.1x.attn_q.weight", "v.blk.99999.ln1.bias", "blk.0", "output.weight2", ""}) {
+  for (const char* name : {"blk.0.attn_q.bias", "blk.07.attn_q.weight", "blk..attn_q.weight", "blk.1x.attn_q.weight",
+                           "v.blk.99999.ln1.bias", "blk.0", "output.weight2", ""}) {
     tensor.stored_name = name;
     EXPECT_FALSE(name_gguf_tensor(tensor, {})) << name;
   }
@@ -269,29 +279,36 @@ TEST(Gguf, CountsAreBoundedBeforeAnythingIsAllocated) {
   expect_header_error(ErrorCode::checkpoint_header, {"tensors"}, Writer().header(huge, 0));
   expect_header_error(ErrorCode::file_truncated, {"a text"}, Writer().header(0, 1).text("k").number(8u).number(huge));
   expect_header_error(ErrorCode::checkpoint_header, {"elements"}, Writer().header(0, 1).text("k").number(9u).number(8u).number(huge));
-  expect_header_error(ErrorCode::file_truncated, {"a list"}, Writer().header(0, 1).text("k").number(9u).number(12u).number(std::uint64_t{1} << 21));
-  expect_header_error(ErrorCode::file_truncated, {"a text in a list"}, Writer().header(0, 1).text("k").number(9u).number(8u).number(std::uint64_t{1} << 21).text("a"));
+  expect_header_error(ErrorCode::file_truncated, {"a list"},
+                      Writer().header(0, 1).text("k").number(9u).number(12u).number(std::uint64_t{1} << 21));
+  expect_header_error(ErrorCode::file_truncated, {"a text in a list"},
+                      Writer().header(0, 1).text("k").number(9u).number(8u).number(std::uint64_t{1} << 21).text("a"));
   expect_header_error(ErrorCode::checkpoint_header, {"a key"}, Writer().header(0, 1).number(std::uint64_t{1} << 30));
   expect_header_error(ErrorCode::checkpoint_header, {"a key"}, Writer().header(0, 1).text(""));
 }
 
 TEST(Gguf, MalformedEntries) {
   expect_header_error(ErrorCode::checkpoint_header, {"'k'", "unknown type 13"}, Writer().header(0, 1).text("k").number(13u));
-  expect_header_error(ErrorCode::checkpoint_header, {"'k'", "list of lists"}, Writer().header(0, 1).text("k").number(9u).number(9u).number(std::uint64_t{0}));
+  expect_header_error(ErrorCode::checkpoint_header, {"'k'", "list of lists"},
+                      Writer().header(0, 1).text("k").number(9u).number(9u).number(std::uint64_t{0}));
   expect_header_error(ErrorCode::checkpoint_header, {"'k'", "twice"}, Writer().header(0, 2).entry("k", "a").entry("k", "b"));
   for (const std::uint32_t alignment : {0u, 3u, 1u << 21}) {
-    expect_header_error(ErrorCode::checkpoint_header, {"general.alignment"}, Writer().header(0, 1).entry("general.alignment", GgufType::u32, alignment));
+    expect_header_error(ErrorCode::checkpoint_header, {"general.alignment"},
+                        Writer().header(0, 1).entry("general.alignment", GgufType::u32, alignment));
   }
   expect_header_error(ErrorCode::checkpoint_header, {"general.alignment"}, Writer().header(0, 1).entry("general.alignment", "32"));
 }
 
 TEST(Gguf, MalformedTensors) {
-  const auto one = [](std::vector<std::uint64_t> sizes, std::uint32_t type, std::uint64_t offset) { return Writer().header(1, 0).tensor("t", std::move(sizes), type, offset).data(1024); };
+  const auto one = [](std::vector<std::uint64_t> sizes, std::uint32_t type, std::uint64_t offset) {
+    return Writer().header(1, 0).tensor("t", std::move(sizes), type, offset).data(1024);
+  };
   const std::uint64_t huge = ~std::uint64_t{0};
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "5 dimensions"}, one({1, 1, 1, 1, 1}, 0, 0));
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "dimension"}, one({huge}, 0, 0));
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "more than fits"}, one({std::uint64_t{1} << 40, std::uint64_t{1} << 40}, 0, 0));
-  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "more than fits"}, one({std::uint64_t{1} << 32, std::uint64_t{1} << 32, 0}, 0, 0));
+  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "more than fits"},
+                      one({std::uint64_t{1} << 32, std::uint64_t{1} << 32, 0}, 0, 0));
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "48", "Q8_0"}, one({48, 2}, 8, 0));
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "128", "Q4_K"}, one({128, 2}, 12, 0));
   expect_header_error(ErrorCode::checkpoint_header, {"'t'", "multiple of 32"}, one({8}, 0, 4));
@@ -299,20 +316,25 @@ TEST(Gguf, MalformedTensors) {
   expect_header_error(ErrorCode::file_truncated, {"'t'"}, one({8}, 0, huge - 31));
   expect_header_error(ErrorCode::checkpoint_dtype, {"'t'", "IQ4_XS"}, one({256}, 23, 0));
   expect_header_error(ErrorCode::checkpoint_dtype, {"'t'", "unknown type 4"}, one({32}, 4, 0));
-  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "twice"}, Writer().header(2, 0).tensor("t", {8}, 0, 0).tensor("t", {8}, 0, 32).data(64));
-  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "'u'", "overlap"}, Writer().header(2, 0).tensor("t", {16}, 0, 0).tensor("u", {8}, 0, 32).data(64));
+  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "twice"},
+                      Writer().header(2, 0).tensor("t", {8}, 0, 0).tensor("t", {8}, 0, 32).data(64));
+  expect_header_error(ErrorCode::checkpoint_header, {"'t'", "'u'", "overlap"},
+                      Writer().header(2, 0).tensor("t", {16}, 0, 0).tensor("u", {8}, 0, 32).data(64));
 }
 
 // --- dialects --------------------------------------------------------------------------------------
 
-Writer with_architecture(const std::string& architecture, std::uint64_t tensors) { return Writer().header(tensors, 1).entry("general.architecture", architecture); }
+Writer with_architecture(const std::string& architecture, std::uint64_t tensors) {
+  return Writer().header(tensors, 1).entry("general.architecture", architecture);
+}
 
 void expect_refused(const Writer& file, ErrorCode code, const std::vector<std::string>& parts) {
   expect_error(code, parts, [&] { Checkpoint::from_bytes(as_bytes(file.bytes()), "test.gguf"); });
 }
 
 TEST(Gguf, OtherArchitecturesAreRefusedByName) {
-  for (const char* name : {"qwen2", "clip", "llama4", "mllama2"}) expect_refused(with_architecture(name, 0), ErrorCode::checkpoint_unsupported, {name});
+  for (const char* name : {"qwen2", "clip", "llama4", "mllama2"})
+    expect_refused(with_architecture(name, 0), ErrorCode::checkpoint_unsupported, {name});
   expect_refused(Writer().header(0, 0), ErrorCode::checkpoint_header, {"general.architecture"});
 }
 

@@ -38,7 +38,7 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  std::function<bool()> loses_submission;    ///< true = the device is lost instead
+  std::function<bool()> loses_submission;      ///< true = the device is lost instead
   std::function<void()> on_copy, on_dispatch;  ///< while recording
   int submissions = 0;
   int destroyed_in_flight = 0;  ///< buffers destroyed before the host waited for all submissions
@@ -58,7 +58,8 @@ class Driver {
     if (!active->pending_.empty()) ++active->destroyed_in_flight;
     active->real_.vkDestroyBuffer(device, buffer, callbacks);
   }
-  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count, const VkBufferCopy* regions) {
+  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count,
+                                         const VkBufferCopy* regions) {
     if (active->on_copy) active->on_copy();
     active->real_.vkCmdCopyBuffer(commands, from, to, count, regions);
   }
@@ -73,16 +74,15 @@ class Driver {
   std::set<VkFence> pending_;
 };
 
-std::filesystem::path tiny() {
-  return test::reference() / "tiny";
-}
+std::filesystem::path tiny() { return test::reference() / "tiny"; }
 
 std::atomic<bool> cancel_flag{false};
 
 std::unique_ptr<Session> open_session(vk::Memory& memory) {
   cancel_flag = false;
   auto& e = engine();
-  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(tiny(), *e.device, memory, nullptr, nullptr), Activations::f32, 2048, cancel_flag);
+  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(tiny(), *e.device, memory, nullptr, nullptr),
+                                   Activations::f32, 2048, cancel_flag);
 }
 
 GenerateRequest request(uint32_t tokens, uint32_t max_tokens, uint32_t first = 1) {
@@ -96,11 +96,13 @@ std::vector<uint32_t> expected_tokens(const GenerateRequest& r) { return open_se
 
 TEST(Lifetimes, ARefusedTensorWaitsForTheCopiesBeforeIt) {
   // "a" fills both staging buffers, so that copies into it are in flight when "b" is refused for its shape.
-  const auto folder = std::filesystem::temp_directory_path() / ("loupe-lifetimes-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("loupe-lifetimes-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()));
   std::filesystem::create_directories(folder);
   constexpr uint64_t rows = 24 << 10, bytes = rows * 1024 * 4;
-  const std::string header = R"({"a":{"dtype":"F32","shape":[)" + std::to_string(rows) + R"(,1024],"data_offsets":[0,)" + std::to_string(bytes) +
-                             R"(]},"b":{"dtype":"F16","shape":[1,1024],"data_offsets":[)" + std::to_string(bytes) + "," + std::to_string(bytes + 2048) + "]}}";
+  const std::string header = R"({"a":{"dtype":"F32","shape":[)" + std::to_string(rows) + R"(,1024],"data_offsets":[0,)" +
+                             std::to_string(bytes) + R"(]},"b":{"dtype":"F16","shape":[1,1024],"data_offsets":[)" + std::to_string(bytes) +
+                             "," + std::to_string(bytes + 2048) + "]}}";
   {
     std::ofstream file(folder / "model.safetensors", std::ios::binary);
     const uint64_t length = header.size();

@@ -37,7 +37,8 @@ class Attention : public DeviceTest {
     const Tensor in = input(rows, q_width, q, stride, 1, NAN), out = output(rows, q_width);
     ops::attention(g, in, kv, shape, mask, out);
     expect_close(read(out), scalar::attention(q, k, v, shape, mask, before), attention_tolerance,
-                 std::to_string(rows) + " rows, " + std::to_string(length) + (causal ? " earlier keys, causal, " : " keys, ") + describe(shape) + (half ? ", f16 cache" : ", f32 cache"));
+                 std::to_string(rows) + " rows, " + std::to_string(length) + (causal ? " earlier keys, causal, " : " keys, ") +
+                     describe(shape) + (half ? ", f16 cache" : ", f32 cache"));
   }
 };
 
@@ -165,8 +166,8 @@ TEST_F(Attention, Vision) {
     uint32_t max_tiles, num_tiles, tokens, padded;
     HeadShape shape;
   };
-  for (const Picture& p : {Picture{4, 1, 5, 8, {2, 2, 16}}, Picture{4, 3, 17, 24, {2, 2, 16}}, Picture{4, 4, 17, 24, {2, 2, 16}}, Picture{2, 2, 16, 16, {2, 2, 16}},
-                           Picture{4, 2, 26, 32, {2, 2, 80}}, Picture{4, 3, 10, 16, {1, 1, 64}}}) {
+  for (const Picture& p : {Picture{4, 1, 5, 8, {2, 2, 16}}, Picture{4, 3, 17, 24, {2, 2, 16}}, Picture{4, 4, 17, 24, {2, 2, 16}},
+                           Picture{2, 2, 16, 16, {2, 2, 16}}, Picture{4, 2, 26, 32, {2, 2, 80}}, Picture{4, 3, 10, 16, {1, 1, 64}}}) {
     const uint32_t rows = p.max_tiles * p.padded, width = p.shape.query_width();
     Random random(rows + p.num_tiles);
     const Floats q = random.floats(rows * width, 2), k = random.floats(rows * width), v = random.floats(rows * width);
@@ -180,7 +181,8 @@ TEST_F(Attention, Vision) {
     const Tensor in = input(rows, 3 * width, qkv, 0, 1), out = output(rows, width);
     ops::attention_packed(g, in, p.shape, mask, out);
     expect_close(read(out), scalar::attention(q, k, v, p.shape, mask, 0), attention_tolerance,
-                 std::to_string(p.num_tiles) + " of " + std::to_string(p.max_tiles) + " tiles of " + std::to_string(p.tokens) + " tokens in " + std::to_string(p.padded) + ", " + describe(p.shape));
+                 std::to_string(p.num_tiles) + " of " + std::to_string(p.max_tiles) + " tiles of " + std::to_string(p.tokens) +
+                     " tokens in " + std::to_string(p.padded) + ", " + describe(p.shape));
   }
 }
 

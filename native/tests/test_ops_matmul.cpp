@@ -24,8 +24,9 @@ struct Case {
 
 std::string describe(const Case& c) {
   static const char* kinds[] = {"none", "gelu", "silu_mul", "add"};
-  return "[" + std::to_string(c.m) + ", " + std::to_string(c.k) + "] x [" + std::to_string(c.n) + ", " + std::to_string(c.k) + "] " + std::string(to_string(c.dtype)) + ", " +
-         kinds[static_cast<int>(c.kind)] + (c.bias ? ", bias" : "") + (c.block_rows ? ", blocks of " + std::to_string(c.block_rows) : "") +
+  return "[" + std::to_string(c.m) + ", " + std::to_string(c.k) + "] x [" + std::to_string(c.n) + ", " + std::to_string(c.k) + "] " +
+         std::string(to_string(c.dtype)) + ", " + kinds[static_cast<int>(c.kind)] + (c.bias ? ", bias" : "") +
+         (c.block_rows ? ", blocks of " + std::to_string(c.block_rows) : "") +
          (c.skipped_rows ? ", view from row " + std::to_string(c.skipped_rows) : "");
 }
 
@@ -171,7 +172,8 @@ class MatmulF16 : public Matmul {
     const vk::DeviceInfo& info = engine().device->info();
     if (info.matrix_shapes.empty()) GTEST_SKIP() << info.name << " has no cooperative matrices of float16 with float32 sums.";
     bool any = false;
-    for (const char* shader : {"coopmat_16x16x16_f32", "coopmat_8x16x16_f32", "coopmat_8x8x8_f32"}) any = any || engine().pipelines->has(shader);
+    for (const char* shader : {"coopmat_16x16x16_f32", "coopmat_8x16x16_f32", "coopmat_8x8x8_f32"})
+      any = any || engine().pipelines->has(shader);
     if (!any) GTEST_SKIP() << "The shader compiler of this build does not know GL_KHR_cooperative_matrix.";
   }
 };

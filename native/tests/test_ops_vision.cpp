@@ -28,20 +28,25 @@ TEST_F(Embeddings, VisionTokens) {
     for (uint32_t hidden : {16u, 72u}) {
       constexpr uint32_t max_tiles = 4, patches = 9, tokens = 10, padded = 16, aspect_ratio_id = 6;
       Random random(hidden);
-      const Floats x = random.floats(max_tiles * patches * hidden), class_embedding = random.floats(hidden), position = random.floats(tokens * hidden);
+      const Floats x = random.floats(max_tiles * patches * hidden), class_embedding = random.floats(hidden),
+                   position = random.floats(tokens * hidden);
       Floats tile_position = random.floats(9 * max_tiles * tokens * hidden), pre = random.floats(9 * max_tiles * hidden);
-      const Matrix tile_position_table = matrix(9, max_tiles * tokens * hidden, dtype, tile_position), pre_table = matrix(9, max_tiles * hidden, dtype, pre);
+      const Matrix tile_position_table = matrix(9, max_tiles * tokens * hidden, dtype, tile_position),
+                   pre_table = matrix(9, max_tiles * hidden, dtype, pre);
       const auto of_ratio = [&](const Floats& table) {
         const auto row = static_cast<std::ptrdiff_t>(table.size() / 9);
         return Floats(table.begin() + aspect_ratio_id * row, table.begin() + (aspect_ratio_id + 1) * row);
       };
       const Tensor class_row = row(class_embedding), positions = input(tokens, hidden, position), out = output(max_tiles * padded, hidden);
-      ops::vision_embedding(g, input(max_tiles * patches, hidden, x, 0, 1), {class_row, positions, tile_position_table, pre_table, 0.7f, -0.3f}, aspect_ratio_id, max_tiles, padded, out);
-      const Floats expected = scalar::vision_embedding(x, {class_embedding, position, of_ratio(tile_position), of_ratio(pre), 0.7f, -0.3f}, hidden, max_tiles, tokens, padded);
+      ops::vision_embedding(g, input(max_tiles * patches, hidden, x, 0, 1),
+                            {class_row, positions, tile_position_table, pre_table, 0.7f, -0.3f}, aspect_ratio_id, max_tiles, padded, out);
+      const Floats expected = scalar::vision_embedding(x, {class_embedding, position, of_ratio(tile_position), of_ratio(pre), 0.7f, -0.3f},
+                                                       hidden, max_tiles, tokens, padded);
       const Floats actual = read(out);
       expect_close(actual, expected, f32_elements, std::string(to_string(dtype)) + ", hidden " + std::to_string(hidden));
       for (uint32_t tile = 0; tile < max_tiles; ++tile)
-        for (uint32_t i = tokens * hidden; i < padded * hidden; ++i) ASSERT_EQ(actual[tile * padded * hidden + i], 0.0f) << "padding of tile " << tile;
+        for (uint32_t i = tokens * hidden; i < padded * hidden; ++i)
+          ASSERT_EQ(actual[tile * padded * hidden + i], 0.0f) << "padding of tile " << tile;
     }
 }
 
@@ -87,7 +92,8 @@ TEST_F(Vision, Patches) {
     whole_words.resize((pixels.size() + 3) / 4 * 4);
     const Tensor out = output(s.max_tiles * geometry.patches_per_tile(), s.cols);
     ops::patchify(g, bytes(whole_words.data(), whole_words.size()), geometry, out);
-    expect_close(read(out), scalar::patchify(pixels, geometry, s.cols), f32_elements, "tiles of " + std::to_string(s.size) + ", patches of " + std::to_string(s.patch));
+    expect_close(read(out), scalar::patchify(pixels, geometry, s.cols), f32_elements,
+                 "tiles of " + std::to_string(s.size) + ", patches of " + std::to_string(s.patch));
   }
 }
 
@@ -120,7 +126,8 @@ TEST_F(Norms, LayerNorm) {
       const Floats x = random.floats(rows * cols, 3), weight = random.floats(cols), bias = random.floats(cols);
       const Tensor out = output(rows, cols), weight_row = row(weight), bias_row = row(bias);
       ops::layer_norm(g, input(rows, cols, x, 0, 1), weight_row, bias_row, 1e-5f, out);
-      expect_close(read(out), scalar::layer_norm(x, weight, bias, 1e-5f, {}), f32_sums, std::to_string(rows) + " x " + std::to_string(cols));
+      expect_close(read(out), scalar::layer_norm(x, weight, bias, 1e-5f, {}), f32_sums,
+                   std::to_string(rows) + " x " + std::to_string(cols));
     }
 }
 
@@ -131,7 +138,8 @@ TEST_F(Norms, LayerNormMasksRows) {
   for (const ops::RowMask mask : {ops::RowMask{8, 5}, ops::RowMask{16, 16}, ops::RowMask{32, 1}, ops::RowMask{4, 0}}) {
     const Tensor out = output(32, 72);
     ops::layer_norm(g, in, weight_row, bias_row, 1e-5f, out, mask);
-    expect_close(read(out), scalar::layer_norm(x, weight, bias, 1e-5f, mask), f32_sums, "the first " + std::to_string(mask.valid) + " of every " + std::to_string(mask.group));
+    expect_close(read(out), scalar::layer_norm(x, weight, bias, 1e-5f, mask), f32_sums,
+                 "the first " + std::to_string(mask.valid) + " of every " + std::to_string(mask.group));
   }
 }
 

@@ -29,8 +29,9 @@ constexpr uint64_t mib = 1 << 20, gib = 1 << 30;
 
 // --- the choice ---------------------------------------------------------------------------------
 
-constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-                                cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT, lazy = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT, hidden = VK_MEMORY_PROPERTY_PROTECTED_BIT;
+constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
+                                coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT, cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                                lazy = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT, hidden = VK_MEMORY_PROPERTY_PROTECTED_BIT;
 
 struct Layout {
   std::string name;
@@ -64,14 +65,47 @@ constexpr VkMemoryHeapFlags on_device = VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
 INSTANTIATE_TEST_SUITE_P(
     , MemoryTypes,
     ::testing::Values(
-        Layout{"NvidiaSmallBar", {on_device, 0, on_device}, {{0, 1}, {local, 0}, {visible | coherent, 1}, {visible | coherent | cached, 1}, {local | visible | coherent, 2}}, 1, 2, 2, 3},
-        Layout{"NvidiaResizableBar", {on_device, 0}, {{0, 1}, {local, 0}, {visible | coherent, 1}, {visible | coherent | cached, 1}, {local | visible | coherent, 0}}, 1, 2, 2, 3},
+        Layout{"NvidiaSmallBar",
+               {on_device, 0, on_device},
+               {{0, 1}, {local, 0}, {visible | coherent, 1}, {visible | coherent | cached, 1}, {local | visible | coherent, 2}},
+               1,
+               2,
+               2,
+               3},
+        Layout{"NvidiaResizableBar",
+               {on_device, 0},
+               {{0, 1}, {local, 0}, {visible | coherent, 1}, {visible | coherent | cached, 1}, {local | visible | coherent, 0}},
+               1,
+               2,
+               2,
+               3},
         Layout{"AmdDiscrete",
                {on_device, 0},
-               {{local, 0}, {local, 0}, {visible | coherent, 1}, {local | visible | coherent, 0}, {local | visible | coherent, 0}, {visible | coherent | cached, 1}},
-               0, 2, 2, 5},
-        Layout{"AmdDiscreteSmallBar", {on_device, 0, on_device}, {{local, 0}, {visible | coherent, 1}, {local | visible | coherent, 2}, {visible | coherent | cached, 1}, {local | hidden, 0}}, 0, 1, 1, 3},
-        Layout{"AmdIntegrated", {0, on_device}, {{local, 1}, {visible | coherent, 0}, {local | visible | coherent, 1}, {visible | coherent | cached, 0}}, 0, 1, 1, 3},
+               {{local, 0},
+                {local, 0},
+                {visible | coherent, 1},
+                {local | visible | coherent, 0},
+                {local | visible | coherent, 0},
+                {visible | coherent | cached, 1}},
+               0,
+               2,
+               2,
+               5},
+        Layout{
+            "AmdDiscreteSmallBar",
+            {on_device, 0, on_device},
+            {{local, 0}, {visible | coherent, 1}, {local | visible | coherent, 2}, {visible | coherent | cached, 1}, {local | hidden, 0}},
+            0,
+            1,
+            1,
+            3},
+        Layout{"AmdIntegrated",
+               {0, on_device},
+               {{local, 1}, {visible | coherent, 0}, {local | visible | coherent, 1}, {visible | coherent | cached, 0}},
+               0,
+               1,
+               1,
+               3},
         Layout{"IntelArc", {on_device, 0}, {{local, 0}, {visible | coherent | cached, 1}, {local | visible | coherent, 0}}, 0, 1, 2, 1},
         Layout{"IntelIntegrated", {on_device}, {{local | visible | coherent, 0}, {local | visible | coherent | cached, 0}}, 0, 0, 0, 1},
         Layout{"Apple", {on_device}, {{local | lazy, 0}, {local, 0}, {local | visible | coherent | cached, 0}}, 1, 2, 2, 2},
@@ -140,7 +174,8 @@ class DiscreteCard {
     active->real_.vkGetBufferMemoryRequirements(device, buffer, needs);
     needs->memoryTypeBits = 7;
   }
-  static VKAPI_ATTR VkResult VKAPI_CALL allocate(VkDevice device, const VkMemoryAllocateInfo* info, const VkAllocationCallbacks* callbacks, VkDeviceMemory* memory) {
+  static VKAPI_ATTR VkResult VKAPI_CALL allocate(VkDevice device, const VkMemoryAllocateInfo* info, const VkAllocationCallbacks* callbacks,
+                                                 VkDeviceMemory* memory) {
     const bool device_local = info->memoryTypeIndex == 0;
     if (device_local && active->held() + info->allocationSize > active->gives) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     VkMemoryAllocateInfo real = *info;
@@ -158,7 +193,8 @@ class DiscreteCard {
     return active->real_.vkQueueSubmit(queue, count, infos, fence);
   }
 
-  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count, const VkBufferCopy* regions) {
+  static VKAPI_ATTR void VKAPI_CALL copy(VkCommandBuffer commands, VkBuffer from, VkBuffer to, uint32_t count,
+                                         const VkBufferCopy* regions) {
     for (uint32_t i = 0; i < count; ++i) active->copied_bytes += regions[i].size;
     active->real_.vkCmdCopyBuffer(commands, from, to, count, regions);
   }
@@ -216,7 +252,8 @@ TEST(HostWeights, WhereOneHeapServesBothTheHostGetsWhatTheDeviceLeaves) {
   EXPECT_EQ(whole.host_budget_bytes(), 0u);
   const vk::Memory half(*engine().device, whole.budget_bytes() / 2);
   // The driver may count anew in between.
-  EXPECT_NEAR(static_cast<double>(half.budget_bytes() + half.host_budget_bytes()), static_cast<double>(whole.budget_bytes()), 0.1 * static_cast<double>(whole.budget_bytes()));
+  EXPECT_NEAR(static_cast<double>(half.budget_bytes() + half.host_budget_bytes()), static_cast<double>(whole.budget_bytes()),
+              0.1 * static_cast<double>(whole.budget_bytes()));
 }
 
 TEST(HostWeights, ACardHasTwoBudgets) {
@@ -275,10 +312,12 @@ Prompt question(uint64_t seed = 1) {
   return prompt;
 }
 
-std::unique_ptr<Session> open_session(const ModelFiles& files, vk::Memory& memory, const LoadPlan& plan, uint32_t context = 256, Activations activations = Activations::f32) {
+std::unique_ptr<Session> open_session(const ModelFiles& files, vk::Memory& memory, const LoadPlan& plan, uint32_t context = 256,
+                                      Activations activations = Activations::f32) {
   cancel_flag = false;
   auto& e = engine();
-  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(files, *e.device, memory, plan, nullptr, nullptr), activations, context, cancel_flag);
+  return std::make_unique<Session>(*e.device, memory, *e.pipelines, load_model(files, *e.device, memory, plan, nullptr, nullptr),
+                                   activations, context, cancel_flag);
 }
 
 GenerateRequest greedy(const Prompt& prompt) { return {prompt, 8, {}, {}, 0}; }
@@ -302,11 +341,14 @@ TEST_P(Mixes, ComputeTheSame) {
   const TraceResult expected = reference->trace(question(), 4);
   EXPECT_EQ(reference->model().placement.host_bytes, 0u);
   EXPECT_TRUE(reference->model().placement.as_planned);
-  EXPECT_NEAR(static_cast<double>(reference->model().placement.device_bytes), static_cast<double>(sizes.total()), 0.02 * static_cast<double>(sizes.total()));
+  EXPECT_NEAR(static_cast<double>(reference->model().placement.device_bytes), static_cast<double>(sizes.total()),
+              0.02 * static_cast<double>(sizes.total()));
 
   const LoadPlan everything{{0, 1, 2, 3, 4, 5}, true};
   for (const bool as_card : {true, false})
-    for (const LoadPlan& plan : as_card ? std::vector{LoadPlan{}, LoadPlan{{0}, false}, LoadPlan{{1}, true}, LoadPlan{{2, 4, 5}, false}, everything} : std::vector{everything}) {
+    for (const LoadPlan& plan :
+         as_card ? std::vector{LoadPlan{}, LoadPlan{{0}, false}, LoadPlan{{1}, true}, LoadPlan{{2, 4, 5}, false}, everything}
+                 : std::vector{everything}) {
       const std::string what = std::to_string(plan.host_layers.size()) + " layers in host memory" + (as_card ? " of a card" : "");
       std::optional<DiscreteCard> card;
       if (as_card) card.emplace(gib);
@@ -320,14 +362,16 @@ TEST_P(Mixes, ComputeTheSame) {
       EXPECT_EQ(placement.device_bytes + placement.host_bytes, reference->model().placement.device_bytes) << what;
       uint64_t wanted = plan.embedding_on_host ? sizes.embedding : 0;
       for (const uint32_t layer : plan.host_layers) wanted += sizes.layers[layer].bytes;
-      EXPECT_NEAR(static_cast<double>(placement.host_bytes), static_cast<double>(wanted), 0.02 * static_cast<double>(sizes.total())) << what;
+      EXPECT_NEAR(static_cast<double>(placement.host_bytes), static_cast<double>(wanted), 0.02 * static_cast<double>(sizes.total()))
+          << what;
       EXPECT_EQ(memory.use().host_weight_bytes > 0, wanted > 0) << what;
       expect_same_trace(session->trace(question(), 4), expected, what);
     }
 }
 
 TEST_P(Mixes, ComputeTheSameWithHalves) {
-  if (!ops::has_half_matmul(*engine().device, *engine().pipelines)) GTEST_SKIP() << "SKIPPED: " << engine().device->info().name << " has no cooperative matrices that the engine can use";
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines))
+    GTEST_SKIP() << "SKIPPED: " << engine().device->info().name << " has no cooperative matrices that the engine can use";
   const ModelFiles files = open_model(GetParam().place);
   DiscreteCard card(gib);
   vk::Memory memory(*engine().device, 0);
@@ -368,7 +412,8 @@ TEST(Placement, ADriverThatGivesLessThanItSaysEndsNoLoad) {
   EXPECT_FALSE(model.placement.as_planned);
   EXPECT_GT(model.placement.device_bytes, total / 4);
   EXPECT_LE(model.placement.device_bytes, card.gives);
-  EXPECT_NEAR(static_cast<double>(model.placement.device_bytes + model.placement.host_bytes), static_cast<double>(total), 0.03 * static_cast<double>(total));
+  EXPECT_NEAR(static_cast<double>(model.placement.device_bytes + model.placement.host_bytes), static_cast<double>(total),
+              0.03 * static_cast<double>(total));
   EXPECT_LE(memory.budget_bytes(), card.gives);
 }
 

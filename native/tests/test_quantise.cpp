@@ -104,7 +104,9 @@ TEST(Quantise, OtherTypesAreRefused) {
 
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("loupe-quantise-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()))) {
+  Folder()
+      : path_(fs::temp_directory_path() /
+              ("loupe-quantise-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()))) {
     fs::remove_all(path_);
     fs::create_directories(path_);
   }
@@ -119,7 +121,8 @@ class Folder {
   fs::path path_;
 };
 
-void write_safetensors(const fs::path& path, const std::vector<std::pair<std::string, std::vector<int64_t>>>& tensors, const char* dtype, const std::function<std::string(size_t)>& bytes_of) {
+void write_safetensors(const fs::path& path, const std::vector<std::pair<std::string, std::vector<int64_t>>>& tensors, const char* dtype,
+                       const std::function<std::string(size_t)>& bytes_of) {
   json header;
   std::vector<std::string> data;
   uint64_t end = 0;
@@ -141,9 +144,11 @@ void write_checkpoint(const fs::path& folder, const std::string& config) {
   std::ofstream(folder / "config.json") << config;
   const ModelConfig model = load_model_config(folder);
   std::vector<std::pair<std::string, std::vector<int64_t>>> tensors;
-  for (const ExpectedTensor& tensor : expected_tensors(model)) tensors.emplace_back(published_name(tensor.name, model.architecture == Architecture::llama), tensor.shape);
+  for (const ExpectedTensor& tensor : expected_tensors(model))
+    tensors.emplace_back(published_name(tensor.name, model.architecture == Architecture::llama), tensor.shape);
   write_safetensors(folder / "model.safetensors", tensors, "BF16", [&](size_t i) {
-    const std::span<const std::array<int, 2>> ratios = model.vision ? std::span<const std::array<int, 2>>(model.vision->supported_aspect_ratios) : std::span<const std::array<int, 2>>();
+    const std::span<const std::array<int, 2>> ratios =
+        model.vision ? std::span<const std::array<int, 2>>(model.vision->supported_aspect_ratios) : std::span<const std::array<int, 2>>();
     const SyntheticTensor values(tensors[i].first, tensors[i].second, 1, ratios, model.vision ? model.vision->max_num_tiles : 1);
     std::vector<uint16_t> bits(static_cast<size_t>(values.elements()));
     values.fill(0, bits);
@@ -163,7 +168,9 @@ void write_wide_checkpoint(const fs::path& folder) {
 
 /// As Llama 3.2 1B and 3B: tied embeddings, long rotation; heads whose widths do not add up to the model's.
 void write_text_checkpoint(const fs::path& folder) {
-  write_checkpoint(folder, R"({"model_type": "llama", "vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+  write_checkpoint(
+      folder,
+      R"({"model_type": "llama", "vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
     "head_dim": 32, "intermediate_size": 512, "max_position_embeddings": 512, "tie_word_embeddings": true, "rope_theta": 500000.0, "eos_token_id": [257, 265],
     "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}})");
 }
@@ -186,7 +193,8 @@ void write_dequantised(const fs::path& source, const fs::path& gguf, const fs::p
     if (found.paired_head > 0) {
       const Floats stored = values;
       const auto cols = static_cast<size_t>(found.shape[1]);
-      for (int64_t row = 0; row < found.shape[0]; ++row) std::copy_n(stored.begin() + found.stored_row(row) * found.shape[1], cols, values.begin() + row * found.shape[1]);
+      for (int64_t row = 0; row < found.shape[0]; ++row)
+        std::copy_n(stored.begin() + found.stored_row(row) * found.shape[1], cols, values.begin() + row * found.shape[1]);
     }
     return std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4);
   });
@@ -195,7 +203,9 @@ void write_dequantised(const fs::path& source, const fs::path& gguf, const fs::p
 TraceResult trace_of(const ModelSource& source, const Prompt& prompt) {
   std::atomic<bool> cancel{false};
   auto& e = engine();
-  return Session(*e.device, *e.memory, *e.pipelines, load_model(source, *e.device, *e.memory, nullptr, nullptr), Activations::f32, 256, cancel).trace(prompt, 0);
+  return Session(*e.device, *e.memory, *e.pipelines, load_model(source, *e.device, *e.memory, nullptr, nullptr), Activations::f32, 256,
+                 cancel)
+      .trace(prompt, 0);
 }
 
 Prompt prompt_with_picture(uint32_t tile_size) {
@@ -231,7 +241,8 @@ void expect_same_model(const fs::path& source, const Folder& folder, TextPrecisi
     prompt.images.clear();
     prompt.tokens[2] = 5;
   }
-  const TraceResult found = trace_of(std::vector<fs::path>{file}, prompt), twin = trace_of(folder / "dequantised", prompt), original = trace_of(source, prompt);
+  const TraceResult found = trace_of(std::vector<fs::path>{file}, prompt), twin = trace_of(folder / "dequantised", prompt),
+                    original = trace_of(source, prompt);
   EXPECT_LT(relative_error(found.logits, twin.logits), 2e-4);
   if (config.vision) {
     EXPECT_LT(relative_error(found.cross_attention_states, twin.cross_attention_states), 2e-4);
@@ -270,8 +281,9 @@ TEST(QuantiseCheckpoint, TypesAndErrorsByClass) {
   fs::create_directories(folder / "source");
   write_wide_checkpoint(folder / "source");
   std::vector<std::pair<uint64_t, uint64_t>> progress;
-  const QuantiseReport report = quantise_checkpoint(request_for(folder / "source", folder / "Llama-wide.gguf", TextPrecision::q4_k_m, VisionPrecision::f16), nullptr,
-                                                    [&](uint64_t done, uint64_t total) { progress.emplace_back(done, total); });
+  const QuantiseReport report =
+      quantise_checkpoint(request_for(folder / "source", folder / "Llama-wide.gguf", TextPrecision::q4_k_m, VisionPrecision::f16), nullptr,
+                          [&](uint64_t done, uint64_t total) { progress.emplace_back(done, total); });
   EXPECT_FALSE(report.resumed);
   EXPECT_EQ(report.bytes, fs::file_size(folder / "Llama-wide.gguf"));
   EXPECT_FALSE(fs::exists(folder / "Llama-wide.gguf.part"));
@@ -279,9 +291,14 @@ TEST(QuantiseCheckpoint, TypesAndErrorsByClass) {
   EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
   EXPECT_LE(progress.back().first, progress.back().second);
 
-  const std::map<std::string, std::pair<std::string, double>> expected = {
-      {"embedding", {"Q4_K", 0.08}},          {"output", {"Q6_K", 0.02}},           {"attention query, key, output", {"Q4_K", 0.08}}, {"attention value", {"Q4_K, Q6_K", 0.08}},
-      {"feed-forward down", {"Q4_K, Q6_K", 0.08}}, {"feed-forward gate, up", {"Q4_K", 0.08}}, {"vision attention", {"F16", 1e-3}},      {"norms, gates and factors", {"F32", 1e-7}}};
+  const std::map<std::string, std::pair<std::string, double>> expected = {{"embedding", {"Q4_K", 0.08}},
+                                                                          {"output", {"Q6_K", 0.02}},
+                                                                          {"attention query, key, output", {"Q4_K", 0.08}},
+                                                                          {"attention value", {"Q4_K, Q6_K", 0.08}},
+                                                                          {"feed-forward down", {"Q4_K, Q6_K", 0.08}},
+                                                                          {"feed-forward gate, up", {"Q4_K", 0.08}},
+                                                                          {"vision attention", {"F16", 1e-3}},
+                                                                          {"norms, gates and factors", {"F32", 1e-7}}};
   std::map<std::string, TensorClass> found;
   for (const TensorClass& one : report.classes) found[one.name] = one;
   for (const auto& [name, wanted] : expected) {
@@ -358,7 +375,10 @@ TEST(QuantiseCheckpoint, NamesBeginWithLlama) {
       EXPECT_NE(std::string(error.what()).find(name), std::string::npos);
     }
   }
-  EXPECT_THROW(quantise_checkpoint(request_for(reference() / "tiny", folder / "none" / "Llama.gguf", TextPrecision::q8_0, VisionPrecision::f16), nullptr, nullptr), Error);
+  EXPECT_THROW(
+      quantise_checkpoint(request_for(reference() / "tiny", folder / "none" / "Llama.gguf", TextPrecision::q8_0, VisionPrecision::f16),
+                          nullptr, nullptr),
+      Error);
 }
 
 #ifdef __linux__
@@ -373,7 +393,8 @@ uint64_t resident_bytes() {
 TEST(QuantiseCheckpoint, MemoryIsBounded) {
   const Folder folder;
   fs::create_directories(folder / "source");
-  std::ofstream(folder / "source/config.json") << R"({"model_type": "llama", "vocab_size": 131072, "hidden_size": 1024, "num_hidden_layers": 1, "num_attention_heads": 8,
+  std::ofstream(folder / "source/config.json")
+      << R"({"model_type": "llama", "vocab_size": 131072, "hidden_size": 1024, "num_hidden_layers": 1, "num_attention_heads": 8,
     "num_key_value_heads": 8, "intermediate_size": 1024, "max_position_embeddings": 64, "tie_word_embeddings": true})";
   const ModelConfig config = load_model_config(folder / "source");
   json header;

@@ -82,7 +82,8 @@ void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action 
     ADD_FAILURE() << "expected " << to_string(code);
   } catch (const Error& error) {
     EXPECT_STREQ(to_string(error.code()), to_string(code)) << error.what();
-    for (const std::string& part : parts) EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part;
   }
 }
 
@@ -140,7 +141,11 @@ TEST(Safetensors, ReadsShapesBytesAndMetadata) {
                        {"a", entry("BF16", {2, 1}, 0, 4)},
                        {"none", entry("F32", {0, 3}, 12, 12)},
                        {"scalar", entry("I64", {}, 12, 20)}};
-  const std::string data("\x80\x3f\x00\xc0" "\x05\x00\x00\x00\xfe\xff\xff\xff" "\x09\x00\x00\x00\x00\x00\x00\x00", 20);
+  const std::string data(
+      "\x80\x3f\x00\xc0"
+      "\x05\x00\x00\x00\xfe\xff\xff\xff"
+      "\x09\x00\x00\x00\x00\x00\x00\x00",
+      20);
   const std::string file = little_endian_u64(header.dump().size()) + header.dump() + data;
   const SafetensorsContents contents = parse(file);
   ASSERT_EQ(contents.tensors.size(), 4u);
@@ -192,7 +197,8 @@ TEST(Safetensors, RefusesSizesThatContradictTheShape) {
   expect_header_error(ErrorCode::checkpoint_header, {"'w'", "takes 16", "needs 8"}, one(entry("BF16", {4}, 0, 16)));
   expect_header_error(ErrorCode::checkpoint_header, {"'w'", "after its end"}, one(entry("BF16", {4}, 16, 8)));
   // 2^31 * 2^31 * 2 elements of 4 bytes wrap to a small number of bits modulo 2^64.
-  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "64 bits"}, one(entry("F32", {std::int64_t{1} << 31, std::int64_t{1} << 31, 2}, 0, 0)));
+  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "64 bits"},
+                      one(entry("F32", {std::int64_t{1} << 31, std::int64_t{1} << 31, 2}, 0, 0)));
   expect_header_error(ErrorCode::checkpoint_header, {"'w'"}, one(entry("F32", {std::int64_t{1} << 62, 4}, 0, 0)));
   expect_header_error(ErrorCode::checkpoint_header, {"'w'", "shape"}, one(entry("F32", {-1}, 0, 4)));
   expect_header_error(ErrorCode::checkpoint_header, {"'w'", "dimensions"}, one(entry("F32", std::vector<std::int64_t>(9, 1), 0, 4)));
@@ -203,15 +209,19 @@ TEST(Safetensors, RefusesMalformedHeaders) {
   const auto raw = [](const std::string& header) { return safetensors(header, 64); };
   const std::string w = entry("F32", {1}, 0, 4).dump();
   expect_header_error(ErrorCode::checkpoint_header, {"'w'", "twice"}, raw("{\"w\":" + w + ",\"w\":" + w + "}"));
-  expect_header_error(ErrorCode::checkpoint_header, {"'dtype'", "twice"}, raw(R"({"w":{"dtype":"F32","dtype":"F16","shape":[1],"data_offsets":[0,4]}})"));
+  expect_header_error(ErrorCode::checkpoint_header, {"'dtype'", "twice"},
+                      raw(R"({"w":{"dtype":"F32","dtype":"F16","shape":[1],"data_offsets":[0,4]}})"));
   expect_header_error(ErrorCode::checkpoint_header, {"byte"}, raw("{\"w\":"));
   expect_header_error(ErrorCode::checkpoint_header, {"byte"}, raw("{\"\xff\xfe\":" + w + "}"));
   expect_header_error(ErrorCode::checkpoint_header, {"object"}, raw("[]"));
   expect_header_error(ErrorCode::checkpoint_header, {"NUL"}, raw(std::string("{}\0{}", 5)));
-  expect_header_error(ErrorCode::checkpoint_header, {"deeper"}, raw("{\"w\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}"));
+  expect_header_error(ErrorCode::checkpoint_header, {"deeper"},
+                      raw("{\"w\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}"));
   expect_header_error(ErrorCode::checkpoint_header, {"'w'"}, raw(R"({"w":7})"));
-  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "data_offsets"}, raw(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})"));
-  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "data_offsets"}, raw(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4.0]}})"));
+  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "data_offsets"},
+                      raw(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})"));
+  expect_header_error(ErrorCode::checkpoint_header, {"'w'", "data_offsets"},
+                      raw(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4.0]}})"));
   expect_header_error(ErrorCode::checkpoint_header, {"range"}, raw(R"({"w":{"dtype":"F32","shape":[1e999],"data_offsets":[0,4]}})"));
   expect_header_error(ErrorCode::checkpoint_header, {"__metadata__"}, raw(R"({"__metadata__":{"format":1}})"));
   expect_header_error(ErrorCode::checkpoint_dtype, {"'w'", "'F3'"}, raw(R"({"w":{"dtype":"F3","shape":[1],"data_offsets":[0,4]}})"));
@@ -314,7 +324,8 @@ void write_part(const fs::path& path, const SafetensorsFile& source, const std::
   std::string data;
   for (const std::string& name : names) {
     const TensorView& tensor = source.at(name);
-    header[rename(name)] = entry(std::string(to_string(tensor.dtype)).c_str(), tensor.shape, data.size(), data.size() + tensor.bytes.size());
+    header[rename(name)] =
+        entry(std::string(to_string(tensor.dtype)).c_str(), tensor.shape, data.size(), data.size() + tensor.bytes.size());
     data.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
   }
   write(path, little_endian_u64(header.dump().size()) + header.dump() + data);
@@ -358,7 +369,8 @@ class Shards : public testing::Test {
   Checkpoint open() const { return Checkpoint::open(folder_.path()); }
 
   TemporaryFolder folder_;
-  const std::string file_names_[3] = {"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"};
+  const std::string file_names_[3] = {"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+                                      "model-00003-of-00003.safetensors"};
   json index_;
 };
 
@@ -417,16 +429,13 @@ TEST(Folder, WeightsAreToldByNames) {
   expect_error(ErrorCode::file_missing,
                {"1 of 99999 parts is here", "'a-00001-of-99999.safetensors', 'a-00003-of-99999.safetensors'", "and 99995 more are missing"},
                [] { weight_files({"a-00002-of-99999.safetensors"}, "f"); });
-  expect_error(ErrorCode::file_missing, {"nothing says", "'a.safetensors', 'b.safetensors'"}, [] {
-    weight_files({"b.safetensors", "a.safetensors"}, "f");
-  });
-  expect_error(ErrorCode::checkpoint_unsupported, {"adapter (LoRA)"}, [] {
-    weight_files({"adapter_config.json", "adapter_model.safetensors"}, "f");
-  });
+  expect_error(ErrorCode::file_missing, {"nothing says", "'a.safetensors', 'b.safetensors'"},
+               [] { weight_files({"b.safetensors", "a.safetensors"}, "f"); });
+  expect_error(ErrorCode::checkpoint_unsupported, {"adapter (LoRA)"},
+               [] { weight_files({"adapter_config.json", "adapter_model.safetensors"}, "f"); });
   expect_error(ErrorCode::checkpoint_unsupported, {"adapter (LoRA)"}, [] { weight_files({"adapters.safetensors"}, "f"); });
-  expect_error(ErrorCode::checkpoint_unsupported, {"Meta's original format"}, [] {
-    weight_files({"consolidated.00.pth", "params.json"}, "f");
-  });
+  expect_error(ErrorCode::checkpoint_unsupported, {"Meta's original format"},
+               [] { weight_files({"consolidated.00.pth", "params.json"}, "f"); });
   expect_error(ErrorCode::checkpoint_unsupported, {"PyTorch"}, [] { weight_files({"pytorch_model-00001-of-00002.bin"}, "f"); });
 }
 
@@ -489,8 +498,10 @@ TEST(Checkpoint, WrappersAroundAllNamesAreTakenOff) {
 }
 
 TEST(Checkpoint, TwoSpellingsOfOneTensorAreRefused) {
-  const std::string file = safetensors(json{{"lm_head.weight", entry("BF16", {2}, 0, 4)}, {"language_model.lm_head.weight", entry("BF16", {2}, 4, 8)}}.dump(), 8);
-  expect_error(ErrorCode::checkpoint_header, {"'lm_head.weight'", "two spellings"}, [&] { Checkpoint::from_bytes(as_bytes(file), "twice"); });
+  const std::string file = safetensors(
+      json{{"lm_head.weight", entry("BF16", {2}, 0, 4)}, {"language_model.lm_head.weight", entry("BF16", {2}, 4, 8)}}.dump(), 8);
+  expect_error(ErrorCode::checkpoint_header, {"'lm_head.weight'", "two spellings"},
+               [&] { Checkpoint::from_bytes(as_bytes(file), "twice"); });
 }
 
 TEST(Checkpoint, FolderWithoutWeightsIsNamed) {
@@ -505,7 +516,8 @@ TEST(Synthetic, ReproducesTheReferenceCheckpointBitByBit) {
   const ModelConfig config = load_model_config(reference() / "tiny");
   const Checkpoint checkpoint = Checkpoint::open(reference() / "tiny");
   for (const TensorView& tensor : checkpoint.tensors()) {
-    const SyntheticTensor synthetic(tensor.stored_name, tensor.shape, 1, config.vision->supported_aspect_ratios, config.vision->max_num_tiles);
+    const SyntheticTensor synthetic(tensor.stored_name, tensor.shape, 1, config.vision->supported_aspect_ratios,
+                                    config.vision->max_num_tiles);
     ASSERT_EQ(synthetic.elements(), tensor.elements());
     std::vector<std::uint16_t> values(static_cast<std::size_t>(synthetic.elements()));
     // In two pieces at an odd place: any part can be computed alone.

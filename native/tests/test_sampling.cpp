@@ -49,7 +49,8 @@ TEST_F(Argmax, NegativeAndInfinite) {
 class Sample : public DeviceTest {
  protected:
   /// One draw for each uniform; every draw has its own logits, because the penalty is applied in place.
-  std::vector<uint32_t> draw(const Floats& logits, const std::vector<uint32_t>& recent, const ops::Sampling& sampling, const std::vector<float>& uniforms) {
+  std::vector<uint32_t> draw(const Floats& logits, const std::vector<uint32_t>& recent, const ops::Sampling& sampling,
+                             const std::vector<float>& uniforms) {
     const uint32_t n = static_cast<uint32_t>(logits.size());
     const vk::Slice recent_slice = words(recent.empty() ? std::vector<uint32_t>{0} : recent);
     const Tensor original = row(logits), scratch = row(logits);
@@ -57,7 +58,8 @@ class Sample : public DeviceTest {
     const vk::Slice out = words(std::vector<uint32_t>(uniforms.size() * stride, 0xFFFFFFFF));
     for (size_t i = 0; i < uniforms.size(); ++i) {
       if (!recent.empty()) recorder.copy(original.slice, scratch.slice);
-      ops::sample(g, Tensor{scratch.slice, 1, n, 0}, recent_slice, static_cast<uint32_t>(recent.size()), sampling, uniforms[i], out.part(i * 256, 4));
+      ops::sample(g, Tensor{scratch.slice, 1, n, 0}, recent_slice, static_cast<uint32_t>(recent.size()), sampling, uniforms[i],
+                  out.part(i * 256, 4));
     }
     std::vector<uint32_t> all = read_words(out, static_cast<uint32_t>(uniforms.size() * stride)), tokens;
     for (size_t i = 0; i < uniforms.size(); ++i) tokens.push_back(all[i * stride]);
@@ -69,15 +71,17 @@ class Sample : public DeviceTest {
     std::vector<float> uniforms;
     for (uint32_t i = 0; i < draws; ++i) uniforms.push_back((static_cast<float>(i) + 0.5f) / static_cast<float>(draws));
     const std::vector<uint32_t> tokens = draw(logits, recent, sampling, uniforms);
-    const std::string what = std::to_string(logits.size()) + " logits, temperature " + std::to_string(sampling.temperature) + ", top-k " + std::to_string(sampling.top_k) + ", top-p " +
-                             std::to_string(sampling.top_p) + ", min-p " + std::to_string(sampling.min_p) + ", penalty " + std::to_string(sampling.repetition_penalty);
+    const std::string what = std::to_string(logits.size()) + " logits, temperature " + std::to_string(sampling.temperature) + ", top-k " +
+                             std::to_string(sampling.top_k) + ", top-p " + std::to_string(sampling.top_p) + ", min-p " +
+                             std::to_string(sampling.min_p) + ", penalty " + std::to_string(sampling.repetition_penalty);
     std::vector<uint32_t> counts(logits.size(), 0);
     for (uint32_t token : tokens) {
       ASSERT_LT(token, logits.size()) << what;
       ++counts[token];
     }
     for (size_t token = 0; token < p.size(); ++token) {
-      EXPECT_LE(std::fabs(counts[token] - p[token] * draws), 2.0) << what << ": token " << token << " of probability " << p[token] << " was drawn " << counts[token] << " times";
+      EXPECT_LE(std::fabs(counts[token] - p[token] * draws), 2.0)
+          << what << ": token " << token << " of probability " << p[token] << " was drawn " << counts[token] << " times";
       EXPECT_TRUE(p[token] > 0 || counts[token] == 0) << what << ": token " << token << " was filtered out";
       EXPECT_TRUE(p[token] * draws < 1.01 || counts[token] > 0) << what << ": token " << token << " belongs to the support";
     }
@@ -87,7 +91,8 @@ class Sample : public DeviceTest {
       if (tokens[i] == wanted) continue;
       double below = 0;
       for (uint32_t token = 0; token < std::max(tokens[i], wanted); ++token) below += p[token];
-      EXPECT_LT(std::fabs(below - uniforms[i]), 1e-5) << what << ": uniform " << uniforms[i] << " drew " << tokens[i] << " instead of " << wanted;
+      EXPECT_LT(std::fabs(below - uniforms[i]), 1e-5)
+          << what << ": uniform " << uniforms[i] << " drew " << tokens[i] << " instead of " << wanted;
     }
   }
 };

@@ -87,7 +87,8 @@ std::atomic<bool> cancel_flag{false};
 std::unique_ptr<Session> open_session(Activations activations = Activations::f32, uint32_t context = 2048) {
   cancel_flag = false;
   auto& e = engine();
-  return std::make_unique<Session>(*e.device, *e.memory, *e.pipelines, load_model(tiny(), *e.device, *e.memory, nullptr, nullptr), activations, context, cancel_flag);
+  return std::make_unique<Session>(*e.device, *e.memory, *e.pipelines, load_model(tiny(), *e.device, *e.memory, nullptr, nullptr),
+                                   activations, context, cancel_flag);
 }
 
 double relative_l2(const std::vector<float>& found, const std::vector<float>& expected) {
@@ -134,8 +135,10 @@ void expect_case(const Case& c, Activations activations) {
   const auto greedy_logits = read_floats(expected.at("greedy_logits"));
   const size_t vocabulary = greedy_logits.size() / wanted_tokens.size();
   for (size_t i = 0; i < wanted_tokens.size(); ++i) {
-    const std::vector<float> row(greedy_logits.begin() + static_cast<long>(i * vocabulary), greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
-    const std::vector<float> found(trace.greedy_logits.begin() + static_cast<long>(i * vocabulary), trace.greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
+    const std::vector<float> row(greedy_logits.begin() + static_cast<long>(i * vocabulary),
+                                 greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
+    const std::vector<float> found(trace.greedy_logits.begin() + static_cast<long>(i * vocabulary),
+                                   trace.greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
     EXPECT_LE(relative_l2(found, row), limits.logits) << "greedy step " << i;
     if (trace.greedy_tokens[i] == wanted_tokens[i]) continue;
     EXPECT_LE(row[static_cast<size_t>(wanted_tokens[i])] - row[trace.greedy_tokens[i]], limits.tie) << "greedy step " << i << " is no tie";
@@ -148,7 +151,8 @@ class Reference : public ::testing::TestWithParam<Case> {};
 TEST_P(Reference, Float32) { expect_case(GetParam(), Activations::f32); }
 
 TEST_P(Reference, Float16) {
-  if (!ops::has_half_matmul(*engine().device, *engine().pipelines)) GTEST_SKIP() << engine().device->info().name << " has no cooperative matrices";
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines))
+    GTEST_SKIP() << engine().device->info().name << " has no cooperative matrices";
   expect_case(GetParam(), Activations::f16);
 }
 
@@ -217,10 +221,11 @@ TEST(Session, GrowsAndPrefillsInChunks) {
   const auto stepwise = open_session();
   for (size_t end : {size_t{7}, size_t{500}, size_t{505}, size_t{520}, size_t{1299}, prompt.tokens.size()})
     stepwise->generate(greedy({{prompt.tokens.begin(), prompt.tokens.begin() + static_cast<long>(end)}, {}}, 2), {});
-  EXPECT_LE(relative_l2(stepwise->last_logits(), [&] {
-              session->generate(greedy(prompt, 2), {});
-              return session->last_logits();
-            }()),
+  EXPECT_LE(relative_l2(stepwise->last_logits(),
+                        [&] {
+                          session->generate(greedy(prompt, 2), {});
+                          return session->last_logits();
+                        }()),
             1e-5);
   EXPECT_EQ(at_once.size(), 320u);
 }
@@ -241,7 +246,8 @@ TEST(Session, CancelsWithinAStepAndGoesOn) {
 TEST(Session, CancelsWhileEncoding) {
   const Prompt& prompt = case_named("image-large").prompt;
   const auto session = open_session();
-  const GenerateResult cut = session->generate(greedy(prompt, 10), {nullptr, [&](Stage stage, uint32_t done, uint32_t) { cancel_flag = stage == Stage::encode && done == 2; }});
+  const GenerateResult cut = session->generate(
+      greedy(prompt, 10), {nullptr, [&](Stage stage, uint32_t done, uint32_t) { cancel_flag = stage == Stage::encode && done == 2; }});
   EXPECT_EQ(cut.finish, Finish::cancelled);
   EXPECT_TRUE(cut.tokens.empty());
   cancel_flag = false;
@@ -309,13 +315,17 @@ TEST(Session, InvalidPromptsAreNamed) {
 /// The tiny checkpoint's self-attention layers as a plain Llama checkpoint: what text-only models look like.
 /// `tied`: without lm_head; `output_is_embedding`: with an lm_head that equals the embedding.
 std::filesystem::path write_text_model(const std::string& name, bool tied, bool output_is_embedding) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("loupe-" + name + "-" + std::to_string(std::random_device{}()));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("loupe-" + name + "-" + std::to_string(std::random_device{}()));
   std::filesystem::create_directories(folder);
   std::ifstream file(tiny() / "config.json");
   nlohmann::json config = nlohmann::json::parse(file).at("text_config");
   const auto cross = config.at("cross_attention_layers").get<std::vector<int>>();
   const int layers = config.at("num_hidden_layers").get<int>();
-  config.update({{"model_type", "llama"}, {"architectures", {"LlamaForCausalLM"}}, {"num_hidden_layers", layers - static_cast<int>(cross.size())}, {"tie_word_embeddings", tied}});
+  config.update({{"model_type", "llama"},
+                 {"architectures", {"LlamaForCausalLM"}},
+                 {"num_hidden_layers", layers - static_cast<int>(cross.size())},
+                 {"tie_word_embeddings", tied}});
   config.erase("cross_attention_layers");
   std::ofstream(folder / "config.json") << config;
 
@@ -339,7 +349,8 @@ std::filesystem::path write_text_model(const std::string& name, bool tied, bool 
     if (std::find(cross.begin(), cross.end(), layer) != cross.end()) continue;
     const std::string prefix = "text.layers." + std::to_string(layer) + ".";
     for (const TensorView& tensor : whole.tensors())
-      if (tensor.name.starts_with(prefix)) put("model.layers." + std::to_string(next) + "." + tensor.name.substr(prefix.size()), tensor, tensor.shape[0]);
+      if (tensor.name.starts_with(prefix))
+        put("model.layers." + std::to_string(next) + "." + tensor.name.substr(prefix.size()), tensor, tensor.shape[0]);
     ++next;
   }
   std::string text = header.dump();
@@ -353,7 +364,8 @@ std::filesystem::path write_text_model(const std::string& name, bool tied, bool 
 
 std::vector<float> text_logits(const std::filesystem::path& folder, const Prompt& prompt) {
   auto& e = engine();
-  Session session(*e.device, *e.memory, *e.pipelines, load_model(folder, *e.device, *e.memory, nullptr, nullptr), Activations::f32, 256, cancel_flag);
+  Session session(*e.device, *e.memory, *e.pipelines, load_model(folder, *e.device, *e.memory, nullptr, nullptr), Activations::f32, 256,
+                  cancel_flag);
   std::filesystem::remove_all(folder);
   return session.trace(prompt, 0).logits;
 }

@@ -138,7 +138,8 @@ TEST(Memory, OnePieceHasALimit) {
 class PipelineFiles : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("loupe-pipelines-" + std::to_string(reinterpret_cast<uintptr_t>(this)) + "-" + std::to_string(Random(std::random_device{}()).bits()));
+    folder_ = fs::temp_directory_path() / ("loupe-pipelines-" + std::to_string(reinterpret_cast<uintptr_t>(this)) + "-" +
+                                           std::to_string(Random(std::random_device{}()).bits()));
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -175,9 +176,10 @@ TEST_F(PipelineFiles, DamagedCachesAreReplaced) {
   const fs::path file = only_file();
   const std::string good = contents(file);
   std::string other_device = good, other_driver = good;
-  other_device[8] = static_cast<char>(other_device[8] ^ 1);   // vendorID
+  other_device[8] = static_cast<char>(other_device[8] ^ 1);    // vendorID
   other_driver[20] = static_cast<char>(other_driver[20] ^ 1);  // pipelineCacheUUID
-  for (const std::string& bad : {std::string(), std::string("not a cache"), std::string(5000, '\x5a'), good.substr(0, 20), other_device, other_driver}) {
+  for (const std::string& bad :
+       {std::string(), std::string("not a cache"), std::string(5000, '\x5a'), good.substr(0, 20), other_device, other_driver}) {
     write(file, bad);
     compile_and_save();
     EXPECT_EQ(contents(file).substr(0, sizeof(VkPipelineCacheHeaderVersionOne)), good.substr(0, sizeof(VkPipelineCacheHeaderVersionOne)));
@@ -256,7 +258,8 @@ TEST_F(RecorderTest, WritersWaitForReaders) {
 TEST_F(RecorderTest, PartsOfOneBufferAreTellApart) {
   constexpr uint32_t n = 64;
   const Tensor all = row(Floats(4 * n, 1.0f));
-  const Tensor parts[] = {all.reshape(4, n).view(0, 1), all.reshape(4, n).view(1, 1), all.reshape(4, n).view(2, 1), all.reshape(4, n).view(3, 1)};
+  const Tensor parts[] = {all.reshape(4, n).view(0, 1), all.reshape(4, n).view(1, 1), all.reshape(4, n).view(2, 1),
+                          all.reshape(4, n).view(3, 1)};
   for (int i = 0; i < 3; ++i) add(recorder, parts[i], parts[i + 1]);
   const Floats y = read(all);
   EXPECT_EQ((Floats{y[0], y[n], y[2 * n], y[3 * n]}), (Floats{1, 2, 3, 4}));
@@ -373,7 +376,8 @@ TEST_F(RecorderTest, DispatchesBeyondLimitsAreRefused) {
   const vk::Pipeline& pipeline = engine().pipelines->get("tile_embedding_f32", {}, 2, sizeof(Push));
   const Push push{64, 1, 0, 1, 0};
   const auto refused = [&](vk::Slice table, vk::Groups groups, const std::string& named) {
-    expect_error(ErrorCode::internal, [&] { recorder.dispatch(pipeline, {vk::reads(table), vk::updates(x.slice)}, &push, groups, {}); }, named);
+    expect_error(
+        ErrorCode::internal, [&] { recorder.dispatch(pipeline, {vk::reads(table), vk::updates(x.slice)}, &push, groups, {}); }, named);
   };
   vk::Slice large = ones.slice, misaligned = ones.slice, empty = ones.slice;
   large.size = info.max_binding_bytes + 1;

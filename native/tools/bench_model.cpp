@@ -77,10 +77,13 @@ class Fresh {
 void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth, uint32_t tiles, int repeats, bool with_image) {
   const ModelConfig& config = session.model().config;
   Fresh fresh(config);
-  print("pp" + std::to_string(prompt), repeat(repeats, [&] {
-          const GenerateResult result = session.generate({{fresh.tokens(prompt), {}}, 1, {}, {}, 0}, {});
-          return 1e3 * prompt / result.statistics.prefill_ms;
-        }), "tokens/s");
+  print("pp" + std::to_string(prompt),
+        repeat(repeats,
+               [&] {
+                 const GenerateResult result = session.generate({{fresh.tokens(prompt), {}}, 1, {}, {}, 0}, {});
+                 return 1e3 * prompt / result.statistics.prefill_ms;
+               }),
+        "tokens/s");
   const auto generation = [&](const Prompt& start) {
     const GenerateResult result = session.generate({start, generate, {}, {}, 0}, {});
     return 1e3 * (generate - 1) / result.statistics.decode_ms;
@@ -89,26 +92,34 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
   print(tg, repeat(repeats, [&] { return generation({fresh.tokens(depth + 1), {}}); }), "tokens/s");
   if (!config.vision || !with_image) return;
   Prompt look;
-  print("encode " + std::to_string(tiles) + " tiles", repeat(repeats, [&] {
-          look = {fresh.tokens(1), {fresh.image(tiles)}};
-          look.tokens.push_back(static_cast<uint32_t>(*config.image_token_index));
-          return session.generate({look, 1, {}, {}, 0}, {}).statistics.encode_ms;
-        }), "ms");
-  print(tg + ", picture", repeat(repeats, [&] {
-          Prompt start = look;
-          const std::vector<uint32_t> more = fresh.tokens(depth + 1);
-          start.tokens.insert(start.tokens.end(), more.begin(), more.end());
-          return generation(start);
-        }), "tokens/s");
+  print("encode " + std::to_string(tiles) + " tiles",
+        repeat(repeats,
+               [&] {
+                 look = {fresh.tokens(1), {fresh.image(tiles)}};
+                 look.tokens.push_back(static_cast<uint32_t>(*config.image_token_index));
+                 return session.generate({look, 1, {}, {}, 0}, {}).statistics.encode_ms;
+               }),
+        "ms");
+  print(tg + ", picture",
+        repeat(repeats,
+               [&] {
+                 Prompt start = look;
+                 const std::vector<uint32_t> more = fresh.tokens(depth + 1);
+                 start.tokens.insert(start.tokens.end(), more.begin(), more.end());
+                 return generation(start);
+               }),
+        "tokens/s");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options{{"--model", ""},      {"--device", ""}, {"--activations", "auto"}, {"--prompt", "512"}, {"--generate", "128"},
-                                             {"--depth", "0"},     {"--tiles", "4"}, {"--repeats", "5"},        {"--image", "1"},        {"--host-layers", "0"}};
+  std::map<std::string, std::string> options{{"--model", ""},       {"--device", ""},      {"--activations", "auto"}, {"--prompt", "512"},
+                                             {"--generate", "128"}, {"--depth", "0"},      {"--tiles", "4"},          {"--repeats", "5"},
+                                             {"--image", "1"},      {"--host-layers", "0"}};
   for (int i = 1; i < argc; i += 2) {
-    if (!options.count(argv[i]) || i + 1 == argc) return std::fprintf(stderr, "bench_model: what does %s mean? See the top of tools/bench_model.cpp.\n", argv[i]), 2;
+    if (!options.count(argv[i]) || i + 1 == argc)
+      return std::fprintf(stderr, "bench_model: what does %s mean? See the top of tools/bench_model.cpp.\n", argv[i]), 2;
     options[argv[i]] = argv[i + 1];
   }
   const auto number = [&](const char* name, uint32_t least, uint32_t most) {
@@ -131,13 +142,18 @@ int main(int argc, char** argv) {
     for (uint32_t i = number("--host-layers", 0, layers); i > 0; --i) plan.host_layers.insert(layers - i);
     Session session(device, memory, pipelines, load_model(files, device, memory, plan, nullptr, nullptr), activations, 0, cancel);
     if (std::max(prompt, depth + 2) + generate > session.context_length())
-      throw Error(ErrorCode::context_full, "This model's context holds " + std::to_string(session.context_length()) + " tokens.", "Ask for shorter prompts.");
-    std::printf("%s, %s\n%s; %.2f GB of weights on the device, %.2f GB in the host's memory; %s repeats\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
-                static_cast<double>(session.model().placement.device_bytes) * 1e-9, static_cast<double>(session.model().placement.host_bytes) * 1e-9, options["--repeats"].c_str());
-    bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)), options["--image"] != "0");
+      throw Error(ErrorCode::context_full, "This model's context holds " + std::to_string(session.context_length()) + " tokens.",
+                  "Ask for shorter prompts.");
+    std::printf("%s, %s\n%s; %.2f GB of weights on the device, %.2f GB in the host's memory; %s repeats\n", info.name.c_str(),
+                info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
+                static_cast<double>(session.model().placement.device_bytes) * 1e-9,
+                static_cast<double>(session.model().placement.host_bytes) * 1e-9, options["--repeats"].c_str());
+    bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)),
+          options["--image"] != "0");
     const vk::MemoryUse use = memory.use();
-    std::printf("longest submission %.1f ms; device memory %.0f MiB, at most %.0f MiB, largest allocation %.0f MiB\n", session.longest_submission_ms(),
-                static_cast<double>(use.device_bytes) / 1048576, static_cast<double>(use.device_peak_bytes) / 1048576, static_cast<double>(use.largest_allocation_bytes) / 1048576);
+    std::printf("longest submission %.1f ms; device memory %.0f MiB, at most %.0f MiB, largest allocation %.0f MiB\n",
+                session.longest_submission_ms(), static_cast<double>(use.device_bytes) / 1048576,
+                static_cast<double>(use.device_peak_bytes) / 1048576, static_cast<double>(use.largest_allocation_bytes) / 1048576);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_model: %s %s\n", error.what(), error.next_step().c_str());
     return 1;

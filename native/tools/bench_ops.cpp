@@ -78,8 +78,8 @@ struct Bench {
     }
     std::sort(times.begin(), times.end());
     const double median = times[times.size() / 2];
-    std::printf("%-34s %10.3f ms %10.2f GFLOP/s %9.2f GB/s  (longest submission %.1f ms)\n", name.c_str(), median, flops / median * 1e-6, bytes / median * 1e-6,
-                recorder.longest_submission_ms());
+    std::printf("%-34s %10.3f ms %10.2f GFLOP/s %9.2f GB/s  (longest submission %.1f ms)\n", name.c_str(), median, flops / median * 1e-6,
+                bytes / median * 1e-6, recorder.longest_submission_ms());
     std::fflush(stdout);
   }
 };
@@ -90,12 +90,13 @@ double bytes_of(const Matrix& matrix) {
   return sum;
 }
 
-void bench_matmul(Bench& b, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, ops::Epilogue::Kind kind = ops::Epilogue::Kind::none) {
+void bench_matmul(Bench& b, const std::string& name, uint32_t rows, uint32_t k, uint32_t n,
+                  ops::Epilogue::Kind kind = ops::Epilogue::Kind::none) {
   if (!b.wants(name)) return;
   const Tensor x = b.tensor(rows, k), out = b.tensor(rows, kind == ops::Epilogue::Kind::silu_mul ? n / 2 : n);
   const Matrix weight = b.matrix(n, k);
-  b.run(name + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n), 2.0 * rows * k * n, bytes_of(weight) + 4.0 * rows * (k + n),
-        [&](Graph& g) { ops::matmul(g, x, weight, out, {kind}); });
+  b.run(name + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n), 2.0 * rows * k * n,
+        bytes_of(weight) + 4.0 * rows * (k + n), [&](Graph& g) { ops::matmul(g, x, weight, out, {kind}); });
   b.buffers.clear();
 }
 
@@ -108,7 +109,8 @@ void bench_all(Bench& b, const Shapes& s) {
     const ops::HeadShape heads{s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads};
     const Tensor qkv = b.tensor(s.vision_rows, 3 * s.vision_hidden), out = b.tensor(s.vision_rows, s.vision_hidden);
     const ops::AttentionMask mask{ops::AttentionMask::Kind::vision, s.vision_rows, {}, 1, s.vision_rows / 4 - 7, s.vision_rows / 4};
-    b.run("vision attention", 4.0 * s.vision_rows * s.vision_rows * s.vision_hidden, 0, [&](Graph& g) { ops::attention_packed(g, qkv, heads, mask, out); });
+    b.run("vision attention", 4.0 * s.vision_rows * s.vision_rows * s.vision_hidden, 0,
+          [&](Graph& g) { ops::attention_packed(g, qkv, heads, mask, out); });
     b.buffers.clear();
   }
   bench_matmul(b, "prefill gate/up silu", s.prompt, s.text_hidden, 2 * s.text_inner, Kind::silu_mul);
@@ -118,16 +120,19 @@ void bench_all(Bench& b, const Shapes& s) {
   bench_matmul(b, "decode down add", 1, s.text_inner, s.text_hidden, Kind::add);
   bench_matmul(b, "decode lm_head", 1, s.text_hidden, s.vocabulary);
   const ops::HeadShape heads{s.heads, s.kv_heads, s.head_dim};
-  for (const auto& [name, length] : {std::pair<std::string, uint32_t>{"decode attention, text", s.context}, {"decode attention, picture", s.image_tokens}}) {
+  for (const auto& [name, length] :
+       {std::pair<std::string, uint32_t>{"decode attention, text", s.context}, {"decode attention, picture", s.image_tokens}}) {
     const Tensor q = b.tensor(1, heads.query_width()), out = b.tensor(1, heads.query_width());
     const KvCache cache = b.cache(heads.kv_width(), length);
     b.run(name, 4.0 * length * heads.query_width(), 2.0 * length * heads.kv_width() * (cache.half ? 2 : 4),
           [&](Graph& g) { ops::attention(g, q, cache, heads, {ops::AttentionMask::Kind::all, length, {}, 0, 0, 0}, out); });
     b.buffers.clear();
   }
-  const Tensor logits = b.tensor(1, s.vocabulary), chosen = b.tensor(1, 1), weight = b.tensor(1, s.text_hidden), x = b.tensor(1, s.text_hidden);
+  const Tensor logits = b.tensor(1, s.vocabulary), chosen = b.tensor(1, 1), weight = b.tensor(1, s.text_hidden),
+               x = b.tensor(1, s.text_hidden);
   b.run("argmax", s.vocabulary, 4.0 * s.vocabulary, [&](Graph& g) { ops::argmax(g, logits, chosen.slice); });
-  b.run("sample top-k 40, top-p 0.9", s.vocabulary, 4.0 * s.vocabulary, [&](Graph& g) { ops::sample(g, logits, x.slice, 0, {0.7f, 40, 0.9f, 0, 1}, 0.5f, chosen.slice); });
+  b.run("sample top-k 40, top-p 0.9", s.vocabulary, 4.0 * s.vocabulary,
+        [&](Graph& g) { ops::sample(g, logits, x.slice, 0, {0.7f, 40, 0.9f, 0, 1}, 0.5f, chosen.slice); });
   b.run("RMS norm, one row", 4.0 * s.text_hidden, 8.0 * s.text_hidden, [&](Graph& g) { ops::rms_norm(g, x, weight, 1e-5f, x); });
 }
 
@@ -138,23 +143,39 @@ int main(int argc, char** argv) {
   int repeats = 5;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
-    if (flag == "--shapes") shapes = argv[i + 1];
-    else if (flag == "--device") device = argv[i + 1];
-    else if (flag == "--activations") activations = argv[i + 1];
-    else if (flag == "--weights") weights = argv[i + 1];
-    else if (flag == "--only") only = argv[i + 1];
-    else if (flag == "--repeats") repeats = std::max(1, std::atoi(argv[i + 1]));
-    else return std::fprintf(stderr, "bench_ops: unknown option %s\n", argv[i]), 2;
+    if (flag == "--shapes")
+      shapes = argv[i + 1];
+    else if (flag == "--device")
+      device = argv[i + 1];
+    else if (flag == "--activations")
+      activations = argv[i + 1];
+    else if (flag == "--weights")
+      weights = argv[i + 1];
+    else if (flag == "--only")
+      only = argv[i + 1];
+    else if (flag == "--repeats")
+      repeats = std::max(1, std::atoi(argv[i + 1]));
+    else
+      return std::fprintf(stderr, "bench_ops: unknown option %s\n", argv[i]), 2;
   }
-  const auto* type = std::find_if(std::begin(dtype_table), std::end(dtype_table), [&](const DTypeInfo& entry) { return entry.name == weights && has_kernels(entry.dtype); });
+  const auto* type = std::find_if(std::begin(dtype_table), std::end(dtype_table),
+                                  [&](const DTypeInfo& entry) { return entry.name == weights && has_kernels(entry.dtype); });
   if (type == std::end(dtype_table)) return std::fprintf(stderr, "bench_ops: no kernel reads weights of type %s\n", weights.c_str()), 2;
   try {
     auto instance = std::make_shared<vk::Instance>(false);
     const vk::DeviceInfo info = instance->choose(device);
     const char* folder = std::getenv("LOUPE_SHADERS");
-    Bench bench{instance, vk::Device(instance, info), vk::Memory(bench.device, 0), vk::Pipelines(bench.device, folder ? folder : LOUPE_SHADERS_DIR, ""),
-                activations == "f16" ? Activations::f16 : Activations::f32, type->dtype, only, repeats, {}};
-    std::printf("%s, %s, %s, %s weights, median of %d\n", info.name.c_str(), info.driver.c_str(), ops::matmul_path(bench.device, bench.activations).c_str(), weights.c_str(), repeats);
+    Bench bench{instance,
+                vk::Device(instance, info),
+                vk::Memory(bench.device, 0),
+                vk::Pipelines(bench.device, folder ? folder : LOUPE_SHADERS_DIR, ""),
+                activations == "f16" ? Activations::f16 : Activations::f32,
+                type->dtype,
+                only,
+                repeats,
+                {}};
+    std::printf("%s, %s, %s, %s weights, median of %d\n", info.name.c_str(), info.driver.c_str(),
+                ops::matmul_path(bench.device, bench.activations).c_str(), weights.c_str(), repeats);
     bench_all(bench, shapes == "11b" ? eleven_b : demo);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_ops: %s %s\n", error.what(), error.next_step().c_str());

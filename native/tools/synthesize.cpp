@@ -66,21 +66,26 @@ std::optional<Options> parse_options(std::span<char*> arguments) {
     const std::string_view key = arguments[i];
     const std::string_view value = arguments[i + 1];
     const std::optional<std::uint64_t> count = parse_count(value);
-    if (key == "--config") options.config = value;
-    else if (key == "--out") options.out = value;
-    else if (key == "--check") options.check = value;
-    else if (key == "--seed" && count) options.seed = *count;
-    else if (key == "--shards-of" && count) options.shard_bytes = *count;
-    else if (key == "--threads" && count && *count >= 1 && *count <= 1024) options.threads = static_cast<unsigned>(*count);
-    else return std::nullopt;
+    if (key == "--config")
+      options.config = value;
+    else if (key == "--out")
+      options.out = value;
+    else if (key == "--check")
+      options.check = value;
+    else if (key == "--seed" && count)
+      options.seed = *count;
+    else if (key == "--shards-of" && count)
+      options.shard_bytes = *count;
+    else if (key == "--threads" && count && *count >= 1 && *count <= 1024)
+      options.threads = static_cast<unsigned>(*count);
+    else
+      return std::nullopt;
   }
   if (options.config.empty() || (!options.out && !options.check)) return std::nullopt;
   return options;
 }
 
-std::string_view as_text(const loupe::MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
-}
+std::string_view as_text(const loupe::MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.size()}; }
 
 // --- CRC-32 (IEEE 802.3, reflected), as zlib computes it -----------------------------------
 
@@ -120,7 +125,8 @@ std::vector<Planned> plan_tensors(const loupe::ModelConfig& config, std::uint64_
   std::vector<Planned> planned;
   for (const loupe::ExpectedTensor& tensor : loupe::expected_tensors(config)) {
     const std::string name = loupe::published_name(tensor.name, text_only);
-    const std::span<const std::array<int, 2>> ratios = config.vision ? std::span(config.vision->supported_aspect_ratios) : std::span<const std::array<int, 2>>();
+    const std::span<const std::array<int, 2>> ratios =
+        config.vision ? std::span(config.vision->supported_aspect_ratios) : std::span<const std::array<int, 2>>();
     const int tiles = config.vision ? config.vision->max_num_tiles : 1;
     planned.push_back({name, tensor.shape, loupe::SyntheticTensor(name, tensor.shape, seed, ratios, tiles)});
   }
@@ -276,8 +282,10 @@ std::size_t report_differences(std::span<const Planned> tensors, const Checksums
     const bool is_planned = std::any_of(tensors.begin(), tensors.end(), [&](const Planned& tensor) { return tensor.name == name; });
     if (is_planned && found.at(name) == crc) continue;
     ++differences;
-    if (is_planned) std::printf("%s: expected %08x, computed %08x\n", name.c_str(), crc, found.at(name));
-    else std::printf("%s: config.json has no such tensor\n", name.c_str());
+    if (is_planned)
+      std::printf("%s: expected %08x, computed %08x\n", name.c_str(), crc, found.at(name));
+    else
+      std::printf("%s: config.json has no such tensor\n", name.c_str());
   }
   std::printf("%zu of %zu checksums agree\n", expected.size() - differences, expected.size());
   return differences;
@@ -289,8 +297,10 @@ int run(const Options& options) {
   const std::vector<Planned> tensors = plan_tensors(config, options.seed);
   const Checksums expected = options.check ? read_checksums(*options.check) : Checksums{};
   Checksums found = expected;  // the same keys; every value of a planned tensor is replaced below
-  if (options.out) write_checkpoint(options, tensors, found);
-  else compute_checksums(tensors, options.threads, found);
+  if (options.out)
+    write_checkpoint(options, tensors, found);
+  else
+    compute_checksums(tensors, options.threads, found);
   if (!options.check) return EXIT_SUCCESS;
   return report_differences(tensors, expected, found) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -19,16 +19,26 @@ async function failureOf(promise: Promise<unknown>): Promise<RequestFailure> {
 }
 
 test('an answer is parsed', async () => {
-  expect(await client({ ok: true, output: { leafId: 3 } }).made.request('conversations.selectBranch', { messageId: 1 })).toEqual({ leafId: 3 });
+  expect(await client({ ok: true, output: { leafId: 3 } }).made.request('conversations.selectBranch', { messageId: 1 })).toEqual({
+    leafId: 3,
+  });
 });
 
 test('a failure keeps its words', async () => {
-  const failure = await failureOf(client({ ok: false, code: 'not_found', message: 'It is gone.', nextStep: 'Look in the list.' }).made.request('engine.load', {}));
-  expect({ ...failure, message: failure.message }).toMatchObject({ code: 'not_found', message: 'It is gone.', nextStep: 'Look in the list.' });
+  const failure = await failureOf(
+    client({ ok: false, code: 'not_found', message: 'It is gone.', nextStep: 'Look in the list.' }).made.request('engine.load', {}),
+  );
+  expect({ ...failure, message: failure.message }).toMatchObject({
+    code: 'not_found',
+    message: 'It is gone.',
+    nextStep: 'Look in the list.',
+  });
 });
 
 test('an answer of another shape is a failure that names the field', async () => {
-  const failure = await failureOf(client({ ok: true, output: { leafId: 'x' } }).made.request('conversations.selectBranch', { messageId: 1 }));
+  const failure = await failureOf(
+    client({ ok: true, output: { leafId: 'x' } }).made.request('conversations.selectBranch', { messageId: 1 }),
+  );
   expect(failure.code).toBe('protocol');
   expect(failure.message).toContain('leafId');
 });

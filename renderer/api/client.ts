@@ -1,4 +1,14 @@
-import { ContractError, parseEvent, parseOutput, type EventMessage, type EventName, type Input, type Output, type Payload, type RequestName } from '../../main/contract.ts';
+import {
+  ContractError,
+  parseEvent,
+  parseOutput,
+  type EventMessage,
+  type EventName,
+  type Input,
+  type Output,
+  type Payload,
+  type RequestName,
+} from '../../main/contract.ts';
 import { strings } from '../strings.ts';
 import { createListeners } from './listeners.ts';
 import { RequestFailure, type Transport } from './transport.ts';
@@ -60,5 +70,9 @@ function readReply<Name extends RequestName>(name: Name, reply: unknown): Output
 /** Anything thrown, as a failure that can be shown. */
 export function toRequestFailure(thrown: unknown): RequestFailure {
   if (thrown instanceof RequestFailure) return thrown;
-  return new RequestFailure({ code: 'internal', message: thrown instanceof Error ? thrown.message : String(thrown), nextStep: strings.failures.report });
+  return new RequestFailure({
+    code: 'internal',
+    message: thrown instanceof Error ? thrown.message : String(thrown),
+    nextStep: strings.failures.report,
+  });
 }

@@ -1,7 +1,10 @@
 /** One frame of the screen, by way of the browser's own screen capture. The browser asks which screen. */
 
 /** `cancelled`: the reader closed the browser's question. */
-export type Grabbed = { kind: 'frame'; canvas: HTMLCanvasElement } | { kind: 'cancelled' } | { kind: 'failed'; reason: 'unsupported' | 'denied' | 'not-readable' | 'no-frame' | 'other'; detail: string };
+export type Grabbed =
+  | { kind: 'frame'; canvas: HTMLCanvasElement }
+  | { kind: 'cancelled' }
+  | { kind: 'failed'; reason: 'unsupported' | 'denied' | 'not-readable' | 'no-frame' | 'other'; detail: string };
 
 const frameTimeoutMs = 5000;
 
@@ -74,7 +77,10 @@ function failed(reason: Extract<Grabbed, { kind: 'failed' }>['reason'], error?: 
 }
 
 /** The region of the frame as the bytes of a PNG file. */
-export async function cropToPng(frame: HTMLCanvasElement, region: { x: number; y: number; width: number; height: number }): Promise<Uint8Array<ArrayBuffer>> {
+export async function cropToPng(
+  frame: HTMLCanvasElement,
+  region: { x: number; y: number; width: number; height: number },
+): Promise<Uint8Array<ArrayBuffer>> {
   const canvas = document.createElement('canvas');
   canvas.width = region.width;
   canvas.height = region.height;

@@ -1,5 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { beginDrag, between, clampRegion, dragTo, fit, handles, hit, middle, moveBy, pressKey, resizeTo, stretchBy, toCss, toPixel, whole, type Handle, type Keys, type Projection } from './selection.ts';
+import {
+  beginDrag,
+  between,
+  clampRegion,
+  dragTo,
+  fit,
+  handles,
+  hit,
+  middle,
+  moveBy,
+  pressKey,
+  resizeTo,
+  stretchBy,
+  toCss,
+  toPixel,
+  whole,
+  type Handle,
+  type Keys,
+  type Projection,
+} from './selection.ts';
 
 /** A display of `width` x `height` CSS pixels, its frame `scale` times as large (rounded, as screens are). */
 function shownAt(width: number, height: number, scale: number, x = 0, y = 0): Projection {
@@ -16,7 +35,10 @@ const displays: [string, Projection][] = [
   ['1093x615 at 1.25 (frame 1366x769)', shownAt(1093, 615, 1.25)],
   ['911x513 at 1.5 (frame 1367x770)', shownAt(911, 513, 1.5)],
   ['853x481 at 2.25', shownAt(853, 481, 2.25)],
-  ['shown smaller than it is, and off the corner', { frame: { width: 3001, height: 1999 }, shown: { x: 37.5, y: 12.25, width: 320, height: 213.156 } }],
+  [
+    'shown smaller than it is, and off the corner',
+    { frame: { width: 3001, height: 1999 }, shown: { x: 37.5, y: 12.25, width: 320, height: 213.156 } },
+  ],
   ['shown larger than it is', { frame: { width: 64, height: 48 }, shown: { x: 0, y: 0, width: 701, height: 525.75 } }],
 ];
 
@@ -45,7 +67,9 @@ describe.each(displays)('%s', (_, projection) => {
   });
 
   test('a drag from corner to corner selects everything, from any corner', () => {
-    const corners = [0, 1].flatMap((right) => [0, 1].map((bottom) => ({ x: shown.x + right * shown.width, y: shown.y + bottom * shown.height })));
+    const corners = [0, 1].flatMap((right) =>
+      [0, 1].map((bottom) => ({ x: shown.x + right * shown.width, y: shown.y + bottom * shown.height })),
+    );
     for (const [index, from] of corners.entries()) {
       const to = corners[3 - index]!;
       const drag = beginDrag(projection, null, from, 8);
@@ -145,8 +169,12 @@ describe('the pointer', () => {
 });
 
 describe('the keyboard', () => {
-  const press = (key: string, selection: ReturnType<typeof whole> | null, held: Partial<Keys> = {}, last: ReturnType<typeof whole> | null = null) =>
-    pressKey({ key, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...held }, selection, frame, last);
+  const press = (
+    key: string,
+    selection: ReturnType<typeof whole> | null,
+    held: Partial<Keys> = {},
+    last: ReturnType<typeof whole> | null = null,
+  ) => pressKey({ key, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...held }, selection, frame, last);
   const region = { x: 50, y: 40, width: 20, height: 10 };
 
   test('the first arrow makes a selection, the next ones move it by one or ten pixels', () => {
@@ -168,7 +196,10 @@ describe('the keyboard', () => {
   });
 
   test('R takes the last region again, made to fit, and nothing without one', () => {
-    expect(press('R', null, { shiftKey: true }, { x: 190, y: 0, width: 20, height: 20 })).toEqual({ kind: 'finish', region: { x: 180, y: 0, width: 20, height: 20 } });
+    expect(press('R', null, { shiftKey: true }, { x: 190, y: 0, width: 20, height: 20 })).toEqual({
+      kind: 'finish',
+      region: { x: 180, y: 0, width: 20, height: 20 },
+    });
     expect(press('r', null)).toBeNull();
     expect(press('r', null, { ctrlKey: true }, region)).toBeNull();
   });
@@ -183,16 +214,35 @@ describe('the keyboard', () => {
 });
 
 test.each([
-  [{ width: 1, height: 1 }, { x: 0, y: 0, width: 1, height: 1 }],
-  [{ width: 3, height: 5 }, { x: 0, y: 1, width: 2, height: 3 }],
-  [{ width: 1920, height: 1080 }, { x: 480, y: 270, width: 960, height: 540 }],
+  [
+    { width: 1, height: 1 },
+    { x: 0, y: 0, width: 1, height: 1 },
+  ],
+  [
+    { width: 3, height: 5 },
+    { x: 0, y: 1, width: 2, height: 3 },
+  ],
+  [
+    { width: 1920, height: 1080 },
+    { x: 480, y: 270, width: 960, height: 540 },
+  ],
 ])('the middle of %o', (size, expected) => {
   expect(middle(size)).toEqual(expected);
 });
 
 test.each([
-  ['a display whose size was rounded fills its window', { width: 1367, height: 770 }, { width: 911, height: 513 }, { x: 0, y: 0, width: 911, height: 513 }],
-  ['a wider one leaves room above and below', { width: 2000, height: 500 }, { width: 1000, height: 800 }, { x: 0, y: 275, width: 1000, height: 250 }],
+  [
+    'a display whose size was rounded fills its window',
+    { width: 1367, height: 770 },
+    { width: 911, height: 513 },
+    { x: 0, y: 0, width: 911, height: 513 },
+  ],
+  [
+    'a wider one leaves room above and below',
+    { width: 2000, height: 500 },
+    { width: 1000, height: 800 },
+    { x: 0, y: 275, width: 1000, height: 250 },
+  ],
   ['a smaller one is enlarged', { width: 100, height: 100 }, { width: 300, height: 200 }, { x: 50, y: 0, width: 200, height: 200 }],
 ])('%s', (_, size, area, expected) => {
   expect(fit(size, area)).toEqual(expected);

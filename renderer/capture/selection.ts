@@ -110,9 +110,7 @@ export function stretchBy(region: Region, by: Point, frame: Size): Region {
 
 /** What a drag does. `origin` is the region, `from` the pixel, where it began. */
 export type Drag =
-  | { kind: 'draw'; from: Point }
-  | { kind: 'move'; from: Point; origin: Region }
-  | { kind: 'resize'; handle: Handle; origin: Region };
+  { kind: 'draw'; from: Point } | { kind: 'move'; from: Point; origin: Region } | { kind: 'resize'; handle: Handle; origin: Region };
 
 export function dragTo(drag: Drag, to: Point, frame: Size): Region {
   switch (drag.kind) {
@@ -140,7 +138,13 @@ export function hit(projection: Projection, selection: Region | null, at: Point,
 }
 
 /** Null outside; '' between the edges. */
-function edge<Low extends string, High extends string>(offset: number, length: number, reach: number, low: Low, high: High): Low | High | '' | null {
+function edge<Low extends string, High extends string>(
+  offset: number,
+  length: number,
+  reach: number,
+  low: Low,
+  high: High,
+): Low | High | '' | null {
   if (offset < -reach || offset > length + reach) return null;
   const inner = Math.min(reach, length / 4);
   if (offset <= inner) return low;
@@ -169,10 +173,7 @@ export interface Keys {
 
 /** `changed` is where to look: the corner that the key moved. */
 export type KeyResult =
-  | { kind: 'select'; region: Region; changed: Point }
-  | { kind: 'clear' }
-  | { kind: 'finish'; region: Region }
-  | { kind: 'cancel' };
+  { kind: 'select'; region: Region; changed: Point } | { kind: 'clear' } | { kind: 'finish'; region: Region } | { kind: 'cancel' };
 
 /**
  * Arrows move by one pixel (Shift: ten), with Alt or Ctrl they move the lower right corner; without

@@ -77,8 +77,15 @@ test('what answers are made of', () => {
   expect(parsed('| a | b |\n|:--|:-:|\n| 1 | `x\\|y` |\n| 2 |')).toEqual([
     ['table', ['left', 'center'], ['a', 'b'], ['1', '<code x|y>'], ['2']],
   ]);
-  expect(parsed('text\n| a |\n| - |\n| 1 |\n\nafter')).toEqual([['p', 'text'], ['table', [null], ['a'], ['1']], ['p', 'after']]);
-  expect(parsed('```js\nlet a;\n\n  b\n```\n~~~\nc')).toEqual([['code', 'js', 'let a;\n\n  b'], ['code', '', 'c']]);
+  expect(parsed('text\n| a |\n| - |\n| 1 |\n\nafter')).toEqual([
+    ['p', 'text'],
+    ['table', [null], ['a'], ['1']],
+    ['p', 'after'],
+  ]);
+  expect(parsed('```js\nlet a;\n\n  b\n```\n~~~\nc')).toEqual([
+    ['code', 'js', 'let a;\n\n  b'],
+    ['code', '', 'c'],
+  ]);
   expect(parsed('    four\n\n    more\n')).toEqual([['code', '', 'four\n\nmore']]);
   expect(parsed('a *b* _c_ __d__ ~~e~~ `f*` \\*g\\* snake_case_name 2*3*4 ~5')).toEqual([
     ['p', 'a <emphasis b> <emphasis c> <strong d> <deleted e> <code f*> *g* snake_case_name 2<emphasis 3>4 ~5'],
@@ -95,9 +102,18 @@ test('what answers are made of', () => {
   expect(parsed('[a] [b][a] [a][]\n\n[A]: <https://c.d>')).toEqual([
     ['p', '<link https://c.d a> <link https://c.d b> <link https://c.d a>'],
   ]);
-  expect(parsed('Title\n===\nSub\n---')).toEqual([['h1', 'Title'], ['h2', 'Sub']]);
-  expect(parsed('<div>\n*a*\n</div>\n\n<b>*c*</b>')).toEqual([['html', '<div>\n*a*\n</div>'], ['p', '<b><emphasis c></b>']]);
-  expect(parsed('In 1999\n2000. was a year\n1. a')).toEqual([['p', 'In 1999/2000. was a year'], ['ol1', ['tight', ['p', 'a']]]]);
+  expect(parsed('Title\n===\nSub\n---')).toEqual([
+    ['h1', 'Title'],
+    ['h2', 'Sub'],
+  ]);
+  expect(parsed('<div>\n*a*\n</div>\n\n<b>*c*</b>')).toEqual([
+    ['html', '<div>\n*a*\n</div>'],
+    ['p', '<b><emphasis c></b>'],
+  ]);
+  expect(parsed('In 1999\n2000. was a year\n1. a')).toEqual([
+    ['p', 'In 1999/2000. was a year'],
+    ['ol1', ['tight', ['p', 'a']]],
+  ]);
 });
 
 test('text that Markdown makes nothing of is shown as it was written', () => {
@@ -176,8 +192,16 @@ test('finished blocks, items and rows stay the same objects while the answer gro
 
 test('a text that grows ends as one that was there at once', () => {
   const traps = [
-    '- a\n\n  b\n- c\n\nd', '```\na\n```\nb', '> a\nb\n\nc', '| a |\n|-|\n| 1 |\nx\n\ny', 'a\n=\nb', '1. a\n\n   ```\n   b\n   ```\n2. c',
-    '- a\r\n- b\r\n\r\nc', '1. a\n\n2. b\n\n3) c\n\n-\n', '<div>\na\n\nb', '***a** b*\n---\n- [ ] c',
+    '- a\n\n  b\n- c\n\nd',
+    '```\na\n```\nb',
+    '> a\nb\n\nc',
+    '| a |\n|-|\n| 1 |\nx\n\ny',
+    'a\n=\nb',
+    '1. a\n\n   ```\n   b\n   ```\n2. c',
+    '- a\r\n- b\r\n\r\nc',
+    '1. a\n\n2. b\n\n3) c\n\n-\n',
+    '<div>\na\n\nb',
+    '***a** b*\n---\n- [ ] c',
   ];
   const hostile = Array.from({ length: 150 }, (_, seed) => hostileAnswer(seed).slice(0, 600));
   const texts = [...traps, ...traps, ...traps, ...hostile].map((text) => text.replaceAll('[', '('));
@@ -217,7 +241,10 @@ test.each([
 test('a text that is not the one before, longer, is read from its beginning', () => {
   const document = new GrowingMarkdown();
   document.blocks('# a\n\nb\n\nc');
-  expect(plain(document.blocks('- d\n\ne'))).toEqual([['ul', ['tight', ['p', 'd']]], ['p', 'e']]);
+  expect(plain(document.blocks('- d\n\ne'))).toEqual([
+    ['ul', ['tight', ['p', 'd']]],
+    ['p', 'e'],
+  ]);
 });
 
 test('no hostile answer throws, goes deeper or says nothing', () => {

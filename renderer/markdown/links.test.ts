@@ -10,7 +10,16 @@ test('entities become characters, once', () => {
   expect(decodeEntities('&unknown; &#99999999; & &#x110000;')).toBe('&unknown; &#99999999; & &#x110000;');
 });
 
-const unsafe = ['javascript:alert(1)', 'JavaScript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'vbscript:x', '//host', '/path', 'x'];
+const unsafe = [
+  'javascript:alert(1)',
+  'JavaScript:alert(1)',
+  'data:text/html,x',
+  'file:///etc/passwd',
+  'vbscript:x',
+  '//host',
+  '/path',
+  'x',
+];
 
 test.each(unsafe)('%s is no link', (href) => {
   expect(safeLink(href)).toBeNull();
@@ -41,6 +50,9 @@ test.each([
   expect(addresses(text)).toEqual([href]);
 });
 
-test.each(['readme.md', 'e.g', 'example.org', '//a.b', 'https://', 'xhttps://a.b', 'a@b', '@a.b', 'awww.example.org', 'www.', 'http:// a'])('%s holds no address', (text) => {
-  expect(addresses(text)).toEqual([]);
-});
+test.each(['readme.md', 'e.g', 'example.org', '//a.b', 'https://', 'xhttps://a.b', 'a@b', '@a.b', 'awww.example.org', 'www.', 'http:// a'])(
+  '%s holds no address',
+  (text) => {
+    expect(addresses(text)).toEqual([]);
+  },
+);

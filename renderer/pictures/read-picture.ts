@@ -11,7 +11,11 @@ const browsersName = 'image.png';
 /** Hands a file to the app. Rejects with `RequestFailure`. */
 export async function readPicture(client: Client, file: File, kind: PictureKind): Promise<Picture> {
   if (file.size > limits.pictureBytes) {
-    throw new RequestFailure({ code: 'image_too_large', message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes), nextStep: strings.chat.pictureTooLargeStep });
+    throw new RequestFailure({
+      code: 'image_too_large',
+      message: strings.chat.pictureTooLarge(file.name, limits.pictureBytes),
+      nextStep: strings.chat.pictureTooLargeStep,
+    });
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const name = kind === 'paste' && file.name === browsersName ? strings.chat.pastedPicture : file.name;

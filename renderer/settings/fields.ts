@@ -23,6 +23,7 @@ export function parseNumber(typed: string, rule: NumberRule): Parsed {
   const value = Number(grouped);
   if (rule.whole && !Number.isInteger(value)) return { ok: false, problem: text.notWhole };
   if (rule.above && value === rule.least) return { ok: false, problem: text.aboveZero };
-  if (value < rule.least || value > rule.most) return { ok: false, problem: text.outOfRange(rule.least.toLocaleString('en'), rule.most.toLocaleString('en')) };
+  if (value < rule.least || value > rule.most)
+    return { ok: false, problem: text.outOfRange(rule.least.toLocaleString('en'), rule.most.toLocaleString('en')) };
   return { ok: true, value };
 }

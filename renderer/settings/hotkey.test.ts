@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { hotkeyOf, keysOf, type KeyPress } from './hotkey.ts';
 
-const press = (key: string, code: string, held: Partial<KeyPress> = {}): KeyPress => ({ key, code, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...held });
+const press = (key: string, code: string, held: Partial<KeyPress> = {}): KeyPress => ({
+  key,
+  code,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  shiftKey: false,
+  ...held,
+});
 
 test.each<[string, KeyPress, string, string]>([
   ['Ctrl+Shift+Space', press(' ', 'Space', { ctrlKey: true, shiftKey: true }), 'linux', 'CommandOrControl+Shift+Space'],
@@ -18,7 +26,10 @@ test.each<[string, KeyPress, string, string]>([
 });
 
 test('modifiers alone wait for a key', () => {
-  expect(hotkeyOf(press('Shift', 'ShiftLeft', { ctrlKey: true, shiftKey: true }), 'linux')).toEqual({ kind: 'pending', accelerator: 'CommandOrControl+Shift' });
+  expect(hotkeyOf(press('Shift', 'ShiftLeft', { ctrlKey: true, shiftKey: true }), 'linux')).toEqual({
+    kind: 'pending',
+    accelerator: 'CommandOrControl+Shift',
+  });
 });
 
 test('keys that are typed every day are refused', () => {

@@ -11,7 +11,8 @@ export interface KeyPress {
 }
 
 /** `pending`: only modifiers are held. `plain`: a key that is typed every day. `unknown`: a key without a name. */
-export type HotkeyResult = { kind: 'hotkey'; accelerator: string } | { kind: 'pending'; accelerator: string } | { kind: 'plain' } | { kind: 'unknown' };
+export type HotkeyResult =
+  { kind: 'hotkey'; accelerator: string } | { kind: 'pending'; accelerator: string } | { kind: 'plain' } | { kind: 'unknown' };
 
 const modifierKeys = new Set(['Control', 'Meta', 'Alt', 'AltGraph', 'Shift', 'OS', 'CapsLock', 'Fn']);
 
@@ -71,8 +72,25 @@ function keyName({ key, code }: KeyPress): string | null {
   return place ?? named[code] ?? null;
 }
 
-const macNames: Partial<Record<string, string>> = { CommandOrControl: '⌘', Command: '⌘', Control: '⌃', Alt: '⌥', Option: '⌥', Shift: '⇧', Super: '⌘', Meta: '⌘' };
-const names: Partial<Record<string, string>> = { CommandOrControl: 'Ctrl', Control: 'Ctrl', PrintScreen: 'Print', Up: '↑', Down: '↓', Left: '←', Right: '→' };
+const macNames: Partial<Record<string, string>> = {
+  CommandOrControl: '⌘',
+  Command: '⌘',
+  Control: '⌃',
+  Alt: '⌥',
+  Option: '⌥',
+  Shift: '⇧',
+  Super: '⌘',
+  Meta: '⌘',
+};
+const names: Partial<Record<string, string>> = {
+  CommandOrControl: 'Ctrl',
+  Control: 'Ctrl',
+  PrintScreen: 'Print',
+  Up: '↑',
+  Down: '↓',
+  Left: '←',
+  Right: '→',
+};
 
 /** The keys as they are printed on a keyboard: ["Ctrl", "Shift", "Space"]. */
 export function keysOf(accelerator: string, platform: string): string[] {

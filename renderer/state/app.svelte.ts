@@ -1,8 +1,28 @@
-import { defaultSettings, type CaptureState, type EngineState, type ModelChoice, type Output, type SelfTest, type Settings, type StorageState } from '../../main/contract.ts';
+import {
+  defaultSettings,
+  type CaptureState,
+  type EngineState,
+  type ModelChoice,
+  type Output,
+  type SelfTest,
+  type Settings,
+  type StorageState,
+} from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
 
-const unknownEngine: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
+const unknownEngine: EngineState = {
+  status: 'stopped',
+  model: null,
+  doneBytes: 0,
+  totalBytes: 0,
+  device: null,
+  contextLength: null,
+  hostBytes: null,
+  vision: null,
+  use: null,
+  failure: null,
+};
 
 /** What every view knows: the app, its settings, the engine. Kept in step by the app's events. */
 export class AppState {

@@ -5,7 +5,18 @@ import { createFakeClient } from './fake-client.ts';
 
 const chosen: ModelChoice = { id: '/chosen', name: 'Chosen', kind: 'vision', bytes: 1, present: true };
 const guard: ModelChoice = { id: '/guard', name: 'Guard', kind: 'guard', bytes: 1, present: true };
-const stopped: EngineState = { status: 'stopped', model: null, doneBytes: 0, totalBytes: 0, device: null, contextLength: null, hostBytes: null, vision: null, use: null, failure: null };
+const stopped: EngineState = {
+  status: 'stopped',
+  model: null,
+  doneBytes: 0,
+  totalBytes: 0,
+  device: null,
+  contextLength: null,
+  hostBytes: null,
+  vision: null,
+  use: null,
+  failure: null,
+};
 
 test('a guard that only checks is not taken for the chosen model', () => {
   const client = createFakeClient();

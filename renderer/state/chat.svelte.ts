@@ -18,7 +18,9 @@ export class Chat {
   #sought = $state.raw<number | null>(null);
   #editing = $state.raw<number | null>(null);
 
-  readonly #pictureToBe = $derived.by(() => this.#current?.pinnedPicture ?? this.composer.pictures.at(-1) ?? this.#current?.pictureInForce ?? null);
+  readonly #pictureToBe = $derived.by(
+    () => this.#current?.pinnedPicture ?? this.composer.pictures.at(-1) ?? this.#current?.pictureInForce ?? null,
+  );
 
   constructor(client: Client, toasts: Toasts) {
     this.#client = client;

@@ -17,7 +17,9 @@ function chat(answers: Parameters<typeof createFakeClient>[0] = {}) {
   return { client, toasts, chat: new Chat(client, toasts) };
 }
 
-const stored = conversation([message(1, null, { pictures: [picture('a')] }), message(2, 1, { role: 'assistant' })], { draft: { text: 'draft', pictures: [] } });
+const stored = conversation([message(1, null, { pictures: [picture('a')] }), message(2, 1, { role: 'assistant' })], {
+  draft: { text: 'draft', pictures: [] },
+});
 
 test('a conversation opens with its draft, a new one with its own', async () => {
   const { chat: it } = chat({ 'conversations.open': () => stored });
@@ -31,7 +33,9 @@ test('a conversation opens with its draft, a new one with its own', async () => 
 
 test('the last one asked for is the one that is shown', async () => {
   const waiting = new Map<number, () => void>();
-  const { chat: it } = chat({ 'conversations.open': ({ id }) => new Promise((resolve) => void waiting.set(id, () => resolve({ ...stored, id }))) });
+  const { chat: it } = chat({
+    'conversations.open': ({ id }) => new Promise((resolve) => void waiting.set(id, () => resolve({ ...stored, id }))),
+  });
   const first = it.open(1);
   const second = it.open(2);
   waiting.get(2)!();
@@ -75,7 +79,11 @@ test('the first question begins a conversation; the next one follows its answer'
 test('an edited question becomes a branch with the same pictures', async () => {
   const { chat: it, client } = chat({
     'conversations.open': () => stored,
-    'chat.send': () => ({ conversation: summary(1), question: message(3, null), answer: message(4, 3, { role: 'assistant', state: 'streaming' }) }),
+    'chat.send': () => ({
+      conversation: summary(1),
+      question: message(3, null),
+      answer: message(4, 3, { role: 'assistant', state: 'streaming' }),
+    }),
   });
   await it.open(1);
   it.editLastQuestion();

@@ -262,7 +262,11 @@ export class Composer {
 
   async #saveDraft(): Promise<void> {
     try {
-      await this.#client.request('conversations.saveDraft', { id: this.#draftOf, text: this.#text, pictures: this.#pictures.map(({ hash }) => hash) });
+      await this.#client.request('conversations.saveDraft', {
+        id: this.#draftOf,
+        text: this.#text,
+        pictures: this.#pictures.map(({ hash }) => hash),
+      });
     } catch {
       // The text is still on the screen, and the next change tries again.
     }
@@ -290,13 +294,19 @@ function tooLong(): RequestFailure {
 }
 
 function tooMany(): RequestFailure {
-  return new RequestFailure({ code: 'usage', message: strings.chat.tooManyPictures(limits.picturesPerMessage), nextStep: strings.chat.tooManyPicturesStep });
+  return new RequestFailure({
+    code: 'usage',
+    message: strings.chat.tooManyPictures(limits.picturesPerMessage),
+    nextStep: strings.chat.tooManyPicturesStep,
+  });
 }
 
 /** All that could not be read, named; the advice is that of the first. */
 function together(failures: RequestFailure[]): RequestFailure {
   const [first] = failures;
-  return failures.length === 1 ? first! : new RequestFailure({ code: first!.code, message: failures.map(({ message }) => message).join(' '), nextStep: first!.nextStep });
+  return failures.length === 1
+    ? first!
+    : new RequestFailure({ code: first!.code, message: failures.map(({ message }) => message).join(' '), nextStep: first!.nextStep });
 }
 
 function withoutFirst(names: readonly string[], name: string): readonly string[] {

@@ -50,7 +50,10 @@ test('a sent question leaves an empty composer and an empty draft', async () => 
 test('a question waits for the pictures that are being read; one that cannot be read leaves it where it is', async () => {
   let read: (value: ReturnType<typeof picture>) => void = () => {};
   let refuse: (error: Error) => void = () => {};
-  const { client, composer: it } = composer({ 'chat.send': () => sent, 'pictures.add': () => new Promise((resolve, reject) => ([read, refuse] = [resolve, reject])) });
+  const { client, composer: it } = composer({
+    'chat.send': () => sent,
+    'pictures.add': () => new Promise((resolve, reject) => ([read, refuse] = [resolve, reject])),
+  });
   it.load(null, noDraft);
   it.text = 'Why?';
   void it.addFiles([file('a.png')], 'file');
@@ -139,7 +142,8 @@ test('pictures are added in order; one that is there already moves to the end', 
 test('a picture that cannot be read is said to be so, and the others are added', async () => {
   const { composer: it } = composer({
     'pictures.add': ({ name }) => {
-      if (name === 'bad.png') throw new RequestFailure({ code: 'image_unreadable', message: 'bad.png is no picture.', nextStep: 'Save it again.' });
+      if (name === 'bad.png')
+        throw new RequestFailure({ code: 'image_unreadable', message: 'bad.png is no picture.', nextStep: 'Save it again.' });
       return picture('c');
     },
   });
@@ -163,7 +167,10 @@ test('at most six pictures', async () => {
   const letters = [...'abcdef'];
   const { client, composer: it } = composer({ 'pictures.add': () => picture(letters.shift()!) });
   it.load(null, noDraft);
-  await it.addFiles(Array.from({ length: 8 }, (_, at) => file(`${at}.png`)), 'drop');
+  await it.addFiles(
+    Array.from({ length: 8 }, (_, at) => file(`${at}.png`)),
+    'drop',
+  );
   expect(client.inputs('pictures.add')).toHaveLength(6);
   expect(it.pictures).toHaveLength(6);
   it.add(picture('0'));

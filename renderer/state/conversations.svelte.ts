@@ -114,7 +114,10 @@ export class Conversations {
       this.#toasts.failure(error);
       return;
     }
-    this.#toasts.show({ message: strings.sidebar.deleted(before.title), action: { label: strings.common.undo, run: () => void this.#restore(before).then(restored) } });
+    this.#toasts.show({
+      message: strings.sidebar.deleted(before.title),
+      action: { label: strings.common.undo, run: () => void this.#restore(before).then(restored) },
+    });
   }
 
   async #restore(conversation: ConversationSummary): Promise<void> {

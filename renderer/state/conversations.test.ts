@@ -37,7 +37,11 @@ test('a deleted one can be brought back', async () => {
 });
 
 test('a change that is refused is taken back, and said so', async () => {
-  const { toasts, conversations, ids } = await loaded({ 'conversations.delete': refused, 'conversations.rename': refused, 'conversations.pin': refused });
+  const { toasts, conversations, ids } = await loaded({
+    'conversations.delete': refused,
+    'conversations.rename': refused,
+    'conversations.pin': refused,
+  });
   await conversations.delete(2);
   await conversations.rename(1, 'New');
   await conversations.pin(1, true);
@@ -55,7 +59,9 @@ test('an empty title, and the same one, rename nothing', async () => {
 
 test('only the answer to the last letters is shown', async () => {
   const answers = new Map<string, (hits: never[]) => void>();
-  const { client, conversations } = await loaded({ 'conversations.search': ({ query }) => new Promise((resolve) => void answers.set(query, resolve)) });
+  const { client, conversations } = await loaded({
+    'conversations.search': ({ query }) => new Promise((resolve) => void answers.set(query, resolve)),
+  });
   conversations.query = 'd';
   conversations.query = 'di';
   await vi.advanceTimersByTimeAsync(500);

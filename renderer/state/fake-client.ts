@@ -1,5 +1,15 @@
 /** A client without an app, for tests of state: answers are functions, events are sent by hand. */
-import type { Conversation, ConversationSummary, EventName, Input, Message, Output, Payload, Picture, RequestName } from '../../main/contract.ts';
+import type {
+  Conversation,
+  ConversationSummary,
+  EventName,
+  Input,
+  Message,
+  Output,
+  Payload,
+  Picture,
+  RequestName,
+} from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { createListeners } from '../api/listeners.ts';
 
@@ -18,7 +28,8 @@ export function createFakeClient(answers: Answers = {}): FakeClient {
   const { on, onConnection, tell, tellConnection } = createListeners();
   return {
     asked,
-    inputs: <Name extends RequestName>(name: Name) => asked.filter((request) => request.name === name).map(({ input }) => input as Input<Name>),
+    inputs: <Name extends RequestName>(name: Name) =>
+      asked.filter((request) => request.name === name).map(({ input }) => input as Input<Name>),
     async request<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
       asked.push({ name, input });
       const answer = answers[name] as ((input: Input<Name>) => Output<Name> | Promise<Output<Name>>) | undefined;
@@ -57,9 +68,27 @@ export function message(id: number, parentId: number | null, more: Partial<Messa
 }
 
 export function summary(id: number, more: Partial<ConversationSummary> = {}): ConversationSummary {
-  return { id, title: `Conversation ${id}`, pinned: false, createdAt: id, updatedAt: id, messageCount: 2, picture: null, busy: false, ...more };
+  return {
+    id,
+    title: `Conversation ${id}`,
+    pinned: false,
+    createdAt: id,
+    updatedAt: id,
+    messageCount: 2,
+    picture: null,
+    busy: false,
+    ...more,
+  };
 }
 
 export function conversation(messages: Message[], more: Partial<Conversation> = {}): Conversation {
-  return { ...summary(1), messages, leafId: messages.at(-1)?.id ?? null, pinnedPicture: null, checks: [], draft: { text: '', pictures: [] }, ...more };
+  return {
+    ...summary(1),
+    messages,
+    leafId: messages.at(-1)?.id ?? null,
+    pinnedPicture: null,
+    checks: [],
+    draft: { text: '', pictures: [] },
+    ...more,
+  };
 }

@@ -1,4 +1,14 @@
-import type { CatalogueEntry, CatalogueView, Download, FoundModel, Licence, LicenceId, ModelChoice, Shrinking, Verification } from '../../main/contract.ts';
+import type {
+  CatalogueEntry,
+  CatalogueView,
+  Download,
+  FoundModel,
+  Licence,
+  LicenceId,
+  ModelChoice,
+  Shrinking,
+  Verification,
+} from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { strings } from '../strings.ts';
@@ -34,7 +44,8 @@ export class ModelsPage {
         const ended = this.#downloads.filter(({ id }) => !downloads.some((download) => download.id === id));
         this.#downloads = downloads;
         // Cancelled ones are not in the list of models.
-        for (const { name, directory } of ended) if (app.models.some(({ id }) => id === directory)) toasts.show({ message: strings.models.arrived(name) });
+        for (const { name, directory } of ended)
+          if (app.models.some(({ id }) => id === directory)) toasts.show({ message: strings.models.arrived(name) });
       }),
       client.on('verifications.changed', (verifications) => {
         this.#verifications = verifications;

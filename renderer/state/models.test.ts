@@ -1,16 +1,64 @@
 import { flushSync } from 'svelte';
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultSettings, type CatalogueView, type Download, type FileFit, type FoundModel, type Licence, type ModelChoice } from '../../main/contract.ts';
+import {
+  defaultSettings,
+  type CatalogueView,
+  type Download,
+  type FileFit,
+  type FoundModel,
+  type Licence,
+  type ModelChoice,
+} from '../../main/contract.ts';
 import { AppState } from './app.svelte.ts';
 import { createFakeClient } from './fake-client.ts';
 import { ModelsPage } from './models.svelte.ts';
 import { Toasts } from './toasts.svelte.ts';
 
-const view: CatalogueView = { entries: [], directory: '/models', freeBytes: 1, downloaded: [], token: { source: null, kept: 'session', problem: null }, offline: false, devicesFailure: null };
-const licence: Licence = { id: 'llama3.2', name: 'L', version: '2024-09-25', text: 't', usePolicy: 'u', points: [], mustNot: [], europe: null, acceptedAt: null };
-const found: FoundModel = { path: '/f', source: 'ollama', name: 'f', kind: 'vision', format: 'gguf', precision: 'Q4_K', bytes: 1, licence: 'llama3.2', added: false, problem: null };
+const view: CatalogueView = {
+  entries: [],
+  directory: '/models',
+  freeBytes: 1,
+  downloaded: [],
+  token: { source: null, kept: 'session', problem: null },
+  offline: false,
+  devicesFailure: null,
+};
+const licence: Licence = {
+  id: 'llama3.2',
+  name: 'L',
+  version: '2024-09-25',
+  text: 't',
+  usePolicy: 'u',
+  points: [],
+  mustNot: [],
+  europe: null,
+  acceptedAt: null,
+};
+const found: FoundModel = {
+  path: '/f',
+  source: 'ollama',
+  name: 'f',
+  kind: 'vision',
+  format: 'gguf',
+  precision: 'Q4_K',
+  bytes: 1,
+  licence: 'llama3.2',
+  added: false,
+  problem: null,
+};
 const choice: ModelChoice = { id: '/f', name: 'f', kind: 'vision', bytes: 1, present: true };
-const download: Download = { id: 1, model: 'm', name: 'M', repository: 'o/n', directory: '/models/n', state: 'running', doneBytes: 1, totalBytes: 2, bytesPerSecond: null, failure: null };
+const download: Download = {
+  id: 1,
+  model: 'm',
+  name: 'M',
+  repository: 'o/n',
+  directory: '/models/n',
+  state: 'running',
+  doneBytes: 1,
+  totalBytes: 2,
+  bytesPerSecond: null,
+  failure: null,
+};
 const entry = { id: 'm', licence: 'llama3.2' } as CatalogueView['entries'][number];
 
 let page: ModelsPage;
@@ -20,7 +68,10 @@ afterEach(() => {
   for (const { id } of toasts.shown) toasts.dismiss(id);
 });
 
-function begin({ agreed = false, fit = () => null }: { agreed?: boolean; fit?: (input: { path: string }) => FileFit | null | Promise<FileFit | null> } = {}) {
+function begin({
+  agreed = false,
+  fit = () => null,
+}: { agreed?: boolean; fit?: (input: { path: string }) => FileFit | null | Promise<FileFit | null> } = {}) {
   let acceptedAt = agreed ? 1 : null;
   const client = createFakeClient({
     'models.catalogue': () => view,

@@ -122,7 +122,8 @@ export class OpenConversation {
     if (isNew) this.#leafId = message.id;
     if (message.judgement || message.state === 'streaming') this.#checks = without(this.#checks, message.id);
     if (message.state === 'streaming') {
-      if (!this.#streams.has(message.id)) this.#streams = new Map(this.#streams).set(message.id, new AnswerStream(message.text, this.#schedule));
+      if (!this.#streams.has(message.id))
+        this.#streams = new Map(this.#streams).set(message.id, new AnswerStream(message.text, this.#schedule));
     } else {
       this.#streams = without(this.#streams, message.id);
       this.#turns = without(this.#turns, message.id);

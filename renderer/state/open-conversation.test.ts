@@ -38,7 +38,11 @@ test('shows one branch of the tree and counts the others', async () => {
 });
 
 test('the last picture of the branch is in force, unless one is pinned', async () => {
-  const tree = [message(1, null, { pictures: [picture('a')] }), message(2, 1, { role: 'assistant' }), message(3, 2, { pictures: [picture('b'), picture('c')] })];
+  const tree = [
+    message(1, null, { pictures: [picture('a')] }),
+    message(2, 1, { role: 'assistant' }),
+    message(3, 2, { pictures: [picture('b'), picture('c')] }),
+  ];
   const client = createFakeClient({ 'conversations.pinPicture': () => null });
   const open = new OpenConversation(client, conversation(tree));
   expect(open.pictureInForce?.name).toBe('c.png');
@@ -56,7 +60,12 @@ test('the last picture of the branch is in force, unless one is pinned', async (
 });
 
 test('a picture of another branch is not in force', () => {
-  const tree = [message(1, null, { pictures: [picture('a')] }), message(2, 1, { role: 'assistant' }), message(3, 2, { pictures: [picture('b')] }), message(4, 2)];
+  const tree = [
+    message(1, null, { pictures: [picture('a')] }),
+    message(2, 1, { role: 'assistant' }),
+    message(3, 2, { pictures: [picture('b')] }),
+    message(4, 2),
+  ];
   expect(new OpenConversation(createFakeClient(), conversation(tree)).pictureInForce?.name).toBe('a.png');
 });
 
@@ -80,7 +89,10 @@ test('what is known already is not shown twice', () => {
 });
 
 test('after a gap everything is asked for again', async () => {
-  const whole = conversation([message(1, null), message(2, 1, { role: 'assistant', text: 'One two three', state: 'streaming', finish: null })]);
+  const whole = conversation([
+    message(1, null),
+    message(2, 1, { role: 'assistant', text: 'One two three', state: 'streaming', finish: null }),
+  ]);
   const { client, drawn, open, answer } = streaming('One ', { 'conversations.open': () => whole });
   client.send('answer.text', piece(8, 'three'));
   await Promise.resolve();

@@ -95,7 +95,14 @@ export class QuickAsk {
         current.put(question);
         current.put(answer);
       } else {
-        const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, checks: [], draft: { text: '', pictures: [] } };
+        const begun = {
+          ...conversation,
+          messages: [question, answer],
+          leafId: answer.id,
+          pinnedPicture: null,
+          checks: [],
+          draft: { text: '', pictures: [] },
+        };
         this.#conversation = new OpenConversation(this.#client, begun);
       }
       return true;

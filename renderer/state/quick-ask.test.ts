@@ -3,10 +3,32 @@ import type { EventName, Message, Payload, Picture } from '../../main/contract.t
 import type { Client } from '../api/client.ts';
 import { QuickAsk } from './quick-ask.svelte.ts';
 
-const picture: Picture = { hash: 'a'.repeat(64), name: 'Screen capture', width: 640, height: 480, bytes: 1000, origin: { kind: 'capture' } };
+const picture: Picture = {
+  hash: 'a'.repeat(64),
+  name: 'Screen capture',
+  width: 640,
+  height: 480,
+  bytes: 1000,
+  origin: { kind: 'capture' },
+};
 
 function message(fields: Partial<Message>): Message {
-  return { id: 1, conversationId: 7, parentId: null, role: 'assistant', text: '', pictures: [], state: 'streaming', failure: null, finish: null, model: 'demo', statistics: null, judgement: null, createdAt: 0, ...fields };
+  return {
+    id: 1,
+    conversationId: 7,
+    parentId: null,
+    role: 'assistant',
+    text: '',
+    pictures: [],
+    state: 'streaming',
+    failure: null,
+    finish: null,
+    model: 'demo',
+    statistics: null,
+    judgement: null,
+    createdAt: 0,
+    ...fields,
+  };
 }
 
 let requests: { name: string; input: unknown }[] = [];

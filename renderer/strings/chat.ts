@@ -83,7 +83,11 @@ export const chat = {
     [
       `${statistics.generatedTokens} tokens written, ${statistics.promptTokens} read`,
       statistics.reusedTokens > 0 ? `${statistics.reusedTokens} of them known from before` : '',
-      statistics.imagesEncoded > 0 ? `looked at the picture in ${seconds(statistics.encodeMs)}` : statistics.imagesCached > 0 ? 'the picture was known from before' : '',
+      statistics.imagesEncoded > 0
+        ? `looked at the picture in ${seconds(statistics.encodeMs)}`
+        : statistics.imagesCached > 0
+          ? 'the picture was known from before'
+          : '',
       statistics.forgottenMessages > 0 ? `${statistics.forgottenMessages} oldest messages left out` : '',
     ]
       .filter(Boolean)

@@ -28,10 +28,14 @@ const verdict = (subject: 'Question' | 'Answer', { finding, categories }: Verdic
 export const guard = {
   name: 'Verdict',
   verdict,
-  judged: ({ question, answer }: Judgement) => `${[verdict('Question', question), ...(answer ? [verdict('Answer', answer)] : [])].join('. ')}.`,
+  judged: ({ question, answer }: Judgement) =>
+    `${[verdict('Question', question), ...(answer ? [verdict('Answer', answer)] : [])].join('. ')}.`,
   by: ({ by, ms }: Judgement) => `${by}, ${seconds(ms)}`,
   wrote: 'It wrote neither “safe” nor “unsafe”:',
-  phase: { waiting: 'Waiting to be checked by Llama Guard', judging: 'Llama Guard is judging question and answer' } satisfies Record<Exclude<CheckState['phase'], 'failed'>, string>,
+  phase: { waiting: 'Waiting to be checked by Llama Guard', judging: 'Llama Guard is judging question and answer' } satisfies Record<
+    Exclude<CheckState['phase'], 'failed'>,
+    string
+  >,
   notChecked: (why: string) => `This answer was not checked. ${why}`,
 
   // A guard or a base model in use

@@ -47,21 +47,27 @@ export const models = {
   deleteConfirm: 'Delete the files',
   deleted: (name: string) => `${name} and its files are gone.`,
   shrink: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Shrinking['form'], string>,
-  shrinking: ({ form, doneBytes, totalBytes }: Shrinking) => `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
+  shrinking: ({ form, doneBytes, totalBytes }: Shrinking) =>
+    `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
   shrunk: 'The smaller copy is in the list.',
   stop: 'Stop',
   checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
   checked: ({ intact, changed, unknown }: Verification) => {
-    if (changed.length > 0) return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} not what it should be. Download the model again.`;
+    if (changed.length > 0)
+      return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} not what it should be. Download the model again.`;
     if (unknown === 0) return 'Every file is what its source says.';
-    return intact === 0 ? 'Its source states no checksums. What the files are now was noted; a later check will notice changes.' : `${intact} files are what their source says; for ${unknown} it says nothing.`;
+    return intact === 0
+      ? 'Its source states no checksums. What the files are now was noted; a later check will notice changes.'
+      : `${intact} files are what their source says; for ${unknown} it says nothing.`;
   },
 
   tested: ({ state, testedAt, device, findings, failure }: SelfTest) => {
     if (state === 'running') return 'Trying whether it answers as it should…';
     if (state === 'failed') return `It could not be tried. ${failure?.message ?? ''}`;
     const at = testedAt === null ? '' : `, ${when(testedAt)}`;
-    return state === 'sound' ? `Works: tried on ${device}${at}.` : `Its answers are not what they should be (${device}${at}). ${findings.join(' ')} Check its files; if they are whole, update the graphics driver.`;
+    return state === 'sound'
+      ? `Works: tried on ${device}${at}.`
+      : `Its answers are not what they should be (${device}${at}). ${findings.join(' ')} Check its files; if they are whole, update the graphics driver.`;
   },
   testedWrong: (name: string) => `The answers of ${name} are not what they should be.`,
   testedShow: 'Show',
@@ -72,7 +78,8 @@ export const models = {
     slow: (name: string) => `${name} will be slow here`,
     no: (name: string) => `${name} does not fit`,
   } satisfies Record<FileFit['verdict'], (name: string) => string>,
-  doubtSizes: (total: string, device: string, room: string, missing: string) => `It needs ${total}, and ${device} has room for ${room}: ${missing} are missing.`,
+  doubtSizes: (total: string, device: string, room: string, missing: string) =>
+    `It needs ${total}, and ${device} has room for ${room}: ${missing} are missing.`,
   doubtConfirm: { fits: 'Load it', slow: 'Load anyway, slowly', no: 'Try it anyway' } satisfies Record<FileFit['verdict'], string>,
   doubtDecline: 'Not now',
   copyBegun: 'The copy is being written. It will be in the list of models.',
@@ -81,14 +88,18 @@ export const models = {
 
   // Folder
   folder: 'Folder for downloads and smaller copies',
-  folderHint: (free: string | null) => `${free === null ? '' : `Its disk has ${free} to give. `}Models that are elsewhere stay where they are and can still be used.`,
+  folderHint: (free: string | null) =>
+    `${free === null ? '' : `Its disk has ${free} to give. `}Models that are elsewhere stay where they are and can still be used.`,
   folderChoose: 'Choose…',
   folderSet: 'Use this folder',
   folderUsual: 'Use the usual one',
 
   // To download
   available: 'To download',
-  availableHint: (free: string | null) => (free === null ? 'From Hugging Face, only when you ask for it.' : `From Hugging Face, only when you ask for it. Your disk has ${free} to give.`),
+  availableHint: (free: string | null) =>
+    free === null
+      ? 'From Hugging Face, only when you ask for it.'
+      : `From Hugging Face, only when you ask for it. Your disk has ${free} to give.`,
   offline: 'Loupe is set to stay offline.',
   offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
   noDevices: 'How models would run here is not known.',
@@ -120,7 +131,8 @@ export const models = {
 
   // Access token
   token: 'Access token for Hugging Face',
-  tokenHint: 'Only for the makers’ own repositories: agree to the licence on the model’s page there, then make a token that can read. Open copies need none.',
+  tokenHint:
+    'Only for the makers’ own repositories: agree to the licence on the model’s page there, then make a token that can read. Open copies need none.',
   tokenKept: { keychain: 'A token is kept in the system’s keychain.', session: 'A token is kept in memory until Loupe closes.' },
   tokenFound: { environment: 'The token in HF_TOKEN is used.', tools: 'The token of the Hugging Face tools on this computer is used.' },
   tokenOther: 'Use another',

@@ -3,7 +3,15 @@ import { bytes } from '../format.ts';
 
 export const settings = {
   title: 'Settings',
-  sections: { general: 'General', capture: 'Capture', models: 'Models', answers: 'Answers', backups: 'Backups', privacy: 'Privacy', about: 'About' },
+  sections: {
+    general: 'General',
+    capture: 'Capture',
+    models: 'Models',
+    answers: 'Answers',
+    backups: 'Backups',
+    privacy: 'Privacy',
+    about: 'About',
+  },
   sectionsLabel: 'Parts of the settings',
 
   // General
@@ -12,7 +20,10 @@ export const settings = {
   sendWith: 'Send with',
   sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' } satisfies Record<Settings['sendWith'], string>,
   sendKeysMac: { enter: 'Return', 'mod-enter': '⌘ + Return' } satisfies Record<Settings['sendWith'], string>,
-  sendHint: { enter: 'Shift + Enter makes a new line.', 'mod-enter': 'Enter makes a new line.' } satisfies Record<Settings['sendWith'], string>,
+  sendHint: { enter: 'Shift + Enter makes a new line.', 'mod-enter': 'Enter makes a new line.' } satisfies Record<
+    Settings['sendWith'],
+    string
+  >,
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',
@@ -38,11 +49,13 @@ export const settings = {
   testHotkey: 'Press it now',
   testing: 'Waiting for the hotkey. Press it now…',
   testPassed: 'It works.',
-  testFailed: 'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
+  testFailed:
+    'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
   permissionMissing: 'Loupe may not record the screen yet.',
   permissionMissingNext: 'Allow Loupe under Privacy & Security > Screen Recording in the system’s settings, then start it again.',
   captureNone: 'The screen cannot be captured here.',
-  browserCapture: 'Captures go through the browser’s own screen sharing: it asks which screen or window, Loupe takes one frame and stops sharing at once.',
+  browserCapture:
+    'Captures go through the browser’s own screen sharing: it asks which screen or window, Loupe takes one frame and stops sharing at once.',
   hints: 'Key hints in the capture overlay',
   hintsLeft: (left: number) => (left > 0 ? `Shown ${left === 1 ? 'once more' : `${left} more times`}.` : 'No longer shown.'),
   hintsAgain: 'Show them again',
@@ -56,10 +69,18 @@ export const settings = {
   engine: (engine: EngineState) => {
     switch (engine.status) {
       case 'ready':
-        return [`${engine.model?.name ?? 'The model'} is loaded`, engine.device ? `on ${engine.device.name}` : '', engine.contextLength ? `with ${engine.contextLength.toLocaleString('en')} tokens of context` : '']
+        return [
+          `${engine.model?.name ?? 'The model'} is loaded`,
+          engine.device ? `on ${engine.device.name}` : '',
+          engine.contextLength ? `with ${engine.contextLength.toLocaleString('en')} tokens of context` : '',
+        ]
           .filter(Boolean)
           .join(' ')
-          .concat(engine.hostBytes ? `; ${bytes(engine.hostBytes)} of it did not fit there and lie in the computer’s memory, which is slower` : '');
+          .concat(
+            engine.hostBytes
+              ? `; ${bytes(engine.hostBytes)} of it did not fit there and lie in the computer’s memory, which is slower`
+              : '',
+          );
       case 'loading':
         return `Loading ${engine.model?.name ?? 'the model'}${engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : ''}`;
       case 'stopped':
@@ -71,7 +92,8 @@ export const settings = {
   device: 'Device',
   deviceAuto: 'Choose by itself',
   deviceHint: 'Where the model computes. A change loads the model again.',
-  deviceOption: (device: Device) => `${device.name}${device.memoryBytes > 0 ? `, ${bytes(device.memoryBytes)}` : ''}${device.suitable ? '' : ' (not suitable)'}`,
+  deviceOption: (device: Device) =>
+    `${device.name}${device.memoryBytes > 0 ? `, ${bytes(device.memoryBytes)}` : ''}${device.suitable ? '' : ' (not suitable)'}`,
   deviceUnsuitable: (device: Device) => `${device.name}: ${device.reason}`,
   deviceSlow: 'This device computes on the processor: the demo model is quick enough, an 11B model takes minutes for an answer.',
   devicesFailed: 'The devices could not be listed.',
@@ -113,8 +135,10 @@ export const settings = {
   // Privacy
   ledgerNone: 'No connection since you installed Loupe',
   ledgerSince: (date: string) => `Installed on ${date}. Nothing has left this machine.`,
-  ledgerSome: (count: number) => (count === 1 ? 'One connection since you installed Loupe' : `${count} connections since you installed Loupe`),
-  ledgerExplain: 'Every connection to another machine would be listed here, with what it was for. Pictures, questions and answers are only ever handled on this machine.',
+  ledgerSome: (count: number) =>
+    count === 1 ? 'One connection since you installed Loupe' : `${count} connections since you installed Loupe`,
+  ledgerExplain:
+    'Every connection to another machine would be listed here, with what it was for. Pictures, questions and answers are only ever handled on this machine.',
   ledgerTable: 'Connections',
   ledgerColumns: { when: 'When', host: 'To', purpose: 'What for', sent: 'Sent', received: 'Received' },
   files: 'Where your files are',

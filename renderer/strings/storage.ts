@@ -20,7 +20,8 @@ function conversations(count: number | null): string {
 export const storage = {
   // Backups
   backups: 'Backups',
-  backupsHint: 'Made once a day and checked: the last three days, then one a week for four weeks. What you delete is gone from them after about a month of daily use. Pictures are not copied; they stay where they are.',
+  backupsHint:
+    'Made once a day and checked: the last three days, then one a week for four weeks. What you delete is gone from them after about a month of daily use. Pictures are not copied; they stay where they are.',
   checking: 'Checking the backups…',
   none: 'There is no backup yet. The first is made within a minute of the start, or when Loupe is closed.',
   noneLeft: 'There is no backup.',
@@ -43,13 +44,15 @@ export const storage = {
   closedNoBackup: 'Without a backup you can begin anew. Nothing is deleted: what is there now is kept aside, and so are your pictures.',
   startAnew: 'Begin anew…',
   startAnewTitle: 'Begin without your conversations?',
-  startAnewMessage: 'Loupe begins with an empty list. What is there now is not deleted: it is kept in the data folder, in a file whose name begins with “loupe-replaced”.',
+  startAnewMessage:
+    'Loupe begins with an empty list. What is there now is not deleted: it is kept in the data folder, in a file whose name begins with “loupe-replaced”.',
   startAnewConfirm: 'Begin anew',
   openFolder: 'Open the data folder',
 
   // While it is open
   damageStep: 'Restore a backup. Until then no new backup is made, so that the sound ones stay.',
-  usableStep: 'It can be read. If you know why it was changed, keep using it; else restore a backup. Until you decide, no new backup is made.',
+  usableStep:
+    'It can be read. If you know why it was changed, keep using it; else restore a backup. Until you decide, no new backup is made.',
   showBackups: 'Show the backups',
   use: 'Keep using it',
   emptyBin: 'Delete for good what was deleted',

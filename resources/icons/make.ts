@@ -11,7 +11,10 @@ const smallBelow = 64;
 async function draw(size: number, source = size < smallBelow ? 'icon-small.svg' : 'icon.svg'): Promise<Buffer> {
   const { width = 1 } = await sharp(here(source)).metadata();
   // Rendered at the size itself: scaling afterwards would blur it.
-  return sharp(here(source), { density: (72 * size) / width }).resize(size, size).png({ compressionLevel: 9 }).toBuffer();
+  return sharp(here(source), { density: (72 * size) / width })
+    .resize(size, size)
+    .png({ compressionLevel: 9 })
+    .toBuffer();
 }
 
 /** Windows: a directory of sizes, each a PNG file. */
@@ -64,7 +67,10 @@ const macTypes: [type: string, size: number][] = [
 for (const size of linuxSizes) writeFileSync(here(`${size}x${size}.png`), await draw(size));
 writeFileSync(here('loupe.ico'), ico(await Promise.all(windowsSizes.map(async (size) => ({ size, png: await draw(size) })))));
 writeFileSync(here('loupe.icns'), icns(await Promise.all(macTypes.map(async ([type, size]) => ({ type, png: await draw(size) })))));
-for (const [name, source] of [['tray', 'tray.svg'], ['trayTemplate', 'tray-template.svg']] as const) {
+for (const [name, source] of [
+  ['tray', 'tray.svg'],
+  ['trayTemplate', 'tray-template.svg'],
+] as const) {
   writeFileSync(here(`${name}.png`), await draw(16, source));
   writeFileSync(here(`${name}@2x.png`), await draw(32, source));
 }

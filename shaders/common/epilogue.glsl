@@ -6,8 +6,13 @@ const uint EPILOGUE_NONE = 0, EPILOGUE_GELU = 1, EPILOGUE_SILU_MUL = 2, EPILOGUE
 // Chebyshev nodes of 1/6 <= t <= 1 (z <= 10), which u maps to [-1, 1]. Relative error below 6e-8 in exact arithmetic.
 float erfc_positive(float z) {
   const float t = 1.0 / (1.0 + 0.5 * z), u = 2.4 * t - 1.4;
-  const float p = -0.558595401 + u * (0.570307144 + u * (0.0157473877 + u * (-0.029470884 + u * (-0.00106381156 +
-                  u * (0.00370945598 + u * (-0.000225322784 + u * (-0.000536968178 + u * (7.24096891e-5 + u * 5.60396815e-5))))))));
+  const float p =
+      -0.558595401 +
+      u * (0.570307144 +
+           u * (0.0157473877 +
+                u * (-0.029470884 +
+                     u * (-0.00106381156 +
+                          u * (0.00370945598 + u * (-0.000225322784 + u * (-0.000536968178 + u * (7.24096891e-5 + u * 5.60396815e-5))))))));
   return t * exp(p - z * z);
 }
 

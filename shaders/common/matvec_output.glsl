@@ -19,16 +19,21 @@ void write_outputs(uint row) {
     if (row + r >= n) continue;
     float v = 0.0, v2 = 0.0;
     for (uint s = 0; s < gl_NumSubgroups; ++s) v += partial[s * (ROWS * COLUMNS) + r * COLUMNS + c];
-    if (pairs) for (uint s = 0; s < gl_NumSubgroups; ++s) v2 += partial[s * (ROWS * COLUMNS) + (r + 1) * COLUMNS + c];
+    if (pairs)
+      for (uint s = 0; s < gl_NumSubgroups; ++s) v2 += partial[s * (ROWS * COLUMNS) + (r + 1) * COLUMNS + c];
     const uint column = first_row + row + r;
     if (has_bias != 0) {
       v += bias[column];
       if (pairs) v2 += bias[column + 1];
     }
     const uint at = y_offset + c * y_stride + (pairs ? column / 2 : column);
-    if (EPILOGUE == EPILOGUE_GELU) y[at] = gelu(v);
-    else if (EPILOGUE == EPILOGUE_SILU_MUL) y[at] = silu(v) * v2;
-    else if (EPILOGUE == EPILOGUE_ADD) y[at] += scale * v;
-    else y[at] = v;
+    if (EPILOGUE == EPILOGUE_GELU)
+      y[at] = gelu(v);
+    else if (EPILOGUE == EPILOGUE_SILU_MUL)
+      y[at] = silu(v) * v2;
+    else if (EPILOGUE == EPILOGUE_ADD)
+      y[at] += scale * v;
+    else
+      y[at] = v;
   }
 }

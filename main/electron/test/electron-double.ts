@@ -26,7 +26,12 @@ class EmitterDouble extends EventEmitter {
     return super.on(name, handler as (...given: unknown[]) => void);
   }
   heard(name: string): Promise<void> {
-    return new Promise((resolve) => this.once(name, entry(() => resolve())));
+    return new Promise((resolve) =>
+      this.once(
+        name,
+        entry(() => resolve()),
+      ),
+    );
   }
 }
 
@@ -246,7 +251,14 @@ export interface ElectronDoubleOptions {
 
 export interface ElectronDouble {
   electron: typeof electronModule;
-  app: EmitterDouble & { quits: number; exits: number[]; paths: Map<string, string>; switches: string[]; lockData: unknown; sandboxed: boolean };
+  app: EmitterDouble & {
+    quits: number;
+    exits: number[];
+    paths: Map<string, string>;
+    switches: string[];
+    lockData: unknown;
+    sandboxed: boolean;
+  };
   windows: WindowDouble[];
   shortcuts: ShortcutDouble;
   ipc: Map<string, Handler>;
@@ -260,7 +272,14 @@ export interface ElectronDouble {
   session: Record<string, Handler | undefined> & { downloads: Handler[] };
 }
 
-export function createElectronDouble({ lock = true, packaged = false, answer = 0, chosen, safeStorage = new SafeStorageDouble(), displays = [] }: ElectronDoubleOptions = {}): ElectronDouble {
+export function createElectronDouble({
+  lock = true,
+  packaged = false,
+  answer = 0,
+  chosen,
+  safeStorage = new SafeStorageDouble(),
+  displays = [],
+}: ElectronDoubleOptions = {}): ElectronDouble {
   const windows: WindowDouble[] = [];
   const shortcuts = new ShortcutDouble();
   const ipc = new Map<string, Handler>();
@@ -271,7 +290,9 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
   const openDialogs: electronModule.OpenDialogOptions[] = [];
   const opened: string[] = [];
   const trayMenus: unknown[] = [];
-  const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, { downloads: [] as Handler[] });
+  const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, {
+    downloads: [] as Handler[],
+  });
 
   const app = Object.assign(new EmitterDouble(), {
     quits: 0,
@@ -338,18 +359,23 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
       },
     },
     globalShortcut: shortcuts,
-    ipcMain: { handle: (name: string, handler: Handler) => void ipc.set(name, accept(handler)), removeHandler: (name: string) => void ipc.delete(name) },
+    ipcMain: {
+      handle: (name: string, handler: Handler) => void ipc.set(name, accept(handler)),
+      removeHandler: (name: string) => void ipc.delete(name),
+    },
     Menu: { buildFromTemplate: (template: unknown) => acceptMenu(template), setApplicationMenu: () => {} },
     nativeTheme: Object.assign(new EmitterDouble(), { shouldUseDarkColors: false, themeSource: 'system' }),
     powerMonitor: new EmitterDouble(),
     protocol: {
       registerSchemesAsPrivileged: (list: unknown[]) => void schemes.push(...list),
-      handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) => void serve.set(name, accept(handler)),
+      handle: (name: string, handler: (request: { url: string; method: string }) => Promise<Response>) =>
+        void serve.set(name, accept(handler)),
     },
     safeStorage,
     screen: Object.assign(new EmitterDouble(), {
       getAllDisplays: () => displays.map(describe),
-      getPrimaryDisplay: () => describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),
+      getPrimaryDisplay: () =>
+        describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),
       getCursorScreenPoint: () => ({ x: 0, y: 0 }),
     }),
     session: {
@@ -374,7 +400,21 @@ export function createElectronDouble({ lock = true, packaged = false, answer = 0
     },
     utilityProcess: { fork: (script: string, _args: string[], { env }: { env: Record<string, string> }) => utilityDouble(script, env) },
   };
-  return { electron: parts as unknown as typeof electronModule, app, windows, shortcuts, ipc, schemes, serve, errorBoxes, messages, openDialogs, opened, trayMenus, session };
+  return {
+    electron: parts as unknown as typeof electronModule,
+    app,
+    windows,
+    shortcuts,
+    ipc,
+    schemes,
+    serve,
+    errorBoxes,
+    messages,
+    openDialogs,
+    opened,
+    trayMenus,
+    session,
+  };
 }
 
 interface MenuDouble {
@@ -393,7 +433,11 @@ function acceptMenu(template: unknown): unknown {
 /** A forked Node in place of a utility process: the far end speaks the same messages. */
 function utilityDouble(script: string, env: NodeJS.ProcessEnv): EmitterDouble {
   const host = forkHost({ entry: script, env });
-  const child = Object.assign(new EmitterDouble(), { stderr: null, postMessage: (message: unknown) => host.send(message), kill: () => host.kill() });
+  const child = Object.assign(new EmitterDouble(), {
+    stderr: null,
+    postMessage: (message: unknown) => host.send(message),
+    kill: () => host.kill(),
+  });
   host.onMessage((message) => child.emit('message', message));
   host.onExit(({ code }) => child.emit('exit', code ?? 1));
   return child;

@@ -25,7 +25,11 @@ registerHooks({
   load: (url, context, next) => {
     if (url !== address) return next(url, context);
     const names = Object.keys(double.electron);
-    return { format: 'module', shortCircuit: true, source: `const { ${names.join(', ')} } = globalThis.electronDouble; export { ${names.join(', ')} };` };
+    return {
+      format: 'module',
+      shortCircuit: true,
+      source: `const { ${names.join(', ')} } = globalThis.electronDouble; export { ${names.join(', ')} };`,
+    };
   },
 });
 
@@ -50,17 +54,35 @@ async function ask(name: string, input: unknown = {}): Promise<unknown> {
 
 function finished(answer: Message): Message | undefined {
   const events = window.webContents.sent.map(([, message]) => message as EventMessage);
-  const changes = events.flatMap((message) => (message.event === 'message.changed' && message.payload.id === answer.id ? [message.payload] : []));
+  const changes = events.flatMap((message) =>
+    message.event === 'message.changed' && message.payload.id === answer.id ? [message.payload] : [],
+  );
   return changes.findLast(({ state }) => state !== 'streaming');
 }
 
 const page = await double.serve.get('loupe')!({ url: window.url, method: 'GET' });
 const info = await ask('app.info');
 const licences = (await ask('app.licences')) as unknown[];
-const picture = (await ask('pictures.add', { bytes: new Uint8Array(readFileSync(picturePath)), name: 'sample.png', kind: 'file' })) as Picture;
-const { answer } = (await ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [picture.hash] })) as { answer: Message };
+const picture = (await ask('pictures.add', {
+  bytes: new Uint8Array(readFileSync(picturePath)),
+  name: 'sample.png',
+  kind: 'file',
+})) as Picture;
+const { answer } = (await ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [picture.hash] })) as {
+  answer: Message;
+};
 const { text, state, failure } = await until('answer', () => finished(answer));
-process.stdout.write(JSON.stringify({ page: { status: page.status, text: await page.text() }, info, licences: licences.length, preload: window.options.webPreferences?.preload, text, state, failure }));
+process.stdout.write(
+  JSON.stringify({
+    page: { status: page.status, text: await page.text() },
+    info,
+    licences: licences.length,
+    preload: window.options.webPreferences?.preload,
+    text,
+    state,
+    failure,
+  }),
+);
 
 const ended = double.app.heard('quit');
 double.electron.app.quit();

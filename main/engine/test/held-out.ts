@@ -40,7 +40,12 @@ export function readCases(folder: string): Case[] {
 }
 
 /** Greedy, in order of the cases. */
-export async function askAll(engine: Engine, folder: string, cases: Case[], onOutcome: (outcome: Outcome) => void = () => {}): Promise<Outcome[]> {
+export async function askAll(
+  engine: Engine,
+  folder: string,
+  cases: Case[],
+  onOutcome: (outcome: Outcome) => void = () => {},
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const one of cases) {
     const { text } = await engine.generate({ messages: conversation(folder, one.turns), maxTokens: 100, sampling: { temperature: 0 } });
@@ -62,7 +67,10 @@ function conversation(folder: string, turns: Turn[]): ChatMessage[] {
 /** By cell; by cell and fonts; by cell, fonts and number of tiles. The keys of training/evaluate.py. */
 export function shares(outcomes: Outcome[]): Record<string, Share> {
   const groups = new Map<string, boolean[]>();
-  for (const { case: { cell, fonts, tiles }, right } of outcomes) {
+  for (const {
+    case: { cell, fonts, tiles },
+    right,
+  } of outcomes) {
     for (const key of [cell, `${cell}, ${fonts} fonts`, `${cell}, ${fonts} fonts, ${tiles === 1 ? 'one tile' : 'several tiles'}`]) {
       const group = groups.get(key);
       if (group) group.push(right);

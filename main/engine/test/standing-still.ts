@@ -91,7 +91,12 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   let told = (_: EventMessage): void => {};
   const port = createEngineClient({
     spawn: () => {
-      const host = forkHost({ env: { ...(real ? {} : { LOUPE_ADDON: addonDouble, DOUBLE_FUSE: fuse }), ...(limits && { [beatEnvironment.beatMs]: String(limits.beatMs) }) } });
+      const host = forkHost({
+        env: {
+          ...(real ? {} : { LOUPE_ADDON: addonDouble, DOUBLE_FUSE: fuse }),
+          ...(limits && { [beatEnvironment.beatMs]: String(limits.beatMs) }),
+        },
+      });
       hosts.push(host);
       return host;
     },
@@ -101,13 +106,17 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   const engine = createEngineService({
     engine: port,
     settings: () => ({ ...defaultSettings, ...store.settings() }),
-    model: () => ({ choice: { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true }, place: async () => ({ directory: demo }) }),
+    model: () => ({
+      choice: { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true },
+      place: async () => ({ directory: demo }),
+    }),
     onChange: () => {},
   });
   const chat = createChat({ store, engine, emit: (event) => told(event), checkpointMs: 20 });
 
   function send(text: string, picture: string | null): Message {
-    return chat.send({ conversationId: null, parentId: null, text, pictures: picture === null ? [] : [addPicture(store, picture).hash] }).answer;
+    return chat.send({ conversationId: null, parentId: null, text, pictures: picture === null ? [] : [addPicture(store, picture).hash] })
+      .answer;
   }
 
   function ended(sent: Message): Promise<Message> {
@@ -208,7 +217,15 @@ export const anyPicture = 'samples/train-font-05.png';
 
 function addPicture(store: Store, path: string): Picture {
   const bytes = readFileSync(`${demo}${path}`);
-  return store.pictures.add({ bytes, name: 'sample.png', width: 100, height: 100, origin: { kind: 'paste' }, thumbnail: new Uint8Array(1), display: null });
+  return store.pictures.add({
+    bytes,
+    name: 'sample.png',
+    width: 100,
+    height: 100,
+    origin: { kind: 'paste' },
+    thumbnail: new Uint8Array(1),
+    display: null,
+  });
 }
 
 /** xorshift32: a failure can be repeated. */

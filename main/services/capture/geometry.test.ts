@@ -31,61 +31,160 @@ interface Layout {
 }
 
 const layouts: Layout[] = [
-  { name: 'one plain monitor', monitors: [[0, 0, 1920, 1080, 1, [1920, 1080], 40]], union: rect(0, 0, 1920, 1080), points: [[0, 0, 0], [1919, 1079, 0], [1920, 1080, 0]] },
+  {
+    name: 'one plain monitor',
+    monitors: [[0, 0, 1920, 1080, 1, [1920, 1080], 40]],
+    union: rect(0, 0, 1920, 1080),
+    points: [
+      [0, 0, 0],
+      [1919, 1079, 0],
+      [1920, 1080, 0],
+    ],
+  },
   { name: 'one laptop at 200 %', monitors: [[0, 0, 1512, 982, 2, [3024, 1964]]], union: rect(0, 0, 1512, 982), points: [[1511, 981, 0]] },
-  { name: '125 %: DIP rounded up', monitors: [[0, 0, 1093, 615, 1.25, [1366, 768], 32]], union: rect(0, 0, 1093, 615), points: [[1092, 614, 0]] },
-  { name: '150 %: DIP rounded up', monitors: [[0, 0, 1707, 960, 1.5, [2560, 1440], 40]], union: rect(0, 0, 1707, 960), points: [[1706, 959, 0]] },
-  { name: '175 %: DIP rounded down', monitors: [[0, 0, 2194, 1234, 1.75, [3840, 2160], 48]], union: rect(0, 0, 2194, 1234), points: [[2193, 1233, 0]] },
-  { name: '175 %: DIP rounded up', monitors: [[0, 0, 2195, 1235, 1.75, [3840, 2160], 48]], union: rect(0, 0, 2195, 1235), points: [[2194, 0, 0]] },
+  {
+    name: '125 %: DIP rounded up',
+    monitors: [[0, 0, 1093, 615, 1.25, [1366, 768], 32]],
+    union: rect(0, 0, 1093, 615),
+    points: [[1092, 614, 0]],
+  },
+  {
+    name: '150 %: DIP rounded up',
+    monitors: [[0, 0, 1707, 960, 1.5, [2560, 1440], 40]],
+    union: rect(0, 0, 1707, 960),
+    points: [[1706, 959, 0]],
+  },
+  {
+    name: '175 %: DIP rounded down',
+    monitors: [[0, 0, 2194, 1234, 1.75, [3840, 2160], 48]],
+    union: rect(0, 0, 2194, 1234),
+    points: [[2193, 1233, 0]],
+  },
+  {
+    name: '175 %: DIP rounded up',
+    monitors: [[0, 0, 2195, 1235, 1.75, [3840, 2160], 48]],
+    union: rect(0, 0, 2195, 1235),
+    points: [[2194, 0, 0]],
+  },
   {
     name: 'plain monitor right of a laptop at 200 %',
-    monitors: [[0, 0, 1440, 900, 2, [2880, 1800], 60], [1440, 0, 1920, 1080, 1, [1920, 1080]]],
+    monitors: [
+      [0, 0, 1440, 900, 2, [2880, 1800], 60],
+      [1440, 0, 1920, 1080, 1, [1920, 1080]],
+    ],
     union: rect(0, 0, 3360, 1080),
-    points: [[1439, 899, 0], [1440, 0, 1], [3359, 1079, 1], [1000, 1000, 0]],
+    points: [
+      [1439, 899, 0],
+      [1440, 0, 1],
+      [3359, 1079, 1],
+      [1000, 1000, 0],
+    ],
   },
   {
     name: 'monitor left of the primary: negative x',
-    monitors: [[0, 0, 1920, 1080, 1, [1920, 1080], 40], [-1280, 0, 1280, 1024, 1, [1280, 1024]]],
+    monitors: [
+      [0, 0, 1920, 1080, 1, [1920, 1080], 40],
+      [-1280, 0, 1280, 1024, 1, [1280, 1024]],
+    ],
     union: rect(-1280, 0, 3200, 1080),
-    points: [[-1, 0, 1], [-1280, 1023, 1], [0, 0, 0], [-640, 1060, 1]],
+    points: [
+      [-1, 0, 1],
+      [-1280, 1023, 1],
+      [0, 0, 0],
+      [-640, 1060, 1],
+    ],
   },
   {
     name: 'monitor above the primary: negative y, at 150 %',
-    monitors: [[0, 0, 1920, 1080, 1, [1920, 1080], 40], [-100, -960, 1707, 960, 1.5, [2560, 1440]]],
+    monitors: [
+      [0, 0, 1920, 1080, 1, [1920, 1080], 40],
+      [-100, -960, 1707, 960, 1.5, [2560, 1440]],
+    ],
     union: rect(-100, -960, 2020, 2040),
-    points: [[-100, -960, 1], [0, -1, 1], [0, 0, 0], [1800, -1, 0]],
+    points: [
+      [-100, -960, 1],
+      [0, -1, 1],
+      [0, 0, 0],
+      [1800, -1, 0],
+    ],
   },
   {
     name: 'above and left at 175 %, and one below the primary',
-    monitors: [[0, 0, 2560, 1440, 1, [2560, 1440]], [-2195, -1235, 2195, 1235, 1.75, [3840, 2160]], [400, 1440, 1280, 800, 1.5, [1920, 1200]]],
+    monitors: [
+      [0, 0, 2560, 1440, 1, [2560, 1440]],
+      [-2195, -1235, 2195, 1235, 1.75, [3840, 2160]],
+      [400, 1440, 1280, 800, 1.5, [1920, 1200]],
+    ],
     union: rect(-2195, -1235, 4755, 3475),
-    points: [[-1, -1, 1], [-2195, -1235, 1], [401, 1441, 2], [400, 1439, 0]],
+    points: [
+      [-1, -1, 1],
+      [-2195, -1235, 1],
+      [401, 1441, 2],
+      [400, 1439, 0],
+    ],
   },
   {
     name: 'a rotated monitor beside a wide one',
-    monitors: [[0, 0, 3440, 1440, 1, [3440, 1440], 40], [3440, -560, 1080, 1920, 1, [1080, 1920]]],
+    monitors: [
+      [0, 0, 3440, 1440, 1, [3440, 1440], 40],
+      [3440, -560, 1080, 1920, 1, [1080, 1920]],
+    ],
     union: rect(0, -560, 4520, 2000),
-    points: [[3440, -560, 1], [3439, 0, 0], [4519, 1359, 1]],
+    points: [
+      [3440, -560, 1],
+      [3439, 0, 0],
+      [4519, 1359, 1],
+    ],
   },
   {
     name: 'a rotated 4K monitor at 150 %, left, negative in both directions',
-    monitors: [[0, 0, 1536, 864, 1.25, [1920, 1080], 40], [-1440, -800, 1440, 2560, 1.5, [2160, 3840]]],
+    monitors: [
+      [0, 0, 1536, 864, 1.25, [1920, 1080], 40],
+      [-1440, -800, 1440, 2560, 1.5, [2160, 3840]],
+    ],
     union: rect(-1440, -800, 2976, 2560),
-    points: [[-1, 0, 1], [-1440, -800, 1], [0, 0, 0], [-1, 1759, 1]],
+    points: [
+      [-1, 0, 1],
+      [-1440, -800, 1],
+      [0, 0, 0],
+      [-1, 1759, 1],
+    ],
   },
   {
     name: 'three of different scales in a row',
-    monitors: [[0, 0, 1920, 1080, 2, [3840, 2160]], [1920, 0, 1707, 1067, 1.5, [2560, 1600]], [3627, 0, 1280, 1024, 1, [1280, 1024]]],
+    monitors: [
+      [0, 0, 1920, 1080, 2, [3840, 2160]],
+      [1920, 0, 1707, 1067, 1.5, [2560, 1600]],
+      [3627, 0, 1280, 1024, 1, [1280, 1024]],
+    ],
     union: rect(0, 0, 4907, 1080),
-    points: [[1919, 0, 0], [1920, 0, 1], [3626, 1066, 1], [3627, 0, 2]],
+    points: [
+      [1919, 0, 0],
+      [1920, 0, 1],
+      [3626, 1066, 1],
+      [3627, 0, 2],
+    ],
   },
   {
     name: 'corners that only touch, and a gap between',
-    monitors: [[0, 0, 1000, 1000, 1, [1000, 1000]], [1000, 1000, 1000, 1000, 1, [1000, 1000]]],
+    monitors: [
+      [0, 0, 1000, 1000, 1, [1000, 1000]],
+      [1000, 1000, 1000, 1000, 1, [1000, 1000]],
+    ],
     union: rect(0, 0, 2000, 2000),
-    points: [[999, 999, 0], [1000, 1000, 1], [1100, 100, 0], [1900, 900, 1]],
+    points: [
+      [999, 999, 0],
+      [1000, 1000, 1],
+      [1100, 100, 0],
+      [1900, 900, 1],
+    ],
   },
-  { name: 'an 8K wall at 300 %', monitors: [[0, 0, 2560, 1440, 3, [7680, 4320]]], union: rect(0, 0, 2560, 1440), points: [[2559, 1439, 0]] },
+  {
+    name: 'an 8K wall at 300 %',
+    monitors: [[0, 0, 2560, 1440, 3, [7680, 4320]]],
+    union: rect(0, 0, 2560, 1440),
+    points: [[2559, 1439, 0]],
+  },
 ];
 
 function rect(x: number, y: number, width: number, height: number): Rect {
@@ -93,7 +192,13 @@ function rect(x: number, y: number, width: number, height: number): Rect {
 }
 
 function display([x, y, width, height, scaleFactor, , taskbar = 0]: Monitor, index: number): ScreenDisplay {
-  return { id: String(index + 1), name: `Display ${index + 1}`, bounds: rect(x, y, width, height), workArea: rect(x, y, width, height - taskbar), scaleFactor };
+  return {
+    id: String(index + 1),
+    name: `Display ${index + 1}`,
+    bounds: rect(x, y, width, height),
+    workArea: rect(x, y, width, height - taskbar),
+    scaleFactor,
+  };
 }
 
 const size = ([width, height]: [number, number]): Size => ({ width, height });
@@ -136,7 +241,8 @@ describe.each(layouts)('$name', ({ monitors, union: expectedUnion, points }) => 
   test('a region comes back from the desktop as it went, to the pixel', () => {
     for (const [index, monitor] of monitors.entries()) {
       const frame = size(monitor[5]);
-      for (const region of crops(frame)) expect(toFrame(displays[index]!, frame, toDesktop(displays[index]!, frame, region))).toEqual(region);
+      for (const region of crops(frame))
+        expect(toFrame(displays[index]!, frame, toDesktop(displays[index]!, frame, region))).toEqual(region);
     }
   });
 
@@ -192,7 +298,9 @@ describe('DIP and frame pixels', () => {
   });
 
   test('a frame of another size than the scale promises is believed', () => {
-    expect(toFrame({ bounds: rect(0, 0, 1707, 960) }, { width: 1707, height: 960 }, rect(100, 100, 50, 50))).toEqual(rect(100, 100, 50, 50));
+    expect(toFrame({ bounds: rect(0, 0, 1707, 960) }, { width: 1707, height: 960 }, rect(100, 100, 50, 50))).toEqual(
+      rect(100, 100, 50, 50),
+    );
   });
 });
 
@@ -262,7 +370,15 @@ describe('a window that opens again', () => {
     ['larger than the display', rect(0, 0, 4000, 3000), [home], rect(0, 0, 1920, 1040)],
     ['smaller than usable', rect(100, 100, 200, 100), [home], rect(100, 100, 480, 400)],
   ])('%s', (_name, saved, areas, expected) => {
-    expect(restoreWindow(saved, areas.map((workArea) => ({ workArea })), home, wanted, least)).toEqual(expected);
+    expect(
+      restoreWindow(
+        saved,
+        areas.map((workArea) => ({ workArea })),
+        home,
+        wanted,
+        least,
+      ),
+    ).toEqual(expected);
   });
 });
 

@@ -200,7 +200,13 @@ const grip: Size = { width: 120, height: 40 };
  * display). Never larger than the display that it opens on, never smaller than `least` unless
  * that display is.
  */
-export function restoreWindow(saved: Rect | null, displays: readonly Pick<ScreenDisplay, 'workArea'>[], home: Rect, wanted: Size, least: Size): Rect {
+export function restoreWindow(
+  saved: Rect | null,
+  displays: readonly Pick<ScreenDisplay, 'workArea'>[],
+  home: Rect,
+  wanted: Size,
+  least: Size,
+): Rect {
   const host = saved && displays.map(({ workArea }) => workArea).find((area) => holdsGrip(saved, area));
   if (!saved || !host) {
     const width = Math.min(wanted.width, home.width);

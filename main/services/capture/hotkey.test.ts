@@ -70,7 +70,14 @@ test.each<[string, NodeJS.Platform, string]>([
 });
 
 describe('what the window is told', () => {
-  const x11: HotkeyFacts = { wanted: 'Control+Shift+Space', platform: 'linux', wayland: false, portal: false, registered: true, proven: false };
+  const x11: HotkeyFacts = {
+    wanted: 'Control+Shift+Space',
+    platform: 'linux',
+    wayland: false,
+    portal: false,
+    registered: true,
+    proven: false,
+  };
 
   test.each<[string, Partial<HotkeyFacts>, string, RegExp]>([
     ['it works', {}, 'registered', /^$/],

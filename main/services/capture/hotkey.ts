@@ -100,7 +100,8 @@ const macOrder: readonly Modifier[] = ['Control', 'Alt', 'Shift', 'CommandOrCont
 
 /** As the system itself would write it: "Ctrl + Shift + Space", on a Mac "⇧⌘Space". */
 export function describeAccelerator({ modifiers, key }: Accelerator, platform: NodeJS.Platform): string {
-  if (platform === 'darwin') return [...macOrder.filter((name) => modifiers.includes(name)).map((name) => macSymbols[name]), describeKey(key)].join('');
+  if (platform === 'darwin')
+    return [...macOrder.filter((name) => modifiers.includes(name)).map((name) => macSymbols[name]), describeKey(key)].join('');
   const names: Record<Modifier, string> = {
     CommandOrControl: 'Ctrl',
     Control: 'Ctrl',
@@ -142,9 +143,14 @@ export function hotkeyState({ wanted, platform, wayland, portal, registered, pro
     return { accelerator: wanted, status: 'off', advice: `${error.message} ${error.nextStep}` };
   }
   const name = describeAccelerator(accelerator, platform);
-  const state = (status: CaptureState['hotkey']['status'], advice: string): CaptureState['hotkey'] => ({ accelerator: wanted, status, advice });
+  const state = (status: CaptureState['hotkey']['status'], advice: string): CaptureState['hotkey'] => ({
+    accelerator: wanted,
+    status,
+    advice,
+  });
   if (registered && (proven || !wayland)) return state('registered', '');
-  if (registered && portal) return state('registered', `Your desktop decides about hotkeys: if it asks, allow ${name}. Its own settings show what it made of it.`);
+  if (registered && portal)
+    return state('registered', `Your desktop decides about hotkeys: if it asks, allow ${name}. Its own settings show what it made of it.`);
   if (registered) return state('unsure', `This desktop may keep ${name} to itself. Press it now; if nothing comes, ${bindByHand}`);
   if (wayland && !portal) return state('unsupported', `This desktop (Wayland) lends no hotkeys to programs. Instead, ${bindByHand}`);
   return state('taken', `${name} belongs to another program. ${advice(accelerator, platform)}`);
@@ -156,12 +162,15 @@ const bindByHand = 'bind a key to the command `loupe --capture` in the desktop�
 function advice({ modifiers, key }: Accelerator, platform: NodeJS.Platform): string {
   const plain = modifiers.filter((modifier) => modifier !== 'Shift');
   if (key === 'PrintScreen') {
-    if (platform === 'win32') return 'Windows itself may hold it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. Turn that off, or choose another combination.';
-    if (platform === 'linux') return 'The desktop’s own screenshot program holds it: free it in the keyboard settings, or choose another combination.';
+    if (platform === 'win32')
+      return 'Windows itself may hold it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. Turn that off, or choose another combination.';
+    if (platform === 'linux')
+      return 'The desktop’s own screenshot program holds it: free it in the keyboard settings, or choose another combination.';
   }
   if (key === 'Space' && platform === 'darwin' && plain.length === 1) {
     return 'Spotlight or the input menu may hold it: System Settings > Keyboard > Keyboard Shortcuts. Free it there, or choose another combination.';
   }
-  if (modifiers.includes('Super') && platform === 'win32') return 'Windows keeps most combinations with Win to itself: choose one with Ctrl and Alt.';
+  if (modifiers.includes('Super') && platform === 'win32')
+    return 'Windows keeps most combinations with Win to itself: choose one with Ctrl and Alt.';
   return 'Close that program, or choose another combination.';
 }

@@ -31,7 +31,14 @@ afterEach(async () => {
 
 const words = (count: number): string => Array.from({ length: count }, (_, index) => `word${index}`).join(' ');
 
-function begin({ answer = () => words(20), wordMs = 2, sees = true, over, isGone = () => false, ...rest }: FakeEngineOptions & { sees?: boolean; isGone?: () => boolean; over?: Partial<Store['conversations']> } = {}): void {
+function begin({
+  answer = () => words(20),
+  wordMs = 2,
+  sees = true,
+  over,
+  isGone = () => false,
+  ...rest
+}: FakeEngineOptions & { sees?: boolean; isGone?: () => boolean; over?: Partial<Store['conversations']> } = {}): void {
   events = [];
   port = createFakeEngine({ answer, wordMs, ...rest });
   if (!sees) {
@@ -54,13 +61,16 @@ function begin({ answer = () => words(20), wordMs = 2, sees = true, over, isGone
   chat = createChat({ store: used, engine, emit: (event) => void events.push(event), checkpointMs: 20, retryMs: 20 });
 }
 
-const ask = (text: string, conversationId: number | null = null, parentId: number | null = null): ReturnType<Chat['send']> => chat.send({ conversationId, parentId, text, pictures: [] });
+const ask = (text: string, conversationId: number | null = null, parentId: number | null = null): ReturnType<Chat['send']> =>
+  chat.send({ conversationId, parentId, text, pictures: [] });
 
 /** The answer once it has ended. */
 function ended(id: number): Promise<Message> {
   return vi.waitFor(
     () => {
-      const found = events.findLast((event): event is { event: 'message.changed'; payload: Message } => event.event === 'message.changed' && event.payload.id === id);
+      const found = events.findLast(
+        (event): event is { event: 'message.changed'; payload: Message } => event.event === 'message.changed' && event.payload.id === id,
+      );
       expect(found?.payload.state).not.toBe('streaming');
       return found!.payload;
     },
@@ -78,7 +88,8 @@ function streamed(id: number): string {
   return text;
 }
 
-const phases = (id: number): Payload<'answer.state'>['phase'][] => events.flatMap(({ event, payload }) => (event === 'answer.state' && payload.messageId === id ? [payload.phase] : []));
+const phases = (id: number): Payload<'answer.state'>['phase'][] =>
+  events.flatMap(({ event, payload }) => (event === 'answer.state' && payload.messageId === id ? [payload.phase] : []));
 
 describe('a question', () => {
   test('begins a conversation; the answer streams and is stored', async () => {
@@ -88,7 +99,13 @@ describe('a question', () => {
     expect(question).toMatchObject({ role: 'user', parentId: null, state: 'complete' });
     expect(answer).toMatchObject({ role: 'assistant', parentId: question.id, state: 'streaming', text: '' });
     const done = await ended(answer.id);
-    expect(done).toMatchObject({ state: 'complete', finish: 'stop', text: words(20), model: 'Fake', statistics: { generatedTokens: 20, contextLength: 512, forgottenMessages: 0 } });
+    expect(done).toMatchObject({
+      state: 'complete',
+      finish: 'stop',
+      text: words(20),
+      model: 'Fake',
+      statistics: { generatedTokens: 20, contextLength: 512, forgottenMessages: 0 },
+    });
     expect(streamed(answer.id)).toBe(words(20));
     expect(phases(answer.id)).toEqual(['waiting', 'loading', 'preparing', 'reading', 'writing']);
     expect(store.conversations.open(conversation.id).messages).toEqual([question, done]);
@@ -143,12 +160,23 @@ describe('a question', () => {
       await ended(answer.id);
     }
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', statistics: { forgottenMessages: 2 } });
-    expect(await chat.measure({ conversationId: conversation.id, parentId: answer.id, text: 'and?', pictures: 0 })).toMatchObject({ contextLength: 512, forgottenMessages: 2 });
+    expect(await chat.measure({ conversationId: conversation.id, parentId: answer.id, text: 'and?', pictures: 0 })).toMatchObject({
+      contextLength: 512,
+      forgottenMessages: 2,
+    });
   });
 
   test('a text model that is given a picture says so', async () => {
     begin({ sees: false });
-    const hash = store.pictures.add({ bytes: new Uint8Array([1]), name: 'p.png', width: 1, height: 1, origin: { kind: 'paste' }, thumbnail: new Uint8Array([1]), display: null }).hash;
+    const hash = store.pictures.add({
+      bytes: new Uint8Array([1]),
+      name: 'p.png',
+      width: 1,
+      height: 1,
+      origin: { kind: 'paste' },
+      thumbnail: new Uint8Array([1]),
+      display: null,
+    }).hash;
     const { answer } = chat.send({ conversationId: null, parentId: null, text: 'What?', pictures: [hash] });
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'image_unseen' } });
   });
@@ -202,7 +230,17 @@ describe('an answer', () => {
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
     expect(streamed(answer.id)).toBe(words(60));
     // Meanwhile it is said why no words come.
-    expect(phases(answer.id)).toEqual(['waiting', 'loading', 'preparing', 'reading', 'writing', 'restarting', 'preparing', 'reading', 'writing']);
+    expect(phases(answer.id)).toEqual([
+      'waiting',
+      'loading',
+      'preparing',
+      'reading',
+      'writing',
+      'restarting',
+      'preparing',
+      'reading',
+      'writing',
+    ]);
   });
 
   test('stopped while the engine counts tokens and never answers, it ends, and the next question is answered', async () => {
@@ -212,7 +250,9 @@ describe('an answer', () => {
     port.countTokens = (request, options) => {
       if (++asked > 1) return count(request, options);
       // As the client: an abort is the only end.
-      return new Promise((_, reject) => options!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'The request was cancelled.'))));
+      return new Promise((_, reject) =>
+        options!.signal!.addEventListener('abort', () => reject(new LoupeError('cancelled', 'The request was cancelled.'))),
+      );
     };
     const first = ask('How long?');
     await vi.waitFor(() => expect(asked).toBe(1));
@@ -311,23 +351,29 @@ describe('an answer', () => {
 
   test('that cannot be stored is shown with why, and stored once there is room', async () => {
     let isFull = true;
-    const whenRoom = <Given extends unknown[], Result>(work: (...given: Given) => Result) => (...given: Given): Result => {
-      if (isFull) throw new LoupeError('store_full', 'The disk is full.');
-      return work(...given);
-    };
+    const whenRoom =
+      <Given extends unknown[], Result>(work: (...given: Given) => Result) =>
+      (...given: Given): Result => {
+        if (isFull) throw new LoupeError('store_full', 'The disk is full.');
+        return work(...given);
+      };
     const { checkpoint, update } = store.conversations;
     begin({ over: { checkpoint: whenRoom(checkpoint), update: whenRoom(update) } });
     const { answer, conversation } = ask('Room?');
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'store_full' }, text: words(20) });
     expect(chat.isBusy()).toBe(false);
-    expect(events.findLast(({ event }) => event === 'conversation.changed')).toMatchObject({ payload: { id: conversation.id, busy: false } });
+    expect(events.findLast(({ event }) => event === 'conversation.changed')).toMatchObject({
+      payload: { id: conversation.id, busy: false },
+    });
     await sleep(50);
     expect(store.conversations.message(answer.id)).toMatchObject({ state: 'streaming', text: '' });
     // Opened again meanwhile, nothing is missing.
     expect(chat.live(store.conversations.open(conversation.id)).messages.at(-1)).toMatchObject({ text: words(20), state: 'complete' });
 
     isFull = false;
-    await vi.waitFor(() => expect(store.conversations.message(answer.id)).toMatchObject({ state: 'complete', text: words(20), failure: null }));
+    await vi.waitFor(() =>
+      expect(store.conversations.message(answer.id)).toMatchObject({ state: 'complete', text: words(20), failure: null }),
+    );
     expect(await ended(answer.id)).toMatchObject({ state: 'complete' });
   });
 });
@@ -335,7 +381,10 @@ describe('an answer', () => {
 test.each([
   ['  What is this?  \nmore', 'What is this?'],
   ['a\t b', 'a b'],
-  ['An exceptionally long question that goes on and on about nothing in particular', 'An exceptionally long question that goes on and on about…'],
+  [
+    'An exceptionally long question that goes on and on about nothing in particular',
+    'An exceptionally long question that goes on and on about…',
+  ],
   ['x'.repeat(100), `${'x'.repeat(60)}…`],
 ])('the title of %j', (question, title) => {
   expect(titleOf(question)).toBe(title);

@@ -5,7 +5,19 @@
  * Answers are written one at a time, in the order in which they were asked for. One that the
  * engine lost goes on from its last word, at most twice.
  */
-import { isVerdict, type CheckState, type Conversation, type EventMessage, type Input, type Judgement, type Message, type Output, type TurnState, type TurnStatistics, type Verdict } from '../../contract.ts';
+import {
+  isVerdict,
+  type CheckState,
+  type Conversation,
+  type EventMessage,
+  type Input,
+  type Judgement,
+  type Message,
+  type Output,
+  type TurnState,
+  type TurnStatistics,
+  type Verdict,
+} from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
 import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
 import { guardMessages, parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
@@ -79,7 +91,8 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   const unstored = new Map<number, FinishedAnswer>();
   let retry: NodeJS.Timeout | null = null;
 
-  const isBusy = (conversationId?: number): boolean => [...jobs.values()].some(({ answer }) => conversationId === undefined || answer.conversationId === conversationId);
+  const isBusy = (conversationId?: number): boolean =>
+    [...jobs.values()].some(({ answer }) => conversationId === undefined || answer.conversationId === conversationId);
 
   function tellConversation(id: number): void {
     emit({ event: 'conversation.changed', payload: { ...store.conversations.summary(id), busy: isBusy(id) } });
@@ -94,7 +107,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   // --- one answer
 
   function begin(answer: Message): Message {
-    const job: Job = { answer, abort: new AbortController(), text: answer.text, savedLength: answer.text.length, timer: null, model: null, ended: false };
+    const job: Job = {
+      answer,
+      abort: new AbortController(),
+      text: answer.text,
+      savedLength: answer.text.length,
+      timer: null,
+      model: null,
+      ended: false,
+    };
     jobs.set(answer.id, job);
     emit({ event: 'message.changed', payload: answer });
     tellConversation(answer.conversationId);
@@ -113,7 +134,14 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
           return engine.state().status === 'ready' ? 'waiting' : 'loading';
         };
         try {
-          end(job, await engine.use(job.abort.signal, (port) => generate(job, port), () => tellState(job, waitingFor())));
+          end(
+            job,
+            await engine.use(
+              job.abort.signal,
+              (port) => generate(job, port),
+              () => tellState(job, waitingFor()),
+            ),
+          );
           return;
         } catch (thrown) {
           const { code } = toLoupeError(thrown);
@@ -126,7 +154,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       }
     } catch (thrown) {
       const error = toLoupeError(thrown);
-      end(job, error.code === 'cancelled' ? stoppedEnding : { state: 'failed', finish: null, failure: error.toFailure(), statistics: null });
+      end(
+        job,
+        error.code === 'cancelled' ? stoppedEnding : { state: 'failed', finish: null, failure: error.toFailure(), statistics: null },
+      );
     }
   }
 
@@ -159,10 +190,23 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         },
       },
     );
-    const statistics = { ...reply.statistics, tokensPerSecond: tokensPerSecond(reply), contextLength: contextLength!, forgottenMessages: window.forgottenMessages };
-    const ending: Ending = { state: reply.finish === 'cancelled' ? 'stopped' : 'complete', finish: reply.finish, failure: null, statistics };
+    const statistics = {
+      ...reply.statistics,
+      tokensPerSecond: tokensPerSecond(reply),
+      contextLength: contextLength!,
+      forgottenMessages: window.forgottenMessages,
+    };
+    const ending: Ending = {
+      state: reply.finish === 'cancelled' ? 'stopped' : 'complete',
+      finish: reply.finish,
+      failure: null,
+      statistics,
+    };
     if (!judges || ending.state !== 'complete') return ending;
-    return { ...ending, judgement: { by: job.model, question: parseVerdict(job.text), answer: null, ms: statistics.firstTokenMs + statistics.decodeMs } };
+    return {
+      ...ending,
+      judgement: { by: job.model, question: parseVerdict(job.text), answer: null, ms: statistics.firstTokenMs + statistics.decodeMs },
+    };
   }
 
   function append(job: Job, text: string): void {
@@ -190,7 +234,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     job.ended = true;
     if (job.timer) clearTimeout(job.timer);
     jobs.delete(job.answer.id);
-    const stored: FinishedAnswer = { text: job.text, state, finish, failure, statistics, model: job.model ?? answerer(), ...(judgement && { judgement }) };
+    const stored: FinishedAnswer = {
+      text: job.text,
+      state,
+      finish,
+      failure,
+      statistics,
+      model: job.model ?? answerer(),
+      ...(judgement && { judgement }),
+    };
     try {
       const answer = store.conversations.update(job.answer.id, stored);
       emit({ event: 'message.changed', payload: answer });
@@ -200,7 +252,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const error = toLoupeError(thrown);
       // Deleted meanwhile: nobody looks at it any more.
       if (error.code === 'not_found') return;
-      emit({ event: 'message.changed', payload: { ...job.answer, ...stored, judgement: null, state: 'failed', failure: error.toFailure() } });
+      emit({
+        event: 'message.changed',
+        payload: { ...job.answer, ...stored, judgement: null, state: 'failed', failure: error.toFailure() },
+      });
       tellConversation(job.answer.conversationId);
       unstored.set(job.answer.id, stored);
       retry ??= setInterval(storeLate, retryMs).unref();
@@ -228,7 +283,12 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   // --- what a guard says of an answer
 
-  function tellCheck({ id: messageId, conversationId }: Message, abort: AbortController, phase: CheckState['phase'], failure: Failure | null = null): void {
+  function tellCheck(
+    { id: messageId, conversationId }: Message,
+    abort: AbortController,
+    phase: CheckState['phase'],
+    failure: Failure | null = null,
+  ): void {
     const state = { messageId, conversationId, phase, failure };
     checks.set(messageId, { state, abort });
     emit({ event: 'answer.check', payload: state });
@@ -245,7 +305,14 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     const began = performance.now();
     try {
       tellCheck(answer, abort, 'waiting');
-      const judgement = await engine.use(abort.signal, (port) => judge(answer, port, abort, began), () => {}, guard).finally(() => checks.delete(answer.id));
+      const judgement = await engine
+        .use(
+          abort.signal,
+          (port) => judge(answer, port, abort, began),
+          () => {},
+          guard,
+        )
+        .finally(() => checks.delete(answer.id));
       emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
     } catch (thrown) {
       const error = guardGone(toLoupeError(thrown));
@@ -259,12 +326,21 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   /** It is not the chosen model that is missing. */
   function guardGone(error: LoupeError): LoupeError {
     if (error.code !== 'model_missing') return error;
-    return new LoupeError('model_missing', 'The Llama Guard that checks answers is gone.', 'Connect the drive that it is on, or choose another one in Settings > Answers.');
+    return new LoupeError(
+      'model_missing',
+      'The Llama Guard that checks answers is gone.',
+      'Connect the drive that it is on, or choose another one in Settings > Answers.',
+    );
   }
 
   async function judge(answer: Message, port: Engine, abort: AbortController, began: number): Promise<Judgement> {
     const { model, use, contextLength } = engine.state();
-    if (use !== 'guard') throw new LoupeError('checkpoint_unsupported', `${model!.name} has not the prompt format of Llama Guard, so it cannot judge.`, 'Choose another guard in the settings.');
+    if (use !== 'guard')
+      throw new LoupeError(
+        'checkpoint_unsupported',
+        `${model!.name} has not the prompt format of Llama Guard, so it cannot judge.`,
+        'Choose another guard in the settings.',
+      );
     tellCheck(answer, abort, 'judging');
     const path = withoutVerdicts(store.conversations.path(answer.id));
     const verdictOn = async (last: 'question' | 'answer'): Promise<Verdict> => {
@@ -273,7 +349,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         { contextLength: contextLength!, answer: verdictTokens },
         (messages) => port.countTokens({ messages: asUsed(messages) }, { signal: abort.signal }),
       );
-      const { text, finish } = await port.generate({ messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } }, { signal: abort.signal });
+      const { text, finish } = await port.generate(
+        { messages: asUsed(window.messages), maxTokens: verdictTokens, sampling: { temperature: 0 } },
+        { signal: abort.signal },
+      );
       if (finish === 'cancelled') throw new LoupeError('cancelled', 'The check was cancelled.');
       return parseVerdict(text);
     };
@@ -295,7 +374,11 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
     const sees = engine.state().vision !== null;
     if (!sees && attached) {
-      throw new LoupeError('image_unseen', `${engine.state().model?.name ?? 'This model'} reads text only; it cannot see the picture.`, 'Choose a vision model in the settings, or ask without a picture.');
+      throw new LoupeError(
+        'image_unseen',
+        `${engine.state().model?.name ?? 'This model'} reads text only; it cannot see the picture.`,
+        'Choose a vision model in the settings, or ask without a picture.',
+      );
     }
     return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path };
   }
@@ -313,7 +396,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 
   function answerTo(questionId: number, conversationId: number): Message {
     return begin(
-      store.conversations.append({ conversationId, parentId: questionId, role: 'assistant', text: '', pictures: [], state: 'streaming', model: answerer() }),
+      store.conversations.append({
+        conversationId,
+        parentId: questionId,
+        role: 'assistant',
+        text: '',
+        pictures: [],
+        state: 'streaming',
+        model: answerer(),
+      }),
     );
   }
 
@@ -345,7 +436,15 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       const parent = conversationId === null ? null : parentOf(conversationId, parentId);
       for (const hash of pictures) store.pictures.get(hash);
       const id = conversationId ?? store.conversations.create(titleOf(text)).id;
-      const question = store.conversations.append({ conversationId: id, parentId: parent, role: 'user', text, pictures, state: 'complete', model: null });
+      const question = store.conversations.append({
+        conversationId: id,
+        parentId: parent,
+        role: 'user',
+        text,
+        pictures,
+        state: 'complete',
+        model: null,
+      });
       emit({ event: 'message.changed', payload: question });
       const answer = answerTo(question.id, id);
       return { conversation: { ...store.conversations.summary(id), busy: true }, question, answer };
@@ -360,7 +459,14 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
       // The whole of it is judged when it is there.
       checks.get(messageId)?.abort.abort();
       return begin(
-        store.conversations.update(messageId, { text, state: 'streaming', failure: null, finish: null, model: answerer(), statistics: null }),
+        store.conversations.update(messageId, {
+          text,
+          state: 'streaming',
+          failure: null,
+          finish: null,
+          model: answerer(),
+          statistics: null,
+        }),
       );
     },
     stop(messageId) {

@@ -3,7 +3,14 @@ import type { Message, Picture } from '../../contract.ts';
 import type { ChatMessage } from '../ports.ts';
 import { fitPrompt, promptFrom, roomForAnswer, type PromptParts } from './prompt-window.ts';
 
-const picture = (letter: string): Picture => ({ hash: letter.repeat(64), name: letter, width: 1, height: 1, bytes: 1, origin: { kind: 'paste' } });
+const picture = (letter: string): Picture => ({
+  hash: letter.repeat(64),
+  name: letter,
+  width: 1,
+  height: 1,
+  bytes: 1,
+  origin: { kind: 'paste' },
+});
 
 /** Questions and answers in turn; `[a]` before a question attaches picture a. */
 function conversation(...texts: string[]): Message[] {
@@ -33,7 +40,9 @@ function parts(path: Message[], more: Partial<PromptParts> = {}): PromptParts {
 
 /** As in `conversation`. */
 function spelled(messages: ChatMessage[]): string[] {
-  return messages.map(({ content }) => content.map((part) => (part.type === 'text' ? part.text : `[${'path' in part.image ? part.image.path : ''}]`)).join(''));
+  return messages.map(({ content }) =>
+    content.map((part) => (part.type === 'text' ? part.text : `[${'path' in part.image ? part.image.path : ''}]`)).join(''),
+  );
 }
 
 describe('what the engine is asked', () => {
@@ -44,7 +53,10 @@ describe('what the engine is asked', () => {
   });
 
   test('the system prompt comes first, unless it is blank', () => {
-    expect(promptFrom(parts(path, { systemPrompt: 'Be brief.' }), 0)[0]).toEqual({ role: 'system', content: [{ type: 'text', text: 'Be brief.' }] });
+    expect(promptFrom(parts(path, { systemPrompt: 'Be brief.' }), 0)[0]).toEqual({
+      role: 'system',
+      content: [{ type: 'text', text: 'Be brief.' }],
+    });
     expect(promptFrom(parts(path, { systemPrompt: ' \n' }), 0)[0]!.role).toBe('user');
   });
 
@@ -72,7 +84,10 @@ describe('what the engine is asked', () => {
 
 describe('what the context holds', () => {
   // A token a character.
-  const count = async (messages: ChatMessage[]): Promise<number> => spelled(messages).join('').replaceAll(/\[\w\]/g, '').length;
+  const count = async (messages: ChatMessage[]): Promise<number> =>
+    spelled(messages)
+      .join('')
+      .replaceAll(/\[\w\]/g, '').length;
   const path = conversation('[a]12345', '12345', '12345', '12345', '12345');
 
   test.each([

@@ -33,7 +33,11 @@ export function promptFrom({ systemPrompt, path, pinned, sees, pathOf }: PromptP
   if (sees && pinned !== null) {
     if (pictures.findLast((hash) => hash !== null) !== pinned) pictures[pictures.length - 1] = pinned;
   } else if (!pictures.some((hash) => hash !== null)) {
-    pictures[0] = path.slice(0, first).map(pictureOf).findLast((hash) => hash !== null) ?? null;
+    pictures[0] =
+      path
+        .slice(0, first)
+        .map(pictureOf)
+        .findLast((hash) => hash !== null) ?? null;
   }
 
   const messages = kept.map(({ role, text }, index): ChatMessage => {

@@ -33,7 +33,10 @@ afterEach(async () => {
 });
 
 const formats: Record<string, LoadedModel['promptFormat']> = { guard: 'guard', base: 'completion' };
-const spoken = (messages: ChatMessage[]): string => messages.map(({ role, content }) => `${role}: ${content.map((part) => (part.type === 'text' ? part.text : '<picture>')).join('')}`).join('|');
+const spoken = (messages: ChatMessage[]): string =>
+  messages
+    .map(({ role, content }) => `${role}: ${content.map((part) => (part.type === 'text' ? part.text : '<picture>')).join('')}`)
+    .join('|');
 
 function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
   events = [];
@@ -53,29 +56,44 @@ function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
     settings: () => store.settings(),
     model: (id) => {
       if (id === 'gone') throw new LoupeError('model_missing', 'It is gone.');
-      return { choice: { id, name: id, kind: id === 'guard' ? 'guard' : 'vision', bytes: 1, present: true }, place: async () => ({ directory: id }) };
+      return {
+        choice: { id, name: id, kind: id === 'guard' ? 'guard' : 'vision', bytes: 1, present: true },
+        place: async () => ({ directory: id }),
+      };
     },
     onChange: () => {},
   });
   chat = createChat({ store, engine, emit: (event) => void events.push(event) });
 }
 
-const ask = (text: string, after?: Message, pictures: string[] = []): ReturnType<Chat['send']> => chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures });
+const ask = (text: string, after?: Message, pictures: string[] = []): ReturnType<Chat['send']> =>
+  chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures });
 
 function picture(name: string): string {
-  return store.pictures.add({ bytes: new TextEncoder().encode(name), name, width: 1, height: 1, origin: { kind: 'file' }, thumbnail: new Uint8Array(1), display: null }).hash;
+  return store.pictures.add({
+    bytes: new TextEncoder().encode(name),
+    name,
+    width: 1,
+    height: 1,
+    origin: { kind: 'file' },
+    thumbnail: new Uint8Array(1),
+    display: null,
+  }).hash;
 }
 
 async function answered(text: string, after?: Message, pictures: string[] = []): Promise<Message> {
   const { answer } = ask(text, after, pictures);
   return vi.waitFor(() => {
-    const found = events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.id === answer.id && payload.state !== 'streaming' ? [payload] : []))[0];
+    const found = events.flatMap(({ event, payload }) =>
+      event === 'message.changed' && payload.id === answer.id && payload.state !== 'streaming' ? [payload] : [],
+    )[0];
     expect(found).toBeDefined();
     return found!;
   });
 }
 
-const checksOf = (id: number): Payload<'answer.check'>[] => events.flatMap(({ event, payload }) => (event === 'answer.check' && payload.messageId === id ? [payload] : []));
+const checksOf = (id: number): Payload<'answer.check'>[] =>
+  events.flatMap(({ event, payload }) => (event === 'answer.check' && payload.messageId === id ? [payload] : []));
 
 describe('a guard that is asked', () => {
   test('judges each question by itself, by its likeliest words', async () => {
@@ -116,7 +134,8 @@ describe('a guard that is asked', () => {
 });
 
 describe('a guard that checks answers', () => {
-  const guardSays = (messages: ChatMessage[]): string => (loaded !== 'guard' ? 'an answer' : messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6');
+  const guardSays = (messages: ChatMessage[]): string =>
+    loaded !== 'guard' ? 'an answer' : messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6';
   const judged = (id: number): Promise<Message> =>
     vi.waitFor(() => {
       const found = store.conversations.message(id);
@@ -131,7 +150,11 @@ describe('a guard that checks answers', () => {
     expect(answer).toMatchObject({ text: 'an answer', model: 'chatty', judgement: null });
     const message = await judged(answer.id);
     expect(message).toMatchObject({ text: 'an answer', model: 'chatty', state: 'complete' });
-    expect(message.judgement).toMatchObject({ by: 'guard', question: { finding: 'safe', categories: [] }, answer: { finding: 'unsafe', categories: ['S6'] } });
+    expect(message.judgement).toMatchObject({
+      by: 'guard',
+      question: { finding: 'safe', categories: [] },
+      answer: { finding: 'unsafe', categories: ['S6'] },
+    });
     expect(prompts).toEqual(['chatty: system: Be brief.|user: one', 'guard: user: one', 'guard: user: one|assistant: an answer']);
     expect(checksOf(answer.id).map(({ phase }) => phase)).toEqual(['waiting', 'judging']);
     await vi.waitFor(() => expect(loaded).toBe('chatty'));
@@ -176,7 +199,9 @@ describe('a guard that checks answers', () => {
     // What is not there costs the chosen model nothing.
     if (guard === 'gone') expect([loads, engine.state().status]).toEqual([['chatty'], 'ready']);
     // Whoever opens the conversation later is told, too.
-    expect(chat.live(store.conversations.open(answer.conversationId)).checks).toMatchObject([{ messageId: answer.id, phase: 'failed', failure: { code } }]);
+    expect(chat.live(store.conversations.open(answer.conversationId)).checks).toMatchObject([
+      { messageId: answer.id, phase: 'failed', failure: { code } },
+    ]);
     expect(await answered('two', answer)).toMatchObject({ text: 'an answer' });
   });
 
@@ -210,7 +235,9 @@ describe('a guard that checks answers', () => {
     chat.goOn(half.id);
     expect((await judged(half.id)).text).toBe('half whole');
     expect(prompts.filter((prompt) => prompt.startsWith('guard')).at(-1)).toBe('guard: user: one|assistant: half whole');
-    expect(events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.judgement ? [payload.text] : []))).toEqual(['half whole']);
+    expect(events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.judgement ? [payload.text] : []))).toEqual([
+      'half whole',
+    ]);
   });
 });
 

@@ -25,11 +25,18 @@ test('the guard is loaded after the answer, and the model that answered after th
   const engine = createEngineService({
     engine: createEngineClient(),
     settings: () => store.settings(),
-    model: (id) => ({ choice: { id, name: id, kind: id === guard!.id ? 'guard' : 'text', bytes: 1, present: true }, place: async () => ({ directory: join(directory, id) }) }),
+    model: (id) => ({
+      choice: { id, name: id, kind: id === guard!.id ? 'guard' : 'text', bytes: 1, present: true },
+      place: async () => ({ directory: join(directory, id) }),
+    }),
     onChange: (state) => void (state.status === 'ready' && states.push(state)),
   });
   const failures: unknown[] = [];
-  const chat = createChat({ store, engine, emit: ({ event, payload }) => void (event === 'answer.check' && payload.failure && failures.push(payload.failure)) });
+  const chat = createChat({
+    store,
+    engine,
+    emit: ({ event, payload }) => void (event === 'answer.check' && payload.failure && failures.push(payload.failure)),
+  });
   try {
     const { answer } = chat.send({ conversationId: null, parentId: null, text: 'Who signed it?', pictures: [] });
     const judged = await vi.waitFor(
@@ -42,9 +49,17 @@ test('the guard is loaded after the answer, and the model that answered after th
       { timeout: 240_000, interval: 200 },
     );
     // Weights of chance write no verdict, and are not taken to.
-    expect(judged).toMatchObject({ state: 'complete', model: chatty!.id, judgement: { by: guard!.id, question: { finding: 'unclear' }, answer: { finding: 'unclear' } } });
+    expect(judged).toMatchObject({
+      state: 'complete',
+      model: chatty!.id,
+      judgement: { by: guard!.id, question: { finding: 'unclear' }, answer: { finding: 'unclear' } },
+    });
     await engine.follow();
-    expect(states.map(({ model, use }) => [model?.id, use])).toEqual([[chatty!.id, 'chat'], [guard!.id, 'guard'], [chatty!.id, 'chat']]);
+    expect(states.map(({ model, use }) => [model?.id, use])).toEqual([
+      [chatty!.id, 'chat'],
+      [guard!.id, 'guard'],
+      [chatty!.id, 'chat'],
+    ]);
   } finally {
     chat.close();
     await engine.close();

@@ -10,13 +10,18 @@ export const verdictTokens = 64;
  * verdict: it is `unclear`, never safe.
  */
 export function parseVerdict(text: string): Verdict {
-  const [word = '', list = '', ...more] = text.trim().split('\n').map((line) => line.trim());
+  const [word = '', list = '', ...more] = text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim());
   const unclear: Verdict = { finding: 'unclear', categories: [] };
   if (more.some((line) => line !== '')) return unclear;
   if (word === 'safe') return list === '' ? { finding: 'safe', categories: [] } : unclear;
   if (word !== 'unsafe') return unclear;
   const categories = list === '' ? [] : list.split(',').map((category) => category.trim());
-  return categories.every((category) => /^S\d{1,2}$/.test(category)) ? { finding: 'unsafe', categories: [...new Set(categories)] } : unclear;
+  return categories.every((category) => /^S\d{1,2}$/.test(category))
+    ? { finding: 'unsafe', categories: [...new Set(categories)] }
+    : unclear;
 }
 
 /** Verdicts, and the questions that were judged, are no conversation. A picture that came with one goes on with the next question. */

@@ -3,16 +3,26 @@ import { expect, test } from 'vitest';
 import { catalogue, catalogueModel, parseCatalogue } from './catalogue.ts';
 import { parameterCount, weightBytes } from './sizes.ts';
 
-const source = JSON.parse(readFileSync(new URL('../../../resources/models/catalogue.json', import.meta.url), 'utf8')) as { models: object[] };
+const source = JSON.parse(readFileSync(new URL('../../../resources/models/catalogue.json', import.meta.url), 'utf8')) as {
+  models: object[];
+};
 
 test('every system that Loupe is for is there, once', () => {
   const repositories = catalogue().map(({ repository }) => repository.replace('meta-llama/', ''));
-  expect(repositories.toSorted()).toEqual(
-    [
-      'Llama-3.1-70B-Instruct', 'Llama-3.1-8B-Instruct', 'Llama-3.2-11B-Vision', 'Llama-3.2-11B-Vision-Instruct', 'Llama-3.2-1B', 'Llama-3.2-1B-Instruct',
-      'Llama-3.2-3B', 'Llama-3.2-3B-Instruct', 'Llama-3.2-90B-Vision', 'Llama-3.2-90B-Vision-Instruct', 'Llama-3.3-70B-Instruct', 'Llama-Guard-3-11B-Vision',
-    ],
-  );
+  expect(repositories.toSorted()).toEqual([
+    'Llama-3.1-70B-Instruct',
+    'Llama-3.1-8B-Instruct',
+    'Llama-3.2-11B-Vision',
+    'Llama-3.2-11B-Vision-Instruct',
+    'Llama-3.2-1B',
+    'Llama-3.2-1B-Instruct',
+    'Llama-3.2-3B',
+    'Llama-3.2-3B-Instruct',
+    'Llama-3.2-90B-Vision',
+    'Llama-3.2-90B-Vision-Instruct',
+    'Llama-3.3-70B-Instruct',
+    'Llama-Guard-3-11B-Vision',
+  ]);
   expect(new Set(catalogue().map(({ id }) => id)).size).toBe(catalogue().length);
 });
 

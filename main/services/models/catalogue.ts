@@ -83,7 +83,14 @@ export function catalogue(): readonly CatalogueModel[] {
 /** Throws `not_found`. */
 export function catalogueModel(id: string): CatalogueModel {
   const found = catalogue().find((model) => model.id === id);
-  if (!found) throw new LoupeError('not_found', `There is no model "${id}" in the catalogue.`, `Known: ${catalogue().map((model) => model.id).join(', ')}.`);
+  if (!found)
+    throw new LoupeError(
+      'not_found',
+      `There is no model "${id}" in the catalogue.`,
+      `Known: ${catalogue()
+        .map((model) => model.id)
+        .join(', ')}.`,
+    );
   return found;
 }
 
@@ -93,7 +100,8 @@ export function parseCatalogue(value: unknown): CatalogueModel[] {
   return models.map(({ text, vision, ...model }) => {
     const textShape = texts[text];
     const visionShape = vision === null ? null : visions[vision];
-    if (!textShape || visionShape === undefined) throw new Error(`${model.id} names a shape that the catalogue lacks (${text}, ${vision}).`);
+    if (!textShape || visionShape === undefined)
+      throw new Error(`${model.id} names a shape that the catalogue lacks (${text}, ${vision}).`);
     return { ...model, architecture: { text: textShape, vision: visionShape } };
   });
 }

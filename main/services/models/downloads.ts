@@ -51,7 +51,16 @@ const tellEveryMs = 250;
 /** Speed is that of so long. */
 const speedOverMs = 6_000;
 
-export function createDownloads({ store, token, clock, environment, onChange, onComplete, timing = usualTiming, freeBytes }: DownloadsOptions): Downloads {
+export function createDownloads({
+  store,
+  token,
+  clock,
+  environment,
+  onChange,
+  onComplete,
+  timing = usualTiming,
+  freeBytes,
+}: DownloadsOptions): Downloads {
   let running: Running | null = null;
   let closed = false;
   /** Bytes of each file that are here, by download. */
@@ -119,7 +128,9 @@ export function createDownloads({ store, token, clock, environment, onChange, on
 
   /** How much is on disk is only known there. */
   async function measure({ id, directory, files }: DownloadRecord): Promise<void> {
-    const counts = await Promise.all(files.map(async (file): Promise<[string, number]> => [file.path, await bytesHere(join(directory, file.path), file)]));
+    const counts = await Promise.all(
+      files.map(async (file): Promise<[string, number]> => [file.path, await bytesHere(join(directory, file.path), file)]),
+    );
     arrived.set(id, new Map([...counts, ...(arrived.get(id) ?? [])]));
   }
 
@@ -190,7 +201,12 @@ export function createDownloads({ store, token, clock, environment, onChange, on
     start({ model, repository, directory }) {
       const known = store.downloads.list().find((record) => record.directory === directory);
       if (known && known.repository !== repository) {
-        if (known.state !== 'complete') throw new LoupeError('download_locked', `${known.repository} is being downloaded into ${directory} already.`, 'Choose another folder, or cancel that download first.');
+        if (known.state !== 'complete')
+          throw new LoupeError(
+            'download_locked',
+            `${known.repository} is being downloaded into ${directory} already.`,
+            'Choose another folder, or cancel that download first.',
+          );
         store.downloads.remove(known.id);
       }
       const { id } = known?.repository === repository ? known : store.downloads.create({ model, repository, directory });
@@ -215,7 +231,10 @@ export function createDownloads({ store, token, clock, environment, onChange, on
       const { directory, files } = store.downloads.list().find((record) => record.id === id) ?? before;
       store.downloads.remove(id);
       arrived.delete(id);
-      await removeDownloaded(directory, files.map(({ path }) => path));
+      await removeDownloaded(
+        directory,
+        files.map(({ path }) => path),
+      );
       tell();
     },
     recover() {

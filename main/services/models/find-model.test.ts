@@ -51,9 +51,17 @@ describe('folders and files', () => {
 
   test('two files with a comma', async () => {
     const pair = await folderWith('pair', { 'text.gguf': 'GGUF', 'projector.gguf': 'GGUF', 'readme.txt': 'words' });
-    expect(await findModel(`${join(pair, 'text.gguf')}, ${join(pair, 'projector.gguf')}`)).toEqual({ gguf: [join(pair, 'text.gguf'), join(pair, 'projector.gguf')] });
-    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'readme.txt')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('readme.txt') });
-    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'none')}`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('none') });
+    expect(await findModel(`${join(pair, 'text.gguf')}, ${join(pair, 'projector.gguf')}`)).toEqual({
+      gguf: [join(pair, 'text.gguf'), join(pair, 'projector.gguf')],
+    });
+    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'readme.txt')}`)).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('readme.txt'),
+    });
+    await expect(findModel(`${join(pair, 'text.gguf')},${join(pair, 'none')}`)).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('none'),
+    });
     await expect(findModel(join(pair, 'readme.txt'))).rejects.toMatchObject({ code: 'model_missing' });
   });
 
@@ -82,7 +90,10 @@ describe('folders and files', () => {
   test('what is not there', async () => {
     await expect(findModel(join(folder, 'nothing'))).rejects.toMatchObject({ code: 'model_missing' });
     vi.stubEnv('OLLAMA_MODELS', join(folder, 'no-store'));
-    await expect(findModel('llama3.2-vision')).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision') });
+    await expect(findModel('llama3.2-vision')).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('llama3.2-vision'),
+    });
   });
 });
 
@@ -107,13 +118,21 @@ describe("Ollama's store", () => {
 
   test('the one that OLLAMA_MODELS names', async () => {
     vi.stubEnv('OLLAMA_MODELS', store);
-    expect(await findModel('llama3.2-vision:legacy')).toMatchObject({ gguf: expect.arrayContaining([expect.stringMatching(blob('28218f60'))]) as unknown });
+    expect(await findModel('llama3.2-vision:legacy')).toMatchObject({
+      gguf: expect.arrayContaining([expect.stringMatching(blob('28218f60'))]) as unknown,
+    });
     await expect(findModel('llama3.2-vision:90b')).rejects.toMatchObject({ code: 'model_missing' });
   });
 
   test('a store without a tag says what it has', async () => {
-    await expect(findModel(store)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision:legacy') });
-    await expect(findModel(`${store}:llava`)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('llama3.2-vision:latest') });
+    await expect(findModel(store)).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('llama3.2-vision:legacy'),
+    });
+    await expect(findModel(`${store}:llava`)).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('llama3.2-vision:latest'),
+    });
   });
 
   test('licences come with the model', async () => {
@@ -144,7 +163,12 @@ describe("Ollama's store", () => {
     expect(await findModel(`${store}:latest`)).toMatchObject({ advice: { temperature: 0.6, topP: 0.9 } });
 
     const adviceOf = async (name: string, text: string): Promise<unknown> => (await placeWith(name, text)).advice;
-    expect(await adviceOf('params', JSON.stringify({ temperature: 0, top_k: 40, min_p: 0.1, repeat_penalty: 1.1, stop: ['<|eot_id|>'], num_ctx: 4096 }))).toEqual({ temperature: 0, topK: 40, minP: 0.1, repetitionPenalty: 1.1 });
+    expect(
+      await adviceOf(
+        'params',
+        JSON.stringify({ temperature: 0, top_k: 40, min_p: 0.1, repeat_penalty: 1.1, stop: ['<|eot_id|>'], num_ctx: 4096 }),
+      ),
+    ).toEqual({ temperature: 0, topK: 40, minP: 0.1, repetitionPenalty: 1.1 });
     expect(await adviceOf('odd', JSON.stringify({ temperature: 'warm', top_p: 7, top_k: -1, repeat_penalty: 0 }))).toEqual({});
     expect(await adviceOf('broken', '{')).toEqual({});
   });
@@ -161,7 +185,8 @@ describe("Ollama's store", () => {
       expect(await stopsOf(`stop-odd-${index}`, odd)).toEqual({ stops: [], advice });
   });
 
-  const layers = (digest: string): string => JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });
+  const layers = (digest: string): string =>
+    JSON.stringify({ layers: [{ mediaType: 'application/vnd.ollama.image.model', digest, size: 4 }] });
   const manifest = 'manifests/registry.ollama.ai/library/m/latest';
   test.each([
     ['a blob that is gone', layers(`sha256:${'0'.repeat(64)}`), 'file_missing'],

@@ -32,7 +32,11 @@ async function placeOf(named: string): Promise<ModelPlace> {
 
   const inStore = await storedModel(named);
   if (inStore) return placeInStore(inStore);
-  throw new LoupeError('model_missing', `There is no model ${named}.`, 'Name a model folder, a .gguf file, or a model of Ollama such as llama3.2-vision:latest.');
+  throw new LoupeError(
+    'model_missing',
+    `There is no model ${named}.`,
+    'Name a model folder, a .gguf file, or a model of Ollama such as llama3.2-vision:latest.',
+  );
 }
 
 function placeInStore({ files, advice, stops }: StoredModel): ModelPlace {
@@ -48,7 +52,11 @@ async function placeInFolder(path: string): Promise<ModelPlace> {
   if (await isStore(path)) {
     const models = await modelsOf(path);
     if (models.length === 1) return placeInStore(await openManifest(path, models[0]!));
-    throw new LoupeError('model_missing', `${path} is an Ollama models folder with ${listed(models)}.`, `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`);
+    throw new LoupeError(
+      'model_missing',
+      `${path} is an Ollama models folder with ${listed(models)}.`,
+      `Name one of them, as in ${path}:${models[0]?.name ?? 'llama3.2-vision:latest'}.`,
+    );
   }
   const groups = await ggufGroups(path, names);
   if (groups.length > 1) {
@@ -118,8 +126,17 @@ async function modelInStore(store: string, named: string): Promise<StoredModel> 
   const models = await modelsOf(store);
   const matches = matching(models, named);
   if (matches.length === 1) return openManifest(store, matches[0]!);
-  if (matches.length > 1) throw new LoupeError('model_missing', `${store} has several models with the tag ${named}: ${matches.map(({ name }) => name).join(', ')}.`, 'Name the model, too.');
-  throw new LoupeError('model_missing', `${basename(store)} has no model ${named}; it has ${listed(models)}.`, 'Name one of these, or pull it with `ollama pull`.');
+  if (matches.length > 1)
+    throw new LoupeError(
+      'model_missing',
+      `${store} has several models with the tag ${named}: ${matches.map(({ name }) => name).join(', ')}.`,
+      'Name the model, too.',
+    );
+  throw new LoupeError(
+    'model_missing',
+    `${basename(store)} has no model ${named}; it has ${listed(models)}.`,
+    'Name one of these, or pull it with `ollama pull`.',
+  );
 }
 
 /** Models called `named` (without a tag: `latest`), or else all with the tag `named`. */

@@ -20,7 +20,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const outline = ({ name, source, kind, format, problem, known }: FoundModel) => ({ name, source, kind, format, problem: problem?.state ?? null, known: known?.id ?? null });
+const outline = ({ name, source, kind, format, problem, known }: FoundModel) => ({
+  name,
+  source,
+  kind,
+  format,
+  problem: problem?.state ?? null,
+  known: known?.id ?? null,
+});
 const one = async (path: string): Promise<FoundModel> => {
   const found = await findAt(path);
   expect(found).toHaveLength(1);
@@ -45,14 +52,32 @@ const llama = { 'general.architecture': 'llama', 'llama.embedding_length': 3072,
 /** A file that differs from others in what its title says. */
 const titled = (title: string): Buffer => ggufBytes({ ...llama, 'general.name': title });
 
-const vision = { 'general.architecture': 'mllama', 'general.name': 'Llama 3.2 11B Vision Instruct', 'mllama.embedding_length': 4096, 'mllama.block_count': 40 };
-const unified = { ...vision, 'mllama.vision.block_count': 32, 'mllama.vision.image_size': 560, 'tokenizer.ggml.tokens': ['a', 'b'], 'mllama.attention.cross_attention_layers': [3, 8] };
+const vision = {
+  'general.architecture': 'mllama',
+  'general.name': 'Llama 3.2 11B Vision Instruct',
+  'mllama.embedding_length': 4096,
+  'mllama.block_count': 40,
+};
+const unified = {
+  ...vision,
+  'mllama.vision.block_count': 32,
+  'mllama.vision.image_size': 560,
+  'tokenizer.ggml.tokens': ['a', 'b'],
+  'mllama.attention.cross_attention_layers': [3, 8],
+};
 
 describe('a folder as published', () => {
   test('whole: what it is, how large, which model', async () => {
     const path = write(join(folder, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
     const found = await one(path);
-    expect(outline(found)).toEqual({ name: 'Llama-3.2-11B-Vision-Instruct', source: 'folder', kind: 'vision', format: 'safetensors', problem: null, known: 'llama-3.2-11b-vision-instruct' });
+    expect(outline(found)).toEqual({
+      name: 'Llama-3.2-11B-Vision-Instruct',
+      source: 'folder',
+      kind: 'vision',
+      format: 'safetensors',
+      problem: null,
+      known: 'llama-3.2-11b-vision-instruct',
+    });
     expect(found.path).toBe(path);
     expect(found.files).toHaveLength(2);
     expect(found.bytes).toBeGreaterThan(164);
@@ -61,7 +86,10 @@ describe('a folder as published', () => {
   });
 
   test('models of other makers are told by their configuration; other programs’ folders are none', async () => {
-    expect((await one(write(join(folder, 'a'), publishedFiles({ model_type: 'qwen2' })))).problem).toMatchObject({ state: 'unsupported', message: expect.stringContaining('"qwen2"') as string });
+    expect((await one(write(join(folder, 'a'), publishedFiles({ model_type: 'qwen2' })))).problem).toMatchObject({
+      state: 'unsupported',
+      message: expect.stringContaining('"qwen2"') as string,
+    });
     write(join(folder, 'b', 'program'), { 'config.json': '{"window": 1}' });
     await expect(findAt(join(folder, 'b'))).rejects.toMatchObject({ code: 'model_missing' });
   });
@@ -71,7 +99,11 @@ describe('a folder as published', () => {
     write(join(folder, 'meta'), { 'consolidated.00.pth': '', 'params.json': '{}' });
     write(join(folder, 'odd'), { 'config.json': '\uFEFF{"model_type": "mllama", "dropout": NaN}', 'model.safetensors': '' });
     const found = (await findAt(folder)).map(({ name, kind }) => [name, kind]);
-    expect(found.sort()).toEqual([['adapter', 'text'], ['meta', 'text'], ['odd', 'vision']]);
+    expect(found.sort()).toEqual([
+      ['adapter', 'text'],
+      ['meta', 'text'],
+      ['odd', 'vision'],
+    ]);
   });
 });
 
@@ -79,7 +111,11 @@ describe('the Hugging Face cache', () => {
   test('whole models, broken ones, and none of other makers', async () => {
     const cache = join(folder, 'hub');
     cached(cache, 'unsloth/Llama-3.2-11B-Vision-Instruct', publishedFiles());
-    const broken = cached(cache, 'meta-llama/Llama-3.2-11B-Vision', publishedFiles({ ...visionConfig, vision_config: { image_size: 448 } }));
+    const broken = cached(
+      cache,
+      'meta-llama/Llama-3.2-11B-Vision',
+      publishedFiles({ ...visionConfig, vision_config: { image_size: 448 } }),
+    );
     // What an interrupted download leaves: a link to nothing.
     rmSync(join(broken, 'snapshots', 'abc', 'model-00002-of-00002.safetensors'));
     symlinkSync('../../blobs/gone', join(broken, 'snapshots', 'abc', 'model-00002-of-00002.safetensors'));
@@ -88,11 +124,17 @@ describe('the Hugging Face cache', () => {
     const found = await findModels({ environment: { HF_HUB_CACHE: cache, OLLAMA_MODELS: join(folder, 'none') }, home: folder });
     expect(found.map(outline).sort((a, b) => a.name.localeCompare(b.name))).toEqual([
       expect.objectContaining({ name: 'Llama-3.2-11B-Vision', known: 'llama-3.2-11b-vision' }),
-      expect.objectContaining({ name: 'Llama-3.2-11B-Vision-Instruct', source: 'huggingface', problem: null, known: 'llama-3.2-11b-vision-instruct' }),
+      expect.objectContaining({
+        name: 'Llama-3.2-11B-Vision-Instruct',
+        source: 'huggingface',
+        problem: null,
+        known: 'llama-3.2-11b-vision-instruct',
+      }),
     ]);
     expect((await findAt(cache)).map(({ source }) => source)).toEqual(['huggingface', 'huggingface']);
     // Also where a folder above or below the snapshot is named: its name is the model's, not the commit's.
-    for (const path of [broken, join(broken, 'snapshots'), join(broken, 'snapshots', 'abc', 'config.json')]) expect((await one(path)).name).toBe('Llama-3.2-11B-Vision');
+    for (const path of [broken, join(broken, 'snapshots'), join(broken, 'snapshots', 'abc', 'config.json')])
+      expect((await one(path)).name).toBe('Llama-3.2-11B-Vision');
   });
 
   describe('GGUF files', () => {
@@ -205,14 +247,40 @@ describe('Ollama', () => {
   }
 
   test('one file, two files, a lost one; nobody else’s', async () => {
-    stored('llama3.2-vision', 'latest', [['model', ggufBytes(unified, [{ name: 'a', type: 12, rows: 8 }, { name: 'b', type: 12, rows: 8 }, { name: 'v', type: 1 }])]]);
-    stored('llama3.2-vision', 'legacy', [['model', ggufBytes(vision)], ['projector', ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector', 'mllama.vision.image_size': 560 })]]);
+    stored('llama3.2-vision', 'latest', [
+      [
+        'model',
+        ggufBytes(unified, [
+          { name: 'a', type: 12, rows: 8 },
+          { name: 'b', type: 12, rows: 8 },
+          { name: 'v', type: 1 },
+        ]),
+      ],
+    ]);
+    stored('llama3.2-vision', 'legacy', [
+      ['model', ggufBytes(vision)],
+      ['projector', ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector', 'mllama.vision.image_size': 560 })],
+    ]);
     stored('llama3.2-vision', 'text-only', [['model', ggufBytes({ ...vision, x: 1 })]]);
     stored('qwen3', 'latest', [['model', ggufBytes({ 'general.architecture': 'qwen3' })]]);
     const found = (await findModels({ environment: { OLLAMA_MODELS: folder, HF_HUB_CACHE: '/nowhere' }, home: folder })).map(outline);
     expect(found).toEqual([
-      { name: 'llama3.2-vision:latest', source: 'ollama', kind: 'vision', format: 'gguf', problem: null, known: 'llama-3.2-11b-vision-instruct' },
-      { name: 'llama3.2-vision:legacy', source: 'ollama', kind: 'vision', format: 'gguf', problem: null, known: 'llama-3.2-11b-vision-instruct' },
+      {
+        name: 'llama3.2-vision:latest',
+        source: 'ollama',
+        kind: 'vision',
+        format: 'gguf',
+        problem: null,
+        known: 'llama-3.2-11b-vision-instruct',
+      },
+      {
+        name: 'llama3.2-vision:legacy',
+        source: 'ollama',
+        kind: 'vision',
+        format: 'gguf',
+        problem: null,
+        known: 'llama-3.2-11b-vision-instruct',
+      },
       expect.objectContaining({ name: 'llama3.2-vision:text-only', kind: 'vision' }),
     ]);
     const [, legacy] = await findAt(folder);
@@ -342,10 +410,21 @@ describe('folders and drives', () => {
 
   test('LM Studio’s, by maker and model', async () => {
     write(join(folder, '.lmstudio', 'models', 'someone', 'Llama-3.2-3B-Instruct-GGUF'), {
-      'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({ 'general.architecture': 'llama', 'llama.embedding_length': 3072, 'llama.block_count': 28 }),
+      'Llama-3.2-3B-Instruct-Q4_K_M.gguf': ggufBytes({
+        'general.architecture': 'llama',
+        'llama.embedding_length': 3072,
+        'llama.block_count': 28,
+      }),
     });
     const [found] = await findModels({ environment: { OLLAMA_MODELS: '/nowhere', HF_HUB_CACHE: '/nowhere' }, home: folder });
-    expect(outline(found!)).toEqual({ name: 'Llama-3.2-3B-Instruct-Q4_K_M', source: 'lmstudio', kind: 'text', format: 'gguf', problem: null, known: 'llama-3.2-3b-instruct' });
+    expect(outline(found!)).toEqual({
+      name: 'Llama-3.2-3B-Instruct-Q4_K_M',
+      source: 'lmstudio',
+      kind: 'text',
+      format: 'gguf',
+      problem: null,
+      known: 'llama-3.2-3b-instruct',
+    });
   });
 
   test('several models some folders deep; parts of one; links in circles', async () => {
@@ -358,19 +437,32 @@ describe('folders and drives', () => {
     write(join(folder, 'backup', 'published'), publishedFiles());
     symlinkSync(folder, join(folder, 'backup', 'circle'));
     const found = (await findAt(folder)).map(({ name, files }) => [name, files.length]);
-    expect(found.sort()).toEqual([['a', 1], ['big', 2], ['published', 2]]);
+    expect(found.sort()).toEqual([
+      ['a', 1],
+      ['big', 2],
+      ['published', 2],
+    ]);
   });
 
   test('two files with a comma, and the text file of two', async () => {
-    write(folder, { 'text.gguf': ggufBytes(vision), 'projector.gguf': ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector' }) });
+    write(folder, {
+      'text.gguf': ggufBytes(vision),
+      'projector.gguf': ggufBytes({ 'general.architecture': 'mllama', 'general.type': 'projector' }),
+    });
     const [text, projector] = [join(folder, 'text.gguf'), join(folder, 'projector.gguf')];
     expect((await one(`${projector},${text}`)).files).toEqual([projector, text]);
     expect((await one(text)).files).toEqual([text, projector]);
   });
 
   test('nothing there', async () => {
-    await expect(findAt(join(folder, 'gone'))).rejects.toMatchObject({ code: 'model_missing', nextStep: expect.stringContaining('drive') as string });
-    await expect(findAt(folder)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining('No model was found') as string });
+    await expect(findAt(join(folder, 'gone'))).rejects.toMatchObject({
+      code: 'model_missing',
+      nextStep: expect.stringContaining('drive') as string,
+    });
+    await expect(findAt(folder)).rejects.toMatchObject({
+      code: 'model_missing',
+      message: expect.stringContaining('No model was found') as string,
+    });
   });
 
   test('a search can be given up', async () => {
@@ -383,7 +475,12 @@ describe('heads of GGUF files', () => {
   const summary = (bytes: Buffer) => readGgufSummary(join(write(folder, { 'x.gguf': bytes }), 'x.gguf'));
 
   test('entries, and the shapes of tensors', async () => {
-    const found = await summary(ggufBytes({ ...unified, flag: true }, [{ name: 'a', type: 8, rows: 3 }, { name: 'b', type: 0 }]));
+    const found = await summary(
+      ggufBytes({ ...unified, flag: true }, [
+        { name: 'a', type: 8, rows: 3 },
+        { name: 'b', type: 0 },
+      ]),
+    );
     expect(Object.fromEntries(found.metadata)).toMatchObject({ 'general.architecture': 'mllama', 'mllama.block_count': 40, flag: true });
     expect(Object.fromEntries(found.shapes)).toEqual({ a: [3, 32], b: [1, 32] });
   });
@@ -391,7 +488,10 @@ describe('heads of GGUF files', () => {
   test('big-endian files are called that', async () => {
     const bytes = ggufBytes(unified);
     bytes.writeUInt32BE(3, 4);
-    await expect(summary(bytes)).rejects.toMatchObject({ code: 'checkpoint_header', message: expect.stringContaining('big-endian') as string });
+    await expect(summary(bytes)).rejects.toMatchObject({
+      code: 'checkpoint_header',
+      message: expect.stringContaining('big-endian') as string,
+    });
   });
 
   test('long lists are passed over, also past the first piece that is read', async () => {
@@ -407,7 +507,8 @@ describe('heads of GGUF files', () => {
       copy[at] = 0xff;
       await summary(copy).catch((error: { code: string }) => codes.add(error.code));
     }
-    for (let length = 0; length < bytes.length - 64; length++) await summary(bytes.subarray(0, length)).catch((error: { code: string }) => codes.add(error.code));
+    for (let length = 0; length < bytes.length - 64; length++)
+      await summary(bytes.subarray(0, length)).catch((error: { code: string }) => codes.add(error.code));
     expect([...codes].sort()).toEqual(['checkpoint_header', 'file_truncated']);
   });
 });

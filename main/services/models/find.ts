@@ -63,8 +63,17 @@ export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal
   const cached = await inCachedRepository(at, signal);
   if (cached) return cached;
   if (found.isFile()) return [await inFile(at)];
-  const models = (await isStore(at)) ? await inOllamaStore(at, signal) : isCache(await readdir(at)) ? await inHuggingFaceCache(at, signal) : await inFolder(at, 'folder', signal);
-  if (models.length === 0) throw new LoupeError('model_missing', `No model was found in ${at}.`, 'Loupe looks for folders with config.json and *.safetensors, GGUF files, and the stores of Ollama and Hugging Face.');
+  const models = (await isStore(at))
+    ? await inOllamaStore(at, signal)
+    : isCache(await readdir(at))
+      ? await inHuggingFaceCache(at, signal)
+      : await inFolder(at, 'folder', signal);
+  if (models.length === 0)
+    throw new LoupeError(
+      'model_missing',
+      `No model was found in ${at}.`,
+      'Loupe looks for folders with config.json and *.safetensors, GGUF files, and the stores of Ollama and Hugging Face.',
+    );
   return unique(models);
 }
 
@@ -84,7 +93,9 @@ async function inHuggingFaceCache(cache: string, signal?: AbortSignal): Promise<
 
 /** Of other makers' models only those that Loupe could run. */
 export function ofInterest(models: FoundModel[]): FoundModel[] {
-  return models.filter(({ problem, name }) => !(problem?.code === 'checkpoint_unsupported' || problem?.code === 'tokenizer_invalid') || /llama/i.test(name));
+  return models.filter(
+    ({ problem, name }) => !(problem?.code === 'checkpoint_unsupported' || problem?.code === 'tokenizer_invalid') || /llama/i.test(name),
+  );
 }
 
 /** What a folder of a cache, a snapshot or a file in one holds; null elsewhere, and where that is no model. */
@@ -189,7 +200,13 @@ function brokenModel({ path, target, circular }: BrokenLink, source: FoundSource
   const message = circular
     ? 'It is a link that leads back to itself. Remove it.'
     : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
-  return { ...unknownModel, path, source, name: basename(path, '.gguf'), problem: { state: 'incomplete', code: 'file_missing', message, nextStep: '' } };
+  return {
+    ...unknownModel,
+    path,
+    source,
+    name: basename(path, '.gguf'),
+    problem: { state: 'incomplete', code: 'file_missing', message, nextStep: '' },
+  };
 }
 
 /** Of parts the first names all, of a pair the text file: what belongs with it is found beside it again. */

@@ -7,10 +7,34 @@ const GB = 1e9;
 const shape = (id: string) => catalogueModel(id).architecture;
 const small = shape('llama-3.2-11b-vision-instruct');
 const large = shape('llama-3.2-90b-vision-instruct');
-const rtx4090: FitDevice = { name: 'NVIDIA GeForce RTX 4090', kind: 'discrete', memoryBytes: 24 * GB, budgetBytes: null, features: { cooperativeMatrix: true } };
-const rtx3060: FitDevice = { name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12 * GB, budgetBytes: 11.3 * GB, features: { cooperativeMatrix: true } };
-const integrated: FitDevice = { name: 'AMD Radeon 780M Graphics', kind: 'integrated', memoryBytes: 16 * GB, budgetBytes: null, features: { cooperativeMatrix: true } };
-const software: FitDevice = { name: 'llvmpipe (LLVM 15.0.6, 256 bits)', kind: 'cpu', memoryBytes: 16 * GB, budgetBytes: null, features: { cooperativeMatrix: false } };
+const rtx4090: FitDevice = {
+  name: 'NVIDIA GeForce RTX 4090',
+  kind: 'discrete',
+  memoryBytes: 24 * GB,
+  budgetBytes: null,
+  features: { cooperativeMatrix: true },
+};
+const rtx3060: FitDevice = {
+  name: 'NVIDIA GeForce RTX 3060',
+  kind: 'discrete',
+  memoryBytes: 12 * GB,
+  budgetBytes: 11.3 * GB,
+  features: { cooperativeMatrix: true },
+};
+const integrated: FitDevice = {
+  name: 'AMD Radeon 780M Graphics',
+  kind: 'integrated',
+  memoryBytes: 16 * GB,
+  budgetBytes: null,
+  features: { cooperativeMatrix: true },
+};
+const software: FitDevice = {
+  name: 'llvmpipe (LLVM 15.0.6, 256 bits)',
+  kind: 'cpu',
+  memoryBytes: 16 * GB,
+  budgetBytes: null,
+  features: { cooperativeMatrix: false },
+};
 const host = { memoryBytes: 64 * GB };
 
 describe('bytes', () => {
@@ -18,7 +42,9 @@ describe('bytes', () => {
   const read = (id: string, quantisation: 'bf16' | 'q8_0' | 'q4_k_m', picture: boolean) => {
     const { text } = shape(id);
     const { selfLayer, crossLayer, output } = weightBytes(shape(id), quantisation);
-    const keyValues = (2 * text.hidden * text.kvHeads * text.headSize) / (2 * text.hidden * (text.heads + text.kvHeads) * text.headSize + 3 * text.hidden * text.feedForward);
+    const keyValues =
+      (2 * text.hidden * text.kvHeads * text.headSize) /
+      (2 * text.hidden * (text.heads + text.kvHeads) * text.headSize + 3 * text.hidden * text.feedForward);
     return ((text.layers - text.crossLayers) * selfLayer + (picture ? text.crossLayers * crossLayer * (1 - keyValues) : 0) + output) / GB;
   };
 
@@ -118,14 +144,18 @@ describe('verdicts', () => {
   test('90B with 32 GB of memory does not run, and why', () => {
     const { recommended, all } = recommend({ architecture: large, context: 4096, device: rtx4090, host: { memoryBytes: 32 * GB } });
     expect(recommended).toBeNull();
-    expect(all.at(-1)!.reason).toMatch(/It needs 56\.\d GB: 3\d\.\d GB more than NVIDIA GeForce RTX 4090 holds, and the computer's own memory can take 22\.4 GB/);
+    expect(all.at(-1)!.reason).toMatch(
+      /It needs 56\.\d GB: 3\d\.\d GB more than NVIDIA GeForce RTX 4090 holds, and the computer's own memory can take 22\.4 GB/,
+    );
   });
 
   test('on memory that is shared with the processor', () => {
     const result = fit({ architecture: small, quantisation: 'q4_k_m', context: 4096, device: integrated, host: { memoryBytes: 32 * GB } });
     expect(result).toMatchObject({ verdict: 'fits' });
     expect(result.tokensPerSecond).toBeLessThan(17);
-    expect(fit({ architecture: large, quantisation: 'q4_k_m', context: 4096, device: integrated, host: { memoryBytes: 32 * GB } })).toMatchObject({ verdict: 'no' });
+    expect(
+      fit({ architecture: large, quantisation: 'q4_k_m', context: 4096, device: integrated, host: { memoryBytes: 32 * GB } }),
+    ).toMatchObject({ verdict: 'no' });
   });
 
   test('software Vulkan is slow even where it fits', () => {
@@ -135,9 +165,21 @@ describe('verdicts', () => {
   });
 
   test('a card that cannot even hold the encoder is refused', () => {
-    const tiny: FitDevice = { name: 'Old card', kind: 'discrete', memoryBytes: 2 * GB, budgetBytes: 1.5 * GB, features: { cooperativeMatrix: false } };
-    expect(fit({ architecture: small, quantisation: 'q4_k_m', context: 1024, device: tiny, host })).toMatchObject({ verdict: 'no', placement: null, tokensPerSecond: null });
-    expect(fit({ architecture: shape('llama-3.2-1b'), quantisation: 'q8_0', context: 1024, device: tiny, host })).toMatchObject({ verdict: 'slow' });
+    const tiny: FitDevice = {
+      name: 'Old card',
+      kind: 'discrete',
+      memoryBytes: 2 * GB,
+      budgetBytes: 1.5 * GB,
+      features: { cooperativeMatrix: false },
+    };
+    expect(fit({ architecture: small, quantisation: 'q4_k_m', context: 1024, device: tiny, host })).toMatchObject({
+      verdict: 'no',
+      placement: null,
+      tokensPerSecond: null,
+    });
+    expect(fit({ architecture: shape('llama-3.2-1b'), quantisation: 'q8_0', context: 1024, device: tiny, host })).toMatchObject({
+      verdict: 'slow',
+    });
   });
 
   test('a longer conversation takes more', () => {
@@ -157,23 +199,37 @@ describe('verdicts', () => {
 test('files that are here: by what they take, whatever they are called', () => {
   const request = { architecture: small, context: 4096, device: rtx3060, host };
   const published = fit({ ...request, quantisation: 'bf16' });
-  expect(fitFiles({ ...request, precision: 'BF16', bytes: published.weightBytes })).toMatchObject({ verdict: 'slow', totalBytes: published.totalBytes, placement: published.placement });
+  expect(fitFiles({ ...request, precision: 'BF16', bytes: published.weightBytes })).toMatchObject({
+    verdict: 'slow',
+    totalBytes: published.totalBytes,
+    placement: published.placement,
+  });
   const q5 = fitFiles({ ...request, precision: 'Q5_K', bytes: 9e9 });
   expect(q5).toMatchObject({ weightBytes: 9e9, verdict: 'fits' });
   expect(fitFiles({ ...request, precision: 'Q3_K', bytes: published.weightBytes }).verdict).toBe('slow');
 });
 
 test('what would help', () => {
-  const of = (precision: string, bytes: number, change: Partial<Parameters<typeof adviceFor>[0]> = {}) => adviceFor({ architecture: small, context: 4096, device: rtx3060, host, precision, bytes, ...change });
+  const of = (precision: string, bytes: number, change: Partial<Parameters<typeof adviceFor>[0]> = {}) =>
+    adviceFor({ architecture: small, context: 4096, device: rtx3060, host, precision, bytes, ...change });
   expect(of('BF16', 21.3e9)).toEqual({ words: expect.stringMatching(/^In 4 bits it fits \(8\.\d GB\)\.$/) as string, form: 'q4_k_m' });
   // 128 kB of keys and values a token: 32,768 tokens are 4.3 GB.
-  expect(of('Q4_K', 7.8e9, { context: 32_768 })).toEqual({ words: 'With a context of 2,048 tokens it fits; set that in the settings first.', form: null });
-  expect(of('BF16', 177e9, { architecture: large, device: rtx4090 })).toEqual({ words: expect.stringMatching(/^In 4 bits it is quicker, about one token in .* \(5\d\.\d GB\)\.$/) as string, form: 'q4_k_m' });
+  expect(of('Q4_K', 7.8e9, { context: 32_768 })).toEqual({
+    words: 'With a context of 2,048 tokens it fits; set that in the settings first.',
+    form: null,
+  });
+  expect(of('BF16', 177e9, { architecture: large, device: rtx4090 })).toEqual({
+    words: expect.stringMatching(/^In 4 bits it is quicker, about one token in .* \(5\d\.\d GB\)\.$/) as string,
+    form: 'q4_k_m',
+  });
   expect(of('Q4_K', 54.6e9, { architecture: large })).toBeNull();
 });
 
 test('bandwidths: the longer name first, and a guess says that it is one', () => {
-  expect(bandwidth({ name: 'NVIDIA GeForce RTX 4090 Laptop GPU', kind: 'discrete' })).toEqual({ bytesPerSecond: 576e9, source: 'data sheet' });
+  expect(bandwidth({ name: 'NVIDIA GeForce RTX 4090 Laptop GPU', kind: 'discrete' })).toEqual({
+    bytesPerSecond: 576e9,
+    source: 'data sheet',
+  });
   expect(bandwidth({ name: 'Apple M2 Max', kind: 'integrated' }).bytesPerSecond).toBe(400e9);
   expect(bandwidth({ name: 'Apple M4 Pro', kind: 'integrated' }).bytesPerSecond).toBe(273e9);
   expect(bandwidth({ name: 'AMD Radeon RX 7900 XTX (RADV NAVI31)', kind: 'discrete' }).bytesPerSecond).toBe(960e9);

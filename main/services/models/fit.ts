@@ -2,7 +2,17 @@
  * Will a model run here, and how fast? Pure: from the shape of the model and what the device
  * says of itself. Bytes and seconds; the speeds are estimates and say where they come from.
  */
-import { crossKvBytes, quantisations, scaledTo, scratchBytes, selfKvBytes, weightBytes, type Architecture, type Quantisation, type WeightBytes } from './sizes.ts';
+import {
+  crossKvBytes,
+  quantisations,
+  scaledTo,
+  scratchBytes,
+  selfKvBytes,
+  weightBytes,
+  type Architecture,
+  type Quantisation,
+  type WeightBytes,
+} from './sizes.ts';
 
 export type DeviceKind = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other';
 
@@ -82,7 +92,17 @@ export function deviceBudget({ memoryBytes, budgetBytes }: FitDevice): number {
  *
  * Null when not even that is enough.
  */
-export function placeLayers({ layers, embedding, fixed, room }: { layers: readonly { cross: boolean; bytes: number }[]; embedding: number; fixed: number; room: number }): Placement | null {
+export function placeLayers({
+  layers,
+  embedding,
+  fixed,
+  room,
+}: {
+  layers: readonly { cross: boolean; bytes: number }[];
+  embedding: number;
+  fixed: number;
+  room: number;
+}): Placement | null {
   const all = layers.reduce((sum, { bytes }) => sum + bytes, fixed + embedding);
   let deviceBytes = all;
   let embeddingOnHost = false;
@@ -136,7 +156,13 @@ export function fitFiles({ precision, bytes, ...request }: FileFitRequest): Weig
   return fitWeights({ ...request, weights: scaledTo(bytes, weightBytes(request.architecture, like)) });
 }
 
-function fitWeights({ architecture, weights, context, device, host }: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
+function fitWeights({
+  architecture,
+  weights,
+  context,
+  device,
+  host,
+}: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
   const element = device.features.cooperativeMatrix ? 2 : 4;
   const sizes = {
     weightBytes: Math.round(weights.total),
@@ -153,10 +179,15 @@ function fitWeights({ architecture, weights, context, device, host }: Omit<FitRe
   const embedding = architecture.text.tied ? 0 : weights.embedding;
   const fixed = weights.output + weights.vision + working + (weights.embedding - embedding);
   const placement = placeLayers({ layers, embedding, fixed, room });
-  const hostRoom = shared ? Math.max(0, host.memoryBytes * hostShare - Math.min(room, host.memoryBytes * hostShare)) : host.memoryBytes * hostShare;
+  const hostRoom = shared
+    ? Math.max(0, host.memoryBytes * hostShare - Math.min(room, host.memoryBytes * hostShare))
+    : host.memoryBytes * hostShare;
 
   const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, verdict: 'no', reason, tokensPerSecond: null, placement: null });
-  if (!placement) return refuse(`Even with all its layers in the computer's memory it needs ${size(fixed)} on ${device.name}, which has ${size(room)} for it.`);
+  if (!placement)
+    return refuse(
+      `Even with all its layers in the computer's memory it needs ${size(fixed)} on ${device.name}, which has ${size(room)} for it.`,
+    );
   if (placement.hostBytes > hostRoom) {
     return refuse(
       shared
@@ -167,10 +198,25 @@ function fitWeights({ architecture, weights, context, device, host }: Omit<FitRe
 
   const tokensPerSecond = speed({ architecture, placement, layers, output: weights.output || weights.embedding, device });
   const pace = inWords(tokensPerSecond);
-  if (device.kind === 'cpu') return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: `Without a graphics card the processor does the work: about ${pace}.`, tokensPerSecond, placement };
+  if (device.kind === 'cpu')
+    return {
+      ...sizes,
+      totalBytes,
+      verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits',
+      reason: `Without a graphics card the processor does the work: about ${pace}.`,
+      tokensPerSecond,
+      placement,
+    };
   if (placement.hostLayers.length > 0) {
     const part = shared ? 'outside the device’s own share of memory' : 'in the computer’s memory and are read over the bus';
-    return { ...sizes, totalBytes, verdict: 'slow', reason: `${placement.hostLayers.length} of ${layers.length} layers stay ${part}: about ${pace}.`, tokensPerSecond, placement };
+    return {
+      ...sizes,
+      totalBytes,
+      verdict: 'slow',
+      reason: `${placement.hostLayers.length} of ${layers.length} layers stay ${part}: about ${pace}.`,
+      tokensPerSecond,
+      placement,
+    };
   }
   const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
   return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
@@ -188,11 +234,15 @@ export interface FitAdvice {
 
 /** What would make files that do not fit run better: a shorter conversation, a smaller copy. Null where nothing would. */
 export function adviceFor(request: FileFitRequest): FitAdvice | null {
-  const context = shorterContexts.find((tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits');
-  if (context) return { words: `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`, form: null };
+  const context = shorterContexts.find(
+    (tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits',
+  );
+  if (context)
+    return { words: `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`, form: null };
   const here = fitFiles(request);
   const { recommended } = recommend(request);
-  if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0)) return null;
+  if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0))
+    return null;
   const better = recommended.verdict === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
   return { words: `${formWords[recommended.quantisation]} ${better} (${size(recommended.totalBytes)}).`, form: recommended.quantisation };
 }
@@ -208,7 +258,19 @@ export function recommend(request: Omit<FitRequest, 'quantisation'>): { recommen
  * One decoded token reads every layer and the output once. A cross-attention layer's key and
  * value weights are read only when a picture is encoded.
  */
-function speed({ architecture, placement, layers, output, device }: { architecture: Architecture; placement: Placement; layers: readonly { cross: boolean; bytes: number }[]; output: number; device: FitDevice }): number {
+function speed({
+  architecture,
+  placement,
+  layers,
+  output,
+  device,
+}: {
+  architecture: Architecture;
+  placement: Placement;
+  layers: readonly { cross: boolean; bytes: number }[];
+  output: number;
+  device: FitDevice;
+}): number {
   const { hidden, kvHeads, headSize, heads, feedForward } = architecture.text;
   const keyValueShare = (2 * hidden * kvHeads * headSize) / (2 * hidden * (heads + kvHeads) * headSize + 3 * hidden * feedForward);
   const read = ({ cross, bytes }: { cross: boolean; bytes: number }): number => bytes * (cross ? 1 - keyValueShare : 1);
@@ -216,7 +278,8 @@ function speed({ architecture, placement, layers, output, device }: { architectu
   const hostRead = layers.reduce((sum, layer, index) => sum + (onHost.has(index) ? read(layer) : 0), 0);
   const deviceRead = layers.reduce((sum, layer, index) => sum + (onHost.has(index) ? 0 : read(layer)), output);
   if (device.kind === 'cpu') {
-    const parameters = layers.length * (2 * hidden * (heads + kvHeads) * headSize + 3 * hidden * feedForward) + hidden * architecture.text.vocabulary;
+    const parameters =
+      layers.length * (2 * hidden * (heads + kvHeads) * headSize + 3 * hidden * feedForward) + hidden * architecture.text.vocabulary;
     return softwareRate / (2 * parameters);
   }
   const { bytesPerSecond } = bandwidth(device);
@@ -226,16 +289,53 @@ function speed({ architecture, placement, layers, output, device }: { architectu
 
 /** Memory bandwidths in GB/s from the makers' data sheets; the first name that occurs counts. */
 const known: readonly (readonly [RegExp, number])[] = [
-  [/h200/i, 4800], [/h100/i, 3350], [/a100/i, 1555], [/l40s?/i, 864],
-  [/rtx 5090/i, 1792], [/rtx 5080/i, 960], [/rtx 5070 ti/i, 896], [/rtx 5070/i, 672], [/rtx 5060/i, 448],
-  [/rtx 4090 laptop/i, 576], [/rtx 4080 laptop/i, 432], [/rtx 40[67]0 laptop/i, 256],
-  [/rtx 4090/i, 1008], [/rtx 4080/i, 717], [/rtx 4070 ti super/i, 672], [/rtx 4070/i, 504], [/rtx 4060 ti/i, 288], [/rtx 4060/i, 272],
-  [/rtx 3090/i, 936], [/rtx 3080/i, 760], [/rtx 3070/i, 448], [/rtx 3060/i, 360],
-  [/9070/i, 640], [/7900 xtx/i, 960], [/7900 xt/i, 800], [/7800 xt/i, 624], [/7700 xt/i, 432], [/7600/i, 288],
-  [/6[89]00/i, 512], [/6700/i, 384], [/6600/i, 224],
-  [/arc.*a770/i, 560], [/arc.*a750/i, 512], [/arc.*b580/i, 456],
-  [/8060s|strix halo/i, 256], [/890m/i, 120], [/780m/i, 90], [/680m/i, 77],
-  [/m[123] ultra/i, 800], [/m4 max/i, 546], [/m[123] max/i, 400], [/m4 pro/i, 273], [/m3 pro/i, 150], [/m[12] pro/i, 200], [/apple m4/i, 120], [/apple m[23]/i, 100], [/apple m1/i, 68],
+  [/h200/i, 4800],
+  [/h100/i, 3350],
+  [/a100/i, 1555],
+  [/l40s?/i, 864],
+  [/rtx 5090/i, 1792],
+  [/rtx 5080/i, 960],
+  [/rtx 5070 ti/i, 896],
+  [/rtx 5070/i, 672],
+  [/rtx 5060/i, 448],
+  [/rtx 4090 laptop/i, 576],
+  [/rtx 4080 laptop/i, 432],
+  [/rtx 40[67]0 laptop/i, 256],
+  [/rtx 4090/i, 1008],
+  [/rtx 4080/i, 717],
+  [/rtx 4070 ti super/i, 672],
+  [/rtx 4070/i, 504],
+  [/rtx 4060 ti/i, 288],
+  [/rtx 4060/i, 272],
+  [/rtx 3090/i, 936],
+  [/rtx 3080/i, 760],
+  [/rtx 3070/i, 448],
+  [/rtx 3060/i, 360],
+  [/9070/i, 640],
+  [/7900 xtx/i, 960],
+  [/7900 xt/i, 800],
+  [/7800 xt/i, 624],
+  [/7700 xt/i, 432],
+  [/7600/i, 288],
+  [/6[89]00/i, 512],
+  [/6700/i, 384],
+  [/6600/i, 224],
+  [/arc.*a770/i, 560],
+  [/arc.*a750/i, 512],
+  [/arc.*b580/i, 456],
+  [/8060s|strix halo/i, 256],
+  [/890m/i, 120],
+  [/780m/i, 90],
+  [/680m/i, 77],
+  [/m[123] ultra/i, 800],
+  [/m4 max/i, 546],
+  [/m[123] max/i, 400],
+  [/m4 pro/i, 273],
+  [/m3 pro/i, 150],
+  [/m[12] pro/i, 200],
+  [/apple m4/i, 120],
+  [/apple m[23]/i, 100],
+  [/apple m1/i, 68],
 ];
 
 /** Of the device's memory, in bytes a second. `assumed`: of a modest device of its kind. */

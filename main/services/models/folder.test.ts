@@ -46,7 +46,10 @@ test.each(['', 'models', './models', '~other/models'])('%j is no full path', asy
 
 test('where nothing can be written, in words', async () => {
   writeFileSync(join(folder, 'file'), '');
-  await expect(usableFolder(join(folder, 'file', 'below'))).rejects.toMatchObject({ code: 'file_unwritable', message: expect.stringContaining(folder) as string });
+  await expect(usableFolder(join(folder, 'file', 'below'))).rejects.toMatchObject({
+    code: 'file_unwritable',
+    message: expect.stringContaining(folder) as string,
+  });
   // Root may write anywhere.
   if (process.getuid?.() === 0) return;
   chmodSync(folder, 0o500);

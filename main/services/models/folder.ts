@@ -10,7 +10,12 @@ import { freeBytesOf } from './hub/pull.ts';
 /** Makes the folder where there is none, and answers its path. Rejects with `usage` for what is no place, and in words where nothing can be written. */
 export async function usableFolder(named: string): Promise<string> {
   const path = normalize(named.trim().replace(/^~(?=[\\/]|$)/, homedir()));
-  if (!isAbsolute(path)) throw new LoupeError('usage', `${named.trim() || 'Nothing'} is no full path.`, 'Name the folder from the root on, as in /media/usb/models.');
+  if (!isAbsolute(path))
+    throw new LoupeError(
+      'usage',
+      `${named.trim() || 'Nothing'} is no full path.`,
+      'Name the folder from the root on, as in /media/usb/models.',
+    );
   await inFileWords(path, async () => {
     await makeFolder(path);
     await writeAndRemove(join(path, `.loupe-probe-${crypto.randomUUID()}`));

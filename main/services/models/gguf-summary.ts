@@ -15,7 +15,14 @@ const listType = 9;
 /** Bytes of a value by its type's number. */
 const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
 
-const most = { headBytes: 256 * 1024 * 1024, entries: 100_000, tensors: 100_000, textBytes: 1024 * 1024, listLength: 10_000_000, dimensions: 8 };
+const most = {
+  headBytes: 256 * 1024 * 1024,
+  entries: 100_000,
+  tensors: 100_000,
+  textBytes: 1024 * 1024,
+  listLength: 10_000_000,
+  dimensions: 8,
+};
 
 /** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head. */
 export function readGgufSummary(path: string): Promise<GgufSummary> {
@@ -187,11 +194,13 @@ class Reader {
 
   async #fill(bytes: number): Promise<void> {
     const position = this.#start + this.#at;
-    if (position + bytes > this.#size) throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${this.#size} bytes.`);
+    if (position + bytes > this.#size)
+      throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${this.#size} bytes.`);
     if (position + bytes > most.headBytes) throw this.bad('has a head larger than that of any model');
     const buffer = Buffer.alloc(Math.min(this.#size - position, Math.max(bytes, 256 * 1024)));
     const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead < bytes) throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${position + bytesRead} bytes.`);
+    if (bytesRead < bytes)
+      throw new LoupeError('file_truncated', `${this.path} ends inside its head, after ${position + bytesRead} bytes.`);
     this.#buffer = buffer.subarray(0, bytesRead);
     this.#start = position;
     this.#at = 0;

@@ -53,7 +53,11 @@ export function requireAcceptance(id: LicenceId, store: LicenceStore): void {
 
 /** Throws `protocol` when the text that was shown is not the present one. */
 export function accept(id: LicenceId, version: string, store: LicenceStore): Acceptance {
-  if (licenceOf(id).version !== version) throw new LoupeError('protocol', `The ${licenceOf(id).name} that was shown is of ${version}, and the present one of ${licenceOf(id).version}.`);
+  if (licenceOf(id).version !== version)
+    throw new LoupeError(
+      'protocol',
+      `The ${licenceOf(id).name} that was shown is of ${version}, and the present one of ${licenceOf(id).version}.`,
+    );
   return store.accept(id, version);
 }
 
@@ -69,8 +73,10 @@ export async function writeNotice(directory: string, id: LicenceId): Promise<voi
   const { name, notice, text, usePolicy } = licenceOf(id);
   const path = join(directory, 'NOTICE');
   await inFileWords(path, () =>
-    writeFile(path, `${notice}\n\n${name}: ${text}\nAcceptable use policy: ${usePolicy}\n`, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    }),
+    writeFile(path, `${notice}\n\n${name}: ${text}\nAcceptable use policy: ${usePolicy}\n`, { flag: 'wx' }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      },
+    ),
   );
 }

@@ -43,9 +43,25 @@ afterEach(async () => {
 
 const noDevices: Engine['devices'] = () => Promise.reject(new Error('none'));
 
-function begin({ environment = {}, devices = noDevices, freeBytes = async () => Infinity, startEngine = () => createFakeEngine() }: { environment?: NodeJS.ProcessEnv; devices?: Engine['devices']; freeBytes?: (directory: string) => Promise<number>; startEngine?: () => Engine } = {}): void {
+function begin({
+  environment = {},
+  devices = noDevices,
+  freeBytes = async () => Infinity,
+  startEngine = () => createFakeEngine(),
+}: {
+  environment?: NodeJS.ProcessEnv;
+  devices?: Engine['devices'];
+  freeBytes?: (directory: string) => Promise<number>;
+  startEngine?: () => Engine;
+} = {}): void {
   store = openStore(join(folder, 'data'));
-  const all = { HF_HUB_CACHE: '/nowhere', HF_TOKEN_PATH: '/nowhere', OLLAMA_MODELS: '/nowhere', ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}), ...environment };
+  const all = {
+    HF_HUB_CACHE: '/nowhere',
+    HF_TOKEN_PATH: '/nowhere',
+    OLLAMA_MODELS: '/nowhere',
+    ...(hub ? { HF_ENDPOINT: hub.endpoint } : {}),
+    ...environment,
+  };
   manager = createModelManager({
     store,
     models: createModels({ store, demoModel: join(folder, 'demo') }),
@@ -70,8 +86,13 @@ async function hubOf(repository: string, options: Partial<HubDoubleOptions> = {}
 }
 
 const agree = () => manager.acceptLicence('llama3.2', '2024-09-25');
-const last = <Name extends EventMessage['event']>(name: Name): Payload<Name> | undefined => told.findLast(({ event }) => event === name)?.payload as Payload<Name> | undefined;
-const settled = () => vi.waitFor(() => expect(manager.downloads().some(({ state }) => state === 'running' || state === 'queued')).toBe(false), { timeout: 20_000, interval: 20 });
+const last = <Name extends EventMessage['event']>(name: Name): Payload<Name> | undefined =>
+  told.findLast(({ event }) => event === name)?.payload as Payload<Name> | undefined;
+const settled = () =>
+  vi.waitFor(() => expect(manager.downloads().some(({ state }) => state === 'running' || state === 'queued')).toBe(false), {
+    timeout: 20_000,
+    interval: 20,
+  });
 
 describe('a download', () => {
   test('needs the licence before the first byte, then arrives, is listed, and has the notice beside it', async () => {
@@ -86,9 +107,16 @@ describe('a download', () => {
     expect(started).toMatchObject({ model: id, name: 'Llama 3.2 11B Vision Instruct', repository: mirror, directory, failure: null });
     await settled();
     expect(manager.downloads()).toEqual([]);
-    expect(last('models.changed')!.at(-1)).toMatchObject({ id: directory, name: 'Llama-3.2-11B-Vision-Instruct', kind: 'vision', present: true });
+    expect(last('models.changed')!.at(-1)).toMatchObject({
+      id: directory,
+      name: 'Llama-3.2-11B-Vision-Instruct',
+      kind: 'vision',
+      present: true,
+    });
     expect(last('downloads.changed')).toEqual([]);
-    expect(readFileSync(join(directory, 'NOTICE'), 'utf8')).toContain('Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright (c) Meta Platforms, Inc. All Rights Reserved.');
+    expect(readFileSync(join(directory, 'NOTICE'), 'utf8')).toContain(
+      'Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright (c) Meta Platforms, Inc. All Rights Reserved.',
+    );
     expect(store.ledger.list().map(({ purpose }) => purpose)).toEqual(Array<string>(2).fill('download of Llama 3.2 11B Vision Instruct'));
     // Its sums are those that the hub stated.
     expect(await manager.verify(directory)).toMatchObject({ state: 'done', intact: 2, changed: [], unknown: 0 });
@@ -103,7 +131,10 @@ describe('a download', () => {
     agree();
     await manager.download(id, official, null);
     await settled();
-    expect(manager.downloads()[0]).toMatchObject({ state: 'failed', failure: { code: 'hub_gated', nextStep: expect.stringContaining('access token') as string } });
+    expect(manager.downloads()[0]).toMatchObject({
+      state: 'failed',
+      failure: { code: 'hub_gated', nextStep: expect.stringContaining('access token') as string },
+    });
     expect(await manager.setToken('hf_right')).toEqual({ source: 'own', kept: 'session', problem: null });
     manager.resume(manager.downloads()[0]!.id);
     await settled();
@@ -127,7 +158,8 @@ describe('a download', () => {
     log('end');
     const files = readdirSync(join(folder, 'data'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     expect(files.length).toBeGreaterThan(2);
-    for (const { parentPath, name } of files) expect({ name, has: readFileSync(join(parentPath, name)).includes('hf_wrong') }).toEqual({ name, has: false });
+    for (const { parentPath, name } of files)
+      expect({ name, has: readFileSync(join(parentPath, name)).includes('hf_wrong') }).toEqual({ name, has: false });
     expect(JSON.stringify(told)).not.toContain('hf_wrong');
     expect(hub!.requests).toBeGreaterThan(0);
   });
@@ -217,7 +249,10 @@ describe('a download', () => {
   test('only from sources that are known', async () => {
     begin();
     agree();
-    await expect(manager.download(id, 'someone/else', null)).rejects.toMatchObject({ code: 'not_found', nextStep: expect.stringContaining(mirror) as string });
+    await expect(manager.download(id, 'someone/else', null)).rejects.toMatchObject({
+      code: 'not_found',
+      nextStep: expect.stringContaining(mirror) as string,
+    });
     await expect(manager.download('gpt-5', null, null)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
@@ -228,7 +263,14 @@ describe('models on this machine', () => {
     const snapshot = write(join(cache, 'models--unsloth--Llama-3.2-11B-Vision-Instruct', 'snapshots', 'abc'), publishedFiles());
     begin({ environment: { HF_HUB_CACHE: cache } });
     const [found] = await manager.find(null);
-    expect(found).toMatchObject({ path: snapshot, source: 'huggingface', name: 'Llama-3.2-11B-Vision-Instruct', licence: 'llama3.2', added: false, problem: null });
+    expect(found).toMatchObject({
+      path: snapshot,
+      source: 'huggingface',
+      name: 'Llama-3.2-11B-Vision-Instruct',
+      licence: 'llama3.2',
+      added: false,
+      problem: null,
+    });
     await expect(manager.add(snapshot)).rejects.toMatchObject({ code: 'licence_needed' });
     agree();
     expect(await manager.add(snapshot)).toMatchObject({ id: snapshot, name: 'Llama-3.2-11B-Vision-Instruct', kind: 'vision' });
@@ -245,7 +287,11 @@ describe('models on this machine', () => {
     agree();
     // The same words in the list and on import, and no row is left.
     expect((await manager.find(path))[0]!.problem).toEqual({ state: 'unsupported', message: 'It is written on paper. Scan it.' });
-    await expect(manager.add(path)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: 'It is written on paper.', nextStep: 'Scan it.' });
+    await expect(manager.add(path)).rejects.toMatchObject({
+      code: 'checkpoint_unsupported',
+      message: 'It is written on paper.',
+      nextStep: 'Scan it.',
+    });
     await expect(manager.fit(path)).rejects.toMatchObject({ message: 'It is written on paper.' });
     expect(store.models.list()).toEqual([]);
     expect(told).toEqual([]);
@@ -271,7 +317,10 @@ describe('models on this machine', () => {
 
 describe('a smaller copy', () => {
   const report = { bytes: 1, resumed: false, classes: [], hostPeakBytes: 1 };
-  const quantising = (work: (target: string) => void): Engine => ({ ...createFakeEngine(), quantise: async ({ target }) => (work(target), report) });
+  const quantising = (work: (target: string) => void): Engine => ({
+    ...createFakeEngine(),
+    quantise: async ({ target }) => (work(target), report),
+  });
   const options = { signal: new AbortController().signal, onProgress: () => {} };
 
   test('is written below the models, with the notice, and is in the list', async () => {
@@ -284,9 +333,18 @@ describe('a smaller copy', () => {
     expect(model).toMatchObject({ id: join(folder, 'models', name, `${name}.gguf`), name, present: true });
     expect(readdirSync(join(folder, 'models', name)).sort()).toEqual([`${name}.gguf`, 'NOTICE']);
     expect(last('models.changed')!.at(-1)).toEqual(model);
-    await expect(manager.quantise(path, 'q4_k_m', null, options)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('is there already') as string });
-    await expect(manager.quantise(model.id, 'q8_0', null, options)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('GGUF file already') as string });
-    await expect(manager.quantise(path, 'q8_0', join(folder, 'mine.gguf'), options)).rejects.toMatchObject({ code: 'usage', nextStep: expect.stringContaining('"Llama"') as string });
+    await expect(manager.quantise(path, 'q4_k_m', null, options)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('is there already') as string,
+    });
+    await expect(manager.quantise(model.id, 'q8_0', null, options)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('GGUF file already') as string,
+    });
+    await expect(manager.quantise(path, 'q8_0', join(folder, 'mine.gguf'), options)).rejects.toMatchObject({
+      code: 'usage',
+      nextStep: expect.stringContaining('"Llama"') as string,
+    });
   });
 
   test('of the list: one at a time, told, stopped', async () => {
@@ -305,7 +363,9 @@ describe('a smaller copy', () => {
     await manager.add(path);
     manager.shrink(path, 'q4_k_m');
     expect(() => manager.shrink(path, 'q8_0')).toThrow(expect.objectContaining({ code: 'engine_busy' }));
-    await vi.waitFor(() => expect(manager.shrinkings()).toMatchObject([{ model: path, form: 'q4_k_m', state: 'running', doneBytes: 1, totalBytes: 2 }]));
+    await vi.waitFor(() =>
+      expect(manager.shrinkings()).toMatchObject([{ model: path, form: 'q4_k_m', state: 'running', doneBytes: 1, totalBytes: 2 }]),
+    );
     manager.stopShrinking(path);
     await vi.waitFor(() => expect(last('shrinkings.changed')).toEqual([]));
     manager.shrink(path, 'q8_0');
@@ -363,14 +423,25 @@ describe('the catalogue', () => {
 
   test('is there without a device, too', async () => {
     begin();
-    expect(await manager.catalogue()).toMatchObject({ devicesFailure: { ok: false, message: 'none' }, entries: expect.arrayContaining([expect.objectContaining({ id, fits: [] })]) as unknown });
+    expect(await manager.catalogue()).toMatchObject({
+      devicesFailure: { ok: false, message: 'none' },
+      entries: expect.arrayContaining([expect.objectContaining({ id, fits: [] })]) as unknown,
+    });
   });
 });
 
 describe('before a model is chosen', () => {
   const card = async (): ReturnType<Engine['devices']> => {
     const [device] = await createFakeEngine().devices();
-    return [{ ...device!, name: 'NVIDIA GeForce RTX 3060', kind: 'discrete', memoryBytes: 12e9, features: { ...device!.features, cooperativeMatrix: true } }];
+    return [
+      {
+        ...device!,
+        name: 'NVIDIA GeForce RTX 3060',
+        kind: 'discrete',
+        memoryBytes: 12e9,
+        features: { ...device!.features, cooperativeMatrix: true },
+      },
+    ];
   };
   test('what is missing, how slow it would be, and what would help', async () => {
     begin({ devices: card });
@@ -378,7 +449,14 @@ describe('before a model is chosen', () => {
     // As large as it says, and nearly nothing on the disk.
     truncateSync(join(path, 'model-00001-of-00002.safetensors'), 21.3e9);
     const found = await manager.fit(path);
-    expect(found).toMatchObject({ device: 'NVIDIA GeForce RTX 3060', verdict: 'slow', roomBytes: 10.8e9, reason: expect.stringMatching(/layers stay in the computer’s memory/) as string, advice: expect.stringMatching(/^In 4 bits it fits \(8\.\d GB\)\.$/) as string, copy: 'q4_k_m' });
+    expect(found).toMatchObject({
+      device: 'NVIDIA GeForce RTX 3060',
+      verdict: 'slow',
+      roomBytes: 10.8e9,
+      reason: expect.stringMatching(/layers stay in the computer’s memory/) as string,
+      advice: expect.stringMatching(/^In 4 bits it fits \(8\.\d GB\)\.$/) as string,
+      copy: 'q4_k_m',
+    });
     expect(found!.totalBytes).toBeGreaterThan(21.3e9);
   });
 

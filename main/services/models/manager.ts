@@ -1,7 +1,19 @@
 /** Everything about models but running them: what there is, what is here, what is on its way. */
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { CatalogueView, Download, EventMessage, FileFit, FoundModel, Licence, LicenceId, ModelChoice, Settings, Shrinking, Verification } from '../../contract.ts';
+import type {
+  CatalogueView,
+  Download,
+  EventMessage,
+  FileFit,
+  FoundModel,
+  Licence,
+  LicenceId,
+  ModelChoice,
+  Settings,
+  Shrinking,
+  Verification,
+} from '../../contract.ts';
 import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
@@ -55,7 +67,12 @@ export interface ModelManager {
   resume(id: number): void;
   cancel(id: number): Promise<void>;
   /** Writes a smaller copy of a published model and adds it to the list. `target` null: below the models folder. */
-  quantise(id: string, form: SmallerForm, target: string | null, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<{ model: ModelChoice; report: Awaited<ReturnType<Engine['quantise']>> }>;
+  quantise(
+    id: string,
+    form: SmallerForm,
+    target: string | null,
+    options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<{ model: ModelChoice; report: Awaited<ReturnType<Engine['quantise']>> }>;
   /** As `quantise`, one at a time, told by `shrinkings.changed`. */
   shrink(id: string, form: SmallerForm): void;
   stopShrinking(id: string): void;
@@ -63,7 +80,10 @@ export interface ModelManager {
   /** What came of trying models. */
   tested(): SelfTestRecord[];
   /** Loads it into an engine of its own, tries it, and keeps what came of it. */
-  test(id: string, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): Promise<SelfTestReport & SelfTestRecord>;
+  test(
+    id: string,
+    options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<SelfTestReport & SelfTestRecord>;
   /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
   verify(id: string): Promise<Verification>;
   verifications(): Verification[];
@@ -82,7 +102,19 @@ export interface ModelManager {
 /** Tokens; more than any question of the self-test takes. */
 const testContext = 512;
 
-export function createModelManager({ store, models, devices, startEngine, secrets, directory: usualDirectory, emit, clock = { now: Date.now }, environment = process.env, hostMemoryBytes = totalmem(), downloads: more = {} }: ManagerOptions): ModelManager {
+export function createModelManager({
+  store,
+  models,
+  devices,
+  startEngine,
+  secrets,
+  directory: usualDirectory,
+  emit,
+  clock = { now: Date.now },
+  environment = process.env,
+  hostMemoryBytes = totalmem(),
+  downloads: more = {},
+}: ManagerOptions): ModelManager {
   const directory = (): string => store.settings().modelsDirectory ?? usualDirectory;
   const verifications = new Map<string, Verification>();
   const shrinkings = new Map<string, Shrinking>();
@@ -146,7 +178,16 @@ export function createModelManager({ store, models, devices, startEngine, secret
   }
 
   function become(model: string, change: Partial<Verification>): Verification {
-    const before = verifications.get(model) ?? { model, state: 'running', doneBytes: 0, totalBytes: 0, intact: 0, changed: [], unknown: 0, failure: null };
+    const before = verifications.get(model) ?? {
+      model,
+      state: 'running',
+      doneBytes: 0,
+      totalBytes: 0,
+      intact: 0,
+      changed: [],
+      unknown: 0,
+      failure: null,
+    };
     const now = { ...before, ...change };
     verifications.set(model, now);
     emit({ event: 'verifications.changed', payload: [...verifications.values()] });
@@ -160,16 +201,23 @@ export function createModelManager({ store, models, devices, startEngine, secret
     emit({ event: 'shrinkings.changed', payload: [...shrinkings.values()] });
   }
 
-  async function quantise(...[id, form, target, { signal, onProgress }]: Parameters<ModelManager['quantise']>): ReturnType<ModelManager['quantise']> {
+  async function quantise(
+    ...[id, form, target, { signal, onProgress }]: Parameters<ModelManager['quantise']>
+  ): ReturnType<ModelManager['quantise']> {
     const found = await usable(id);
-    if (found.format !== 'safetensors') throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
+    if (found.format !== 'safetensors')
+      throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
     const licence = licenceFor(found.known, found.kind, found.name);
     requireAcceptance(licence, store.licences);
     if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
     const file = target ?? smallerTarget(directory(), found.name, form);
     const engine = startEngine();
     try {
-      const report = await quantiseModel(engine, { directory: found.path, target: file, form, model: found }, { signal: AbortSignal.any([signal, closing.signal]), onProgress });
+      const report = await quantiseModel(
+        engine,
+        { directory: found.path, target: file, form, model: found },
+        { signal: AbortSignal.any([signal, closing.signal]), onProgress },
+      );
       await writeNotice(dirname(file), licence);
       const model = models.add(await usable(file));
       modelsChanged();
@@ -211,14 +259,27 @@ export function createModelManager({ store, models, devices, startEngine, secret
         entries: catalogue().map((entry) => {
           const { id, name, kind, use, purpose, licence, weightBytes, repository, mirrors, architecture } = entry;
           return {
-            id, name, kind, use, purpose, licence, repository, mirrors,
+            id,
+            name,
+            kind,
+            use,
+            purpose,
+            licence,
+            repository,
+            mirrors,
             bytes: weightBytes,
             fits: usable.map((device) => {
               const { recommended, all } = recommend({ architecture, context, device, host: { memoryBytes: hostMemoryBytes } });
               return {
                 device: device.name,
                 recommended: recommended?.quantisation ?? null,
-                all: all.map(({ quantisation, verdict, reason, tokensPerSecond, totalBytes }) => ({ quantisation, verdict, reason, tokensPerSecond, totalBytes })),
+                all: all.map(({ quantisation, verdict, reason, tokensPerSecond, totalBytes }) => ({
+                  quantisation,
+                  verdict,
+                  reason,
+                  tokensPerSecond,
+                  totalBytes,
+                })),
               };
             }),
             model: choiceFor(entry, list)?.id ?? null,
@@ -241,7 +302,13 @@ export function createModelManager({ store, models, devices, startEngine, secret
       const found = seen.length === 0 ? [] : await withJudge(judgeAll);
       const ids = new Set(models.list().map(({ id }) => id));
       return (path === null ? ofInterest(found) : found).map(({ path, source, name, kind, format, precision, bytes, known, problem }) => ({
-        path, source, name, kind, format, precision, bytes,
+        path,
+        source,
+        name,
+        kind,
+        format,
+        precision,
+        bytes,
         licence: licenceFor(known, kind, name),
         added: ids.has(path),
         problem: problem && { state: problem.state, message: `${problem.message} ${problem.nextStep}`.trim() },
@@ -253,12 +320,27 @@ export function createModelManager({ store, models, devices, startEngine, secret
       const { architecture, precision, deviceBytes: bytes, format } = await usable(path);
       const [device] = (await fits()).devices;
       if (!architecture || !device || bytes === 0) return null;
-      const request = { architecture, precision, bytes, context: store.settings().contextLength ?? usualContext, device, host: { memoryBytes: hostMemoryBytes } };
+      const request = {
+        architecture,
+        precision,
+        bytes,
+        context: store.settings().contextLength ?? usualContext,
+        device,
+        host: { memoryBytes: hostMemoryBytes },
+      };
       const { verdict, reason, totalBytes } = fitFiles(request);
       const advice = verdict === 'fits' ? null : adviceFor(request);
       // Smaller copies are made from the published files.
       const copy = format === 'safetensors' ? (smallerForms.find((form) => form === advice?.form) ?? null) : null;
-      return { device: device.name, verdict, reason, advice: advice?.words ?? null, copy, totalBytes: Math.round(totalBytes), roomBytes: deviceBudget(device) };
+      return {
+        device: device.name,
+        verdict,
+        reason,
+        advice: advice?.words ?? null,
+        copy,
+        totalBytes: Math.round(totalBytes),
+        roomBytes: deviceBudget(device),
+      };
     },
 
     async add(path) {
@@ -271,12 +353,20 @@ export function createModelManager({ store, models, devices, startEngine, secret
 
     async remove(id, files) {
       const record = store.downloads.list().find((download) => download.directory === id && download.state === 'complete');
-      if (files && !record) throw new LoupeError('usage', `The files of ${id} were not downloaded by Loupe, so Loupe does not delete them.`, 'Delete them yourself, or remove the model from the list only.');
+      if (files && !record)
+        throw new LoupeError(
+          'usage',
+          `The files of ${id} were not downloaded by Loupe, so Loupe does not delete them.`,
+          'Delete them yourself, or remove the model from the list only.',
+        );
       models.remove(id);
       verifications.delete(id);
       if (files && record) {
         store.downloads.remove(record.id);
-        await removeDownloaded(record.directory, record.files.map(({ path }) => path));
+        await removeDownloaded(
+          record.directory,
+          record.files.map(({ path }) => path),
+        );
       }
       modelsChanged();
     },
@@ -286,9 +376,19 @@ export function createModelManager({ store, models, devices, startEngine, secret
     async download(model, repository, folder) {
       const entry = catalogueModel(model);
       requireAcceptance(entry.licence, store.licences);
-      const source = repository ?? ((await hubToken(secrets, environment)) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
-      if (source !== entry.repository && !entry.mirrors.includes(source)) throw new LoupeError('not_found', `${source} is not a source of ${entry.name} that Loupe knows.`, `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`);
-      return downloads.start({ model, repository: source, directory: folder === null ? join(directory(), entry.repository.split('/')[1]!) : resolve(folder) });
+      const source =
+        repository ?? ((await hubToken(secrets, environment)) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
+      if (source !== entry.repository && !entry.mirrors.includes(source))
+        throw new LoupeError(
+          'not_found',
+          `${source} is not a source of ${entry.name} that Loupe knows.`,
+          `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`,
+        );
+      return downloads.start({
+        model,
+        repository: source,
+        directory: folder === null ? join(directory(), entry.repository.split('/')[1]!) : resolve(folder),
+      });
     },
     pause: downloads.pause,
     resume: downloads.resume,
@@ -297,7 +397,8 @@ export function createModelManager({ store, models, devices, startEngine, secret
     quantise,
     shrink(id, form) {
       const { choice } = models.chosen(id);
-      if (shrinkingStop) throw new LoupeError('engine_busy', 'A smaller copy is being written already.', 'Wait until that is done, or stop it.');
+      if (shrinkingStop)
+        throw new LoupeError('engine_busy', 'A smaller copy is being written already.', 'Wait until that is done, or stop it.');
       const stop = new AbortController();
       shrinkingStop = { id, stop };
       shrinkings.set(id, { model: id, form, state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, failure: null });
@@ -317,7 +418,11 @@ export function createModelManager({ store, models, devices, startEngine, secret
       try {
         const files = await place();
         const both = AbortSignal.any([signal, closing.signal]);
-        const loaded = await loadPlanned(engine, { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } }, { model: choice.name, hostMemoryBytes, signal: both, onProgress });
+        const loaded = await loadPlanned(
+          engine,
+          { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } },
+          { model: choice.name, hostMemoryBytes, signal: both, onProgress },
+        );
         const report = await runSelfTest(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal: both });
         const record = recordOf(choice, loaded, report, clock);
         store.models.saveSelfTest(record);
@@ -330,7 +435,8 @@ export function createModelManager({ store, models, devices, startEngine, secret
     async verify(id) {
       const { choice } = models.chosen(id);
       if (choice.kind === 'demo') throw new LoupeError('usage', 'The demo model comes with Loupe and is checked when Loupe is built.');
-      if (verifications.get(id)?.state === 'running') throw new LoupeError('engine_busy', `The files of ${choice.name} are being read already.`, 'Wait until that is done.');
+      if (verifications.get(id)?.state === 'running')
+        throw new LoupeError('engine_busy', `The files of ${choice.name} are being read already.`, 'Wait until that is done.');
       become(id, { state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, intact: 0, changed: [], unknown: 0, failure: null });
       let told = 0;
       try {
@@ -351,7 +457,14 @@ export function createModelManager({ store, models, devices, startEngine, secret
         });
         const of = (finding: string): typeof found => found.filter((check) => check.finding === finding);
         const bytes = found.reduce((sum, check) => sum + check.bytes, 0);
-        return become(id, { state: 'done', doneBytes: bytes, totalBytes: bytes, intact: of('intact').length, changed: of('changed').map(({ file }) => file), unknown: of('unknown').length });
+        return become(id, {
+          state: 'done',
+          doneBytes: bytes,
+          totalBytes: bytes,
+          intact: of('intact').length,
+          changed: of('changed').map(({ file }) => file),
+          unknown: of('unknown').length,
+        });
       } catch (error) {
         const failure = toLoupeError(error);
         if (!closing.signal.aborted) become(id, { state: 'failed', failure: failure.toFailure() });
@@ -393,7 +506,10 @@ const kinds: FitDevice['kind'][] = ['discrete', 'integrated', 'virtual', 'cpu', 
 
 /** The one that is set or would be chosen first; software last, and not at all beside a real one. */
 function inOrder<Device extends FitDevice & { index: number }>(devices: Device[], { device: wanted }: Settings): Device[] {
-  const isWanted = ({ name, index }: Device): boolean => wanted !== null && (String(index) === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
+  const isWanted = ({ name, index }: Device): boolean =>
+    wanted !== null && (String(index) === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
   const real = devices.filter((device) => device.kind !== 'cpu' || isWanted(device));
-  return (real.length > 0 ? real : devices).toSorted((a, b) => Number(isWanted(b)) - Number(isWanted(a)) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.index - b.index);
+  return (real.length > 0 ? real : devices).toSorted(
+    (a, b) => Number(isWanted(b)) - Number(isWanted(a)) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.index - b.index,
+  );
 }

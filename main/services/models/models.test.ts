@@ -18,7 +18,17 @@ afterAll(() => rm(folder, { recursive: true }));
 
 function memoryStore(): { models: ModelStore } {
   const records = new Map<string, ModelRecord>();
-  return { models: { list: () => [...records.values()], add: (record) => void records.set(record.path, record), remove: (path) => void records.delete(path), saveCheck: () => {}, checks: () => [], saveSelfTest: () => {}, selfTests: () => [] } };
+  return {
+    models: {
+      list: () => [...records.values()],
+      add: (record) => void records.set(record.path, record),
+      remove: (path) => void records.delete(path),
+      saveCheck: () => {},
+      checks: () => [],
+      saveSelfTest: () => {},
+      selfTests: () => [],
+    },
+  };
 }
 
 test('the demo model is there from the start', async () => {
@@ -42,14 +52,27 @@ test('a drive that is not connected: the model stays in the list, and it is said
   const drive = join(folder, 'drive');
   const path = write(join(drive, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
   const store = join(drive, 'ollama');
-  const manifest = join(write(store, { 'manifests/registry.ollama.ai/library/llama3.2-vision/latest': '{}', 'blobs/x': '' }), 'manifests', 'registry.ollama.ai', 'library', 'llama3.2-vision', 'latest');
+  const manifest = join(
+    write(store, { 'manifests/registry.ollama.ai/library/llama3.2-vision/latest': '{}', 'blobs/x': '' }),
+    'manifests',
+    'registry.ollama.ai',
+    'library',
+    'llama3.2-vision',
+    'latest',
+  );
   const models = createModels({ store: memoryStore(), demoModel });
   models.add(await usableModel(path));
   models.add({ path: manifest, name: 'llama3.2-vision:latest', kind: 'vision', bytes: 1 });
   await rename(drive, join(folder, 'pulled out'));
   expect(models.list().map(({ present }) => present)).toEqual([true, false, false]);
   for (const id of [path, manifest]) {
-    expect(() => models.chosen(id)).toThrow(expect.objectContaining({ code: 'model_missing', message: expect.stringMatching(/^The files of .* are gone \(.*\)\.$/) as string, nextStep: expect.stringMatching(/^Connect the drive/) as string }));
+    expect(() => models.chosen(id)).toThrow(
+      expect.objectContaining({
+        code: 'model_missing',
+        message: expect.stringMatching(/^The files of .* are gone \(.*\)\.$/) as string,
+        nextStep: expect.stringMatching(/^Connect the drive/) as string,
+      }),
+    );
   }
   await rename(join(folder, 'pulled out'), drive);
   expect(await models.chosen(path).place()).toEqual({ directory: path });
@@ -59,11 +82,17 @@ test('a folder with a comma in its name, a GGUF file, two of them', async () => 
   const models = createModels({ store: memoryStore(), demoModel });
   const odd = write(join(folder, 'vision, tiny'), publishedFiles());
   const vision = { 'general.architecture': 'mllama' };
-  write(folder, { 'one.gguf': ggufBytes({ 'general.architecture': 'llama' }), 'text.gguf': ggufBytes(vision), 'projector.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }) });
+  write(folder, {
+    'one.gguf': ggufBytes({ 'general.architecture': 'llama' }),
+    'text.gguf': ggufBytes(vision),
+    'projector.gguf': ggufBytes({ ...vision, 'general.type': 'projector' }),
+  });
   const place = async (path: string) => models.chosen(models.add(await usableModel(path)).id).place();
   expect(await place(odd)).toEqual({ directory: odd });
   expect(await place(join(folder, 'one.gguf'))).toEqual({ gguf: [join(folder, 'one.gguf')] });
-  expect(await place(`${join(folder, 'text.gguf')},${join(folder, 'projector.gguf')}`)).toEqual({ gguf: [join(folder, 'text.gguf'), join(folder, 'projector.gguf')] });
+  expect(await place(`${join(folder, 'text.gguf')},${join(folder, 'projector.gguf')}`)).toEqual({
+    gguf: [join(folder, 'text.gguf'), join(folder, 'projector.gguf')],
+  });
   expect(models.list().every(({ present }) => present)).toBe(true);
   await rm(join(folder, 'projector.gguf'));
   expect(models.list().map(({ present }) => present)).toEqual([true, true, true, false]);
@@ -94,11 +123,21 @@ test('what is no model is refused by name', async () => {
   await expect(usableModel(empty)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining(empty) as string });
   await writeFile(join(empty, 'tokenizer.json'), await readFile(join(demoModel, 'tokenizer.json')));
   await writeFile(join(empty, 'config.json'), '{"model_type": "gpt2"}');
-  await expect(usableModel(empty)).rejects.toMatchObject({ code: 'checkpoint_unsupported', message: expect.stringContaining('gpt2') as string });
+  await expect(usableModel(empty)).rejects.toMatchObject({
+    code: 'checkpoint_unsupported',
+    message: expect.stringContaining('gpt2') as string,
+  });
   await writeFile(join(empty, 'config.json'), '{"model_type": "llama"}');
   const refusal = new LoupeError('file_missing', 'It has no weights.', 'Finish the download.');
-  await expect(usableModel(empty, () => Promise.reject(refusal))).rejects.toMatchObject({ code: 'file_missing', message: 'It has no weights.', nextStep: 'Finish the download.' });
-  await expect(usableModel(folder)).rejects.toMatchObject({ message: expect.stringMatching(/holds \d models: /) as string, nextStep: 'Name one of them.' });
+  await expect(usableModel(empty, () => Promise.reject(refusal))).rejects.toMatchObject({
+    code: 'file_missing',
+    message: 'It has no weights.',
+    nextStep: 'Finish the download.',
+  });
+  await expect(usableModel(folder)).rejects.toMatchObject({
+    message: expect.stringMatching(/holds \d models: /) as string,
+    nextStep: 'Name one of them.',
+  });
 });
 
 test('files that have gone are missed when they are needed', () => {

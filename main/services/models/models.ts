@@ -35,9 +35,19 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
     remove: (id) => store.models.remove(id),
     chosen(id) {
       const choice = list().find((model) => model.id === id);
-      if (!choice) throw new LoupeError('model_missing', `The chosen model (${id}) is not in the list of models any more.`, 'Choose a model in the settings.');
+      if (!choice)
+        throw new LoupeError(
+          'model_missing',
+          `The chosen model (${id}) is not in the list of models any more.`,
+          'Choose a model in the settings.',
+        );
       const path = id === 'demo' ? demoModel : id;
-      if (!choice.present) throw new LoupeError('model_missing', `The files of ${choice.name} are gone (${path}).`, 'Connect the drive that they are on, or choose another model in the settings.');
+      if (!choice.present)
+        throw new LoupeError(
+          'model_missing',
+          `The files of ${choice.name} are gone (${path}).`,
+          'Connect the drive that they are on, or choose another model in the settings.',
+        );
       return { choice, place: async () => (isFolder(path) ? { directory: path } : findModel(path)) };
     },
   };
@@ -51,7 +61,14 @@ export async function usableModel(path: string, judge?: Judge): Promise<FoundMod
   const found = there.length > 0 ? there : all;
   const [only] = found;
   if (found.length > 1 || !only) {
-    throw new LoupeError('model_missing', `${path} holds ${found.length} models: ${found.map(({ name }) => name).slice(0, 5).join(', ')}${found.length > 5 ? ' ...' : ''}.`, 'Name one of them.');
+    throw new LoupeError(
+      'model_missing',
+      `${path} holds ${found.length} models: ${found
+        .map(({ name }) => name)
+        .slice(0, 5)
+        .join(', ')}${found.length > 5 ? ' ...' : ''}.`,
+      'Name one of them.',
+    );
   }
   const { problem, ...model } = judge ? await judged(only, judge) : only;
   if (problem) throw new LoupeError(problem.code, problem.message, problem.nextStep);

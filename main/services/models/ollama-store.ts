@@ -86,8 +86,14 @@ export async function openManifest(store: string, model: ListedModel): Promise<S
   const { layers } = await readManifest(model);
   const ofKind = (kind: string): Layer[] => layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
   const weights = [...ofKind('model'), ...ofKind('projector')];
-  if (ofKind('model').length === 0) throw new LoupeError('checkpoint_unsupported', `${model.name} holds no GGUF model; Ollama runs it elsewhere or in another format.`);
-  if (ofKind('adapter').length > 0) throw new LoupeError('checkpoint_unsupported', `${model.name} adds an adapter to its model, which Loupe does not run.`, 'Choose the model without its adapter.');
+  if (ofKind('model').length === 0)
+    throw new LoupeError('checkpoint_unsupported', `${model.name} holds no GGUF model; Ollama runs it elsewhere or in another format.`);
+  if (ofKind('adapter').length > 0)
+    throw new LoupeError(
+      'checkpoint_unsupported',
+      `${model.name} adds an adapter to its model, which Loupe does not run.`,
+      'Choose the model without its adapter.',
+    );
   const files = await Promise.all(weights.map((one) => blobOf(store, model, one)));
   const licences = await Promise.all(ofKind('license').map(async (one) => readText(await blobOf(store, model, one))));
   const [parameters] = await Promise.all(ofKind('params').map(async (one) => readText(await blobOf(store, model, one))));
@@ -95,7 +101,11 @@ export async function openManifest(store: string, model: ListedModel): Promise<S
 }
 
 async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOutput<typeof manifestSchema>> {
-  const damaged = new LoupeError('checkpoint_header', `The manifest of ${name} (${manifest}) is damaged.`, `Run \`ollama pull ${name}\` again.`);
+  const damaged = new LoupeError(
+    'checkpoint_header',
+    `The manifest of ${name} (${manifest}) is damaged.`,
+    `Run \`ollama pull ${name}\` again.`,
+  );
   const found = await stat(manifest).catch(() => null);
   if (!found || found.size > maxManifestBytes) throw damaged;
   try {
@@ -111,7 +121,11 @@ async function blobOf(store: string, { name }: ListedModel, { digest }: Layer): 
     const path = join(store, 'blobs', file);
     if (await stat(path).catch(() => null)) return path;
   }
-  throw new LoupeError('file_missing', `A file of ${name} is gone from Ollama's store (blob ${digest.slice(7, 19)}).`, `Run \`ollama pull ${name}\`, or connect the drive that the store is on.`);
+  throw new LoupeError(
+    'file_missing',
+    `A file of ${name} is gone from Ollama's store (blob ${digest.slice(7, 19)}).`,
+    `Run \`ollama pull ${name}\`, or connect the drive that the store is on.`,
+  );
 }
 
 const share = v.fallback(v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))), undefined);

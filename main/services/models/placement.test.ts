@@ -22,7 +22,13 @@ const sizes: ModelSizes = {
 };
 
 function plan(change: Partial<ModelSizes>, contextLength?: number, hostMemoryBytes = 32 * GB): ReturnType<typeof planLoad> {
-  return planLoad({ sizes: { ...sizes, ...change, contextLength: contextLength ?? sizes.contextLength }, model: 'Llama 11B', device: 'Card', contextLength, hostMemoryBytes });
+  return planLoad({
+    sizes: { ...sizes, ...change, contextLength: contextLength ?? sizes.contextLength },
+    model: 'Llama 11B',
+    device: 'Card',
+    contextLength,
+    hostMemoryBytes,
+  });
 }
 
 function refusal(change: Partial<ModelSizes>, contextLength?: number, hostMemoryBytes?: number): LoupeError {
@@ -63,15 +69,21 @@ describe('the plan of a load', () => {
     const error = refusal({ deviceBudgetBytes: 2.5 * GB });
     expect(error.code).toBe('device_out_of_memory');
     // 0.43 + 1.9 + 0.54 + 0.21 + 0.4 GB
-    expect(error.message).toBe('Llama 11B needs 3.5 GB of Card for its output, its picture encoder and a conversation of 4,096 tokens, even with all its layers in the computer’s memory. There is room for 2.5 GB: 977 MB are missing.');
+    expect(error.message).toBe(
+      'Llama 11B needs 3.5 GB of Card for its output, its picture encoder and a conversation of 4,096 tokens, even with all its layers in the computer’s memory. There is room for 2.5 GB: 977 MB are missing.',
+    );
     expect(error.nextStep).toContain('shorter context');
-    expect(refusal({ deviceBudgetBytes: 0.5 * GB, visionBytes: 0, crossKvBytes: 0 }).message).toContain('for its output and a conversation');
+    expect(refusal({ deviceBudgetBytes: 0.5 * GB, visionBytes: 0, crossKvBytes: 0 }).message).toContain(
+      'for its output and a conversation',
+    );
   });
 
   test('what does not fit both is refused, with what is missing', () => {
     const error = refusal({ deviceBudgetBytes: 4 * GB }, 4096, 4 * GB);
     expect(error.code).toBe('host_out_of_memory');
-    expect(error.message).toMatch(/^Llama 11B takes 9\.0 GB with a conversation of 4,096 tokens\. Card has room for 4\.0 GB, the computer’s memory for 2\.8 GB: 2\.\d GB are missing\.$/);
+    expect(error.message).toMatch(
+      /^Llama 11B takes 9\.0 GB with a conversation of 4,096 tokens\. Card has room for 4\.0 GB, the computer’s memory for 2\.8 GB: 2\.\d GB are missing\.$/,
+    );
     expect(refusal({ deviceBudgetBytes: 4 * GB, hostBudgetBytes: GB }).message).toContain('memory for 1.0 GB');
   });
 
@@ -91,7 +103,9 @@ describe('loading with a plan', () => {
     const load = vi.spyOn(engine, 'load');
     // 1,000 of weights, 512 of keys and values, 200 of the rest: the embedding, then the cross-attention layer, then the other.
     const { model } = await loadPlanned(engine, request, { model: 'Tiny', hostMemoryBytes: 10_000 });
-    expect(load.mock.calls.map(([asked]) => asked)).toEqual([{ ...request, contextLength: undefined, hostLayers: [0, 1], embeddingOnHost: true }]);
+    expect(load.mock.calls.map(([asked]) => asked)).toEqual([
+      { ...request, contextLength: undefined, hostLayers: [0, 1], embeddingOnHost: true },
+    ]);
     expect(model.placement).toMatchObject({ hostLayers: [0, 1], embeddingOnHost: true });
   });
 
@@ -127,7 +141,10 @@ describe('loading with a plan', () => {
     const engine = createFakeEngine({ sizes: { deviceBudgetBytes: 100 } });
     const load = vi.spyOn(engine, 'load');
     const weigh = vi.spyOn(engine, 'weigh');
-    await expect(loadPlanned(engine, request, { model: 'Tiny', hostMemoryBytes: 10_000 })).rejects.toMatchObject({ code: 'device_out_of_memory', message: expect.stringContaining('Fake device') as string });
+    await expect(loadPlanned(engine, request, { model: 'Tiny', hostMemoryBytes: 10_000 })).rejects.toMatchObject({
+      code: 'device_out_of_memory',
+      message: expect.stringContaining('Fake device') as string,
+    });
     expect(weigh).toHaveBeenCalledTimes(1);
     expect(load).not.toHaveBeenCalled();
   });

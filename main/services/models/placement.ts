@@ -33,7 +33,11 @@ export interface LoadPlannedOptions extends NonNullable<Parameters<Engine['load'
 }
 
 /** As `Engine.load`, where it fits; rejects with `device_out_of_memory` or `host_out_of_memory` before anything is read where it does not. */
-export async function loadPlanned(engine: Pick<Engine, 'weigh' | 'load'>, request: WeighRequest, { model, hostMemoryBytes = totalmem(), ...listeners }: LoadPlannedOptions): Promise<LoadedModel> {
+export async function loadPlanned(
+  engine: Pick<Engine, 'weigh' | 'load'>,
+  request: WeighRequest,
+  { model, hostMemoryBytes = totalmem(), ...listeners }: LoadPlannedOptions,
+): Promise<LoadedModel> {
   const plan = async (): Promise<LoadPlan> => {
     const { device, ...sizes } = await engine.weigh(request, { signal: listeners.signal });
     return planLoad({ sizes, model, device: device.name, contextLength: request.contextLength, hostMemoryBytes });
@@ -60,14 +64,28 @@ export function planLoad({ sizes, model, device, contextLength, hostMemoryBytes 
 
   if (!placement) {
     const parts = sizes.visionBytes > 0 ? 'its output, its picture encoder' : 'its output';
-    throw new LoupeError('device_out_of_memory', `${model} needs ${size(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the computer’s memory. There is room for ${size(room)}: ${size(fixed - room)} are missing.`, nextStep);
+    throw new LoupeError(
+      'device_out_of_memory',
+      `${model} needs ${size(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the computer’s memory. There is room for ${size(room)}: ${size(fixed - room)} are missing.`,
+      nextStep,
+    );
   }
   if (placement.hostBytes > hostRoom) {
-    const shares = sizes.hostIsApart ? `${device} has room for ${size(room)}, the computer’s memory for ${size(hostRoom)}` : `This computer can give it ${size(room + hostRoom)}`;
+    const shares = sizes.hostIsApart
+      ? `${device} has room for ${size(room)}, the computer’s memory for ${size(hostRoom)}`
+      : `This computer can give it ${size(room + hostRoom)}`;
     const code = sizes.hostIsApart ? 'host_out_of_memory' : 'device_out_of_memory';
-    throw new LoupeError(code, `${model} takes ${size(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ${size(placement.hostBytes - hostRoom)} are missing.`, nextStep);
+    throw new LoupeError(
+      code,
+      `${model} takes ${size(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ${size(placement.hostBytes - hostRoom)} are missing.`,
+      nextStep,
+    );
   }
-  return { contextLength: tokens === sizes.contextLength ? contextLength : tokens, hostLayers: placement.hostLayers, embeddingOnHost: placement.embeddingOnHost };
+  return {
+    contextLength: tokens === sizes.contextLength ? contextLength : tokens,
+    hostLayers: placement.hostLayers,
+    embeddingOnHost: placement.embeddingOnHost,
+  };
 }
 
 const nextStep = 'Take a smaller copy of the model (`loupe models quantise`), set a shorter context, or close other programs.';
@@ -75,7 +93,11 @@ const nextStep = 'Take a smaller copy of the model (`loupe models quantise`), se
 /** Blocks of memory are filled to within this, so that a plan to the last byte would not hold. */
 const slackBytes = 64 * 1024 * 1024;
 
-function placed({ layers, embeddingBytes, outputBytes, visionBytes, selfKvBytesPerToken, crossKvBytes, scratchBytes }: ModelSizes, tokens: number, room: number): { fixed: number; placement: Placement | null } {
+function placed(
+  { layers, embeddingBytes, outputBytes, visionBytes, selfKvBytesPerToken, crossKvBytes, scratchBytes }: ModelSizes,
+  tokens: number,
+  room: number,
+): { fixed: number; placement: Placement | null } {
   const fixed = outputBytes + visionBytes + selfKvBytesPerToken * tokens + crossKvBytes + scratchBytes;
   const place = (room: number): Placement | null => placeLayers({ layers, embedding: embeddingBytes, fixed, room });
   const whole = place(room);

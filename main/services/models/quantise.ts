@@ -36,14 +36,28 @@ export function smallerTarget(models: string, name: string, form: SmallerForm): 
 }
 
 /** Rejects with `usage` for a target that exists or has a wrong name, `disk_full`, or what the engine rejects with. A part that is left is gone on with. */
-export async function quantiseModel(engine: Engine, { directory, target, form, model }: QuantiseJob, options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void }): ReturnType<Engine['quantise']> {
-  if (!/^Llama.*\.gguf$/.test(basename(target))) throw new LoupeError('usage', `${basename(target)} will not do as a name.`, 'Let it begin with "Llama", as the licence wants, and end with ".gguf".');
-  if (await stat(target).catch(() => null)) throw new LoupeError('usage', `${target} is there already.`, 'Use that one, or name another file.');
+export async function quantiseModel(
+  engine: Engine,
+  { directory, target, form, model }: QuantiseJob,
+  options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
+): ReturnType<Engine['quantise']> {
+  if (!/^Llama.*\.gguf$/.test(basename(target)))
+    throw new LoupeError(
+      'usage',
+      `${basename(target)} will not do as a name.`,
+      'Let it begin with "Llama", as the licence wants, and end with ".gguf".',
+    );
+  if (await stat(target).catch(() => null))
+    throw new LoupeError('usage', `${target} is there already.`, 'Use that one, or name another file.');
   const folder = dirname(target);
   await inFileWords(folder, () => makeFolder(folder));
   const expected = model.known ? weightBytes(model.known.architecture, form).total : model.bytes * usualShare[form];
   const begun = (await stat(partOf(target)).catch(() => null))?.size ?? 0;
   const free = await freeBytesOf(folder);
-  if (free + begun < expected + spareBytes) throw new LoupeError('disk_full', `The smaller copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk that holds ${folder} has ${(free / 1e9).toFixed(1)} GB left.`);
+  if (free + begun < expected + spareBytes)
+    throw new LoupeError(
+      'disk_full',
+      `The smaller copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk that holds ${folder} has ${(free / 1e9).toFixed(1)} GB left.`,
+    );
   return engine.quantise({ directory, target, text: form, vision: 'f16' }, options);
 }

@@ -27,7 +27,9 @@ test('what Loupe was given comes first, then the environment, then the file of t
 test('where the tools keep it', async () => {
   write(folder, { 'cache/huggingface/token': 'hf_cache', named: 'hf_path' });
   expect((await hubToken(sessionSecrets(), { XDG_CACHE_HOME: join(folder, 'cache') }))?.value).toBe('hf_cache');
-  expect((await hubToken(sessionSecrets(), { XDG_CACHE_HOME: join(folder, 'cache'), HF_TOKEN_PATH: join(folder, 'named') }))?.value).toBe('hf_path');
+  expect((await hubToken(sessionSecrets(), { XDG_CACHE_HOME: join(folder, 'cache'), HF_TOKEN_PATH: join(folder, 'named') }))?.value).toBe(
+    'hf_path',
+  );
 });
 
 test.each(['', 'two words', 'line\nbreak', 'x'.repeat(5000), '\0'])('a file that holds no token is none: %j', async (content) => {

@@ -12,12 +12,18 @@ const slow = { timeout: 600_000 };
 const headSize = 32;
 const original = readFileSync(join(demoModel, 'model.safetensors'));
 const headBytes = Number(original.readBigUInt64LE(0));
-const tensors = JSON.parse(original.toString('utf8', 8, 8 + headBytes)) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
+const tensors = JSON.parse(original.toString('utf8', 8, 8 + headBytes)) as Record<
+  string,
+  { shape: number[]; data_offsets: [number, number] }
+>;
 const named = (pattern: RegExp): string[] => Object.keys(tensors).filter((name) => pattern.test(name));
 
 /** The tensor's bytes within the file, and those of a row. */
 function place(name: string): { begin: number; end: number; rowBytes: number } {
-  const { shape, data_offsets: [begin, end] } = tensors[name]!;
+  const {
+    shape,
+    data_offsets: [begin, end],
+  } = tensors[name]!;
   return { begin: 8 + headBytes + begin, end: 8 + headBytes + end, rowBytes: (end - begin) / shape[0]! };
 }
 
@@ -28,7 +34,12 @@ function permuteRows(file: Buffer, name: string): void {
   for (let row = 0; row * rowBytes < rows.length; row++) {
     const [head, within] = [Math.floor(row / headSize), row % headSize];
     const [half, pair] = [Math.floor(within / (headSize / 2)), within % (headSize / 2)];
-    rows.copy(file, begin + row * rowBytes, (head * headSize + 2 * pair + half) * rowBytes, (head * headSize + 2 * pair + half + 1) * rowBytes);
+    rows.copy(
+      file,
+      begin + row * rowBytes,
+      (head * headSize + 2 * pair + half) * rowBytes,
+      (head * headSize + 2 * pair + half + 1) * rowBytes,
+    );
   }
 }
 
@@ -66,8 +77,14 @@ describe('by the answers that it brings with it', () => {
   });
 
   test.each<[string, (file: Buffer) => void]>([
-    ['rows of q and k in another order', (file) => named(/^language_model.*self_attn\.[qk]_proj/).forEach((name) => permuteRows(file, name))],
-    ['text layers in another order', (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.')))],
+    [
+      'rows of q and k in another order',
+      (file) => named(/^language_model.*self_attn\.[qk]_proj/).forEach((name) => permuteRows(file, name)),
+    ],
+    [
+      'text layers in another order',
+      (file) => named(/^language_model.*layers\.0\./).forEach((name) => swap(file, name, name.replace('layers.0.', 'layers.5.'))),
+    ],
   ])('%s', slow, async (_, spoil) => {
     const { sound, findings } = await report(spoil, { withReferences: true });
     expect(sound).toBe(false);
@@ -86,16 +103,28 @@ describe('by what every model that sees knows', () => {
   });
 
   test.each<[string, (file: Buffer) => void]>([
-    ['rows of k in the picture encoder in another order', (file) => named(/^vision_model.*k_proj/).forEach((name) => permuteRows(file, name))],
-    ['a projector of zeros', (file) => file.fill(0, place('multi_modal_projector.weight').begin, place('multi_modal_projector.weight').end)],
+    [
+      'rows of k in the picture encoder in another order',
+      (file) => named(/^vision_model.*k_proj/).forEach((name) => permuteRows(file, name)),
+    ],
+    [
+      'a projector of zeros',
+      (file) => file.fill(0, place('multi_modal_projector.weight').begin, place('multi_modal_projector.weight').end),
+    ],
   ])('%s', slow, async (_, spoil) => {
-    expect(await report(spoil, { withReferences: false })).toMatchObject({ sound: false, findings: ['It does not see what is in a picture.'] });
+    expect(await report(spoil, { withReferences: false })).toMatchObject({
+      sound: false,
+      findings: ['It does not see what is in a picture.'],
+    });
   });
 
   test('a weight that is no number', slow, async () => {
     const { begin } = place('language_model.model.norm.weight');
     // The bf16 pattern of NaN.
-    expect(await report((file) => file.writeUInt16LE(0x7fc0, begin), { withReferences: false })).toMatchObject({ sound: false, findings: ['It computes values that are no numbers.'] });
+    expect(await report((file) => file.writeUInt16LE(0x7fc0, begin), { withReferences: false })).toMatchObject({
+      sound: false,
+      findings: ['It computes values that are no numbers.'],
+    });
   });
 });
 

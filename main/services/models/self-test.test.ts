@@ -40,7 +40,11 @@ test.each<[string, Partial<Measured>, string]>([
   ['no numbers in the text', { second: score([...known.slice(0, -1), NaN]) }, 'no numbers'],
   ['no numbers in a picture', { odds: [Infinity, 1] }, 'no numbers'],
   ['no numbers in an answer', { answers: [score([NaN])] }, 'no numbers'],
-  ['other numbers the second time', { second: score(known.map((value, index) => (index === 20 ? value - 0.02 : value))) }, 'something else each time'],
+  [
+    'other numbers the second time',
+    { second: score(known.map((value, index) => (index === 20 ? value - 0.02 : value))) },
+    'something else each time',
+  ],
   ['English as if it were noise', { first: score(known.map(() => -2)), second: score(known.map(() => -2)) }, 'plain English'],
   ['pictures that do not matter', { odds: [4, -3] }, 'in a picture'],
   ['answers that are not the measured ones', { answers: [score([-0.1]), score([-0.1, -1.6], [-0.1, -0.4])] }, 'were measured'],
@@ -61,7 +65,9 @@ test('what is asked: the sentence twice, each picture for both words, the answer
     },
     score: async (request: ScoreRequest) => {
       asked.push(request);
-      return request.texts.map((text) => (request.messages && request.texts.length === 2 ? score([JSON.stringify(request.messages).includes(text) ? -1 : -8]) : score(known)));
+      return request.texts.map((text) =>
+        request.messages && request.texts.length === 2 ? score([JSON.stringify(request.messages).includes(text) ? -1 : -8]) : score(known),
+      );
     },
   };
   const references = [{ image: { path: '/a.png' }, question: 'What?', answer: 'This' }];
@@ -73,7 +79,13 @@ test('what is asked: the sentence twice, each picture for both words, the answer
   );
   expect(report).toMatchObject({ sound: true, pictureOdds: 14, behind: 0, answerTokens: 3 });
   expect(generated).toMatchObject([{ sampling: { temperature: 0 }, messages: [{ role: 'user', content: [{ type: 'text' }] }] }]);
-  expect(asked.map(({ messages, texts }) => [messages === null, texts.length])).toEqual([[true, 1], [true, 1], [false, 2], [false, 2], [false, 1]]);
+  expect(asked.map(({ messages, texts }) => [messages === null, texts.length])).toEqual([
+    [true, 1],
+    [true, 1],
+    [false, 2],
+    [false, 2],
+    [false, 1],
+  ]);
   asked.length = 0;
   expect(await runSelfTest(engine, { vocabularySize: 128_256, vision: null, endsAnswers: false }, { references, signal })).toMatchObject({
     pictureOdds: null,
@@ -94,7 +106,12 @@ test('references lie beside the weights, or there are none', async () => {
     const found = await readReferences({ directory: folder });
     expect(found).toHaveLength(2);
     expect(found[0]).toEqual({ image: { path: join(folder, 'samples/a.png') }, question: 'What?', answer: 'This' });
-    for (const text of ['{', '{}', JSON.stringify([{ ...one, image: '../secret.png' }]), JSON.stringify([{ ...one, image: '/etc/passwd' }])]) {
+    for (const text of [
+      '{',
+      '{}',
+      JSON.stringify([{ ...one, image: '../secret.png' }]),
+      JSON.stringify([{ ...one, image: '/etc/passwd' }]),
+    ]) {
       writeFileSync(file, text);
       expect(await readReferences({ directory: folder })).toEqual([]);
     }

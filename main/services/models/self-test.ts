@@ -70,7 +70,11 @@ const mostDifference = 0.01;
 const mostReferences = 2;
 const mostSampleBytes = 1 << 20;
 /** Pictures lie below the folder. */
-const sample = v.object({ image: v.pipe(v.string(), v.regex(/^\w[\w.-]*(\/\w[\w.-]*)*$/)), question: v.string(), answer: v.pipe(v.string(), v.minLength(1)) });
+const sample = v.object({
+  image: v.pipe(v.string(), v.regex(/^\w[\w.-]*(\/\w[\w.-]*)*$/)),
+  question: v.string(),
+  answer: v.pipe(v.string(), v.minLength(1)),
+});
 /** Vocabularies of Llama 3. Smaller ones belong to models that were made for something else than English. */
 const leastVocabulary = 100_000;
 
@@ -106,9 +110,16 @@ export async function readReferences(place: ModelPlace): Promise<Reference[]> {
   const path = join(place.directory, 'samples.json');
   const found = await stat(path).catch(() => null);
   if (!found || found.size > mostSampleBytes) return [];
-  const samples = v.safeParse(v.array(sample), await readFile(path, 'utf8').then(JSON.parse).catch(() => null));
+  const samples = v.safeParse(
+    v.array(sample),
+    await readFile(path, 'utf8')
+      .then(JSON.parse)
+      .catch(() => null),
+  );
   if (!samples.success) return [];
-  return samples.output.slice(0, mostReferences).map(({ image, question, answer }) => ({ image: { path: join(place.directory, image) }, question, answer }));
+  return samples.output
+    .slice(0, mostReferences)
+    .map(({ image, question, answer }) => ({ image: { path: join(place.directory, image) }, question, answer }));
 }
 
 export interface Measured {
@@ -136,8 +147,12 @@ export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer
   const findings: string[] = [];
   const perplexity = speaksEnglish ? Math.exp(-mean(first.logProbabilities.subarray(opening))) : null;
   const pictureOdds = odds && odds.reduce((sum, value) => sum + value, 0);
-  const behind = answers.length > 0 ? Math.max(...answers.flatMap(({ best, logProbabilities }) => [...best].map((value, index) => value - logProbabilities[index]!))) : null;
-  if (first.logProbabilities.some((value, index) => Math.abs(value - second.logProbabilities[index]!) > mostDifference)) findings.push('It computes something else each time.');
+  const behind =
+    answers.length > 0
+      ? Math.max(...answers.flatMap(({ best, logProbabilities }) => [...best].map((value, index) => value - logProbabilities[index]!)))
+      : null;
+  if (first.logProbabilities.some((value, index) => Math.abs(value - second.logProbabilities[index]!) > mostDifference))
+    findings.push('It computes something else each time.');
   if (perplexity !== null && perplexity > mostPerplexity) findings.push('It does not know how plain English goes on.');
   if (pictureOdds !== null && pictureOdds < leastPictureOdds) findings.push('It does not see what is in a picture.');
   if (behind !== null && behind > mostBehind) findings.push('It does not give the answers that were measured with it.');
@@ -146,7 +161,10 @@ export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer
 }
 
 function areNumbers({ first, second, odds, answers }: Pick<Measured, 'first' | 'second' | 'odds' | 'answers'>): boolean {
-  return [first, second, ...answers].flatMap(({ logProbabilities }) => [...logProbabilities]).concat(odds ?? []).every(Number.isFinite);
+  return [first, second, ...answers]
+    .flatMap(({ logProbabilities }) => [...logProbabilities])
+    .concat(odds ?? [])
+    .every(Number.isFinite);
 }
 
 async function oddsOfPictures(engine: Pick<Engine, 'score'>, signal: AbortSignal): Promise<number[]> {

@@ -20,10 +20,15 @@ afterEach(async () => {
   records = [];
 });
 
-const perfect = ({ texts }: ScoreRequest): Score[] => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) }));
+const perfect = ({ texts }: ScoreRequest): Score[] =>
+  texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) }));
 /** As `perfect`, and it sees. */
 const seeing = (request: ScoreRequest): Score[] =>
-  perfect(request).map((score, index) => (request.messages && !JSON.stringify(request.messages).includes(request.texts[index]!) ? { ...score, logProbabilities: score.best.map(() => -4) } : score));
+  perfect(request).map((score, index) =>
+    request.messages && !JSON.stringify(request.messages).includes(request.texts[index]!)
+      ? { ...score, logProbabilities: score.best.map(() => -4) }
+      : score,
+  );
 
 function begin(score: (request: ScoreRequest) => Score[] | Promise<Score[]> = seeing): void {
   told = [];
@@ -40,9 +45,20 @@ function begin(score: (request: ScoreRequest) => Score[] | Promise<Score[]> = se
     model: () => ({ choice: { id: '/a', name: 'A', kind: 'vision', bytes, present: true }, place: async () => ({ directory: '/a' }) }),
     onChange: (state: EngineState) => selfTests.follow(state),
   });
-  const models = { selfTests: () => records, saveSelfTest: (record: SelfTestRecord) => void (records = [...records.filter(({ model }) => model !== record.model), record]) };
+  const models = {
+    selfTests: () => records,
+    saveSelfTest: (record: SelfTestRecord) => void (records = [...records.filter(({ model }) => model !== record.model), record]),
+  };
   const emit = ({ event, payload }: EventMessage): void => void (event === 'selfTests.changed' && told.push(payload));
-  selfTests = createSelfTests({ store: { models }, engine: service, references: async () => [], emit, clock: { now: () => 77 }, afterLoadMs: 5, afterUseMs: 60 });
+  selfTests = createSelfTests({
+    store: { models },
+    engine: service,
+    references: async () => [],
+    emit,
+    clock: { now: () => 77 },
+    afterLoadMs: 5,
+    afterUseMs: 60,
+  });
 }
 
 const use = <Result>(work: () => Promise<Result>): Promise<Result> => service.use(new AbortController().signal, work);

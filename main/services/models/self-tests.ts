@@ -25,7 +25,15 @@ export interface SelfTests {
   close(): void;
 }
 
-export function createSelfTests({ store, engine, references, emit, clock = { now: Date.now }, afterLoadMs = 2_000, afterUseMs = 120_000 }: SelfTestsOptions): SelfTests {
+export function createSelfTests({
+  store,
+  engine,
+  references,
+  emit,
+  clock = { now: Date.now },
+  afterLoadMs = 2_000,
+  afterUseMs = 120_000,
+}: SelfTestsOptions): SelfTests {
   /** Of this process: running, and what could not be tried. */
   const current = new Map<string, SelfTest>();
   const tried = new Set<string>();
@@ -111,7 +119,12 @@ export function modelToTry(
   return { vocabularySize, vision: kind === 'guard' ? null : vision, endsAnswers: promptFormat !== null && promptFormat !== 'completion' };
 }
 
-export function recordOf({ id, bytes }: ModelChoice, { device: { name: device, driver } }: LoadedModel, { sound, findings }: SelfTestReport, clock: Clock): SelfTestRecord {
+export function recordOf(
+  { id, bytes }: ModelChoice,
+  { device: { name: device, driver } }: LoadedModel,
+  { sound, findings }: SelfTestReport,
+  clock: Clock,
+): SelfTestRecord {
   return { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
 }
 

@@ -29,7 +29,15 @@ const visionConfig = v.object({
 });
 
 /** What transformers' MllamaTextConfig and MllamaVisionConfig fill in: copies that it has saved leave out whatever equals these. */
-const textDefaults = { vocab_size: 128_256, hidden_size: 4096, num_hidden_layers: 40, num_attention_heads: 32, num_key_value_heads: 8, intermediate_size: 14_336, cross_attention_layers: [3, 8, 13, 18, 23, 28, 33, 38] };
+const textDefaults = {
+  vocab_size: 128_256,
+  hidden_size: 4096,
+  num_hidden_layers: 40,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  intermediate_size: 14_336,
+  cross_attention_layers: [3, 8, 13, 18, 23, 28, 33, 38],
+};
 const visionDefaults = {
   hidden_size: 1280,
   num_hidden_layers: 32,
@@ -38,7 +46,16 @@ const visionDefaults = {
   image_size: 448,
   patch_size: 14,
   max_num_tiles: 4,
-  supported_aspect_ratios: [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]],
+  supported_aspect_ratios: [
+    [1, 1],
+    [1, 2],
+    [1, 3],
+    [1, 4],
+    [2, 1],
+    [2, 2],
+    [3, 1],
+    [4, 1],
+  ],
   intermediate_layers_indices: [3, 7, 15, 23, 30],
 };
 
@@ -94,8 +111,27 @@ export function architectureOfGguf(files: readonly ReadonlyMap<string, string | 
     const value = metadata.get(`llama.${key}`);
     return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : null;
   };
-  const [hidden, layers, heads, feedForward, vocabulary] = ['embedding_length', 'block_count', 'attention.head_count', 'feed_forward_length', 'vocab_size'].map(of);
+  const [hidden, layers, heads, feedForward, vocabulary] = [
+    'embedding_length',
+    'block_count',
+    'attention.head_count',
+    'feed_forward_length',
+    'vocab_size',
+  ].map(of);
   if (!hidden || !layers || !heads || !feedForward || !vocabulary) return null;
   const headSize = of('attention.key_length') ?? hidden / heads;
-  return { text: { hidden, layers, crossLayers: 0, heads, kvHeads: of('attention.head_count_kv') ?? heads, headSize, feedForward, vocabulary, tied: false }, vision: null };
+  return {
+    text: {
+      hidden,
+      layers,
+      crossLayers: 0,
+      heads,
+      kvHeads: of('attention.head_count_kv') ?? heads,
+      headSize,
+      feedForward,
+      vocabulary,
+      tied: false,
+    },
+    vision: null,
+  };
 }

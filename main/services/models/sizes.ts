@@ -40,7 +40,10 @@ const q4k = 144 / 256;
 const q6k = 210 / 256;
 
 /** How many bytes a parameter takes, by what it is part of. Norms, biases and gates stay float32 beside quantised weights. */
-const bytesPerParameter: Record<Quantisation, { matrix: number; precise: number; embedding: number; output: number; vision: number; small: number }> = {
+const bytesPerParameter: Record<
+  Quantisation,
+  { matrix: number; precise: number; embedding: number; output: number; vision: number; small: number }
+> = {
   bf16: { matrix: 2, precise: 2, embedding: 2, output: 2, vision: 2, small: 2 },
   q8_0: { matrix: q8, precise: q8, embedding: q8, output: q8, vision: 2, small: 4 },
   // The usual mix: value and down projections of half the layers, and the output, in Q6_K.
@@ -92,7 +95,11 @@ function visionPart(vision: VisionShape, textHidden: number): Part {
     (layers + globalLayers) * (4 * hidden + feedForward + hidden) +
     globalLayers * 2 +
     // Class token, two tile embeddings, their gates and the position's, norms before and after, the projector's bias.
-    hidden + 2 * tileEmbedding + 3 + 4 * hidden + textHidden;
+    hidden +
+    2 * tileEmbedding +
+    3 +
+    4 * hidden +
+    textHidden;
   return { vision: matrices, small };
 }
 
@@ -124,14 +131,24 @@ export function weightBytes(architecture: Architecture, quantisation: Quantisati
   const { embedding, output, selfLayer, crossLayer, vision } = parts(architecture);
   const { layers, crossLayers } = architecture.text;
   const bytes = { embedding: of(embedding), output: of(output), selfLayer: of(selfLayer), crossLayer: of(crossLayer), vision: of(vision) };
-  return { ...bytes, total: bytes.embedding + bytes.output + (layers - crossLayers) * bytes.selfLayer + crossLayers * bytes.crossLayer + bytes.vision };
+  return {
+    ...bytes,
+    total: bytes.embedding + bytes.output + (layers - crossLayers) * bytes.selfLayer + crossLayers * bytes.crossLayer + bytes.vision,
+  };
 }
 
 /** The same parts in the same proportions, `total` together. */
 export function scaledTo(total: number, weights: WeightBytes): WeightBytes {
   const factor = total / weights.total;
   const { embedding, output, selfLayer, crossLayer, vision } = weights;
-  return { embedding: embedding * factor, output: output * factor, selfLayer: selfLayer * factor, crossLayer: crossLayer * factor, vision: vision * factor, total };
+  return {
+    embedding: embedding * factor,
+    output: output * factor,
+    selfLayer: selfLayer * factor,
+    crossLayer: crossLayer * factor,
+    vision: vision * factor,
+    total,
+  };
 }
 
 /** Of a key's or value's element, in bytes: 16 bits where matrix units take halves, else 32. */

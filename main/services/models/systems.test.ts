@@ -22,12 +22,17 @@ const bytesOf = (shape: number[]): number => shape.reduce((product, size) => pro
 function writeShards(directory: string, config: Config, shards: number): void {
   mkdirSync(directory);
   const tensors = [...publishedTensors(config)];
-  const names = Array.from({ length: shards }, (_, index) => (shards === 1 ? 'model.safetensors' : `model-${String(index + 1).padStart(5, '0')}-of-${String(shards).padStart(5, '0')}.safetensors`));
+  const names = Array.from({ length: shards }, (_, index) =>
+    shards === 1 ? 'model.safetensors' : `model-${String(index + 1).padStart(5, '0')}-of-${String(shards).padStart(5, '0')}.safetensors`,
+  );
   const map: Record<string, string> = {};
   for (const [index, name] of names.entries()) {
     let end = 0;
     const head: Record<string, object> = {};
-    for (const [tensor, shape] of tensors.slice(Math.floor((index * tensors.length) / shards), Math.floor(((index + 1) * tensors.length) / shards))) {
+    for (const [tensor, shape] of tensors.slice(
+      Math.floor((index * tensors.length) / shards),
+      Math.floor(((index + 1) * tensors.length) / shards),
+    )) {
       head[tensor] = { dtype: 'BF16', shape, data_offsets: [end, (end += bytesOf(shape))] };
       map[tensor] = name;
     }
@@ -99,12 +104,36 @@ describe.each(systems)('$id', ({ id, tokens }) => {
     const small = smallConfig(id);
     const without = (config: Config): object => {
       const { text_config: _text, vision_config: _vision, image_token_index: _image, ...rest } = config;
-      const { hidden_size: _h, intermediate_size: _f, num_hidden_layers: _l, num_attention_heads: _a, num_key_value_heads: _k, head_dim: _d, vocab_size: _v, cross_attention_layers: _c, bos_token_id: _b, eos_token_id: _e, pad_token_id: _p, ...text } = textOf(config);
-      const { hidden_size: _vh, intermediate_size: _vf, num_hidden_layers: _vl, num_global_layers: _vg, attention_heads: _va, vision_output_dim: _vo, image_size: _vi, intermediate_layers_indices: _vx, ...vision } = (config['vision_config'] ?? {}) as Record<string, unknown>;
+      const {
+        hidden_size: _h,
+        intermediate_size: _f,
+        num_hidden_layers: _l,
+        num_attention_heads: _a,
+        num_key_value_heads: _k,
+        head_dim: _d,
+        vocab_size: _v,
+        cross_attention_layers: _c,
+        bos_token_id: _b,
+        eos_token_id: _e,
+        pad_token_id: _p,
+        ...text
+      } = textOf(config);
+      const {
+        hidden_size: _vh,
+        intermediate_size: _vf,
+        num_hidden_layers: _vl,
+        num_global_layers: _vg,
+        attention_heads: _va,
+        vision_output_dim: _vo,
+        image_size: _vi,
+        intermediate_layers_indices: _vx,
+        ...vision
+      } = (config['vision_config'] ?? {}) as Record<string, unknown>;
       return config.model_type === 'mllama' ? { ...rest, text, vision } : text;
     };
     expect(without(small)).toEqual(without(published));
-    const group = (config: Config): number => (textOf(config)['num_attention_heads'] as number) / (textOf(config)['num_key_value_heads'] as number);
+    const group = (config: Config): number =>
+      (textOf(config)['num_attention_heads'] as number) / (textOf(config)['num_key_value_heads'] as number);
     expect(group(small)).toBe(group(published));
     const edge = (config: Config): number => (config['vision_config'] as { image_size: number }).image_size;
     if (model.architecture.vision) expect(edge(small) * 4).toBe(edge(published));

@@ -59,7 +59,12 @@ export async function verifyFiles({ model, files, models, downloads, clock, sign
   return found;
 }
 
-async function digests(file: string, bytes: number, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<{ sha256: string; git: string }> {
+async function digests(
+  file: string,
+  bytes: number,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<{ sha256: string; git: string }> {
   const handle = await inFileWords(file, () => open(file, 'r'));
   try {
     const sha256 = createHash('sha256');

@@ -54,7 +54,8 @@ async function readText(directory: string, name: string): Promise<string | null>
   const path = join(directory, name);
   const found = await stat(path).catch(() => null);
   if (!found) return null;
-  if (found.size > maxBytes) throw new LoupeError('checkpoint_config', `${path} is too large to be what its name says (${found.size} bytes).`);
+  if (found.size > maxBytes)
+    throw new LoupeError('checkpoint_config', `${path} is too large to be what its name says (${found.size} bytes).`);
   return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
   });

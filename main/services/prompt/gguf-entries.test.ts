@@ -20,7 +20,10 @@ function fromConfiguration({ config }: CheckpointFiles): [string, GgufValue][] {
 
 test('a checkpoint speaks the same language out of a GGUF file', async () => {
   const files = await readCheckpointFiles(demoModel);
-  const advice = { ...files, generationConfig: { ...files.generationConfig, do_sample: true, temperature: Math.fround(0.6), top_p: Math.fround(0.9), top_k: 40 } };
+  const advice = {
+    ...files,
+    generationConfig: { ...files.generationConfig, do_sample: true, temperature: Math.fround(0.6), top_p: Math.fround(0.9), top_k: 40 },
+  };
   const published = promptLanguage({ ...advice, generationConfig: { ...advice.generationConfig, temperature: 0.6, top_p: 0.9 } });
   const read = promptLanguage(ggufCheckpointFiles(new Map([...ggufEntries(advice), ...fromConfiguration(files)]), 'x.gguf'));
   expect(read.stops.tokens.toSorted()).toEqual(published.stops.tokens.toSorted());

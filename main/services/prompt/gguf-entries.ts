@@ -16,12 +16,17 @@ const unused = 5;
  * @throws LoupeError `tokenizer_invalid` for a tokenizer that GGUF has no name for
  */
 export function ggufEntries(files: CheckpointFiles): [key: string, value: GgufEntryValue][] {
-  const { model, added_tokens: added = [], pre_tokenizer: cut } = files.tokenizer as {
+  const {
+    model,
+    added_tokens: added = [],
+    pre_tokenizer: cut,
+  } = files.tokenizer as {
     model?: { type?: unknown; vocab?: Record<string, number>; merges?: (string | [string, string])[] };
     added_tokens?: { id: number; content: string; special: boolean }[];
     pre_tokenizer?: unknown;
   };
-  const refuse = (why: string): LoupeError => new LoupeError('tokenizer_invalid', `The tokenizer in ${files.directory} cannot go into a GGUF file: ${why}.`);
+  const refuse = (why: string): LoupeError =>
+    new LoupeError('tokenizer_invalid', `The tokenizer in ${files.directory} cannot go into a GGUF file: ${why}.`);
   if (model?.type !== 'BPE' || !model.vocab || !Array.isArray(model.merges)) throw refuse('it holds no BPE vocabulary');
   if (!JSON.stringify(cut ?? null).includes(JSON.stringify(llama3Words))) throw refuse('it does not cut words as Llama 3 does');
 

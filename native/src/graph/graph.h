@@ -24,9 +24,10 @@ struct Graph {
 
   /// Records one dispatch of `shader`; `push` is any trivially copyable struct.
   template <class Push>
-  void run(const std::string& shader, const std::vector<uint32_t>& constants, std::initializer_list<vk::Binding> bindings, const Push& push, vk::Groups groups,
-           vk::Cost cost) {
-    recorder.dispatch(pipelines.get(shader, constants, static_cast<uint32_t>(bindings.size()), sizeof(Push)), bindings, &push, groups, cost);
+  void run(const std::string& shader, const std::vector<uint32_t>& constants, std::initializer_list<vk::Binding> bindings, const Push& push,
+           vk::Groups groups, vk::Cost cost) {
+    recorder.dispatch(pipelines.get(shader, constants, static_cast<uint32_t>(bindings.size()), sizeof(Push)), bindings, &push, groups,
+                      cost);
   }
 };
 

@@ -103,14 +103,19 @@ void pack_q6_k(const std::byte* block, std::byte* quants, std::byte* high, std::
 
 void pack_blocks(DType dtype, const std::byte* row, uint32_t cols, std::byte* out) {
   const Planes planes = planes_of(dtype, cols);
-  if (dtype == DType::q8_0 || dtype == DType::q4_0) return pack_halves(row, cols / unit, dtype == DType::q8_0 ? 32 : 16, out, out + planes.scales);
-  const uint64_t block_bytes = stored_bytes(dtype, unit * units_a_block), high_bytes = (planes.scales - planes.high) / std::max(1u, cols / (unit * units_a_block));
+  if (dtype == DType::q8_0 || dtype == DType::q4_0)
+    return pack_halves(row, cols / unit, dtype == DType::q8_0 ? 32 : 16, out, out + planes.scales);
+  const uint64_t block_bytes = stored_bytes(dtype, unit * units_a_block),
+                 high_bytes = (planes.scales - planes.high) / std::max(1u, cols / (unit * units_a_block));
   for (uint32_t b = 0; b < cols / (unit * units_a_block); ++b) {
     const std::byte* block = row + b * block_bytes;
     std::byte *quants = out + b * 128, *high = out + planes.high + b * high_bytes, *scales = out + planes.scales + b * 16;
-    if (dtype == DType::q4_k) pack_q4_k(block, quants, scales);
-    else if (dtype == DType::q5_k) pack_q5_k(block, quants, high, scales);
-    else pack_q6_k(block, quants, high, scales, out + planes.d + b * 2);
+    if (dtype == DType::q4_k)
+      pack_q4_k(block, quants, scales);
+    else if (dtype == DType::q5_k)
+      pack_q5_k(block, quants, high, scales);
+    else
+      pack_q6_k(block, quants, high, scales, out + planes.d + b * 2);
   }
 }
 
@@ -118,28 +123,39 @@ void pack_blocks(DType dtype, const std::byte* row, uint32_t cols, std::byte* ou
 
 bool has_kernels(DType dtype) {
   switch (dtype) {
-    case DType::f32: case DType::f16: case DType::bf16:
-    case DType::q8_0: case DType::q4_0: case DType::q4_k: case DType::q5_k: case DType::q6_k: return true;
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+    case DType::q8_0:
+    case DType::q4_0:
+    case DType::q4_k:
+    case DType::q5_k:
+    case DType::q6_k: return true;
     default: return false;
   }
 }
 
 DType device_type(DType stored) { return has_kernels(stored) ? stored : DType::f16; }
 
-uint64_t device_row_bytes(DType dtype, uint32_t stride) { return is_block_type(dtype) ? planes_of(dtype, stride).size : stored_bytes(dtype, stride); }
+uint64_t device_row_bytes(DType dtype, uint32_t stride) {
+  return is_block_type(dtype) ? planes_of(dtype, stride).size : stored_bytes(dtype, stride);
+}
 
 void pack_row(DType stored, std::span<const std::byte> row, uint32_t cols, std::span<std::byte> out) {
   const DType on_device = device_type(stored);
   // What the elements leave: the rest of a plane, columns up to the stride.
-  std::fill(out.begin() + static_cast<std::ptrdiff_t>(is_block_type(on_device) ? 0 : stored_bytes(on_device, cols)), out.end(), std::byte{0});
+  std::fill(out.begin() + static_cast<std::ptrdiff_t>(is_block_type(on_device) ? 0 : stored_bytes(on_device, cols)), out.end(),
+            std::byte{0});
   if (on_device != stored) {
     std::vector<float> values(cols);
     dequantise(stored, row, values);
     write_floats(values, on_device, out.first(stored_bytes(on_device, cols)));
     return;
   }
-  if (is_block_type(stored)) pack_blocks(stored, row.data(), cols, out.data());
-  else std::memcpy(out.data(), row.data(), stored_bytes(stored, cols));
+  if (is_block_type(stored))
+    pack_blocks(stored, row.data(), cols, out.data());
+  else
+    std::memcpy(out.data(), row.data(), stored_bytes(stored, cols));
 }
 
 }  // namespace loupe

@@ -20,7 +20,8 @@ struct Tensor {
   Tensor view(uint32_t first, uint32_t count) const {
     const uint64_t start = (offset + static_cast<uint64_t>(first) * cols) * 4;
     const uint64_t aligned = start / 256 * 256;
-    return {slice.part(aligned, start - aligned + static_cast<uint64_t>(count) * cols * 4), count, cols, static_cast<uint32_t>((start - aligned) / 4)};
+    return {slice.part(aligned, start - aligned + static_cast<uint64_t>(count) * cols * 4), count, cols,
+            static_cast<uint32_t>((start - aligned) / 4)};
   }
   /// The same elements under another shape.
   Tensor reshape(uint32_t new_rows, uint32_t new_cols) const { return {slice, new_rows, new_cols, offset}; }

@@ -36,8 +36,8 @@ constexpr int max_tiles = 16;
 constexpr int max_eos_tokens = 64;
 constexpr std::size_t max_config_bytes = 4 << 20;
 
-constexpr int kernel_width = 8;         // elements that a shader loads at a time
-constexpr int extra_embedding_rows = 8; // mllama's embed_tokens beyond the vocabulary
+constexpr int kernel_width = 8;          // elements that a shader loads at a time
+constexpr int extra_embedding_rows = 8;  // mllama's embed_tokens beyond the vocabulary
 
 // CLIP's, as published with Llama 3.2 Vision.
 constexpr std::array<float, 3> published_mean{0.48145466f, 0.4578275f, 0.40821073f};
@@ -53,7 +53,8 @@ constexpr const char* check_config = "Compare config.json with the one the model
   throw Error(ErrorCode::checkpoint_unsupported, "config.json: " + words, next_step);
 }
 
-constexpr const char* supported_models = "Use a Llama 3.2 Vision checkpoint (mllama) or a Llama 3 text checkpoint (llama) with BF16, F16 or F32 weights.";
+constexpr const char* supported_models =
+    "Use a Llama 3.2 Vision checkpoint (mllama) or a Llama 3 text checkpoint (llama) with BF16, F16 or F32 weights.";
 
 /// One object of a JSON file; every reader names the file and the key when it fails.
 class Section {
@@ -73,9 +74,7 @@ class Section {
 
   int integer(const char* key, int low, int high) const { return to_integer(at(key), key, low, high); }
 
-  int integer_or(const char* key, int fallback, int low, int high) const {
-    return has(key) ? integer(key, low, high) : fallback;
-  }
+  int integer_or(const char* key, int fallback, int low, int high) const { return has(key) ? integer(key, low, high) : fallback; }
 
   float number(const char* key, double low, double high) const {
     const json& value = at(key);
@@ -165,7 +164,8 @@ class Section {
 
 void require_divisible(const char* what, int value, const char* by_what, int divisor) {
   if (value % divisor != 0) {
-    contradiction(std::string(what) + " (" + std::to_string(value) + ") must be divisible by " + by_what + " (" + std::to_string(divisor) + ").");
+    contradiction(std::string(what) + " (" + std::to_string(value) + ") must be divisible by " + by_what + " (" + std::to_string(divisor) +
+                  ").");
   }
 }
 
@@ -214,14 +214,16 @@ void require_activation(const Section& section, const char* expected) {
 }
 
 void refuse_bias(const Section& section, const char* key) {
-  if (section.boolean_or(key, false)) unsupported(std::string(key) + " is true; this engine runs Llama layers without bias.", supported_models);
+  if (section.boolean_or(key, false))
+    unsupported(std::string(key) + " is true; this engine runs Llama layers without bias.", supported_models);
 }
 
 /// Frequencies come as `rope_theta` + `rope_scaling`, or together as `rope_parameters`.
 void parse_rope(const Section& section, Architecture architecture, TextConfig& text) {
   constexpr double max_theta = 1e9;
   const bool is_new_spelling = section.has("rope_parameters");
-  const Section theta_section = is_new_spelling && section.section("rope_parameters").has("rope_theta") ? section.section("rope_parameters") : section;
+  const Section theta_section =
+      is_new_spelling && section.section("rope_parameters").has("rope_theta") ? section.section("rope_parameters") : section;
   text.rope_theta = architecture == Architecture::mllama ? 500'000.0f : 10'000.0f;  // transformers' defaults
   if (theta_section.has("rope_theta")) text.rope_theta = theta_section.number("rope_theta", 1, max_theta);
 
@@ -267,7 +269,9 @@ TextConfig parse_text(const Section& root, const Section& section, Architecture 
   } else {
     require_divisible("hidden_size", text.hidden_size, "num_attention_heads", text.num_heads);
     text.head_dim = text.hidden_size / text.num_heads;
-    if (text.head_dim > max_head_dim) contradiction("hidden_size / num_attention_heads is " + std::to_string(text.head_dim) + "; the attention kernels take at most " + std::to_string(max_head_dim) + ".");
+    if (text.head_dim > max_head_dim)
+      contradiction("hidden_size / num_attention_heads is " + std::to_string(text.head_dim) + "; the attention kernels take at most " +
+                    std::to_string(max_head_dim) + ".");
   }
   // The published vision model derives the width and would ignore another one.
   if (architecture == Architecture::mllama && text.head_dim * text.num_heads != text.hidden_size) {
@@ -321,7 +325,9 @@ VisionConfig parse_vision(const Section& section) {
 
   require_divisible("vision hidden_size", vision.hidden_size, "attention_heads", vision.attention_heads);
   require_divisible("image_size", vision.image_size, "patch_size", vision.patch_size);
-  if (vision.head_dim() > max_head_dim) section.fail("hidden_size / attention_heads is more than " + std::to_string(max_head_dim) + ", the most that the attention kernels take.");
+  if (vision.head_dim() > max_head_dim)
+    section.fail("hidden_size / attention_heads is more than " + std::to_string(max_head_dim) +
+                 ", the most that the attention kernels take.");
   if (vision.patches_per_tile() > max_patches_per_tile) {
     section.fail("image_size / patch_size gives " + std::to_string(vision.patches_per_tile()) + " patches a tile; at most " +
                  std::to_string(max_patches_per_tile) + " make sense.");
@@ -350,13 +356,15 @@ void parse_preprocessor(std::string_view text, VisionConfig& vision) {
     for (const char* edge : {"height", "width"}) {
       const int pixels = size.integer(edge, 1, max_image_size);
       if (pixels != vision.image_size) {
-        size.fail(std::string(edge) + " is " + std::to_string(pixels) + "; config.json says image_size " + std::to_string(vision.image_size) + ".");
+        size.fail(std::string(edge) + " is " + std::to_string(pixels) + "; config.json says image_size " +
+                  std::to_string(vision.image_size) + ".");
       }
     }
   }
   const int tiles = section.integer_or("max_image_tiles", vision.max_num_tiles, 1, max_tiles);
   if (tiles != vision.max_num_tiles) {
-    section.fail("max_image_tiles is " + std::to_string(tiles) + "; config.json says max_num_tiles " + std::to_string(vision.max_num_tiles) + ".");
+    section.fail("max_image_tiles is " + std::to_string(tiles) + "; config.json says max_num_tiles " +
+                 std::to_string(vision.max_num_tiles) + ".");
   }
   if (section.has("rescale_factor") && std::abs(section.number("rescale_factor", 0, 1e6) - 1.0f / 255) > 1e-6f) {
     throw Error(ErrorCode::checkpoint_unsupported, "preprocessor_config.json: rescale_factor must be 1/255.", supported_models);
@@ -373,14 +381,21 @@ Architecture parse_architecture(const Section& root) {
 // What transformers' MllamaTextConfig and MllamaVisionConfig fill in. Copies that it has saved leave out whatever equals these,
 // also in models that are otherwise as published.
 const json& text_defaults() {
-  static const json defaults = {{"vocab_size", 128256}, {"hidden_size", 4096}, {"num_hidden_layers", 40}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
-                                {"intermediate_size", 14336}, {"max_position_embeddings", 131072}, {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}}};
+  static const json defaults = {{"vocab_size", 128256},
+                                {"hidden_size", 4096},
+                                {"num_hidden_layers", 40},
+                                {"num_attention_heads", 32},
+                                {"num_key_value_heads", 8},
+                                {"intermediate_size", 14336},
+                                {"max_position_embeddings", 131072},
+                                {"cross_attention_layers", {3, 8, 13, 18, 23, 28, 33, 38}}};
   return defaults;
 }
 
 const json& vision_defaults() {
-  static const json defaults = {{"hidden_size", 1280}, {"num_hidden_layers", 32}, {"num_global_layers", 8}, {"attention_heads", 16}, {"intermediate_size", 5120},
-                                {"image_size", 448}, {"patch_size", 14}, {"max_num_tiles", 4}, {"intermediate_layers_indices", {3, 7, 15, 23, 30}}};
+  static const json defaults = {{"hidden_size", 1280},   {"num_hidden_layers", 32},   {"num_global_layers", 8},
+                                {"attention_heads", 16}, {"intermediate_size", 5120}, {"image_size", 448},
+                                {"patch_size", 14},      {"max_num_tiles", 4},        {"intermediate_layers_indices", {3, 7, 15, 23, 30}}};
   return defaults;
 }
 
@@ -441,9 +456,7 @@ ModelConfig parse_checked(const ConfigSources& sources) {
   return config;
 }
 
-std::string_view as_text(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
-}
+std::string_view as_text(const MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.size()}; }
 
 // --- tensors -------------------------------------------------------------------------------
 
@@ -459,7 +472,8 @@ void expect_mlp_and_norms(std::vector<ExpectedTensor>& list, const std::string& 
   list.push_back({layer + "mlp.down_proj.weight", {hidden, inner}});
 }
 
-void expect_projections(std::vector<ExpectedTensor>& list, const std::string& attention, std::int64_t hidden, std::int64_t q_rows, std::int64_t kv_rows) {
+void expect_projections(std::vector<ExpectedTensor>& list, const std::string& attention, std::int64_t hidden, std::int64_t q_rows,
+                        std::int64_t kv_rows) {
   list.push_back({attention + "q_proj.weight", {q_rows, hidden}});
   list.push_back({attention + "k_proj.weight", {kv_rows, hidden}});
   list.push_back({attention + "v_proj.weight", {kv_rows, hidden}});
@@ -659,24 +673,26 @@ void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint) {
   const auto first_missing = std::find_if(expected.begin(), expected.end(), is_missing);
   if (first_missing != expected.end()) {
     const auto missing = std::count_if(expected.begin(), expected.end(), is_missing);
-    const std::string published = published_name(first_missing->name, text_only), stored_spelling = checkpoint.metadata() ? gguf_name(first_missing->name).value_or(published) : published;
+    const std::string published = published_name(first_missing->name, text_only),
+                      stored_spelling = checkpoint.metadata() ? gguf_name(first_missing->name).value_or(published) : published;
     throw Error(ErrorCode::checkpoint_tensor,
-                checkpoint.source() + ": tensor " + in_quotes(stored_spelling) + " " +
-                    shape_text(first_missing->shape) + " is missing (" + std::to_string(missing) + " of " +
-                    std::to_string(expected.size()) + " are).",
+                checkpoint.source() + ": tensor " + in_quotes(stored_spelling) + " " + shape_text(first_missing->shape) + " is missing (" +
+                    std::to_string(missing) + " of " + std::to_string(expected.size()) + " are).",
                 "The weights and config.json belong to different models, or the download is incomplete; download both again.");
   }
   for (const ExpectedTensor& tensor : expected) {
     const TensorView& found = checkpoint.at(tensor.name);
     const std::string place = checkpoint.file_of(found) + ": tensor " + in_quotes(found.stored_name);
-    const char* download_both = checkpoint.metadata() ? "The file is damaged or of another kind; use another copy of the model." : "The weights and config.json belong to different models; download both again.";
+    const char* download_both = checkpoint.metadata() ? "The file is damaged or of another kind; use another copy of the model."
+                                                      : "The weights and config.json belong to different models; download both again.";
     if (!is_weight_type(found.dtype)) {
       throw Error(ErrorCode::checkpoint_dtype, place + " has type " + std::string(to_string(found.dtype)) + "; expected BF16, F16 or F32.",
                   take_another_copy);
     }
     if (found.shape != tensor.shape) {
       throw Error(ErrorCode::checkpoint_shape,
-                  place + " has the shape " + shape_text(found.shape) + "; " + (checkpoint.metadata() ? "the metadata make" : "config.json makes") + " it " + shape_text(tensor.shape) + ".",
+                  place + " has the shape " + shape_text(found.shape) + "; " +
+                      (checkpoint.metadata() ? "the metadata make" : "config.json makes") + " it " + shape_text(tensor.shape) + ".",
                   download_both);
     }
   }

@@ -73,7 +73,7 @@ struct VisionConfig {
   float norm_eps = 0;
   /// (height, width) in tiles; aspect ratio id = index + 1, id 0 = no picture.
   std::vector<std::array<int, 2>> supported_aspect_ratios;
-  int vision_output_dim = 0;  ///< hidden_size * (1 + intermediate_layers_indices.size())
+  int vision_output_dim = 0;          ///< hidden_size * (1 + intermediate_layers_indices.size())
   std::array<float, 3> image_mean{};  ///< of RGB scaled to 0 .. 1
   std::array<float, 3> image_std{};
 
@@ -86,8 +86,8 @@ struct VisionConfig {
 struct ModelConfig {
   Architecture architecture = Architecture::mllama;
   TextConfig text;
-  std::optional<VisionConfig> vision;      ///< present for mllama
-  std::optional<int> image_token_index;    ///< present for mllama; below text.embedding_rows
+  std::optional<VisionConfig> vision;    ///< present for mllama
+  std::optional<int> image_token_index;  ///< present for mllama; below text.embedding_rows
 };
 
 /// The texts of the files beside the weights.

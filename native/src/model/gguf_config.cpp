@@ -98,10 +98,13 @@ json end_tokens(const Entries& entries) {
 
 void refuse_variants(const Entries& entries, const std::string& source) {
   const GgufValue* experts = entries.own("expert_count");
-  if (experts && experts->as_integer().value_or(0) > 0) throw Error(ErrorCode::checkpoint_unsupported, source + ": a mixture of experts, which this engine does not run.", supported);
+  if (experts && experts->as_integer().value_or(0) > 0)
+    throw Error(ErrorCode::checkpoint_unsupported, source + ": a mixture of experts, which this engine does not run.", supported);
   const GgufValue* scaling = entries.own("rope.scaling.type");
   const std::string_view type = scaling ? scaling->as_text().value_or("") : "none";
-  if (type != "none") throw Error(ErrorCode::checkpoint_unsupported, source + ": rotary scaling of type " + in_quotes(type) + " is not implemented.", supported);
+  if (type != "none")
+    throw Error(ErrorCode::checkpoint_unsupported, source + ": rotary scaling of type " + in_quotes(type) + " is not implemented.",
+                supported);
 }
 
 json text_section(const Entries& entries, const Checkpoint& checkpoint) {
@@ -119,8 +122,10 @@ json text_section(const Entries& entries, const Checkpoint& checkpoint) {
   const TensorView* logits = checkpoint.find("text.lm_head.weight");
   const TensorView* table = checkpoint.find("text.embed_tokens.weight");
   const TensorView* rows = logits ? logits : table;
-  if (entries.own("vocab_size")) text["vocab_size"] = entries.integer("vocab_size");
-  else if (rows && !rows->shape.empty()) text["vocab_size"] = rows->shape[0];
+  if (entries.own("vocab_size"))
+    text["vocab_size"] = entries.integer("vocab_size");
+  else if (rows && !rows->shape.empty())
+    text["vocab_size"] = rows->shape[0];
   const GgufValue* bos = entries.find("tokenizer.ggml.bos_token_id");
   if (bos && bos->as_integer()) text["bos_token_id"] = *bos->as_integer();
   return text;
@@ -164,7 +169,9 @@ json config_of(const Checkpoint& checkpoint, const std::string& architecture) {
   }
   const bool has_text = entries.own("block_count"), has_vision = entries.own("vision.block_count");
   if (has_text != has_vision) {
-    throw Error(ErrorCode::file_missing, checkpoint.source() + " is one of two files of a vision model; the " + (has_text ? "projector, which holds the vision tower," : "text file") + " is missing.",
+    throw Error(ErrorCode::file_missing,
+                checkpoint.source() + " is one of two files of a vision model; the " +
+                    (has_text ? "projector, which holds the vision tower," : "text file") + " is missing.",
                 "Name both files with a comma between them: TEXT.gguf,PROJECTOR.gguf.");
   }
   json config = {{"model_type", "mllama"}, {"text_config", text_section(entries, checkpoint)}, {"vision_config", vision_section(entries)}};
@@ -177,7 +184,8 @@ json config_of(const Checkpoint& checkpoint, const std::string& architecture) {
 void require_whole_rotation(const Entries& entries, const TextConfig& text, const std::string& source) {
   const GgufValue* rotated = entries.own("rope.dimension_count");
   if (rotated && rotated->as_integer() != text.head_dim)
-    throw Error(ErrorCode::checkpoint_unsupported, source + ": rope.dimension_count is not the head width " + std::to_string(text.head_dim) + ".", supported);
+    throw Error(ErrorCode::checkpoint_unsupported,
+                source + ": rope.dimension_count is not the head width " + std::to_string(text.head_dim) + ".", supported);
 }
 
 void take_rope_factors(const Checkpoint& checkpoint, TextConfig& text) {
@@ -186,7 +194,11 @@ void take_rope_factors(const Checkpoint& checkpoint, TextConfig& text) {
   std::vector<float> factors = read_floats(*tensor);
   bool sound = static_cast<int>(factors.size()) == text.head_dim / 2;
   for (const float factor : factors) sound = sound && factor >= 1e-3f && factor <= 1e6f;
-  if (!sound) throw Error(ErrorCode::checkpoint_config, checkpoint.file_of(*tensor) + ": " + in_quotes(tensor->stored_name) + " must hold " + std::to_string(text.head_dim / 2) + " positive factors.", another_copy);
+  if (!sound)
+    throw Error(ErrorCode::checkpoint_config,
+                checkpoint.file_of(*tensor) + ": " + in_quotes(tensor->stored_name) + " must hold " + std::to_string(text.head_dim / 2) +
+                    " positive factors.",
+                another_copy);
   text.rope_scaling.kind = RopeScaling::Kind::factors;
   text.rope_scaling.factors = std::move(factors);
 }

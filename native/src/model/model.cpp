@@ -37,8 +37,10 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
   weights.patch_embedding = up.matrix("vision.patch_embedding.weight");
   weights.class_embedding = up.vector("vision.class_embedding");
   weights.position_gate = up.gate("vision.gated_positional_embedding.gate");
-  weights.position_embedding = up.vector("vision.gated_positional_embedding.embedding", up.scalar(position_factor_name).value_or(1 - weights.position_gate));
-  std::vector<Matrix> tables = up.tables({"vision.gated_positional_embedding.tile_embedding.weight", "vision.pre_tile_positional_embedding.embedding.weight"});
+  weights.position_embedding =
+      up.vector("vision.gated_positional_embedding.embedding", up.scalar(position_factor_name).value_or(1 - weights.position_gate));
+  std::vector<Matrix> tables =
+      up.tables({"vision.gated_positional_embedding.tile_embedding.weight", "vision.pre_tile_positional_embedding.embedding.weight"});
   weights.tile_position_embedding = std::move(tables[0]);
   weights.pre_tile_embedding = std::move(tables[1]);
   weights.pre_tile_gate = up.gate("vision.pre_tile_positional_embedding.gate");
@@ -48,7 +50,8 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
   weights.pre_norm_bias = up.vector("vision.layernorm_pre.bias");
   weights.post_norm_weight = up.vector("vision.layernorm_post.weight");
   weights.post_norm_bias = up.vector("vision.layernorm_post.bias");
-  for (int i = 0; i < config.num_hidden_layers; ++i) weights.local_layers.push_back(load_vision_layer(up, "vision.transformer.layers." + std::to_string(i) + ".", false));
+  for (int i = 0; i < config.num_hidden_layers; ++i)
+    weights.local_layers.push_back(load_vision_layer(up, "vision.transformer.layers." + std::to_string(i) + ".", false));
   for (int i = 0; i < config.num_global_layers; ++i)
     weights.global_layers.push_back(load_vision_layer(up, "vision.global_transformer.layers." + std::to_string(i) + ".", true));
   weights.projector = up.matrix("projector.weight");
@@ -57,13 +60,14 @@ VisionWeights load_vision(Uploader& up, const VisionConfig& config) {
 }
 
 TextMlp load_mlp(Uploader& up, const std::string& prefix) {
-  return {up.vector(prefix + "post_attention_layernorm.weight"), up.interleaved(prefix + "mlp.gate_proj.weight", prefix + "mlp.up_proj.weight"),
-          up.matrix(prefix + "mlp.down_proj.weight")};
+  return {up.vector(prefix + "post_attention_layernorm.weight"),
+          up.interleaved(prefix + "mlp.gate_proj.weight", prefix + "mlp.up_proj.weight"), up.matrix(prefix + "mlp.down_proj.weight")};
 }
 
 SelfAttentionLayer load_self_attention(Uploader& up, const std::string& prefix) {
   const std::string attention = prefix + "self_attn.";
-  return {up.vector(prefix + "input_layernorm.weight"), up.stacked({attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"}),
+  return {up.vector(prefix + "input_layernorm.weight"),
+          up.stacked({attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"}),
           up.matrix(attention + "o_proj.weight"), load_mlp(up, prefix)};
 }
 
@@ -93,8 +97,10 @@ bool reaches_host(const Uploader& up, Load&& load) {
 
 void load_layer(Uploader& up, const TextConfig& config, int i, TextWeights& weights) {
   const std::string prefix = "text.layers." + std::to_string(i) + ".";
-  if (config.is_cross_attention_layer(i)) weights.layers.emplace_back(load_cross_attention(up, prefix));
-  else weights.layers.emplace_back(load_self_attention(up, prefix));
+  if (config.is_cross_attention_layer(i))
+    weights.layers.emplace_back(load_cross_attention(up, prefix));
+  else
+    weights.layers.emplace_back(load_self_attention(up, prefix));
 }
 
 TextWeights load_text(Uploader& up, const TextConfig& config, const LoadPlan& plan, Placement& placement) {
@@ -108,10 +114,12 @@ TextWeights load_text(Uploader& up, const TextConfig& config, const LoadPlan& pl
     if (reaches_host(up, [&] { load_layer(up, config, i, weights); })) placement.host_layers.push_back(layer);
   }
   place(false);
-  placement.output_on_host = reaches_host(up, [&] {
-    weights.norm = up.vector("text.norm.weight");
-    if (!config.tie_word_embeddings) weights.lm_head = up.matrix("text.lm_head.weight");
-  }) || (config.tie_word_embeddings && placement.embedding_on_host);
+  placement.output_on_host = reaches_host(up,
+                                          [&] {
+                                            weights.norm = up.vector("text.norm.weight");
+                                            if (!config.tie_word_embeddings) weights.lm_head = up.matrix("text.lm_head.weight");
+                                          }) ||
+                             (config.tie_word_embeddings && placement.embedding_on_host);
   return weights;
 }
 
@@ -120,8 +128,9 @@ void require_room(uint64_t weights, const vk::Device& device, const vk::Memory& 
   const uint64_t room = memory.budget_bytes() + memory.host_budget_bytes();
   if (weights <= room) return;
   throw Error(ErrorCode::device_out_of_memory,
-              "The weights have " + vk::mebibytes(weights) + "; " + device.info().name + " has room for " + vk::mebibytes(memory.budget_bytes()) + ", the computer's memory for " +
-                  vk::mebibytes(memory.host_budget_bytes()) + ": " + vk::mebibytes(weights - room) + " are missing.",
+              "The weights have " + vk::mebibytes(weights) + "; " + device.info().name + " has room for " +
+                  vk::mebibytes(memory.budget_bytes()) + ", the computer's memory for " + vk::mebibytes(memory.host_budget_bytes()) + ": " +
+                  vk::mebibytes(weights - room) + " are missing.",
               "Choose a smaller copy of the model, or a device with more memory.");
 }
 
@@ -150,7 +159,8 @@ uint64_t* part_of(std::string_view name, bool tied, WeightSizes& sizes) {
 }  // namespace
 
 ops::HeadShape Model::text_heads() const {
-  return {static_cast<uint32_t>(config.text.num_heads), static_cast<uint32_t>(config.text.num_kv_heads), static_cast<uint32_t>(config.text.head_dim)};
+  return {static_cast<uint32_t>(config.text.num_heads), static_cast<uint32_t>(config.text.num_kv_heads),
+          static_cast<uint32_t>(config.text.head_dim)};
 }
 
 ops::HeadShape Model::vision_heads() const {
@@ -174,7 +184,8 @@ ModelFiles open_model(const ModelSource& source) {
 }
 
 uint64_t WeightSizes::total() const {
-  return std::accumulate(layers.begin(), layers.end(), embedding + output + vision, [](uint64_t sum, const Layer& layer) { return sum + layer.bytes; });
+  return std::accumulate(layers.begin(), layers.end(), embedding + output + vision,
+                         [](uint64_t sum, const Layer& layer) { return sum + layer.bytes; });
 }
 
 WeightSizes weight_sizes(const ModelFiles& files) {
@@ -182,7 +193,8 @@ WeightSizes weight_sizes(const ModelFiles& files) {
   WeightSizes sizes;
   for (int i = 0; i < text.num_layers; ++i) sizes.layers.push_back({text.is_cross_attention_layer(i), 0});
   for (const TensorView& tensor : files.checkpoint.tensors())
-    if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes)) *part += bytes_on_device(tensor, interleaved_with(files.checkpoint, tensor.name));
+    if (uint64_t* part = part_of(tensor.name, text.tie_word_embeddings, sizes))
+      *part += bytes_on_device(tensor, interleaved_with(files.checkpoint, tensor.name));
   return sizes;
 }
 

@@ -33,12 +33,12 @@ struct VisionLayer {
 };
 
 struct VisionWeights {
-  Matrix patch_embedding;                               // [H, 3 * patch * patch]
-  Vector class_embedding;                               // [H]
-  Vector position_embedding;                            // [tokens, H], times 1 - tanh(gate)
-  Matrix tile_position_embedding;                       // [ids, tiles * tokens * H]
-  Matrix pre_tile_embedding, post_tile_embedding;       // [ids, tiles * H]
-  float position_gate = 0, pre_tile_gate = 0, post_tile_gate = 0;  // tanh'ed
+  Matrix patch_embedding;                                                   // [H, 3 * patch * patch]
+  Vector class_embedding;                                                   // [H]
+  Vector position_embedding;                                                // [tokens, H], times 1 - tanh(gate)
+  Matrix tile_position_embedding;                                           // [ids, tiles * tokens * H]
+  Matrix pre_tile_embedding, post_tile_embedding;                           // [ids, tiles * H]
+  float position_gate = 0, pre_tile_gate = 0, post_tile_gate = 0;           // tanh'ed
   Vector pre_norm_weight, pre_norm_bias, post_norm_weight, post_norm_bias;  // [H]
   std::vector<VisionLayer> local_layers, global_layers;
   Matrix projector;       // [text H, features]
@@ -47,9 +47,9 @@ struct VisionWeights {
 
 /// The feed-forward half that both kinds of text layers share.
 struct TextMlp {
-  Vector norm;      // [H]
-  Matrix gate_up;   // [2F, H], rows interleaved
-  Matrix down;      // [H, F]
+  Vector norm;     // [H]
+  Matrix gate_up;  // [2F, H], rows interleaved
+  Matrix down;     // [H, F]
 };
 
 struct SelfAttentionLayer {
@@ -60,11 +60,11 @@ struct SelfAttentionLayer {
 };
 
 struct CrossAttentionLayer {
-  Vector norm;                           // [H]
-  Matrix query;                          // [heads * D, H]
-  Matrix key, value;                     // [kv_heads * D, H]
-  Vector query_norm, key_norm;           // [D]
-  Matrix output;                         // [H, heads * D]
+  Vector norm;                             // [H]
+  Matrix query;                            // [heads * D, H]
+  Matrix key, value;                       // [kv_heads * D, H]
+  Vector query_norm, key_norm;             // [D]
+  Matrix output;                           // [H, heads * D]
   float attention_gate = 0, mlp_gate = 0;  // tanh'ed
   TextMlp mlp;
 };
@@ -72,8 +72,8 @@ struct CrossAttentionLayer {
 struct TextWeights {
   Matrix embedding;  // [embedding_rows, H]
   std::vector<std::variant<SelfAttentionLayer, CrossAttentionLayer>> layers;
-  Vector norm;                      // [H]
-  std::optional<Matrix> lm_head;    // [vocab, H]; absent when tied
+  Vector norm;                    // [H]
+  std::optional<Matrix> lm_head;  // [vocab, H]; absent when tied
   const Matrix& output() const { return lm_head ? *lm_head : embedding; }
 };
 

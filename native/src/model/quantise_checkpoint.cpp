@@ -44,13 +44,13 @@ constexpr std::uint64_t spare_disk = std::uint64_t{64} << 20;
 // --- what becomes of each tensor ------------------------------------------------------------------
 
 struct Planned {
-  std::string name;           ///< in GGUF
+  std::string name;                    ///< in GGUF
   const TensorView* source = nullptr;  ///< null: `values` are the tensor
   std::vector<std::int64_t> shape;
   DType dtype = DType::f32;
-  std::int64_t paired_head = 0;        ///< rows go into rotation pairs
+  std::int64_t paired_head = 0;  ///< rows go into rotation pairs
   std::vector<float> values;
-  std::string group;                   ///< TensorClass
+  std::string group;  ///< TensorClass
 
   std::int64_t elements() const {
     std::int64_t count = 1;
@@ -99,7 +99,8 @@ DType type_for(const ExpectedTensor& tensor, DType stored, const ModelConfig& co
   // Tables of whole embeddings have no kernel for blocks; they keep their type, so they lose nothing.
   if (contains(name, "tile_positional_embedding") || contains(name, "tile_embedding")) return stored;
   if (name.starts_with("projector.")) return DType::f16;
-  if (name.starts_with("vision.")) return request.vision == VisionPrecision::q8_0 && tensor.shape.size() == 2 ? fitting(DType::q8_0, tensor.shape.back()) : DType::f16;
+  if (name.starts_with("vision."))
+    return request.vision == VisionPrecision::q8_0 && tensor.shape.size() == 2 ? fitting(DType::q8_0, tensor.shape.back()) : DType::f16;
   if (request.text == TextPrecision::q8_0) return fitting(DType::q8_0, tensor.shape.back());
   const bool makes_logits = name == output_weight_name(config);
   const bool sensitive = name.ends_with(".v_proj.weight") || name.ends_with(".down_proj.weight");
@@ -119,7 +120,8 @@ std::vector<Planned> plan_tensors(const ModelConfig& config, const Checkpoint& c
     made.group = class_of("text.norm.weight");
     plan.push_back(std::move(made));
   };
-  if (std::vector<float> factors = rope_factors(config.text); !factors.empty()) add_values(gguf_name(rope_factors_name).value(), std::move(factors));
+  if (std::vector<float> factors = rope_factors(config.text); !factors.empty())
+    add_values(gguf_name(rope_factors_name).value(), std::move(factors));
   for (const ExpectedTensor& tensor : expected_tensors(config)) {
     TensorView named;
     named.stored_name = gguf_name(tensor.name).value();
@@ -203,7 +205,8 @@ void write_configuration(GgufWriter& out, const ModelConfig& config) {
   out.floats(own + "vision.image_std", vision.image_std);
 }
 
-GgufWriter write_header(const ModelConfig& config, const Checkpoint& checkpoint, const QuantiseRequest& request, const std::vector<Planned>& plan) {
+GgufWriter write_header(const ModelConfig& config, const Checkpoint& checkpoint, const QuantiseRequest& request,
+                        const std::vector<Planned>& plan) {
   constexpr std::uint32_t mostly_q8_0 = 7, mostly_q4_k_m = 15;
   GgufWriter out;
   out.text("general.architecture", to_string(config.architecture));
@@ -217,12 +220,18 @@ GgufWriter write_header(const ModelConfig& config, const Checkpoint& checkpoint,
     std::visit(
         [&](const auto& given) {
           using Given = std::decay_t<decltype(given)>;
-          if constexpr (std::is_same_v<Given, std::string>) out.text(key, given);
-          else if constexpr (std::is_same_v<Given, std::vector<std::string>>) out.texts(key, given);
-          else if constexpr (std::is_same_v<Given, bool>) out.boolean(key, given);
-          else if constexpr (std::is_same_v<Given, std::uint32_t>) out.u32(key, given);
-          else if constexpr (std::is_same_v<Given, float>) out.f32(key, given);
-          else out.integers(key, given);
+          if constexpr (std::is_same_v<Given, std::string>)
+            out.text(key, given);
+          else if constexpr (std::is_same_v<Given, std::vector<std::string>>)
+            out.texts(key, given);
+          else if constexpr (std::is_same_v<Given, bool>)
+            out.boolean(key, given);
+          else if constexpr (std::is_same_v<Given, std::uint32_t>)
+            out.u32(key, given);
+          else if constexpr (std::is_same_v<Given, float>)
+            out.f32(key, given);
+          else
+            out.integers(key, given);
         },
         value);
   }
@@ -235,7 +244,9 @@ GgufWriter write_header(const ModelConfig& config, const Checkpoint& checkpoint,
 /// FILE.part: grows at its end, reaches the disk now and then, becomes FILE.
 class PartFile {
  public:
-  PartFile(fs::path target, std::uint64_t sync_bytes) : target_(std::move(target)), path_(target_), sync_bytes_(sync_bytes) { path_ += ".part"; }
+  PartFile(fs::path target, std::uint64_t sync_bytes) : target_(std::move(target)), path_(target_), sync_bytes_(sync_bytes) {
+    path_ += ".part";
+  }
   ~PartFile() {
     if (file_) std::fclose(file_);
   }
@@ -286,8 +297,11 @@ class PartFile {
   }
 
   [[noreturn]] void fail(int code) const {
-    if (code == ENOSPC) throw Error(ErrorCode::disk_full, "The disk is full: " + path_text(path_) + " cannot be written.", "Make room and start again; what is written stays.");
-    throw Error(ErrorCode::file_unwritable, path_text(path_) + " cannot be written: " + std::generic_category().message(code) + ".", "Choose another place, or check the permissions.");
+    if (code == ENOSPC)
+      throw Error(ErrorCode::disk_full, "The disk is full: " + path_text(path_) + " cannot be written.",
+                  "Make room and start again; what is written stays.");
+    throw Error(ErrorCode::file_unwritable, path_text(path_) + " cannot be written: " + std::generic_category().message(code) + ".",
+                "Choose another place, or check the permissions.");
   }
 
   fs::path target_, path_;
@@ -296,7 +310,8 @@ class PartFile {
 };
 
 /// Bytes of a part that can be trusted: whole tensors, synced to the disk. 0 when it is of another making.
-std::uint64_t trusted_bytes(const fs::path& part, const std::string& header, const GgufWriter& writer, std::size_t tensors, std::uint64_t sync_bytes) {
+std::uint64_t trusted_bytes(const fs::path& part, const std::string& header, const GgufWriter& writer, std::size_t tensors,
+                            std::uint64_t sync_bytes) {
   std::error_code none;
   const std::uint64_t size = fs::file_size(part, none);
   if (none || size < header.size() + sync_bytes) return 0;
@@ -317,7 +332,9 @@ void require_room(const fs::path& target, std::uint64_t bytes) {
   const fs::space_info space = fs::space(folder, unknown);
   if (unknown) throw Error(ErrorCode::file_unwritable, "There is no folder " + path_text(folder) + ".", "Choose another place.");
   if (space.available >= bytes + spare_disk) return;
-  throw Error(ErrorCode::disk_full, "The quantised model takes " + std::to_string(bytes >> 20) + " MiB; the disk has room for " + std::to_string(space.available >> 20) + " MiB.",
+  throw Error(ErrorCode::disk_full,
+              "The quantised model takes " + std::to_string(bytes >> 20) + " MiB; the disk has room for " +
+                  std::to_string(space.available >> 20) + " MiB.",
               "Make room, or choose another disk.");
 }
 
@@ -356,8 +373,10 @@ Squares convert(const Planned& tensor, std::int64_t first, std::int64_t count, s
   std::vector<float> values(static_cast<std::size_t>(count)), rounded(values.size());
   read_planned(tensor, first, values);
   if (!present) {
-    if (is_block_type(tensor.dtype)) quantise(tensor.dtype, values, bytes);
-    else write_floats(values, tensor.dtype, bytes);
+    if (is_block_type(tensor.dtype))
+      quantise(tensor.dtype, values, bytes);
+    else
+      write_floats(values, tensor.dtype, bytes);
   }
   to_floats(tensor.dtype, bytes, rounded);
   Squares squares;
@@ -370,7 +389,8 @@ Squares convert(const Planned& tensor, std::int64_t first, std::int64_t count, s
 }
 
 /// Shares [0, count) in pieces of `piece` among threads.
-Squares in_parallel(std::int64_t count, std::int64_t piece, unsigned threads, const std::function<Squares(std::int64_t first, std::int64_t count)>& work) {
+Squares in_parallel(std::int64_t count, std::int64_t piece, unsigned threads,
+                    const std::function<Squares(std::int64_t first, std::int64_t count)>& work) {
   std::atomic<std::int64_t> next{0};
   std::mutex guard;
   Squares sum;
@@ -404,7 +424,8 @@ std::int64_t whole_units(std::int64_t wanted, std::int64_t unit) { return std::m
 
 class Conversion {
  public:
-  Conversion(const Checkpoint& checkpoint, const std::vector<Planned>& plan, unsigned threads, const std::atomic<bool>* cancel, const std::function<void(std::uint64_t, std::uint64_t)>& progress)
+  Conversion(const Checkpoint& checkpoint, const std::vector<Planned>& plan, unsigned threads, const std::atomic<bool>* cancel,
+             const std::function<void(std::uint64_t, std::uint64_t)>& progress)
       : checkpoint_(checkpoint), threads_(threads), cancel_(cancel), progress_(progress) {
     for (const Planned& tensor : plan) total_ += tensor.source ? tensor.source->bytes.size() : 0;
   }
@@ -420,9 +441,12 @@ class Conversion {
       if (cancel_ && *cancel_) throw Error(ErrorCode::cancelled, "Quantising was cancelled.", "Start it again to go on where it was.");
       const std::int64_t count = std::min(chunk, elements - first);
       bytes.resize(stored_bytes(tensor.dtype, static_cast<std::uint64_t>(count)));
-      if (!file) std::copy_n(present.begin() + static_cast<std::ptrdiff_t>(stored_bytes(tensor.dtype, static_cast<std::uint64_t>(first))), bytes.size(), bytes.begin());
+      if (!file)
+        std::copy_n(present.begin() + static_cast<std::ptrdiff_t>(stored_bytes(tensor.dtype, static_cast<std::uint64_t>(first))),
+                    bytes.size(), bytes.begin());
       const Squares squares = in_parallel(count, piece, threads_, [&](std::int64_t begin, std::int64_t length) {
-        const std::span<std::byte> part = std::span(bytes).subspan(stored_bytes(tensor.dtype, static_cast<std::uint64_t>(begin)), stored_bytes(tensor.dtype, static_cast<std::uint64_t>(length)));
+        const std::span<std::byte> part = std::span(bytes).subspan(stored_bytes(tensor.dtype, static_cast<std::uint64_t>(begin)),
+                                                                   stored_bytes(tensor.dtype, static_cast<std::uint64_t>(length)));
         return convert(tensor, first + begin, length, part, !file);
       });
       group.squares.difference += squares.difference;
@@ -443,7 +467,8 @@ class Conversion {
     for (const auto& [name, group] : groups_) {
       std::string types;
       for (const std::string& type : group.types) types += (types.empty() ? "" : ", ") + type;
-      list.push_back({name, types, group.tensors, group.elements, group.bytes, group.squares.whole > 0 ? std::sqrt(group.squares.difference / group.squares.whole) : 0});
+      list.push_back({name, types, group.tensors, group.elements, group.bytes,
+                      group.squares.whole > 0 ? std::sqrt(group.squares.difference / group.squares.whole) : 0});
     }
     return list;
   }
@@ -458,7 +483,8 @@ class Conversion {
   void release(const Planned& tensor, std::int64_t first, std::int64_t count) {
     if (!tensor.source) return;
     TensorView part = *tensor.source;
-    part.bytes = part.bytes.subspan(stored_bytes(part.dtype, static_cast<std::uint64_t>(first)), stored_bytes(part.dtype, static_cast<std::uint64_t>(count)));
+    part.bytes = part.bytes.subspan(stored_bytes(part.dtype, static_cast<std::uint64_t>(first)),
+                                    stored_bytes(part.dtype, static_cast<std::uint64_t>(count)));
     checkpoint_.release(part);
     done_ += part.bytes.size();
     if (progress_) progress_(done_, total_);
@@ -475,8 +501,10 @@ class Conversion {
 void require_name(const fs::path& target) {
   const std::string name = path_text(target.filename());
   if (name.starts_with("Llama") && name.ends_with(".gguf")) return;
-  throw Error(ErrorCode::file_unwritable, "The file would be called " + in_quotes(name) + "; the licence of Llama asks that the name of a model made from it begin with Llama.",
-              "Choose a name such as Llama-3.2-11B-Vision-Instruct-Q4_K_M.gguf.");
+  throw Error(
+      ErrorCode::file_unwritable,
+      "The file would be called " + in_quotes(name) + "; the licence of Llama asks that the name of a model made from it begin with Llama.",
+      "Choose a name such as Llama-3.2-11B-Vision-Instruct-Q4_K_M.gguf.");
 }
 
 }  // namespace
@@ -486,9 +514,12 @@ std::vector<float> rope_factors(const TextConfig& text) {
   if (scaling.kind != RopeScaling::Kind::llama3) return scaling.factors;
   std::vector<float> factors;
   for (int i = 0; i < text.head_dim / 2; ++i) {
-    const double wavelength = 2 * std::numbers::pi * std::pow(static_cast<double>(text.rope_theta), 2.0 * i / text.head_dim), original = scaling.original_max_position_embeddings;
-    if (wavelength < original / scaling.high_freq_factor) factors.push_back(1);
-    else if (wavelength > original / scaling.low_freq_factor) factors.push_back(scaling.factor);
+    const double wavelength = 2 * std::numbers::pi * std::pow(static_cast<double>(text.rope_theta), 2.0 * i / text.head_dim),
+                 original = scaling.original_max_position_embeddings;
+    if (wavelength < original / scaling.high_freq_factor)
+      factors.push_back(1);
+    else if (wavelength > original / scaling.low_freq_factor)
+      factors.push_back(scaling.factor);
     else {
       const double smooth = (original / wavelength - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
       factors.push_back(static_cast<float>(1 / ((1 - smooth) / scaling.factor + smooth)));
@@ -497,7 +528,8 @@ std::vector<float> rope_factors(const TextConfig& text) {
   return factors;
 }
 
-QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::atomic<bool>* cancel, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::atomic<bool>* cancel,
+                                   const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   require_name(request.target);
   const ModelConfig config = load_model_config(request.source);
   const Checkpoint checkpoint = Checkpoint::open(request.source);
@@ -509,7 +541,8 @@ QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::at
   PartFile file(request.target, request.sync_bytes);
   const std::uint64_t kept = trusted_bytes(file.path(), header, writer, plan.size(), request.sync_bytes);
   require_room(request.target, header.size() + writer.data_bytes() - kept);
-  Conversion conversion(checkpoint, plan, request.threads ? request.threads : std::max(1u, std::thread::hardware_concurrency()), cancel, progress);
+  Conversion conversion(checkpoint, plan, request.threads ? request.threads : std::max(1u, std::thread::hardware_concurrency()), cancel,
+                        progress);
   std::size_t next = 0;
   if (kept > 0) {
     const MappedFile present(file.path());

@@ -22,7 +22,8 @@ enum class TextPrecision {
 enum class VisionPrecision { f16, q8_0 };
 
 /// A metadata entry that the configuration does not give: tokens, merges, a chat template.
-using GgufEntry = std::pair<std::string, std::variant<std::string, std::vector<std::string>, bool, std::uint32_t, float, std::vector<std::int32_t>>>;
+using GgufEntry =
+    std::pair<std::string, std::variant<std::string, std::vector<std::string>, bool, std::uint32_t, float, std::vector<std::int32_t>>>;
 
 struct QuantiseRequest {
   std::filesystem::path source;  ///< a folder in the published layout
@@ -38,8 +39,8 @@ struct QuantiseRequest {
 
 /// Tensors that do the same work: what rounding them cost.
 struct TensorClass {
-  std::string name;  ///< "feed-forward down", "vision attention"
-  std::string types; ///< "Q4_K, Q6_K"
+  std::string name;   ///< "feed-forward down", "vision attention"
+  std::string types;  ///< "Q4_K, Q6_K"
   std::uint64_t tensors = 0, elements = 0, bytes = 0;
   double relative_error = 0;  ///< square root of the sum of squared differences over the sum of squares
 };
@@ -54,7 +55,8 @@ struct QuantiseReport {
 /// reach of a lost cache, is made again. After `cancelled` the part stays.
 /// `progress(done, total)` counts bytes of weights read; may be null.
 /// @throws Error as load_model_config, Checkpoint::open and check_tensors; file_unwritable, disk_full, cancelled.
-QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::atomic<bool>* cancel, const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::atomic<bool>* cancel,
+                                   const std::function<void(std::uint64_t, std::uint64_t)>& progress);
 
 /// The divisors of base frequencies that GGUF files hold in place of the scaling's four numbers; empty without scaling.
 std::vector<float> rope_factors(const TextConfig& text);

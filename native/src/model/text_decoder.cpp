@@ -14,37 +14,39 @@ void feed_forward(Graph& g, const TextMlp& mlp, float eps, float scale, const Te
   Arena::Scope scope(g.arena);
   const Tensor normed = g.arena.tensor(x.rows, x.cols);
   const Tensor inner = g.arena.tensor(x.rows, mlp.down.stride);
-  ops::rms_norm(g, x, mlp.norm.tensor, eps, normed);            // [rows, H]
-  ops::matmul(g, normed, mlp.gate_up, inner, {Kind::silu_mul}); // [rows, F]
+  ops::rms_norm(g, x, mlp.norm.tensor, eps, normed);                // [rows, H]
+  ops::matmul(g, normed, mlp.gate_up, inner, {Kind::silu_mul});     // [rows, F]
   ops::matmul(g, inner, mlp.down, x, {Kind::add, nullptr, scale});  // [rows, H]
 }
 
-void self_attention(Graph& g, const SelfAttentionLayer& layer, const ops::HeadShape& heads, float eps, const DecoderInputs& in, const KvCache& cache, const Tensor& x) {
+void self_attention(Graph& g, const SelfAttentionLayer& layer, const ops::HeadShape& heads, float eps, const DecoderInputs& in,
+                    const KvCache& cache, const Tensor& x) {
   {
     Arena::Scope scope(g.arena);
     const Tensor normed = g.arena.tensor(x.rows, x.cols);
     const Tensor qkv = g.arena.tensor(x.rows, layer.qkv.rows);
     const Tensor attended = g.arena.tensor(x.rows, heads.query_width());
-    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);                         // [rows, H]
-    ops::matmul(g, normed, layer.qkv, qkv);                                      // [rows, (heads + 2 kv_heads) D]
+    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);  // [rows, H]
+    ops::matmul(g, normed, layer.qkv, qkv);               // [rows, (heads + 2 kv_heads) D]
     ops::rope_kv_write(g, qkv, in.rotations, heads, in.position, cache);
     ops::attention(g, qkv, cache, heads, {MaskKind::causal, in.length, in.position}, attended);  // [rows, heads * D]
-    ops::matmul(g, attended, layer.output, x, {Kind::add});                      // [rows, H]
+    ops::matmul(g, attended, layer.output, x, {Kind::add});                                      // [rows, H]
   }
   feed_forward(g, layer.mlp, eps, 1, x);
 }
 
-void cross_attention(Graph& g, const CrossAttentionLayer& layer, const ops::HeadShape& heads, float eps, const KvCache& cache, uint32_t length, const Tensor& x) {
+void cross_attention(Graph& g, const CrossAttentionLayer& layer, const ops::HeadShape& heads, float eps, const KvCache& cache,
+                     uint32_t length, const Tensor& x) {
   {
     Arena::Scope scope(g.arena);
     const Tensor normed = g.arena.tensor(x.rows, x.cols);
     const Tensor query = g.arena.tensor(x.rows, heads.query_width());
     const Tensor attended = g.arena.tensor(x.rows, heads.query_width());
     const Tensor by_head = query.reshape(x.rows * heads.heads, heads.head_dim);
-    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);                    // [rows, H]
-    ops::matmul(g, normed, layer.query, query);                             // [rows, heads * D], no rotation
-    ops::rms_norm(g, by_head, layer.query_norm.tensor, eps, by_head);       // [rows * heads, D]
-    ops::attention(g, query, cache, heads, {MaskKind::all, length}, attended);  // [rows, heads * D]
+    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);                                    // [rows, H]
+    ops::matmul(g, normed, layer.query, query);                                             // [rows, heads * D], no rotation
+    ops::rms_norm(g, by_head, layer.query_norm.tensor, eps, by_head);                       // [rows * heads, D]
+    ops::attention(g, query, cache, heads, {MaskKind::all, length}, attended);              // [rows, heads * D]
     ops::matmul(g, attended, layer.output, x, {Kind::add, nullptr, layer.attention_gate});  // [rows, H]
   }
   feed_forward(g, layer.mlp, eps, layer.mlp_gate, x);

@@ -25,7 +25,7 @@ struct DecoderInputs {
   vk::Slice rotations;  ///< write_rotations for the rows' positions
   ops::Position position;
   uint32_t rows = 0;
-  uint32_t length = 0;  ///< positions up to the last row's; 0 = not known when recording
+  uint32_t length = 0;                            ///< positions up to the last row's; 0 = not known when recording
   const std::vector<KvCache>* self_kv = nullptr;  ///< one per self-attention layer
   const CrossKv* image = nullptr;                 ///< null: the rows stand before any picture
 };

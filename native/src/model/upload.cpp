@@ -23,7 +23,9 @@ uint32_t width_of(const TensorView& tensor) { return static_cast<uint32_t>(tenso
 
 void require_alike(const TensorView& a, const TensorView& b, bool alike) {
   if (alike) return;
-  throw Error(ErrorCode::checkpoint_shape, "The tensors " + in_quotes(a.stored_name) + " " + shape_text(a.shape) + " and " + in_quotes(b.stored_name) + " " + shape_text(b.shape) + " do not fit one matrix.",
+  throw Error(ErrorCode::checkpoint_shape,
+              "The tensors " + in_quotes(a.stored_name) + " " + shape_text(a.shape) + " and " + in_quotes(b.stored_name) + " " +
+                  shape_text(b.shape) + " do not fit one matrix.",
               "The checkpoint is damaged; download it again.");
 }
 
@@ -41,10 +43,12 @@ struct Uploader::Slot {
   vk::Buffer staging;
   vk::Recorder recorder;
   uint64_t used = 0;
-  Slot(vk::Device& device, vk::Memory& memory) : staging(memory.allocate(staging_bytes, vk::Intent::upload)), recorder(device, vk::Recorder::Mode::immediate) {}
+  Slot(vk::Device& device, vk::Memory& memory)
+      : staging(memory.allocate(staging_bytes, vk::Intent::upload)), recorder(device, vk::Recorder::Mode::immediate) {}
 };
 
-Uploader::Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress)
+Uploader::Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free,
+                   const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress)
     : memory_(memory), checkpoint_(checkpoint), keep_free_(keep_free), cancel_(cancel), progress_(std::move(progress)) {
   for (int i = 0; i < 2; ++i) {
     slots_.push_back(std::make_unique<Slot>(device, memory));
@@ -119,9 +123,12 @@ void Uploader::copy_staged(const vk::Slice& target, uint64_t row_bytes, uint32_t
     }
     std::byte* to = slot.staging.mapped() + slot.used;
     for (uint64_t done = 0; done < piece;) {
-      const uint64_t row = (written + done) / row_bytes, in_row = (written + done) % row_bytes, run = std::min(row_bytes - in_row, piece - done);
-      if (large.empty()) write(static_cast<uint32_t>(row), {to + done, row_bytes});
-      else if (in_row == 0) write(static_cast<uint32_t>(row), large);
+      const uint64_t row = (written + done) / row_bytes, in_row = (written + done) % row_bytes,
+                     run = std::min(row_bytes - in_row, piece - done);
+      if (large.empty())
+        write(static_cast<uint32_t>(row), {to + done, row_bytes});
+      else if (in_row == 0)
+        write(static_cast<uint32_t>(row), large);
       if (!large.empty()) std::memcpy(to + done, large.data() + in_row, run);
       done += run;
       activity::step();
@@ -137,7 +144,8 @@ void Uploader::copy_staged(const vk::Slice& target, uint64_t row_bytes, uint32_t
 void Uploader::append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write) {
   const uint64_t row_bytes = device_row_bytes(dtype, matrix.stride), limit = std::min(memory_.max_allocation(), memory_.max_binding());
   if (limit < row_bytes)
-    throw Error(ErrorCode::device_unsuitable, "One row of a weight has " + std::to_string(row_bytes) + " bytes; this device binds at most " + std::to_string(limit) + ".",
+    throw Error(ErrorCode::device_unsuitable,
+                "One row of a weight has " + std::to_string(row_bytes) + " bytes; this device binds at most " + std::to_string(limit) + ".",
                 "Use another device.");
   const auto rows_within = [&](uint64_t bytes, uint32_t left) {
     uint64_t rows = std::max<uint64_t>(bytes / row_bytes, 1);
@@ -163,8 +171,11 @@ void Uploader::append(Matrix& matrix, DType dtype, uint32_t count, const WriteRo
 Uploader::WriteRow Uploader::rows_of(const TensorView& tensor, DType dtype) const {
   const uint32_t cols = width_of(tensor);
   const uint64_t row_bytes = stored_bytes(tensor.dtype, cols);
-  const auto stored = [&tensor, row_bytes](uint32_t row) { return tensor.bytes.subspan(static_cast<uint64_t>(tensor.stored_row(row)) * row_bytes, row_bytes); };
-  if (dtype == device_type(tensor.dtype)) return [stored, cols, type = tensor.dtype](uint32_t row, std::span<std::byte> out) { pack_row(type, stored(row), cols, out); };
+  const auto stored = [&tensor, row_bytes](uint32_t row) {
+    return tensor.bytes.subspan(static_cast<uint64_t>(tensor.stored_row(row)) * row_bytes, row_bytes);
+  };
+  if (dtype == device_type(tensor.dtype))
+    return [stored, cols, type = tensor.dtype](uint32_t row, std::span<std::byte> out) { pack_row(type, stored(row), cols, out); };
   return [stored, cols, type = tensor.dtype, dtype](uint32_t row, std::span<std::byte> out) {
     const std::vector<float> values = read_floats({.dtype = type, .shape = {cols}, .bytes = stored(row)});
     std::vector<std::byte> as_stored(stored_bytes(dtype, cols));
@@ -216,7 +227,8 @@ Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
     Matrix matrix;
     matrix.cols = width_of(a);
     matrix.stride = round_up(matrix.cols, 8);
-    append(matrix, dtype, static_cast<uint32_t>(2 * a.shape.at(0)), [&](uint32_t row, std::span<std::byte> out) { rows[row % 2](row / 2, out); });
+    append(matrix, dtype, static_cast<uint32_t>(2 * a.shape.at(0)),
+           [&](uint32_t row, std::span<std::byte> out) { rows[row % 2](row / 2, out); });
     checkpoint_.release(a);
     checkpoint_.release(b);
     return matrix;
@@ -225,7 +237,9 @@ Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
 
 std::vector<Matrix> Uploader::tables(const std::vector<std::string>& names) {
   return settled([&] {
-    const auto plain = [&](const std::string& name) { return is_block_type(checkpoint_.at(name).dtype) ? DType::f16 : checkpoint_.at(name).dtype; };
+    const auto plain = [&](const std::string& name) {
+      return is_block_type(checkpoint_.at(name).dtype) ? DType::f16 : checkpoint_.at(name).dtype;
+    };
     const bool alike = std::all_of(names.begin(), names.end(), [&](const std::string& name) { return plain(name) == plain(names[0]); });
     const DType dtype = alike ? plain(names[0]) : DType::f32;
     std::vector<Matrix> matrices;
@@ -251,7 +265,8 @@ Vector Uploader::vector(const std::string& name, float scale) {
     if (!vector.buffer) vector.buffer = allocate_elsewhere(values.size() * 4);
     const uint32_t rows = tensor.shape.size() == 2 ? static_cast<uint32_t>(tensor.shape[0]) : 1;
     vector.tensor = {vector.buffer.slice(), rows, static_cast<uint32_t>(values.size()) / rows, 0};
-    copy(vector.buffer, values.size() * 4, 1, [&](uint32_t, std::span<std::byte> out) { std::memcpy(out.data(), values.data(), out.size()); });
+    copy(vector.buffer, values.size() * 4, 1,
+         [&](uint32_t, std::span<std::byte> out) { std::memcpy(out.data(), values.data(), out.size()); });
   });
   return vector;
 }

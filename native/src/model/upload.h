@@ -29,7 +29,8 @@ enum class Place { device, host };
 class Uploader {
  public:
   /// `cancel` and `progress` (bytes copied so far) may be null. Weights leave `keep_free` bytes of the device's budget.
-  Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free, const std::atomic<bool>* cancel, std::function<void(uint64_t)> progress);
+  Uploader(vk::Device& device, vk::Memory& memory, const Checkpoint& checkpoint, uint64_t keep_free, const std::atomic<bool>* cancel,
+           std::function<void(uint64_t)> progress);
   ~Uploader();
 
   /// Where the next weights are wanted. What the device has no room for goes to the host's memory, and the other way.

@@ -10,7 +10,8 @@ using Kind = ops::Epilogue::Kind;
 constexpr uint64_t large_activation = 64u << 20;
 
 /// x += gate_a * attention(norm(x)); x += gate_m * mlp(norm(x)).  x: [tiles * padded, H]
-void vision_block(Graph& g, const VisionLayer& layer, const ops::HeadShape& heads, const ops::AttentionMask& mask, float eps, uint32_t tiles, const Tensor& x) {
+void vision_block(Graph& g, const VisionLayer& layer, const ops::HeadShape& heads, const ops::AttentionMask& mask, float eps,
+                  uint32_t tiles, const Tensor& x) {
   const uint32_t rows = x.rows, hidden = x.cols;
   {
     Arena::Scope scope(g.arena);
@@ -37,7 +38,8 @@ void vision_block(Graph& g, const VisionLayer& layer, const ops::HeadShape& head
 
 }  // namespace
 
-VisionEncoder::VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixels, const PreparedImage& image, const std::function<void(uint32_t, uint32_t)>& progress) {
+VisionEncoder::VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixels, const PreparedImage& image,
+                             const std::function<void(uint32_t, uint32_t)>& progress) {
   const VisionConfig& config = *model.config.vision;
   const VisionWeights& weights = *model.vision;
   const uint32_t tiles = static_cast<uint32_t>(config.max_num_tiles), hidden = static_cast<uint32_t>(config.hidden_size);
@@ -55,11 +57,14 @@ VisionEncoder::VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixe
     const Tensor pixels_in = g.arena.tensor(tiles * patches, weights.patch_embedding.stride);
     const Tensor patch_states = g.arena.tensor(tiles * patches, hidden);
     const Tensor embedded = g.arena.tensor(tiles * padded_, hidden);
-    ops::patchify(g, pixels, {static_cast<uint32_t>(config.image_size), static_cast<uint32_t>(config.patch_size), tiles, image.num_tiles, config.image_mean, config.image_std},
-                  pixels_in);                                            // [tiles * patches, 3 * patch * patch]
-    ops::matmul(g, pixels_in, weights.patch_embedding, patch_states);    // [tiles * patches, H]
-    ops::vision_embedding(g, patch_states, {weights.class_embedding.tensor, weights.position_embedding.tensor, weights.tile_position_embedding, weights.pre_tile_embedding,
-                                            weights.position_gate, weights.pre_tile_gate},
+    ops::patchify(g, pixels,
+                  {static_cast<uint32_t>(config.image_size), static_cast<uint32_t>(config.patch_size), tiles, image.num_tiles,
+                   config.image_mean, config.image_std},
+                  pixels_in);                                          // [tiles * patches, 3 * patch * patch]
+    ops::matmul(g, pixels_in, weights.patch_embedding, patch_states);  // [tiles * patches, H]
+    ops::vision_embedding(g, patch_states,
+                          {weights.class_embedding.tensor, weights.position_embedding.tensor, weights.tile_position_embedding,
+                           weights.pre_tile_embedding, weights.position_gate, weights.pre_tile_gate},
                           image.aspect_ratio_id, tiles, padded_, embedded);  // [tiles * padded, H]
     ops::layer_norm(g, embedded, weights.pre_norm_weight.tensor, weights.pre_norm_bias.tensor, outer_norm_eps, x, {padded_, tokens_});
   }
@@ -75,7 +80,8 @@ VisionEncoder::VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixe
   auto next_intermediate = intermediate_.begin();
   for (size_t i = 0; i < weights.local_layers.size(); ++i) {
     const auto& wanted = config.intermediate_layers_indices;
-    if (std::find(wanted.begin(), wanted.end(), static_cast<int>(i)) != wanted.end()) g.recorder.copy(x.slice, (next_intermediate++)->slice);  // the block's INPUT
+    if (std::find(wanted.begin(), wanted.end(), static_cast<int>(i)) != wanted.end())
+      g.recorder.copy(x.slice, (next_intermediate++)->slice);  // the block's INPUT
     vision_block(g, weights.local_layers[i], model.vision_heads(), mask, eps, tiles, x);
     layer_done();
   }
@@ -92,7 +98,9 @@ VisionEncoder::VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixe
   }
 }
 
-void VisionEncoder::features(Graph& g, uint32_t tile, const Tensor& out) const { ops::gather_features(g, final_state_, intermediate_, tile, padded_, tokens_, out); }
+void VisionEncoder::features(Graph& g, uint32_t tile, const Tensor& out) const {
+  ops::gather_features(g, final_state_, intermediate_, tile, padded_, tokens_, out);
+}
 
 void project(Graph& g, const Model& model, const Tensor& features, const Tensor& out) {
   ops::matmul(g, features, model.vision->projector, out, {Kind::none, &model.vision->projector_bias.tensor});

@@ -20,7 +20,8 @@ class VisionEncoder {
  public:
   /// Records and submits the encoder; afterwards `features` gives the result, until the enclosing
   /// arena scope ends. `pixels` holds the tiles' bytes. `progress(layers done, layers)` may be null.
-  VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixels, const PreparedImage& image, const std::function<void(uint32_t, uint32_t)>& progress);
+  VisionEncoder(Graph& g, const Model& model, const vk::Slice& pixels, const PreparedImage& image,
+                const std::function<void(uint32_t, uint32_t)>& progress);
 
   /// Features of one tile, absent tiles included: out [tokens, vision_output_dim].
   void features(Graph& g, uint32_t tile, const Tensor& out) const;

@@ -33,7 +33,8 @@ uint32_t longest_view(const AttentionMask& mask, uint32_t capacity) {
   return mask.kind == AttentionMask::Kind::causal && mask.length == 0 ? capacity : mask.length;
 }
 
-void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask,
+                     const Tensor& out) {
   struct Push {
     uint32_t rows, first_row, q_stride, q_offset, kv_stride, k_offset, v_offset, group, out_stride, out_offset;
     uint32_t length, index, base, num_tiles, tokens, padded;
@@ -45,25 +46,33 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
     throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
   constexpr uint32_t rows_a_group = 32;
   const double flops_a_row = 4.0 * longest_view(mask, kv.capacity) * shape.query_width();
-  const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) / rows_a_group * rows_a_group;
+  const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) /
+                        rows_a_group * rows_a_group;
   // In front of many keys one group of rows may still be too long; then by heads, too. Not before it takes several
   // submissions' time, because few workgroups leave much of the device idle.
   constexpr double patience = 4;
   const double flops_a_head = flops_a_row * rows_a_group / shape.heads;
-  const uint32_t heads = step > rows_a_group ? shape.heads : static_cast<uint32_t>(std::clamp(patience * g.recorder.affordable_flops() / flops_a_head, 1.0, 1.0 * shape.heads));
+  const uint32_t heads =
+      step > rows_a_group
+          ? shape.heads
+          : static_cast<uint32_t>(std::clamp(patience * g.recorder.affordable_flops() / flops_a_head, 1.0, 1.0 * shape.heads));
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
   for (uint32_t part = 0; part < divide_up(q.rows, step) * divide_up(shape.heads, heads); ++part) {
     const uint32_t row = part / divide_up(shape.heads, heads) * step, end = std::min(row + step, q.rows);
     const uint32_t first_head = part % divide_up(shape.heads, heads) * heads, count = std::min(heads, shape.heads - first_head);
     g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), tiled_keys(shape.head_dim)},
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
-          Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols,
-               out.offset, mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape), first_head},
-          {divide_up(end - row, rows_a_group), count}, {flops_a_row * round_up(end - row, rows_a_group) * count / shape.heads, 8.0 * longest_view(mask, kv.capacity) * kv.stride * count / shape.heads});
+          Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols, out.offset,
+               mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape),
+               first_head},
+          {divide_up(end - row, rows_a_group), count},
+          {flops_a_row * round_up(end - row, rows_a_group) * count / shape.heads,
+           8.0 * longest_view(mask, kv.capacity) * kv.stride * count / shape.heads});
   }
 }
 
-void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
+void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask,
+                     const Tensor& out) {
   struct Push {
     uint32_t q_stride, q_offset, kv_stride, length, index, base, splits;
     float scale;
@@ -80,17 +89,19 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
   const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim);
   const Tensor stats = g.arena.tensor(q.rows * shape.heads * splits, 2);
   g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal},
-        {vk::reads(q.slice), vk::reads(cache.keys.slice()), vk::reads(cache.values.slice()), vk::reads(state), vk::writes(parts.slice), vk::writes(stats.slice)},
-        Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)}, {splits, shape.kv_heads, q.rows},
-        {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
-  g.run("attention_merge", {}, {vk::reads(parts.slice), vk::reads(stats.slice), vk::writes(out.slice)}, MergePush{splits, shape.head_dim, out.offset}, {shape.heads, q.rows},
-        {elements(parts) * 2, elements(parts) * 4});
+        {vk::reads(q.slice), vk::reads(cache.keys.slice()), vk::reads(cache.values.slice()), vk::reads(state), vk::writes(parts.slice),
+         vk::writes(stats.slice)},
+        Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)},
+        {splits, shape.kv_heads, q.rows}, {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
+  g.run("attention_merge", {}, {vk::reads(parts.slice), vk::reads(stats.slice), vk::writes(out.slice)},
+        MergePush{splits, shape.head_dim, out.offset}, {shape.heads, q.rows}, {elements(parts) * 2, elements(parts) * 4});
 }
 
 }  // namespace
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
-  if (q.rows <= matvec_rows && split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes) return split_attention(g, q, cache, shape, mask, out);
+  if (q.rows <= matvec_rows && split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes)
+    return split_attention(g, q, cache, shape, mask, out);
   tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
 }
 
@@ -103,7 +114,8 @@ void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const
 
 namespace loupe::scalar {
 
-Floats attention(const Floats& q, const Floats& keys, const Floats& values, const ops::HeadShape& shape, const ops::AttentionMask& mask, uint32_t position) {
+Floats attention(const Floats& q, const Floats& keys, const Floats& values, const ops::HeadShape& shape, const ops::AttentionMask& mask,
+                 uint32_t position) {
   using Kind = ops::AttentionMask::Kind;
   const uint32_t width = shape.query_width(), kv_width = shape.kv_width(), dim = shape.head_dim;
   auto is_padding = [&](uint32_t token) { return token / mask.padded >= mask.num_tiles || token % mask.padded >= mask.tokens; };
@@ -116,7 +128,8 @@ Floats attention(const Floats& q, const Floats& keys, const Floats& values, cons
       double highest = -INFINITY, total = 0;
       for (uint32_t key = 0; key < length; ++key) {
         double score = 0;
-        for (uint32_t d = 0; d < dim; ++d) score += static_cast<double>(q[row * width + head * dim + d]) * keys[key * kv_width + kv_head * dim + d];
+        for (uint32_t d = 0; d < dim; ++d)
+          score += static_cast<double>(q[row * width + head * dim + d]) * keys[key * kv_width + kv_head * dim + d];
         const bool hidden = mask.kind == Kind::vision && is_padding(row) && is_padding(key);
         p[key] = hidden ? -INFINITY : score / std::sqrt(static_cast<double>(dim));
         highest = std::max(highest, p[key]);

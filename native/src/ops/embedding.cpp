@@ -21,7 +21,8 @@ void embedding(Graph& g, const Matrix& table, const vk::Slice& tokens, const Ten
   static_assert(sizeof(Push) == 20);
   for (const Matrix::Block& block : table.blocks)
     g.run(weight_variant("embedding", block.dtype), {}, {vk::reads(block.buffer.slice()), vk::reads(tokens), vk::updates(out.slice)},
-          Push{block.first_row, block.rows, table.stride / 8, out.cols, out.offset}, {out.rows}, {0, elements(out) * 8, block.buffer.slice().over_bus ? elements(out) * 4 : 0});
+          Push{block.first_row, block.rows, table.stride / 8, out.cols, out.offset}, {out.rows},
+          {0, elements(out) * 8, block.buffer.slice().over_bus ? elements(out) * 4 : 0});
 }
 
 DType table_type(const Matrix& table) {
@@ -36,7 +37,8 @@ TableRow table_row(const Matrix& table, uint32_t row) {
   for (const Matrix::Block& block : table.blocks) {
     if (row < block.first_row || row - block.first_row >= block.rows) continue;
     const uint64_t begin = (row - block.first_row) * row_bytes, aligned = begin / 256 * 256;
-    return {block.buffer.slice().part(aligned, begin - aligned + row_bytes), static_cast<uint32_t>((begin - aligned) / stored_bytes(dtype, 1))};
+    return {block.buffer.slice().part(aligned, begin - aligned + row_bytes),
+            static_cast<uint32_t>((begin - aligned) / stored_bytes(dtype, 1))};
   }
   throw Error(ErrorCode::internal, "A table has no row " + std::to_string(row) + ".");
 }
@@ -47,7 +49,8 @@ namespace loupe::scalar {
 
 Floats embedding(const Floats& table, uint32_t cols, std::span<const uint32_t> tokens) {
   Floats out;
-  for (uint32_t token : tokens) out.insert(out.end(), table.begin() + static_cast<size_t>(token) * cols, table.begin() + static_cast<size_t>(token + 1) * cols);
+  for (uint32_t token : tokens)
+    out.insert(out.end(), table.begin() + static_cast<size_t>(token) * cols, table.begin() + static_cast<size_t>(token + 1) * cols);
   return out;
 }
 

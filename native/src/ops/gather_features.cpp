@@ -4,7 +4,8 @@
 
 namespace loupe::ops {
 
-void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tensor>& intermediate, uint32_t tile, uint32_t padded, uint32_t tokens, const Tensor& out) {
+void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tensor>& intermediate, uint32_t tile, uint32_t padded,
+                     uint32_t tokens, const Tensor& out) {
   struct Push {
     uint32_t hidden, width, slot, step, state_offset, offset;
   };
@@ -14,8 +15,8 @@ void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tens
     const Tensor state = all.view(tile * padded, tokens);
     // Interleaved columns share cache lines, not elements: the writers need no order among themselves,
     // and `updates` keeps them in it all the same, which costs nothing next to the encoder.
-    g.run("gather_features", {}, {vk::reads(state.slice), vk::updates(out.slice)}, Push{hidden, out.cols, slot, step, state.offset, out.offset},
-          {divide_up(hidden, 64), tokens}, {0, elements(state) * 8});
+    g.run("gather_features", {}, {vk::reads(state.slice), vk::updates(out.slice)},
+          Push{hidden, out.cols, slot, step, state.offset, out.offset}, {divide_up(hidden, 64), tokens}, {0, elements(state) * 8});
   };
   place(final_state, 0, 1);
   for (uint32_t i = 0; i < count; ++i) place(intermediate[i], hidden + i, count);
@@ -25,7 +26,8 @@ void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tens
 
 namespace loupe::scalar {
 
-Floats gather_features(const Floats& final_state, const std::vector<Floats>& intermediate, uint32_t hidden, uint32_t tile, uint32_t padded, uint32_t tokens) {
+Floats gather_features(const Floats& final_state, const std::vector<Floats>& intermediate, uint32_t hidden, uint32_t tile, uint32_t padded,
+                       uint32_t tokens) {
   const size_t count = intermediate.size(), width = hidden * (1 + count);
   Floats out(tokens * width);
   for (uint32_t token = 0; token < tokens; ++token)

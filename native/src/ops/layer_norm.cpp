@@ -13,7 +13,8 @@ void layer_norm(Graph& g, const Tensor& x, const Tensor& weight, const Tensor& b
     uint32_t group, valid, x_offset, offset;
   };
   static_assert(sizeof(Push) == 24);
-  g.run("layer_norm", {reduction_threads(g, x.cols)}, {vk::reads(x.slice), vk::reads(weight.slice), vk::reads(bias.slice), vk::writes(out.slice)},
+  g.run("layer_norm", {reduction_threads(g, x.cols)},
+        {vk::reads(x.slice), vk::reads(weight.slice), vk::reads(bias.slice), vk::writes(out.slice)},
         Push{x.cols, eps, mask.group, mask.valid, x.offset, out.offset}, {x.rows}, {elements(x) * 8, elements(x) * 16});
 }
 

@@ -25,7 +25,8 @@ vk::Cost cost_of(const vk::Slice& weights, double flops, double other_bytes) {
   return {flops, bytes + other_bytes, weights.over_bus ? bytes : 0};
 }
 
-void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
+void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue,
+            const vk::Slice& bias) {
   struct Push {
     uint32_t groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
     float scale;
@@ -41,8 +42,8 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
 }
 
 /// `weights`: those of the block, or a copy of them.
-void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const vk::Slice& weights,
-           const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
+void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight,
+           const Matrix::Block& block, const vk::Slice& weights, const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
   struct Push {
     uint32_t m, groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
     float scale;
@@ -50,7 +51,8 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
   static_assert(sizeof(Push) == 36);
   constants.push_back(static_cast<uint32_t>(epilogue.kind));
   g.run(shader, constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
-        Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
+        Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr,
+             epilogue.scale},
         {divide_up(block.rows, tile), divide_up(x.rows, tile)},
         cost_of(weights, 2.0 * block.rows * weight.stride * round_up(x.rows, tile), elements(x) * 4 + 4.0 * x.rows * block.rows));
 }
@@ -59,7 +61,8 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
 
 bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
   const std::string shape = fragment_shape(device);
-  return !shape.empty() && 4 * device.info().subgroup_size <= device.info().max_workgroup_threads && pipelines.has("coopmat_" + shape + "_bf16");
+  return !shape.empty() && 4 * device.info().subgroup_size <= device.info().max_workgroup_threads &&
+         pipelines.has("coopmat_" + shape + "_bf16");
 }
 
 std::string matmul_path(const vk::Device& device, Activations activations) {
@@ -68,9 +71,11 @@ std::string matmul_path(const vk::Device& device, Activations activations) {
 
 void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
   const uint32_t width = epilogue.kind == Epilogue::Kind::silu_mul ? weight.rows / 2 : weight.rows;
-  if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4 || (epilogue.kind == Epilogue::Kind::silu_mul && weight.rows % 2))
-    throw Error(ErrorCode::internal, "matmul: [" + std::to_string(x.rows) + ", " + std::to_string(x.cols) + "] by [" + std::to_string(weight.rows) + ", " +
-                                         std::to_string(weight.cols) + "] into [" + std::to_string(out.rows) + ", " + std::to_string(out.cols) + "].");
+  if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4 ||
+      (epilogue.kind == Epilogue::Kind::silu_mul && weight.rows % 2))
+    throw Error(ErrorCode::internal, "matmul: [" + std::to_string(x.rows) + ", " + std::to_string(x.cols) + "] by [" +
+                                         std::to_string(weight.rows) + ", " + std::to_string(weight.cols) + "] into [" +
+                                         std::to_string(out.rows) + ", " + std::to_string(out.cols) + "].");
   // A binding must be something: without a bias any buffer that is only read serves.
   const vk::Slice bias = epilogue.bias ? epilogue.bias->slice : x.slice;
   if (x.rows <= matvec_rows) {
@@ -78,7 +83,8 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
     return;
   }
   const std::string shape = g.activations == Activations::f16 ? fragment_shape(g.device) : std::string();
-  const std::vector<uint32_t> constants = shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
+  const std::vector<uint32_t> constants =
+      shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
   for (const Matrix::Block& block : weight.blocks) {
     const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, block.dtype);
     // No dispatch longer than a submission may be: rows in slices of whole tiles.
@@ -103,7 +109,8 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
 
 namespace loupe::scalar {
 
-void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias, float scale, Floats& out) {
+void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias,
+            float scale, Floats& out) {
   using Kind = ops::Epilogue::Kind;
   auto product = [&](uint32_t row, uint32_t column) {
     double sum = bias ? (*bias)[column] : 0;
@@ -120,9 +127,12 @@ void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint3
         continue;
       }
       const double v = product(row, j);
-      if (kind == Kind::gelu) y = static_cast<float>(0.5 * v * (1 + std::erf(v * std::sqrt(0.5))));
-      else if (kind == Kind::add) y += static_cast<float>(scale * v);
-      else y = static_cast<float>(v);
+      if (kind == Kind::gelu)
+        y = static_cast<float>(0.5 * v * (1 + std::erf(v * std::sqrt(0.5))));
+      else if (kind == Kind::add)
+        y += static_cast<float>(scale * v);
+      else
+        y = static_cast<float>(v);
     }
 }
 

@@ -34,7 +34,8 @@ struct VisionEmbeddingWeights {
 };
 /// Patches [max_tiles * patches, hidden] -> [max_tiles * padded, hidden]: class token first, the tile and
 /// position embeddings of `aspect_ratio_id` added, rows from `patches + 1` to `padded` zero.
-void vision_embedding(Graph& g, const Tensor& patches, const VisionEmbeddingWeights& weights, uint32_t aspect_ratio_id, uint32_t max_tiles, uint32_t padded, const Tensor& out);
+void vision_embedding(Graph& g, const Tensor& patches, const VisionEmbeddingWeights& weights, uint32_t aspect_ratio_id, uint32_t max_tiles,
+                      uint32_t padded, const Tensor& out);
 
 /// x[tile, token] += gate * table[aspect_ratio_id, tile]; x: [max_tiles * padded, hidden], padding rows included.
 void tile_embedding(Graph& g, const Tensor& x, const Matrix& table, float gate, uint32_t aspect_ratio_id, uint32_t max_tiles);
@@ -83,7 +84,8 @@ struct HeadShape {
 /// Rotates queries (in place) and keys of qkv [rows, (heads + 2 kv_heads) * head_dim] by `rotations`
 /// ((cos, sin) float32 pairs [rows, head_dim / 2]; pairs are i, i + head_dim / 2), and writes keys and values
 /// into the cache at the rows' positions.
-void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position, const KvCache& cache);
+void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position,
+                   const KvCache& cache);
 /// Writes keys and values [rows, kv_width] into the cache from row `first`.
 void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache& cache, uint32_t first);
 
@@ -95,8 +97,8 @@ struct AttentionMask {
     vision,  ///< all keys, but padding does not see padding
   };
   Kind kind = Kind::all;
-  uint32_t length = 0;                        ///< all, vision: keys; causal: keys that the last row sees, 0 = up to the capacity
-  Position position;                          ///< causal
+  uint32_t length = 0;                             ///< all, vision: keys; causal: keys that the last row sees, 0 = up to the capacity
+  Position position;                               ///< causal
   uint32_t num_tiles = 0, tokens = 0, padded = 0;  ///< vision: used tiles, real and padded tokens a tile
 };
 /// softmax(q k^T / sqrt(head_dim)) v, head by head, without ever storing all scores.
@@ -107,7 +109,8 @@ void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const
 
 /// Vision features [rows, width]: out[:, 0 : width] = final; out[:, width + d * n + i] = intermediate i, column d.
 /// All inputs [max_tiles * padded, width]; rows taken: `tokens` of tile `tile`.
-void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tensor>& intermediate, uint32_t tile, uint32_t padded, uint32_t tokens, const Tensor& out);
+void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tensor>& intermediate, uint32_t tile, uint32_t padded,
+                     uint32_t tokens, const Tensor& out);
 
 /// Index of each row's largest value (the lowest of equals): uint32 [logits.rows].
 void argmax(Graph& g, const Tensor& logits, const vk::Slice& out);
@@ -119,6 +122,7 @@ struct Sampling {
 };
 /// Draws one token of logits [1, vocabulary]: penalty for tokens in `recent` (uint32 [recent_count]), temperature,
 /// top-k, top-p, min-p, then the smallest index whose cumulated probability exceeds `uniform` in [0, 1).
-void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t recent_count, const Sampling& sampling, float uniform, const vk::Slice& out);
+void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t recent_count, const Sampling& sampling, float uniform,
+            const vk::Slice& out);
 
 }  // namespace loupe::ops

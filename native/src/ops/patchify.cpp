@@ -11,8 +11,8 @@ void patchify(Graph& g, const vk::Slice& pixels, const PatchGeometry& geometry, 
   };
   static_assert(sizeof(Push) == 44);
   g.run("patchify", {}, {vk::reads(pixels), vk::writes(out.slice)},
-        Push{geometry.tile_size, geometry.patch_size, geometry.num_tiles, out.cols, out.offset, geometry.mean, geometry.std}, {divide_up(out.cols, 64), out.rows},
-        {elements(out) * 4, elements(out) * 5});
+        Push{geometry.tile_size, geometry.patch_size, geometry.num_tiles, out.cols, out.offset, geometry.mean, geometry.std},
+        {divide_up(out.cols, 64), out.rows}, {elements(out) * 4, elements(out) * 5});
 }
 
 }  // namespace loupe::ops

@@ -15,7 +15,8 @@ void rms_norm(Graph& g, const Tensor& x, const Tensor& weight, float eps, const 
   static_assert(sizeof(Push) == 16);
   // In place is allowed: a workgroup reads its row before it writes it.
   const bool in_place = x.slice.buffer == out.slice.buffer && x.slice.offset == out.slice.offset;
-  g.run("rms_norm", {reduction_threads(g, x.cols)}, {vk::reads(x.slice), vk::reads(weight.slice), in_place ? vk::updates(out.slice) : vk::writes(out.slice)},
+  g.run("rms_norm", {reduction_threads(g, x.cols)},
+        {vk::reads(x.slice), vk::reads(weight.slice), in_place ? vk::updates(out.slice) : vk::writes(out.slice)},
         Push{x.cols, eps, x.offset, out.offset}, {x.rows}, {elements(x) * 4, elements(x) * 12});
 }
 

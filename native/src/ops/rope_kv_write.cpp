@@ -4,15 +4,17 @@
 
 namespace loupe::ops {
 
-void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position, const KvCache& cache) {
+void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position,
+                   const KvCache& cache) {
   struct Push {
     uint32_t heads, kv_heads, head_dim, index, base, offset;
   };
   static_assert(sizeof(Push) == 24);
   g.run(kv_variant("rope_kv_write", cache.half), {},
-        {vk::updates(qkv.slice), vk::reads(rotations), vk::reads(position.state), vk::updates(cache.keys.slice()), vk::updates(cache.values.slice())},
-        Push{shape.heads, shape.kv_heads, shape.head_dim, position.index, position.base, qkv.offset}, {shape.heads + 2 * shape.kv_heads, qkv.rows},
-        {elements(qkv) * 3, elements(qkv) * 12});
+        {vk::updates(qkv.slice), vk::reads(rotations), vk::reads(position.state), vk::updates(cache.keys.slice()),
+         vk::updates(cache.values.slice())},
+        Push{shape.heads, shape.kv_heads, shape.head_dim, position.index, position.base, qkv.offset},
+        {shape.heads + 2 * shape.kv_heads, qkv.rows}, {elements(qkv) * 3, elements(qkv) * 12});
 }
 
 void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache& cache, uint32_t first) {
@@ -20,7 +22,8 @@ void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache&
     uint32_t width, first, k_offset, v_offset;
   };
   static_assert(sizeof(Push) == 16);
-  g.run(kv_variant("kv_write", cache.half), {}, {vk::reads(keys.slice), vk::reads(values.slice), vk::updates(cache.keys.slice()), vk::updates(cache.values.slice())},
+  g.run(kv_variant("kv_write", cache.half), {},
+        {vk::reads(keys.slice), vk::reads(values.slice), vk::updates(cache.keys.slice()), vk::updates(cache.values.slice())},
         Push{cache.width, first, keys.offset, values.offset}, {divide_up(cache.width / 2, 64), keys.rows}, {0, elements(keys) * 16});
 }
 
@@ -46,7 +49,8 @@ void rope_kv_write(Floats& qkv, const Floats& rotations, const ops::HeadShape& s
       }
       const bool key = head < shape.heads + shape.kv_heads;
       const uint32_t kv_head = head - shape.heads - (key ? 0 : shape.kv_heads);
-      std::copy(turned.begin(), turned.end(), (key ? keys : values).begin() + ((position + row) * shape.kv_heads + kv_head) * shape.head_dim);
+      std::copy(turned.begin(), turned.end(),
+                (key ? keys : values).begin() + ((position + row) * shape.kv_heads + kv_head) * shape.head_dim);
     }
 }
 

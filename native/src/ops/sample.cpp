@@ -13,10 +13,12 @@ void argmax(Graph& g, const Tensor& logits, const vk::Slice& out) {
     uint32_t cols, offset;
   };
   static_assert(sizeof(Push) == 8);
-  g.run("argmax", {}, {vk::reads(logits.slice), vk::writes(out)}, Push{logits.cols, logits.offset}, {logits.rows}, {elements(logits), elements(logits) * 4});
+  g.run("argmax", {}, {vk::reads(logits.slice), vk::writes(out)}, Push{logits.cols, logits.offset}, {logits.rows},
+        {elements(logits), elements(logits) * 4});
 }
 
-void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t recent_count, const Sampling& sampling, float uniform, const vk::Slice& out) {
+void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t recent_count, const Sampling& sampling, float uniform,
+            const vk::Slice& out) {
   struct Push {
     uint32_t n, offset, recent_count;
     float temperature;
@@ -28,8 +30,9 @@ void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t re
   const bool greedy = sampling.temperature <= 0;
   const float temperature = greedy ? 1 : sampling.temperature;
   g.run("sample", {}, {vk::updates(logits.slice), vk::reads(recent), vk::writes(out)},
-        Push{logits.cols, logits.offset, recent_count, temperature, greedy ? 1 : sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition_penalty, greedy ? 0 : uniform}, {1},
-        {elements(logits) * 200, elements(logits) * 4 * 70});
+        Push{logits.cols, logits.offset, recent_count, temperature, greedy ? 1 : sampling.top_k, sampling.top_p, sampling.min_p,
+             sampling.repetition_penalty, greedy ? 0 : uniform},
+        {1}, {elements(logits) * 200, elements(logits) * 4 * 70});
 }
 
 }  // namespace loupe::ops
@@ -46,7 +49,8 @@ std::vector<uint32_t> argmax(const Floats& logits, uint32_t cols) {
 }
 
 std::vector<double> sampling_distribution(Floats logits, std::span<const uint32_t> recent, const ops::Sampling& sampling) {
-  for (uint32_t token : recent) logits[token] = logits[token] > 0 ? logits[token] / sampling.repetition_penalty : logits[token] * sampling.repetition_penalty;
+  for (uint32_t token : recent)
+    logits[token] = logits[token] > 0 ? logits[token] / sampling.repetition_penalty : logits[token] * sampling.repetition_penalty;
   const size_t n = logits.size();
   std::vector<uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0u);
@@ -74,7 +78,8 @@ std::vector<double> sampling_distribution(Floats logits, std::span<const uint32_
       }
     }
   }
-  if (sampling.min_p > 0) threshold = std::max(threshold, std::min(highest, highest + sampling.temperature * std::log(static_cast<double>(sampling.min_p))));
+  if (sampling.min_p > 0)
+    threshold = std::max(threshold, std::min(highest, highest + sampling.temperature * std::log(static_cast<double>(sampling.min_p))));
   std::vector<double> out(n, 0);
   double total = 0;
   for (uint32_t token = 0; token < n; ++token)

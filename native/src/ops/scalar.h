@@ -19,18 +19,22 @@ struct VisionEmbedding {
   Floats class_embedding, position_embedding, tile_position, pre_tile;  ///< the tables' rows of one aspect ratio
   float tile_position_gate = 0, pre_tile_gate = 0;
 };
-Floats vision_embedding(const Floats& patches, const VisionEmbedding& weights, uint32_t hidden, uint32_t tiles, uint32_t tokens, uint32_t padded);
+Floats vision_embedding(const Floats& patches, const VisionEmbedding& weights, uint32_t hidden, uint32_t tiles, uint32_t tokens,
+                        uint32_t padded);
 void tile_embedding(Floats& x, const Floats& table, float gate, uint32_t hidden, uint32_t tiles, uint32_t padded);
 Floats layer_norm(const Floats& x, const Floats& weight, const Floats& bias, float eps, ops::RowMask mask);
 Floats rms_norm(const Floats& x, const Floats& weight, float eps);
 /// `out` holds what Kind::add adds to. x: [m, k], weight: [n, k].
-void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias, float scale, Floats& out);
+void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias,
+            float scale, Floats& out);
 /// rotations: (cos, sin) pairs [rows, head_dim / 2]; keys, values: the cache, written from row `position`.
 void rope_kv_write(Floats& qkv, const Floats& rotations, const ops::HeadShape& shape, uint32_t position, Floats& keys, Floats& values);
 void kv_write(const Floats& k, const Floats& v, uint32_t width, uint32_t first, Floats& keys, Floats& values);
 /// q: [rows, query_width]; keys, values: [length, kv_width]; `position` is that of row 0 (causal).
-Floats attention(const Floats& q, const Floats& keys, const Floats& values, const ops::HeadShape& shape, const ops::AttentionMask& mask, uint32_t position);
-Floats gather_features(const Floats& final_state, const std::vector<Floats>& intermediate, uint32_t hidden, uint32_t tile, uint32_t padded, uint32_t tokens);
+Floats attention(const Floats& q, const Floats& keys, const Floats& values, const ops::HeadShape& shape, const ops::AttentionMask& mask,
+                 uint32_t position);
+Floats gather_features(const Floats& final_state, const std::vector<Floats>& intermediate, uint32_t hidden, uint32_t tile, uint32_t padded,
+                       uint32_t tokens);
 std::vector<uint32_t> argmax(const Floats& logits, uint32_t cols);
 /// The probabilities that `ops::sample` draws from; zero for what the filters removed.
 std::vector<double> sampling_distribution(Floats logits, std::span<const uint32_t> recent, const ops::Sampling& sampling);

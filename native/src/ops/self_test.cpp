@@ -25,7 +25,8 @@ constexpr double half_tolerance = 2e-3;
 class Bench {
  public:
   Bench(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Activations activations)
-      : memory_(memory), arena_(memory), recorder_(device, vk::Recorder::Mode::immediate), graph{device, memory, pipelines, recorder_, arena_, activations} {}
+      : memory_(memory), arena_(memory), recorder_(device, vk::Recorder::Mode::immediate), graph{device,    memory, pipelines,
+                                                                                                 recorder_, arena_, activations} {}
   ~Bench() { recorder_.abandon(); }
 
   /// Deterministic numbers in [-1, 1).
@@ -38,7 +39,9 @@ class Bench {
     return values;
   }
 
-  Tensor upload(const Floats& values, uint32_t cols) { return {slice_of(values.data(), values.size() * 4), static_cast<uint32_t>(values.size() / cols), cols, 0}; }
+  Tensor upload(const Floats& values, uint32_t cols) {
+    return {slice_of(values.data(), values.size() * 4), static_cast<uint32_t>(values.size() / cols), cols, 0};
+  }
   Tensor zeros(uint32_t rows, uint32_t cols) { return upload(Floats(static_cast<size_t>(rows) * cols, 0.0f), cols); }
 
   Matrix matrix(const Floats& values, uint32_t cols) {
@@ -53,7 +56,8 @@ class Bench {
   Matrix blocks(std::span<const std::byte> stored, DType dtype, uint32_t rows, uint32_t cols) {
     const uint64_t stored_row = stored_bytes(dtype, cols), row_bytes = device_row_bytes(dtype, cols);
     std::vector<std::byte> packed(rows * row_bytes);
-    for (uint32_t row = 0; row < rows; ++row) pack_row(dtype, stored.subspan(row * stored_row, stored_row), cols, std::span(packed).subspan(row * row_bytes, row_bytes));
+    for (uint32_t row = 0; row < rows; ++row)
+      pack_row(dtype, stored.subspan(row * stored_row, stored_row), cols, std::span(packed).subspan(row * row_bytes, row_bytes));
     Matrix m{rows, cols, cols, {}};
     slice_of(packed.data(), packed.size());
     m.blocks.push_back({std::move(buffers_.back()), 0, rows, dtype});
@@ -146,7 +150,8 @@ SelfTestItem test_norms(Bench& bench) {
 
 SelfTestItem test_attention(Bench& bench, const std::string& name, uint32_t rows, const ops::AttentionMask& mask) {
   const ops::HeadShape shape{6, 2, 80};
-  const Floats q = bench.random(rows * shape.query_width()), k = bench.random(mask.length * shape.kv_width()), v = bench.random(mask.length * shape.kv_width());
+  const Floats q = bench.random(rows * shape.query_width()), k = bench.random(mask.length * shape.kv_width()),
+               v = bench.random(mask.length * shape.kv_width());
   Matrix keys = bench.matrix(k, shape.kv_width()), values = bench.matrix(v, shape.kv_width());
   const KvCache cache{std::move(keys.blocks[0].buffer), std::move(values.blocks[0].buffer), false, mask.length, shape.kv_width()};
   const uint32_t zero = 0;

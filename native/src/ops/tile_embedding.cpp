@@ -13,8 +13,8 @@ void tile_embedding(Graph& g, const Tensor& x, const Matrix& table, float gate, 
   static_assert(sizeof(Push) == 20);
   const TableRow row = table_row(table, aspect_ratio_id);
   const uint32_t padded = x.rows / max_tiles;
-  g.run(weight_variant("tile_embedding", table_type(table)), {}, {vk::reads(row.slice), vk::updates(x.slice)}, Push{x.cols, padded, row.first, gate, x.offset},
-        {divide_up(x.cols, 64), padded, max_tiles}, {elements(x) * 2, elements(x) * 8});
+  g.run(weight_variant("tile_embedding", table_type(table)), {}, {vk::reads(row.slice), vk::updates(x.slice)},
+        Push{x.cols, padded, row.first, gate, x.offset}, {divide_up(x.cols, 64), padded, max_tiles}, {elements(x) * 2, elements(x) * 8});
 }
 
 }  // namespace loupe::ops

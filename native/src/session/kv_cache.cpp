@@ -18,7 +18,8 @@ KvCache make_kv_cache(vk::Memory& memory, uint32_t width, bool half, uint32_t ca
 
 SelfKv::SelfKv(const Model& model, vk::Memory& memory, bool half, uint32_t limit)
     : memory_(memory), half_(half), width_(model.text_heads().kv_width()), limit_(limit) {
-  layers_.resize(static_cast<size_t>(std::count_if(model.text.layers.begin(), model.text.layers.end(), [](const auto& layer) { return std::holds_alternative<SelfAttentionLayer>(layer); })));
+  layers_.resize(static_cast<size_t>(std::count_if(model.text.layers.begin(), model.text.layers.end(),
+                                                   [](const auto& layer) { return std::holds_alternative<SelfAttentionLayer>(layer); })));
 }
 
 bool SelfKv::grow(uint32_t positions, uint32_t used, vk::Recorder& recorder) {

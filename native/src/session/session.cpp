@@ -59,7 +59,8 @@ struct Session::Recorded {
   Recorded(vk::Device& device, const CrossKv* image) : recorder(device, vk::Recorder::Mode::retained), image(image) {}
 };
 
-Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations, uint32_t context_length, const std::atomic<bool>& cancel)
+Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations,
+                 uint32_t context_length, const std::atomic<bool>& cancel)
     : device_(device),
       memory_(memory),
       pipelines_(pipelines),
@@ -74,7 +75,8 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
   recorder_.set_cancel(&cancel_);
   const uint64_t vocabulary = model_.text.output().rows;
   tokens_ = memory.allocate(prefill_rows * 4, vk::Intent::upload);
-  rotations_ = memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
+  rotations_ =
+      memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
   state_ = memory.allocate(256, vk::Intent::upload);
   std::memset(state_.mapped(), 0, 256);
   recent_ = memory.allocate(recent_limit * 4, vk::Intent::upload);
@@ -113,22 +115,29 @@ std::vector<Session::CachedToken> Session::validate(const Prompt& prompt) const 
   size_t images = 0;
   for (uint32_t token : prompt.tokens) {
     if (token >= known)
-      throw Error(ErrorCode::prompt_invalid, "Token " + std::to_string(token) + " is not in this model's vocabulary of " + std::to_string(known) + ".",
+      throw Error(ErrorCode::prompt_invalid,
+                  "Token " + std::to_string(token) + " is not in this model's vocabulary of " + std::to_string(known) + ".",
                   "Use the tokenizer that belongs to this checkpoint.");
     const bool is_image = is_image_token(token);
-    if (is_image && images < prompt.images.size()) list.push_back({token, prompt.images[images].hash});
-    else list.push_back({token, {}});
+    if (is_image && images < prompt.images.size())
+      list.push_back({token, prompt.images[images].hash});
+    else
+      list.push_back({token, {}});
     images += is_image;
   }
   if (images != prompt.images.size())
-    throw Error(ErrorCode::prompt_invalid, "The prompt refers to " + std::to_string(images) + " pictures, and " + std::to_string(prompt.images.size()) + " were given.",
-                model_.vision ? "Give one picture for each <|image|>." : "This model reads text only; choose a vision model.");
+    throw Error(
+        ErrorCode::prompt_invalid,
+        "The prompt refers to " + std::to_string(images) + " pictures, and " + std::to_string(prompt.images.size()) + " were given.",
+        model_.vision ? "Give one picture for each <|image|>." : "This model reads text only; choose a vision model.");
   for (const PreparedImage& image : prompt.images) {
     const VisionConfig& vision = *config.vision;
     const size_t tile_bytes = static_cast<size_t>(vision.image_size) * static_cast<size_t>(vision.image_size) * 3;
     if (image.num_tiles < 1 || image.num_tiles > static_cast<uint32_t>(vision.max_num_tiles) || image.aspect_ratio_id < 1 ||
-        image.aspect_ratio_id > vision.supported_aspect_ratios.size() || image.tiles.size() != image.num_tiles * tile_bytes || image.hash.empty())
-      throw Error(ErrorCode::prompt_invalid, "A picture's tiles do not have the shape that this model takes.", "Prepare the picture for tiles of " + std::to_string(vision.image_size) + " pixels.");
+        image.aspect_ratio_id > vision.supported_aspect_ratios.size() || image.tiles.size() != image.num_tiles * tile_bytes ||
+        image.hash.empty())
+      throw Error(ErrorCode::prompt_invalid, "A picture's tiles do not have the shape that this model takes.",
+                  "Prepare the picture for tiles of " + std::to_string(vision.image_size) + " pixels.");
   }
   return list;
 }
@@ -234,14 +243,17 @@ const CrossKv* Session::cross_kv(const PreparedImage* image, const Listener& lis
   return &kv;
 }
 
-void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then) {
+void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total,
+                      const std::function<void(const Tensor& hidden)>& then) {
   for (uint32_t first = segment.begin; first < segment.end; first += prefill_rows) {
     const uint32_t rows = std::min(prefill_rows, segment.end - first);
     make_room(first + rows, first, image);
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
-    decode(graph_, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image}, hidden);
+    decode(graph_, model_,
+           {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image},
+           hidden);
     then(hidden);
     recorder_.sync();  // the next chunk overwrites tokens_ and rotations_
     if (listener.on_stage) listener.on_stage(Stage::prefill, first + rows, total);
@@ -287,7 +299,8 @@ uint32_t Session::choose(const ops::Sampling& sampling, const std::vector<Cached
     for (size_t i = history.size() > recent_limit ? history.size() - recent_limit : 0; i < history.size(); ++i)
       if (history[i].token < model_.text.output().rows) recent.insert(history[i].token);
   std::copy(recent.begin(), recent.end(), recent_.mapped<uint32_t>());
-  ops::sample(graph_, logits_tensor(), recent_.slice(), static_cast<uint32_t>(recent.size()), effective, uniform(seed, draw), chosen_.slice());
+  ops::sample(graph_, logits_tensor(), recent_.slice(), static_cast<uint32_t>(recent.size()), effective, uniform(seed, draw),
+              chosen_.slice());
   recorder_.sync();
   return *chosen_.mapped<uint32_t>();
 }
@@ -297,14 +310,16 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
   const std::vector<CachedToken> wanted = validate(request.prompt);
   const uint32_t count = static_cast<uint32_t>(wanted.size());
   if (count >= context_length_)
-    throw Error(ErrorCode::context_full, "The conversation has " + std::to_string(count) + " tokens; the context holds " + std::to_string(context_length_) + ".",
+    throw Error(ErrorCode::context_full,
+                "The conversation has " + std::to_string(count) + " tokens; the context holds " + std::to_string(context_length_) + ".",
                 "Start a new conversation, ask a shorter question, or choose a longer context in the settings.");
 
   GenerateResult result;
   GenerateStatistics& statistics = result.statistics;
   statistics.prompt_tokens = count;
   // At least the last position is computed, for its logits.
-  uint32_t reused = static_cast<uint32_t>(std::mismatch(cached_.begin(), cached_.end(), wanted.begin(), wanted.end()).first - cached_.begin());
+  uint32_t reused =
+      static_cast<uint32_t>(std::mismatch(cached_.begin(), cached_.end(), wanted.begin(), wanted.end()).first - cached_.begin());
   reused = std::min(reused, count - 1);
   statistics.reused_tokens = reused;
   cached_.resize(reused);
@@ -369,7 +384,9 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
 TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
   const std::vector<CachedToken> wanted = validate(prompt);
   if (wanted.size() + continue_for > context_length_)
-    throw Error(ErrorCode::context_full, "The trace has " + std::to_string(wanted.size() + continue_for) + " tokens; the context holds " + std::to_string(context_length_) + ".",
+    throw Error(ErrorCode::context_full,
+                "The trace has " + std::to_string(wanted.size() + continue_for) + " tokens; the context holds " +
+                    std::to_string(context_length_) + ".",
                 "Trace fewer tokens, or choose a longer context.");
   TraceResult result;
   cached_.clear();
@@ -384,7 +401,9 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     for (uint32_t tile = 0; tile < static_cast<uint32_t>(config.max_num_tiles); ++tile)
       for (size_t c = 0; c < 3; ++c)
         for (size_t i = 0; i < pixels; ++i)
-          result.pixel_values.push_back(tile < image.num_tiles ? (image.tiles[(tile * pixels + i) * 3 + c] / 255.0f - config.image_mean[c]) / config.image_std[c] : 0.0f);
+          result.pixel_values.push_back(
+              tile < image.num_tiles ? (image.tiles[(tile * pixels + i) * 3 + c] / 255.0f - config.image_mean[c]) / config.image_std[c]
+                                     : 0.0f);
     images.emplace_back(&image, encode(image, {}, &result));
   }
   auto kv_of = [&](const PreparedImage* image) -> const CrossKv* {

@@ -59,7 +59,8 @@ struct TraceResult {
 class Session {
  public:
   /// `context_length` = 0 takes the checkpoint's, at most 8192. `cancel` outlives the session.
-  Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations, uint32_t context_length, const std::atomic<bool>& cancel);
+  Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations, uint32_t context_length,
+          const std::atomic<bool>& cancel);
   ~Session();
 
   /// Computes only what the cached prefix lacks. Throws prompt_invalid, context_full, device_*; a
@@ -97,7 +98,8 @@ class Session {
   /// Encodes a picture; `trace` (may be null) receives features and states of every tile.
   CrossKv encode(const PreparedImage& image, const Listener& listener, TraceResult* trace);
   /// Positions [begin, end) of the prompt; `logits_of` receives each chunk's hidden rows.
-  void prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total, const std::function<void(const Tensor& hidden)>& then);
+  void prefill(const Prompt& prompt, const Segment& segment, const CrossKv* image, const Listener& listener, uint32_t total,
+               const std::function<void(const Tensor& hidden)>& then);
   /// Self KV for `positions`, keeping the first `used`, and the cross KV of the picture in force.
   void make_room(uint32_t positions, uint32_t used, const CrossKv* image);
   /// Runs `work`, where the device is full once more without what is only kept for later: pictures other than `kept`, spare scratch.
@@ -122,8 +124,8 @@ class Session {
   Arena arena_;
   vk::Recorder recorder_;
   Graph graph_;
-  vk::Buffer tokens_, rotations_, state_;   // written by the host before each pass
-  vk::Buffer recent_;                       // tokens that the repetition penalty concerns
+  vk::Buffer tokens_, rotations_, state_;  // written by the host before each pass
+  vk::Buffer recent_;                      // tokens that the repetition penalty concerns
   vk::Buffer logits_, chosen_, readback_;
   std::vector<CachedToken> cached_;
 

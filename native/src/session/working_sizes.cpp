@@ -12,7 +12,9 @@ constexpr uint32_t default_context = 8192;
 constexpr uint64_t small_buffers = 112u << 20;
 
 /// Bytes of a token's keys, or values, in one layer.
-uint64_t row_bytes(const TextConfig& text, bool half) { return static_cast<uint64_t>(text.num_kv_heads) * static_cast<uint64_t>(text.head_dim) * (half ? 2 : 4); }
+uint64_t row_bytes(const TextConfig& text, bool half) {
+  return static_cast<uint64_t>(text.num_kv_heads) * static_cast<uint64_t>(text.head_dim) * (half ? 2 : 4);
+}
 
 }  // namespace
 
@@ -20,10 +22,14 @@ uint32_t usable_context(const ModelConfig& config, const vk::Memory& memory, boo
   const uint32_t longest = static_cast<uint32_t>(std::min(memory.max_allocation(), memory.max_binding()) / row_bytes(config.text, half));
   const uint32_t trained = static_cast<uint32_t>(config.text.max_position_embeddings);
   if (wanted > trained)
-    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this model was trained for " + std::to_string(trained) + ".",
-                "Choose a context of at most " + std::to_string(trained) + " tokens.");
+    throw Error(
+        ErrorCode::context_full,
+        "A context of " + std::to_string(wanted) + " tokens was asked for; this model was trained for " + std::to_string(trained) + ".",
+        "Choose a context of at most " + std::to_string(trained) + " tokens.");
   if (wanted > longest)
-    throw Error(ErrorCode::context_full, "A context of " + std::to_string(wanted) + " tokens was asked for; this device takes at most " + std::to_string(longest) + " for this model.",
+    throw Error(ErrorCode::context_full,
+                "A context of " + std::to_string(wanted) + " tokens was asked for; this device takes at most " + std::to_string(longest) +
+                    " for this model.",
                 "Choose a context of at most " + std::to_string(longest) + " tokens.");
   return wanted ? wanted : std::min({default_context, trained, longest});
 }
@@ -32,7 +38,8 @@ WorkingSizes working_sizes(const ModelConfig& config, bool half) {
   const TextConfig& text = config.text;
   const uint64_t layers = static_cast<uint64_t>(text.num_layers), cross = text.cross_attention_layers.size();
   const uint64_t hidden = static_cast<uint64_t>(text.hidden_size), inner = static_cast<uint64_t>(text.intermediate_size);
-  const uint64_t query = static_cast<uint64_t>(text.num_heads) * static_cast<uint64_t>(text.head_dim), kv = static_cast<uint64_t>(text.num_kv_heads) * static_cast<uint64_t>(text.head_dim);
+  const uint64_t query = static_cast<uint64_t>(text.num_heads) * static_cast<uint64_t>(text.head_dim),
+                 kv = static_cast<uint64_t>(text.num_kv_heads) * static_cast<uint64_t>(text.head_dim);
   WorkingSizes sizes;
   // One layer more than there are: while the cache grows, one is held twice.
   sizes.self_kv_per_token = (layers - cross + 1) * 2 * row_bytes(text, half);
@@ -46,7 +53,8 @@ WorkingSizes working_sizes(const ModelConfig& config, bool half) {
     sizes.cross_kv = cross * 2 * row_bytes(text, half) * tiles * tokens;
     // VisionEncoder: intermediate states and the residual stream, and one layer's norm, queries, keys and values.
     const uint64_t rows = tiles * ((tokens + 7) / 8 * 8);
-    activations = std::max(activations, rows * 4 * static_cast<uint64_t>(vision.hidden_size) * (vision.intermediate_layers_indices.size() + 1 + 4));
+    activations =
+        std::max(activations, rows * 4 * static_cast<uint64_t>(vision.hidden_size) * (vision.intermediate_layers_indices.size() + 1 + 4));
   }
   sizes.scratch = activations + small_buffers;
   return sizes;

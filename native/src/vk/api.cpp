@@ -24,7 +24,8 @@ PFN_vkGetInstanceProcAddr open_loader() {
     return reinterpret_cast<PFN_vkGetInstanceProcAddr>(reinterpret_cast<void*>(GetProcAddress(library, "vkGetInstanceProcAddr")));
 #else
 #ifdef __APPLE__
-  std::vector<const char*> names{"libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib", "/opt/homebrew/lib/libvulkan.1.dylib", "libMoltenVK.dylib"};
+  std::vector<const char*> names{"libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib", "/opt/homebrew/lib/libvulkan.1.dylib",
+                                 "libMoltenVK.dylib"};
 #else
   std::vector<const char*> names{"libvulkan.so.1", "libvulkan.so"};
 #endif
@@ -43,7 +44,8 @@ void Api::load() {
   vkGetInstanceProcAddr = open_loader();
   if (!vkGetInstanceProcAddr)
     throw Error(ErrorCode::no_vulkan_loader,
-                named_loader() ? "There is no Vulkan loader at " + std::string(named_loader()) + ", where LOUPE_VULKAN_LOADER points." : std::string("No Vulkan loader was found on this computer."),
+                named_loader() ? "There is no Vulkan loader at " + std::string(named_loader()) + ", where LOUPE_VULKAN_LOADER points."
+                               : std::string("No Vulkan loader was found on this computer."),
                 "Install the graphics driver of your GPU (on Debian or Ubuntu also the package libvulkan1), then try again.");
 #define LOUPE_VK_LOAD(name) name = reinterpret_cast<PFN_##name>(vkGetInstanceProcAddr(nullptr, #name));
   LOUPE_VK_GLOBAL(LOUPE_VK_LOAD)
@@ -94,8 +96,7 @@ void check(VkResult result, const char* what) {
                   "Close other programs that use the GPU, or choose a shorter context.");
     case VK_ERROR_OUT_OF_HOST_MEMORY:
       throw Error(ErrorCode::host_out_of_memory, "The computer is out of memory. " + message, "Close other programs and try again.");
-    default:
-      throw Error(ErrorCode::internal, message, "Run `loupe doctor` and report what it prints.");
+    default: throw Error(ErrorCode::internal, message, "Run `loupe doctor` and report what it prints.");
   }
 }
 

@@ -52,7 +52,8 @@ Recorder::~Recorder() {
 
 Recorder::Work Recorder::work_of(const Cost& cost) const {
   const Quirks& rate = device_.quirks();
-  return {1e3 * std::max(cost.flops / rate.assumed_flops, (cost.bytes - cost.bus_bytes) / rate.assumed_bandwidth), 1e3 * cost.bus_bytes / rate.assumed_bus_bandwidth};
+  return {1e3 * std::max(cost.flops / rate.assumed_flops, (cost.bytes - cost.bus_bytes) / rate.assumed_bandwidth),
+          1e3 * cost.bus_bytes / rate.assumed_bus_bandwidth};
 }
 
 double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / device_scale_; }
@@ -114,7 +115,8 @@ void Recorder::begin(Segment& segment) {
 void Recorder::barrier(VkCommandBuffer commands) {
   VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
   memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
-  memory.dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+  memory.dstAccessMask =
+      VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
   constexpr VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
   device_.api().vkCmdPipelineBarrier(commands, stages, stages, 0, 1, &memory, 0, nullptr, 0, nullptr);
   written_.clear();
@@ -163,7 +165,8 @@ VkDescriptorSet Recorder::descriptor_set(Segment& segment, const Pipeline& pipel
   uint32_t count = 0;
   for (const Binding& b : bindings) {
     infos[count] = {b.slice.buffer, b.slice.offset, b.slice.size};
-    write[count] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, set, count, 0, 1, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, nullptr, &infos[count], nullptr};
+    write[count] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, set,           count,  0, 1,
+                    VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,      nullptr, &infos[count], nullptr};
     ++count;
   }
   api.vkUpdateDescriptorSets(device_.handle(), count, write, 0, nullptr);
@@ -173,12 +176,15 @@ VkDescriptorSet Recorder::descriptor_set(Segment& segment, const Pipeline& pipel
 void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding> bindings, const void* push, Groups groups, Cost cost) {
   const Api& api = device_.api();
   const DeviceInfo& info = device_.info();
-  if (bindings.size() != pipeline.bindings || bindings.size() > max_bindings) throw Error(ErrorCode::internal, "A dispatch names the wrong number of bindings.");
+  if (bindings.size() != pipeline.bindings || bindings.size() > max_bindings)
+    throw Error(ErrorCode::internal, "A dispatch names the wrong number of bindings.");
   if (groups.x > info.max_groups[0] || groups.y > info.max_groups[1] || groups.z > info.max_groups[2])
-    throw Error(ErrorCode::internal, "A dispatch of " + std::to_string(groups.x) + " x " + std::to_string(groups.y) + " x " + std::to_string(groups.z) + " workgroups exceeds the device's limits.");
+    throw Error(ErrorCode::internal, "A dispatch of " + std::to_string(groups.x) + " x " + std::to_string(groups.y) + " x " +
+                                         std::to_string(groups.z) + " workgroups exceeds the device's limits.");
   for (const Binding& b : bindings)
     if (b.slice.size > info.max_binding_bytes || b.slice.offset % info.storage_alignment || !b.slice.size)
-      throw Error(ErrorCode::internal, "A binding of " + std::to_string(b.slice.size) + " bytes at " + std::to_string(b.slice.offset) + " exceeds the device's limits.");
+      throw Error(ErrorCode::internal, "A binding of " + std::to_string(b.slice.size) + " bytes at " + std::to_string(b.slice.offset) +
+                                           " exceeds the device's limits.");
   const Work work = work_of(cost);
   if (segments_.size() && segments_[active_].recording) {
     const double before = expected_ms(segments_[active_].work);
@@ -189,7 +195,8 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   const VkDescriptorSet set = descriptor_set(segment, pipeline, bindings);
   api.vkCmdBindPipeline(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
   api.vkCmdBindDescriptorSets(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout, 0, 1, &set, 0, nullptr);
-  if (pipeline.push_bytes) api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
+  if (pipeline.push_bytes)
+    api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
   api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
   segment.work += work;
 }
@@ -214,8 +221,8 @@ void Recorder::end(Segment& segment) {
   VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
   memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
   memory.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
-  api.vkCmdPipelineBarrier(segment.commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0,
-                           nullptr, 0, nullptr);
+  api.vkCmdPipelineBarrier(segment.commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                           VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &memory, 0, nullptr, 0, nullptr);
   if (segment.timestamps) api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.timestamps, 1);
   check(api.vkEndCommandBuffer(segment.commands), "vkEndCommandBuffer");
   segment.recording = false;
@@ -251,13 +258,16 @@ void Recorder::wait(Segment& segment) {
   const Api& api = device_.api();
   const VkResult result = await_fence(segment.fence);
   if (result == VK_TIMEOUT)
-    throw Error(ErrorCode::device_lost, device_.info().name + " stands still: it has not done what it was given.", "Try again; if it happens again, update the graphics driver.");
+    throw Error(ErrorCode::device_lost, device_.info().name + " stands still: it has not done what it was given.",
+                "Try again; if it happens again, update the graphics driver.");
   check(result, "vkWaitForFences");
   segment.in_flight = false;
   double measured = now_ms() - segment.submitted_at;
   if (segment.timestamps) {
     uint64_t ticks[2] = {};
-    if (api.vkGetQueryPoolResults(device_.handle(), segment.timestamps, 0, 2, sizeof ticks, ticks, 8, VK_QUERY_RESULT_64_BIT) == VK_SUCCESS && ticks[1] >= ticks[0])
+    if (api.vkGetQueryPoolResults(device_.handle(), segment.timestamps, 0, 2, sizeof ticks, ticks, 8, VK_QUERY_RESULT_64_BIT) ==
+            VK_SUCCESS &&
+        ticks[1] >= ticks[0])
       measured = static_cast<double>(ticks[1] - ticks[0]) * device_.info().timestamp_period_ns * 1e-6;
   }
   longest_ms_ = std::max(longest_ms_, measured);

@@ -108,7 +108,7 @@ class Recorder {
   VkCommandPool pool_ = VK_NULL_HANDLE;
   std::deque<Segment> segments_;
   size_t active_ = 0;
-  std::vector<Slice> written_, read_;  ///< since the last barrier
+  std::vector<Slice> written_, read_;        ///< since the last barrier
   double device_scale_ = 1, bus_scale_ = 1;  ///< measured / expected, smoothed
   double longest_ms_ = 0;
   uint64_t submissions_ = 0;

@@ -192,14 +192,16 @@ DeviceInfo Instance::describe(int index) const {
   info.atom_bytes = limits.nonCoherentAtomSize;
   info.timestamp_period_ns = limits.timestampPeriod;
   info.subgroup_size = subgroup.subgroupSize;
-  info.subgroup_arithmetic = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-                             (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
+  info.subgroup_arithmetic =
+      (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
 
   const bool offers_matrices = contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
   const bool offers_size_control = contains(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
   VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
-  VkPhysicalDeviceSubgroupSizeControlFeatures size_control{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, offers_matrices ? &matrix : nullptr};
-  VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, offers_size_control ? &size_control : size_control.pNext};
+  VkPhysicalDeviceSubgroupSizeControlFeatures size_control{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
+                                                           offers_matrices ? &matrix : nullptr};
+  VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                       offers_size_control ? &size_control : size_control.pNext};
   VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, &v12};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11};
   api_.vkGetPhysicalDeviceFeatures2(physical, &features);
@@ -212,7 +214,8 @@ DeviceInfo Instance::describe(int index) const {
     VkPhysicalDeviceSubgroupSizeControlProperties sizes{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
     VkPhysicalDeviceProperties2 query{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes};
     api_.vkGetPhysicalDeviceProperties2(physical, &query);
-    info.subgroup_size_control = (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) && sizes.minSubgroupSize <= info.subgroup_size && info.subgroup_size <= sizes.maxSubgroupSize;
+    info.subgroup_size_control = (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                                 sizes.minSubgroupSize <= info.subgroup_size && info.subgroup_size <= sizes.maxSubgroupSize;
   }
 
   VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
@@ -244,12 +247,17 @@ DeviceInfo Instance::describe(int index) const {
         info.matrix_shapes.push_back({shape.MSize, shape.NSize, shape.KSize});
   }
 
-  if (family < 0) info.reason = "it has no compute queue";
-  else if (!info.subgroup_arithmetic) info.reason = "it has no subgroup arithmetic in compute shaders";
-  else if (info.subgroup_size < 4 || info.subgroup_size > 128) info.reason = "its subgroups have " + std::to_string(info.subgroup_size) + " threads; 4 to 128 are supported";
+  if (family < 0)
+    info.reason = "it has no compute queue";
+  else if (!info.subgroup_arithmetic)
+    info.reason = "it has no subgroup arithmetic in compute shaders";
+  else if (info.subgroup_size < 4 || info.subgroup_size > 128)
+    info.reason = "its subgroups have " + std::to_string(info.subgroup_size) + " threads; 4 to 128 are supported";
   else if (info.max_shared_bytes < needed_shared_bytes)
-    info.reason = "it has " + std::to_string(info.max_shared_bytes) + " bytes of shared memory a workgroup; " + std::to_string(needed_shared_bytes) + " are needed";
-  else if (info.max_workgroup_threads < 256) info.reason = "its workgroups hold fewer than 256 threads";
+    info.reason = "it has " + std::to_string(info.max_shared_bytes) + " bytes of shared memory a workgroup; " +
+                  std::to_string(needed_shared_bytes) + " are needed";
+  else if (info.max_workgroup_threads < 256)
+    info.reason = "its workgroups hold fewer than 256 threads";
   info.suitable = info.reason.empty();
   return info;
 }
@@ -266,7 +274,8 @@ DeviceInfo Instance::choose(const std::string& request) const {
   for (const auto& device : list) names += (names.empty() ? "" : ", ") + std::to_string(device.index) + " = " + device.name;
   if (list.empty())
     throw Error(ErrorCode::no_device, "Vulkan found no device on this computer.",
-                "Install the graphics driver of your GPU. Without a GPU, the software driver works slowly (on Debian or Ubuntu: mesa-vulkan-drivers).");
+                "Install the graphics driver of your GPU. Without a GPU, the software driver works slowly (on Debian or Ubuntu: "
+                "mesa-vulkan-drivers).");
   const DeviceInfo* best = nullptr;
   for (const auto& device : list)
     if (request == std::to_string(device.index)) best = &device;
@@ -277,9 +286,12 @@ DeviceInfo Instance::choose(const std::string& request) const {
   }
   if (!best && !request.empty())
     throw Error(ErrorCode::no_device, "No Vulkan device matches \"" + request + "\".", "Choose one of: " + names + ".");
-  if (!best) throw Error(ErrorCode::device_unsuitable, list[0].name + " cannot run the engine: " + list[0].reason + ".", "Update its driver, or use another device.");
+  if (!best)
+    throw Error(ErrorCode::device_unsuitable, list[0].name + " cannot run the engine: " + list[0].reason + ".",
+                "Update its driver, or use another device.");
   if (!best->suitable)
-    throw Error(ErrorCode::device_unsuitable, best->name + " cannot run the engine: " + best->reason + ".", "Choose another device: " + names + ".");
+    throw Error(ErrorCode::device_unsuitable, best->name + " cannot run the engine: " + best->reason + ".",
+                "Choose another device: " + names + ".");
   return *best;
 }
 

@@ -46,7 +46,9 @@ int choose_memory_type(const VkPhysicalDeviceMemoryProperties& properties, uint3
     case Intent::weights:
     case Intent::activations: wishes = {{local, visible}, {local, 0}}; break;
     // Not cached by the host where possible: reads of the device then need not look into the host's caches.
-    case Intent::host_weights: wishes = {{visible | coherent, local | cached}, {visible | coherent, local}, {visible | coherent, cached}, {visible | coherent, 0}}; break;
+    case Intent::host_weights:
+      wishes = {{visible | coherent, local | cached}, {visible | coherent, local}, {visible | coherent, cached}, {visible | coherent, 0}};
+      break;
     case Intent::upload: wishes = {{visible | coherent, local | cached}, {visible | coherent, cached}, {visible | coherent, 0}}; break;
     case Intent::readback: wishes = {{visible | coherent | cached, 0}, {visible | coherent, 0}}; break;
   }
@@ -58,7 +60,8 @@ int choose_memory_type(const VkPhysicalDeviceMemoryProperties& properties, uint3
   return -1;
 }
 
-Memory::Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes) : device_(device), configured_bytes_(budget_bytes), configured_host_bytes_(host_budget_bytes) {
+Memory::Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes)
+    : device_(device), configured_bytes_(budget_bytes), configured_host_bytes_(host_budget_bytes) {
   device.api().vkGetPhysicalDeviceMemoryProperties(device.physical(), &properties_);
   const auto heap_for = [&](Intent intent) {
     const int type = choose_memory_type(properties_, ~0u, intent);
@@ -71,7 +74,9 @@ Memory::Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes
   refresh_budgets();
 }
 
-uint64_t Memory::held(uint32_t heap) const { return (heap == device_heap_ ? use_.device_bytes : 0) + (heap == host_heap_ ? use_.host_weight_bytes : 0); }
+uint64_t Memory::held(uint32_t heap) const {
+  return (heap == device_heap_ ? use_.device_bytes : 0) + (heap == host_heap_ ? use_.host_weight_bytes : 0);
+}
 
 uint64_t Memory::reported(uint32_t heap) const {
   if (!device_.info().memory_budget) return properties_.memoryHeaps[heap].size;
@@ -97,7 +102,9 @@ Memory::~Memory() {
 uint64_t Memory::max_binding() const { return device_.info().max_binding_bytes; }
 
 void Memory::count(const Block& block, bool added) {
-  uint64_t& bytes = on_device(block.intent) ? use_.device_bytes : block.intent == Intent::host_weights ? use_.host_weight_bytes : use_.host_visible_bytes;
+  uint64_t& bytes = on_device(block.intent)                ? use_.device_bytes
+                    : block.intent == Intent::host_weights ? use_.host_weight_bytes
+                                                           : use_.host_visible_bytes;
   bytes = added ? bytes + block.size : bytes - block.size;
   use_.device_peak_bytes = std::max(use_.device_peak_bytes, use_.device_bytes);
   use_.largest_allocation_bytes = std::max(use_.largest_allocation_bytes, block.size);
@@ -106,13 +113,16 @@ void Memory::count(const Block& block, bool added) {
 void Memory::require_room(uint64_t size, Intent intent, uint64_t keep_free) const {
   if (intent == Intent::host_weights && use_.host_weight_bytes + size > host_budget_bytes_)
     throw Error(ErrorCode::host_out_of_memory,
-                "The computer's memory has room for " + mebibytes(host_budget_bytes_) + " of weights; " + mebibytes(use_.host_weight_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
+                "The computer's memory has room for " + mebibytes(host_budget_bytes_) + " of weights; " +
+                    mebibytes(use_.host_weight_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
                 "Choose a smaller copy of the model, or close other programs.");
   // Weights have somewhere else to go, so they heed what other programs took since the budget was made.
-  const bool crowded = intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
+  const bool crowded =
+      intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
   if (on_device(intent) && (crowded || use_.device_bytes + size + keep_free > budget_bytes_))
     throw Error(ErrorCode::device_out_of_memory,
-                "The device has room for " + mebibytes(budget_bytes_) + "; " + mebibytes(use_.device_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
+                "The device has room for " + mebibytes(budget_bytes_) + "; " + mebibytes(use_.device_bytes) + " are taken and " +
+                    mebibytes(size) + " more are needed.",
                 "Choose a smaller model or a shorter context, or close other programs that use the GPU.");
 }
 
@@ -130,7 +140,9 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
     VkMemoryRequirements needs;
     api.vkGetBufferMemoryRequirements(device_.handle(), block.buffer, &needs);
     const int type = choose_memory_type(properties_, needs.memoryTypeBits, intent);
-    if (type < 0) throw Error(ErrorCode::device_unsuitable, "The device has no memory type for this purpose.", "Update its driver, or use another device.");
+    if (type < 0)
+      throw Error(ErrorCode::device_unsuitable, "The device has no memory type for this purpose.",
+                  "Update its driver, or use another device.");
     VkMemoryAllocateInfo allocate{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
     allocate.allocationSize = needs.size;
     allocate.memoryTypeIndex = static_cast<uint32_t>(type);
@@ -142,7 +154,9 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
       refresh_budgets();
     }
     if (allocated == VK_ERROR_OUT_OF_DEVICE_MEMORY && intent == Intent::host_weights)
-      throw Error(ErrorCode::host_out_of_memory, "The driver takes no more of the computer's memory for weights than " + mebibytes(use_.host_weight_bytes) + "; " + mebibytes(size) + " more are needed.",
+      throw Error(ErrorCode::host_out_of_memory,
+                  "The driver takes no more of the computer's memory for weights than " + mebibytes(use_.host_weight_bytes) + "; " +
+                      mebibytes(size) + " more are needed.",
                   "Choose a smaller copy of the model, or close other programs.");
     check(allocated, "vkAllocateMemory");
     check(api.vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0), "vkBindBufferMemory");
@@ -170,10 +184,13 @@ void Memory::destroy(Block& block) {
 Buffer Memory::allocate(uint64_t size, Intent intent, uint64_t keep_free) {
   size = std::max(align_up(size), alignment);
   if (size > max_allocation_)
-    throw Error(ErrorCode::device_out_of_memory, mebibytes(size) + " are needed in one piece; this device gives at most " + mebibytes(max_allocation_) + ".",
+    throw Error(ErrorCode::device_out_of_memory,
+                mebibytes(size) + " are needed in one piece; this device gives at most " + mebibytes(max_allocation_) + ".",
                 "Choose a shorter context.");
   auto fits = [&](Block& block) {
-    return block.intent == intent ? std::find_if(block.free.begin(), block.free.end(), [&](const auto& range) { return range.second >= size; }) : block.free.end();
+    return block.intent == intent
+               ? std::find_if(block.free.begin(), block.free.end(), [&](const auto& range) { return range.second >= size; })
+               : block.free.end();
   };
   Block* block = nullptr;
   auto range = std::map<uint64_t, uint64_t>::iterator{};
@@ -186,7 +203,8 @@ Buffer Memory::allocate(uint64_t size, Intent intent, uint64_t keep_free) {
   if (!block) {
     const uint64_t shared = block_bytes(intent);
     // Near the budget's end a block of exactly the needed size may still fit.
-    const bool room = on_device(intent) ? use_.device_bytes + shared + keep_free <= budget_bytes_ : intent != Intent::host_weights || use_.host_weight_bytes + shared <= host_budget_bytes_;
+    const bool room = on_device(intent) ? use_.device_bytes + shared + keep_free <= budget_bytes_
+                                        : intent != Intent::host_weights || use_.host_weight_bytes + shared <= host_budget_bytes_;
     block = &new_block(size * 2 <= shared && room ? shared : size, intent, keep_free);
     range = block->free.begin();
   }

@@ -32,8 +32,8 @@ bool cache_header_matches(const std::vector<char>& data, const DeviceInfo& info)
   VkPipelineCacheHeaderVersionOne header;
   if (data.size() < sizeof header) return false;
   std::memcpy(&header, data.data(), sizeof header);
-  return header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && header.vendorID == info.vendor_id && header.deviceID == info.device_id &&
-         std::memcmp(header.pipelineCacheUUID, info.pipeline_cache_uuid, VK_UUID_SIZE) == 0;
+  return header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && header.vendorID == info.vendor_id &&
+         header.deviceID == info.device_id && std::memcmp(header.pipelineCacheUUID, info.pipeline_cache_uuid, VK_UUID_SIZE) == 0;
 }
 
 }  // namespace
@@ -126,7 +126,8 @@ const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint
   }
   create.layout = layouts.pipeline;
   Pipeline pipeline{VK_NULL_HANDLE, layouts.pipeline, layouts.set, bindings, push_bytes};
-  check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle), ("Compiling the shader " + shader).c_str());
+  check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle),
+        ("Compiling the shader " + shader).c_str());
   activity::step();
   return pipelines_.emplace(key, pipeline).first->second;
 }

@@ -20,8 +20,7 @@ Quirks quirks_of(const DeviceInfo& device) {
       quirks.fence_slices = 6000;
       quirks.unwanted_fence_slices = 600;
       break;
-    default:
-      break;
+    default: break;
   }
   return quirks;
 }

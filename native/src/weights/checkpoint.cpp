@@ -19,9 +19,7 @@ namespace {
 
 constexpr const char* download_again = "The file is damaged; download it again.";
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+std::string_view as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 bool is_present(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -44,9 +42,7 @@ std::vector<std::string> names_in(const std::filesystem::path& directory) {
 
 namespace {
 
-std::filesystem::path utf8_path(const std::string& name) {
-  return std::filesystem::path(std::u8string(name.begin(), name.end()));
-}
+std::filesystem::path utf8_path(const std::string& name) { return std::filesystem::path(std::u8string(name.begin(), name.end())); }
 
 std::vector<std::string> missing_shards(const std::filesystem::path& directory, const ShardIndex& index) {
   std::vector<std::string> missing;
@@ -76,7 +72,8 @@ constexpr const char* known_bad_blob = "sha256-7633fdffe14c";
 
 void refuse_known_bad(const std::string& path) {
   if (path.find(known_bad_blob) == std::string::npos) return;
-  throw Error(ErrorCode::checkpoint_unsupported, path + " is the vision model as Ollama 0.7.0 converted it, with wrong gates; its answers about pictures are wrong.",
+  throw Error(ErrorCode::checkpoint_unsupported,
+              path + " is the vision model as Ollama 0.7.0 converted it, with wrong gates; its answers about pictures are wrong.",
               "Run `ollama pull llama3.2-vision` to replace it.");
 }
 
@@ -103,10 +100,12 @@ std::string architecture_of(const std::vector<GgufContents>& files, const std::v
     const std::optional<std::string> found = text_entry(files[i].metadata, "general.architecture");
     if (!found) continue;
     if (*found != "mllama" && *found != "llama") {
-      throw Error(ErrorCode::checkpoint_unsupported, names[i] + ": general.architecture " + in_quotes(*found) + " is not one that this engine runs.", supported_files);
+      throw Error(ErrorCode::checkpoint_unsupported,
+                  names[i] + ": general.architecture " + in_quotes(*found) + " is not one that this engine runs.", supported_files);
     }
     if (architecture && *architecture != *found) {
-      throw Error(ErrorCode::checkpoint_header, names[i] + " is of architecture " + in_quotes(*found) + ", the file before it of " + in_quotes(*architecture) + ".",
+      throw Error(ErrorCode::checkpoint_header,
+                  names[i] + " is of architecture " + in_quotes(*found) + ", the file before it of " + in_quotes(*architecture) + ".",
                   "Name the files of one model only.");
     }
     architecture = found;
@@ -175,7 +174,8 @@ void refuse_other_dialects(const Checkpoint& checkpoint) {
     const std::string_view name = tensor.stored_name;
     if (name.starts_with("vis.") || name.ends_with("cross_attn_mpl_gate")) {
       throw Error(ErrorCode::checkpoint_unsupported,
-                  checkpoint.file_of(tensor) + " is of an experimental dialect of mllama (tensor " + in_quotes(name) + ") that this engine does not run.",
+                  checkpoint.file_of(tensor) + " is of an experimental dialect of mllama (tensor " + in_quotes(name) +
+                      ") that this engine does not run.",
                   "Use the model as Ollama distributes it (`ollama pull llama3.2-vision`), or the published safetensors.");
     }
   }
@@ -189,7 +189,8 @@ GgufGeometry geometry_of(const std::string& architecture, const GgufMetadata& me
   if (geometry.text_head < 0 || geometry.text_head % 2 != 0) geometry.text_head = 0;  // the configuration's check will refuse it
   geometry.vision_hidden = entry("vision.embedding_length");
   geometry.vision_inner = entry("vision.feed_forward_length");
-  geometry.legacy_vision = std::any_of(tensors.begin(), tensors.end(), [](const TensorView& tensor) { return tensor.stored_name == "v.blk.0.ln1.weight"; });
+  geometry.legacy_vision =
+      std::any_of(tensors.begin(), tensors.end(), [](const TensorView& tensor) { return tensor.stored_name == "v.blk.0.ln1.weight"; });
   return geometry;
 }
 
@@ -226,8 +227,10 @@ Checkpoint Checkpoint::open(const std::filesystem::path& directory) {
   // The index of another download: nothing of what it names is here, and something else is, whole.
   if (missing.size() == index.tensors_of.size() && has_whole_parts(names))
     checkpoint.take_files(directory, weight_files(names, checkpoint.source_));
-  else if (!missing.empty()) refuse_missing_shards(directory, index, missing);
-  else checkpoint.take_indexed(directory, index, index_file.path());
+  else if (!missing.empty())
+    refuse_missing_shards(directory, index, missing);
+  else
+    checkpoint.take_indexed(directory, index, index_file.path());
   return checkpoint;
 }
 
@@ -319,7 +322,9 @@ void Checkpoint::take_gguf(std::vector<GgufContents> files) {
   for (TensorView& tensor : tensors_) {
     if (name_gguf_tensor(tensor, geometry)) continue;
     throw Error(ErrorCode::checkpoint_unsupported,
-                file_of(tensor) + " holds a tensor " + in_quotes(tensor.stored_name) + " that this engine does not know, so its results would be wrong.", supported_files);
+                file_of(tensor) + " holds a tensor " + in_quotes(tensor.stored_name) +
+                    " that this engine does not know, so its results would be wrong.",
+                supported_files);
   }
   sort_and_refuse_twins();
   refuse_raw_vision_gates(*this);
@@ -333,13 +338,14 @@ void Checkpoint::finish() {
 
 void Checkpoint::sort_and_refuse_twins() {
   sort_by_name(tensors_);
-  const auto same = std::adjacent_find(tensors_.begin(), tensors_.end(),
-                                       [](const TensorView& a, const TensorView& b) { return a.name == b.name; });
+  const auto same =
+      std::adjacent_find(tensors_.begin(), tensors_.end(), [](const TensorView& a, const TensorView& b) { return a.name == b.name; });
   if (same != tensors_.end()) {
     const TensorView& other = *std::next(same);
     const bool within_one = same->file == other.file;
     throw Error(ErrorCode::checkpoint_header,
-                within_one ? source_ + ": " + in_quotes(same->stored_name) + " and " + in_quotes(other.stored_name) + " are two spellings of one tensor."
+                within_one ? source_ + ": " + in_quotes(same->stored_name) + " and " + in_quotes(other.stored_name) +
+                                 " are two spellings of one tensor."
                            : file_of(*same) + " and " + file_of(other) + " both hold the tensor " + in_quotes(same->stored_name) + ".",
                 within_one ? download_again : "Name the files of one model only: a whole one, or a text file and its projector.");
   }

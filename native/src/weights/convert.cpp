@@ -54,7 +54,7 @@ std::uint16_t float_to_f16(float value) {
   const std::uint16_t sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
   if (magnitude > 0x7F800000) return sign | 0x7E00;
   if (magnitude >= 0x477FF000) return sign | 0x7C00;  // 65520 and more
-  if (magnitude < 0x38800000) {  // below 2^-14: in units of 2^-24, which the addition leaves in the last bits
+  if (magnitude < 0x38800000) {                       // below 2^-14: in units of 2^-24, which the addition leaves in the last bits
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000));
   }

@@ -90,12 +90,13 @@ constexpr Stack stacks[] = {
     {{"v.global.blk.", "vision.global_transformer.layers."}, vision_parts},
 };
 
-std::optional<std::string_view> translate(std::span<const Rule> rules, std::string_view name, std::string_view Rule::*from, std::string_view Rule::*to) {
+std::optional<std::string_view> translate(std::span<const Rule> rules, std::string_view name, std::string_view Rule::* from,
+                                          std::string_view Rule::* to) {
   const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.*from == name; });
   return found == rules.end() ? std::nullopt : std::optional((*found).*to);
 }
 
-std::optional<std::string> translate(std::string_view name, std::string_view Rule::*from, std::string_view Rule::*to) {
+std::optional<std::string> translate(std::string_view name, std::string_view Rule::* from, std::string_view Rule::* to) {
   if (const auto whole = translate(whole_names, name, from, to)) return std::string(*whole);
   for (const Stack& stack : stacks) {
     if (!name.starts_with(stack.prefix.*from)) continue;
@@ -103,9 +104,11 @@ std::optional<std::string> translate(std::string_view name, std::string_view Rul
     const std::size_t dot = rest.find('.');
     const std::string_view number = rest.substr(0, dot);
     // One spelling a number: "07" would be a second name of layer 7.
-    const bool is_number = !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == std::string_view::npos && (number == "0" || number[0] != '0');
+    const bool is_number = !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == std::string_view::npos &&
+                           (number == "0" || number[0] != '0');
     if (dot == std::string_view::npos || !is_number) continue;
-    if (const auto part = translate(stack.parts, rest.substr(dot + 1), from, to)) return std::string(stack.prefix.*to).append(number).append(".").append(*part);
+    if (const auto part = translate(stack.parts, rest.substr(dot + 1), from, to))
+      return std::string(stack.prefix.*to).append(number).append(".").append(*part);
   }
   return std::nullopt;
 }
@@ -115,9 +118,12 @@ void exchange_by_shape(TensorView& tensor, const GgufGeometry& geometry) {
   const std::size_t fc = tensor.name.find(".mlp.fc");
   if (fc == std::string::npos || !tensor.name.starts_with("vision.") || tensor.shape.empty()) return;
   char& number = tensor.name[fc + 7];
-  if (geometry.vision_hidden == geometry.vision_inner) number = (number == '1') == geometry.legacy_vision ? '2' : '1';
-  else if (tensor.shape[0] == geometry.vision_inner) number = '1';
-  else if (tensor.shape[0] == geometry.vision_hidden) number = '2';
+  if (geometry.vision_hidden == geometry.vision_inner)
+    number = (number == '1') == geometry.legacy_vision ? '2' : '1';
+  else if (tensor.shape[0] == geometry.vision_inner)
+    number = '1';
+  else if (tensor.shape[0] == geometry.vision_hidden)
+    number = '2';
 }
 
 }  // namespace

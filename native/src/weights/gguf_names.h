@@ -34,7 +34,7 @@ struct GgufGeometry {
   std::int64_t text_head = 0;      ///< width of a text attention head
   std::int64_t vision_hidden = 0;  ///< 0 without a vision tower
   std::int64_t vision_inner = 0;
-  bool legacy_vision = false;      ///< decides the order of the MLP's matrices where both widths are equal
+  bool legacy_vision = false;  ///< decides the order of the MLP's matrices where both widths are equal
 };
 
 /// Sets `name`, `paired_head` and `tanh_applied` from `stored_name` and the shape. False for a name outside the table.

@@ -12,12 +12,12 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #else
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
+#include <cerrno>
+#include <system_error>
 #endif
 
 namespace loupe {
@@ -54,8 +54,8 @@ struct Handle {
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path_text(path)) {
   const DWORD attributes = GetFileAttributesW(path.c_str());
   if (attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)) fail_to_open(path_, "it is a folder");
-  const Handle file{CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
-                                FILE_ATTRIBUTE_NORMAL, nullptr)};
+  const Handle file{
+      CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.value == INVALID_HANDLE_VALUE) fail_to_open(path_, last_error());
   LARGE_INTEGER size{};
   if (!GetFileSizeEx(file.value, &size)) fail_to_open(path_, last_error());
@@ -98,7 +98,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path_text(path
   // O_NONBLOCK: a named pipe in place of the file must not hang us; regular files ignore it.
   const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.value < 0) fail_to_open(path_, errno_text(errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.value, &status) != 0) fail_to_open(path_, errno_text(errno));
   if (S_ISDIR(status.st_mode)) fail_to_open(path_, "it is a folder");
   if (!S_ISREG(status.st_mode)) fail_to_open(path_, "it is not a regular file");

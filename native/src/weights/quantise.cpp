@@ -14,8 +14,8 @@
 namespace loupe {
 namespace {
 
-constexpr int sub_blocks = 8;       // of 32 in a Q4_K block
-constexpr int small_blocks = 16;    // of 16 in a Q6_K block
+constexpr int sub_blocks = 8;     // of 32 in a Q4_K block
+constexpr int small_blocks = 16;  // of 16 in a Q6_K block
 
 void put_half(std::byte* to, float value) {
   const std::uint16_t bits = float_to_f16(std::clamp(value, -65504.0f, 65504.0f));
@@ -124,7 +124,8 @@ void q4_k(const float* x, std::byte* block) {
   std::memset(packed, 0, 12 + 128);
   std::uint8_t* const quants = packed + 12;
   for (int s = 0; s < sub_blocks; ++s) {
-    const int scale = static_cast<int>(to_level(lines[s].scale * to_scale, 0, 63)), offset = static_cast<int>(to_level(lines[s].offset * to_offset, 0, 63));
+    const int scale = static_cast<int>(to_level(lines[s].scale * to_scale, 0, 63)),
+              offset = static_cast<int>(to_level(lines[s].offset * to_offset, 0, 63));
     if (s < 4) {
       packed[s] = static_cast<std::uint8_t>(packed[s] | scale);
       packed[s + 4] = static_cast<std::uint8_t>(packed[s + 4] | offset);
@@ -182,7 +183,8 @@ void q6_k(const float* x, std::byte* block) {
     const float scale = to_level(scales[s] * to_scale, -128, 127), step = inverse(d * scale);
     block[192 + s] = static_cast<std::byte>(static_cast<std::int8_t>(scale));
     for (int i = 0; i < 16; ++i) {
-      const int element = s * 16 + i, part = element / 128, in_half = element % 128, q = static_cast<int>(to_level(x[element] * step, -32, 31)) + 32;
+      const int element = s * 16 + i, part = element / 128, in_half = element % 128,
+                q = static_cast<int>(to_level(x[element] * step, -32, 31)) + 32;
       std::uint8_t &low_byte = low[part * 64 + in_half % 64], &high_byte = high[part * 32 + in_half % 32];
       low_byte = static_cast<std::uint8_t>(low_byte | (q & 15) << (in_half / 64 * 4));
       high_byte = static_cast<std::uint8_t>(high_byte | q >> 4 << (in_half / 32 * 2));
@@ -211,7 +213,8 @@ void quantise(DType dtype, std::span<const float> values, std::span<std::byte> b
   const std::size_t elements = static_cast<std::size_t>(info(dtype).block), bytes = stored_bytes(dtype, elements);
   std::vector<float> finite(elements);
   for (std::size_t i = 0; i < values.size() / elements; ++i) {
-    std::transform(values.begin() + static_cast<std::ptrdiff_t>(i * elements), values.begin() + static_cast<std::ptrdiff_t>((i + 1) * elements), finite.begin(),
+    std::transform(values.begin() + static_cast<std::ptrdiff_t>(i * elements),
+                   values.begin() + static_cast<std::ptrdiff_t>((i + 1) * elements), finite.begin(),
                    [](float x) { return std::isfinite(x) ? x : 0.0f; });
     write(finite.data(), blocks.data() + i * bytes);
   }

@@ -39,9 +39,7 @@ std::uint64_t read_u64(std::span<const std::byte> bytes) {
   return value;
 }
 
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+std::string_view as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 DType parse_dtype(const json& entry, const Place& place) {
   const auto found = entry.find("dtype");
@@ -59,8 +57,8 @@ std::vector<std::int64_t> parse_shape(const json& entry, const Place& place) {
   const auto found = entry.find("shape");
   if (found == entry.end() || !found->is_array()) place.fail(ErrorCode::checkpoint_header, "has no shape.");
   if (found->size() > max_rank) {
-    place.fail(ErrorCode::checkpoint_header, "has " + std::to_string(found->size()) + " dimensions; at most " +
-                                                 std::to_string(max_rank) + " are plausible.");
+    place.fail(ErrorCode::checkpoint_header,
+               "has " + std::to_string(found->size()) + " dimensions; at most " + std::to_string(max_rank) + " are plausible.");
   }
   std::vector<std::int64_t> shape;
   for (const json& dimension : *found) {
@@ -115,8 +113,8 @@ TensorView parse_tensor(const std::string& file, const std::string& name, const 
   const std::uint64_t expected = dense_bytes(tensor.dtype, tensor.shape, place);
   if (range.end - range.begin != expected) {
     place.fail(ErrorCode::checkpoint_header, "takes " + std::to_string(range.end - range.begin) + " bytes; " +
-                                                 std::string(to_string(tensor.dtype)) + " " + shape_text(tensor.shape) +
-                                                 " needs " + std::to_string(expected) + ".");
+                                                 std::string(to_string(tensor.dtype)) + " " + shape_text(tensor.shape) + " needs " +
+                                                 std::to_string(expected) + ".");
   }
   if (range.end > data.size()) {
     place.fail(ErrorCode::file_truncated,
@@ -128,7 +126,9 @@ TensorView parse_tensor(const std::string& file, const std::string& name, const 
 }
 
 std::map<std::string, std::string> parse_metadata(const std::string& file, const json& entry) {
-  const auto malformed = [&] { return Error(ErrorCode::checkpoint_header, file + ": __metadata__ must map text to text.", download_again); };
+  const auto malformed = [&] {
+    return Error(ErrorCode::checkpoint_header, file + ": __metadata__ must map text to text.", download_again);
+  };
   if (!entry.is_object()) throw malformed();
   std::map<std::string, std::string> metadata;
   for (const auto& [key, value] : entry.items()) {
@@ -188,8 +188,8 @@ std::optional<std::string> shard_path(std::string_view stated) {
 SafetensorsContents parse_safetensors(std::span<const std::byte> file, std::string_view file_name) {
   const std::string name(file_name);
   const std::size_t length = header_length(file, name);
-  const json header = parse_json_object(as_text(file.subspan(prefix_bytes, length)), name + " (header)",
-                                        ErrorCode::checkpoint_header, {.max_bytes = max_header_bytes, .max_depth = 4});
+  const json header = parse_json_object(as_text(file.subspan(prefix_bytes, length)), name + " (header)", ErrorCode::checkpoint_header,
+                                        {.max_bytes = max_header_bytes, .max_depth = 4});
   const std::span<const std::byte> data = file.subspan(prefix_bytes + length);
 
   SafetensorsContents contents;

@@ -25,8 +25,10 @@ std::optional<std::string> with_quoted_numbers(std::string_view text) {
   std::size_t copied = 0;
   bool in_text = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (in_text && text[at] == '\\') ++at;
-    else if (text[at] == '"') in_text = !in_text;
+    if (in_text && text[at] == '\\')
+      ++at;
+    else if (text[at] == '"')
+      in_text = !in_text;
     if (in_text || at >= text.size()) continue;
     for (const std::string_view word : words) {
       if (text.substr(at, word.size()) != word) continue;

@@ -41,7 +41,7 @@ class SyntheticTensor {
   float offset_;
   float amplitude_;
   std::int64_t elements_;
-  std::int64_t row_ = 0;                 // elements of one tile-table row; 0 = not a tile table
+  std::int64_t row_ = 0;                   // elements of one tile-table row; 0 = not a tile table
   std::vector<std::int64_t> used_in_row_;  // leading elements of each row that are not zero
 };
 

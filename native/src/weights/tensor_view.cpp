@@ -30,12 +30,14 @@ std::optional<std::uint64_t> checked_product(std::uint64_t a, std::uint64_t b) {
 }
 
 void sort_and_refuse_overlaps(const std::string& file, std::vector<TensorView>& tensors) {
-  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) { return a.bytes.data() < b.bytes.data(); });
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorView& a, const TensorView& b) { return a.bytes.data() < b.bytes.data(); });
   const TensorView* previous = nullptr;
   for (const TensorView& tensor : tensors) {
     if (tensor.bytes.empty()) continue;
     if (previous != nullptr && tensor.bytes.data() < previous->bytes.data() + previous->bytes.size()) {
-      throw Error(ErrorCode::checkpoint_header, file + ": tensors " + in_quotes(previous->name) + " and " + in_quotes(tensor.name) + " overlap.",
+      throw Error(ErrorCode::checkpoint_header,
+                  file + ": tensors " + in_quotes(previous->name) + " and " + in_quotes(tensor.name) + " overlap.",
                   "The file is damaged; download it again.");
     }
     previous = &tensor;

@@ -15,8 +15,8 @@ namespace loupe {
 
 /// Valid as long as the object that gave it.
 struct TensorView {
-  std::string name;                  ///< canonical in a Checkpoint, as stored in a file's contents
-  std::string stored_name;           ///< as in the file
+  std::string name;         ///< canonical in a Checkpoint, as stored in a file's contents
+  std::string stored_name;  ///< as in the file
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;   ///< outermost dimension first; empty = scalar
   std::span<const std::byte> bytes;  ///< row by row, little endian, at any alignment: copy, do not cast
@@ -24,7 +24,7 @@ struct TensorView {
   /// Head width of a projection whose rows are stored in rotation pairs, as GGUF files have them: row
   /// `s * head / 2 + j` of a head (s = 0, 1) stands at `2j + s`. 0 = rows as published.
   std::int64_t paired_head = 0;
-  bool tanh_applied = false;         ///< a gate that holds tanh(gate)
+  bool tanh_applied = false;  ///< a gate that holds tanh(gate)
 
   std::int64_t elements() const;
   /// Where row `row` of the published tensor is stored.

@@ -34,7 +34,15 @@ function randomNumbers(seed: number): () => number {
   return step;
 }
 
-const clear: readonly ErrorCode[] = ['network_failed', 'download_damaged', 'disk_full', 'hub_invalid', 'hub_missing', 'hub_gated', 'download_locked'];
+const clear: readonly ErrorCode[] = [
+  'network_failed',
+  'download_damaged',
+  'disk_full',
+  'hub_invalid',
+  'hub_missing',
+  'hub_gated',
+  'download_locked',
+];
 
 /** Parts that are open more than once in this process. */
 function doubleWriters(directory: string): string[] {
@@ -169,7 +177,9 @@ test(`${runs} random runs end with verified files or a clear error`, { timeout: 
   const count = (ended: Outcome['ended']): number => outcomes.filter((outcome) => outcome.ended === ended).length;
   const total = new Map(faults.map((fault) => [fault, outcomes.reduce((sum, { happened }) => sum + (happened.get(fault) ?? 0), 0)]));
   const locked = outcomes.reduce((sum, outcome) => sum + outcome.locked, 0);
-  console.log(`LOUPE_SEED=${base}: ${(['verified', ...clear] as const).map((ended) => `${count(ended)} ${ended}`).join(', ')}; ${[...total.values()].reduce((a, b) => a + b)} faults; ${locked} second writers refused`);
+  console.log(
+    `LOUPE_SEED=${base}: ${(['verified', ...clear] as const).map((ended) => `${count(ended)} ${ended}`).join(', ')}; ${[...total.values()].reduce((a, b) => a + b)} faults; ${locked} second writers refused`,
+  );
   expect(outcomes).toHaveLength(runs);
   // A run that never fails, or never succeeds, would show nothing.
   expect(count('verified')).toBeGreaterThan(runs / 4);

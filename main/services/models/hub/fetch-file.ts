@@ -130,7 +130,8 @@ async function receive(part: Part, options: FetchOptions): Promise<void> {
         // A server that keeps the connection open after the last byte is not waited for.
         if (part.position === file.bytes) break;
       }
-      if (part.position < file.bytes) throw new LoupeError('network_failed', `${hostOf(response)} broke off after ${part.position} of ${file.bytes} bytes.`);
+      if (part.position < file.bytes)
+        throw new LoupeError('network_failed', `${hostOf(response)} broke off after ${part.position} of ${file.bytes} bytes.`);
     } finally {
       response.discard();
     }
@@ -138,7 +139,11 @@ async function receive(part: Part, options: FetchOptions): Promise<void> {
 }
 
 /** Reads status and headers; leaves the part where the body goes on. */
-async function accept(response: HttpResponse, part: Part, { file, target, token, repository, onEtag, onBytes }: FetchOptions): Promise<void> {
+async function accept(
+  response: HttpResponse,
+  part: Part,
+  { file, target, token, repository, onEtag, onBytes }: FetchOptions,
+): Promise<void> {
   const { status, headers } = response;
   const host = hostOf(response);
   const etag = headers['etag'] ?? null;
@@ -156,9 +161,15 @@ async function accept(response: HttpResponse, part: Part, { file, target, token,
   switch (status) {
     case 200: {
       const length = headers['content-length'];
-      if (length !== undefined && Number(length) !== file.bytes) throw new LoupeError('network_failed', `${host} has ${length} bytes for ${target}, and its list says ${file.bytes}.`);
+      if (length !== undefined && Number(length) !== file.bytes)
+        throw new LoupeError('network_failed', `${host} has ${length} bytes for ${target}, and its list says ${file.bytes}.`);
       // A network's page for logging in must not cost what is here.
-      if (headers['content-type']?.startsWith('text/html')) throw new LoupeError('network_failed', `${host} answered with a page instead of ${target}.`, 'Check whether the network wants you to log in, then go on.');
+      if (headers['content-type']?.startsWith('text/html'))
+        throw new LoupeError(
+          'network_failed',
+          `${host} answered with a page instead of ${target}.`,
+          'Check whether the network wants you to log in, then go on.',
+        );
       await begin();
       return;
     }
@@ -169,7 +180,10 @@ async function accept(response: HttpResponse, part: Part, { file, target, token,
       if (part.position > 0 && !changed && !wrong) return;
       // The next try asks for the whole file.
       await begin();
-      throw new LoupeError('network_failed', changed ? `${target} changed at ${host}.` : `${host} answered with another part of ${target} than was asked for.`);
+      throw new LoupeError(
+        'network_failed',
+        changed ? `${target} changed at ${host}.` : `${host} answered with another part of ${target} than was asked for.`,
+      );
     }
     case 416:
       await begin();
@@ -221,7 +235,7 @@ class Part {
 
   async append(chunk: Uint8Array): Promise<void> {
     await inFileWords(this.#path, async () => {
-      for (let done = 0; done < chunk.byteLength; ) {
+      for (let done = 0; done < chunk.byteLength;) {
         const { bytesWritten } = await this.#handle.write(chunk, done, chunk.byteLength - done, this.#position + done);
         done += bytesWritten;
       }
@@ -256,9 +270,14 @@ export function newHash({ algorithm }: FileChecksum, bytes: number): Hash {
 }
 
 /** Answers how many bytes went in. */
-export async function hashInto(hash: { update(data: Uint8Array): unknown }, handle: FileHandle, signal: AbortSignal, onBytes: (bytes: number) => void = () => {}): Promise<number> {
+export async function hashInto(
+  hash: { update(data: Uint8Array): unknown },
+  handle: FileHandle,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<number> {
   const buffer = Buffer.allocUnsafe(1024 * 1024);
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     signal.throwIfAborted();
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return position;
@@ -269,7 +288,11 @@ export async function hashInto(hash: { update(data: Uint8Array): unknown }, hand
 }
 
 /** A file that was found right once is not read again: models are large, and `verify` is there for it. */
-async function holds(target: string, { bytes, checksum, complete }: Pick<DownloadFile, 'bytes' | 'checksum' | 'complete'>, signal: AbortSignal): Promise<boolean> {
+async function holds(
+  target: string,
+  { bytes, checksum, complete }: Pick<DownloadFile, 'bytes' | 'checksum' | 'complete'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   if ((await sizeOf(target)) !== bytes) return false;
   if (complete) return true;
   const handle = await inFileWords(target, () => open(target, 'r'));
@@ -306,8 +329,15 @@ export async function inFileWords<Result>(path: string, action: () => Promise<Re
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (typeof code !== 'string') throw error;
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new LoupeError('disk_full', `The disk that holds ${path} is full.`, undefined, { cause: error });
-    if (code === 'EFBIG') throw new LoupeError('file_unwritable', `The file system that holds ${path} takes no files of this size.`, 'Format the drive as exFAT or NTFS, or choose another folder.', { cause: error });
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new LoupeError('disk_full', `The disk that holds ${path} is full.`, undefined, { cause: error });
+    if (code === 'EFBIG')
+      throw new LoupeError(
+        'file_unwritable',
+        `The file system that holds ${path} takes no files of this size.`,
+        'Format the drive as exFAT or NTFS, or choose another folder.',
+        { cause: error },
+      );
     throw new LoupeError('file_unwritable', `${path} cannot be written (${code}).`, undefined, { cause: error });
   }
 }

@@ -99,11 +99,21 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
       const start = new URL(address);
       let url = start;
       let mayHaveToken = token !== null;
-      if (mayHaveToken && !isPrivate(start)) throw new LoupeError('hub_invalid', `The access token would travel to ${start.host} for everybody to read.`, 'Let HF_ENDPOINT begin with https://, or go on without a token.');
+      if (mayHaveToken && !isPrivate(start))
+        throw new LoupeError(
+          'hub_invalid',
+          `The access token would travel to ${start.host} for everybody to read.`,
+          'Let HF_ENDPOINT begin with https://, or go on without a token.',
+        );
       for (let followed = 0; followed <= mostRedirects; followed++) {
         // Once away from where it belongs, it never comes back.
         mayHaveToken &&= url.origin === start.origin;
-        const sent = { ...headers, 'accept-encoding': 'identity', 'user-agent': 'loupe', ...(mayHaveToken ? { authorization: `Bearer ${token}` } : {}) };
+        const sent = {
+          ...headers,
+          'accept-encoding': 'identity',
+          'user-agent': 'loupe',
+          ...(mayHaveToken ? { authorization: `Bearer ${token}` } : {}),
+        };
         const response = await once(url, sent, signal);
         const { location } = response.headers;
         if (!redirects.includes(response.status) || location === undefined) return response;
@@ -161,8 +171,10 @@ function redirected(from: URL, location: string): URL {
   } catch {
     throw new LoupeError('hub_invalid', `${from.host} sends to an address that is none.`);
   }
-  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw new LoupeError('hub_invalid', `${from.host} sends to an address that is not of the web (${to.protocol}).`);
-  if (from.protocol === 'https:' && to.protocol === 'http:') throw new LoupeError('hub_invalid', `${from.host} sends to ${to.host} without encryption.`);
+  if (to.protocol !== 'https:' && to.protocol !== 'http:')
+    throw new LoupeError('hub_invalid', `${from.host} sends to an address that is not of the web (${to.protocol}).`);
+  if (from.protocol === 'https:' && to.protocol === 'http:')
+    throw new LoupeError('hub_invalid', `${from.host} sends to ${to.host} without encryption.`);
   return to;
 }
 
@@ -177,7 +189,11 @@ function inOurWords(error: unknown, { host }: URL, signal: AbortSignal): unknown
   if (error instanceof LoupeError) return error;
   const { code, message } = innermost(error);
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_/.test(code)) {
-    return new LoupeError('hub_invalid', `The certificate of ${host} is not one that this system trusts (${code}).`, 'Check the date of this computer; behind a proxy that reads along, let NODE_EXTRA_CA_CERTS name its certificate.');
+    return new LoupeError(
+      'hub_invalid',
+      `The certificate of ${host} is not one that this system trusts (${code}).`,
+      'Check the date of this computer; behind a proxy that reads along, let NODE_EXTRA_CA_CERTS name its certificate.',
+    );
   }
   return new LoupeError('network_failed', `${host} could not be reached or broke off (${code || message}).`);
 }
@@ -191,12 +207,19 @@ function innermost(error: unknown): { code: string; message: string } {
 }
 
 function requestBytes({ pathname, search, host }: URL, headers: Record<string, string>): number {
-  const lines = [`GET ${pathname}${search} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive', ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+  const lines = [
+    `GET ${pathname}${search} HTTP/1.1`,
+    `host: ${host}`,
+    'connection: keep-alive',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
   return lines.reduce((sum, line) => sum + line.length + 2, 2);
 }
 
 function readHeaders(raw: Record<string, string | string[] | undefined>): { headers: Record<string, string>; bytes: number } {
-  const pairs = Object.entries(raw).flatMap(([name, value]) => (value === undefined ? [] : [value].flat().map((each): [string, string] => [name.toLowerCase(), each])));
+  const pairs = Object.entries(raw).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((each): [string, string] => [name.toLowerCase(), each]),
+  );
   const bytes = pairs.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 'HTTP/1.1 200 OK'.length + 4);
   return { headers: Object.fromEntries(pairs), bytes };
 }
@@ -210,7 +233,11 @@ export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | null {
   try {
     return new URL(/^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`);
   } catch {
-    throw new LoupeError('network_failed', 'The address of the proxy cannot be read.', 'Check HTTP_PROXY and HTTPS_PROXY: they are written as http://host:port.');
+    throw new LoupeError(
+      'network_failed',
+      'The address of the proxy cannot be read.',
+      'Check HTTP_PROXY and HTTPS_PROXY: they are written as http://host:port.',
+    );
   }
 }
 

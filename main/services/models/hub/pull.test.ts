@@ -37,7 +37,11 @@ afterEach(async () => {
 });
 
 const weights = Buffer.from(Array.from({ length: 50_000 }, (_, index) => (index * 7 + (index >> 8)) & 255));
-const files = (): Map<string, Buffer> => new Map([['config.json', Buffer.from('{"model_type": "mllama"}')], ['model.safetensors', weights]]);
+const files = (): Map<string, Buffer> =>
+  new Map([
+    ['config.json', Buffer.from('{"model_type": "mllama"}')],
+    ['model.safetensors', weights],
+  ]);
 
 async function hubOf(options: Partial<HubDoubleOptions> = {}): Promise<HubDouble> {
   const hub = await startHubDouble({ repository, files: files(), ...options });
@@ -54,10 +58,25 @@ function begin(): number {
   return store.downloads.create({ model: 'm', repository, directory }).id;
 }
 
-async function sit(hub: { endpoint: string }, id: number, change: Partial<PullOptions> & { environment?: NodeJS.ProcessEnv } = {}): Promise<void> {
+async function sit(
+  hub: { endpoint: string },
+  id: number,
+  change: Partial<PullOptions> & { environment?: NodeJS.ProcessEnv } = {},
+): Promise<void> {
   const http = httpOf(store, change.environment);
   try {
-    await pull(id, { http, endpoint: hub.endpoint, token: null, store: store.downloads, lock: lockDownload, signal: new AbortController().signal, timing, onBytes: () => {}, freeBytes: async () => Infinity, ...change });
+    await pull(id, {
+      http,
+      endpoint: hub.endpoint,
+      token: null,
+      store: store.downloads,
+      lock: lockDownload,
+      signal: new AbortController().signal,
+      timing,
+      onBytes: () => {},
+      freeBytes: async () => Infinity,
+      ...change,
+    });
   } finally {
     await http.close();
   }
@@ -73,13 +92,17 @@ const here = (name: string): Buffer => readFileSync(join(directory, name));
 describe('from the list to the files', () => {
   test('what is needed arrives, and nothing else', async () => {
     const all = files();
-    for (const path of ['original/consolidated.pth', 'model.gguf', 'pytorch_model.bin', 'README.md', 'onnx/model.safetensors']) all.set(path, Buffer.from('no'));
+    for (const path of ['original/consolidated.pth', 'model.gguf', 'pytorch_model.bin', 'README.md', 'onnx/model.safetensors'])
+      all.set(path, Buffer.from('no'));
     const hub = await hubOf({ files: all });
     const id = begin();
     await sit(hub, id);
     expect(here('model.safetensors').equals(weights)).toBe(true);
     expect(readdirSync(directory).sort()).toEqual(['.loupe.lock', 'config.json', 'model.safetensors']);
-    expect(store.downloads.get(id).files.map(({ path, complete, checksum }) => [path, complete, checksum.algorithm])).toEqual([['config.json', true, 'git'], ['model.safetensors', true, 'sha256']]);
+    expect(store.downloads.get(id).files.map(({ path, complete, checksum }) => [path, complete, checksum.algorithm])).toEqual([
+      ['config.json', true, 'git'],
+      ['model.safetensors', true, 'sha256'],
+    ]);
   });
 
   test('the ledger says whom it spoke to, what for, and how much came', async () => {
@@ -98,7 +121,9 @@ describe('from the list to the files', () => {
   test('offline: not one socket, not one entry', async () => {
     const hub = await hubOf();
     for (const environment of [{ HF_HUB_OFFLINE: '1' }, { LOUPE_OFFLINE: 'true' }]) {
-      expect((await failureOf(sit(hub, begin(), { environment }).finally(() => store.downloads.remove(store.downloads.list()[0]!.id)))).code).toBe('offline');
+      expect(
+        (await failureOf(sit(hub, begin(), { environment }).finally(() => store.downloads.remove(store.downloads.list()[0]!.id)))).code,
+      ).toBe('offline');
     }
     expect(hub.requests).toBe(0);
     expect(store.ledger.list()).toEqual([]);
@@ -106,8 +131,22 @@ describe('from the list to the files', () => {
   });
 
   test('names that would leave the folder are no files of a model', () => {
-    expect(['model-00001-of-00005.safetensors', 'config.json', 'chat_template.jinja', 'LICENSE.txt', 'USE_POLICY.md'].filter((path) => !isNeeded(path))).toEqual([]);
-    const hostile = ['../evil.safetensors', '/etc/evil.json', 'a/b.safetensors', '..\\evil.json', '.hidden.json', 'x.safetensors\n.json/', 'C:evil.json', 'a\0.json', 'setup.py'];
+    expect(
+      ['model-00001-of-00005.safetensors', 'config.json', 'chat_template.jinja', 'LICENSE.txt', 'USE_POLICY.md'].filter(
+        (path) => !isNeeded(path),
+      ),
+    ).toEqual([]);
+    const hostile = [
+      '../evil.safetensors',
+      '/etc/evil.json',
+      'a/b.safetensors',
+      '..\\evil.json',
+      '.hidden.json',
+      'x.safetensors\n.json/',
+      'C:evil.json',
+      'a\0.json',
+      'setup.py',
+    ];
     expect(hostile.filter(isNeeded)).toEqual([]);
   });
 
@@ -116,7 +155,10 @@ describe('from the list to the files', () => {
     expect((await failureOf(sit(endless, begin()))).message).toContain('holds no .safetensors file');
     const page = await hubOf({ next: script('list', ...Array.from({ length: 20 }, (): Fault => 'page')) });
     store = memoryStore();
-    expect(await failureOf(sit(page, begin()))).toMatchObject({ code: 'network_failed', nextStep: expect.stringContaining('logging in') as string });
+    expect(await failureOf(sit(page, begin()))).toMatchObject({
+      code: 'network_failed',
+      nextStep: expect.stringContaining('logging in') as string,
+    });
   });
 });
 
@@ -130,7 +172,10 @@ describe('the token', () => {
 
   test('missing or not enough, the model’s page is the way', async () => {
     const hub = await hubOf({ token: 'hf_secret' });
-    expect(await failureOf(sit(hub, begin()))).toMatchObject({ code: 'hub_gated', message: expect.stringContaining('without an access token') as string });
+    expect(await failureOf(sit(hub, begin()))).toMatchObject({
+      code: 'hub_gated',
+      message: expect.stringContaining('without an access token') as string,
+    });
     store = memoryStore();
     const wrong = await failureOf(sit(hub, begin(), { token: 'hf_wrong' }));
     expect(wrong).toMatchObject({ code: 'hub_gated', message: expect.stringContaining('with this access token') as string });
@@ -156,7 +201,10 @@ describe('breaking off and going on', () => {
     const hub = await hubOf({ next: script('model.safetensors', 'stall') });
     const id = begin();
     const pause = new AbortController();
-    const paused = sit(hub, id, { signal: pause.signal, onBytes: (path, bytes) => path === 'model.safetensors' && bytes === 25_000 && pause.abort(new LoupeError('cancelled', 'Paused.')) });
+    const paused = sit(hub, id, {
+      signal: pause.signal,
+      onBytes: (path, bytes) => path === 'model.safetensors' && bytes === 25_000 && pause.abort(new LoupeError('cancelled', 'Paused.')),
+    });
     expect((await failureOf(paused)).code).toBe('cancelled');
     expect(statSync(join(directory, 'model.safetensors.part')).size).toBe(25_000);
     const before = hub.requests;
@@ -188,7 +236,19 @@ describe('breaking off and going on', () => {
     expect(store.downloads.get(id).files.at(-1)!.etag).toMatch(/-1"$/);
   });
 
-  test.each(['416', 'wrong-range', 'ignore-range', 'longer', 'corrupt', 'end-early', '503', 'page', 'compressed', 'loop', 'loris'] as const)('%s in the middle is overcome', async (fault) => {
+  test.each([
+    '416',
+    'wrong-range',
+    'ignore-range',
+    'longer',
+    'corrupt',
+    'end-early',
+    '503',
+    'page',
+    'compressed',
+    'loop',
+    'loris',
+  ] as const)('%s in the middle is overcome', async (fault) => {
     const hub = await hubOf({ next: script('model.safetensors', 'break-off', fault) });
     await sit(hub, begin());
     expect(hub.happened.get(fault)).toBe(1);
@@ -204,7 +264,10 @@ describe('breaking off and going on', () => {
   test('always wrong: three times, then it is said, and nothing lies under the name', async () => {
     const hub = await hubOf({ spoilt: new Set(['model.safetensors']) });
     const error = await failureOf(sit(hub, begin()));
-    expect(error).toMatchObject({ code: 'download_damaged', message: `${join(directory, 'model.safetensors')} came 3 times with a wrong checksum.` });
+    expect(error).toMatchObject({
+      code: 'download_damaged',
+      message: `${join(directory, 'model.safetensors')} came 3 times with a wrong checksum.`,
+    });
     expect(existsSync(join(directory, 'model.safetensors'))).toBe(false);
   });
 
@@ -224,7 +287,12 @@ describe('breaking off and going on', () => {
     const hub = await hubOf({ next: script('model.safetensors', 'stall') });
     const id = begin();
     const pause = new AbortController();
-    await failureOf(sit(hub, id, { signal: pause.signal, onBytes: (path, bytes) => path === 'model.safetensors' && bytes > 0 && pause.abort(new LoupeError('cancelled', 'Paused.')) }));
+    await failureOf(
+      sit(hub, id, {
+        signal: pause.signal,
+        onBytes: (path, bytes) => path === 'model.safetensors' && bytes > 0 && pause.abort(new LoupeError('cancelled', 'Paused.')),
+      }),
+    );
     const { revision } = store.downloads.get(id);
     hub.recommit();
     await sit(hub, id);
@@ -234,14 +302,20 @@ describe('breaking off and going on', () => {
 
   test('a server that never works: tried so often, then said', async () => {
     const hub = await hubOf({ next: (what) => (what === 'list' ? null : '500') });
-    expect(await failureOf(sit(hub, begin()))).toMatchObject({ code: 'network_failed', message: expect.stringMatching(/answered HTTP 500/) as string });
+    expect(await failureOf(sit(hub, begin()))).toMatchObject({
+      code: 'network_failed',
+      message: expect.stringMatching(/answered HTTP 500/) as string,
+    });
     expect(hub.happened.get('500')).toBeGreaterThanOrEqual(timing.tries);
     // Two files at a time.
     expect(hub.happened.get('500')).toBeLessThanOrEqual(2 * timing.tries);
   });
 
   test('nobody there', async () => {
-    expect(await failureOf(sit({ endpoint: 'http://127.0.0.1:1' }, begin()))).toMatchObject({ code: 'network_failed', message: '127.0.0.1:1 could not be reached or broke off (ECONNREFUSED).' });
+    expect(await failureOf(sit({ endpoint: 'http://127.0.0.1:1' }, begin()))).toMatchObject({
+      code: 'network_failed',
+      message: '127.0.0.1:1 could not be reached or broke off (ECONNREFUSED).',
+    });
   });
 });
 
@@ -250,7 +324,10 @@ describe('the disk', () => {
     const hub = await hubOf();
     const id = begin();
     const error = await failureOf(sit(hub, id, { freeBytes: async () => 256 * 1024 * 1024 + 49_999 }));
-    expect(error).toMatchObject({ code: 'disk_full', message: `The model still needs 0.0 GB, and the disk that holds ${directory} has 0.0 GB to give.` });
+    expect(error).toMatchObject({
+      code: 'disk_full',
+      message: `The model still needs 0.0 GB, and the disk that holds ${directory} has 0.0 GB to give.`,
+    });
     expect(hub.happened.size).toBe(0);
     expect(readdirSync(directory)).toEqual(['.loupe.lock']);
     await sit(hub, id);
@@ -268,7 +345,10 @@ describe('the disk', () => {
     const hub = await hubOf();
     directory = small;
     const id = begin();
-    expect(await failureOf(sit(hub, id))).toMatchObject({ code: 'disk_full', message: `The disk that holds ${join(small, 'model.safetensors.part')} is full.` });
+    expect(await failureOf(sit(hub, id))).toMatchObject({
+      code: 'disk_full',
+      message: `The disk that holds ${join(small, 'model.safetensors.part')} is full.`,
+    });
     const kept = statSync(join(small, 'model.safetensors.part')).size;
     expect(kept).toBeGreaterThan(10_000);
     spawnSync('mount', ['-o', 'remount,size=400k', small]);
@@ -344,7 +424,10 @@ describe('proxies', () => {
     expect(here('model.safetensors').equals(weights)).toBe(true);
     expect(new Set(tunnels.map((line) => line.split(' ')[0])).size).toBe(2);
     expect(tunnels[0]).toContain(`Basic ${Buffer.from('name:word').toString('base64')}`);
-    expect(store.ledger.list().map(({ host }) => host)).toEqual([expect.stringMatching(/ through 127/), expect.stringMatching(/ through 127/)]);
+    expect(store.ledger.list().map(({ host }) => host)).toEqual([
+      expect.stringMatching(/ through 127/),
+      expect.stringMatching(/ through 127/),
+    ]);
     expect(JSON.stringify(store.ledger.list())).not.toContain('word');
   });
 

@@ -61,7 +61,9 @@ function isOutdated(error: unknown): boolean {
 async function plan(id: number, options: PullOptions): Promise<void> {
   const { http, endpoint, token, store, signal, timing } = options;
   const { repository } = store.get(id);
-  const { revision, files } = await withRetries(signal, timing, () => listRepository({ http, endpoint, repository, token, signal, timing }));
+  const { revision, files } = await withRetries(signal, timing, () =>
+    listRepository({ http, endpoint, repository, token, signal, timing }),
+  );
   store.setPlan(id, revision, files);
 }
 
@@ -71,7 +73,10 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
   if (missing === 0) return;
   const free = await freeBytes(directory);
   if (free < missing + spareBytes) {
-    throw new LoupeError('disk_full', `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} to give.`);
+    throw new LoupeError(
+      'disk_full',
+      `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} to give.`,
+    );
   }
 }
 
@@ -97,7 +102,8 @@ async function fetchAll({ id, repository, revision, directory, files }: Download
         onEtag: (etag) => store.setEtag(id, path, etag),
         onBytes: (bytes) => onBytes(path, bytes),
         checkSpace: async () => {
-          if ((await freeBytes(directory)) < spareBytes) throw new LoupeError('disk_full', `The disk that holds ${directory} is nearly full.`);
+          if ((await freeBytes(directory)) < spareBytes)
+            throw new LoupeError('disk_full', `The disk that holds ${directory} is nearly full.`);
         },
       });
       store.setComplete(id, path);

@@ -44,7 +44,8 @@ export const defaultEndpoint = 'https://huggingface.co';
 export function endpointOf(environment: NodeJS.ProcessEnv): string {
   const named = environment['HF_ENDPOINT'] || defaultEndpoint;
   const url = URL.canParse(named) ? new URL(named) : null;
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw new LoupeError('hub_invalid', `HF_ENDPOINT is not an address of the web (${named}).`, 'Unset it, or write it as https://host.');
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw new LoupeError('hub_invalid', `HF_ENDPOINT is not an address of the web (${named}).`, 'Unset it, or write it as https://host.');
   return url.href.replace(/\/+$/, '');
 }
 
@@ -76,7 +77,11 @@ export async function listRepository(options: RepositoryOptions): Promise<Listin
   return { revision: sha, files };
 }
 
-export function fileUrl({ endpoint, repository }: Pick<RepositoryOptions, 'endpoint' | 'repository'>, revision: string, path: string): string {
+export function fileUrl(
+  { endpoint, repository }: Pick<RepositoryOptions, 'endpoint' | 'repository'>,
+  revision: string,
+  path: string,
+): string {
   return `${endpoint}/${repository}/resolve/${revision}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
@@ -87,8 +92,10 @@ export function refusal({ status, url }: Pick<HttpResponse, 'status' | 'url'>, r
     const why = hasToken ? 'with this access token' : 'without an access token';
     return new LoupeError('hub_gated', `${host} does not give out ${repository} ${why} (HTTP ${status}).`);
   }
-  if (status === 404 || status === 410) return new LoupeError('hub_missing', `${host} has no ${repository}, or not this file of it (HTTP ${status}).`);
-  if (status >= 400 && status < 500 && status !== 408 && status !== 416 && status !== 429) return new LoupeError('hub_invalid', `${host} refuses the request (HTTP ${status}).`);
+  if (status === 404 || status === 410)
+    return new LoupeError('hub_missing', `${host} has no ${repository}, or not this file of it (HTTP ${status}).`);
+  if (status >= 400 && status < 500 && status !== 408 && status !== 416 && status !== 429)
+    return new LoupeError('hub_invalid', `${host} refuses the request (HTTP ${status}).`);
   return null;
 }
 
@@ -98,14 +105,21 @@ function toFile({ path, size, oid, lfs }: v.InferOutput<typeof treeSchema>[numbe
   return { path, bytes: size, checksum: { algorithm: 'git', value: oid } };
 }
 
-async function readJson<Schema extends v.GenericSchema>(options: RepositoryOptions, url: string, schema: Schema): Promise<{ value: v.InferOutput<Schema>; link: string | null }> {
+async function readJson<Schema extends v.GenericSchema>(
+  options: RepositoryOptions,
+  url: string,
+  schema: Schema,
+): Promise<{ value: v.InferOutput<Schema>; link: string | null }> {
   const { http, token, repository, timing } = options;
   return inTime(options.signal, timing, async (signal, alive) => {
     const response = await http.get(url, { token, signal });
     alive(1);
     if (response.status !== 200) {
       response.discard();
-      throw refusal(response, repository, token !== null) ?? new LoupeError('network_failed', `${new URL(url).host} answered HTTP ${response.status}.`);
+      throw (
+        refusal(response, repository, token !== null) ??
+        new LoupeError('network_failed', `${new URL(url).host} answered HTTP ${response.status}.`)
+      );
     }
     const chunks: Uint8Array[] = [];
     let bytes = 0;
@@ -116,12 +130,17 @@ async function readJson<Schema extends v.GenericSchema>(options: RepositoryOptio
       chunks.push(chunk);
     }
     const length = response.headers['content-length'];
-    if (length !== undefined && Number(length) !== bytes) throw new LoupeError('network_failed', `${new URL(url).host} broke off in the list of files.`);
+    if (length !== undefined && Number(length) !== bytes)
+      throw new LoupeError('network_failed', `${new URL(url).host} broke off in the list of files.`);
     let json: unknown;
     try {
       json = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     } catch {
-      throw new LoupeError('network_failed', `${new URL(url).host} answered with something that is not JSON.`, 'Check whether a page for logging in to the network stands in between.');
+      throw new LoupeError(
+        'network_failed',
+        `${new URL(url).host} answered with something that is not JSON.`,
+        'Check whether a page for logging in to the network stands in between.',
+      );
     }
     const result = v.safeParse(schema, json);
     if (!result.success) throw invalid(options, `answers in a form that Loupe does not know (${result.issues[0].message})`);

@@ -30,14 +30,19 @@ export const usualTiming: Timing = {
  * Runs `work`, which tells with `alive` how many bytes came, and gives it up with
  * `network_failed` when too few do. Rejects with what aborted `signal`, if it did.
  */
-export async function inTime<Result>(signal: AbortSignal, { stallMs, leastBytes }: Timing, work: (signal: AbortSignal, alive: (bytes: number) => void) => Promise<Result>): Promise<Result> {
+export async function inTime<Result>(
+  signal: AbortSignal,
+  { stallMs, leastBytes }: Timing,
+  work: (signal: AbortSignal, alive: (bytes: number) => void) => Promise<Result>,
+): Promise<Result> {
   signal.throwIfAborted();
   const giveUp = new AbortController();
   const forward = (): void => giveUp.abort(signal.reason);
   signal.addEventListener('abort', forward);
   let bytes = 0;
   const watch = setInterval(() => {
-    if (bytes < leastBytes) giveUp.abort(new LoupeError('network_failed', `Almost nothing came for ${Math.round(stallMs / 1000)} seconds.`));
+    if (bytes < leastBytes)
+      giveUp.abort(new LoupeError('network_failed', `Almost nothing came for ${Math.round(stallMs / 1000)} seconds.`));
     bytes = 0;
   }, stallMs);
   try {
@@ -54,8 +59,12 @@ export async function inTime<Result>(signal: AbortSignal, { stallMs, leastBytes 
  * Runs `attempt` again after `network_failed`, with growing pauses. It answers how far it came
  * and throws what no second try will change.
  */
-export async function withRetries<Result>(signal: AbortSignal, timing: Timing, attempt: (progress: () => void) => Promise<Result>): Promise<Result> {
-  for (let failures = 0; ; ) {
+export async function withRetries<Result>(
+  signal: AbortSignal,
+  timing: Timing,
+  attempt: (progress: () => void) => Promise<Result>,
+): Promise<Result> {
+  for (let failures = 0; ;) {
     try {
       return await attempt(() => {
         failures = 0;

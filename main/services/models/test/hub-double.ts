@@ -5,8 +5,29 @@ import type { AddressInfo } from 'node:net';
 
 /** What may happen to one request for a file. */
 export const faults = [
-  'refuse', 'drop', 'break-off', 'end-early', 'stall', 'loris', 'wrong-range', 'lying-range', 'ignore-range', 'short-range',
-  '416', '500', '503', '429', 'corrupt', 'longer', 'compressed', 'page', 'new-etag', 'loop', 'ftp', 'no-etag', 'weak-etag',
+  'refuse',
+  'drop',
+  'break-off',
+  'end-early',
+  'stall',
+  'loris',
+  'wrong-range',
+  'lying-range',
+  'ignore-range',
+  'short-range',
+  '416',
+  '500',
+  '503',
+  '429',
+  'corrupt',
+  'longer',
+  'compressed',
+  'page',
+  'new-etag',
+  'loop',
+  'ftp',
+  'no-etag',
+  'weak-etag',
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -44,7 +65,14 @@ export function gitName(bytes: Buffer): string {
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export async function startHubDouble(options: HubDoubleOptions): Promise<HubDouble> {
-  const { repository, files, token, next = () => null, spoilt = new Set<string>(), isLarge = (path) => path.endsWith('.safetensors') } = options;
+  const {
+    repository,
+    files,
+    token,
+    next = () => null,
+    spoilt = new Set<string>(),
+    isLarge = (path) => path.endsWith('.safetensors'),
+  } = options;
   const happened = new Map<Fault, number>();
   const ranges: string[] = [];
   let commit = 'c0ffee00'.repeat(5);
@@ -69,7 +97,8 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
   const hub = await listen((request, response) => {
     requests++;
     const { pathname, searchParams } = new URL(request.url!, 'http://double');
-    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) return end(response, 401, 'Access to this model is restricted.');
+    if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
+      return end(response, 401, 'Access to this model is restricted.');
     if (pathname === `/api/models/${repository}/revision/main`) return serveJson(response, { id: repository, sha: commit }, take('list'));
     if (pathname === `/api/models/${repository}/tree/${commit}`) {
       const all = [...files].map(([path, bytes]) => entry(path, bytes));
@@ -77,7 +106,11 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
       const half = Math.ceil(all.length / 2);
       const second = searchParams.get('cursor') === '2';
       if (!second) response.setHeader('link', `<${base(hub)}${pathname}?recursive=true&cursor=2>; rel="next"`);
-      return serveJson(response, second ? all.slice(half) : [{ type: 'directory', path: 'original', oid: 'f'.repeat(40), size: 0 }, ...all.slice(0, half)], take('list'));
+      return serveJson(
+        response,
+        second ? all.slice(half) : [{ type: 'directory', path: 'original', oid: 'f'.repeat(40), size: 0 }, ...all.slice(0, half)],
+        take('list'),
+      );
     }
     const prefix = `/${repository}/resolve/${commit}/`;
     const path = decodeURIComponent(pathname.slice(prefix.length));
@@ -118,11 +151,13 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
     const from = range && (ifRange === undefined || ifRange === etag) ? Number(/^bytes=(\d+)-$/.exec(range)?.[1]) : 0;
     const ranged = range !== undefined && (ifRange === undefined || ifRange === etag) && fault !== 'ignore-range';
     let start = ranged ? from : 0;
-    if (ranged && from >= whole.length) return void response.writeHead(416, { 'content-range': `bytes */${whole.length}`, 'content-length': 0 }).end();
+    if (ranged && from >= whole.length)
+      return void response.writeHead(416, { 'content-range': `bytes */${whole.length}`, 'content-length': 0 }).end();
 
     if (fault === 'refuse' || fault === 'drop') return void response.socket?.destroy();
     if (fault === '416') return void response.writeHead(416, { 'content-range': `bytes */${whole.length}`, 'content-length': 0 }).end();
-    if (fault === '500' || fault === '503' || fault === '429') return void response.writeHead(Number(fault), { 'content-length': 0, ...(fault === '503' ? { 'retry-after': '0' } : {}) }).end();
+    if (fault === '500' || fault === '503' || fault === '429')
+      return void response.writeHead(Number(fault), { 'content-length': 0, ...(fault === '503' ? { 'retry-after': '0' } : {}) }).end();
     if (fault === 'page') return end(response, 200, '<html>Log in to the network</html>', 'text/html');
     if (fault === 'loop') return void response.writeHead(307, { location: request.url, 'content-length': 0 }).end();
     if (fault === 'ftp') return void response.writeHead(302, { location: 'ftp://127.0.0.1/file', 'content-length': 0 }).end();

@@ -22,7 +22,15 @@ export function memoryStore(): MemoryStore {
 }
 
 /** Short enough for hundreds of faults in a minute. */
-export const quick: Timing = { stallMs: 250, leastBytes: 16, pauseMs: 1, longestPauseMs: 8, tries: 6, progressBytes: 2048, random: Math.random };
+export const quick: Timing = {
+  stallMs: 250,
+  leastBytes: 16,
+  pauseMs: 1,
+  longestPauseMs: 8,
+  tries: 6,
+  progressBytes: 2048,
+  random: Math.random,
+};
 
 export function httpOf({ ledger }: Pick<MemoryStore, 'ledger'>, environment: NodeJS.ProcessEnv = {}): Http {
   return createHttp({ purpose: 'test', ledger, clock: { now: Date.now }, environment });

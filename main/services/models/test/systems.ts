@@ -18,7 +18,11 @@ export interface System {
 }
 
 export const systemsFolder = join(fixtures, 'systems');
-export const { question, picture, systems } = JSON.parse(readFileSync(join(systemsFolder, 'cases.json'), 'utf8')) as { question: string; picture: string; systems: System[] };
+export const { question, picture, systems } = JSON.parse(readFileSync(join(systemsFolder, 'cases.json'), 'utf8')) as {
+  question: string;
+  picture: string;
+  systems: System[];
+};
 
 export interface Config {
   model_type: 'mllama' | 'llama';
@@ -115,7 +119,10 @@ function addVision(shapes: Shapes, vision: VisionConfig): void {
   }
   norm('layernorm_pre');
   norm('layernorm_post');
-  for (const [stack, layers] of [['transformer', vision.num_hidden_layers], ['global_transformer', vision.num_global_layers]] as const) {
+  for (const [stack, layers] of [
+    ['transformer', vision.num_hidden_layers],
+    ['global_transformer', vision.num_global_layers],
+  ] as const) {
     for (let layer = 0; layer < layers; layer++) {
       const at = `vision_model.${stack}.layers.${layer}.`;
       for (const name of ['q_proj', 'k_proj', 'v_proj', 'o_proj']) shapes.set(`${at}self_attn.${name}.weight`, [hidden, hidden]);
@@ -189,13 +196,23 @@ function mixed(high: number, low: number, shift: number, factorHigh: number, fac
 function zeroUnusedTiles(table: Uint16Array, { supported_aspect_ratios: ratios, max_num_tiles: tiles }: VisionConfig): void {
   const row = table.length / (ratios.length + 1);
   table.fill(0, 0, row);
-  for (const [index, [height, width]] of ratios.entries()) table.fill(0, (index + 1) * row + (height * width * row) / tiles, (index + 2) * row);
+  for (const [index, [height, width]] of ratios.entries())
+    table.fill(0, (index + 1) * row + (height * width * row) / tiles, (index + 2) * row);
 }
 
 // --- files
 
 /** Llama 3's special tokens as of 3.2; the others are reserved. */
-const specialNames: Record<number, string> = { 0: 'begin_of_text', 1: 'end_of_text', 4: 'finetune_right_pad_id', 6: 'start_header_id', 7: 'end_header_id', 8: 'eom_id', 9: 'eot_id', 10: 'python_tag' };
+const specialNames: Record<number, string> = {
+  0: 'begin_of_text',
+  1: 'end_of_text',
+  4: 'finetune_right_pad_id',
+  6: 'start_header_id',
+  7: 'end_header_id',
+  8: 'eom_id',
+  9: 'eot_id',
+  10: 'python_tag',
+};
 
 /** Each byte is a word; special tokens in their published order after them. */
 function tokenizerJson(sees: boolean): object {
@@ -210,12 +227,37 @@ function tokenizerJson(sees: boolean): object {
   if (sees) names.push('image');
   return {
     version: '1.0',
-    added_tokens: names.map((name, index) => ({ id: 256 + index, content: `<|${name}|>`, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false })),
+    added_tokens: names.map((name, index) => ({
+      id: 256 + index,
+      content: `<|${name}|>`,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
     normalizer: null,
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: llama3Words }, behavior: 'Isolated', invert: false }, { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }] },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: llama3Words }, behavior: 'Isolated', invert: false },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+      ],
+    },
     post_processor: null,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: true, vocab, merges: [] },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: true,
+      vocab,
+      merges: [],
+    },
   };
 }
 
@@ -231,7 +273,12 @@ export function languageFiles(id: string, config: Config): Record<string, string
   const kind = templateOf(id);
   const template = kind && readFileSync(join(systemsFolder, 'templates', `${kind}.jinja`), 'utf8');
   const ends = (config['text_config'] as Config | undefined)?.['eos_token_id'] ?? config['eos_token_id'];
-  const tokenizerConfig = { bos_token: '<|begin_of_text|>', eos_token: kind ? '<|eot_id|>' : '<|end_of_text|>', tokenizer_class: 'PreTrainedTokenizerFast', ...(!sees && template ? { chat_template: template } : {}) };
+  const tokenizerConfig = {
+    bos_token: '<|begin_of_text|>',
+    eos_token: kind ? '<|eot_id|>' : '<|end_of_text|>',
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    ...(!sees && template ? { chat_template: template } : {}),
+  };
   return {
     'config.json': JSON.stringify(config),
     'generation_config.json': JSON.stringify({ bos_token_id: 256, do_sample: true, eos_token_id: ends, temperature: 0.6, top_p: 0.9 }),
@@ -270,7 +317,8 @@ export function writeSystem(folder: string, { id, seed }: Pick<System, 'id' | 's
   let crc = 0;
   for (const [name, shape] of tensors) {
     const values = syntheticTensor(name, shape, seed);
-    if (/(tile_positional_embedding\.embedding|tile_embedding)\.weight$/.test(name)) zeroUnusedTiles(values, config['vision_config'] as VisionConfig);
+    if (/(tile_positional_embedding\.embedding|tile_embedding)\.weight$/.test(name))
+      zeroUnusedTiles(values, config['vision_config'] as VisionConfig);
     const bytes = Buffer.from(values.buffer);
     head[name] = { dtype: 'BF16', shape, data_offsets: [offset, offset + bytes.length] };
     offset += bytes.length;

@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path';
 export type GgufEntry = string | number | boolean | string[] | number[];
 
 /** A GGUF file with these entries and F16 (or other) tensors of 32 x n elements, each followed by its data. */
-export function ggufBytes(entries: Record<string, GgufEntry>, tensors: { name: string; type?: number; rows?: number }[] = [{ name: 'token_embd.weight' }]): Buffer {
+export function ggufBytes(
+  entries: Record<string, GgufEntry>,
+  tensors: { name: string; type?: number; rows?: number }[] = [{ name: 'token_embd.weight' }],
+): Buffer {
   // Of 32 elements. Forms of 256 take the bytes of 8 rows together, others are not measured.
   const bytesOf: Record<number, number> = { 0: 128, 1: 64, 2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 10: 84 / 8, 11: 110 / 8, 12: 18 };
   const parts: Buffer[] = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(Object.keys(entries).length)];
@@ -20,7 +23,13 @@ export function ggufBytes(entries: Record<string, GgufEntry>, tensors: { name: s
 }
 
 function typed(value: GgufEntry): Buffer[] {
-  if (Array.isArray(value)) return [u32(9), u32(typeof value[0] === 'string' ? 8 : 4), u64(value.length), ...value.map((each) => (typeof each === 'string' ? text(each) : u32(each)))];
+  if (Array.isArray(value))
+    return [
+      u32(9),
+      u32(typeof value[0] === 'string' ? 8 : 4),
+      u64(value.length),
+      ...value.map((each) => (typeof each === 'string' ? text(each) : u32(each))),
+    ];
   if (typeof value === 'string') return [u32(8), text(value)];
   if (typeof value === 'boolean') return [u32(7), Buffer.from([Number(value)])];
   return [u32(4), u32(value)];
@@ -74,7 +83,9 @@ export function publishedFiles(config: object = visionConfig): Record<string, st
   return {
     'config.json': JSON.stringify(config),
     'tokenizer.json': '{}',
-    'model.safetensors.index.json': JSON.stringify({ weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' } }),
+    'model.safetensors.index.json': JSON.stringify({
+      weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' },
+    }),
     'model-00001-of-00002.safetensors': safetensorsBytes({ a: { bytes: 100 } }),
     'model-00002-of-00002.safetensors': safetensorsBytes({ b: { bytes: 60 }, c: { dtype: 'F32', bytes: 4 } }),
   };

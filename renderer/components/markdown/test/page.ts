@@ -32,7 +32,7 @@ function draw(text: string, steps = 1): Drawn {
 function depthOf(root: Element): number {
   let deepest = 0;
   let depth = 0;
-  for (let at: Element = root; ; ) {
+  for (let at: Element = root; ;) {
     if (at.firstElementChild) {
       at = at.firstElementChild;
       deepest = Math.max(deepest, ++depth);
