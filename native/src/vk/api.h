@@ -11,28 +11,36 @@
 
 namespace loupe::vk {
 
-#define LOUPE_VK_GLOBAL(X) \
-  X(vkCreateInstance) X(vkEnumerateInstanceVersion) X(vkEnumerateInstanceLayerProperties) X(vkEnumerateInstanceExtensionProperties)
+// clang-format off
+#define LOUPE_VK_GLOBAL(X)                                                                       \
+  X(vkCreateInstance) X(vkEnumerateInstanceVersion)                                              \
+  X(vkEnumerateInstanceLayerProperties) X(vkEnumerateInstanceExtensionProperties)
 
-#define LOUPE_VK_INSTANCE(X)                                                                                                       \
-  X(vkDestroyInstance)                                                                                                             \
-  X(vkEnumeratePhysicalDevices) X(vkGetPhysicalDeviceProperties) X(vkGetPhysicalDeviceProperties2) X(vkGetPhysicalDeviceFeatures2) \
-      X(vkGetPhysicalDeviceMemoryProperties) X(vkGetPhysicalDeviceMemoryProperties2) X(vkGetPhysicalDeviceQueueFamilyProperties)   \
-          X(vkEnumerateDeviceExtensionProperties) X(vkCreateDevice) X(vkGetDeviceProcAddr)
+#define LOUPE_VK_INSTANCE(X)                                                                     \
+  X(vkDestroyInstance) X(vkEnumeratePhysicalDevices) X(vkGetPhysicalDeviceProperties)            \
+  X(vkGetPhysicalDeviceProperties2) X(vkGetPhysicalDeviceFeatures2)                              \
+  X(vkGetPhysicalDeviceMemoryProperties) X(vkGetPhysicalDeviceMemoryProperties2)                 \
+  X(vkGetPhysicalDeviceQueueFamilyProperties) X(vkEnumerateDeviceExtensionProperties)            \
+  X(vkCreateDevice) X(vkGetDeviceProcAddr)
 
-#define LOUPE_VK_DEVICE(X)                                                                                                       \
-  X(vkDestroyDevice)                                                                                                             \
-  X(vkGetDeviceQueue) X(vkQueueSubmit) X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory) X(vkCreateBuffer) X(vkDestroyBuffer)   \
-      X(vkBindBufferMemory) X(vkGetBufferMemoryRequirements) X(vkCreateShaderModule) X(vkDestroyShaderModule)                    \
-          X(vkCreateDescriptorSetLayout) X(vkDestroyDescriptorSetLayout) X(vkCreatePipelineLayout) X(vkDestroyPipelineLayout)    \
-              X(vkCreateComputePipelines) X(vkDestroyPipeline) X(vkCreatePipelineCache) X(vkDestroyPipelineCache)                \
-                  X(vkGetPipelineCacheData) X(vkCreateDescriptorPool) X(vkDestroyDescriptorPool) X(vkResetDescriptorPool)        \
-                      X(vkAllocateDescriptorSets) X(vkUpdateDescriptorSets) X(vkCreateCommandPool) X(vkDestroyCommandPool)       \
-                          X(vkAllocateCommandBuffers) X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkResetCommandBuffer)      \
-                              X(vkCmdBindPipeline) X(vkCmdBindDescriptorSets) X(vkCmdPushConstants) X(vkCmdDispatch)             \
-                                  X(vkCmdPipelineBarrier) X(vkCmdCopyBuffer) X(vkCmdFillBuffer) X(vkCmdResetQueryPool)           \
-                                      X(vkCmdWriteTimestamp) X(vkCreateQueryPool) X(vkDestroyQueryPool) X(vkGetQueryPoolResults) \
-                                          X(vkCreateFence) X(vkDestroyFence) X(vkWaitForFences) X(vkResetFences)
+#define LOUPE_VK_DEVICE(X)                                                                       \
+  X(vkDestroyDevice) X(vkGetDeviceQueue) X(vkQueueSubmit)                                        \
+  X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory)                                             \
+  X(vkCreateBuffer) X(vkDestroyBuffer) X(vkBindBufferMemory) X(vkGetBufferMemoryRequirements)    \
+  X(vkCreateShaderModule) X(vkDestroyShaderModule)                                               \
+  X(vkCreateDescriptorSetLayout) X(vkDestroyDescriptorSetLayout)                                 \
+  X(vkCreatePipelineLayout) X(vkDestroyPipelineLayout)                                           \
+  X(vkCreateComputePipelines) X(vkDestroyPipeline)                                               \
+  X(vkCreatePipelineCache) X(vkDestroyPipelineCache) X(vkGetPipelineCacheData)                   \
+  X(vkCreateDescriptorPool) X(vkDestroyDescriptorPool) X(vkResetDescriptorPool)                  \
+  X(vkAllocateDescriptorSets) X(vkUpdateDescriptorSets)                                          \
+  X(vkCreateCommandPool) X(vkDestroyCommandPool) X(vkAllocateCommandBuffers)                     \
+  X(vkBeginCommandBuffer) X(vkEndCommandBuffer) X(vkResetCommandBuffer)                          \
+  X(vkCmdBindPipeline) X(vkCmdBindDescriptorSets) X(vkCmdPushConstants) X(vkCmdDispatch)         \
+  X(vkCmdPipelineBarrier) X(vkCmdCopyBuffer) X(vkCmdFillBuffer)                                  \
+  X(vkCmdResetQueryPool) X(vkCmdWriteTimestamp) X(vkCreateQueryPool) X(vkDestroyQueryPool)       \
+  X(vkGetQueryPoolResults) X(vkCreateFence) X(vkDestroyFence) X(vkWaitForFences) X(vkResetFences)
+// clang-format on
 
 /// Function table. Global entries are filled by `load`, the rest as instance and device come up.
 struct Api {
