@@ -1,5 +1,5 @@
 // The packaged app in a real Electron on a desktop of its own: how it is made, started and driven.
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDimmed, unprivileged, until } from './desktop.mjs';
@@ -105,14 +105,37 @@ export function driveApp(desktop, executable) {
     overlayGone: () => until('end of the overlay', () => gone(overlay)),
     quickGone: () => until('end of the quick-ask window', () => gone(quick)),
     mainGone: () => until('end of the main window', () => gone(main)),
-    /** Pictures that were kept. */
+    /** Sizes of the captures that were kept. */
     kept: () =>
-      existsSync(pictures) ? readdirSync(pictures, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length : 0,
-    /** @param {Point} from @param {Point} to */
+      !existsSync(pictures)
+        ? []
+        : readdirSync(pictures, { recursive: true, withFileTypes: true })
+            .filter((entry) => entry.isFile())
+            .map(({ parentPath, name }) => pngSize(join(parentPath, name)))
+            .filter((size) => size !== null),
+    /** Drags, takes, and waits until that very region is kept: one that was not seen would become the whole screen. @param {Point} from @param {Point} to */
     async take(from, to) {
+      const [width, height] = [to.x - from.x + 1, to.y - from.y + 1];
       await desktop.drag(from, to);
       await desktop.key('Return');
-      return until('quick-ask window', quick);
+      await until('quick-ask window', quick);
+      await until(`picture of ${width} x ${height}`, () => this.kept().some((size) => size.width === width && size.height === height), {
+        patienceMs: 30_000,
+      });
     },
   };
+}
+
+/** Null for what is no PNG, such as a preview, or is not whole yet. @param {string} path @returns {{ width: number, height: number } | null} */
+function pngSize(path) {
+  const header = Buffer.alloc(24);
+  try {
+    const file = openSync(path, 'r');
+    readSync(file, header);
+    closeSync(file);
+  } catch {
+    // A file that is not whole yet has another name a moment later.
+    return null;
+  }
+  return header.toString('latin1', 1, 4) === 'PNG' ? { width: header.readUInt32BE(16), height: header.readUInt32BE(20) } : null;
 }
