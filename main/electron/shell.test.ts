@@ -196,9 +196,27 @@ test('a capture that is left gives the window that was in front its keyboard bac
   main.emit('ready-to-show');
   double.shortcuts.press('CommandOrControl+Shift+Space');
   await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
-  expect(main).toMatchObject({ visible: false, focused: false });
+  expect(main.visible).toBe(false);
   double.shortcuts.press('Escape');
   await vi.waitFor(() => expect(main).toMatchObject({ visible: true, focused: true }));
+});
+
+test('a window that was closed into the tray stays there after a capture, though X11 still gives it the keyboard', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.emit('ready-to-show');
+  main.close();
+  expect(main).toMatchObject({ visible: false, focused: true });
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  const overlay = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  double.shortcuts.press('Escape');
+  await vi.waitFor(() => expect(overlay.destroyed).toBe(true));
+  expect(main.visible).toBe(false);
+});
+
+test('a press reaches a page that has just come to the screen', async () => {
+  const double = await start();
+  expect(double.app.switches).toContain('allow-pre-commit-input');
 });
 
 test('a display that changes takes the capture back, a panel that hides does not', async () => {

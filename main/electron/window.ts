@@ -29,9 +29,9 @@ export interface MainWindow {
   /** Opens it at a conversation, or brings it to the front as it is. */
   show(conversationId: number | null): 'opened' | 'shown';
   hide(): void;
-  /** Without taking the keyboard. */
-  /** With the keyboard. Shown without it, a window that was hidden hears no key until it is clicked, whatever the window manager says (X11). */
+  /** With the keyboard: shown without it, a window that was hidden hears no key until it is clicked, whatever the window manager says (X11). */
   comeBack(): void;
+  /** On the screen with the keyboard. */
   isFocused(): boolean;
   /** Null while it was never opened, or is closed. */
   window(): BrowserWindow | null;
@@ -107,7 +107,8 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
     },
     hide: () => window?.hide(),
     comeBack: () => window?.show(),
-    isFocused: () => window?.isFocused() ?? false,
+    // Hidden, it keeps the keyboard until X11 has said who has it now.
+    isFocused: () => Boolean(window?.isVisible() && window.isFocused()),
     window: () => window,
     quitting: () => {
       isQuitting = true;

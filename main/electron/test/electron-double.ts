@@ -113,9 +113,9 @@ export class WindowDouble extends EmitterDouble {
   moveTop(): void {
     this.calls.push('moveTop');
   }
+  /** As on X11: it has the keyboard until the window manager has said who has it now. */
   hide(): void {
     this.visible = false;
-    this.focused = false;
   }
   focus(): void {
     this.calls.push('focus');
