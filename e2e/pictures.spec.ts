@@ -259,6 +259,22 @@ test('a refused capture says why, and a cancelled one nothing', async ({ loupe, 
   await expect(loupe.chips()).toHaveCount(0);
 });
 
+test('a drag selects up to where it was let go, even if no move was reported on the way', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await shareCanvas(page);
+  await page.keyboard.press('Control+Shift+c');
+  const layer = page.getByRole('application');
+  const box = (await layer.boundingBox())!;
+  const at = (x: number, y: number) => ({ button: 0, pointerId: 1, isPrimary: true, clientX: box.x + x, clientY: box.y + y });
+  // The pointer cannot be captured: there is no real one.
+  await layer.evaluate((element) => {
+    element.setPointerCapture = () => {};
+  });
+  await layer.dispatchEvent('pointerdown', at(box.width / 4, box.height / 4));
+  await layer.dispatchEvent('pointerup', at(box.width / 2, box.height / 2));
+  await expect(page.getByRole('button', { name: 'Ask about this' })).toBeVisible();
+});
+
 test('sharing the screen ends before anything is selected', async ({ loupe, page }) => {
   await loupe.skipWelcome();
   await page.evaluate(() => {
