@@ -85,10 +85,22 @@ export async function startDesktop({ width, height }) {
 
   run('openbox', [], { env, ...unprivileged });
   await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
-  // A panel, with a place for tray icons.
-  run('tint2', [], { env, ...unprivileged });
-  await until('panel', async () => (await xdotool('search', '--onlyvisible', '--class', '^tint2$')) !== '');
+  await startPanel();
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
+
+  /** A place for tray icons. Asked for while the window manager is still starting, it may wait for ever: then another one does not. */
+  async function startPanel() {
+    for (let left = 2; ; left--) {
+      const panel = run('tint2', [], { env, ...unprivileged });
+      try {
+        await until('panel', async () => (await xdotool('search', '--onlyvisible', '--class', '^tint2$')) !== '', { patienceMs: 30_000 });
+        return;
+      } catch (error) {
+        panel.kill();
+        if (left === 0) throw error;
+      }
+    }
+  }
 
   const screen = openSync(join(folder, 'Xvfb_screen0'), 'r');
   const { base, stride } = layout(screen);
