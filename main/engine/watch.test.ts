@@ -211,6 +211,20 @@ describe('a request', () => {
     expect(hangs).toEqual([{ kind: 'still', id: 1, stage: 'decode', waiting: false }]);
   });
 
+  test('that was stopped and then ended does not give the next one longer', () => {
+    const rates = new Rates(limits);
+    rates.ended('decode', 0);
+    for (let round = 0; round < 3; round++) {
+      const { watch, hangs } = grown(rates);
+      watch.add(1);
+      at(watch, 'decode', 1);
+      watch.cancel(1);
+      times(5, () => at(watch, 'decode', 1));
+      expect(hangs).toHaveLength(1);
+      expect(rates.limit('decode', true)).toBe(4);
+    }
+  });
+
   test('that nobody wants any more may make steps for a while, not for ever', () => {
     const { watch, hangs } = grown();
     watch.add(1);

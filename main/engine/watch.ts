@@ -129,8 +129,8 @@ export class Rates {
     const beats = measured
       ? floor * (this.software ? software.floor : 1) + perStep * Math.max(longest, longestNow)
       : first * (this.software ? software.first : 1);
-    // It may have been slow, not stuck: the next attempt is given longer.
-    return beats * 2 ** Math.min(hangs, 3);
+    // It may have been slow, not stuck: the next attempt is given longer, if anybody waits for it.
+    return wanted ? beats * 2 ** Math.min(hangs, 3) : beats;
   }
 
   startLimit(part: 'birth' | 'start', attempt: number): number {
@@ -316,7 +316,8 @@ export class Watch {
       if (!watched.wanted) watched.unwanted++;
       const tooLong = watched.unwanted > this.#limits.cancelled * (this.#rates.software ? this.#limits.software.first : 1);
       if (!tooLong && watched.still <= this.#rates.limit(stage, watched.wanted)) continue;
-      this.#rates.hung(stage);
+      // Stopped by the person, it is not tried again: nothing is to be given longer.
+      if (watched.wanted) this.#rates.hung(stage);
       return this.#onHang({ kind: 'still', id, stage, waiting });
     }
   }
