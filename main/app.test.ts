@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApp, type App } from './app.ts';
-import { parseEvent, parseOutput, requests, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
+import { parseEvent, parseOutput, requests, textOf, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
 import { dispatch } from './dispatch.ts';
 import { createFakeEngine } from './engine/fake.ts';
 import { createPictureWorker } from './image/picture-client.ts';
+import { createTextRecogniser } from './ocr/ocr-client.ts';
 import { readLicences } from './licences.ts';
 import { demoModel, root } from './paths.ts';
 import { openStore } from './storage/store.ts';
@@ -22,6 +23,7 @@ function begin(): void {
     store: openStore(directory, { tolerant: true }),
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
+    ocr: createTextRecogniser(),
     capture: browserCapture,
     abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },
     host: {
@@ -204,6 +206,17 @@ describe('pictures', () => {
     const composed = await ask('pictures.compose', { hashes: [red.hash, blue.hash], layout: 'row', labels: true });
     expect(composed).toMatchObject({ name: 'red.png, blue.png', origin: { kind: 'compose', of: [red.hash, blue.hash] } });
     expect(composed.width).toBeGreaterThan(120);
+  });
+
+  test('the text of a picture is read line by line, without a model', async () => {
+    const bytes = new Uint8Array(readFileSync(join(root, 'fixtures', 'ocr', 'pictures', '36.png')));
+    const { hash } = await ask('pictures.add', { bytes, name: 'list.png', kind: 'paste' });
+    const lines = await ask('pictures.text', { hash });
+    expect(textOf(lines)).toMatch(/^Forward station copy ticket\nIt report after who\n/);
+    const told = events.flatMap((event) => (event.event === 'text.line' && event.payload.of === hash ? [event.payload.line] : []));
+    expect(told).toEqual(lines);
+    expect((await addPicture('red')).hash).not.toBe(hash);
+    await expect(ask('pictures.text', { hash: 'f'.repeat(64) })).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('of a file with several pages one is attached, as a picture of its own, and can be changed', async () => {

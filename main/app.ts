@@ -9,6 +9,7 @@ import {
   type Handlers,
   type Picture,
   type PictureOrigin,
+  type TextLine,
 } from './contract.ts';
 import { modelsDirectory } from './paths.ts';
 import { createChat } from './services/chat/chat.ts';
@@ -21,6 +22,7 @@ import { createModels } from './services/models/models.ts';
 import { sessionSecrets } from './services/models/secrets.ts';
 import { readReferences } from './services/models/self-test.ts';
 import { createSelfTests } from './services/models/self-tests.ts';
+import { createPictureText } from './services/picture-text.ts';
 import type {
   CaptureHost,
   Engine,
@@ -31,6 +33,7 @@ import type {
   SecretStore,
   Store,
   StoredFile,
+  TextRecogniser,
 } from './services/ports.ts';
 
 export interface Host {
@@ -58,6 +61,7 @@ export interface AppPorts {
   store: Store;
   engine: Engine;
   pictures: PictureWorker;
+  ocr: TextRecogniser;
   /** Gets a way to keep what it captures. */
   capture: (app: CaptureServices) => CaptureHost;
   host: Host;
@@ -71,6 +75,9 @@ export interface AppPorts {
 
 export interface CaptureServices {
   addPicture: (bytes: Uint8Array, name: string) => Promise<Picture>;
+  /** The text in a picture that is not kept; `of` is what events and `stopText` call it. */
+  readText: (bytes: Uint8Array, name: string, of: string) => Promise<TextLine[]>;
+  stopText: (of: string) => void;
   emit: (event: EventMessage) => void;
   settings: Store['settings'];
 }
@@ -101,6 +108,7 @@ export function createApp({
   store,
   engine: port,
   pictures,
+  ocr,
   capture: createCapture,
   host,
   startEngine,
@@ -134,8 +142,11 @@ export function createApp({
     emit,
   });
   const chat = createChat({ store, engine, emit });
+  const text = createPictureText({ recogniser: ocr, emit });
   const capture = createCapture({
     addPicture: (bytes, name) => addPicture({ bytes, name }, { kind: 'capture' }),
+    readText: (bytes, name, of) => text.readOnce(of, { source: { bytes, name } }),
+    stopText: text.stop,
     emit,
     settings: () => store.settings(),
   });
@@ -413,6 +424,11 @@ export function createApp({
         { kind: 'compose', of: hashes, layout, labels },
       );
     },
+    'pictures.text': ({ hash }) => text.read(hash, { source: original(hash) }),
+    'pictures.stopText': ({ hash }) => {
+      text.stop(hash);
+      return null;
+    },
     'pictures.view': (size) => viewOf(size, engine.chosen()?.vision ?? publishedVision),
 
     'capture.state': () => capture.state(),
@@ -429,6 +445,7 @@ export function createApp({
       await capture.finish(displayId, region);
       return null;
     },
+    'capture.text': ({ displayId, region }) => capture.text(displayId, region),
     'capture.cancel': async () => {
       await capture.cancel();
       return null;
@@ -463,7 +480,7 @@ export function createApp({
       for (const timer of timers) clearTimeout(timer);
       chat.close();
       selfTests.close();
-      await Promise.all([engine.close(), pictures.close(), manager.close()]);
+      await Promise.all([engine.close(), pictures.close(), ocr.close(), manager.close()]);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);
       store.close();

@@ -80,6 +80,21 @@ const pages = v.strictObject({
   previews: v.array(v.strictObject({ number: side, width: count, height: count, preview: v.nullable(v.string()) })),
 });
 
+const point = v.tuple([v.number(), v.number()]);
+/** Corners of a rectangle that may be turned, from its upper left clockwise as one reads; pixels of the picture. */
+const quad = v.tuple([point, point, point, point]);
+
+/** A piece of text that stands by itself in a picture: a line, or a cell of a table. In the order of reading. */
+const textLine = v.strictObject({
+  /** What stands between it and the one before: "", " ", tabs, one or two line ends. All of them after another are the text. */
+  before: v.string(),
+  text: v.string(),
+  /** Mean probability of its characters, from 0 to 1. */
+  confidence: v.number(),
+  quad,
+  words: v.array(v.strictObject({ text: v.string(), quad })),
+});
+
 /**
  * What the model sees of a picture. It lies, scaled to `resized`, in the upper left corner of
  * `canvas`, which is cut into `grid` tiles of `tileSize`.
@@ -714,6 +729,9 @@ export const requests = {
     }),
     output: picture,
   },
+  /** Reads the text in it, which needs no model; `text.line` tells of each line meanwhile. Rejects with `cancelled` after `pictures.stopText`. */
+  'pictures.text': { input: v.strictObject({ hash }), output: v.array(textLine) },
+  'pictures.stopText': { input: v.strictObject({ hash }), output: done },
   /** For the model that is loaded, else for the published one (560-pixel tiles). */
   'pictures.view': { input: size, output: modelView },
 
@@ -725,6 +743,8 @@ export const requests = {
   /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
+  /** Reads the text of a region; `text.line` tells of each line meanwhile. The capture goes on; its end stops it. */
+  'capture.text': { input: v.strictObject({ displayId: v.string(), region }), output: v.array(textLine) },
   'capture.cancel': { input: none, output: done },
   /** For the quick-ask window: the picture that it asks about. */
   'capture.current': { input: none, output: v.nullable(picture) },
@@ -771,6 +791,8 @@ export const events = {
   'conversation.deleted': v.strictObject({ id }),
   /** The model looks at this picture whatever comes after it; null: at the last one again. */
   'picture.pinned': v.strictObject({ conversationId: id, picture: v.nullable(picture) }),
+  /** Read in the picture of this hash, or on this display of a capture. */
+  'text.line': v.strictObject({ of: v.string(), line: textLine }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */
@@ -805,6 +827,8 @@ export type PictureOrigin = v.InferOutput<typeof origin>;
 export type PagePart = v.InferOutput<typeof pagePart>;
 export type Pages = v.InferOutput<typeof pages>;
 export type Region = v.InferOutput<typeof region>;
+export type Quad = v.InferOutput<typeof quad>;
+export type TextLine = v.InferOutput<typeof textLine>;
 export type ModelView = v.InferOutput<typeof modelView>;
 export type Message = v.InferOutput<typeof message>;
 export type MessageState = v.InferOutput<typeof messageState>;
@@ -893,6 +917,11 @@ function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, w
 /** A guard wrote this answer: what counts of its words is the verdict. */
 export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
   return judgement !== null && judgement.by === model;
+}
+
+/** All the text that was read in a picture, as it is copied: tables separated by tabs, paragraphs by empty lines. */
+export function textOf(lines: readonly Pick<TextLine, 'before' | 'text'>[]): string {
+  return lines.map(({ before, text }) => before + text).join('');
 }
 
 /** "page 2 of 3". */

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 export const demoModel = join(root, 'resources', 'demo-model');
+/** The models that read text in pictures. */
+export const ocrModels = join(root, 'resources', 'ocr');
 export const rendererDirectory = join(root, 'build', 'renderer');
 
 /** LOUPE_DATA, or the place that the system keeps for it: every host of one user finds the same conversations. */

@@ -2,6 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { runLoupe } from './run.ts';
 import { exitCodes, loupeVersion } from './terminal.ts';
 
@@ -27,6 +28,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   input: () => process.stdin,
   startEngine: () => createEngineClient(),
   startPictures: () => createPictureWorker(),
+  startOcr: () => createTextRecogniser(),
   openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
   startWeb: async (options) => {
     // Commands that keep nothing open no database.

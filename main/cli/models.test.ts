@@ -68,6 +68,7 @@ async function run(
     readInput: refuse,
     input: refuse,
     startPictures: refuse,
+    startOcr: refuse,
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,

@@ -18,7 +18,12 @@ export interface NamedPicture {
 }
 
 /** `page` from 1 on; undefined where nobody chose. */
-export async function takePicture(named: string, page: number | undefined, terminal: Terminal): Promise<NamedPicture> {
+export async function takePicture(
+  named: string,
+  page: number | undefined,
+  terminal: Terminal,
+  who: 'the model sees' | 'Loupe reads' = 'the model sees',
+): Promise<NamedPicture> {
   const source = await sourceOf(named, terminal);
   const worker = terminal.startPictures();
   try {
@@ -28,7 +33,7 @@ export async function takePicture(named: string, page: number | undefined, termi
     // Of several pictures the chosen one is handed on as a picture of its own.
     return {
       image: part && display ? { bytes: display, name } : source,
-      notes: notesOf(name, facts, page),
+      notes: notesOf(name, facts, page, who),
       read: { part, ground, cutOff },
     };
   } finally {
@@ -92,12 +97,12 @@ async function collect(stream: Readable, name: string, interrupted: AbortSignal)
   return Buffer.concat(chunks);
 }
 
-function notesOf(name: string, { part, ground, cutOff }: PictureFacts, page: number | undefined): string[] {
+function notesOf(name: string, { part, ground, cutOff }: PictureFacts, page: number | undefined, who: string): string[] {
   const notes: string[] = [];
   if (part && page === undefined) {
-    notes.push(`${name} has ${part.count} ${part.unit}s; the model sees ${partLabel(part)}. Choose another with --page N.`);
+    notes.push(`${name} has ${part.count} ${part.unit}s; ${who} ${partLabel(part)}. Choose another with --page N.`);
   }
-  if (cutOff) notes.push(`${name} is cut off: the model sees what there is of it.`);
-  if (ground === 'black' || ground === 'grey') notes.push(`${name} is light on a transparent ground: the model sees it on ${ground}.`);
+  if (cutOff) notes.push(`${name} is cut off: ${who} what there is of it.`);
+  if (ground === 'black' || ground === 'grey') notes.push(`${name} is light on a transparent ground: ${who} it on ${ground}.`);
   return notes;
 }

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../paths.ts';
 import type { Failure } from '../services/errors.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
@@ -20,7 +22,8 @@ import type { ExitCode, Terminal } from './terminal.ts';
 const addon = fileURLToPath(new URL('../engine/test/addon-double.cjs', import.meta.url));
 /** One process for all tests: each start takes its time. */
 const pictures = createPictureWorker();
-afterAll(() => pictures.close());
+const ocr = createTextRecogniser();
+afterAll(() => Promise.all([pictures.close(), ocr.close()]));
 const picture = fileURLToPath(new URL('../../resources/demo-model/samples/train-font-05.png', import.meta.url));
 
 interface Outcome {
@@ -65,6 +68,7 @@ async function run(
     input: () => Readable.from([bytes]),
     startEngine: () => engine,
     startPictures: () => ({ ...pictures, close: async () => {} }),
+    startOcr: () => ({ ...ocr, close: async () => {} }),
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
@@ -216,6 +220,82 @@ describe('ask', () => {
     const { code, err } = await run(['ask', '--model', demoModel, 'Hi'], { engine });
     expect(code).toBe(1);
     expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining('signal SIGKILL'), expect.stringContaining('Ask again')]);
+  });
+});
+
+describe('text', () => {
+  const form = fileURLToPath(new URL('../../fixtures/ocr/pictures/18.png', import.meta.url));
+  const list = fileURLToPath(new URL('../../fixtures/ocr/pictures/36.png', import.meta.url));
+  const truth = JSON.parse(readFileSync(fileURLToPath(new URL('../../fixtures/ocr/truth.json', import.meta.url)), 'utf8')) as {
+    file: string;
+    lines: string[];
+  }[];
+  const linesOf = (file: string): string[] => truth.find((entry) => entry.file.endsWith(basename(file)))!.lines;
+
+  test('is plain text, without any model', async () => {
+    const { code, out, err } = await run(['text', list]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out.split('\n').filter(Boolean)).toEqual(linesOf(list));
+    expect(out.endsWith('\n')).toBe(true);
+  });
+
+  test('of several pictures each has its heading, and one that cannot be read does not stop the others', async () => {
+    const { code, out, err } = await run(['text', form, '/nowhere.png', list]);
+    expect(code).toBe(1);
+    expect(err).toContain('loupe: The picture /nowhere.png does not exist.\nCheck the path of the picture.\n');
+    expect(out.split('\n').filter((line) => line.startsWith('==>'))).toEqual([
+      `==> ${form} <==`,
+      '==> /nowhere.png <==',
+      `==> ${list} <==`,
+    ]);
+    const [, value] = linesOf(form).slice(1, 3);
+    expect(out).toContain(`\t${value!}`);
+    expect(out).toContain(linesOf(list).at(-1));
+  });
+
+  test('as JSON: text, lines, corners, words and how sure each is', async () => {
+    const { code, out } = await run(['text', '--json', '-'], { bytes: readFileSync(list) });
+    expect(code).toBe(0);
+    const { ok, pictures: read } = JSON.parse(out) as {
+      ok: boolean;
+      pictures: {
+        file: string;
+        text: string;
+        lines: { text: string; confidence: number; quad: number[][]; words: { text: string }[] }[];
+      }[];
+    };
+    expect(ok).toBe(true);
+    expect(read).toHaveLength(1);
+    const { file, text, lines } = read[0]!;
+    expect(file).toBe('-');
+    expect(text.split('\n').filter(Boolean)).toEqual(linesOf(list));
+    for (const line of lines) {
+      expect(line.confidence).toBeGreaterThan(0.9);
+      expect(line.quad).toHaveLength(4);
+      expect(line.words.map((word) => word.text).join(' ')).toBe(line.text);
+    }
+    const failed = await run(['text', '--json', '/nowhere.png']);
+    expect(failed.code).toBe(1);
+    expect(JSON.parse(failed.out)).toMatchObject({ ok: false, pictures: [{ file: '/nowhere.png', failure: { code: 'image_missing' } }] });
+  });
+
+  test('a page of several, no text, and no picture are said', async () => {
+    const pages = fileURLToPath(new URL('../../fixtures/pictures/pages.tif', import.meta.url));
+    expect((await run(['text', pages])).err).toContain('pages.tif has 3 pages; Loupe reads page 1 of 3. Choose another with --page N.');
+    expect((await run(['text', pages, '--page', '4'])).err).toContain('has 3 pages');
+    const empty = await sharp({ create: { width: 90, height: 60, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer();
+    expect(await run(['text', '-'], { bytes: empty })).toEqual({ code: 0, out: '', err: 'loupe: no text was found in the picture.\n' });
+    expect(await run(['text'])).toMatchObject({ code: 2, err: expect.stringContaining('The picture is missing.') as string });
+    expect(await run(['text', '-', '-'])).toMatchObject({ code: 2 });
+  });
+
+  test('Ctrl-C ends it', async () => {
+    const interrupt = new AbortController();
+    const screen = fileURLToPath(new URL('../../fixtures/ocr/screen.png', import.meta.url));
+    const { code } = await run(['text', screen], { interrupt, onOut: () => interrupt.abort() });
+    expect(code).toBe(130);
   });
 });
 

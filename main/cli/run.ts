@@ -5,6 +5,7 @@ import { doctor, doctorHelp } from './doctor.ts';
 import { models, modelsHelp } from './models.ts';
 import { serve, serveHelp } from './serve.ts';
 import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
+import { text, textHelp } from './text.ts';
 import { tokenize, tokenizeHelp } from './tokenize.ts';
 import { trace, traceHelp } from './trace.ts';
 
@@ -17,6 +18,7 @@ interface Command {
 const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
   serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
+  text: { run: text, summary: 'read the text in pictures', help: textHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../services/errors.ts';
-import type { Engine, PictureWorker } from '../services/ports.ts';
+import type { Engine, PictureWorker, TextRecogniser } from '../services/ports.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -18,6 +18,7 @@ export interface Terminal {
   input(): Readable;
   startEngine(): Engine;
   startPictures(): PictureWorker;
+  startOcr(): TextRecogniser;
   /** The models of a data folder; nobody else may have it open. */
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
   /** Starts the app for this machine's browser. */

@@ -18,7 +18,7 @@ export interface CaptureParts {
   quick: QuickAsk;
   hotkey: Hotkey;
   remembered: Remembered;
-  services: Pick<CaptureServices, 'addPicture' | 'emit'>;
+  services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
   /** Takes our own windows out of the way; answers how to bring them back. */
   stepAside: () => Promise<() => void>;
 }
@@ -58,6 +58,7 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
 
   function end(): void {
     overlays.close();
+    for (const { display } of frozen) services.stopText(display.id);
     frozen = [];
     running = null;
     comeBack();
@@ -151,6 +152,13 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
     return one;
   }
 
+  function chosenOn(displayId: string, wanted: Region): [Frozen, Region] {
+    const one = frozenOf(displayId);
+    const region = clampRegion(wanted, one.size);
+    if (!region) throw new LoupeError('capture_failed', words.capture.outside);
+    return [one, region];
+  }
+
   return {
     state: async () => state(),
     changed: () => services.emit({ event: 'capture.changed', payload: state() }),
@@ -172,10 +180,12 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
     drawn: async (displayId) => overlays.show(displayId),
 
     async finish(displayId, wanted) {
-      const one = frozenOf(displayId);
-      const region = clampRegion(wanted, one.size);
-      if (!region) throw new LoupeError('capture_failed', words.capture.outside);
-      await keep(one, region);
+      await keep(...chosenOn(displayId, wanted));
+    },
+
+    async text(displayId, wanted) {
+      const [{ display, image }, region] = chosenOn(displayId, wanted);
+      return services.readText(new Uint8Array(image.crop(region).toPNG()), words.capture.pictureName, display.id);
     },
 
     cancel: async () => cancel(),

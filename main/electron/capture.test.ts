@@ -42,6 +42,9 @@ interface Rig {
   overlays: Overlays;
   events: EventMessage[];
   kept: Uint8Array[];
+  /** Pictures whose text was asked for, and what was told to stop. */
+  readings: { bytes: Uint8Array; of: string }[];
+  stopped: string[];
   remembered: Remembered;
   asides: string[];
   overlayWindows: () => WindowDouble[];
@@ -58,6 +61,8 @@ function rig({
   const { electron, shortcuts, windows } = double;
   const events: EventMessage[] = [];
   const kept: Uint8Array[] = [];
+  const readings: Rig['readings'] = [];
+  const stopped: string[] = [];
   const asides: string[] = [];
   const remembered = memory();
   const screen = createScreen({
@@ -102,6 +107,11 @@ function rig({
         kept.push(bytes);
         return addPicture ? addPicture() : picture;
       },
+      readText: async (bytes, _name, of) => {
+        readings.push({ bytes, of });
+        return [];
+      },
+      stopText: (of) => stopped.push(of),
       emit: (event) => events.push(event),
     },
     stepAside: async () => {
@@ -117,6 +127,8 @@ function rig({
     overlays,
     events,
     kept,
+    readings,
+    stopped,
     remembered,
     asides,
     overlayWindows: () => alive().filter(({ url }) => url.includes('view=overlay')),
@@ -408,6 +420,19 @@ describe('finishing', () => {
     const area: Rect = { x: -1080, y: -500, width: 1080, height: 1880 };
     expect(overlap(one.quickWindow()!.bounds, area)).toBe(420 * 560);
     expect(overlap(one.quickWindow()!.bounds, { x: -980, y: -400, width: 300, height: 300 })).toBe(0);
+  });
+
+  test('the text of a region is read, and the capture goes on until it is left', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    expect(await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 })).toEqual([]);
+    expect(one.readings).toEqual([{ bytes: expect.any(Uint8Array) as Uint8Array, of: '12' }]);
+    expect(one.overlayWindows()).toHaveLength(2);
+    expect(one.kept).toEqual([]);
+    await expect(one.capture.text('12', { x: 2000, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
+    await one.capture.cancel();
+    expect(one.stopped).toEqual(['11', '12']);
+    await expect(one.capture.text('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('a region that pokes out is cut, one outside is refused', async () => {

@@ -7,9 +7,11 @@ export interface Places {
   engineEntry: string;
   pictureEntry: string;
   checkEntry: string;
+  ocrEntry: string;
   /** Read by native code, which knows no archive. */
   addon: string;
   shaders: string;
+  ocrModels: string;
   demoModel: string;
   icons: string;
   /** Texts that the bundle gathered: a JSON list of {name, text}. */
@@ -35,6 +37,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
     engineEntry: join(bundle, 'host.js'),
     pictureEntry: join(bundle, 'picture-worker.js'),
     checkEntry: join(bundle, 'check-worker.js'),
+    ocrEntry: join(bundle, 'ocr-worker.js'),
     licences: join(bundle, 'licences.json'),
     root,
   };
@@ -43,6 +46,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
       ...inBundle,
       addon: join(build, 'native', 'loupe.node'),
       shaders: join(build, 'shaders'),
+      ocrModels: join(root, 'resources', 'ocr'),
       demoModel: join(root, 'resources', 'demo-model'),
       icons: join(root, 'resources', 'icons'),
     };
@@ -51,12 +55,13 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
     ...inBundle,
     addon: join(resources, 'engine', 'loupe.node'),
     shaders: join(resources, 'engine', 'shaders'),
+    ocrModels: join(resources, 'ocr'),
     demoModel: join(resources, 'demo-model'),
     icons: join(resources, 'icons'),
   };
 }
 
-/** What the engine's process is told of them. Names that the person set win. */
-export function engineEnvironment({ addon, shaders }: Places, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { LOUPE_ADDON: addon, LOUPE_SHADERS: shaders, ...env };
+/** What other processes are told of them. Names that the person set win. */
+export function placesEnvironment({ addon, shaders, ocrModels }: Places, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { LOUPE_ADDON: addon, LOUPE_SHADERS: shaders, LOUPE_OCR: ocrModels, ...env };
 }

@@ -12,6 +12,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createLog, type Log } from '../log.ts';
 import { makeFolderSync } from '../make-folder.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { dataDirectory } from '../paths.ts';
 import { toLoupeError } from '../services/errors.ts';
 import type { Engine } from '../services/ports.ts';
@@ -29,7 +30,7 @@ import { menuTemplate } from './menu.ts';
 import { paper, scheme, schemePrivileges } from './options.ts';
 import { createOverlays } from './overlay.ts';
 import { createPageServer } from './page-server.ts';
-import { engineEnvironment, findPlaces, type Places } from './places.ts';
+import { placesEnvironment, findPlaces, type Places } from './places.ts';
 import { createQuick } from './quick.ts';
 import { createRemembered } from './remembered.ts';
 import { createScreen, outdatesFrames } from './screen.ts';
@@ -185,7 +186,7 @@ async function compose({
   } = electron;
   const { platform } = process;
   const version = readVersion(places.root);
-  const environment = engineEnvironment(places, process.env);
+  const environment = placesEnvironment(places, process.env);
   const spawn = (entry: string, name: string) => () =>
     startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry, name, env: environment });
   const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
@@ -253,6 +254,7 @@ async function compose({
     engine: startEngine(),
     startEngine,
     pictures: createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') }),
+    ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     capture: (services) => {
       capture = createElectronCapture({ screen: screenAccess, overlays, quick, hotkey, remembered, services, stepAside });
       return capture;

@@ -24,7 +24,7 @@ const output = {
 } as const;
 
 /** Packages with native parts load these from where they lie. */
-const external = ['electron', 'better-sqlite3', 'sharp'];
+const external = ['electron', 'better-sqlite3', 'onnxruntime-node', 'sharp'];
 
 export default defineConfig(({ mode }): UserConfig => {
   if (mode === 'preload') {
@@ -50,6 +50,7 @@ export default defineConfig(({ mode }): UserConfig => {
           host: source('../engine/host.ts'),
           'picture-worker': source('../image/picture-worker.ts'),
           'check-worker': source('../storage/check-worker.ts'),
+          'ocr-worker': source('../ocr/ocr-worker.ts'),
         },
         external,
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { desktopEntry, setAutostart } from './autostart.ts';
 import { hasShortcutsPortal, isWayland } from './desktop.ts';
 import { menuTemplate } from './menu.ts';
-import { engineEnvironment, findPlaces } from './places.ts';
+import { placesEnvironment, findPlaces } from './places.ts';
 import { createRemembered, type Remembered } from './remembered.ts';
 import { WindowDouble } from './test/electron-double.ts';
 import { trayTemplate } from './tray.ts';
@@ -228,18 +228,20 @@ describe('places', () => {
 
   test('a package: native code reads beside the archive, never in it', () => {
     const places = findPlaces({ packaged: true, bundle: join('/opt', 'app.asar', 'build', 'app'), resources: '/opt' });
-    for (const path of [places.addon, places.shaders, places.demoModel, places.icons]) expect(path).not.toContain('app.asar');
+    for (const path of [places.addon, places.shaders, places.ocrModels, places.demoModel, places.icons])
+      expect(path).not.toContain('app.asar');
     expect(places.preload).toBe(join('/opt', 'app.asar', 'build', 'app', 'preload.cjs'));
   });
 
-  test('the engine is told, unless the person said otherwise', () => {
+  test('the other processes are told, unless the person said otherwise', () => {
     const places = findPlaces({ packaged: true, bundle: '/opt/app.asar/build/app', resources: '/opt' });
-    expect(engineEnvironment(places, { HOME: '/home/me' })).toEqual({
+    expect(placesEnvironment(places, { HOME: '/home/me' })).toEqual({
       HOME: '/home/me',
       LOUPE_ADDON: places.addon,
       LOUPE_SHADERS: places.shaders,
+      LOUPE_OCR: places.ocrModels,
     });
-    expect(engineEnvironment(places, { LOUPE_ADDON: '/mine.node' })['LOUPE_ADDON']).toBe('/mine.node');
+    expect(placesEnvironment(places, { LOUPE_ADDON: '/mine.node' })['LOUPE_ADDON']).toBe('/mine.node');
   });
 });
 

@@ -30,6 +30,8 @@ export const errorCodes = [
   'image_too_large',
   'image_several',
   'image_unseen',
+  'ocr_missing',
+  'ocr_failed',
   'model_missing',
   'tokenizer_missing',
   'tokenizer_invalid',
@@ -162,6 +164,10 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Compose the pictures into one (side by side or stacked), or ask about them one by one.';
     case 'image_unseen':
       return 'Choose a vision model, or ask without a picture.';
+    case 'ocr_missing':
+      return 'Install Loupe again, or run the set-up again: it brings them along.';
+    case 'ocr_failed':
+      return 'Try again with the part of the picture that matters.';
     case 'model_missing':
       return 'Name the folder that holds config.json and the .safetensors files, or a GGUF file.';
     case 'tokenizer_missing':

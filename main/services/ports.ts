@@ -28,6 +28,7 @@ import type {
   PictureOrigin,
   Region,
   SearchHit,
+  TextLine,
   BackupChoice,
   Settings,
   StorageState,
@@ -527,6 +528,19 @@ export interface PictureWorker {
   close(): Promise<void>;
 }
 
+/** A picture file (`page`: of one that holds several, from 1 on), or pixels: [height, width, 3]. */
+export type OcrPicture = { source: ImageSource; page?: number | undefined } | { data: Uint8Array; width: number; height: number };
+
+/**
+ * Reads the text in pictures, one after the other, in a process of its own. Needs no model of the engine. Rejects with the
+ * `image_*` codes, with `ocr_missing` and `ocr_failed`, and with `cancelled` for an aborted signal.
+ */
+export interface TextRecogniser {
+  /** In the order of reading; `onLine` gets each as soon as it is read. No text is no lines. */
+  recognise(picture: OcrPicture, options?: Abortable & { onLine?: (line: TextLine) => void }): Promise<TextLine[]>;
+  close(): Promise<void>;
+}
+
 /** How a host takes pictures of the screen. */
 export interface CaptureHost {
   state(): Promise<CaptureState>;
@@ -535,6 +549,8 @@ export interface CaptureHost {
   /** The page of this display's overlay shows it. */
   drawn(displayId: string): Promise<void>;
   finish(displayId: string, region: Region): Promise<void>;
+  /** The text in a region; the capture goes on. */
+  text(displayId: string, region: Region): Promise<TextLine[]>;
   cancel(): Promise<void>;
   current(): Promise<Picture | null>;
   /** True when the hotkey came within ten seconds. */

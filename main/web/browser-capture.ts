@@ -25,6 +25,7 @@ export function browserCapture(): CaptureHost {
     display: refuse,
     drawn: refuse,
     finish: refuse,
+    text: refuse,
     cancel: async () => {},
     current: async () => null,
     testHotkey: async () => false,

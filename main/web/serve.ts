@@ -6,6 +6,7 @@ import { createApp, type App } from '../app.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../licences.ts';
 import { createLog } from '../log.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel, rendererDirectory, root } from '../paths.ts';
 import { LoupeError, type Failure } from '../services/errors.ts';
 import type { Engine, Store } from '../services/ports.ts';
@@ -46,6 +47,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     engine: startEngine(),
     startEngine,
     pictures: createPictureWorker(),
+    ocr: createTextRecogniser(),
     capture: browserCapture,
     abilities: await readAbilities(demoModel),
     host: {

@@ -8,6 +8,7 @@ import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../paths.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
@@ -30,6 +31,7 @@ beforeAll(async () => {
     store: openStore(join(directory, 'data')),
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
+    ocr: createTextRecogniser(),
     capture: browserCapture,
     host: {
       kind: 'web',

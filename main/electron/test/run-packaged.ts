@@ -9,7 +9,7 @@ import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { EventMessage, Message, Picture } from '../../contract.ts';
+import { textOf, type EventMessage, type Message, type Picture, type TextLine } from '../../contract.ts';
 import type { Reply } from '../../dispatch.ts';
 import { createElectronDouble } from './electron-double.ts';
 
@@ -68,6 +68,7 @@ const picture = (await ask('pictures.add', {
   name: 'sample.png',
   kind: 'file',
 })) as Picture;
+const lines = (await ask('pictures.text', { hash: picture.hash })) as TextLine[];
 const { answer } = (await ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [picture.hash] })) as {
   answer: Message;
 };
@@ -78,6 +79,7 @@ process.stdout.write(
     info,
     licences: licences.length,
     preload: window.options.webPreferences?.preload,
+    read: textOf(lines),
     text,
     state,
     failure,

@@ -1,0 +1,46 @@
+/** Entry of the process that reads text in pictures. It decodes them too, and they may be hostile. */
+import { constants, setPriority } from 'node:os';
+import { parentChannel } from '../engine/channel.ts';
+import { holdLifeline } from '../engine/lifeline.ts';
+import { decodeImage } from '../image/decode.ts';
+import type { RgbPicture } from '../image/resize.ts';
+import { readImageSource } from '../image/source.ts';
+import { ocrModels } from '../paths.ts';
+import { toFailure } from '../services/errors.ts';
+import type { OcrPicture } from '../services/ports.ts';
+import type { OcrReply, OcrRequest } from './ocr-client.ts';
+import { createRecogniser, type Recogniser } from './recognise.ts';
+
+const lifeline = holdLifeline();
+const channel = parentChannel();
+let recogniser: Promise<Recogniser> | null = null;
+
+try {
+  setPriority(constants.priority.PRIORITY_LOW);
+} catch {
+  // It only takes longer from the others.
+}
+
+async function pixelsOf(picture: OcrPicture): Promise<RgbPicture> {
+  if ('data' in picture) return picture;
+  const { bytes, name } = await readImageSource(picture.source);
+  return decodeImage(bytes, name, picture.page);
+}
+
+async function serve({ id, picture }: OcrRequest): Promise<void> {
+  const reply = (message: OcrReply): void => channel.send(message);
+  try {
+    const pixels = await pixelsOf(picture);
+    recogniser ??= createRecogniser(process.env['LOUPE_OCR'] ?? ocrModels);
+    await (await recogniser).recognise(pixels, { onLine: (line) => reply({ id, kind: 'line', line }) });
+    reply({ id, kind: 'done' });
+  } catch (error) {
+    reply({ id, kind: 'failed', failure: toFailure(error) });
+  }
+}
+
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on('SIGINT', () => {});
+channel.onClose(() => process.kill(process.pid, 'SIGKILL'));
+channel.onMessage((message) => void serve(message as OcrRequest));
+void lifeline.started();

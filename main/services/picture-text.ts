@@ -1,0 +1,54 @@
+/** The text in pictures, for windows: read once, told line by line, kept for as long as it is likely to be wanted again. */
+import type { EventMessage, TextLine } from '../contract.ts';
+import type { OcrPicture, TextRecogniser } from './ports.ts';
+
+export interface PictureText {
+  /** The picture of this hash. Rejects as `TextRecogniser` does. */
+  read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
+  /** One that is seen once; events call it `of`. */
+  readOnce(of: string, picture: OcrPicture): Promise<TextLine[]>;
+  /** Whoever waits for it gets `cancelled`. */
+  stop(of: string): void;
+}
+
+/** Pictures whose text is kept. A page of small print takes about 1 MB. */
+const kept = 16;
+
+export function createPictureText({ recogniser, emit }: { recogniser: TextRecogniser; emit: (event: EventMessage) => void }): PictureText {
+  /** By the picture's name, the one that was wanted last at the end. */
+  const known = new Map<string, TextLine[]>();
+  const running = new Map<string, { result: Promise<TextLine[]>; abort: AbortController }>();
+
+  function remember(of: string, lines: TextLine[]): TextLine[] {
+    known.delete(of);
+    known.set(of, lines);
+    const [oldest] = known.keys();
+    if (known.size > kept && oldest !== undefined) known.delete(oldest);
+    return lines;
+  }
+
+  function begin(of: string, picture: OcrPicture): Promise<TextLine[]> {
+    const abort = new AbortController();
+    const result = recogniser
+      .recognise(picture, { signal: abort.signal, onLine: (line) => emit({ event: 'text.line', payload: { of, line } }) })
+      .finally(() => {
+        if (running.get(of)?.abort === abort) running.delete(of);
+      });
+    running.set(of, { result, abort });
+    return result;
+  }
+
+  function stop(of: string): void {
+    running.get(of)?.abort.abort();
+    running.delete(of);
+  }
+
+  return {
+    read: async (hash, picture) => remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture)))),
+    readOnce(of, picture) {
+      stop(of);
+      return begin(of, picture);
+    },
+    stop,
+  };
+}
