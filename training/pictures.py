@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+import tile_grid
 import tiles
 from drawing import COLOUR_NAMES, KINDS, Sheet
 from model import CHARACTER_SLOTS, CHARACTERS
@@ -76,7 +77,7 @@ def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, 
 
 
 def patch_labels(sheet: Sheet, ratio: int, factor: float, scene: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    rows, columns = tiles.ARRANGEMENTS[ratio - 1]
+    rows, columns = tile_grid.ARRANGEMENTS[ratio - 1]
     side = TILE // PATCH
     high, wide = rows * side, columns * side
     characters = np.zeros((high, wide, CHARACTER_SLOTS), np.int64)
