@@ -2,7 +2,7 @@
  * Frames of an animated PNG. libvips reads only the still picture in the file, so a frame is given to it as a PNG of its
  * own, and laid over the frames before it as the format says.
  */
-import type { Pixels } from './formats.ts';
+import type { Pixels } from './raw-pixels.ts';
 import { pngChunk } from './png.ts';
 
 interface Chunk {

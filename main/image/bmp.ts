@@ -4,7 +4,7 @@
  * and no work is done that the size of the picture or of the file does not bound.
  */
 import { LoupeError } from '../services/errors.ts';
-import type { Pixels } from './formats.ts';
+import type { Pixels } from './raw-pixels.ts';
 import { checkPixels } from './limits.ts';
 
 const fileHeader = 14;

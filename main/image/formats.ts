@@ -5,14 +5,6 @@ import { isIcon } from './ico.ts';
 /** `dib`: a bitmap without the header of a file, as clipboards carry it. */
 export type Format = 'png' | 'jpeg' | 'gif' | 'webp' | 'tiff' | 'avif' | 'bmp' | 'dib' | 'ico';
 
-/** Pixels as decoders give them: grey (1), grey + alpha (2), RGB (3) or RGBA (4 channels). */
-export interface Pixels {
-  width: number;
-  height: number;
-  channels: number;
-  data: Uint8Array;
-}
-
 /** `heic` and `pdf` are known, to say what they are, and not read. */
 export function sniff(bytes: Uint8Array): Format | 'heic' | 'pdf' | null {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1');

@@ -1,5 +1,5 @@
 /** What lies under the transparent parts of a picture: one choice for the model, previews, crops and compositions. */
-import type { Pixels } from './formats.ts';
+import type { Pixels } from './raw-pixels.ts';
 import type { RgbPicture } from './resize.ts';
 
 export type Ground = 'white' | 'black' | 'grey';

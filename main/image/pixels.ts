@@ -3,7 +3,8 @@ import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { LoupeError } from '../services/errors.ts';
 import { asStill } from './avif.ts';
 import { readBmp, readDib } from './bmp.ts';
-import type { Format, Pixels } from './formats.ts';
+import type { Format } from './formats.ts';
+import type { Pixels } from './raw-pixels.ts';
 import { checkPixels, maxPixels } from './limits.ts';
 
 // One picture at a time: no cache to grow, and no threads taken from the engine.

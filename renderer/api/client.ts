@@ -3,25 +3,17 @@ import {
   parseEvent,
   parseOutput,
   type EventMessage,
-  type EventName,
   type Input,
   type Output,
-  type Payload,
   type RequestName,
 } from '../../main/contract.ts';
 import { strings } from '../strings.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners, type Subscriptions } from './listeners.ts';
 import { RequestFailure, type Transport } from './transport.ts';
 
-type Listener<Name extends EventName> = (payload: Payload<Name>) => void;
-
 /** The contract as the window uses it. Rejects with `RequestFailure` only. */
-export interface Client {
+export interface Client extends Subscriptions {
   request<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>>;
-  /** Answers how to stop listening. */
-  on<Name extends EventName>(event: Name, listener: Listener<Name>): () => void;
-  /** Called with every change; see `Transport`. */
-  onConnection(listener: (connected: boolean) => void): () => void;
 }
 
 export function createClient(transport: Transport): Client {

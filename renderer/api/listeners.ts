@@ -1,8 +1,14 @@
 import type { EventName, Payload } from '../../main/contract.ts';
-import type { Client } from './client.ts';
+
+export interface Subscriptions {
+  /** Returns a function that ends the subscription. */
+  on<Name extends EventName>(event: Name, listener: (payload: Payload<Name>) => void): () => void;
+  /** Called with every change; see `Transport`. Returns a function that ends the subscription. */
+  onConnection(listener: (connected: boolean) => void): () => void;
+}
 
 /** Who listens to what. */
-export interface Listeners extends Pick<Client, 'on' | 'onConnection'> {
+export interface Listeners extends Subscriptions {
   tell<Name extends EventName>(event: Name, payload: Payload<Name>): void;
   tellConnection(connected: boolean): void;
 }

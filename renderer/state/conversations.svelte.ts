@@ -4,7 +4,7 @@ import { strings } from '../strings.ts';
 import { delayed } from './timing.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
-export type GroupName = 'pinned' | 'today' | 'yesterday' | 'older';
+export type GroupName = keyof typeof strings.sidebar.group;
 
 export interface Group {
   name: GroupName;

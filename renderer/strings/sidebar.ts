@@ -1,6 +1,4 @@
-import type { GroupName } from '../state/conversations.svelte.ts';
-
-const groups: Record<GroupName, string> = { pinned: 'Pinned', today: 'Today', yesterday: 'Yesterday', older: 'Older' };
+const groups = { pinned: 'Pinned', today: 'Today', yesterday: 'Yesterday', older: 'Older' };
 
 export const sidebar = {
   name: 'Conversations',

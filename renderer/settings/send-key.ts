@@ -1,5 +1,5 @@
-import type { Settings } from '../../../main/contract.ts';
-import { isMac } from '../../state/shortcuts.ts';
+import type { Settings } from '../../main/contract.ts';
+import { isMac } from '../state/shortcuts.ts';
 
 /** Whether this key press sends. While an input method composes a character, Enter belongs to it. */
 export function sends(event: KeyboardEvent, sendWith: Settings['sendWith'], mac = isMac): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sends } from './keys.ts';
+import { sends } from './send-key.ts';
 
 function enter(held: Partial<KeyboardEvent> = {}): KeyboardEvent {
   return { key: 'Enter', isComposing: false, shiftKey: false, altKey: false, ctrlKey: false, metaKey: false, ...held } as KeyboardEvent;
