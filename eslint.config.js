@@ -1,16 +1,7 @@
-// Faults that types do not show, and the import rules of the architecture.
+// Faults that types do not show. Who may import whom: .dependency-cruiser.js.
 import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
 import svelteConfig from './renderer/svelte.config.js';
-
-/**
- * Forbids imports below a folder of main/. Patterns are in gitignore style and match the specifier as written.
- * @param {string[]} files
- * @param {{ group: string[], message: string, allowTypeImports?: boolean }[]} patterns
- */
-function imports(files, patterns) {
-  return { files, ignores: ['**/*.test.ts', '**/test/**'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] } };
-}
 
 /**
  * Functions that are handed to Electron, other than through entries.ts.
@@ -31,12 +22,6 @@ const pastEntries = [
   ],
   ['Property[key.name="click"][value.callee.name!="entry"]', 'a menu item'],
 ];
-
-const electron = { group: ['electron', 'electron/*'], message: 'Only main/electron/ imports electron: everything works without it.' };
-const hosts = {
-  group: ['**/electron/**', '**/cli/**', '**/web/**', '**/app.ts'],
-  message: 'Hosts stand at the top: nothing below imports them.',
-};
 
 export default tseslint.config(
   { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
@@ -84,59 +69,6 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },
-  imports(
-    ['main/*.ts'],
-    [electron, { group: ['**/electron/**', '**/cli/**', '**/web/**'], message: 'Hosts stand at the top: nothing below imports them.' }],
-  ),
-  imports(
-    ['main/contract.ts'],
-    [{ group: ['*', '!valibot'], message: 'contract.ts imports only the schema library: the window imports it.' }],
-  ),
-  imports(
-    ['main/services/**'],
-    [
-      electron,
-      hosts,
-      {
-        group: ['sharp', 'better-sqlite3', '**/storage/**'],
-        message: 'Services know ports, contract, errors and pure functions; the world comes in through ports.ts.',
-      },
-      {
-        group: ['**/engine/**', '**/image/prepare.ts'],
-        allowTypeImports: true,
-        message: 'Services reach the engine through the Engine port; its types they may name.',
-      },
-    ],
-  ),
-  imports(['main/image/**', 'main/storage/**'], [electron, hosts]),
-  imports(['main/engine/**'], [electron, hosts, { group: ['**/storage/**'], message: 'The engine keeps nothing: the chat service does.' }]),
-  imports(
-    ['main/cli/**'],
-    [
-      electron,
-      {
-        group: ['**/electron/**', '**/web/**', '!**/web/serve.ts'],
-        message: 'Hosts never import one another; `loupe serve` starts the web host through its one entry.',
-      },
-      {
-        group: ['**/engine/addon.ts'],
-        allowTypeImports: true,
-        message: 'Only the engine process loads the addon: a driver crash must not end the app.',
-      },
-    ],
-  ),
-  imports(['main/web/**'], [electron, { group: ['**/electron/**', '**/cli/**'], message: 'Hosts never import one another.' }]),
-  imports(
-    ['main/electron/**'],
-    [
-      { group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' },
-      {
-        group: ['electron', 'electron/*'],
-        allowTypeImports: true,
-        message: 'Parts of the shell take Electron as a parameter, so that they run on a double.',
-      },
-    ],
-  ),
   {
     files: ['main/electron/**'],
     ignores: ['**/*.test.ts', '**/test/**', 'main/electron/preload.ts'],
@@ -150,14 +82,21 @@ export default tseslint.config(
       ],
     },
   },
-  // The two entries that Electron itself loads.
-  imports(
-    ['main/electron/main.ts', 'main/electron/preload.ts'],
-    [{ group: ['**/web/**', '**/cli/**'], message: 'Hosts never import one another.' }],
-  ),
-  imports(
-    ['renderer/**'],
-    [electron, { group: ['**/main/**', '!**/main/contract.ts'], message: 'The window knows the contract and nothing else of main/.' }],
-  ),
-  imports(['setup/**'], [{ regex: '^[^.](?!ode:)', message: 'Set-up runs before any package is installed.' }]),
+  {
+    // As in .dependency-cruiser.js, which sees components without their type imports.
+    files: ['renderer/**/*.svelte'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['**/main/**', '!**/main/contract.ts', '!**/main/contract/**', 'electron'],
+              message: 'The window knows the contract and nothing else of main/.',
+            },
+          ],
+        },
+      ],
+    },
+  },
 );
