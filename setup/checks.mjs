@@ -1,25 +1,36 @@
-// The checks behind `npm test`. Each returns counts and never throws for what it checks.
+// The checks behind `npm test` and `npm run check`. Each returns counts and does not throw for what it finds.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { countGoogleTest, countVitest, single, total } from './counts.mjs';
-import { describeEnd, follow, followAndKeep } from './exec.mjs';
+import { capture, describeEnd, follow, followAndKeep } from './exec.mjs';
 import { formatTree } from './format.mjs';
 import { inRoot, nativeBuild, reports, root } from './paths.mjs';
+import { lintPython } from './python.mjs';
 import { say } from './report.mjs';
+import { Passed, readTree } from './tree.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {{ name: string, launch?: string[], node?: string, env: NodeJS.ProcessEnv }} Runtime where native code is tested */
 
-/** @param {string} path inside node_modules @param {string[]} args @param {string} name @returns {Promise<Counts>} */
-async function tool(path, args, name) {
-  const end = await follow(process.execPath, [inRoot('node_modules', path), ...args], { cwd: root });
+/**
+ * A program of node_modules/. What it prints comes at its end and at once, since others may run beside it.
+ * @param {string} path inside node_modules @param {string[]} args @param {string} name @param {NodeJS.ProcessEnv} [env] @returns {Promise<Counts>}
+ */
+async function tool(path, args, name, env = process.env) {
+  const end = await capture(process.execPath, [inRoot('node_modules', path), ...args], { cwd: root, env });
+  process.stderr.write(end.stdout + end.stderr);
   return single(name, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
 }
 
 export const checkedFolders = ['main', 'setup', 'fixtures', 'resources', 'e2e'];
 
-/** @param {string} folder */
-export const types = (folder) => tool('typescript/bin/tsc', ['--noEmit', '--project', folder], `types of ${folder}/`);
+/** TypeScript's own record of the folder lets it look again only at what changed. @param {string} folder */
+export const types = (folder) =>
+  tool(
+    'typescript/bin/tsc',
+    ['--noEmit', '--project', folder, '--incremental', '--tsBuildInfoFile', inRoot('build', 'checked', `${folder}.tsbuildinfo`)],
+    `types of ${folder}/`,
+  );
 
 /** Components and the TypeScript beside them. */
 export const windowTypes = () =>
@@ -29,13 +40,56 @@ export const windowTypes = () =>
     'types of renderer/',
   );
 
-export const lint = () => tool('eslint/bin/eslint.js', ['--max-warnings=0', '.'], 'lint');
+/** Who may import whom: .dependency-cruiser.js. */
+export const boundaries = () =>
+  tool(
+    'dependency-cruiser/bin/dependency-cruiser.mjs',
+    ['--config', '.dependency-cruiser.js', 'main', 'renderer', 'setup'],
+    'import rules',
+  );
 
-/** Whether every file is as the formatters write it. @returns {Promise<Counts>} */
+/** @param {string} path */
+export const isLinted = (path) => /\.(ts|mjs|js|svelte)$/.test(path);
+
+/** @param {string[]} files @param {(path: string) => void} clean is told of every file without a fault @returns {Promise<Counts>} */
+export async function lint(files, clean) {
+  const report = reportFor('lint');
+  const options = ['--max-warnings=0', '--no-warn-ignored', '--format', inRoot('setup/lint-report.mjs')];
+  const counts = await tool('eslint/bin/eslint.js', [...options, '--', ...files], 'lint', { ...process.env, LOUPE_LINT_REPORT: report });
+  for (const path of readReport(report) ?? []) clean(path);
+  return counts;
+}
+
+/**
+ * Lint of what changed, and of all that reads it: what a rule says of a file follows from the types that it imports.
+ * @returns {Promise<Counts>}
+ */
+export async function lintEverything() {
+  const tree = await readTree();
+  const clean = new Passed('lint-with-imports');
+  const files = tree.files.filter((path) => isLinted(path) && !clean.has(tree.everything([path])));
+  const counts = files.length === 0 ? single('lint') : await lint(files, (path) => clean.add(tree.everything([path])));
+  clean.save();
+  return counts;
+}
+
+/** Python of training/ and fixtures/, by ruff's rules. @returns {Promise<Counts>} */
+export async function python() {
+  const faults = await lintPython();
+  for (const fault of faults) say(fault);
+  return single('lint of Python', faults.length === 0 ? undefined : `${faults.length} faults, such as ${faults[0]}`);
+}
+
+/** Whether every file is formatted. @returns {Promise<Counts>} */
 export async function format() {
   const wrong = await formatTree({ write: false });
-  for (const path of wrong) say(`not as the formatter writes it: ${path}`);
-  return single('format', wrong.length === 0 ? undefined : `${wrong.length} files are not formatted, such as ${wrong[0]}: run npm run fix`);
+  for (const path of wrong) say(`not formatted: ${path}`);
+  return single(
+    'format',
+    wrong.length === 0
+      ? undefined
+      : `${wrong[0]}${wrong.length > 1 ? ` and ${wrong.length - 1} more` : ''}: not formatted; run \`npm run fix\``,
+  );
 }
 
 /**
@@ -44,17 +98,22 @@ export async function format() {
  * @returns {Counts}
  */
 function countReport(path, stage, end, count) {
-  let report;
-  try {
-    report = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return single(stage, `${describeEnd(end)} before it wrote its report (see the log above)`);
-  }
+  const report = readReport(path);
+  if (!report) return single(stage, `${describeEnd(end)} before it wrote its report (see the log above)`);
   const counts = count(report, stage);
   if (counts.passed + counts.failed.length + counts.skipped.length === 0) return single(stage, 'no test ran');
   // The exit code has the last word: a crash after the report, or a report of an incomplete run.
   if (end.code !== 0 && counts.failed.length === 0) counts.failed.push({ name: stage, why: `${describeEnd(end)}, though no test failed` });
   return counts;
+}
+
+/** @param {string} path @returns {any} undefined where there is none */
+function readReport(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {string} stage */
@@ -76,6 +135,18 @@ export async function vitest(project, stage, runtime) {
   const env = { ...(runtime?.env ?? process.env), LOUPE_TEST_REPORT: report };
   const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
   return countReport(report, stage, end, countVitest);
+}
+
+/** The tests of these files. @param {string[]} files @param {(path: string) => void} passed is told of every file whose tests passed @returns {Promise<Counts>} */
+export async function vitestFiles(files, passed) {
+  const report = reportFor('tests of what changed');
+  const projects = ['--project', 'unit', '--project', 'window'];
+  const args = ['run', ...projects, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`, ...files];
+  const env = { ...process.env, LOUPE_TEST_REPORT: report };
+  const end = await capture(process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
+  if (end.code !== 0) process.stderr.write(end.stdout + end.stderr);
+  for (const path of readReport(report)?.passedFiles ?? []) passed(path);
+  return countReport(report, 'tests', end, countVitest);
 }
 
 /** The app in a real browser, with the real engine. @param {Runtime} runtime @param {string} chromium @returns {Promise<Counts>} */

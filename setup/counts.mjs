@@ -72,7 +72,7 @@ export function skipReasons(log) {
 
 /**
  * @typedef {{ name: string, state: 'passed' | 'failed' | 'skipped', why: string }} VitestTest
- * @typedef {{ tests: VitestTest[], outside: Named[] }} VitestReport
+ * @typedef {{ passedFiles?: string[], tests: VitestTest[], outside: Named[] }} VitestReport
  */
 
 /** Of vitest-report.mjs and playwright-report.mjs. @param {VitestReport} report @param {string} stage @returns {Counts} */

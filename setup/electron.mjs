@@ -1,7 +1,7 @@
 // The desktop shell: finding Electron, bundling what it runs, and packaging it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { become, capture, describeEnd, follow } from './exec.mjs';
+import { runInForeground, capture, describeEnd, follow } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { inRoot, root, shellBuild } from './paths.mjs';
 import { ensureRenderer } from './renderer.mjs';
@@ -54,7 +54,7 @@ function buildFingerprint() {
 export async function ensureShell() {
   if (isCurrent(stamp, buildFingerprint()) && products.every((name) => existsSync(join(shellBuild, name)))) return;
   removeStamp(stamp);
-  // Sources that change while the build runs must not pass for built.
+  // Sources that change during the build must not count as built.
   const print = buildFingerprint();
   say('building the desktop shell ...');
   for (const mode of ['production', 'preload']) {
@@ -84,7 +84,7 @@ export async function ensureDesktopApp() {
 /** The desktop app from this checkout. @param {string} binary of `findElectron` @param {string[]} args @returns {Promise<number>} exit code */
 export async function startElectron(binary, args) {
   await ensureDesktopApp();
-  return become(binary, [join(shellBuild, 'main.js'), ...args], { cwd: root });
+  return runInForeground(binary, [join(shellBuild, 'main.js'), ...args], { cwd: root });
 }
 
 /**
@@ -95,7 +95,7 @@ export async function packageApp(args) {
   await ensureDesktopApp();
   const { version } = JSON.parse(readFileSync(inRoot('node_modules/electron/package.json'), 'utf8'));
   say(`packaging with Electron ${version} ...`);
-  return become(
+  return runInForeground(
     process.execPath,
     [inRoot('node_modules/electron-builder/cli.js'), '--config', inRoot('electron-builder.yml'), '--publish', 'never', ...args],
     { cwd: root },

@@ -77,11 +77,11 @@ export async function capture(command, args, { input, ...place } = {}) {
 }
 
 /**
- * Hands the terminal over to a program and returns the exit code to leave with. Ctrl-C reaches the program by
- * itself (same process group), so that this process only has to outlive it.
+ * Runs a program in the foreground: the terminal is the program's until it ends. Returns the exit code to leave with.
+ * Ctrl-C reaches the program by itself (same process group), so that this process only has to outlive it.
  * @param {string} command @param {string[]} args @param {Place} [place]
  */
-export async function become(command, args, place = {}) {
+export async function runInForeground(command, args, place = {}) {
   const ignore = () => {};
   process.on('SIGINT', ignore);
   const end = await ended(command, args, { ...place, stdio: 'inherit' }, (child) => {

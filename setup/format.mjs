@@ -1,15 +1,16 @@
-// `npm run fix` formats every file that git knows or would add; `npm test` says which ones it would change. Prettier writes TypeScript, Svelte,
+// `npm run fix` formats every file that git knows or would add; the checks name those that it would change. Prettier writes TypeScript, Svelte,
 // CSS and JSON, clang-format C++ and shaders, ruff Python. All three come from npm, so that every machine formats alike.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { capture } from './exec.mjs';
-import { inRoot, root } from './paths.mjs';
+import { inRoot } from './paths.mjs';
+import { loadRuff } from './python.mjs';
 import { say, SetupError } from './report.mjs';
+import { sourceFiles } from './tree.mjs';
 
-/** @typedef {(text: string, path: string) => string | null | Promise<string | null>} Formatter null for a file that it leaves alone */
+/** @typedef {(text: string, path: string) => string | null | Promise<string | null>} Formatter null for a file that it does not format */
 
-/** What was seen to be well formatted, by the hash of text and configuration. */
+/** Files known to be formatted, by the hash of their text and of the configuration. */
 const cachePath = inRoot('build', 'formatted.json');
 const configurations = ['.prettierrc.json', '.prettierignore', '.clang-format', 'ruff.toml', 'package-lock.json'];
 
@@ -17,10 +18,8 @@ const configurations = ['.prettierrc.json', '.prettierignore', '.clang-format', 
 async function formattersByEnding() {
   const prettier = await import('prettier');
   const { format: clangFormat } = await import('@wasm-fmt/clang-format/node');
-  const { Workspace, PositionEncoding } = await import('@astral-sh/ruff-wasm-nodejs');
   const clangStyle = readFileSync(inRoot('.clang-format'), 'utf8');
-  // As in ruff.toml, which editors read.
-  const ruff = new Workspace({ 'line-length': 140, format: { 'quote-style': 'double' } }, PositionEncoding.Utf8);
+  const ruff = await loadRuff();
 
   const byPrettier = async (/** @type {string} */ text, /** @type {string} */ path) => {
     const { ignored, inferredParser } = await prettier.getFileInfo(path, { ignorePath: inRoot('.prettierignore') });
@@ -48,7 +47,7 @@ async function formattersByEnding() {
 
 /**
  * @param {{ write: boolean }} options whether files are changed, or only named
- * @returns {Promise<string[]>} files that were not well formatted
+ * @returns {Promise<string[]>} files that were not formatted
  */
 export async function formatTree({ write }) {
   const formatters = await formattersByEnding();
@@ -58,9 +57,9 @@ export async function formatTree({ write }) {
   /** @type {Record<string, true>} */
   const good = {};
   const salt = configurations.map((name) => readFileSync(inRoot(name), 'utf8')).join();
-  for (const path of await files()) {
+  for (const path of await sourceFiles()) {
     const formatter = formatters[path.slice(path.lastIndexOf('.') + 1)];
-    if (!formatter || !existsSync(inRoot(path))) continue;
+    if (!formatter) continue;
     const text = readFileSync(inRoot(path), 'utf8');
     const key = (/** @type {string} */ content) =>
       createHash('sha256').update(`${salt}\0${path}\0${content}`).digest('base64url').slice(0, 22);
@@ -93,14 +92,6 @@ async function formatOne(formatter, text, path) {
   }
 }
 
-/** What git has, or would add. */
-async function files() {
-  const { code, stdout } = await capture('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root });
-  if (code !== 0)
-    throw new SetupError('git cannot list the files of this checkout.', 'Run inside a clone of the repository, with git installed.');
-  return stdout.split('\0').filter((path) => path !== '');
-}
-
 /** @returns {Record<string, true>} */
 function readCache() {
   try {
@@ -114,6 +105,6 @@ function readCache() {
 export async function fix() {
   const changed = await formatTree({ write: true });
   for (const path of changed) say(`formatted ${path}`);
-  say(changed.length === 0 ? 'every file was well formatted' : `${changed.length} files formatted`);
+  say(changed.length === 0 ? 'every file was formatted already' : `formatted ${changed.length} ${changed.length === 1 ? 'file' : 'files'}`);
   return 0;
 }

@@ -30,12 +30,12 @@ export async function ensureGlslc() {
   const present = presentGlslc();
   if (present && (await knowsCooperativeMatrices(present))) return present;
 
-  say('the glslc of this system does not know cooperative matrices; unpacking a newer one into .tools/vulkan/ ...');
+  say('the glslc of this system does not support cooperative matrices; unpacking a newer one into .tools/vulkan/ ...');
   let reason;
   try {
     const newer = writeLauncher(await unpackNewer('glslc', ['glslc'], { backports: false }), 'glslc');
     if (await knowsCooperativeMatrices(newer)) return newer;
-    reason = 'the unpacked one does not run or does not know them either';
+    reason = 'the unpacked one does not run or does not support them either';
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
   }

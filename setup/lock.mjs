@@ -6,7 +6,7 @@ import { say } from './report.mjs';
 
 const askAgainMs = 500;
 
-/** The process that holds the lock; undefined where it has ended without letting go. @param {string} path */
+/** The process that holds the lock; undefined where it ended without releasing it. @param {string} path */
 function holder(path) {
   const pid = Number(readFileSync(path, 'utf8'));
   if (!(pid > 0)) return undefined;
@@ -33,22 +33,22 @@ function take(path) {
 }
 
 /**
- * Runs `work` while no other process holds the lock file; waits for that, and says so once.
+ * Runs `work` once no other process holds the lock file; says once that it waits.
  * @template Result @param {string} path @param {() => Promise<Result>} work @returns {Promise<Result>}
  */
 export async function withLock(path, work) {
   mkdirSync(dirname(path), { recursive: true });
-  let told = false;
+  let isAnnounced = false;
   while (!take(path)) {
     try {
       const pid = holder(path);
       if (pid === undefined) rmSync(path, { force: true });
-      else if (!told) {
-        told = true;
+      else if (!isAnnounced) {
+        isAnnounced = true;
         say(`another set-up is running (process ${pid}); waiting for it ...`);
       }
     } catch {
-      // It was let go between two looks.
+      // It was released between the two looks.
     }
     await sleep(askAgainMs);
   }

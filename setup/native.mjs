@@ -31,6 +31,8 @@ function buildFingerprint(withTests) {
 function configureArguments(generator) {
   return [
     ...['-S', inRoot('native'), '-B', nativeBuild, '-G', generator, '-DCMAKE_BUILD_TYPE=Release'],
+    // For clangd and other tools that read C++.
+    '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON',
     `-DLOUPE_NODE_INCLUDE=${inRoot('node_modules/node-api-headers/include')}`,
     `-DLOUPE_NODE_ADDON_API=${inRoot('node_modules/node-addon-api')}`,
     `-DLOUPE_SHADER_OUT=${shaderBuild}`,
@@ -53,7 +55,7 @@ export async function ensureNative({ forTests }) {
   if (forTests || !isBuilt(forTests)) await ensureSystemPackages({ forTests });
   if (isBuilt(forTests)) return;
   await withLock(setupLock, async () => {
-    // Whom we waited for may have built it.
+    // The process that we waited for may have built it.
     if (!isBuilt(forTests)) await build(forTests);
   });
 }
@@ -65,7 +67,7 @@ async function build(forTests) {
   const cache = join(nativeBuild, 'CMakeCache.txt');
   if (existsSync(cache) && !fitsCache(readFileSync(cache, 'utf8'), inRoot('native'), generator)) rmSync(nativeBuild, { recursive: true });
   removeStamp(stamp);
-  // Sources that change while the build runs must not pass for built: the fingerprint is of those before it.
+  // Sources that change during the build must not count as built: take the fingerprint before it.
   const print = buildFingerprint(forTests);
 
   say('building the native engine (a few minutes the first time) ...');
@@ -77,13 +79,25 @@ async function build(forTests) {
     '-Wno-dev',
     '--log-level=WARNING',
   ]);
-  await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', ...targets]);
+  await buildTargets(targets);
   for (const product of [addon, ...(forTests ? [tests] : [])]) {
-    if (!existsSync(product)) throw new SetupError(`the native build made no ${product}.`, 'Remove build/native and run again.');
+    if (!existsSync(product)) throw new SetupError(`the native build did not produce ${product}.`, 'Remove build/native and run again.');
   }
   writeStamp(stamp, print);
   say('the native engine is built');
 }
+
+/** `npm run addon`: the addon and the shaders, and nothing else of the build. @returns {Promise<number>} exit code */
+export async function rebuildAddon() {
+  const isConfigured = existsSync(join(nativeBuild, 'CMakeCache.txt'));
+  if (isConfigured) await withLock(setupLock, () => buildTargets(['loupe_addon', 'loupe_shaders']));
+  else await ensureNative({ forTests: false });
+  say('the addon is built; a running `npm run dev` takes it by itself');
+  return 0;
+}
+
+/** @param {string[]} targets */
+const buildTargets = (targets) => step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', ...targets]);
 
 /** @param {string[]} args */
 async function step(args) {
@@ -100,6 +114,6 @@ async function step(args) {
  * @param {string} name
  */
 export async function ensureNativeTool(name) {
-  await step(['--build', nativeBuild, '--parallel', String(availableParallelism()), '--target', name]);
+  await buildTargets([name]);
   return join(nativeBuild, name);
 }

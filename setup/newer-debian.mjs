@@ -41,8 +41,7 @@ export function debianArchive(repositories) {
  * @returns {Promise<Tree>} throws an Error that says why not
  */
 export async function unpackNewer(name, packages, { backports }) {
-  if (!which('apt-get') || !which('dpkg-deb'))
-    throw new Error('packages of a newer Debian can only be unpacked where apt-get and dpkg-deb are');
+  if (!which('apt-get') || !which('dpkg-deb')) throw new Error('unpacking packages of a newer Debian needs apt-get and dpkg-deb');
   const keyring = keyrings.find((path) => existsSync(path));
   const targets = await capture('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']);
   const archive = debianArchive(targets.stdout);

@@ -34,7 +34,7 @@ function readLockfile(path) {
 export async function ensurePackages() {
   if (packagesMissing() === 0) return;
   await withLock(setupLock, async () => {
-    // Whom we waited for may have installed them.
+    // The process that we waited for may have installed them.
     const missing = packagesMissing();
     if (missing === 0) return;
     say(`installing npm packages (${missing} missing or changed) ...`);

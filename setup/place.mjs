@@ -3,7 +3,7 @@
 /** CMake reads these in the path of a source as its own language, Vite the first two as parts of an address. */
 const stumblingBlocks = ['#', '?', '"', ';', '[', ']'];
 
-/** What CMake or Vite cannot do with in this path, or null. @param {string} path @param {NodeJS.Platform} [platform] */
+/** What CMake or Vite cannot handle in this path, or null. @param {string} path @param {NodeJS.Platform} [platform] */
 export function unusableIn(path, platform = process.platform) {
   if (platform !== 'win32' && path.includes('\\')) return 'a backslash';
   if (/[\r\n]/.test(path)) return 'a line break';

@@ -20,14 +20,14 @@ const isBuilt = () => isCurrent(stamp, buildFingerprint()) && existsSync(page);
 export async function ensureRenderer() {
   if (isBuilt()) return;
   await withLock(setupLock, async () => {
-    // Whom we waited for may have built it.
+    // The process that we waited for may have built it.
     if (!isBuilt()) await build();
   });
 }
 
 async function build() {
   removeStamp(stamp);
-  // Sources that change while the build runs must not pass for built.
+  // Sources that change during the build must not count as built.
   const print = buildFingerprint();
   say('building the window ...');
   const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', 'renderer', '--logLevel', 'warn'], {

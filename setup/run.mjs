@@ -1,34 +1,36 @@
-// The entry of every npm script: `node setup/run.mjs <start|loupe|test|slice|ready|fix|package|bench-hotkey> [arguments]`.
-// Runs on Node 20 without any package; sets up what is missing and goes on under Node 24.
+// The entry of every npm script: `node setup/run.mjs <command> [arguments]`.
+// Runs on Node 20 without any package; sets up what is missing and continues under Node 24.
 import { fileURLToPath } from 'node:url';
+import { check } from './check.mjs';
+import { dev } from './dev.mjs';
 import { findElectron, packageApp, startElectron } from './electron.mjs';
-import { become } from './exec.mjs';
+import { runInForeground } from './exec.mjs';
 import { fix } from './format.mjs';
 import { benchHotkey } from './hotkey-benchmark.mjs';
-import { ensureNative } from './native.mjs';
+import { ensureNative, rebuildAddon } from './native.mjs';
 import { ensureNode, environmentOf } from './node24.mjs';
 import { ensurePackages } from './packages.mjs';
 import { inRoot, root } from './paths.mjs';
 import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
-import { slice, test } from './test.mjs';
+import { slice, test, testEngine } from './test.mjs';
 
 /** @param {string[]} args */
 async function loupe(args) {
-  // What only says something needs no engine.
-  const speaks = args.length === 0 || ['help', '--version'].includes(args[0] ?? '') || args.includes('--help') || args.includes('-h');
-  if (!speaks) await ensureNative({ forTests: false });
-  if (!speaks && args[0] === 'serve') await ensureRenderer();
-  // npm runs scripts in the package's folder; paths on the command line are meant from where the person is.
-  return become(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
+  // What only prints something needs no engine.
+  const onlyPrints = args.length === 0 || ['help', '--version'].includes(args[0] ?? '') || args.includes('--help') || args.includes('-h');
+  if (!onlyPrints) await ensureNative({ forTests: false });
+  if (!onlyPrints && args[0] === 'serve') await ensureRenderer();
+  // npm runs scripts in the package's folder; paths on the command line are relative to where the person is.
+  return runInForeground(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
 }
 
-/** The app: in its own window where Electron is, else in the browser. @param {string[]} args */
+/** The app: in its own window where there is an Electron, else in the browser. @param {string[]} args */
 async function start(args) {
   const electron = await findElectron();
   if ('binary' in electron) return startElectron(electron.binary, args);
-  say(`${electron.reason}: Loupe opens in your browser instead (for this machine alone).`);
+  say(`${electron.reason}, so Loupe opens in your browser instead. Only this computer can reach it.`);
   return loupe(['serve', ...args]);
 }
 
@@ -36,10 +38,13 @@ async function start(args) {
 const commands = {
   start,
   loupe,
-  test: () => test({ newerDriver: true }),
-  ready: () => test({ newerDriver: false }),
-  slice,
+  dev,
+  addon: rebuildAddon,
   fix,
+  check,
+  test,
+  'test-engine': testEngine,
+  slice,
   package: packageApp,
   'bench-hotkey': benchHotkey,
 };
@@ -51,12 +56,13 @@ async function main() {
 
   const unusable = unusableIn(root);
   if (unusable) {
-    const message = `this checkout lies at ${root}, and the tools that build Loupe stumble over ${unusable} in a path.`;
-    throw new SetupError(message, 'Move it to a folder without that in its name, or rename the folder.');
+    const message = `this checkout is at ${root}, and the tools that build Loupe cannot handle ${unusable} in a path.`;
+    throw new SetupError(message, 'Move or rename the folder so that its path has none.');
   }
 
   const node = await ensureNode();
-  if (node !== process.execPath) return become(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });
+  if (node !== process.execPath)
+    return runInForeground(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });
   await ensurePackages();
   return command(args);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { become, capture, which } from './exec.mjs';
+import { runInForeground, capture, which } from './exec.mjs';
 import { fitsCache } from './native.mjs';
 import { debianArchive } from './newer-debian.mjs';
 import { missingPackages } from './packages.mjs';
@@ -108,6 +108,6 @@ test('a captured program gets its input and keeps its two outputs apart', async 
 });
 
 test('the exit code of a program that took the terminal is passed on, signals as shells do', async () => {
-  expect(await become('sh', ['-c', 'exit 5'])).toBe(5);
-  expect(await become('sh', ['-c', 'kill -TERM $$'])).toBe(143);
+  expect(await runInForeground('sh', ['-c', 'exit 5'])).toBe(5);
+  expect(await runInForeground('sh', ['-c', 'kill -TERM $$'])).toBe(143);
 });

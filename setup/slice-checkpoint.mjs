@@ -19,7 +19,7 @@ export async function ensureSliceCheckpoint() {
   );
   if (isCurrent(stamp, print)) return folder;
 
-  say('generating a checkpoint of true widths in build/slice/ (4 GB) ...');
+  say('generating a checkpoint with the layer widths of the 11B model in build/slice/ (4 GB) ...');
   removeStamp(stamp);
   const end = await follow(synthesize, [
     '--config',

@@ -1,30 +1,51 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
-import { browserSpecs, checkedFolders, format, fuzzCheckpoints, googleTest, lint, types, vitest, windowTypes } from './checks.mjs';
-import { allGood, single, skipped, summaryLine, total } from './counts.mjs';
+import { availableParallelism } from 'node:os';
+import {
+  boundaries,
+  browserSpecs,
+  checkedFolders,
+  format,
+  fuzzCheckpoints,
+  googleTest,
+  lintEverything,
+  python,
+  types,
+  vitest,
+  windowTypes,
+} from './checks.mjs';
+import { single, skipped, total } from './counts.mjs';
 import { whyNoDesktop } from './desktop.mjs';
 import { ensureDesktopApp } from './electron.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
 import { which } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
-import { say, SetupError } from './report.mjs';
+import { say } from './report.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
+import { account, orFailure, sideBySide, stage } from './stages.mjs';
 import { chromiumNames, driverManifests, ensureDesktopPackages } from './system-packages.mjs';
 
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {import('./checks.mjs').Runtime} Runtime */
 
-/** @param {{ newerDriver: boolean }} options @returns {Promise<number>} exit code */
-export async function test({ newerDriver }) {
+/** What is read and not run; the longest first. @type {import('./stages.mjs').Stage[]} */
+const sourceChecks = [
+  { name: 'lint', run: lintEverything },
+  { name: 'types of renderer/', run: windowTypes },
+  ...checkedFolders.map((folder) => ({ name: `types of ${folder}/`, run: () => types(folder) })),
+  { name: 'import rules', run: boundaries },
+  { name: 'format', run: format },
+  { name: 'lint of Python', run: python },
+];
+
+/** Every check. @returns {Promise<number>} exit code */
+export async function test() {
   const results = [];
   const native = await orFailure('native build', () => ensureNative({ forTests: true }));
   results.push(native);
 
-  results.push(await stage('format', format));
-  for (const folder of checkedFolders) results.push(await stage(`types of ${folder}/`, () => types(folder)));
-  results.push(await stage('types of renderer/', windowTypes));
-  results.push(await stage('lint', lint));
+  results.push(...(await sideBySide(sourceChecks, availableParallelism())));
   results.push(await stage('unit tests', () => vitest('unit', 'unit tests')));
   results.push(await stage('window tests', () => vitest('window', 'window tests')));
 
@@ -43,16 +64,18 @@ export async function test({ newerDriver }) {
     results.push(await inBrowser(systemRuntime()));
   }
   results.push(await onRuntime(systemRuntime()));
-  if (newerDriver) {
-    results.push(await stage('mutated checkpoints', fuzzCheckpoints));
-    const newer = await newerRuntime();
-    results.push(
-      'reason' in newer
-        ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason)
-        : await onRuntime(newer),
-    );
-  }
+  results.push(await stage('mutated checkpoints', fuzzCheckpoints));
+  const newer = await newerRuntime();
+  results.push(
+    'reason' in newer ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason) : await onRuntime(newer),
+  );
   return account(results);
+}
+
+/** Builds the engine and tests it on the system's software Vulkan: what a change of native/ or shaders/ needs. @returns {Promise<number>} exit code */
+export async function testEngine() {
+  await ensureNative({ forTests: true });
+  return account([await onRuntime(systemRuntime())]);
 }
 
 /**
@@ -116,37 +139,4 @@ async function newerRuntime() {
   }
   const { tree, manifest, layers, node } = found.driver;
   return { name: 'newer lavapipe', launch: [tree.loader, '--library-path', tree.libraries], node, env: softwareVulkan(manifest, layers) };
-}
-
-/** @param {string} name @param {() => Promise<Counts>} check */
-async function stage(name, check) {
-  say(`--- ${name}`);
-  const start = performance.now();
-  const counts = await check();
-  say(`${name}: ${summaryLine(counts)} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  return counts;
-}
-
-/** A step that must succeed, as a check. @param {string} name @param {() => Promise<void>} step @returns {Promise<Counts>} */
-async function orFailure(name, step) {
-  try {
-    await step();
-    return single(name);
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    say(`${error.message}\n       ${error.nextStep}`);
-    return single(name, `${error.message} ${error.nextStep}`);
-  }
-}
-
-/** @param {Counts[]} results @returns {number} exit code */
-function account(results) {
-  const counts = total(results);
-  const list = [
-    ...counts.skipped.map((test) => ({ ...test, how: 'SKIPPED' })),
-    ...counts.failed.map((test) => ({ ...test, how: 'FAILED' })),
-  ];
-  for (const { how, name, why } of list) process.stdout.write(`${how}  ${name}: ${why}\n`);
-  process.stdout.write(`${summaryLine(counts)}\n`);
-  return allGood(counts) ? 0 : 1;
 }

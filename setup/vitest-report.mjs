@@ -9,6 +9,7 @@ export default class Report {
   onTestRunEnd(modules, unhandled) {
     /** @type {import('./counts.mjs').VitestReport} */
     const report = {
+      passedFiles: modules.filter((module) => module.ok()).map((module) => module.relativeModuleId),
       tests: modules.flatMap((module) => [...module.children.allTests()].map(describe)),
       // Outside the tests: files that cannot be loaded, hooks that fail, rejections that nobody handles.
       outside: [
