@@ -12,6 +12,7 @@ import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
+import { text } from './strings/text.ts';
 import { view } from './strings/view.ts';
 import { welcome } from './strings/welcome.ts';
 
@@ -29,6 +30,7 @@ export const strings = {
   quick,
   settings,
   storage,
+  text,
   view,
   welcome,
   about,

@@ -8,6 +8,8 @@ export interface Toast {
   action?: { label: string; run: () => void };
 }
 
+type Notice = Omit<Toast, 'id' | 'tone'> & { tone?: Toast['tone'] };
+
 /** Long enough to read two lines, and to reach the button where there is one, ms. */
 const lifetime = 8_000;
 const lifetimeWithAction = 15_000;
@@ -22,11 +24,32 @@ export class Toasts {
     return this.#shown;
   }
 
-  show(toast: Omit<Toast, 'id' | 'tone'> & { tone?: Toast['tone'] }): void {
+  /** Answers its id. */
+  show(toast: Notice): number {
     const id = this.#nextId++;
     // The same words twice are one notice.
     this.#shown = [...this.#shown.filter(({ message }) => message !== toast.message), { tone: 'calm', ...toast, id }];
     this.release(id);
+    return id;
+  }
+
+  /** Of work that goes on: stays until it is replaced by how the work ended. Answers how to say what there is to say now, and the end. */
+  follow(first: Notice): { now: (toast: Notice) => void; end: (toast: Notice | null) => void } {
+    const id = this.show(first);
+    this.hold(id);
+    const place = (toast: Notice): void => {
+      this.#shown = this.#shown.map((shown) => (shown.id === id ? { tone: 'calm', ...toast, id } : shown));
+    };
+    return {
+      now: place,
+      end: (toast) => {
+        // Somebody may have put it away.
+        if (!toast) return this.dismiss(id);
+        if (!this.#shown.some((shown) => shown.id === id)) return void this.show(toast);
+        place(toast);
+        this.release(id);
+      },
+    };
   }
 
   /** Shows what went wrong, in its own words. */

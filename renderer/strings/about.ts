@@ -27,6 +27,7 @@ export const shortcutSheet = {
     editLast: 'Edit your last question, when the field is empty',
     stop: 'Stop the answer',
     inspector: 'What the model sees',
+    copyText: 'Copy the text of the picture',
     export: 'Export the conversation',
     settings: 'Settings',
     shortcuts: 'This list',

@@ -11,6 +11,8 @@ export const capture = {
     whole: 'Whole screen',
     last: 'Last region',
     take: 'Ask about this',
+    copyText: 'Copy text',
+    copyWhole: 'Copy all text',
     move: 'Move',
     resize: 'Resize',
     ten: 'By 10',

@@ -1,0 +1,126 @@
+/** The text of a picture into the clipboard: in the main window, the small one and while capturing; by keyboard, without a model. */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import type { Page } from 'playwright/test';
+import { violations } from './support/axe.ts';
+import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
+
+const test = testWithFakeEngine(5);
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/ocr/${name}`, import.meta.url));
+const truth = JSON.parse(readFileSync(fixture('truth.json'), 'utf8')) as { file: string; lines: string[] }[];
+const linesOf = (file: string): string[] => truth.find((entry) => entry.file === file)!.lines;
+const list = 'pictures/36.png';
+const table = 'pictures/03.png';
+
+/** Attached, and read. */
+async function attach(page: Page, loupe: Window, name: string): Promise<void> {
+  await loupe.attach(fixture(name));
+  await expect(page.getByRole('button', { name: `Remove ${basename(name)}` })).toBeVisible();
+}
+
+const clipboard = (page: Page): Promise<string> => page.evaluate(() => navigator.clipboard.readText());
+const notices = (page: Page) => page.getByRole('region', { name: 'Notifications' });
+
+test.beforeEach(async ({ context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+});
+
+test('of a picture that is attached, that was asked about, and that is looked at', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await expect(notices(page)).toBeEmpty();
+  await page.keyboard.press('Control+Shift+x');
+  await expect(notices(page)).toContainText('There is no picture to copy text from.');
+  await attach(page, loupe, table);
+  await page.keyboard.press('Control+Shift+x');
+  await expect(notices(page)).toContainText('9 lines copied');
+  const words = linesOf(table);
+  expect(await clipboard(page)).toBe(Array.from({ length: 9 }, (_, row) => words.slice(row * 4, row * 4 + 4).join('\t')).join('\n'));
+  expect(await violations(page), 'copied').toEqual([]);
+  await loupe.ask('What is it?');
+  await page.evaluate(() => navigator.clipboard.writeText('something else'));
+  await page.getByRole('button', { name: /^Actions for/ }).click();
+  await page.getByRole('menuitem', { name: 'Copy text' }).click();
+  await expect.poll(() => clipboard(page)).toContain('Quantity');
+  await page.evaluate(() => navigator.clipboard.writeText('something else'));
+  await page.keyboard.press('Control+i');
+  await page.getByRole('complementary', { name: 'What the model sees' }).getByRole('button', { name: 'Copy text' }).click();
+  await expect.poll(() => clipboard(page)).toContain('Quantity');
+});
+
+test('says how far it is, stops when told to, and says when there is nothing', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attach(page, loupe, 'screen.png');
+  await page.evaluate(() => navigator.clipboard.writeText('untouched'));
+  await page.keyboard.press('Control+Shift+x');
+  await expect(notices(page)).toContainText(/lines? so far/);
+  expect(await violations(page), 'reading').toEqual([]);
+  await notices(page).getByRole('button', { name: 'Stop' }).click();
+  await expect(notices(page)).not.toContainText('Reading the text');
+  expect(await clipboard(page)).toBe('untouched');
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach pictures' }).click();
+  const buffer = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#336699' } })
+    .png()
+    .toBuffer();
+  await (await choosing).setFiles({ name: 'empty.png', mimeType: 'image/png', buffer });
+  await expect(page.getByRole('button', { name: 'Remove empty.png' })).toBeVisible();
+  await page.keyboard.press('Control+Shift+x');
+  await expect(notices(page)).toContainText('No text was found in this picture.');
+  expect(await clipboard(page)).toBe('untouched');
+});
+
+test('in the small window, by button and by key', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attach(page, loupe, list);
+  const address = (await loupe.chips().locator('img').getAttribute('src'))!;
+  await page.setViewportSize({ width: 420, height: 560 });
+  await page.goto(new URL(`/?view=quick&picture=${/[0-9a-f]{64}/.exec(address)![0]}`, page.url()).href);
+  await expect(loupe.question).toBeFocused();
+  await page.keyboard.press('Control+Shift+x');
+  await expect(notices(page)).toContainText('9 lines copied');
+  expect((await clipboard(page)).split('\n').filter(Boolean)).toEqual(linesOf(list));
+  await page.evaluate(() => navigator.clipboard.writeText('something else'));
+  await page.getByRole('button', { name: 'Copy text' }).click();
+  await expect.poll(() => clipboard(page)).toContain(linesOf(list)[0]!);
+  expect(await violations(page)).toEqual([]);
+});
+
+test('of a part of the screen, by one key or a button', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await page.evaluate(
+    async (data) => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [800, 600];
+      const context = canvas.getContext('2d')!;
+      const draw = (): void => {
+        context.fillStyle = '#ffffff';
+        context.fillRect(0, 0, 800, 600);
+        context.drawImage(image, 100, 100);
+      };
+      navigator.mediaDevices.getDisplayMedia = async () => {
+        const stream = canvas.captureStream(30);
+        setInterval(draw, 30);
+        return stream;
+      };
+    },
+    readFileSync(fixture(list)).toString('base64'),
+  );
+  const overlay = page.getByRole('application', { name: /Frozen screen/ });
+  await page.keyboard.press('Control+Shift+c');
+  await expect(overlay).toBeVisible();
+  await page.keyboard.press('c');
+  await expect(notices(page)).toContainText('9 lines copied');
+  await expect(overlay).toBeHidden();
+  expect((await clipboard(page)).split('\n').filter(Boolean)).toEqual(linesOf(list));
+  await expect(loupe.chips()).toHaveCount(0);
+  await page.keyboard.press('Control+Shift+c');
+  await expect(overlay).toBeVisible();
+  await page.keyboard.press('a');
+  await page.getByRole('button', { name: 'Copy text' }).click();
+  await expect(overlay).toBeHidden();
+});

@@ -1,0 +1,13 @@
+/** Text that is read in pictures. */
+export const text = {
+  copy: 'Copy text',
+  reading: 'Reading the text…',
+  readSoFar: (lines: number) => (lines === 1 ? '1 line so far' : `${lines.toLocaleString('en')} lines so far`),
+  stop: 'Stop',
+  copied: (lines: number) => (lines === 1 ? '1 line copied' : `${lines.toLocaleString('en')} lines copied`),
+  noPicture: 'There is no picture to copy text from.',
+  none: 'No text was found in this picture.',
+  noneNext: 'Very small, handwritten or upside-down text is not found.',
+  ready: (lines: number) => (lines === 1 ? '1 line was read.' : `${lines.toLocaleString('en')} lines were read.`),
+  readyNext: 'The browser allows copying only after a click.',
+};
