@@ -32,9 +32,10 @@ export async function check() {
     return [{ name, run: remembering }];
   };
 
-  const toLint = tree.files.filter((path) => isLinted(path) && !linted.has(tree.content(path)));
+  const lintKey = (/** @type {string} */ path) => tree.content([path, 'eslint.config.js']);
+  const toLint = tree.files.filter((path) => isLinted(path) && !linted.has(lintKey(path)));
   const toTest = tree.files.filter((path) => isQuickTest.test(path) && !tested.has(tree.everything([path])));
-  const lintChanged = { name: `lint of ${count(toLint)}`, run: () => lint(toLint, (path) => linted.add(tree.content(path))) };
+  const lintChanged = { name: `lint of ${count(toLint)}`, run: () => lint(toLint, (path) => linted.add(lintKey(path))) };
   const testChanged = {
     name: `tests in ${count(toTest)}`,
     run: () => vitestFiles(toTest, (path) => tested.add(tree.everything([path]))),

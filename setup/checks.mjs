@@ -67,8 +67,8 @@ export async function lint(files, clean) {
 export async function lintEverything() {
   const tree = await readTree();
   const clean = new Passed('lint-with-imports');
-  const files = tree.files.filter((path) => isLinted(path) && !clean.has(tree.everything([path])));
-  const counts = files.length === 0 ? single('lint') : await lint(files, (path) => clean.add(tree.everything([path])));
+  const files = tree.files.filter((path) => isLinted(path) && !clean.has(tree.everything([path, 'eslint.config.js'])));
+  const counts = files.length === 0 ? single('lint') : await lint(files, (path) => clean.add(tree.everything([path, 'eslint.config.js'])));
   clean.save();
   return counts;
 }

@@ -11,8 +11,8 @@ import { ensureNative } from './native.mjs';
 import { inRoot, nativeBuild, root } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 
-/** What the page asks of the host; everything else is Vite's. */
-const ofHost = /^\/(socket$|pictures\/)/;
+/** What the page asks of the host; everything else is Vite's, sources in renderer/pictures/ too. */
+export const ofHost = /^\/(socket$|pictures\/[0-9a-f]{64})/;
 const isTest = /\.test\.ts$|\/test\//;
 const cookieName = 'loupe-dev';
 
@@ -55,13 +55,14 @@ export async function dev(args) {
   const hostPort = await freePort();
   // Not the person's own conversations: a migration that is being written must not touch them.
   const host = watchHost([...program, '--port', String(hostPort), '--data', values.data ?? inRoot('build', 'dev-data')]);
-  const server = await startVite({ port, hostPort, host });
+  const { server, link } = await startVite({ port, hostPort, host });
   const stopped = new Promise((resolve) => {
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => resolve(undefined));
   });
   server.watcher.add([inRoot('main'), nativeBuild + '/loupe.node']);
   server.watcher.on('change', (path) => host.changed(path));
   await host.start();
+  process.stdout.write(`${link}\n`);
   say('changes of the window show at once; changes of main/ restart the host. `npm run addon` rebuilds only the addon.');
   await stopped;
   await server.close();
@@ -97,7 +98,7 @@ function watchHost(program) {
     stopping = true;
     const gone = new Promise((resolve) => running.once('exit', resolve));
     running.kill('SIGTERM');
-    await Promise.race([gone, sleep(10_000).then(() => running.kill('SIGKILL'))]);
+    await Promise.race([gone, sleep(10_000, undefined, { ref: false }).then(() => running.kill('SIGKILL'))]);
     await gone;
     stopping = false;
   }
@@ -159,12 +160,16 @@ function openLink(link) {
 
 /** @param {{ port: number, hostPort: number, host: { cookie: () => string } }} options `port` for the browser, `hostPort` of the host behind it */
 async function startVite({ port, hostPort, host }) {
-  const { createServer: createViteServer } = await import('vite');
+  const { createLogger, createServer: createViteServer } = await import('vite');
   const { contentSecurityPolicy } = await import('../main/page-policy.ts');
   const secret = randomBytes(32).toString('base64url');
   const link = `http://127.0.0.1:${port}/?token=${secret}`;
   const ours = { port, secret };
   const target = `http://127.0.0.1:${hostPort}`;
+  const logger = createLogger('warn');
+  const { error } = logger;
+  // While the host restarts, the page tries again by itself.
+  logger.error = (message, options) => void (/proxy (socket )?error/.test(message) || error(message, options));
 
   /** @type {import('vite').Plugin} */
   const gate = {
@@ -186,7 +191,7 @@ async function startVite({ port, hostPort, host }) {
     root: inRoot('renderer'),
     configFile: inRoot('renderer', 'vite.config.ts'),
     cacheDir: inRoot('build', 'vite'),
-    logLevel: 'warn',
+    customLogger: logger,
     plugins: [gate],
     server: {
       host: '127.0.0.1',
@@ -201,7 +206,6 @@ async function startVite({ port, hostPort, host }) {
           changeOrigin: true,
           bypass: (request) => (isOurs(request.headers, ours) ? undefined : false),
           configure(proxy) {
-            // While the host restarts, the page tries again by itself.
             proxy.on(
               'error',
               (_error, _request, response) => void ('writeHead' in response ? response.writeHead(503).end() : response.end()),
@@ -217,7 +221,13 @@ async function startVite({ port, hostPort, host }) {
       },
     },
   });
-  await server.listen();
-  process.stdout.write(`${link}\n`);
-  return server;
+  try {
+    await server.listen();
+  } catch (error) {
+    throw new SetupError(
+      `the window cannot be served on port ${port}: ${/** @type {Error} */ (error).message}.`,
+      'Name another with --port N.',
+    );
+  }
+  return { server, link };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { contentSecurityPolicy } from '../main/page-policy.ts';
-import { developmentPolicy, isOurs } from './dev.mjs';
+import { developmentPolicy, isOurs, ofHost } from './dev.mjs';
 
 test('while developing, the page policy is the one of the product, with style elements added', () => {
   const relaxed = developmentPolicy(contentSecurityPolicy);
@@ -19,4 +19,14 @@ test.each([
   [{ host: '127.0.0.1:5173', origin: 'https://elsewhere.example', cookie: 'loupe-dev=secret' }, false],
 ])('who may use the development server: %j', (headers, allowed) => {
   expect(isOurs(headers, { port: 5173, secret: 'secret' })).toBe(allowed);
+});
+
+test.each([
+  ['/socket', true],
+  [`/pictures/${'0a'.repeat(32)}/thumb`, true],
+  ['/pictures/take.ts', false],
+  ['/socket.ts', false],
+  ['/', false],
+])("whether %s is the host's to answer: %s", (path, answers) => {
+  expect(ofHost.test(path)).toBe(answers);
 });

@@ -16,7 +16,7 @@ export async function sourceFiles() {
 
 const isCode = /\.(ts|mjs|cjs|js|svelte)$/;
 /** What every check depends on, whatever file it looks at. */
-const isShared = /^(package-lock\.json|(.+\/)?tsconfig\.json|(renderer\/svelte|vitest|eslint)\.config\.(js|ts)|ruff\.toml)$/;
+const isShared = /^(package-lock\.json|(.+\/)?tsconfig\.json|(renderer\/svelte|vitest)\.config\.(js|ts))$/;
 
 /**
  * The files that a source names: imports, and quoted paths relative to it or to the root, such as those of workers and fixtures.
@@ -43,7 +43,7 @@ export function filesNamedIn(path, text, filesAt) {
 /**
  * @typedef {object} Tree
  * @property {string[]} files
- * @property {(path: string) => string} content changes with the file
+ * @property {(paths: string[]) => string} content changes with the files
  * @property {(paths: string[]) => string} everything changes with the files and with whatever they read, directly or not
  */
 
@@ -76,7 +76,7 @@ export async function readTree() {
 
   return {
     files,
-    content: (path) => hash([shared, look(path).print]),
+    content: (paths) => hash([shared, ...paths.map((path) => look(path).print)]),
     everything(paths) {
       const reached = new Set(paths);
       // A set goes on to what is added while it is walked.
@@ -86,18 +86,24 @@ export async function readTree() {
   };
 }
 
+/** Larger files are data, known by their time and size: git gives every file that it changes a new time. */
+const mostHashed = 1_000_000;
+
 /** @param {string} path @param {(name: string) => string[]} filesAt */
 function describe(path, filesAt) {
-  if (!isCode.test(path)) {
-    const { mtimeMs, size } = statSync(inRoot(path));
-    return { print: `${path} ${mtimeMs} ${size}`, reads: [] };
-  }
-  const text = readFileSync(inRoot(path), 'utf8');
-  return { print: `${path} ${hash([text])}`, reads: filesNamedIn(path, text, filesAt) };
+  const { mtimeMs, size } = statSync(inRoot(path));
+  if (size > mostHashed) return { print: `${path} ${mtimeMs} ${size}`, reads: [] };
+  const bytes = readFileSync(inRoot(path));
+  const print = `${path} ${hash([bytes])}`;
+  return { print, reads: isCode.test(path) ? filesNamedIn(path, bytes.toString(), filesAt) : [] };
 }
 
-/** @param {string[]} lines */
-const hash = (lines) => createHash('sha256').update(lines.join('\n')).digest('base64url').slice(0, 22);
+/** @param {(string | Buffer)[]} parts */
+function hash(parts) {
+  const sha = createHash('sha256');
+  for (const part of parts) sha.update(part).update('\n');
+  return sha.digest('base64url').slice(0, 22);
+}
 
 /** Checks that have passed, by what they read; kept in build/checked/. */
 export class Passed {
