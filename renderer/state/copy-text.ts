@@ -1,7 +1,7 @@
 /** The text of a picture into the clipboard, with a notice that says how far it is and what came of it. */
 import { textOf, type Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
-import type { Toasts } from '../state/toasts.svelte.ts';
+import type { Toasts } from './toasts.svelte.ts';
 import { strings } from '../strings.ts';
 
 /** Does not reject. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { TextLine } from '../../main/contract.ts';
 import { RequestFailure } from '../api/transport.ts';
-import { createFakeClient, picture } from '../state/fake-client.ts';
-import { Toasts } from '../state/toasts.svelte.ts';
+import { createFakeClient, picture } from './fake-client.ts';
+import { Toasts } from './toasts.svelte.ts';
 import { copyText, countLines } from './copy-text.ts';
 
 const line = (before: string, text: string): TextLine => ({
