@@ -113,10 +113,17 @@ export function driveApp(desktop, executable) {
             .filter((entry) => entry.isFile())
             .map(({ parentPath, name }) => pngSize(join(parentPath, name)))
             .filter((size) => size !== null),
-    /** Drags, takes, and waits until that very region is kept: one that was not seen would become the whole screen. @param {Point} from @param {Point} to */
+    /**
+     * Drags, takes once the region is seen, and waits until that very region is kept. A window manager may hold a press back
+     * until it has made the window the active one, but no key: an Enter within milliseconds would come first, and take the whole screen.
+     * @param {Point} from @param {Point} to
+     */
     async take(from, to) {
       const [width, height] = [to.x - from.x + 1, to.y - from.y + 1];
+      const inside = { x: Math.round((from.x + to.x) / 2), y: Math.round((from.y + to.y) / 2) };
+      const dimmed = desktop.colour(inside);
       await desktop.drag(from, to);
+      await until('selected region', () => desktop.colour(inside) !== dimmed, { everyMs: 3 });
       await desktop.key('Return');
       await until('quick-ask window', quick);
       await until(`picture of ${width} x ${height}`, () => this.kept().some((size) => size.width === width && size.height === height), {

@@ -214,11 +214,6 @@ test('a window that was closed into the tray stays there after a capture, though
   expect(main.visible).toBe(false);
 });
 
-test('a press reaches a page that has just come to the screen', async () => {
-  const double = await start();
-  expect(double.app.switches).toContain('allow-pre-commit-input');
-});
-
 test('a display that changes takes the capture back, a panel that hides does not', async () => {
   const double = await start(['--hidden']);
   double.shortcuts.press('CommandOrControl+Shift+Space');

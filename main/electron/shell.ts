@@ -69,8 +69,6 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   app.enableSandbox();
   for (const flag of ['disable-background-networking', 'disable-component-update', 'disable-domain-reliability', 'no-pings'])
     app.commandLine.appendSwitch(flag);
-  // Otherwise a page drops every press and key until it knows that its first frame was shown, which is after the person has seen the frozen screen.
-  app.commandLine.appendSwitch('allow-pre-commit-input');
   if (wayland) app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal');
 
   const intent = intentOfArguments(args);
