@@ -15,6 +15,7 @@ import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { slice, test, testEngine } from './test.mjs';
+import { benchText } from './text-benchmark.mjs';
 
 /** @param {string[]} args */
 async function loupe(args) {
@@ -47,6 +48,7 @@ const commands = {
   slice,
   package: packageApp,
   'bench-hotkey': benchHotkey,
+  'bench-text': benchText,
 };
 
 async function main() {
