@@ -192,6 +192,8 @@ async function startVite({ port, hostPort, host }) {
     configFile: inRoot('renderer', 'vite.config.ts'),
     cacheDir: inRoot('build', 'vite'),
     customLogger: logger,
+    // Views are imported when they are opened: packages that only they need would be found late, and reload the page.
+    optimizeDeps: { entries: ['index.html', '**/*.svelte', '!**/test/**'] },
     plugins: [gate],
     server: {
       host: '127.0.0.1',
