@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
-import { extname } from 'node:path';
+import { extname, join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ensureNative } from './native.mjs';
@@ -13,7 +13,7 @@ import { say, SetupError } from './report.mjs';
 
 /** What the page asks of the host; everything else is Vite's, sources in renderer/pictures/ too. */
 export const ofHost = /^\/(socket$|pictures\/[0-9a-f]{64})/;
-const isTest = /\.test\.ts$|\/test\//;
+const isTest = /\.test\.ts$|[\\/]test[\\/]/;
 const cookieName = 'loupe-dev';
 
 /** The page policy of the product, but for the style elements by which Vite brings changed styles. @param {string} policy */
@@ -59,7 +59,7 @@ export async function dev(args) {
   const stopped = new Promise((resolve) => {
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.once(signal, () => resolve(undefined));
   });
-  server.watcher.add([inRoot('main'), nativeBuild + '/loupe.node']);
+  server.watcher.add([inRoot('main'), join(nativeBuild, 'loupe.node')]);
   server.watcher.on('change', (path) => host.changed(path));
   await host.start();
   process.stdout.write(`${link}\n`);
@@ -106,7 +106,7 @@ function watchHost(program) {
   /** @param {string} path that was written */
   function changed(path) {
     const isAddon = path.endsWith('loupe.node');
-    if (!isAddon && (!path.startsWith(inRoot('main') + '/') || !['.ts', '.cjs'].includes(extname(path)) || isTest.test(path))) return;
+    if (!isAddon && (!path.startsWith(inRoot('main') + sep) || !['.ts', '.cjs'].includes(extname(path)) || isTest.test(path))) return;
     if (isDue) return;
     isDue = true;
     work = work.then(async () => {
