@@ -50,7 +50,7 @@ async function replaceSqlite(resources, sqlite) {
   cpSync(sqlite, place, { recursive: true });
   rmSync(archive);
   rmSync(`${archive}.unpacked`, { recursive: true });
-  await succeed([asar, 'pack', content, `${archive}.new`, '--unpack', '{**/*.node,**/@img/**}']);
+  await succeed([asar, 'pack', content, `${archive}.new`, '--unpack', '{**/*.node,**/@img/**,**/onnxruntime-node/bin/**}']);
   renameSync(`${archive}.new`, archive);
   renameSync(`${archive}.new.unpacked`, `${archive}.unpacked`);
   rmSync(content, { recursive: true });

@@ -86,7 +86,9 @@ export function createTextRecogniser({
       reject(
         new LoupeError(
           'ocr_failed',
-          `The process that reads text stopped at ${nameOf(picture)}. The rest of Loupe is not affected.${lastWords ? ` ${lastWords}` : ''}`,
+          `The process that reads text stopped at ${nameOf(picture)}. The rest of Loupe is not affected.`,
+          undefined,
+          { cause: lastWords },
         ),
       );
     current.onReply = (reply) => {

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import type { RgbPicture } from '../image/resize.ts';
 import { LoupeError } from '../services/errors.ts';
 import type { Quad, TextLine } from '../contract.ts';
@@ -29,7 +29,7 @@ const leastConfidence = 0.5;
 const tall = 1.5;
 
 /** One thread, which is what the process is for. The arena keeps what a run took for the next: a tenth faster, and 700 MB at most for a screen of 8 megapixels. */
-const sessionOptions: InferenceSession.SessionOptions = {
+const sessionOptions: ort.InferenceSession.SessionOptions = {
   executionProviders: ['cpu'],
   executionMode: 'sequential',
   intraOpNumThreads: 1,
@@ -41,7 +41,14 @@ const sessionOptions: InferenceSession.SessionOptions = {
 
 /** `directory`: of the models, as in resources/ocr. Throws `ocr_missing`. */
 export async function createRecogniser(directory: string): Promise<Recogniser> {
-  const [detector, reader, characters] = await open(directory);
+  const { runtime, detector, reader, characters } = await open(directory);
+
+  /** A model with one input and one output. */
+  async function run(session: ort.InferenceSession, input: Float32Array, shape: number[]): Promise<Float32Array> {
+    const outputs = await session.run({ [session.inputNames[0]!]: new runtime.Tensor('float32', input, shape) });
+    return outputs[session.outputNames[0]!]!.data as Float32Array;
+  }
+
   const runDetector: RunDetector = (input, width, height) => run(detector, input, [1, 3, height, width]);
 
   async function readImage({ data, width }: LineImage): Promise<Decoded> {
@@ -102,22 +109,19 @@ export async function createRecogniser(directory: string): Promise<Recogniser> {
 
 type Read = Pick<TextLine, 'text' | 'confidence' | 'words'>;
 
-async function open(directory: string): Promise<[InferenceSession, InferenceSession, string[]]> {
+/** The library is native, and a part of the installation that can be missing: loaded here, so that its absence is said. */
+async function open(
+  directory: string,
+): Promise<{ runtime: typeof ort; detector: ort.InferenceSession; reader: ort.InferenceSession; characters: string[] }> {
   try {
-    return await Promise.all([
-      InferenceSession.create(join(directory, 'detector.onnx'), sessionOptions),
-      InferenceSession.create(join(directory, 'recogniser.onnx'), sessionOptions),
+    const runtime = await import('onnxruntime-node');
+    const [detector, reader, characters] = await Promise.all([
+      runtime.InferenceSession.create(join(directory, 'detector.onnx'), sessionOptions),
+      runtime.InferenceSession.create(join(directory, 'recogniser.onnx'), sessionOptions),
       readFile(join(directory, 'characters.txt'), 'utf8').then((text) => [...text.trimEnd().split('\n'), ' ']),
     ]);
+    return { runtime, detector, reader, characters };
   } catch (error) {
-    throw new LoupeError('ocr_missing', `The models that read text in pictures cannot be opened in ${directory}.`, undefined, {
-      cause: error,
-    });
+    throw new LoupeError('ocr_missing', `What reads text in pictures cannot be loaded from ${directory}.`, undefined, { cause: error });
   }
-}
-
-/** A model with one input and one output. */
-async function run(session: InferenceSession, input: Float32Array, shape: number[]): Promise<Float32Array> {
-  const outputs = await session.run({ [session.inputNames[0]!]: new Tensor('float32', input, shape) });
-  return outputs[session.outputNames[0]!]!.data as Float32Array;
 }
