@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { text } from 'node:stream/consumers';
+import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
@@ -29,6 +30,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   startEngine: () => createEngineClient(),
   startPictures: () => createPictureWorker(),
   startOcr: () => createTextRecogniser(),
+  startDocuments: () => createDocumentReader(),
   openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
   startWeb: async (options) => {
     // Commands that keep nothing open no database.

@@ -69,6 +69,7 @@ async function run(
     input: refuse,
     startPictures: refuse,
     startOcr: refuse,
+    startDocuments: refuse,
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDocumentReader } from '../documents/document-client.ts';
 import { forkHost } from '../engine/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
@@ -69,6 +70,7 @@ async function run(
     startEngine: () => engine,
     startPictures: () => ({ ...pictures, close: async () => {} }),
     startOcr: () => ({ ...ocr, close: async () => {} }),
+    startDocuments: () => createDocumentReader(),
     openModels: () => Promise.reject(new Error('no models in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;

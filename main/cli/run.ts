@@ -1,6 +1,7 @@
 /** Arguments -> command -> exit code. */
 import { LoupeError } from '../services/errors.ts';
 import { ask, askHelp } from './ask.ts';
+import { documents, documentsHelp } from './documents.ts';
 import { doctor, doctorHelp } from './doctor.ts';
 import { models, modelsHelp } from './models.ts';
 import { serve, serveHelp } from './serve.ts';
@@ -19,6 +20,7 @@ const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
   serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
   text: { run: text, summary: 'read the text in pictures', help: textHelp },
+  documents: { run: documents, summary: 'read PDFs, scans and pictures page by page', help: documentsHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../services/errors.ts';
-import type { Engine, PictureWorker, TextRecogniser } from '../services/ports.ts';
+import type { DocumentReader, Engine, PictureWorker, TextRecogniser } from '../services/ports.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -19,6 +19,7 @@ export interface Terminal {
   startEngine(): Engine;
   startPictures(): PictureWorker;
   startOcr(): TextRecogniser;
+  startDocuments(): DocumentReader;
   /** The models of a data folder; nobody else may have it open. */
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
   /** Starts the app for this machine's browser. */

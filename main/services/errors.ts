@@ -32,6 +32,11 @@ export const errorCodes = [
   'image_unseen',
   'ocr_missing',
   'ocr_failed',
+  'document_missing',
+  'document_locked',
+  'document_unreadable',
+  'document_too_large',
+  'document_failed',
   'model_missing',
   'tokenizer_missing',
   'tokenizer_invalid',
@@ -168,6 +173,16 @@ export function usualNextStep(code: ErrorCode): string {
       return 'Install Loupe again, or run the set-up again: it brings them along.';
     case 'ocr_failed':
       return 'Try again with the part of the picture that matters.';
+    case 'document_missing':
+      return 'Check the path of the document.';
+    case 'document_locked':
+      return 'Give its password. It is not kept.';
+    case 'document_unreadable':
+      return 'Get the document again, or export it as PDF.';
+    case 'document_too_large':
+      return 'Split the document, or read a part of it.';
+    case 'document_failed':
+      return 'Try again; if it happens again, print the document to a new PDF.';
     case 'model_missing':
       return 'Name the folder that holds config.json and the .safetensors files, or a GGUF file.';
     case 'tokenizer_missing':
