@@ -102,7 +102,7 @@ function notes({ number, flags, hiddenWords, failure }: PageReading): string[] {
       case 'font-missing':
         return [`A font is missing from page ${number}: some of its words are in the text, but cannot be drawn.`];
       case 'picture-not-drawn':
-        return [`A picture on page ${number} cannot be drawn.`];
+        return [`A picture on page ${number} is too large or damaged: it may be missing from what is drawn.`];
       case 'too-large':
         return [`Page ${number} is so large that its picture shows less than a dot a point.`];
       case 'form':
