@@ -30,16 +30,7 @@ export default {
       { path: '(.+)' },
       { circular: true, pathNot: '^$1$' },
     ),
-    {
-      // To be lifted when the shared types have moved out of these: engine -> services -> image -> engine.
-      ...forbid(
-        'no-circle-of-folders',
-        'Folders import in one direction only.',
-        { pathNot: '^main/(engine|services|services/prompt|image)$' },
-        { circular: true },
-      ),
-      scope: 'folder',
-    },
+    { ...forbid('no-circle-of-folders', 'Folders import in one direction only.', {}, { circular: true }), scope: 'folder' },
 
     // --- main/, from the top down
     forbid('hosts-stand-at-the-top', 'Nothing below a host imports it.', { path: '^(main|renderer)/', pathNot: hosts }, { path: [hosts] }),
@@ -59,14 +50,14 @@ export default {
       'services-know-ports',
       'The world comes in through services/ports.ts: no process, file format or database is known by a service.',
       { path: '^main/services/' },
-      { path: ['^main/storage/', '^main/engine/(?!addon\\.ts$)', '^main/image/prepare\\.ts$', '^node_modules/(sharp|better-sqlite3)/'] },
+      { path: ['^main/storage/', '^main/(engine|process)/', '^main/image/prepare\\.ts$', '^node_modules/(sharp|better-sqlite3)/'] },
     ),
     forbid('engine-keeps-nothing', 'The engine answers; the chat service stores.', { path: '^main/engine/' }, { path: '^main/storage/' }),
     forbid(
       'one-loader-of-the-addon',
       "Only the engine's process loads the addon: a driver that crashes must not end the app.",
-      { path: '^main/', pathNot: '^main/engine/' },
-      { path: '^main/engine/addon\\.ts$', dependencyTypesNot: ['type-only'] },
+      { path: '^main/', pathNot: '^main/(engine|process)/' },
+      { path: '^main/process/addon\\.ts$' },
     ),
     forbid(
       'contract-stands-alone',

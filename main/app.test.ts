@@ -9,8 +9,8 @@ import { dispatch } from './dispatch.ts';
 import { createFakeEngine } from './engine/fake.ts';
 import { createPictureWorker } from './image/picture-client.ts';
 import { createTextRecogniser } from './ocr/ocr-client.ts';
-import { readLicences } from './licences.ts';
-import { demoModel, root } from './paths.ts';
+import { readLicences } from './host/licences.ts';
+import { demoModel, root } from './host/paths.ts';
 import { openStore } from './storage/store.ts';
 import { browserCapture } from './web/browser-capture.ts';
 

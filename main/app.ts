@@ -11,17 +11,17 @@ import {
   type PictureOrigin,
   type TextLine,
 } from './contract.ts';
-import { modelsDirectory } from './paths.ts';
+import { modelsDirectory } from './host/paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
-import { LoupeError } from './services/errors.ts';
+import { LoupeError } from './errors.ts';
 import { exportConversation } from './services/export.ts';
 import { publishedVision, viewOf } from './services/image-view.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
-import { sessionSecrets } from './services/models/secrets.ts';
-import { readReferences } from './services/models/self-test.ts';
-import { createSelfTests } from './services/models/self-tests.ts';
+import { sessionSecrets } from './services/models/hub/secrets.ts';
+import { readReferences } from './services/models/check/self-test.ts';
+import { createSelfTests } from './services/models/check/self-tests.ts';
 import { createPictureText } from './services/picture-text.ts';
 import type {
   CaptureHost,

@@ -1,6 +1,6 @@
 /** An untyped request from a window -> its handler -> a reply. The one way in, whatever the host. */
 import { ContractError, isRequestName, parseInput, type Failure, type Handlers, type RequestName } from './contract.ts';
-import { LoupeError, toFailure } from './services/errors.ts';
+import { LoupeError, toFailure } from './errors.ts';
 
 export type Reply = { ok: true; output: unknown } | Failure;
 

@@ -1,9 +1,9 @@
 /** Models without a window: what `loupe models` works with. */
 import type { EventMessage } from './contract.ts';
-import { demoModel, modelsDirectory } from './paths.ts';
+import { demoModel, modelsDirectory } from './host/paths.ts';
 import { createModelManager, type ModelManager } from './services/models/manager.ts';
 import { createModels, type Models } from './services/models/models.ts';
-import { sessionSecrets } from './services/models/secrets.ts';
+import { sessionSecrets } from './services/models/hub/secrets.ts';
 import type { Engine } from './services/ports.ts';
 import { openStore } from './storage/store.ts';
 

@@ -64,11 +64,11 @@ test.each([
   ['main/cli/a.ts', 'main/web/serve.ts', null],
   ['main/web/a.ts', 'main/app.ts', null],
   ['main/storage/a.ts', 'main/app.ts', 'composition-serves-hosts-alone'],
-  ['main/contract.ts', 'main/log.ts', 'contract-stands-alone'],
+  ['main/contract.ts', 'main/host/log.ts', 'contract-stands-alone'],
   ['renderer/state/a.ts', 'main/contract.ts', null],
-  ['renderer/state/a.ts', 'main/log.ts', 'window-knows-the-contract'],
+  ['renderer/state/a.ts', 'main/host/log.ts', 'window-knows-the-contract'],
   ['renderer/state/a.ts', 'renderer/components/b.ts', 'logic-draws-nothing'],
-  ['main/log.ts', 'main/gone.ts', 'imports-exist'],
+  ['main/host/log.ts', 'main/gone.ts', 'imports-exist'],
 ])('%s may not import %s: %s', async (from, to, rule) => {
   const specifier = join(
     ...dirname(from)

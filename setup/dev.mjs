@@ -161,7 +161,7 @@ function openLink(link) {
 /** @param {{ port: number, hostPort: number, host: { cookie: () => string } }} options `port` for the browser, `hostPort` of the host behind it */
 async function startVite({ port, hostPort, host }) {
   const { createLogger, createServer: createViteServer } = await import('vite');
-  const { contentSecurityPolicy } = await import('../main/page-policy.ts');
+  const { contentSecurityPolicy } = await import('../main/host/page-policy.ts');
   const secret = randomBytes(32).toString('base64url');
   const link = `http://127.0.0.1:${port}/?token=${secret}`;
   const ours = { port, secret };

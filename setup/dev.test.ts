@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { contentSecurityPolicy } from '../main/page-policy.ts';
+import { contentSecurityPolicy } from '../main/host/page-policy.ts';
 import { developmentPolicy, isOurs, ofHost } from './dev.mjs';
 
 test('while developing, the page policy is the one of the product, with style elements added', () => {

@@ -69,7 +69,7 @@ export async function ensureShell() {
         'If the messages do not help, remove node_modules/ and run again.',
       );
   }
-  const { readLicences } = await import('../main/licences.ts');
+  const { readLicences } = await import('../main/host/licences.ts');
   writeFileSync(join(shellBuild, 'licences.json'), JSON.stringify(await readLicences(root)));
   writeStamp(stamp, print);
 }

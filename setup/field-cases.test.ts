@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inRoot } from './paths.mjs';
 
-const layouts = 'main/services/models/layouts.integration.test.ts';
+const layouts = 'main/services/models/local/layouts.integration.test.ts';
 const rows = readFileSync(inRoot('docs/field-cases.md'), 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('| source'))

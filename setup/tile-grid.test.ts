@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { layOutTiles } from '../main/image/tiles.ts';
+import { layOutTiles } from '../main/tiles.ts';
 import { capture, which } from './exec.mjs';
 import { inRoot } from './paths.mjs';
 

@@ -1,9 +1,9 @@
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { parseVerdict } from '../services/guard/verdict.ts';
-import { findModel } from '../services/models/find-model.ts';
-import { loadPlanned } from '../services/models/placement.ts';
+import { findModel } from '../services/models/local/find-model.ts';
+import { loadPlanned } from '../services/models/fit/placement.ts';
 import type { ChatMessage, ChatPart, GenerateReply, LoadedModel } from '../services/ports.ts';
-import { demoModel } from '../paths.ts';
+import { demoModel } from '../host/paths.ts';
 import { decimal, engineFlags, engineSettings, namedModel, parseFlags, wholeNumber } from './options.ts';
 import { namesStdin, takePicture, type NamedPicture } from './picture.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';

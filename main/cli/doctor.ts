@@ -1,7 +1,7 @@
 import { release } from 'node:os';
-import { dataDirectory } from '../paths.ts';
-import type { DeviceInfo } from '../engine/addon.ts';
-import { toFailure, type Failure } from '../services/errors.ts';
+import { dataDirectory } from '../host/paths.ts';
+import type { DeviceInfo } from '../native-surface.ts';
+import { toFailure, type Failure } from '../errors.ts';
 import type { SelfTestReply } from '../services/ports.ts';
 import type { DataReport } from '../storage/inspect.ts';
 import { engineFlags, engineSettings, parseFlags } from './options.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { line, writePdf } from '../documents/test/write-pdf.ts';
-import { root } from '../paths.ts';
+import { root } from '../host/paths.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'loupe-documents-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

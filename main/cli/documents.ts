@@ -1,5 +1,5 @@
 import { textOf } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { DocumentFile, DocumentReader, PageReading, TextRecogniser } from '../services/ports.ts';
 import { needed, parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { root } from '../paths.ts';
+import { root } from '../host/paths.ts';
 import { oddestName } from '../services/models/test/odd-names.ts';
 
 const entry = fileURLToPath(new URL('./loupe.ts', import.meta.url));

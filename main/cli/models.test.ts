@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LoupeError } from '../services/errors.ts';
-import type { DeviceInfo } from '../engine/addon.ts';
+import { LoupeError } from '../errors.ts';
+import type { DeviceInfo } from '../native-surface.ts';
 import { createFakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
 import { openModelServices } from '../model-services.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';

@@ -12,9 +12,9 @@ import {
   type Verification,
 } from '../contract.ts';
 import type { ModelServices } from '../model-services.ts';
-import { dataDirectory } from '../paths.ts';
-import { fromFailure, isErrorCode, LoupeError } from '../services/errors.ts';
-import { joinPaths, pathsNamed } from '../services/models/model-path.ts';
+import { dataDirectory } from '../host/paths.ts';
+import { fromFailure, isErrorCode, LoupeError } from '../errors.ts';
+import { joinPaths, pathsNamed } from '../services/models/local/model-path.ts';
 import { smallerForms } from '../services/models/quantise.ts';
 import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';

@@ -1,7 +1,7 @@
 /** Flags -> typed values, and complaints that name the flag. */
 import { existsSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { EngineSettings } from '../services/ports.ts';
 
 type Flags = NonNullable<ParseArgsConfig['options']>;

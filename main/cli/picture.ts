@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { partLabel } from '../contract.ts';
 import { checkFileSize, maxFileBytes } from '../image/limits.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { ImageSource, PictureFacts } from '../services/ports.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,5 +1,5 @@
 /** Arguments -> command -> exit code. */
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { ask, askHelp } from './ask.ts';
 import { documents, documentsHelp } from './documents.ts';
 import { doctor, doctorHelp } from './doctor.ts';

@@ -1,5 +1,5 @@
-import { dataDirectory } from '../paths.ts';
-import { LoupeError } from '../services/errors.ts';
+import { dataDirectory } from '../host/paths.ts';
+import { LoupeError } from '../errors.ts';
 import { parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
-import { root } from '../paths.ts';
-import { toLoupeError, type Failure, type LoupeError } from '../services/errors.ts';
+import { root } from '../host/paths.ts';
+import { toLoupeError, type Failure, type LoupeError } from '../errors.ts';
 import type { DocumentReader, Engine, PictureWorker, TextRecogniser } from '../services/ports.ts';
 
 export interface Terminal {

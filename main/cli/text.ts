@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { textOf } from '../contract.ts';
-import { LoupeError, toLoupeError } from '../services/errors.ts';
+import { LoupeError, toLoupeError } from '../errors.ts';
 import type { TextRecogniser } from '../services/ports.ts';
 import { parseFlags, wholeNumber } from './options.ts';
 import { namesStdin, takePicture } from './picture.ts';

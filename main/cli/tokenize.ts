@@ -1,11 +1,11 @@
-import { demoModel } from '../paths.ts';
-import { LoupeError } from '../services/errors.ts';
-import { findModel } from '../services/models/find-model.ts';
-import { readGgufMetadata } from '../services/models/gguf-summary.ts';
+import { demoModel } from '../host/paths.ts';
+import { LoupeError } from '../errors.ts';
+import { findModel } from '../services/models/local/find-model.ts';
+import { readGgufMetadata } from '../services/models/local/gguf-summary.ts';
 import type { ModelPlace } from '../services/ports.ts';
-import { readCheckpointFiles, type CheckpointFiles } from '../services/prompt/checkpoint-files.ts';
-import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
-import { createTokenizer } from '../services/prompt/tokenizer.ts';
+import { readCheckpointFiles, type CheckpointFiles } from '../prompt/checkpoint-files.ts';
+import { ggufCheckpointFiles } from '../prompt/gguf-files.ts';
+import { createTokenizer } from '../prompt/tokenizer.ts';
 import { namedModel, parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 

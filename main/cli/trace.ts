@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
-import { findModel } from '../services/models/find-model.ts';
-import { loadPlanned } from '../services/models/placement.ts';
+import { LoupeError } from '../errors.ts';
+import { findModel } from '../services/models/local/find-model.ts';
+import { loadPlanned } from '../services/models/fit/placement.ts';
 import type { LoadedModel, TraceReply } from '../services/ports.ts';
 import { writeSafetensors, type Tensor } from '../storage/safetensors.ts';
 import { engineFlags, engineSettings, namedModel, needed, parseFlags, tokenList, wholeNumber } from './options.ts';

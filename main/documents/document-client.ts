@@ -2,9 +2,9 @@
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
+import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import { usualLimits } from '../engine/watch.ts';
-import { fromFailure, LoupeError, type Failure } from '../services/errors.ts';
+import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import { pageFlags, pageStates, type DocumentFile, type DocumentReader, type PageReading } from '../services/ports.ts';
 
 type Work = { kind: 'open' } | { kind: 'read'; number: number } | { kind: 'draw'; number: number; dpi: number };

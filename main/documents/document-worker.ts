@@ -1,8 +1,8 @@
 /** Entry of the process that reads documents: whatever a hostile file breaks here is replaced. */
 import { setFlagsFromString } from 'node:v8';
-import { parentChannel } from '../engine/channel.ts';
-import { holdLifeline } from '../engine/lifeline.ts';
-import { toFailure } from '../services/errors.ts';
+import { parentChannel } from '../process/channel.ts';
+import { holdLifeline } from '../process/lifeline.ts';
+import { toFailure } from '../errors.ts';
 import type { DocumentFile } from '../services/ports.ts';
 import type { DocumentReply, DocumentRequest } from './document-client.ts';
 import { openDocument, type OpenDocument } from './open-document.ts';

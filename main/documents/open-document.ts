@@ -5,7 +5,7 @@ import { decodeImage, recognise } from '../image/decode.ts';
 import { maxFileBytes as largestPictureFile } from '../image/limits.ts';
 import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../services/ports.ts';
 import { openAuditor } from './audit.ts';
 import { readText } from './page-text.ts';

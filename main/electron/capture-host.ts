@@ -2,7 +2,7 @@
 import type { CaptureState, Display, Picture, Region } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
 import { clampRegion, lastRegion, toDesktop, wholeFrame, type ScreenDisplay } from '../services/capture/geometry.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { CaptureHost } from '../services/ports.ts';
 import { encodeBitmap } from './bitmap.ts';
 import type { Hotkey } from './hotkey.ts';

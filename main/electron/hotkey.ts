@@ -2,7 +2,7 @@
 import type { GlobalShortcut } from 'electron';
 import type { CaptureState } from '../contract.ts';
 import { acceleratorText, hotkeyState, validateAccelerator } from '../services/capture/hotkey.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { entry } from './entries.ts';
 
 export interface HotkeyParts {

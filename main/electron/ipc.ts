@@ -2,7 +2,7 @@
 import type { IpcMain, WebContents } from 'electron';
 import type { EventMessage, Handlers } from '../contract.ts';
 import { dispatch, type Reply } from '../dispatch.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { channels } from './channels.ts';
 import { entry } from './entries.ts';
 import { isTrustedSender, type Sender } from './options.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { contentSecurityPolicy } from '../page-policy.ts';
+import { contentSecurityPolicy } from '../host/page-policy.ts';
 import {
   allowsPermission,
   externalLink,

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { LoupeError } from '../services/errors.ts';
-import { contentSecurityPolicy } from '../page-policy.ts';
+import { LoupeError } from '../errors.ts';
+import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { createPageServer } from './page-server.ts';
 
 let root: string;

@@ -1,7 +1,7 @@
 /** Serves the page, pictures and frozen frames to our windows, under the one scheme that they know. */
-import { toLoupeError } from '../services/errors.ts';
-import { staticFile } from '../static-files.ts';
-import { contentSecurityPolicy } from '../page-policy.ts';
+import { toLoupeError } from '../errors.ts';
+import { staticFile } from '../host/static-files.ts';
+import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { ownUrl } from './options.ts';
 
 export interface PageServerOptions {

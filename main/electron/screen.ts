@@ -2,7 +2,7 @@
 import type { DesktopCapturer, DesktopCapturerSource, Display, NativeImage, Screen, Size, SystemPreferences } from 'electron';
 import type { CaptureState } from '../contract.ts';
 import { displayAt, physicalSize, type ScreenDisplay } from '../services/capture/geometry.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { answer } from './entries.ts';
 import { words } from './words.ts';
 

@@ -6,8 +6,8 @@ import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import type * as electronModule from 'electron';
 import { makeFolderSync } from '../make-folder.ts';
-import { LoupeError } from '../services/errors.ts';
-import { sessionSecrets } from '../services/models/secrets.ts';
+import { LoupeError } from '../errors.ts';
+import { sessionSecrets } from '../services/models/hub/secrets.ts';
 import type { SecretStore } from '../services/ports.ts';
 import { words } from './words.ts';
 

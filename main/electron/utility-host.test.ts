@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { UtilityProcess } from 'electron';
 import { expect, test, vi } from 'vitest';
 import { createEngineClient } from '../engine/client.ts';
-import { parentChannel } from '../engine/channel.ts';
+import { parentChannel } from '../process/channel.ts';
 import { startUtilityHost } from './utility-host.ts';
 
 class ProcessDouble extends EventEmitter {

@@ -1,7 +1,7 @@
 /** The engine and the picture decoder as Electron utility processes: the same messages as a forked Node. */
 import type { UtilityProcess } from 'electron';
-import type { HostProcess } from '../engine/channel.ts';
-import { beatEnvironment, readBeats, type Beat } from '../engine/lifeline.ts';
+import type { HostProcess } from '../process/channel.ts';
+import { beatEnvironment, readBeats, type Beat } from '../process/lifeline.ts';
 import { entry } from './entries.ts';
 
 export interface UtilityHostOptions {

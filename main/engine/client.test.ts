@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { LoupeError } from '../services/errors.ts';
+import type { LoupeError } from '../errors.ts';
 import type { ChatMessage, Engine, EngineLoss } from '../services/ports.ts';
-import { forkHost, type HostProcess } from './channel.ts';
+import { forkHost, type HostProcess } from '../process/channel.ts';
 import { createEngineClient } from './client.ts';
 
 const addon = fileURLToPath(new URL('./test/addon-double.cjs', import.meta.url));

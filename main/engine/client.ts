@@ -5,9 +5,9 @@
  * is ended and counts as crashed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromFailure, LoupeError } from '../services/errors.ts';
+import { fromFailure, LoupeError } from '../errors.ts';
 import type { Engine, EngineLoss, Stage } from '../services/ports.ts';
-import { forkHost, type HostExit, type HostProcess, type SpawnHost } from './channel.ts';
+import { forkHost, type HostExit, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import { parseEvent, parseResult, type RequestKind, type RequestOf, type Results } from './protocol.ts';
 import { Rates, usualLimits, Watch, type Hang, type Limits, type WorkStage } from './watch.ts';
 

@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demoModel } from '../paths.ts';
-import { findModel } from '../services/models/find-model.ts';
+import { demoModel } from '../host/paths.ts';
+import { findModel } from '../services/models/local/find-model.ts';
 import { oddestName } from '../services/models/test/odd-names.ts';
 import type { GenerateReply } from '../services/ports.ts';
 import { createEngineClient } from './client.ts';

@@ -7,7 +7,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { demoModel } from '../paths.ts';
+import { demoModel } from '../host/paths.ts';
 import { createEngineClient } from './client.ts';
 import { askAll, readCases, shares } from './test/held-out.ts';
 

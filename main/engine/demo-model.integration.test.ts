@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { demoModel } from '../paths.ts';
+import { demoModel } from '../host/paths.ts';
 import { createEngineClient } from './client.ts';
 import { askAll, readCases, type Outcome } from './test/held-out.ts';
 

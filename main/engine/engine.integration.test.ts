@@ -11,16 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
 import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
-import {
-  loadAddon,
-  shaderDirectory,
-  type Activations,
-  type Addon,
-  type GenerateOptions,
-  type ImageInput,
-  type NativeEngine,
-  type TraceResult,
-} from './addon.ts';
+import type { Activations, Addon, GenerateOptions, ImageInput, NativeEngine, TraceResult } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { createEngineClient } from './client.ts';
 import { relativeDistance } from './test/reference.ts';
 

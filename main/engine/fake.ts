@@ -1,7 +1,7 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type {
   ChatMessage,
   Engine,
@@ -13,7 +13,7 @@ import type {
   ScoreRequest,
   TurnStatistics,
 } from '../services/ports.ts';
-import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from './addon.ts';
+import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from '../native-surface.ts';
 
 export interface FakeEngineOptions {
   /** Default: says what it was asked and how many pictures it was given. */

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
-import { findModel } from '../services/models/find-model.ts';
+import { findModel } from '../services/models/local/find-model.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
-import { demoModel } from '../paths.ts';
+import { demoModel } from '../host/paths.ts';
 import { createEngineClient } from './client.ts';
-import { loadAddon, shaderDirectory, type Activations, type Addon, type NativeEngine } from './addon.ts';
+import type { Activations, Addon, NativeEngine } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { relativeDistance } from './test/reference.ts';
 
 const reference = fileURLToPath(new URL('../../fixtures/reference/', import.meta.url));

@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
-import { LoupeError, toFailure } from '../services/errors.ts';
+import { LoupeError, toFailure } from '../errors.ts';
 import type {
   ChatMessage,
   EngineSettings,
@@ -21,25 +21,17 @@ import type {
   TraceReply,
   WeighReply,
 } from '../services/ports.ts';
-import { readCheckpointFiles } from '../services/prompt/checkpoint-files.ts';
-import { createDetokenizer } from '../services/prompt/detokenizer.ts';
-import { ggufEntries } from '../services/prompt/gguf-entries.ts';
-import { ggufCheckpointFiles } from '../services/prompt/gguf-files.ts';
-import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../services/prompt/prompt.ts';
-import { createStopTexts } from '../services/prompt/stops.ts';
-import type { Message } from '../services/prompt/template.ts';
-import {
-  loadAddon,
-  shaderDirectory,
-  type Addon,
-  type DeviceInfo,
-  type ModelFacts,
-  type ModelInfo,
-  type NativeEngine,
-  type SamplingOptions,
-} from './addon.ts';
-import { parentChannel, type ParentChannel } from './channel.ts';
-import { holdLifeline, type Lifeline } from './lifeline.ts';
+import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
+import { createDetokenizer } from '../prompt/detokenizer.ts';
+import { ggufEntries } from '../prompt/gguf-entries.ts';
+import { ggufCheckpointFiles } from '../prompt/gguf-files.ts';
+import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../prompt/prompt.ts';
+import { createStopTexts } from '../prompt/stops.ts';
+import type { Message } from '../prompt/template.ts';
+import type { Addon, DeviceInfo, ModelFacts, ModelInfo, NativeEngine, SamplingOptions } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
+import { parentChannel, type ParentChannel } from '../process/channel.ts';
+import { holdLifeline, type Lifeline } from '../process/lifeline.ts';
 import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
 import { scoreTokens } from './score.ts';
 import type { WorkStage } from './watch.ts';

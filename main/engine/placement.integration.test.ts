@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
-import { loadPlanned } from '../services/models/placement.ts';
+import { loadPlanned } from '../services/models/fit/placement.ts';
 import type { ModelPlace } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
-import { loadAddon, shaderDirectory, type ImageInput, type ModelSizes, type NativeEngine, type TraceResult } from './addon.ts';
+import type { ImageInput, ModelSizes, NativeEngine, TraceResult } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { createEngineClient } from './client.ts';
 
 const reference = fileURLToPath(new URL('../../fixtures/reference/', import.meta.url));

@@ -7,7 +7,7 @@
  * requests, a `beat` says at regular intervals where they are.
  */
 import * as v from 'valibot';
-import { errorCodes, LoupeError } from '../services/errors.ts';
+import { errorCodes, LoupeError } from '../errors.ts';
 import type {
   GenerateReply,
   LoadedModel,
@@ -18,7 +18,7 @@ import type {
   TraceReply,
   WeighReply,
 } from '../services/ports.ts';
-import type { DeviceInfo, ModelFacts } from './addon.ts';
+import type { DeviceInfo, ModelFacts } from '../native-surface.ts';
 import { workStages } from './watch.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(1));

@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import type { ChatMessage, Engine, EngineLoss } from '../services/ports.ts';
-import { forkHost, type HostProcess } from './channel.ts';
+import { forkHost, type HostProcess } from '../process/channel.ts';
 import { createEngineClient } from './client.ts';
-import { beatEnvironment } from './lifeline.ts';
+import { beatEnvironment } from '../process/lifeline.ts';
 import { addonDouble, allStops, demo, openBench, wholeAnswer, type Stop } from './test/standing-still.ts';
 import { usualLimits, type Limits, type WorkStage } from './watch.ts';
 

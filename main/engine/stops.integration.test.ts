@@ -4,8 +4,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demoModel } from '../paths.ts';
-import { findModel } from '../services/models/find-model.ts';
+import { demoModel } from '../host/paths.ts';
+import { findModel } from '../services/models/local/find-model.ts';
 import { write } from '../services/models/test/write-model.ts';
 import type { GenerateReply, LoadedModel } from '../services/ports.ts';
 import { createEngineClient } from './client.ts';

@@ -9,7 +9,8 @@ import { catalogueModel } from '../services/models/catalogue.ts';
 import { picture, question, smallConfig, systems, systemsFolder, writeSystem, type Config } from '../services/models/test/systems.ts';
 import type { ChatPart, Engine } from '../services/ports.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
-import { loadAddon, shaderDirectory, type NativeEngine } from './addon.ts';
+import type { NativeEngine } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { createEngineClient } from './client.ts';
 import { relativeDistance } from './test/reference.ts';
 

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareImage } from '../image/prepare.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
-import { loadAddon, shaderDirectory, type NativeEngine } from './addon.ts';
+import type { NativeEngine } from '../native-surface.ts';
+import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { relativeDistance } from './test/reference.ts';
 
 const slice = fileURLToPath(new URL('../../fixtures/reference/slice/', import.meta.url));

@@ -1,6 +1,6 @@
 /** What counts as standing still: in ticks and beats, which the tests give by hand. */
 import { describe, expect, test } from 'vitest';
-import { readBeats } from './lifeline.ts';
+import { readBeats } from '../process/lifeline.ts';
 import { Rates, usualLimits, Watch, type Hang, type Limits, type WorkStage } from './watch.ts';
 
 const limits: Limits = {

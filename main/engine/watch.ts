@@ -3,7 +3,7 @@
  * of its main thread in the beats of its other thread, and work that stands still in beats of its main thread. So a computer
  * that slept, and a parent that stood still itself, have counted nothing, and a machine that is short of time counts slowly.
  */
-import { usualBeatMs, type Beat, type BusyStage } from './lifeline.ts';
+import { usualBeatMs, usualSilence, type Beat, type BusyStage } from '../process/lifeline.ts';
 
 /** Where a request is. `sent`: the process has not said that it is at it. */
 export const workStages = [
@@ -60,11 +60,11 @@ const onDevice: Limit = { first: 120, floor: 12 };
 
 export const usualLimits: Limits = {
   beatMs: usualBeatMs,
-  birth: { first: 60, floor: 10 },
+  birth: { first: usualSilence.first, floor: 10 },
   start: { first: 40, floor: 8 },
   perStart: 3,
   ready: 60,
-  silent: 8,
+  silent: usualSilence.later,
   silentByMessages: 120,
   busy: { none: 10, prompt: 60, language: 60, picture: 120, result: 120 },
   work: {

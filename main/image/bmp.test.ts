@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { readBmp, readDib } from './bmp.ts';
 import { decodeImage } from './decode.ts';
 import { sniff } from './formats.ts';

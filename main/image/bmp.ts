@@ -3,7 +3,7 @@
  * order of rows, with the header of a file or without it (clipboards, icons). Every offset is checked,
  * and no work is done that the size of the picture or of the file does not bound.
  */
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { Pixels } from './raw-pixels.ts';
 import { checkPixels } from './limits.ts';
 

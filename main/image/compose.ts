@@ -1,5 +1,5 @@
 /** Several pictures -> the layout of one, as pure geometry. Lengths in pixels. */
-import type { Size } from './tiles.ts';
+import type { Size } from '../tiles.ts';
 
 export type ComposeLayout = 'row' | 'column' | 'grid';
 

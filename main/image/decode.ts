@@ -1,6 +1,6 @@
 /** A picture file -> upright 8-bit RGB: the page that is looked at, on the ground that shows most. */
 import type { PagePart } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { sniff, type Format } from './formats.ts';
 import { layOnGround, type Ground } from './ground.ts';
 import { openPages, type PageFile } from './pages.ts';

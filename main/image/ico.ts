@@ -1,5 +1,5 @@
 /** Windows icons: one drawing in several sizes, each a bitmap without its file's header or a PNG. */
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 
 const header = 6;
 const entryBytes = 16;

@@ -1,5 +1,5 @@
 /** How much of a picture is read, and the sentences for what is more. */
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 
 /** A hundred-megapixel camera is read; what is larger would take gigabytes to decode. */
 export const maxPixels = 120_000_000;

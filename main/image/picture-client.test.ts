@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { afterEach, expect, test } from 'vitest';
-import type { HostProcess } from '../engine/channel.ts';
+import type { HostProcess } from '../process/channel.ts';
 import type { PictureWorker } from '../services/ports.ts';
 import { createPictureWorker } from './picture-client.ts';
 

@@ -1,10 +1,10 @@
 /** The PictureWorker port over a process that may die: it is started when needed, and anew after a crash. */
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
+import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import { pagePartSchema, pagesSchema, type Region } from '../contract.ts';
-import { usualLimits } from '../engine/watch.ts';
-import { fromFailure, LoupeError, type Failure } from '../services/errors.ts';
+import { usualBeatMs, usualSilence } from '../process/lifeline.ts';
+import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import type { ImageSource, PictureWorker } from '../services/ports.ts';
 import type { ComposeLayout } from './compose.ts';
 
@@ -45,9 +45,9 @@ export interface PictureLimits {
 }
 
 const pictureLimits: PictureLimits = {
-  tickMs: usualLimits.beatMs,
-  start: usualLimits.birth.first,
-  silent: usualLimits.silent,
+  tickMs: usualBeatMs,
+  start: usualSilence.first,
+  silent: usualSilence.later,
   picture: 120,
 };
 /** Processes that may stand still, one after the other, before a picture is refused. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import type { Pages, PagePart, Region } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { ImageSource, PictureFacts } from '../services/ports.ts';
 import { layOutComposition, type ComposeLayout } from './compose.ts';
 import { decodeImage, recognise } from './decode.ts';

@@ -1,7 +1,7 @@
 /** Entry of the process that decodes pictures: whatever a hostile file breaks here is replaced. */
-import { parentChannel } from '../engine/channel.ts';
-import { holdLifeline } from '../engine/lifeline.ts';
-import { toFailure } from '../services/errors.ts';
+import { parentChannel } from '../process/channel.ts';
+import { holdLifeline } from '../process/lifeline.ts';
+import { toFailure } from '../errors.ts';
 import type { PictureRequest, PictureReply } from './picture-client.ts';
 import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 

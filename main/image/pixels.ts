@@ -1,6 +1,6 @@
 /** A file, or one page of it, as pixels: upright 8-bit sRGB, transparency still in it. */
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { asStill } from './avif.ts';
 import { readBmp, readDib } from './bmp.ts';
 import type { Format } from './formats.ts';

@@ -5,12 +5,12 @@
  * and the cut into tiles, so that a picture gives the bytes of the reference processor.
  */
 import { createHash } from 'node:crypto';
-import type { ImageInput } from '../engine/addon.ts';
+import type { ImageInput } from '../native-surface.ts';
 import type { ImageSource } from '../services/ports.ts';
 import { decodeImage } from './decode.ts';
 import { resizeBilinear, type RgbPicture } from './resize.ts';
 import { readImageSource } from './source.ts';
-import { layOutTiles, type TileLayout } from './tiles.ts';
+import { layOutTiles, type TileLayout } from '../tiles.ts';
 
 export interface Vision {
   tileSize: number;

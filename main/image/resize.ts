@@ -3,7 +3,7 @@
  * `Image.resize(..., BILINEAR)` (up to version 12): a horizontal pass, then a vertical one, fixed-point
  * weights of 22 fractional bits, rounding to bytes after each pass.
  */
-import type { Size } from './tiles.ts';
+import type { Size } from '../tiles.ts';
 
 export interface RgbPicture extends Size {
   /** [height, width, 3], rows without gaps. */

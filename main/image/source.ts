@@ -1,7 +1,7 @@
 /** The bytes of a picture, from a file or as they were handed over. */
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { ImageSource } from '../services/ports.ts';
 import { checkFileSize } from './limits.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import type { HostProcess } from '../engine/channel.ts';
+import type { HostProcess } from '../process/channel.ts';
 import type { TextRecogniser } from '../services/ports.ts';
 import { createTextRecogniser, type OcrLimits, type OcrReply, type OcrRequest } from './ocr-client.ts';
 

@@ -1,9 +1,9 @@
 /** The TextRecogniser port over a process that may die: started when needed, ended when nobody has needed it for a while. */
 import { fileURLToPath } from 'node:url';
 import type { TextLine } from '../contract.ts';
-import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
-import { usualLimits } from '../engine/watch.ts';
-import { fromFailure, LoupeError, type Failure } from '../services/errors.ts';
+import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
+import { usualBeatMs } from '../process/lifeline.ts';
+import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import type { OcrPicture, TextRecogniser } from '../services/ports.ts';
 
 export interface OcrRequest {
@@ -27,7 +27,7 @@ export interface OcrLimits {
   idleMs: number;
 }
 
-const usual: OcrLimits = { tickMs: usualLimits.beatMs, still: 120, picture: 1200, idleMs: 60_000 };
+const usual: OcrLimits = { tickMs: usualBeatMs, still: 120, picture: 1200, idleMs: 60_000 };
 
 interface Running {
   host: HostProcess;

@@ -1,12 +1,12 @@
 /** Entry of the process that reads text in pictures. It decodes them too, and they may be hostile. */
 import { constants, setPriority } from 'node:os';
-import { parentChannel } from '../engine/channel.ts';
-import { holdLifeline } from '../engine/lifeline.ts';
+import { parentChannel } from '../process/channel.ts';
+import { holdLifeline } from '../process/lifeline.ts';
 import { decodeImage } from '../image/decode.ts';
 import type { RgbPicture } from '../image/resize.ts';
 import { readImageSource } from '../image/source.ts';
-import { ocrModels } from '../paths.ts';
-import { toFailure } from '../services/errors.ts';
+import { ocrModels } from '../host/paths.ts';
+import { toFailure } from '../errors.ts';
 import type { OcrPicture } from '../services/ports.ts';
 import type { OcrReply, OcrRequest } from './ocr-client.ts';
 import { createRecogniser, type Recogniser } from './recognise.ts';

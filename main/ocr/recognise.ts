@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as ort from 'onnxruntime-node';
 import type { RgbPicture } from '../image/resize.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { Quad, TextLine } from '../contract.ts';
 import { lineHeight, piecesOf, type LineImage } from './crop.ts';
 import { decode, wordsOf, type Decoded } from './ctc.ts';

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { defaultSettings, type EngineState, type Settings } from '../contract.ts';
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
 import { createEngineService, type EngineService } from './engine-service.ts';
-import { LoupeError } from './errors.ts';
+import { LoupeError } from '../errors.ts';
 
 let port: FakeEngine;
 let service: EngineService;

@@ -3,9 +3,9 @@
  * needed or at start; one use at a time, in order.
  */
 import type { EngineState, Settings } from '../contract.ts';
-import { LoupeError, toLoupeError, type ErrorCode } from './errors.ts';
+import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import type { ChosenModel } from './models/models.ts';
-import { loadPlanned } from './models/placement.ts';
+import { loadPlanned } from './models/fit/placement.ts';
 import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
 
 export interface EngineServiceOptions {

@@ -1,6 +1,6 @@
 /** What the model sees of a picture of a given size, in words and numbers that the window shows. */
 import type { ModelView } from '../contract.ts';
-import { layOutTiles, type Size } from '../image/tiles.ts';
+import { layOutTiles, type Size } from '../tiles.ts';
 
 /** The published Instruct checkpoints', for as long as no model is loaded. */
 export const publishedVision = { tileSize: 560, maxTiles: 4 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EventMessage, TextLine } from '../contract.ts';
-import { LoupeError } from './errors.ts';
+import { LoupeError } from '../errors.ts';
 import { createPictureText } from './picture-text.ts';
 import type { OcrPicture, TextRecogniser } from './ports.ts';
 

@@ -13,7 +13,7 @@ import type {
   SamplingOptions,
   SelfTestItem,
   TraceResult,
-} from '../engine/addon.ts';
+} from '../native-surface.ts';
 import type {
   CaptureState,
   Conversation,
@@ -34,8 +34,8 @@ import type {
   StorageState,
   TurnStatistics as StoredStatistics,
 } from '../contract.ts';
-import type { ErrorCode, Failure } from './errors.ts';
-import type { Role } from './prompt/template.ts';
+import type { ErrorCode, Failure } from '../errors.ts';
+import type { Role } from '../prompt/template.ts';
 
 /** A picture file on this machine, or its bytes with the name that messages use. */
 export type ImageSource = { path: string } | { bytes: Uint8Array; name: string };

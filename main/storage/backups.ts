@@ -6,7 +6,7 @@ import type { Database } from 'better-sqlite3';
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { examineFile, type Finding } from './check.ts';
 import type { Migration } from './migrations/migration.ts';
 

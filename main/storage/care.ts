@@ -1,7 +1,7 @@
 /** Checks, backups, and the way back from damage. */
 import { rmSync, statSync } from 'node:fs';
 import type { BackupChoice } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { StoreCare } from '../services/ports.ts';
 import { bringBackup, moveIn, putAside } from './aside.ts';
 import { backUp, databasePath, findBackup, isBackupDue, listBackups, type Backup } from './backups.ts';

@@ -1,6 +1,6 @@
 /** The checker over a process that is started when it is needed and ends when there is nothing left to examine. */
 import { fileURLToPath } from 'node:url';
-import { forkHost, type HostProcess, type SpawnHost } from '../engine/channel.ts';
+import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import type { Finding } from './check.ts';
 import type { Checker, CheckRequest } from './checker.ts';
 

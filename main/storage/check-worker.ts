@@ -1,6 +1,6 @@
 /** Entry of the process that examines databases. What it waits for, nobody else does. */
 import { constants, setPriority } from 'node:os';
-import { parentChannel } from '../engine/channel.ts';
+import { parentChannel } from '../process/channel.ts';
 import type { CheckAnswer, CheckQuestion } from './check-client.ts';
 import { checkNow } from './checker.ts';
 

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Picture } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { Clock, ConversationStore } from '../services/ports.ts';
 import { transaction } from './database.ts';
 import { createDrafts } from './drafts.ts';

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LoupeError, type ErrorCode } from '../services/errors.ts';
+import { LoupeError, type ErrorCode } from '../errors.ts';
 import { openDatabase } from './database.ts';
 import { storeError } from './errors.ts';
 import { migrations } from './migrations/index.ts';

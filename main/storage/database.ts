@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { backUpBeforeMigration, databasePath, listBackups } from './backups.ts';
 import { applicationId, openBytes, schemaProblem } from './check.ts';
 import { damaged } from './errors.ts';

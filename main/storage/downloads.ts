@@ -1,7 +1,7 @@
 /** Downloads that were asked for, and licences that were agreed to. */
 import type { Database } from 'better-sqlite3';
 import { failureSchema } from '../contract.ts';
-import { isErrorCode, LoupeError, type Failure } from '../services/errors.ts';
+import { isErrorCode, LoupeError, type Failure } from '../errors.ts';
 import type { Acceptance, Clock, DownloadFile, DownloadRecord, DownloadStore, FileChecksum, LicenceStore } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
 import { parseJson, toJson } from './rows.ts';

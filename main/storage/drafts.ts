@@ -1,7 +1,7 @@
 /** What stands in composers: one draft for each conversation, and one for the conversation that does not exist yet. */
 import type { Database } from 'better-sqlite3';
 import type { Draft } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { unflushed } from './database.ts';
 import { pictureColumns, toPicture, type PictureRow } from './rows.ts';
 

@@ -1,6 +1,6 @@
 /** What SQLite and the file system throw, in our words. */
 import Database from 'better-sqlite3';
-import { LoupeError, type ErrorCode } from '../services/errors.ts';
+import { LoupeError, type ErrorCode } from '../errors.ts';
 import { databasePath, listBackups } from './backups.ts';
 
 /** Runs `action`; what it throws comes out as a `LoupeError` that names `directory`. Faults in our own code pass as they are. */

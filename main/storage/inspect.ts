@@ -1,7 +1,7 @@
 /** What `loupe doctor` says of the kept data. Nothing is changed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { databasePath, listBackups } from './backups.ts';
 import { examineBytes } from './check.ts';
 import { logBytes, openSnapshot, wholeBytes } from './database.ts';

@@ -5,7 +5,7 @@
 import type { Database } from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import type { StorageState } from '../contract.ts';
-import { LoupeError, toLoupeError, type ErrorCode } from '../services/errors.ts';
+import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import type { Clock } from '../services/ports.ts';
 import { keepLog } from './aside.ts';
 import { databasePath } from './backups.ts';

@@ -5,7 +5,7 @@
  */
 import Database from 'better-sqlite3';
 import { join } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 
 /** Kept reachable: one that is collected as garbage would let go. */
 const held = new Set<Database.Database>();

@@ -1,7 +1,7 @@
 /** Messages: a tree for each conversation. */
 import type { Database } from 'better-sqlite3';
 import type { Judgement, Message } from '../contract.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
 import { isUnspaced } from './scripts.ts';

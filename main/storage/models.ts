@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import * as v from 'valibot';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import type { Clock, FileCheck, ModelRecord, ModelStore, SelfTestRecord } from '../services/ports.ts';
 import { parseJson } from './rows.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import type { LoupeError } from '../services/errors.ts';
+import type { LoupeError } from '../errors.ts';
 import type { Store } from '../services/ports.ts';
 import { databasePath, listBackups } from './backups.ts';
 import { checkHere } from './checker.ts';

@@ -1,7 +1,7 @@
 /** What stands behind the store's calls for a time: the database on the disk, a copy of it in memory, or an empty one. */
 import Database from 'better-sqlite3';
 import type { Clock, Store } from '../services/ports.ts';
-import { createPictures } from './attachments.ts';
+import { createPictures } from './pictures.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase, openSnapshot } from './database.ts';
 import { createDownloads, createLicences } from './downloads.ts';

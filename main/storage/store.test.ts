@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultSettings, parseOutput, type Message, type PictureOrigin } from '../contract.ts';
 import type { Store } from '../services/ports.ts';
-import { pictureFiles } from './attachments.ts';
+import { pictureFiles } from './pictures.ts';
 import { databasePath } from './backups.ts';
 import { openStore } from './store.ts';
 

@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { incomingDirectory, pictureFiles } from './attachments.ts';
+import { incomingDirectory, pictureFiles } from './pictures.ts';
 import { removeBackupsBefore } from './backups.ts';
 
 const hour = 60 * 60 * 1000;

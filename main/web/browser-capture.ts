@@ -1,6 +1,6 @@
 /** Capture in the web host: the window asks its browser for the screen; nothing is to be done here. */
 import type { CaptureHost } from '../services/ports.ts';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 
 export function browserCapture(): CaptureHost {
   const refuse = async (): Promise<never> => {

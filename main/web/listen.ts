@@ -1,6 +1,6 @@
 /** Taking a port of 127.0.0.1, or saying who has it and what to do. */
 import type { AddressInfo, Server } from 'node:net';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { describeHolder, findPortHolder } from './port-holder.ts';
 
 /** On 127.0.0.1; 0 = any free port. Answers the port. Throws `port_unavailable`. */

@@ -1,14 +1,14 @@
 /** `loupe serve`: store, engine and pictures of this machine behind the loopback host. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { readAbilities } from '../abilities.ts';
+import { readAbilities } from '../host/abilities.ts';
 import { createApp, type App } from '../app.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
-import { readLicences } from '../licences.ts';
-import { createLog } from '../log.ts';
+import { readLicences } from '../host/licences.ts';
+import { createLog } from '../host/log.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
-import { demoModel, rendererDirectory, root } from '../paths.ts';
-import { LoupeError, type Failure } from '../services/errors.ts';
+import { demoModel, rendererDirectory, root } from '../host/paths.ts';
+import { LoupeError, type Failure } from '../errors.ts';
 import type { Engine, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';

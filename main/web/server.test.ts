@@ -9,7 +9,7 @@ import { createApp, type App } from '../app.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
-import { demoModel } from '../paths.ts';
+import { demoModel } from '../host/paths.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
 import { mostUnread, startWebHost, type WebHost } from './server.ts';

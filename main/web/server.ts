@@ -15,9 +15,9 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from '../app.ts';
 import { limits } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
-import { toLoupeError } from '../services/errors.ts';
-import { contentSecurityPolicy } from '../page-policy.ts';
-import { staticFile } from '../static-files.ts';
+import { toLoupeError } from '../errors.ts';
+import { contentSecurityPolicy } from '../host/page-policy.ts';
+import { staticFile } from '../host/static-files.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 import { listenHere } from './listen.ts';
 

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { LoupeError } from '../services/errors.ts';
+import { LoupeError } from '../errors.ts';
 import { withoutSession } from './server.ts';
 
 const notePath = (dataDirectory: string): string => join(dataDirectory, 'serving.json');

@@ -2,8 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { forkHost } from '../../engine/channel.ts';
-import { root } from '../../paths.ts';
+import { forkHost } from '../../process/channel.ts';
+import { root } from '../../host/paths.ts';
 import { createDocumentReader } from '../document-client.ts';
 import { line, writePdf } from './write-pdf.ts';
 

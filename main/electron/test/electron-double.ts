@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type * as electronModule from 'electron';
-import { forkHost } from '../../engine/channel.ts';
+import { forkHost } from '../../process/channel.ts';
 import { entry, isEntry } from '../entries.ts';
 
 type Handler = (...given: never[]) => unknown;

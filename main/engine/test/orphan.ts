@@ -1,6 +1,6 @@
 /** A process that starts the engine's or the picture process, tells its id, and waits to be killed. */
 import { fileURLToPath } from 'node:url';
-import { forkHost } from '../channel.ts';
+import { forkHost } from '../../process/channel.ts';
 
 const entries = { engine: '../host.ts', pictures: '../../image/picture-worker.ts' };
 const which = process.argv[2] as keyof typeof entries;

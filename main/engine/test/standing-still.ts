@@ -9,9 +9,9 @@ import { createChat } from '../../services/chat/chat.ts';
 import { createEngineService, type EngineService } from '../../services/engine-service.ts';
 import type { Engine, EngineLoss, Store } from '../../services/ports.ts';
 import { openStore } from '../../storage/store.ts';
-import { forkHost, type HostProcess } from '../channel.ts';
+import { forkHost, type HostProcess } from '../../process/channel.ts';
 import { createEngineClient } from '../client.ts';
-import { beatEnvironment } from '../lifeline.ts';
+import { beatEnvironment } from '../../process/lifeline.ts';
 import type { Limits } from '../watch.ts';
 
 export const addonDouble = fileURLToPath(new URL('./addon-double.cjs', import.meta.url));

@@ -3,7 +3,7 @@
  * Nothing here registers anything: a host does, and says what came of it.
  */
 import type { CaptureState } from '../../contract.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 
 const modifierNames = ['CommandOrControl', 'Control', 'Command', 'Super', 'Alt', 'Shift'] as const;
 type Modifier = (typeof modifierNames)[number];

@@ -7,7 +7,7 @@ import { defaultSettings, type EventMessage, type Message, type Payload } from '
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../../engine/fake.ts';
 import { openStore } from '../../storage/store.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { Store } from '../ports.ts';
 import { createChat, titleOf, type Chat } from './chat.ts';
 

@@ -19,7 +19,7 @@ import {
   type Verdict,
 } from '../../contract.ts';
 import type { EngineService } from '../engine-service.ts';
-import { LoupeError, toLoupeError, type Failure } from '../errors.ts';
+import { LoupeError, toLoupeError, type Failure } from '../../errors.ts';
 import { guardMessages, parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { ChatMessage, Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer, type PromptParts } from './prompt-window.ts';

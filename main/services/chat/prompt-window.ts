@@ -5,7 +5,7 @@
  * moves to the first one that stays.
  */
 import type { Message } from '../../contract.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { ChatMessage, ChatPart } from '../ports.ts';
 
 export interface PromptParts {

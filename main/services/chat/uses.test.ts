@@ -7,7 +7,7 @@ import type { EventMessage, Message, Payload } from '../../contract.ts';
 import { createFakeEngine } from '../../engine/fake.ts';
 import { openStore } from '../../storage/store.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { ChatMessage, LoadedModel, Store } from '../ports.ts';
 import { createChat, type Chat } from './chat.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { catalogue, catalogueModel, parseCatalogue } from './catalogue.ts';
-import { parameterCount, weightBytes } from './sizes.ts';
+import { parameterCount, weightBytes } from './fit/sizes.ts';
 
 const source = JSON.parse(readFileSync(new URL('../../../resources/models/catalogue.json', import.meta.url), 'utf8')) as {
   models: object[];

@@ -1,8 +1,8 @@
 /** The models that Loupe knows by name: what they are for, where they are published, how large they are. */
 import * as v from 'valibot';
 import published from '../../../resources/models/catalogue.json' with { type: 'json' };
-import { LoupeError } from '../errors.ts';
-import type { Architecture } from './sizes.ts';
+import { LoupeError } from '../../errors.ts';
+import type { Architecture } from './fit/sizes.ts';
 
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
 const positive = v.pipe(v.number(), v.integer(), v.minValue(1));

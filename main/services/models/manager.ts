@@ -14,23 +14,23 @@ import type {
   Shrinking,
   Verification,
 } from '../../contract.ts';
-import { LoupeError, toFailure, toLoupeError, type Failure } from '../errors.ts';
+import { LoupeError, toFailure, toLoupeError, type Failure } from '../../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
-import { createDownloads, removeDownloaded, type DownloadsOptions } from './downloads.ts';
-import { findAt, findModels, ofInterest } from './find.ts';
-import { freeBytesAbove, usableFolder } from './folder.ts';
-import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit.ts';
+import { createDownloads, removeDownloaded, type DownloadsOptions } from './hub/downloads.ts';
+import { findAt, findModels, ofInterest } from './local/find.ts';
+import { freeBytesAbove, usableFolder } from './local/folder.ts';
+import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit/fit.ts';
 import { isOffline } from './hub/http.ts';
-import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './licence.ts';
-import { judged, type Judge } from './inspect.ts';
+import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './hub/licence.ts';
+import { judged, type Judge } from './local/inspect.ts';
 import { usableModel, type Models } from './models.ts';
-import { loadPlanned } from './placement.ts';
+import { loadPlanned } from './fit/placement.ts';
 import { quantiseModel, smallerForms, smallerTarget, type SmallerForm } from './quantise.ts';
-import { hubToken } from './secrets.ts';
-import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
-import { modelToTry, recordOf } from './self-tests.ts';
-import { verifyFiles } from './verify.ts';
+import { hubToken } from './hub/secrets.ts';
+import { readReferences, runSelfTest, type SelfTestReport } from './check/self-test.ts';
+import { modelToTry, recordOf } from './check/self-tests.ts';
+import { verifyFiles } from './check/verify.ts';
 
 export interface ManagerOptions {
   store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings' | 'saveSettings'>;

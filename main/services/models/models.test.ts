@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelPaths } from '../../contract.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { ModelRecord, ModelStore } from '../ports.ts';
 import { createModels, usableModel } from './models.ts';
 import { ggufBytes, publishedFiles, write } from './test/write-model.ts';

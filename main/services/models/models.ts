@@ -1,12 +1,12 @@
 /** The models that Loupe knows: the one that comes with it, and those that the user named or downloaded. */
 import { existsSync, statSync } from 'node:fs';
 import type { ModelChoice } from '../../contract.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { ModelPlace, ModelRecord, Store } from '../ports.ts';
-import { findModel } from './find-model.ts';
-import { findAt, type FoundModel } from './find.ts';
-import { judged, type Judge } from './inspect.ts';
-import { pathsNamed } from './model-path.ts';
+import { findModel } from './local/find-model.ts';
+import { findAt, type FoundModel } from './local/find.ts';
+import { judged, type Judge } from './local/inspect.ts';
+import { pathsNamed } from './local/model-path.ts';
 
 export interface ChosenModel {
   choice: ModelChoice;

@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '../../make-folder.ts';
-import { LoupeError } from '../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { Engine } from '../ports.ts';
 import { inFileWords, partOf } from './hub/fetch-file.ts';
 import { freeBytesOf } from './hub/pull.ts';
-import type { Inspection } from './inspect.ts';
-import { weightBytes } from './sizes.ts';
+import type { Inspection } from './local/inspect.ts';
+import { weightBytes } from './fit/sizes.ts';
 
 export const smallerForms = ['q4_k_m', 'q8_0'] as const;
 export type SmallerForm = (typeof smallerForms)[number];

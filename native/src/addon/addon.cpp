@@ -1,4 +1,4 @@
-// The native surface of main/engine/addon.ts: argument checking and translation, nothing else.
+// The native surface of main/process/addon.ts: argument checking and translation, nothing else.
 
 #include <array>
 #include <atomic>

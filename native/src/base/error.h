@@ -1,6 +1,6 @@
 #pragma once
 // Every failure that leaves the engine has a code, words, and a next step.
-// The codes are mirrored by `ErrorCode` in main/services/errors.ts.
+// The codes are mirrored by `ErrorCode` in main/errors.ts.
 
 #include <stdexcept>
 #include <string>

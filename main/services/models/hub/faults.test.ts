@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lockDownload } from '../../../storage/lock.ts';
-import { LoupeError, type ErrorCode } from '../../errors.ts';
+import { LoupeError, type ErrorCode } from '../../../errors.ts';
 import { faults, sha256, startHubDouble, type Fault } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick } from '../test/hub-setup.ts';
 import { pull } from './pull.ts';

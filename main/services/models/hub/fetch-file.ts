@@ -11,7 +11,7 @@ import { constants } from 'node:fs';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../../make-folder.ts';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 import type { DownloadFile, FileChecksum } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
 import { refusal } from './repository.ts';

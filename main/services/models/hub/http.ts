@@ -3,7 +3,7 @@
  * meant to go; proxies of the environment; every byte counted for the ledger.
  */
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 import type { Clock, Ledger } from '../../ports.ts';
 
 export interface HttpResponse {

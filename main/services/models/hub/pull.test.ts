@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lockDownload } from '../../../storage/lock.ts';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 import { sha256, startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick, type MemoryStore } from '../test/hub-setup.ts';
 import { isOffline, proxyFor } from './http.ts';

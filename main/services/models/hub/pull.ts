@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../../make-folder.ts';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
 import { bytesHere, fetchFile, inFileWords } from './fetch-file.ts';
 import type { Http } from './http.ts';

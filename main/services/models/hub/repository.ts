@@ -1,6 +1,6 @@
 /** A model's files as the Hugging Face Hub lists them, or a mirror that speaks the same API. */
 import * as v from 'valibot';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 import type { DownloadFile } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
 import { inTime, type Timing } from './timing.ts';

@@ -1,6 +1,6 @@
 /** Waiting for a network that may never answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError } from '../../../errors.ts';
 
 export interface Timing {
   /** A connection that brings less than `leastBytes` in this time is given up. */

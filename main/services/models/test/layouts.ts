@@ -1,7 +1,7 @@
 /** Copies of the demo model as people's tools write them: other names, other files, other forms. */
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { demoModel } from '../../../paths.ts';
+import { demoModel } from '../../../host/paths.ts';
 import { write } from './write-model.ts';
 
 export interface StoredTensor {

@@ -1,7 +1,7 @@
 /** A process that downloads a model: says "begun" with the first bytes, then "complete" or the error's code. */
 import { writeSync } from 'node:fs';
 import { lockDownload } from '../../../storage/lock.ts';
-import { toLoupeError } from '../../errors.ts';
+import { toLoupeError } from '../../../errors.ts';
 import { pull } from '../hub/pull.ts';
 import { httpOf, memoryStore, quick } from './hub-setup.ts';
 

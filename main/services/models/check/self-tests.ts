@@ -1,0 +1,135 @@
+/** When models are tried, what came of it, and who hears of it. Nobody ever waits for a trial. */
+import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../../contract.ts';
+import type { EngineService } from '../../engine-service.ts';
+import { toLoupeError } from '../../../errors.ts';
+import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../../ports.ts';
+import { runSelfTest, type Reference, type SelfTestReport, type TriedModel } from './self-test.ts';
+
+export interface SelfTestsOptions {
+  store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
+  engine: Pick<EngineService, 'aside' | 'lastUsed' | 'state'>;
+  /** Answers that a model brings with it. */
+  references: (model: string) => Promise<Reference[]>;
+  emit: (event: EventMessage) => void;
+  clock?: Clock;
+  /** From loading to the trial: whoever loaded a model to ask it something is first. */
+  afterLoadMs?: number;
+  /** A trial empties the caches of a conversation, so one that was begun has to have rested for so long. */
+  afterUseMs?: number;
+}
+
+export interface SelfTests {
+  list(): SelfTest[];
+  /** To be told of every change of the engine. */
+  follow(state: EngineState): void;
+  close(): void;
+}
+
+export function createSelfTests({
+  store,
+  engine,
+  references,
+  emit,
+  clock = { now: Date.now },
+  afterLoadMs = 2_000,
+  afterUseMs = 120_000,
+}: SelfTestsOptions): SelfTests {
+  /** Of this process: running, and what could not be tried. */
+  const current = new Map<string, SelfTest>();
+  const tried = new Set<string>();
+  let timer: NodeJS.Timeout | null = null;
+  let ready = false;
+  let closed = false;
+
+  function list(): SelfTest[] {
+    const stored = store.models.selfTests().filter(({ model }) => !current.has(model));
+    return [...stored.map(viewOf), ...current.values()];
+  }
+
+  function become(test: SelfTest): void {
+    if (test.state === 'running' || test.state === 'failed') current.set(test.model, test);
+    else current.delete(test.model);
+    emit({ event: 'selfTests.changed', payload: list() });
+  }
+
+  function later(ms: number): void {
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(() => void attempt(), ms).unref();
+  }
+
+  async function attempt(): Promise<void> {
+    timer = null;
+    const { model, status } = engine.state();
+    // What could not be tried once would only be in the way again.
+    if (closed || status !== 'ready' || !model || current.get(model.id)?.state === 'failed') return;
+    const used = engine.lastUsed();
+    const rest = used === null ? 0 : afterUseMs - (performance.now() - used);
+    if (rest > 0) return later(rest);
+    try {
+      const tried = await engine.aside(async (port, loaded, signal) => {
+        if (isOutdated(model.id, model.bytes, loaded)) await tryModel(model, port, loaded, signal);
+        return 'tried';
+      });
+      if (tried === null) later(afterUseMs);
+    } catch (thrown) {
+      if (closed) return;
+      const error = toLoupeError(thrown);
+      if (error.code === 'cancelled') {
+        current.delete(model.id);
+        emit({ event: 'selfTests.changed', payload: list() });
+        later(afterUseMs);
+      } else become({ ...blank, model: model.id, state: 'failed', failure: error.toFailure() });
+    }
+  }
+
+  async function tryModel(choice: ModelChoice, port: Engine, loaded: LoadedModel, signal: AbortSignal): Promise<void> {
+    become({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
+    tried.add(choice.id);
+    const report = await runSelfTest(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
+    const record = recordOf(choice, loaded, report, clock);
+    store.models.saveSelfTest(record);
+    become(viewOf(record));
+  }
+
+  function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {
+    const known = store.models.selfTests().find((record) => record.model === model);
+    // One that was wrong may have been mended since Loupe was started last, the files or Loupe itself.
+    return !known || (!known.sound && !tried.has(model)) || known.bytes !== bytes || known.device !== name || known.driver !== driver;
+  }
+
+  return {
+    list,
+    follow({ status }) {
+      const was = ready;
+      ready = status === 'ready';
+      if (ready && !was && !closed) later(afterLoadMs);
+    },
+    close() {
+      closed = true;
+      if (timer) clearTimeout(timer);
+    },
+  };
+}
+
+/** A guard answers no questions about pictures, but its verdicts end. */
+export function modelToTry(
+  { kind }: Pick<ModelChoice, 'kind'>,
+  { model: { vocabularySize, vision }, promptFormat }: LoadedModel,
+): TriedModel {
+  return { vocabularySize, vision: kind === 'guard' ? null : vision, endsAnswers: promptFormat !== null && promptFormat !== 'completion' };
+}
+
+export function recordOf(
+  { id, bytes }: ModelChoice,
+  { device: { name: device, driver } }: LoadedModel,
+  { sound, findings }: SelfTestReport,
+  clock: Clock,
+): SelfTestRecord {
+  return { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
+}
+
+const blank: Omit<SelfTest, 'model'> = { state: 'running', findings: [], testedAt: null, device: '', failure: null };
+
+function viewOf({ model, sound, findings, testedAt, device }: SelfTestRecord): SelfTest {
+  return { ...blank, model, state: sound ? 'sound' : 'wrong', findings, testedAt, device };
+}

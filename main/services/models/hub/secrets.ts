@@ -1,0 +1,47 @@
+/** The access token for the Hub: kept by Loupe, or where people have it already. */
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { SecretStore } from '../../ports.ts';
+
+/** In memory, of a host without a keychain. `problem` says why there is none, where that is news. */
+export function sessionSecrets(problem: string | null = null): SecretStore {
+  let token: string | null = null;
+  return {
+    kept: 'session',
+    problem: () => problem,
+    get: async () => token,
+    set: async (_name, value) => {
+      token = value;
+    },
+  };
+}
+
+export interface HubToken {
+  value: string;
+  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: the file in which the Hub's own tools keep it. */
+  source: 'own' | 'environment' | 'tools';
+}
+
+const mostBytes = 4096;
+
+/** The first that there is. */
+export async function hubToken(secrets: SecretStore, environment: NodeJS.ProcessEnv): Promise<HubToken | null> {
+  const own = await secrets.get('hub-token');
+  if (own !== null) return { value: own, source: 'own' };
+  const named = environment['HF_TOKEN']?.trim();
+  if (named) return { value: named, source: 'environment' };
+  const found = await ofTools(environment);
+  return found === null ? null : { value: found, source: 'tools' };
+}
+
+/** HF_TOKEN_PATH, else below HF_HOME, else below the user's cache. */
+async function ofTools(environment: NodeJS.ProcessEnv): Promise<string | null> {
+  const home = environment['HF_HOME'] || join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface');
+  const path = environment['HF_TOKEN_PATH'] || join(home, 'token');
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile() || found.size > mostBytes) return null;
+  const text = (await readFile(path, 'utf8').catch(() => '')).trim();
+  // What goes into a header has to look like it.
+  return /^[\x21-\x7e]+$/.test(text) ? text : null;
+}
