@@ -78,7 +78,8 @@ async function play({ desktop, app, rounds, seed }) {
       await app.openOverlay(() => {});
       await leave(desktop, app, end, random);
     } catch (error) {
-      lost.push(`round ${number} (${place}, ${end}): ${error instanceof Error ? error.message : String(error)}`);
+      const windows = (await desktop.windows()).map(({ width, height }) => `${width} x ${height}`).join(', ');
+      lost.push(`round ${number} (${place}, ${end}): ${error instanceof Error ? error.message : String(error)}; windows: ${windows}`);
       process.stderr.write(`LOST ${lost.at(-1)}\n`);
       await desktop.key('Escape');
     }
@@ -97,8 +98,7 @@ async function put(desktop, app, place) {
     await app.mainGone();
     return;
   }
-  if (!shown) app.start();
-  const { id } = await until('main window', app.main);
+  const { id } = shown ?? (await app.showMain());
   await desktop.activate(id);
   if (place === 'behind') await desktop.leaveWindows();
 }

@@ -34,7 +34,7 @@ beforeEach(async () => {
   if ((await app.overlay()) ?? (await app.quick())) await desktop.key('Escape');
   await app.overlayGone();
   await app.quickGone();
-  if (!(await app.main())) await showMain();
+  if (!(await app.main())) await app.showMain();
 });
 
 const from = { x: 500, y: 300 };
@@ -47,13 +47,6 @@ async function hideMain(): Promise<void> {
   await desktop.activate((await until('main window', app.main)).id);
   await desktop.key('alt+F4');
   await app.mainGone();
-}
-
-/** Waits until the second start has handed over: the window may be there before, and would come again later. */
-async function showMain(): Promise<void> {
-  const second = app.start();
-  await until('end of the second start', () => second.exitCode !== null);
-  await until('main window', app.main);
 }
 
 /** Keys that go through a menu, which opens in its own time. */
@@ -102,7 +95,7 @@ test('the hotkey is as quick when no window of ours is in front as when one is',
       await app.overlayGone();
     }
   }
-  await showMain();
+  await app.showMain();
   const [front, hidden] = [times.front, times.hidden].map((list) => list.toSorted((a, b) => a - b)[2]!);
   // In front it waits for its own window to be gone first. Left behind until the loop happened to turn, it took thirty times as long.
   expect(hidden!, JSON.stringify(times)).toBeLessThan(front! * 4);
@@ -146,7 +139,7 @@ test('the overlay comes with its picture: no pixel of an empty window before', a
     await app.overlayGone();
     await rest();
   }
-  await showMain();
+  await app.showMain();
 });
 
 test('pressed again while it is on its way, or there: one overlay; after Esc a new one', async () => {
@@ -177,7 +170,7 @@ test('a second start hands over to the first', async () => {
   await app.quickGone();
   await hideMain();
   await rest();
-  await showMain();
+  await app.showMain();
   await app.openOverlay(() => app.start('loupe://capture'));
   await desktop.key('Escape');
   await app.overlayGone();
@@ -196,7 +189,7 @@ test('the tray opens the window, and its menu captures', async () => {
   await app.openOverlay(() => walk('Down', 'Return'));
   await desktop.key('Escape');
   await app.overlayGone();
-  await showMain();
+  await app.showMain();
 });
 
 /** The orange ring, in the panel at the lower edge, right of the middle. */

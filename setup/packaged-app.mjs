@@ -105,6 +105,12 @@ export function driveApp(desktop, executable) {
     overlayGone: () => until('end of the overlay', () => gone(overlay)),
     quickGone: () => until('end of the quick-ask window', () => gone(quick)),
     mainGone: () => until('end of the main window', () => gone(main)),
+    /** By a second start, as a person does it. It has handed over when it ends: the window may be there before, and would come again later. */
+    async showMain() {
+      const second = start();
+      await until('end of the second start', () => second.exitCode !== null);
+      return until('main window', main);
+    },
     /** Sizes of the captures that were kept. */
     kept: () =>
       !existsSync(pictures)
