@@ -1,5 +1,6 @@
 // The checks behind `npm test` and `npm run check`. Each returns counts and does not throw for what it finds.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { countGoogleTest, countVitest, single, total } from './counts.mjs';
 import { capture, describeEnd, follow, followAndKeep } from './exec.mjs';
@@ -125,13 +126,20 @@ function reportFor(stage) {
 }
 
 /**
+ * Files at a time in the stages whose tests wait for timers and processes more than they compute: one more than CI's machine has
+ * cores. Vitest's own choice there would be one.
+ */
+const atOnce = Math.max(3, availableParallelism() - 1);
+
+/**
  * @param {'unit' | 'window' | 'packaging' | 'desktop' | 'endurance' | 'integration' | 'slice'} project of vitest.config.ts
  * @param {string} stage
  * @param {Runtime} [runtime]
  */
 export async function vitest(project, stage, runtime) {
   const report = reportFor(stage);
-  const args = ['run', '--project', project, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
+  const workers = project === 'unit' || project === 'endurance' ? [`--maxWorkers=${atOnce}`] : [];
+  const args = ['run', '--project', project, ...workers, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
   const env = { ...(runtime?.env ?? process.env), LOUPE_TEST_REPORT: report };
   const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
   return countReport(report, stage, end, countVitest);
@@ -141,7 +149,14 @@ export async function vitest(project, stage, runtime) {
 export async function vitestFiles(files, passed) {
   const report = reportFor('tests of what changed');
   const projects = ['--project', 'unit', '--project', 'window'];
-  const args = ['run', ...projects, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`, ...files];
+  const args = [
+    'run',
+    ...projects,
+    `--maxWorkers=${atOnce}`,
+    '--reporter=default',
+    `--reporter=${inRoot('setup/vitest-report.mjs')}`,
+    ...files,
+  ];
   const env = { ...process.env, LOUPE_TEST_REPORT: report };
   const end = await capture(process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
   if (end.code !== 0) process.stderr.write(end.stdout + end.stderr);
