@@ -126,7 +126,7 @@ function reportFor(stage) {
 }
 
 /**
- * Files at a time in the stages whose tests wait for timers and processes more than they compute: one more than CI's machine has
+ * Files at a time of the unit tests, which wait for timers and processes more than they compute: one more than CI's machine has
  * cores. Vitest's own choice there would be one.
  */
 const atOnce = Math.max(3, availableParallelism() - 1);
@@ -138,7 +138,7 @@ const atOnce = Math.max(3, availableParallelism() - 1);
  */
 export async function vitest(project, stage, runtime) {
   const report = reportFor(stage);
-  const workers = project === 'unit' || project === 'endurance' ? [`--maxWorkers=${atOnce}`] : [];
+  const workers = project === 'unit' ? [`--maxWorkers=${atOnce}`] : [];
   const args = ['run', '--project', project, ...workers, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
   const env = { ...(runtime?.env ?? process.env), LOUPE_TEST_REPORT: report };
   const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
