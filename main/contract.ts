@@ -6,549 +6,76 @@
  * A picture is named by the SHA-256 of its file, in hexadecimal; `pictureUrl` shows it.
  */
 import * as v from 'valibot';
+import { id, count, time, hash, text, side, size, region, limits } from './contract/common.ts';
+import { picture, pages, textLine, modelView } from './contract/pictures.ts';
+import { message, conversationSummary, draft, checkState, conversation, searchHit, turnState } from './contract/conversations.ts';
+import {
+  mostPathCharacters,
+  modelChoice,
+  engineState,
+  device,
+  licenceId,
+  hubToken,
+  catalogueView,
+  foundModel,
+  fileFit,
+  download,
+  verification,
+  shrinking,
+  selfTest,
+  licence,
+  abilities,
+} from './contract/models.ts';
+import { settings, type Settings } from './contract/settings.ts';
+import { storageState, backup } from './contract/storage.ts';
+import { display, captureState } from './contract/capture.ts';
 
-// --- what is named
+export type { Region, Failure } from './contract/common.ts';
+export type { Picture, PictureOrigin, PagePart, Pages, Quad, TextLine, ModelView } from './contract/pictures.ts';
+export type {
+  Message,
+  MessageState,
+  TurnStatistics,
+  Verdict,
+  Judgement,
+  CheckState,
+  TurnState,
+  ConversationSummary,
+  Conversation,
+  Draft,
+  SearchHit,
+} from './contract/conversations.ts';
+export type {
+  ModelChoice,
+  CatalogueEntry,
+  CatalogueView,
+  FileFit,
+  Fitting,
+  FoundModel,
+  Download,
+  Verification,
+  Shrinking,
+  SelfTest,
+  Licence,
+  LicenceId,
+  EngineState,
+  Device,
+  Abilities,
+} from './contract/models.ts';
+export type { Settings } from './contract/settings.ts';
+export type { StorageState, BackupChoice } from './contract/storage.ts';
+export type { Display, CaptureState } from './contract/capture.ts';
+export { limits } from './contract/common.ts';
+export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
+export { isVerdict } from './contract/conversations.ts';
+export { abilities, modelPaths } from './contract/models.ts';
+export { defaultSettings } from './contract/settings.ts';
 
-const id = v.pipe(v.number(), v.integer(), v.minValue(1));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const time = count;
-const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
-const side = v.pipe(v.number(), v.integer(), v.minValue(1));
-const size = v.strictObject({ width: side, height: side });
-/** Whole pixels, inside the picture or display that it is part of. */
-const region = v.strictObject({ x: count, y: count, width: side, height: side });
-
-/** Longest texts, in UTF-16 units. A pasted book is a document, not a message. */
-export const limits = {
-  message: 200_000,
-  title: 200,
-  systemPrompt: 20_000,
-  search: 200,
-  pictureBytes: 64 * 1024 * 1024,
-  picturesPerMessage: 6,
-} as const;
-
-const failure = v.strictObject({ ok: v.literal(false), code: v.string(), message: v.string(), nextStep: v.string() });
-
-// --- pictures
-
-/** Which page, frame or size it is of a file that holds several; numbers from 1 on. */
-const pagePart = v.strictObject({ unit: v.picklist(['page', 'frame', 'size']), number: side, count: side });
-
-/** What became of a file when it was read, where there is something to say. */
-const reading = {
-  /** What lies under its transparent parts. */
-  ground: v.optional(v.picklist(['white', 'black', 'grey'])),
-  /** The file ends before its picture does. */
-  cutOff: v.optional(v.literal(true)),
-};
-
-/** Where a picture came from; `of` are the pictures that it was made of. */
-const origin = v.variant('kind', [
-  v.strictObject({ kind: v.picklist(['paste', 'drop', 'file', 'capture']), ...reading }),
-  /** A picture of its own; `of` is the whole file. */
-  v.strictObject({ kind: v.literal('page'), of: hash, ...pagePart.entries, ...reading }),
-  v.strictObject({ kind: v.literal('crop'), of: hash, region, ...reading }),
-  v.strictObject({
-    kind: v.literal('compose'),
-    of: v.array(hash),
-    layout: v.picklist(['row', 'column', 'grid']),
-    labels: v.boolean(),
-    ...reading,
-  }),
-]);
-
-const picture = v.strictObject({
-  hash,
-  /** The file's name, or "Pasted picture". */
-  name: v.string(),
-  /** Upright. */
-  width: side,
-  height: side,
-  bytes: count,
-  origin,
-});
-
-/** Pages of a file, six at most at a time. */
-const pages = v.strictObject({
-  unit: pagePart.entries.unit,
-  count: side,
-  /** That can be chosen, from the first on: long animations are not followed to their end. */
-  offered: side,
-  /** WebP in base64; null where that page cannot be read. */
-  previews: v.array(v.strictObject({ number: side, width: count, height: count, preview: v.nullable(v.string()) })),
-});
-
-const point = v.tuple([v.number(), v.number()]);
-/** Corners of a rectangle that may be turned, from its upper left clockwise as one reads; pixels of the picture. */
-const quad = v.tuple([point, point, point, point]);
-
-/** A piece of text that stands by itself in a picture: a line, or a cell of a table. In the order of reading. */
-const textLine = v.strictObject({
-  /** What stands between it and the one before: "", " ", tabs, one or two line ends. All of them after another are the text. */
-  before: v.string(),
-  text: v.string(),
-  /** Mean probability of its characters, from 0 to 1. */
-  confidence: v.number(),
-  quad,
-  words: v.array(v.strictObject({ text: v.string(), quad })),
-});
-
-/**
- * What the model sees of a picture. It lies, scaled to `resized`, in the upper left corner of
- * `canvas`, which is cut into `grid` tiles of `tileSize`.
- */
-const modelView = v.strictObject({
-  picture: size,
-  resized: size,
-  canvas: size,
-  /** Columns and rows of tiles. */
-  grid: v.strictObject({ columns: side, rows: side }),
-  tileSize: side,
-  /** resized / picture; below 1 detail is lost. */
-  scale: v.number(),
-  /** How small text may be, in pixels of the picture, to be still read. */
-  smallestText: v.number(),
-  verdict: v.picklist(['sharp', 'soft', 'blurred']),
-});
-
-// --- conversations
-
-const turnStatistics = v.strictObject({
-  promptTokens: count,
-  reusedTokens: count,
-  generatedTokens: count,
-  imagesEncoded: count,
-  imagesCached: count,
-  prepareMs: v.number(),
-  encodeMs: v.number(),
-  prefillMs: v.number(),
-  firstTokenMs: v.number(),
-  decodeMs: v.number(),
-  /** Of the last token; null where fewer than two leave nothing to measure. */
-  tokensPerSecond: v.nullable(v.number()),
-  contextLength: count,
-  /** Oldest messages that were left out of the prompt because they no longer fit. */
-  forgottenMessages: count,
-});
-
-/**
- * `streaming`: being written by this process. `interrupted`: the process ended meanwhile; it
- * can be continued. `stopped`: by the reader. `failed`: see `failure`; what there is stays.
- */
-const messageState = v.picklist(['complete', 'streaming', 'interrupted', 'stopped', 'failed']);
-
-/** `unclear`: the guard wrote neither word. Categories as the guard names them: "S1" to "S14". */
-const verdict = v.strictObject({ finding: v.picklist(['safe', 'unsafe', 'unclear']), categories: v.array(v.string()) });
-
-/** What a guard says of a question and its answer, with the picture in force. */
-const judgement = v.strictObject({
-  /** Name of the guard. Where it is also who answered, the answer's text is the verdict on the question. */
-  by: v.string(),
-  question: verdict,
-  answer: v.nullable(verdict),
-  /** From the first to the last word of it, loading the guard included where it had to be. */
-  ms: v.number(),
-});
-
-const message = v.strictObject({
-  id,
-  conversationId: id,
-  /** Null for the first message. Siblings (same parent) are branches. */
-  parentId: v.nullable(id),
-  role: v.picklist(['user', 'assistant']),
-  text: v.string(),
-  /** In order; of several, the model sees the last. */
-  pictures: v.array(picture),
-  state: messageState,
-  failure: v.nullable(failure),
-  /** Why an answer ended: a stop token, the length asked for, or a full context. */
-  finish: v.nullable(v.picklist(['stop', 'length', 'context', 'cancelled'])),
-  /** Who answered; null for users. */
-  model: v.nullable(v.string()),
-  statistics: v.nullable(turnStatistics),
-  /** Null where no guard was asked. */
-  judgement: v.nullable(judgement),
-  createdAt: time,
-});
-
-const conversationSummary = v.strictObject({
-  id,
-  title: v.string(),
-  pinned: v.boolean(),
-  createdAt: time,
-  /** Of the last message. */
-  updatedAt: time,
-  messageCount: count,
-  /** The last picture, for the list. */
-  picture: v.nullable(hash),
-  /** An answer is being written. */
-  busy: v.boolean(),
-});
-
-const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
-
-/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
-const checkState = v.strictObject({
-  messageId: id,
-  conversationId: id,
-  phase: v.picklist(['waiting', 'judging', 'failed']),
-  failure: v.nullable(failure),
-});
-
-const conversation = v.strictObject({
-  ...conversationSummary.entries,
-  /** The whole tree, parents before children. */
-  messages: v.array(message),
-  /** The last message of the branch that is shown; null while there is none. */
-  leafId: v.nullable(id),
-  /** Stays in force whatever is attached later; null = the last picture is in force. */
-  pinnedPicture: v.nullable(picture),
-  /** Of answers that wait for a guard, or could not be checked. */
-  checks: v.array(checkState),
-  draft,
-});
-
-const searchHit = v.strictObject({
-  conversationId: id,
-  /** Null when the title was found. */
-  messageId: v.nullable(id),
-  title: v.string(),
-  /** Text around the hit, in pieces; the marked ones matched. */
-  snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
-  at: time,
-});
-
-// --- engine and models
-
-/** Of two paths in a list. */
-const mostPathCharacters = 10_000;
-
-const modelChoice = v.strictObject({
-  /** "demo", or what `modelPaths` reads. */
-  id: v.string(),
-  name: v.string(),
-  kind: v.picklist(['demo', 'vision', 'text', 'guard']),
-  bytes: v.nullable(count),
-  /** False when its files are gone. */
-  present: v.boolean(),
-});
-
-const engineState = v.strictObject({
-  status: v.picklist(['stopped', 'loading', 'ready', 'failed']),
-  model: v.nullable(modelChoice),
-  /** While loading. */
-  doneBytes: count,
-  totalBytes: count,
-  device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
-  contextLength: v.nullable(count),
-  /** Weights that lie in the computer's memory because the device has no room for them; null unless a model is loaded. */
-  hostBytes: v.nullable(count),
-  /** Null when the model cannot see. */
-  vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
-  /** What the loaded model does with a question: answers it, continues it as text, or judges it. Null while none is loaded. */
-  use: v.nullable(v.picklist(['chat', 'complete', 'guard'])),
-  failure: v.nullable(failure),
-});
-
-const device = v.strictObject({
-  index: count,
-  name: v.string(),
-  kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']),
-  memoryBytes: v.number(),
-  suitable: v.boolean(),
-  /** Why not, when it is not suitable. */
-  reason: v.string(),
-});
-
-const quantisation = v.picklist(['bf16', 'q8_0', 'q4_k_m']);
-const modelKind = v.picklist(['vision', 'text', 'guard']);
-const licenceId = v.picklist(['llama3.1', 'llama3.2', 'llama3.3']);
-
-/** How a model would run on a device in one form of its weights. */
-const fitting = v.strictObject({
-  quantisation,
-  verdict: v.picklist(['fits', 'slow', 'no']),
-  /** One sentence. */
-  reason: v.string(),
-  /** An estimate, with a picture in force where the model sees; null where it does not run. */
-  tokensPerSecond: v.nullable(v.number()),
-  /** Weights, caches and working memory. */
-  totalBytes: count,
-});
-
-const catalogueEntry = v.strictObject({
-  id: v.string(),
-  name: v.string(),
-  kind: modelKind,
-  /** What its prompts are: a conversation, a text to continue, a question of safety. */
-  use: v.picklist(['chat', 'complete', 'guard']),
-  purpose: v.string(),
-  licence: licenceId,
-  /** As published. */
-  bytes: count,
-  /** Its makers' repository; wants an access token. */
-  repository: v.string(),
-  /** Open copies. */
-  mirrors: v.array(v.string()),
-  /** By device, the one that is used first. */
-  fits: v.array(v.strictObject({ device: v.string(), recommended: v.nullable(quantisation), all: v.array(fitting) })),
-  /** `id` of the ModelChoice that is this model, if one is. */
-  model: v.nullable(v.string()),
-});
-
-/** The access token for the makers' repositories. It is never told. */
-const hubToken = v.strictObject({
-  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
-  source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
-  /** How long Loupe keeps one that it is given. */
-  kept: v.picklist(['keychain', 'session']),
-  /** Why not in the keychain, or why what was kept is gone. */
-  problem: v.nullable(v.string()),
-});
-
-const catalogueView = v.strictObject({
-  entries: v.array(catalogueEntry),
-  /** Where downloads go unless another folder is named. */
-  directory: v.string(),
-  /** On that disk; null where it is not known. */
-  freeBytes: v.nullable(count),
-  /** `id` of models whose files Loupe downloaded, and may delete. */
-  downloaded: v.array(v.string()),
-  token: hubToken,
-  /** Nothing may be fetched. */
-  offline: v.boolean(),
-  /** Why there are no fits; null where there are. */
-  devicesFailure: v.nullable(failure),
-});
-
-/** A model on this machine that is used where it lies. */
-const foundModel = v.strictObject({
-  /** What `models.add` takes and `modelPaths` reads. */
-  path: v.string(),
-  source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'llamacpp', 'folder']),
-  name: v.string(),
-  kind: modelKind,
-  format: v.picklist(['safetensors', 'gguf']),
-  /** Of most weights: "BF16", "Q4_K". */
-  precision: v.string(),
-  bytes: count,
-  licence: licenceId,
-  /** In the list of models already. */
-  added: v.boolean(),
-  problem: v.nullable(v.strictObject({ state: v.picklist(['incomplete', 'unsupported']), message: v.string() })),
-});
-
-/** How files that are here would run on the device that is used first. */
-const fileFit = v.strictObject({
-  device: v.string(),
-  verdict: v.picklist(['fits', 'slow', 'no']),
-  /** One sentence. */
-  reason: v.string(),
-  /** What would help, a sentence; null where nothing is needed or known. */
-  advice: v.nullable(v.string()),
-  /** The form in which Loupe can make a copy that runs better. */
-  copy: v.nullable(v.picklist(['q4_k_m', 'q8_0'])),
-  /** Weights, caches and working memory, and what the device has room for. */
-  totalBytes: count,
-  roomBytes: count,
-});
-
-const download = v.strictObject({
-  id,
-  /** In the catalogue. */
-  model: v.string(),
-  name: v.string(),
-  repository: v.string(),
-  directory: v.string(),
-  state: v.picklist(['queued', 'running', 'paused', 'failed']),
-  doneBytes: count,
-  /** 0 until the files are listed. */
-  totalBytes: count,
-  /** Of the last seconds; null while it is not running. */
-  bytesPerSecond: v.nullable(v.number()),
-  failure: v.nullable(failure),
-});
-
-/** The files of a model being read from end to end. */
-const verification = v.strictObject({
-  /** `id` of a ModelChoice. */
-  model: v.string(),
-  state: v.picklist(['running', 'done', 'failed']),
-  doneBytes: count,
-  totalBytes: count,
-  /** Files whose checksum is the stated one, is another, or is stated nowhere. */
-  intact: count,
-  changed: v.array(v.string()),
-  unknown: count,
-  failure: v.nullable(failure),
-});
-
-/** A smaller copy of a model being written. */
-const shrinking = v.strictObject({
-  /** `id` of the ModelChoice that it is made from. */
-  model: v.string(),
-  form: v.picklist(['q4_k_m', 'q8_0']),
-  state: v.picklist(['running', 'done', 'failed']),
-  /** Of the weights that are read. */
-  doneBytes: count,
-  totalBytes: count,
-  failure: v.nullable(failure),
-});
-
-/** Whether a model answers as it should on this computer. Warns, and keeps nobody from using it. */
-const selfTest = v.strictObject({
-  /** `id` of a ModelChoice. */
-  model: v.string(),
-  /** `failed`: it could not be tried; see `failure`. */
-  state: v.picklist(['running', 'sound', 'wrong', 'failed']),
-  /** What is wrong, a sentence each. */
-  findings: v.array(v.string()),
-  testedAt: v.nullable(time),
-  /** Where it was tried. */
-  device: v.string(),
-  failure: v.nullable(failure),
-});
-
-const licence = v.strictObject({
-  id: licenceId,
-  name: v.string(),
-  version: v.string(),
-  /** Addresses of the texts themselves. */
-  text: v.string(),
-  usePolicy: v.string(),
-  /** What it says, in short. */
-  points: v.array(v.string()),
-  mustNot: v.array(v.string()),
-  europe: v.nullable(v.string()),
-  /** When this version was agreed to. */
-  acceptedAt: v.nullable(time),
-});
-
-/** What a model that comes with the app says of itself, and what it may be asked. */
-export const abilities = v.strictObject({
-  introduction: v.string(),
-  prompts: v.array(v.strictObject({ label: v.string(), text: v.string() })),
-});
-
-// --- settings
-
-const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
-
-const settings = v.strictObject({
-  theme: v.picklist(['system', 'light', 'dark']),
-  /** Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
-  hotkey: v.nullable(text(100)),
-  /** `id` of a ModelChoice. */
-  model: v.string(),
-  /** Part of a device's name or its index; null chooses by itself. */
-  device: v.nullable(text(200)),
-  /** Tokens; null = as the model and the memory allow. */
-  contextLength: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(131_072))),
-  /** Where downloads and smaller copies go; null = the usual folder. Set by `models.setFolder`, which looks whether it can be. */
-  modelsDirectory: v.nullable(text(4096)),
-  maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)),
-  /** Null = as the model's makers advise. */
-  temperature: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(2))),
-  topP: v.nullable(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
-  systemPrompt: text(limits.systemPrompt),
-  /** `id` of the guard that checks every answer; null = none. */
-  guard: v.nullable(text(mostPathCharacters)),
-  /** Offered in the quick-ask window and the composer. */
-  prompts: v.pipe(v.array(prompt), v.maxLength(20)),
-  autostart: v.boolean(),
-  startMinimised: v.boolean(),
-  closeToTray: v.boolean(),
-  sendWith: v.picklist(['enter', 'mod-enter']),
-  /** How often the hints of the capture overlay were shown. */
-  captureHintsShown: count,
-  /** The first-run page was left. */
-  welcomed: v.boolean(),
-});
-
-export const defaultSettings: Settings = {
-  theme: 'system',
-  hotkey: 'CommandOrControl+Shift+Space',
-  model: 'demo',
-  device: null,
-  contextLength: null,
-  modelsDirectory: null,
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  systemPrompt: '',
-  guard: null,
-  prompts: [
-    { label: 'Summarise', text: 'Summarise what this shows.' },
-    { label: 'Read the text', text: 'Read the text in this picture.' },
-    { label: 'Explain', text: 'Explain what this shows.' },
-    { label: 'What’s wrong here?', text: 'What is wrong here, and how can it be fixed?' },
-  ],
-  autostart: false,
-  startMinimised: false,
-  closeToTray: true,
-  sendWith: 'enter',
-  captureHintsShown: 0,
-  welcomed: false,
-};
-
-// --- what is kept, and in what state it is
-
-const storageState = v.strictObject({
-  /**
-   * `writable`: as it should be. `full` and `readOnly`: what is kept can be read, searched and exported, and on a full
-   * disk deleted. `closed`: it could not be opened; requests that need it fail with `problem`.
-   */
-  access: v.picklist(['writable', 'full', 'readOnly', 'closed']),
-  /** Why it is not writable; null where it is. */
-  problem: v.nullable(failure),
-  /** What was found wrong in a database that is open; null where nothing is known. */
-  damage: v.nullable(v.strictObject({ ...failure.entries, /** It can be read whole, and be used as it is. */ usable: v.boolean() })),
-  /** Counts up when another database takes the place of the one that windows have seen. */
-  generation: count,
-});
-
-const backup = v.strictObject({
-  /** Of its file. */
-  name: v.string(),
-  /** By the clock of that time. */
-  at: time,
-  /** `update`: made before a new version of Loupe changed the database. */
-  reason: v.picklist(['daily', 'update']),
-  bytes: count,
-  /** Null where they cannot be counted. */
-  conversations: v.nullable(count),
-  /** Only `sound` ones can be restored. `newer`: of a Loupe that knows more. */
-  state: v.picklist(['sound', 'damaged', 'newer']),
-});
-
-// --- capture
-
-const display = v.strictObject({
-  id: v.string(),
-  name: v.string(),
-  /** Of the frozen frame, in its own pixels. */
-  size,
-  /** The frozen frame, as a picture address. */
-  url: v.string(),
-  /** The region captured last on this display. */
-  last: v.nullable(region),
-});
-
-const captureState = v.strictObject({
-  /** `app`: the app freezes the screen. `browser`: the window asks the browser. `none`: see `reason`. */
-  by: v.picklist(['app', 'browser', 'none']),
-  reason: v.nullable(v.string()),
-  hotkey: v.strictObject({
-    accelerator: v.nullable(v.string()),
-    /** `unsure`: the system says yes, but may never deliver it (Wayland). */
-    status: v.picklist(['registered', 'unsure', 'taken', 'off', 'unsupported']),
-    /** What to do, in words; empty when there is nothing to do. */
-    advice: v.string(),
-  }),
-  permission: v.picklist(['granted', 'missing', 'not-needed']),
-});
+/** For what is kept as JSON and parsed again when it is read. */
+export { failure as failureSchema } from './contract/common.ts';
+export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
+export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
+export { settings as settingsSchema } from './contract/settings.ts';
 
 // --- requests
 
@@ -770,15 +297,6 @@ export const requests = {
 
 // --- events
 
-/** What an answer is busy with. `done` of `total`: vision layers while looking, tokens while reading. */
-const turnState = v.strictObject({
-  messageId: id,
-  conversationId: id,
-  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'looking', 'reading', 'writing']),
-  done: count,
-  total: count,
-});
-
 export const events = {
   /** Begins at `offset` (UTF-16 units) of the answer's text; after a gap the message is asked for again. */
   'answer.text': v.strictObject({ messageId: id, conversationId: id, offset: count, text: v.string() }),
@@ -810,58 +328,6 @@ export const events = {
 } as const satisfies Record<string, v.GenericSchema>;
 
 // --- derived
-
-/** For what is kept as JSON and parsed again when it is read. */
-export {
-  failure as failureSchema,
-  origin as originSchema,
-  pagePart as pagePartSchema,
-  pages as pagesSchema,
-  settings as settingsSchema,
-  judgement as judgementSchema,
-  turnStatistics as statisticsSchema,
-};
-
-export type Picture = v.InferOutput<typeof picture>;
-export type PictureOrigin = v.InferOutput<typeof origin>;
-export type PagePart = v.InferOutput<typeof pagePart>;
-export type Pages = v.InferOutput<typeof pages>;
-export type Region = v.InferOutput<typeof region>;
-export type Quad = v.InferOutput<typeof quad>;
-export type TextLine = v.InferOutput<typeof textLine>;
-export type ModelView = v.InferOutput<typeof modelView>;
-export type Message = v.InferOutput<typeof message>;
-export type MessageState = v.InferOutput<typeof messageState>;
-export type TurnStatistics = v.InferOutput<typeof turnStatistics>;
-export type Verdict = v.InferOutput<typeof verdict>;
-export type Judgement = v.InferOutput<typeof judgement>;
-export type CheckState = v.InferOutput<typeof checkState>;
-export type TurnState = v.InferOutput<typeof turnState>;
-export type ConversationSummary = v.InferOutput<typeof conversationSummary>;
-export type Conversation = v.InferOutput<typeof conversation>;
-export type Draft = v.InferOutput<typeof draft>;
-export type SearchHit = v.InferOutput<typeof searchHit>;
-export type ModelChoice = v.InferOutput<typeof modelChoice>;
-export type CatalogueEntry = v.InferOutput<typeof catalogueEntry>;
-export type CatalogueView = v.InferOutput<typeof catalogueView>;
-export type FileFit = v.InferOutput<typeof fileFit>;
-export type Fitting = v.InferOutput<typeof fitting>;
-export type FoundModel = v.InferOutput<typeof foundModel>;
-export type Download = v.InferOutput<typeof download>;
-export type Verification = v.InferOutput<typeof verification>;
-export type Shrinking = v.InferOutput<typeof shrinking>;
-export type SelfTest = v.InferOutput<typeof selfTest>;
-export type Licence = v.InferOutput<typeof licence>;
-export type LicenceId = v.InferOutput<typeof licenceId>;
-export type EngineState = v.InferOutput<typeof engineState>;
-export type Device = v.InferOutput<typeof device>;
-export type Abilities = v.InferOutput<typeof abilities>;
-export type Settings = v.InferOutput<typeof settings>;
-export type StorageState = v.InferOutput<typeof storageState>;
-export type BackupChoice = v.InferOutput<typeof backup>;
-export type Display = v.InferOutput<typeof display>;
-export type CaptureState = v.InferOutput<typeof captureState>;
-export type Failure = v.InferOutput<typeof failure>;
 
 export type RequestName = keyof typeof requests;
 export type Input<Name extends RequestName> = v.InferOutput<(typeof requests)[Name]['input']>;
@@ -912,37 +378,4 @@ function parse<Schema extends v.GenericSchema>(schema: Schema, value: unknown, w
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
   throw new ContractError(`${what}: ${path ? `${path}: ` : ''}${issue.message}`);
-}
-
-/** A guard wrote this answer: what counts of its words is the verdict. */
-export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
-  return judgement !== null && judgement.by === model;
-}
-
-/** All the text that was read in a picture, as it is copied: tables separated by tabs, paragraphs by empty lines. */
-export function textOf(lines: readonly Pick<TextLine, 'before' | 'text'>[]): string {
-  return lines.map(({ before, text }) => before + text).join('');
-}
-
-/** "page 2 of 3". */
-export function partLabel({ unit, number, count: all }: PagePart): string {
-  return `${unit} ${number} of ${all}`;
-}
-
-/** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */
-/** The paths behind a model's id: it is one, or a JSON list of the files of a model that lies in several. */
-export function modelPaths(id: string): string[] {
-  if (!id.startsWith('[')) return [id];
-  try {
-    const paths: unknown = JSON.parse(id);
-    return Array.isArray(paths) && paths.length > 0 && paths.every((path) => typeof path === 'string' && path !== '')
-      ? (paths as string[])
-      : [id];
-  } catch {
-    return [id];
-  }
-}
-
-export function pictureUrl(picture: string, scale: 'full' | 'thumb'): string {
-  return scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`;
 }

@@ -11,7 +11,7 @@ const stamp = inRoot('build', '.renderer-stamp');
 
 function buildFingerprint() {
   const alone = ['main/contract.ts', 'package-lock.json', 'tsconfig.json', 'setup/renderer.mjs'].map((path) => describeFile(root, path));
-  return fingerprint([...listFiles(root, ['renderer']), ...alone]);
+  return fingerprint([...listFiles(root, ['renderer', 'main/contract']), ...alone]);
 }
 
 const page = join(rendererBuild, 'index.html');

@@ -1,0 +1,31 @@
+/** Taking the screen. */
+import * as v from 'valibot';
+import { size, region } from './common.ts';
+
+export const display = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  /** Of the frozen frame, in its own pixels. */
+  size,
+  /** The frozen frame, as a picture address. */
+  url: v.string(),
+  /** The region captured last on this display. */
+  last: v.nullable(region),
+});
+
+export const captureState = v.strictObject({
+  /** `app`: the app freezes the screen. `browser`: the window asks the browser. `none`: see `reason`. */
+  by: v.picklist(['app', 'browser', 'none']),
+  reason: v.nullable(v.string()),
+  hotkey: v.strictObject({
+    accelerator: v.nullable(v.string()),
+    /** `unsure`: the system says yes, but may never deliver it (Wayland). */
+    status: v.picklist(['registered', 'unsure', 'taken', 'off', 'unsupported']),
+    /** What to do, in words; empty when there is nothing to do. */
+    advice: v.string(),
+  }),
+  permission: v.picklist(['granted', 'missing', 'not-needed']),
+});
+
+export type Display = v.InferOutput<typeof display>;
+export type CaptureState = v.InferOutput<typeof captureState>;

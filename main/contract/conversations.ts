@@ -1,0 +1,135 @@
+/** Conversations, their messages and how far an answer is. */
+import * as v from 'valibot';
+import { id, count, time, hash, text, limits, failure } from './common.ts';
+import { picture } from './pictures.ts';
+
+export const turnStatistics = v.strictObject({
+  promptTokens: count,
+  reusedTokens: count,
+  generatedTokens: count,
+  imagesEncoded: count,
+  imagesCached: count,
+  prepareMs: v.number(),
+  encodeMs: v.number(),
+  prefillMs: v.number(),
+  firstTokenMs: v.number(),
+  decodeMs: v.number(),
+  /** Of the last token; null where fewer than two leave nothing to measure. */
+  tokensPerSecond: v.nullable(v.number()),
+  contextLength: count,
+  /** Oldest messages that were left out of the prompt because they no longer fit. */
+  forgottenMessages: count,
+});
+
+/**
+ * `streaming`: being written by this process. `interrupted`: the process ended meanwhile; it
+ * can be continued. `stopped`: by the reader. `failed`: see `failure`; what there is stays.
+ */
+const messageState = v.picklist(['complete', 'streaming', 'interrupted', 'stopped', 'failed']);
+
+/** `unclear`: the guard wrote neither word. Categories as the guard names them: "S1" to "S14". */
+const verdict = v.strictObject({ finding: v.picklist(['safe', 'unsafe', 'unclear']), categories: v.array(v.string()) });
+
+/** What a guard says of a question and its answer, with the picture in force. */
+export const judgement = v.strictObject({
+  /** Name of the guard. Where it is also who answered, the answer's text is the verdict on the question. */
+  by: v.string(),
+  question: verdict,
+  answer: v.nullable(verdict),
+  /** From the first to the last word of it, loading the guard included where it had to be. */
+  ms: v.number(),
+});
+
+export const message = v.strictObject({
+  id,
+  conversationId: id,
+  /** Null for the first message. Siblings (same parent) are branches. */
+  parentId: v.nullable(id),
+  role: v.picklist(['user', 'assistant']),
+  text: v.string(),
+  /** In order; of several, the model sees the last. */
+  pictures: v.array(picture),
+  state: messageState,
+  failure: v.nullable(failure),
+  /** Why an answer ended: a stop token, the length asked for, or a full context. */
+  finish: v.nullable(v.picklist(['stop', 'length', 'context', 'cancelled'])),
+  /** Who answered; null for users. */
+  model: v.nullable(v.string()),
+  statistics: v.nullable(turnStatistics),
+  /** Null where no guard was asked. */
+  judgement: v.nullable(judgement),
+  createdAt: time,
+});
+
+export const conversationSummary = v.strictObject({
+  id,
+  title: v.string(),
+  pinned: v.boolean(),
+  createdAt: time,
+  /** Of the last message. */
+  updatedAt: time,
+  messageCount: count,
+  /** The last picture, for the list. */
+  picture: v.nullable(hash),
+  /** An answer is being written. */
+  busy: v.boolean(),
+});
+
+export const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
+
+/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
+export const checkState = v.strictObject({
+  messageId: id,
+  conversationId: id,
+  phase: v.picklist(['waiting', 'judging', 'failed']),
+  failure: v.nullable(failure),
+});
+
+export const conversation = v.strictObject({
+  ...conversationSummary.entries,
+  /** The whole tree, parents before children. */
+  messages: v.array(message),
+  /** The last message of the branch that is shown; null while there is none. */
+  leafId: v.nullable(id),
+  /** Stays in force whatever is attached later; null = the last picture is in force. */
+  pinnedPicture: v.nullable(picture),
+  /** Of answers that wait for a guard, or could not be checked. */
+  checks: v.array(checkState),
+  draft,
+});
+
+export const searchHit = v.strictObject({
+  conversationId: id,
+  /** Null when the title was found. */
+  messageId: v.nullable(id),
+  title: v.string(),
+  /** Text around the hit, in pieces; the marked ones matched. */
+  snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
+  at: time,
+});
+
+/** What an answer is busy with. `done` of `total`: vision layers while looking, tokens while reading. */
+export const turnState = v.strictObject({
+  messageId: id,
+  conversationId: id,
+  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'looking', 'reading', 'writing']),
+  done: count,
+  total: count,
+});
+
+export type Message = v.InferOutput<typeof message>;
+export type MessageState = v.InferOutput<typeof messageState>;
+export type TurnStatistics = v.InferOutput<typeof turnStatistics>;
+export type Verdict = v.InferOutput<typeof verdict>;
+export type Judgement = v.InferOutput<typeof judgement>;
+export type CheckState = v.InferOutput<typeof checkState>;
+export type TurnState = v.InferOutput<typeof turnState>;
+export type ConversationSummary = v.InferOutput<typeof conversationSummary>;
+export type Conversation = v.InferOutput<typeof conversation>;
+export type Draft = v.InferOutput<typeof draft>;
+export type SearchHit = v.InferOutput<typeof searchHit>;
+
+/** A guard wrote this answer: what counts of its words is the verdict. */
+export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
+  return judgement !== null && judgement.by === model;
+}

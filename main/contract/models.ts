@@ -1,0 +1,242 @@
+/** The engine, and models from the catalogue to the one that is loaded. */
+import * as v from 'valibot';
+import { id, count, time, side, failure } from './common.ts';
+
+/** Of two paths in a list. */
+export const mostPathCharacters = 10_000;
+
+export const modelChoice = v.strictObject({
+  /** "demo", or what `modelPaths` reads. */
+  id: v.string(),
+  name: v.string(),
+  kind: v.picklist(['demo', 'vision', 'text', 'guard']),
+  bytes: v.nullable(count),
+  /** False when its files are gone. */
+  present: v.boolean(),
+});
+
+export const engineState = v.strictObject({
+  status: v.picklist(['stopped', 'loading', 'ready', 'failed']),
+  model: v.nullable(modelChoice),
+  /** While loading. */
+  doneBytes: count,
+  totalBytes: count,
+  device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
+  contextLength: v.nullable(count),
+  /** Weights that lie in the computer's memory because the device has no room for them; null unless a model is loaded. */
+  hostBytes: v.nullable(count),
+  /** Null when the model cannot see. */
+  vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
+  /** What the loaded model does with a question: answers it, continues it as text, or judges it. Null while none is loaded. */
+  use: v.nullable(v.picklist(['chat', 'complete', 'guard'])),
+  failure: v.nullable(failure),
+});
+
+export const device = v.strictObject({
+  index: count,
+  name: v.string(),
+  kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']),
+  memoryBytes: v.number(),
+  suitable: v.boolean(),
+  /** Why not, when it is not suitable. */
+  reason: v.string(),
+});
+
+const quantisation = v.picklist(['bf16', 'q8_0', 'q4_k_m']);
+const modelKind = v.picklist(['vision', 'text', 'guard']);
+export const licenceId = v.picklist(['llama3.1', 'llama3.2', 'llama3.3']);
+
+/** How a model would run on a device in one form of its weights. */
+const fitting = v.strictObject({
+  quantisation,
+  verdict: v.picklist(['fits', 'slow', 'no']),
+  /** One sentence. */
+  reason: v.string(),
+  /** An estimate, with a picture in force where the model sees; null where it does not run. */
+  tokensPerSecond: v.nullable(v.number()),
+  /** Weights, caches and working memory. */
+  totalBytes: count,
+});
+
+const catalogueEntry = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  kind: modelKind,
+  /** What its prompts are: a conversation, a text to continue, a question of safety. */
+  use: v.picklist(['chat', 'complete', 'guard']),
+  purpose: v.string(),
+  licence: licenceId,
+  /** As published. */
+  bytes: count,
+  /** Its makers' repository; wants an access token. */
+  repository: v.string(),
+  /** Open copies. */
+  mirrors: v.array(v.string()),
+  /** By device, the one that is used first. */
+  fits: v.array(v.strictObject({ device: v.string(), recommended: v.nullable(quantisation), all: v.array(fitting) })),
+  /** `id` of the ModelChoice that is this model, if one is. */
+  model: v.nullable(v.string()),
+});
+
+/** The access token for the makers' repositories. It is never told. */
+export const hubToken = v.strictObject({
+  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
+  source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
+  /** How long Loupe keeps one that it is given. */
+  kept: v.picklist(['keychain', 'session']),
+  /** Why not in the keychain, or why what was kept is gone. */
+  problem: v.nullable(v.string()),
+});
+
+export const catalogueView = v.strictObject({
+  entries: v.array(catalogueEntry),
+  /** Where downloads go unless another folder is named. */
+  directory: v.string(),
+  /** On that disk; null where it is not known. */
+  freeBytes: v.nullable(count),
+  /** `id` of models whose files Loupe downloaded, and may delete. */
+  downloaded: v.array(v.string()),
+  token: hubToken,
+  /** Nothing may be fetched. */
+  offline: v.boolean(),
+  /** Why there are no fits; null where there are. */
+  devicesFailure: v.nullable(failure),
+});
+
+/** A model on this machine that is used where it lies. */
+export const foundModel = v.strictObject({
+  /** What `models.add` takes and `modelPaths` reads. */
+  path: v.string(),
+  source: v.picklist(['huggingface', 'ollama', 'lmstudio', 'llamacpp', 'folder']),
+  name: v.string(),
+  kind: modelKind,
+  format: v.picklist(['safetensors', 'gguf']),
+  /** Of most weights: "BF16", "Q4_K". */
+  precision: v.string(),
+  bytes: count,
+  licence: licenceId,
+  /** In the list of models already. */
+  added: v.boolean(),
+  problem: v.nullable(v.strictObject({ state: v.picklist(['incomplete', 'unsupported']), message: v.string() })),
+});
+
+/** How files that are here would run on the device that is used first. */
+export const fileFit = v.strictObject({
+  device: v.string(),
+  verdict: v.picklist(['fits', 'slow', 'no']),
+  /** One sentence. */
+  reason: v.string(),
+  /** What would help, a sentence; null where nothing is needed or known. */
+  advice: v.nullable(v.string()),
+  /** The form in which Loupe can make a copy that runs better. */
+  copy: v.nullable(v.picklist(['q4_k_m', 'q8_0'])),
+  /** Weights, caches and working memory, and what the device has room for. */
+  totalBytes: count,
+  roomBytes: count,
+});
+
+export const download = v.strictObject({
+  id,
+  /** In the catalogue. */
+  model: v.string(),
+  name: v.string(),
+  repository: v.string(),
+  directory: v.string(),
+  state: v.picklist(['queued', 'running', 'paused', 'failed']),
+  doneBytes: count,
+  /** 0 until the files are listed. */
+  totalBytes: count,
+  /** Of the last seconds; null while it is not running. */
+  bytesPerSecond: v.nullable(v.number()),
+  failure: v.nullable(failure),
+});
+
+/** The files of a model being read from end to end. */
+export const verification = v.strictObject({
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  state: v.picklist(['running', 'done', 'failed']),
+  doneBytes: count,
+  totalBytes: count,
+  /** Files whose checksum is the stated one, is another, or is stated nowhere. */
+  intact: count,
+  changed: v.array(v.string()),
+  unknown: count,
+  failure: v.nullable(failure),
+});
+
+/** A smaller copy of a model being written. */
+export const shrinking = v.strictObject({
+  /** `id` of the ModelChoice that it is made from. */
+  model: v.string(),
+  form: v.picklist(['q4_k_m', 'q8_0']),
+  state: v.picklist(['running', 'done', 'failed']),
+  /** Of the weights that are read. */
+  doneBytes: count,
+  totalBytes: count,
+  failure: v.nullable(failure),
+});
+
+/** Whether a model answers as it should on this computer. Warns, and keeps nobody from using it. */
+export const selfTest = v.strictObject({
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  /** `failed`: it could not be tried; see `failure`. */
+  state: v.picklist(['running', 'sound', 'wrong', 'failed']),
+  /** What is wrong, a sentence each. */
+  findings: v.array(v.string()),
+  testedAt: v.nullable(time),
+  /** Where it was tried. */
+  device: v.string(),
+  failure: v.nullable(failure),
+});
+
+export const licence = v.strictObject({
+  id: licenceId,
+  name: v.string(),
+  version: v.string(),
+  /** Addresses of the texts themselves. */
+  text: v.string(),
+  usePolicy: v.string(),
+  /** What it says, in short. */
+  points: v.array(v.string()),
+  mustNot: v.array(v.string()),
+  europe: v.nullable(v.string()),
+  /** When this version was agreed to. */
+  acceptedAt: v.nullable(time),
+});
+
+/** What a model that comes with the app says of itself, and what it may be asked. */
+export const abilities = v.strictObject({
+  introduction: v.string(),
+  prompts: v.array(v.strictObject({ label: v.string(), text: v.string() })),
+});
+
+export type ModelChoice = v.InferOutput<typeof modelChoice>;
+export type CatalogueEntry = v.InferOutput<typeof catalogueEntry>;
+export type CatalogueView = v.InferOutput<typeof catalogueView>;
+export type FileFit = v.InferOutput<typeof fileFit>;
+export type Fitting = v.InferOutput<typeof fitting>;
+export type FoundModel = v.InferOutput<typeof foundModel>;
+export type Download = v.InferOutput<typeof download>;
+export type Verification = v.InferOutput<typeof verification>;
+export type Shrinking = v.InferOutput<typeof shrinking>;
+export type SelfTest = v.InferOutput<typeof selfTest>;
+export type Licence = v.InferOutput<typeof licence>;
+export type LicenceId = v.InferOutput<typeof licenceId>;
+export type EngineState = v.InferOutput<typeof engineState>;
+export type Device = v.InferOutput<typeof device>;
+export type Abilities = v.InferOutput<typeof abilities>;
+
+/** The paths behind a model's id: it is one, or a JSON list of the files of a model that lies in several. */
+export function modelPaths(id: string): string[] {
+  if (!id.startsWith('[')) return [id];
+  try {
+    const paths: unknown = JSON.parse(id);
+    return Array.isArray(paths) && paths.length > 0 && paths.every((path) => typeof path === 'string' && path !== '')
+      ? (paths as string[])
+      : [id];
+  } catch {
+    return [id];
+  }
+}

@@ -1,0 +1,65 @@
+/** What a person chose. */
+import * as v from 'valibot';
+import { count, text, limits } from './common.ts';
+import { mostPathCharacters } from './models.ts';
+
+const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
+
+export const settings = v.strictObject({
+  theme: v.picklist(['system', 'light', 'dark']),
+  /** Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
+  hotkey: v.nullable(text(100)),
+  /** `id` of a ModelChoice. */
+  model: v.string(),
+  /** Part of a device's name or its index; null chooses by itself. */
+  device: v.nullable(text(200)),
+  /** Tokens; null = as the model and the memory allow. */
+  contextLength: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(131_072))),
+  /** Where downloads and smaller copies go; null = the usual folder. Set by `models.setFolder`, which looks whether it can be. */
+  modelsDirectory: v.nullable(text(4096)),
+  maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)),
+  /** Null = as the model's makers advise. */
+  temperature: v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(2))),
+  topP: v.nullable(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))),
+  systemPrompt: text(limits.systemPrompt),
+  /** `id` of the guard that checks every answer; null = none. */
+  guard: v.nullable(text(mostPathCharacters)),
+  /** Offered in the quick-ask window and the composer. */
+  prompts: v.pipe(v.array(prompt), v.maxLength(20)),
+  autostart: v.boolean(),
+  startMinimised: v.boolean(),
+  closeToTray: v.boolean(),
+  sendWith: v.picklist(['enter', 'mod-enter']),
+  /** How often the hints of the capture overlay were shown. */
+  captureHintsShown: count,
+  /** The first-run page was left. */
+  welcomed: v.boolean(),
+});
+
+export const defaultSettings: Settings = {
+  theme: 'system',
+  hotkey: 'CommandOrControl+Shift+Space',
+  model: 'demo',
+  device: null,
+  contextLength: null,
+  modelsDirectory: null,
+  maxTokens: 1024,
+  temperature: null,
+  topP: null,
+  systemPrompt: '',
+  guard: null,
+  prompts: [
+    { label: 'Summarise', text: 'Summarise what this shows.' },
+    { label: 'Read the text', text: 'Read the text in this picture.' },
+    { label: 'Explain', text: 'Explain what this shows.' },
+    { label: 'What’s wrong here?', text: 'What is wrong here, and how can it be fixed?' },
+  ],
+  autostart: false,
+  startMinimised: false,
+  closeToTray: true,
+  sendWith: 'enter',
+  captureHintsShown: 0,
+  welcomed: false,
+};
+
+export type Settings = v.InferOutput<typeof settings>;
