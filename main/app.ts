@@ -382,7 +382,7 @@ export function createApp({
 
     'chat.send': (input) => chat.send(input),
     'chat.regenerate': ({ messageId }) => chat.regenerate(messageId),
-    'chat.continue': ({ messageId }) => chat.goOn(messageId),
+    'chat.continue': ({ messageId }) => chat.continue(messageId),
     'chat.stop': ({ messageId }) => {
       chat.stop(messageId);
       return null;

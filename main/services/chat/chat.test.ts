@@ -205,9 +205,9 @@ describe('an answer', () => {
     await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(20));
     chat.stop(answer.id);
     await ended(answer.id);
-    chat.goOn(answer.id);
+    chat.continue(answer.id);
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(200) });
-    expect(() => chat.goOn(answer.id)).toThrow('complete');
+    expect(() => chat.continue(answer.id)).toThrow('complete');
   });
 
   test('is written again beside the first', async () => {
@@ -297,7 +297,7 @@ describe('an answer', () => {
     expect(broken.text.length).toBeGreaterThan(30);
     gone = false;
     events = [];
-    chat.goOn(answer.id);
+    chat.continue(answer.id);
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
   });
 
@@ -315,7 +315,7 @@ describe('an answer', () => {
     expect(attempts).toBe(3);
     expect(failed.text.length).toBeGreaterThan(10);
     expect(words(60).startsWith(failed.text)).toBe(true);
-    chat.goOn(answer.id);
+    chat.continue(answer.id);
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60), failure: null });
   });
 

@@ -232,7 +232,7 @@ describe('a guard that checks answers', () => {
     begin((messages) => (loaded === 'guard' ? guardSays(messages) : 'half whole'), 100);
     const half = await answered('one');
     expect(half).toMatchObject({ text: 'half', finish: 'length' });
-    chat.goOn(half.id);
+    chat.continue(half.id);
     expect((await judged(half.id)).text).toBe('half whole');
     expect(prompts.filter((prompt) => prompt.startsWith('guard')).at(-1)).toBe('guard: user: one|assistant: half whole');
     expect(events.flatMap(({ event, payload }) => (event === 'message.changed' && payload.judgement ? [payload.text] : []))).toEqual([

@@ -1,0 +1,192 @@
+/** One answer, from the moment it is asked for until it is stored, however it ends. */
+import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from '../../contract.ts';
+import { toLoupeError, type Failure } from '../../errors.ts';
+import type { EngineService } from '../engine-service.ts';
+import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
+import type { Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
+import { fitPrompt, roomForAnswer } from './prompt-window.ts';
+import { messagesForUse, promptParts } from './question.ts';
+
+export interface AnswerJobOptions {
+  store: Store;
+  engine: EngineService;
+  emit: (event: EventMessage) => void;
+  /** The longest time between two checkpoints of the text. */
+  checkpointMs: number;
+  /** Called once, with what there is to store. */
+  onEnd: (job: AnswerJob, answer: FinishedAnswer) => void;
+}
+
+interface Ending {
+  state: Message['state'];
+  finish: Message['finish'];
+  failure: Failure | null;
+  statistics: TurnStatistics | null;
+  judgement?: Judgement;
+}
+
+const stoppedEnding: Ending = { state: 'stopped', finish: 'cancelled', failure: null, statistics: null };
+const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<Stage, TurnState['phase']>;
+const resumesPerAnswer = 2;
+
+/**
+ * Waits for the engine, streams the answer, and stores a checkpoint of it while it grows. An answer that the engine lost
+ * continues from its last word, at most twice. `run` never rejects.
+ */
+export class AnswerJob {
+  readonly answer: Message;
+  readonly #options: AnswerJobOptions;
+  readonly #abort = new AbortController();
+  #text: string;
+  #savedLength: number;
+  #timer: NodeJS.Timeout | null = null;
+  /** Who writes it; null before its turn. */
+  #model: string | null = null;
+  /** Stored as it ended: what the engine still says of it is ignored. */
+  #ended = false;
+
+  constructor(answer: Message, options: AnswerJobOptions) {
+    this.answer = answer;
+    this.#options = options;
+    this.#text = answer.text;
+    this.#savedLength = answer.text.length;
+  }
+
+  /** What has been written so far, which is more than was stored last. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Ends at once, without waiting for the engine. */
+  halt(state: 'stopped' | 'interrupted'): void {
+    this.#abort.abort();
+    this.#end({ ...stoppedEnding, state });
+  }
+
+  async run(): Promise<void> {
+    this.#emitState('waiting');
+    try {
+      this.#end(await this.#generateOnSomeEngine());
+    } catch (thrown) {
+      const error = toLoupeError(thrown);
+      const failed: Ending = { state: 'failed', finish: null, failure: error.toFailure(), statistics: null };
+      this.#end(error.code === 'cancelled' ? stoppedEnding : failed);
+    }
+  }
+
+  async #generateOnSomeEngine(): Promise<Ending> {
+    const { engine } = this.#options;
+    /** Until it continues. */
+    let lostEngine = false;
+    for (let resumed = 0; ; resumed++) {
+      const waitingFor = (): TurnState['phase'] => {
+        if (lostEngine) return 'restarting';
+        return engine.state().status === 'ready' ? 'waiting' : 'loading';
+      };
+      try {
+        return await engine.use(
+          this.#abort.signal,
+          (port) => this.#generate(port),
+          () => this.#emitState(waitingFor()),
+        );
+      } catch (thrown) {
+        const { code } = toLoupeError(thrown);
+        // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.
+        const full = code === 'device_out_of_memory' && engine.state().status === 'ready';
+        const lost = code === 'engine_crashed' || code === 'device_lost' || full;
+        if (!lost || resumed === resumesPerAnswer || this.#ended) throw thrown;
+        lostEngine = !full;
+      }
+    }
+  }
+
+  async #generate(port: Engine): Promise<Ending> {
+    const { store, engine } = this.#options;
+    const { signal } = this.#abort;
+    const { conversationId, parentId } = this.answer;
+    const settings = store.settings();
+    const state = engine.state();
+    const contextLength = state.contextLength!;
+    this.#model = state.model!.name;
+    this.#emitState('preparing');
+    const isGuard = state.use === 'guard';
+    const maxTokens = isGuard ? verdictTokens : settings.maxTokens;
+    // Of verdicts the likeliest counts.
+    const sampling = isGuard ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
+    const window = await fitPrompt(
+      promptParts(store, state, {
+        path: withoutVerdicts(store.conversations.path(parentId!)),
+        conversationId,
+        attached: store.conversations.message(parentId!).pictures.length > 0,
+      }),
+      { contextLength, answer: roomForAnswer(maxTokens, contextLength) },
+      (messages) => port.countTokens({ messages: messagesForUse(messages, state.use), answerSoFar: this.#text }, { signal }),
+    );
+    const reply = await port.generate(
+      { messages: messagesForUse(window.messages, state.use), answerSoFar: this.#text, maxTokens, sampling },
+      { signal, onText: (text) => this.#append(text), onStage: this.#stages() },
+    );
+    const statistics = {
+      ...reply.statistics,
+      tokensPerSecond: tokensPerSecond(reply),
+      contextLength,
+      forgottenMessages: window.forgottenMessages,
+    };
+    const finished = reply.finish === 'cancelled' ? 'stopped' : 'complete';
+    const ending: Ending = { state: finished, finish: reply.finish, failure: null, statistics };
+    if (!isGuard || finished !== 'complete') return ending;
+    const ms = statistics.firstTokenMs + statistics.decodeMs;
+    return { ...ending, judgement: { by: this.#model, question: parseVerdict(this.#text), answer: null, ms } };
+  }
+
+  #stages(): (stage: Stage, done: number, total: number) => void {
+    let before: Stage | null = null;
+    return (stage, done, total) => {
+      // Every token is news by itself.
+      if (stage !== 'decode' || before !== 'decode') this.#emitState(phases[stage], done, total);
+      before = stage;
+    };
+  }
+
+  #append(text: string): void {
+    if (this.#ended) return;
+    const { id, conversationId } = this.answer;
+    this.#options.emit({ event: 'answer.text', payload: { messageId: id, conversationId, offset: this.#text.length, text } });
+    this.#text += text;
+    this.#checkpointLater();
+  }
+
+  #checkpointLater(): void {
+    this.#timer ??= setTimeout(() => this.#checkpoint(), this.#options.checkpointMs);
+  }
+
+  #checkpoint(): void {
+    this.#timer = null;
+    if (this.#ended || this.#text.length === this.#savedLength) return;
+    try {
+      this.#options.store.conversations.checkpoint(this.answer.id, this.#text);
+      this.#savedLength = this.#text.length;
+    } catch {
+      // A full disk does not silence the answer: it is stored when it ends, or reported then.
+      this.#checkpointLater();
+    }
+  }
+
+  #end({ state, finish, failure, statistics, judgement }: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    const model = this.#model ?? this.#options.engine.chosen()?.model?.name ?? null;
+    this.#options.onEnd(this, { text: this.#text, state, finish, failure, statistics, model, ...(judgement && { judgement }) });
+  }
+
+  #emitState(phase: TurnState['phase'], done = 0, total = 0): void {
+    const { id, conversationId } = this.answer;
+    this.#options.emit({ event: 'answer.state', payload: { messageId: id, conversationId, phase, done, total } });
+  }
+}
+
+/** From the first token to the last; null where fewer than two leave nothing to measure. */
+function tokensPerSecond({ statistics: { generatedTokens, decodeMs } }: GenerateReply): number | null {
+  return generatedTokens > 1 && decodeMs > 0 ? ((generatedTokens - 1) * 1000) / decodeMs : null;
+}

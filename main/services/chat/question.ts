@@ -1,0 +1,39 @@
+/** What a question is to the model that is loaded. */
+import type { EngineState, Message } from '../../contract.ts';
+import { LoupeError } from '../../errors.ts';
+import { guardMessages } from '../guard/verdict.ts';
+import type { ChatMessage, Store } from '../ports.ts';
+import type { PromptParts } from './prompt-window.ts';
+
+export interface Question {
+  /** From the first message to the question. */
+  path: Message[];
+  /** Null: of a conversation that does not exist yet. */
+  conversationId: number | null;
+  /** Whether the question itself came with a picture. Absent = as the last message of `path` says. */
+  attached?: boolean;
+}
+
+/** Throws `image_unseen` where a picture is attached that the model cannot see. */
+export function promptParts(
+  store: Pick<Store, 'conversations' | 'pictures' | 'settings'>,
+  { vision, model }: Pick<EngineState, 'vision' | 'model'>,
+  { path, conversationId, attached = (path.at(-1)?.pictures.length ?? 0) > 0 }: Question,
+): PromptParts {
+  const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
+  const sees = vision !== null;
+  if (!sees && attached) {
+    throw new LoupeError(
+      'image_unseen',
+      `${model?.name ?? 'This model'} reads text only; it cannot see the picture.`,
+      'Choose a vision model in the settings, or ask without a picture.',
+    );
+  }
+  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path };
+}
+
+/** Instructions are for models that chat: a base model would continue them, a guard would judge them. */
+export function messagesForUse(messages: ChatMessage[], use: EngineState['use']): ChatMessage[] {
+  if (use === 'guard') return guardMessages(messages);
+  return use === 'complete' ? messages.filter(({ role }) => role !== 'system') : messages;
+}
