@@ -490,4 +490,7 @@ class Fuzzer {
 
 }  // namespace
 
+/// A small quarantine is enough: nothing here lives longer than its iteration.
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=16"; }
+
 int main(int argc, char** argv) { return loupe::fuzz::run<Fuzzer>(argc, argv); }
