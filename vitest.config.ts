@@ -2,6 +2,10 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 const integration = 'main/**/*.integration.test.ts';
+/** What a driver can get wrong: proved on every driver at hand, where the other engine tests need only one. */
+const driver = 'main/**/*.driver.test.ts';
+/** Text in pictures, read by the models that ship; needs no Vulkan. */
+const text = 'main/**/*.text.test.ts';
 const packaging = 'setup/packaging.integration.test.ts';
 const desktop = 'setup/**/*.desktop.test.ts';
 const slice = 'main/**/*.slice.test.ts';
@@ -10,6 +14,8 @@ const endurance = 'main/**/*.endurance.test.ts';
 /** A limit for what hangs; none of them measures. */
 const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
+const onDevice = { ...patience, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['main/**/*.test.ts', 'setup/**/*.test.ts'],
-          exclude: [integration, packaging, desktop, slice, endurance],
+          exclude: [integration, driver, text, packaging, desktop, slice, endurance],
           ...patience,
         },
       },
@@ -28,16 +34,9 @@ export default defineConfig({
         test: { name: 'window', include: ['renderer/**/*.test.ts'], ...patience },
       },
       // Tests that need the built engine and a Vulkan device. One file at a time: software Vulkan takes every core.
-      {
-        test: {
-          name: 'integration',
-          include: [integration],
-          fileParallelism: false,
-          ...patience,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      { test: { name: 'driver', include: [driver], ...onDevice } },
+      { test: { name: 'integration', include: [integration], ...onDevice } },
+      { test: { name: 'text', include: [text], ...onDevice } },
       // The desktop app as it is shipped.
       { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
       // The same in a real Electron, on a screen.

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { countGoogleTest, countVitest, single, total } from './counts.mjs';
+import { countGoogleTest, countVitest, single } from './counts.mjs';
 import { capture, describeEnd, follow, followAndKeep } from './exec.mjs';
 import { formatTree } from './format.mjs';
 import { inRoot, nativeBuild, reports, root } from './paths.mjs';
@@ -132,16 +132,18 @@ function reportFor(stage) {
 const atOnce = Math.max(3, availableParallelism() - 1);
 
 /**
- * @param {'unit' | 'window' | 'packaging' | 'desktop' | 'endurance' | 'integration' | 'slice'} project of vitest.config.ts
+ * @param {string | string[]} projects of vitest.config.ts
  * @param {string} stage
  * @param {Runtime} [runtime]
  */
-export async function vitest(project, stage, runtime) {
+export async function vitest(projects, stage, runtime) {
   const report = reportFor(stage);
-  const workers = project === 'unit' ? [`--maxWorkers=${atOnce}`] : [];
-  const args = ['run', '--project', project, ...workers, '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
+  const args = ['run', '--reporter=default', `--reporter=${inRoot('setup/vitest-report.mjs')}`];
+  for (const project of [projects].flat()) args.push('--project', project);
+  if (projects === 'unit') args.push(`--maxWorkers=${atOnce}`);
   const env = { ...(runtime?.env ?? process.env), LOUPE_TEST_REPORT: report };
-  const end = await follow(runtime?.node ?? process.execPath, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env });
+  const program = runtime?.node ?? process.execPath;
+  const end = await follow(program, [inRoot('node_modules/vitest/vitest.mjs'), ...args], { cwd: root, env, label: stage });
   return countReport(report, stage, end, countVitest);
 }
 
@@ -170,7 +172,7 @@ export async function browserSpecs(runtime, chromium) {
   const report = reportFor(stage);
   const args = ['test', '--config', inRoot('e2e'), `--reporter=list,${inRoot('setup/playwright-report.mjs')}`];
   const env = { ...runtime.env, LOUPE_TEST_REPORT: report, LOUPE_CHROMIUM: chromium };
-  const end = await follow(process.execPath, [inRoot('node_modules/playwright/cli.js'), ...args], { cwd: root, env });
+  const end = await follow(process.execPath, [inRoot('node_modules/playwright/cli.js'), ...args], { cwd: root, env, label: stage });
   return countReport(report, stage, end, countVitest);
 }
 
@@ -179,19 +181,15 @@ export async function googleTest(runtime) {
   const stage = `native tests, ${runtime.name}`;
   const report = reportFor(stage);
   const [program = '', ...args] = [...(runtime.launch ?? []), join(nativeBuild, 'loupe_tests'), `--gtest_output=json:${report}`];
-  const end = await followAndKeep(program, args, { cwd: root, env: runtime.env });
+  const end = await followAndKeep(program, args, { cwd: root, env: runtime.env, label: stage });
   return countReport(report, stage, end, (found, name) => countGoogleTest(found, end.output, name));
 }
 
-/** 200,000 mutated headers and configurations of safetensors, and as many GGUF files, through the parsers, under the address sanitizer. @returns {Promise<Counts>} */
-export async function fuzzCheckpoints() {
-  const counts = [];
-  for (const [program, stage] of /** @type {const} */ ([
-    ['fuzz_checkpoint', 'mutated checkpoints'],
-    ['fuzz_gguf', 'mutated GGUF files'],
-  ])) {
-    const end = await follow(join(nativeBuild, program), ['200000'], { cwd: root });
-    counts.push(single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`));
-  }
-  return total(counts);
+/**
+ * 200,000 mutated files through the parsers, under the address sanitizer.
+ * @param {'fuzz_checkpoint' | 'fuzz_gguf'} program headers and configurations of safetensors, or GGUF files @param {string} stage @returns {Promise<Counts>}
+ */
+export async function fuzz(program, stage) {
+  const end = await follow(join(nativeBuild, program), ['200000'], { cwd: root, label: stage });
+  return single(stage, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Ended */
 /** @typedef {{ cwd?: string, env?: NodeJS.ProcessEnv }} Place */
@@ -37,21 +38,34 @@ function ended(command, args, options, started) {
   });
 }
 
-/** Runs a step whose output a person may want to follow; all of it goes to stderr. @param {string} command @param {string[]} args @param {Place} [place] */
-export function follow(command, args, place = {}) {
-  return ended(command, args, { ...place, stdio: ['ignore', 2, 2] });
+/**
+ * Runs a step whose output a person may want to follow; all of it goes to stderr. With a `label`, each line begins with it:
+ * others run beside it.
+ * @param {string} command @param {string[]} args @param {Place & { label?: string }} [place]
+ */
+export function follow(command, args, { label, ...place } = {}) {
+  if (label === undefined) return ended(command, args, { ...place, stdio: ['ignore', 2, 2] });
+  return ended(command, args, { ...place, stdio: ['ignore', 'pipe', 'pipe'] }, (child) => {
+    for (const stream of [child.stdout, child.stderr]) if (stream) onLines(stream, (line) => process.stderr.write(`${label} | ${line}\n`));
+  });
 }
 
-/** As `follow`, and keeps the program's standard output. @param {string} command @param {string[]} args @param {Place} [place] */
-export async function followAndKeep(command, args, place = {}) {
+/** As `follow`, and keeps the program's standard output. @param {string} command @param {string[]} args @param {Place & { label: string }} place */
+export async function followAndKeep(command, args, { label, ...place }) {
   let output = '';
   const end = await ended(command, args, { ...place, stdio: ['ignore', 'pipe', 2] }, (child) => {
-    child.stdout?.setEncoding('utf8').on('data', (text) => {
-      output += text;
-      process.stderr.write(text);
+    if (!child.stdout) return;
+    onLines(child.stdout, (line) => {
+      output += `${line}\n`;
+      process.stderr.write(`${label} | ${line}\n`);
     });
   });
   return { ...end, output };
+}
+
+/** @param {import('node:stream').Readable} stream @param {(line: string) => void} onLine */
+function onLines(stream, onLine) {
+  createInterface({ input: stream, crlfDelay: Infinity }).on('line', onLine);
 }
 
 /**

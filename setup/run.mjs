@@ -66,6 +66,8 @@ async function main() {
   if (node !== process.execPath)
     return runInForeground(node, [fileURLToPath(import.meta.url), name, ...args], { env: environmentOf(node) });
   await ensurePackages();
+  // What Node compiled, types taken away, is kept for the next of the many processes: each starts in a third of the time.
+  process.env['NODE_COMPILE_CACHE'] ??= inRoot('build', 'compile-cache');
   return command(args);
 }
 

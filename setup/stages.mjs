@@ -5,14 +5,9 @@ import { say, SetupError } from './report.mjs';
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {{ name: string, run: () => Promise<Counts> }} Stage */
 
-/** @param {string} name @param {() => Promise<Counts>} run */
-export async function stage(name, run) {
-  say(`--- ${name}`);
-  return timed({ name, run });
-}
-
 /** @param {Stage} stage */
 async function timed({ name, run }) {
+  say(`--- ${name}`);
   const start = performance.now();
   const counts = await run();
   say(`${name}: ${summaryLine(counts)} in ${((performance.now() - start) / 1000).toFixed(1)} s`);

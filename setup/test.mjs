@@ -1,11 +1,10 @@
 // `npm test` and its shorter and longer relatives: which checks run, and the account of them at the end.
-import { availableParallelism } from 'node:os';
 import {
   boundaries,
   browserSpecs,
   checkedFolders,
   format,
-  fuzzCheckpoints,
+  fuzz,
   googleTest,
   lintEverything,
   python,
@@ -13,7 +12,7 @@ import {
   vitest,
   windowTypes,
 } from './checks.mjs';
-import { single, skipped, total } from './counts.mjs';
+import { single, skipped } from './counts.mjs';
 import { whyNoDesktop } from './desktop.mjs';
 import { ensureDesktopApp } from './electron.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
@@ -23,59 +22,66 @@ import { ensureNewerDriver } from './newer-driver.mjs';
 import { say } from './report.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
-import { account, orFailure, sideBySide, stage } from './stages.mjs';
+import { account, orFailure, sideBySide } from './stages.mjs';
 import { chromiumNames, driverManifests, ensureDesktopPackages } from './system-packages.mjs';
 
-/** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {import('./checks.mjs').Runtime} Runtime */
+/** @typedef {import('./stages.mjs').Stage} Stage */
 
-/** What is read and not run; the longest first. @type {import('./stages.mjs').Stage[]} */
-const sourceChecks = [
+/**
+ * Stages at a time: most wait for a timer, a disk or a process half of their time. Two, because what is tested at once competes for the
+ * cores, and a person is patient for as long on a machine with more of them.
+ */
+const lanes = 2;
+
+/** What needs neither a device nor the built window; the longest first. @type {Stage[]} */
+const withoutDevice = [
   { name: 'lint', run: lintEverything },
+  { name: 'unit tests', run: () => vitest('unit', 'unit tests') },
+  { name: 'kills in mid-answer', run: () => vitest('endurance', 'kills in mid-answer') },
   { name: 'types of renderer/', run: windowTypes },
+  { name: 'text in pictures', run: () => vitest('text', 'text in pictures') },
+  { name: 'mutated checkpoints', run: () => fuzz('fuzz_checkpoint', 'mutated checkpoints') },
+  { name: 'mutated GGUF files', run: () => fuzz('fuzz_gguf', 'mutated GGUF files') },
+  { name: 'window tests', run: () => vitest('window', 'window tests') },
   ...checkedFolders.map((folder) => ({ name: `types of ${folder}/`, run: () => types(folder) })),
   { name: 'import rules', run: boundaries },
   { name: 'format', run: format },
   { name: 'lint of Python', run: python },
 ];
+const ofTheEngine = new Set(['mutated checkpoints', 'mutated GGUF files']);
 
 /** Every check. @returns {Promise<number>} exit code */
 export async function test() {
-  const results = [];
   const native = await orFailure('native build', () => ensureNative({ forTests: true }));
-  results.push(native);
-
-  results.push(...(await sideBySide(sourceChecks, availableParallelism())));
-  results.push(await stage('unit tests', () => vitest('unit', 'unit tests')));
-  results.push(await stage('window tests', () => vitest('window', 'window tests')));
-
-  results.push(await stage('kills in mid-answer', () => vitest('endurance', 'kills in mid-answer')));
-
-  if (native.failed.length > 0) {
+  const isBuilt = native.failed.length === 0;
+  const results = [
+    native,
+    ...(await sideBySide(
+      withoutDevice.filter(({ name }) => isBuilt || !ofTheEngine.has(name)),
+      lanes,
+    )),
+  ];
+  if (!isBuilt) {
     results.push(skipped('native tests and the app in Chromium', 'the native build failed'));
     return account(results);
   }
   const desktop = await orFailure('build of the window and the desktop shell', ensureDesktopApp);
   results.push(desktop);
-  if (desktop.failed.length > 0) results.push(skipped('the packaged app and the app in Chromium', 'they could not be built'));
-  else {
-    results.push(await stage('packaging', () => vitest('packaging', 'packaging')));
-    results.push(await onDesktop());
-    results.push(await inBrowser(systemRuntime()));
-  }
-  results.push(await onRuntime(systemRuntime()));
-  results.push(await stage('mutated checkpoints', fuzzCheckpoints));
+  // Fetched and installed one after another: two of them would wait for the same lock of apt.
+  const system = systemRuntime();
   const newer = await newerRuntime();
-  results.push(
-    'reason' in newer ? skipped('native and engine tests on a newer driver (cooperative matrices)', newer.reason) : await onRuntime(newer),
-  );
+  const stages = [...onRuntimes(system, newer)];
+  if (desktop.failed.length > 0) results.push(skipped('the packaged app and the app in Chromium', 'they could not be built'));
+  else stages.unshift(inBrowser(system), await onDesktop(), { name: 'packaging', run: () => vitest('packaging', 'packaging') });
+  results.push(...(await sideBySide(stages, lanes)));
   return account(results);
 }
 
 /** Builds the engine and tests it on the system's software Vulkan: what a change of native/ or shaders/ needs. @returns {Promise<number>} exit code */
 export async function testEngine() {
   await ensureNative({ forTests: true });
-  return account([await onRuntime(systemRuntime())]);
+  return account(await sideBySide(engineTests(systemRuntime(), ['driver', 'integration']), 1));
 }
 
 /**
@@ -90,36 +96,49 @@ export async function slice() {
   if ('reason' in runtime) return account([single('slice tests', runtime.reason)]);
   const env = { ...runtime.env, LOUPE_SLICE: await ensureSliceCheckpoint() };
   const name = `slice tests, ${runtime.name}`;
-  return account([await stage(name, () => vitest('slice', name, { ...runtime, env }))]);
+  return account(await sideBySide([{ name, run: () => vitest('slice', name, { ...runtime, env }) }], 1));
 }
 
-/** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */
-async function onRuntime(runtime) {
-  if ('reason' in runtime) return single('native tests', runtime.reason);
-  const native = await stage(`native tests, ${runtime.name}`, () => googleTest(runtime));
-  const engine = await stage(`engine tests, ${runtime.name}`, () => vitest('integration', `engine tests, ${runtime.name}`, runtime));
-  return total([native, engine]);
+/**
+ * What a driver can get wrong is proved on both; the rest of the engine tests on the newer one, which is several times as fast.
+ * @param {Runtime | { reason: string }} system @param {Runtime | { reason: string }} newer @returns {Stage[]}
+ */
+function onRuntimes(system, newer) {
+  if (!('reason' in newer)) return [...engineTests(newer, ['driver', 'integration']), ...engineTests(system, ['driver'])];
+  const name = 'native and engine tests on a newer driver (cooperative matrices)';
+  return [...engineTests(system, ['driver', 'integration']), { name, run: async () => skipped(name, newer.reason) }];
 }
 
-/** The packaged app in a real Electron. @returns {Promise<Counts>} */
+/** @param {Runtime | { reason: string }} runtime @param {string[]} projects of vitest.config.ts @returns {Stage[]} */
+function engineTests(runtime, projects) {
+  if ('reason' in runtime) return [{ name: 'native tests', run: async () => single('native tests', runtime.reason) }];
+  const name = `engine tests, ${runtime.name}`;
+  return [
+    { name, run: () => vitest(projects, name, runtime) },
+    { name: `native tests, ${runtime.name}`, run: () => googleTest(runtime) },
+  ];
+}
+
+/** The packaged app in a real Electron. @returns {Promise<Stage>} */
 async function onDesktop() {
   const why = (await ensureDesktopPackages()) ?? (await whyNoDesktop());
   const found = why === undefined ? await ensureElectronRuntime() : { reason: why };
   if ('reason' in found) {
-    say(`SKIPPED: the packaged app in a real Electron, because ${found.reason}`);
-    return skipped('packaged app in a real Electron', found.reason);
+    const name = 'packaged app in a real Electron';
+    say(`SKIPPED: the ${name}, because ${found.reason}`);
+    return { name, run: async () => skipped(name, found.reason) };
   }
   const name = `packaged app in Electron ${found.runtime.version}`;
-  return stage(name, () => vitest('desktop', name));
+  return { name, run: () => vitest('desktop', name) };
 }
 
-/** @param {Runtime | { reason: string }} runtime @returns {Promise<Counts>} */
-async function inBrowser(runtime) {
+/** @param {Runtime | { reason: string }} runtime @returns {Stage} */
+function inBrowser(runtime) {
   const name = 'app in Chromium';
-  if ('reason' in runtime) return single(name, runtime.reason);
+  if ('reason' in runtime) return { name, run: async () => single(name, runtime.reason) };
   const chromium = chromiumNames.map(which).find((path) => path !== undefined);
-  if (!chromium) return skipped(name, 'this system has no Chromium or Chrome');
-  return stage(name, () => browserSpecs(runtime, chromium));
+  if (!chromium) return { name, run: async () => skipped(name, 'this system has no Chromium or Chrome') };
+  return { name, run: () => browserSpecs(runtime, chromium) };
 }
 
 /** @returns {Runtime | { reason: string }} */

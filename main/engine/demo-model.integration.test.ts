@@ -19,6 +19,8 @@ interface Measured {
 
 const measured = JSON.parse(readFileSync(join(folder, 'measured.json'), 'utf8')) as Measured;
 const cases = readCases(folder);
+/** What the model's folder shows of itself. */
+const samples = JSON.parse(readFileSync(join(demoModel, 'samples.json'), 'utf8')) as { image: string; question: string; answer: string }[];
 /** Answers in which float32 sums of another order may turn a near tie. */
 const mayDiffer = Math.ceil(cases.length * 0.02);
 
@@ -26,6 +28,25 @@ test('the weights are the measured ones', () => {
   const bytes = readFileSync(join(demoModel, 'model.safetensors'));
   expect(bytes.length).toBeLessThanOrEqual(24 * 1024 * 1024);
   expect(createHash('sha256').update(bytes).digest('hex')).toBe(measured.sha256);
+});
+
+test(`all ${samples.length} sample answers`, { timeout: 600_000 }, async () => {
+  const engine = createEngineClient();
+  try {
+    await engine.load({ directory: demoModel, engine: { activations: 'f32' } });
+    const answers: unknown[] = [];
+    for (const { image, question } of samples) {
+      const content = [
+        { type: 'image' as const, image: { path: join(demoModel, image) } },
+        { type: 'text' as const, text: question },
+      ];
+      const { text } = await engine.generate({ messages: [{ role: 'user', content }], maxTokens: 40, sampling: { temperature: 0 } });
+      answers.push({ image, question, answer: text });
+    }
+    expect(answers).toEqual(samples.map(({ image, question, answer }) => ({ image, question, answer })));
+  } finally {
+    await engine.close();
+  }
 });
 
 describe(`${cases.length} held-out questions`, () => {

@@ -208,7 +208,7 @@ describe.concurrent('a process', () => {
     await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 30_000 });
   });
 
-  // One that is stopped needs the addon, to be woken: engine.integration.test.ts.
+  // One that is stopped needs the addon, to be woken: engine.driver.test.ts.
   test.for(['engine', 'pictures'] as const)('ends with its parent, also when it is busy (%s)', patient, async (which, { expect }) => {
     const parent = spawn(process.execPath, [fileURLToPath(new URL('./test/orphan.ts', import.meta.url)), which], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,7 +1,7 @@
 /** The app, killed without warning while it streams: what was kept. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,8 @@ import { connectWindow } from './test/web-client.ts';
 
 const app = fileURLToPath(new URL('../../e2e/fake-host.ts', import.meta.url));
 const kills = 200;
+/** Apps side by side, each with a folder of its own: a kill mostly waits for its app to start, and for its moment. */
+const apps = 4;
 /** As promised: what was shown a second ago is kept. */
 const promiseMs = 1000;
 /** The app writes a word every 2 ms. Of a longer pause the machine had other things to do, and only so much counts as the app's time. */
@@ -20,7 +22,7 @@ const longestStep = 50;
 
 /** xorshift32: a failure can be repeated. */
 function randomFrom(seed: number): () => number {
-  let state = seed;
+  let state = seed | 0 || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;
@@ -29,7 +31,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Starts the app, asks, and kills it `afterMs` after the first word. Answers what a window had been shown. */
+/** Starts the app, asks, and kills it `afterMs` after the first word. @returns what a window had been shown */
 async function killWhileStreaming(
   directory: string,
   question: string,
@@ -71,44 +73,67 @@ function shownBefore(ms: number, shown: readonly { at: number; length: number }[
   return 0;
 }
 
-test(`nothing is lost by ${kills} kills in mid-answer but the last second of text`, async ({ annotate }) => {
-  const seed = Number(process.env['LOUPE_SEED'] ?? 1 + (Date.now() % 2 ** 31));
-  await annotate(`LOUPE_SEED=${seed}`);
-  const random = randomFrom(seed);
-  const directory = mkdtempSync(join(tmpdir(), 'loupe-kill-'));
+/** Kills one app again and again. @returns what it was asked, by conversation, and the longest stretch of text lost, ms */
+async function killRepeatedly(
+  directory: string,
+  times: number,
+  random: () => number,
+  app: string,
+): Promise<{ conversations: Map<number, string>; longestMissing: number }> {
   const words = Array.from({ length: 2000 }, (_, index) => `w${index}`).join(' ');
   const conversations = new Map<number, string>();
   let longestMissing = 0;
-  try {
-    for (let kill = 1; kill <= kills; kill++) {
-      const question = `Question ${kill}: ${words}`;
-      const { id, answerId, shown, killedAt } = await killWhileStreaming(directory, question, random() * 1500);
-      conversations.set(id, question);
+  for (let kill = 1; kill <= times; kill++) {
+    const question = `Question ${kill}: ${words}`;
+    const { id, answerId, shown, killedAt } = await killWhileStreaming(directory, question, random() * 1500);
+    conversations.set(id, question);
 
-      const store = openStore(directory);
-      try {
-        store.conversations.markInterrupted();
-        const answer = store.conversations.message(answerId);
-        const where = `seed ${seed}, kill ${kill}`;
-        expect(answer.state, where).toBe('interrupted');
-        const promised = shownBefore(promiseMs, shown, killedAt);
-        expect(answer.text.length, where).toBeGreaterThanOrEqual(promised);
-        expect(`You asked: ${question}`.startsWith(answer.text), where).toBe(true);
-        const missingFrom = shown.find(({ length }) => length > answer.text.length);
-        if (missingFrom) longestMissing = Math.max(longestMissing, killedAt - missingFrom.at);
-        expect(store.conversations.list(), where).toHaveLength(conversations.size);
-      } finally {
-        store.close();
-      }
-    }
     const store = openStore(directory);
-    for (const [id, question] of conversations) expect(store.conversations.open(id).messages[0]!.text).toBe(question);
-    store.close();
-    const database = new Database(join(directory, 'loupe.db'), { readonly: true });
-    expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
-    database.close();
-    await annotate(`longest stretch of text lost: ${Math.round(longestMissing)} ms`);
+    try {
+      store.conversations.markInterrupted();
+      const answer = store.conversations.message(answerId);
+      const where = `${app}, kill ${kill}`;
+      expect(answer.state, where).toBe('interrupted');
+      const promised = shownBefore(promiseMs, shown, killedAt);
+      expect(answer.text.length, where).toBeGreaterThanOrEqual(promised);
+      expect(`You asked: ${question}`.startsWith(answer.text), where).toBe(true);
+      const missingFrom = shown.find(({ length }) => length > answer.text.length);
+      if (missingFrom) longestMissing = Math.max(longestMissing, killedAt - missingFrom.at);
+      expect(store.conversations.list(), where).toHaveLength(conversations.size);
+    } finally {
+      store.close();
+    }
+  }
+  return { conversations, longestMissing };
+}
+
+/** Every question is there, and the database is whole. */
+function expectEverything(directory: string, conversations: ReadonlyMap<number, string>): void {
+  const store = openStore(directory);
+  for (const [id, question] of conversations) expect(store.conversations.open(id).messages[0]!.text).toBe(question);
+  store.close();
+  const database = new Database(join(directory, 'loupe.db'), { readonly: true });
+  expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+  database.close();
+}
+
+test(`nothing is lost by ${kills} kills in mid-answer but the last second of text`, async ({ annotate }) => {
+  const seed = Number(process.env['LOUPE_SEED'] ?? 1 + (Date.now() % 2 ** 31));
+  await annotate(`LOUPE_SEED=${seed}`);
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-kill-'));
+  try {
+    const ended = await Promise.all(
+      Array.from({ length: apps }, async (_, number) => {
+        const directory = join(folder, String(number));
+        mkdirSync(directory);
+        const result = await killRepeatedly(directory, kills / apps, randomFrom(seed + number * 0x9e3779b9), `seed ${seed}, app ${number}`);
+        expectEverything(directory, result.conversations);
+        return result;
+      }),
+    );
+    expect(ended.reduce((sum, { conversations }) => sum + conversations.size, 0)).toBe(kills);
+    await annotate(`longest stretch of text lost: ${Math.round(Math.max(...ended.map(({ longestMissing }) => longestMissing)))} ms`);
   } finally {
-    rmSync(directory, { recursive: true });
+    rmSync(folder, { recursive: true });
   }
 });

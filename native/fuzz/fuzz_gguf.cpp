@@ -227,8 +227,7 @@ class Fuzzer {
   Fuzzer() {
     seeds_.push_back(seed_of(vision_config));
     seeds_.push_back(seed_of(text_config));
-    for (const Seed& seed : seeds_)
-      use(seed.header + seed.data);  // seeds must pass: a fuzzer that begins with broken ones finds nothing
+    for (const Seed& seed : seeds_) use(seed.header + seed.data);  // seeds must pass: a fuzzer that begins with broken ones finds nothing
   }
 
   /// True when everything was accepted.
