@@ -115,7 +115,7 @@ test('another folder for downloads: said when it is none, used when it is', asyn
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await loupe.skipWelcome();
   await page.keyboard.press('Control+,');
-  const field = page.getByLabel('Folder for downloads and smaller copies');
+  const field = page.getByLabel('Folder for downloads and quantised copies');
   await expect(field).toHaveValue(join(folder, 'models'));
   await field.fill('drive');
   await page.getByRole('button', { name: 'Use this folder' }).click();

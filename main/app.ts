@@ -322,15 +322,15 @@ export function createApp({
       return null;
     },
     'models.verifications': () => manager.verifications(),
-    'models.shrink': ({ id, form }) => {
-      manager.shrink(id, form);
+    'models.quantise': ({ id, form }) => {
+      manager.startQuantising(id, form);
       return null;
     },
-    'models.stopShrinking': ({ id }) => {
-      manager.stopShrinking(id);
+    'models.stopQuantising': ({ id }) => {
+      manager.stopQuantising(id);
       return null;
     },
-    'models.shrinkings': () => manager.shrinkings(),
+    'models.quantisings': () => manager.quantisings(),
     'models.selfTests': () => selfTests.list(),
     'models.chooseFolder': async () => (await host.chooseFolder?.((await manager.folder()).directory)) ?? null,
     'models.folder': () => manager.folder(),

@@ -21,7 +21,7 @@ import {
   fileFit,
   download,
   verification,
-  shrinking,
+  quantising,
   selfTest,
   licence,
   abilities,
@@ -54,7 +54,7 @@ export type {
   FoundModel,
   Download,
   Verification,
-  Shrinking,
+  Quantising,
   SelfTest,
   Licence,
   LicenceId,
@@ -158,11 +158,11 @@ export const requests = {
   /** Answers at once; `verifications.changed` tells the rest. */
   'models.verify': { input: v.strictObject({ id: v.string() }), output: done },
   'models.verifications': { input: none, output: v.array(verification) },
-  /** Writes a smaller copy of a published model below the models folder. Answers at once; `shrinkings.changed` tells the rest. */
-  'models.shrink': { input: v.strictObject({ id: v.string(), form: v.picklist(['q4_k_m', 'q8_0']) }), output: done },
-  /** What is written is kept, and gone on with the next time. */
-  'models.stopShrinking': { input: v.strictObject({ id: v.string() }), output: done },
-  'models.shrinkings': { input: none, output: v.array(shrinking) },
+  /** Writes a quantised copy of a published model below the models folder. Answers at once; `quantisings.changed` tells the rest. */
+  'models.quantise': { input: v.strictObject({ id: v.string(), form: v.picklist(['q4_k_m', 'q8_0']) }), output: done },
+  /** What is written is kept, and resumed the next time. */
+  'models.stopQuantising': { input: v.strictObject({ id: v.string() }), output: done },
+  'models.quantisings': { input: none, output: v.array(quantising) },
   /** Of models that were tried: by themselves, when they are first loaded, and again with other files, another device or driver. */
   'models.selfTests': { input: none, output: v.array(selfTest) },
   /** Asks the person for a folder; null where none was chosen or the host cannot ask (only `electron` can). */
@@ -316,7 +316,7 @@ export const events = {
   /** Those that are not finished. */
   'downloads.changed': v.array(download),
   'verifications.changed': v.array(verification),
-  'shrinkings.changed': v.array(shrinking),
+  'quantisings.changed': v.array(quantising),
   'selfTests.changed': v.array(selfTest),
   'settings.changed': settings,
   'storage.changed': storageState,

@@ -15,7 +15,7 @@ import type { ModelServices } from '../model-services.ts';
 import { dataDirectory } from '../host/paths.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../errors.ts';
 import { joinPaths, pathsNamed } from '../services/models/local/model-path.ts';
-import { smallerForms } from '../services/models/quantise.ts';
+import { quantisedForms } from '../services/models/quantise.ts';
 import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
 import { inBytes, inTime } from './units.ts';
@@ -222,7 +222,7 @@ async function importModel(context: Context, path: string | undefined): Promise<
 
 async function quantise(context: Context, named: string | undefined): Promise<ExitCode> {
   const { manager, models, values, terminal, line } = context;
-  const form = oneOf('--form', values.form ?? smallerForms[0], smallerForms);
+  const form = oneOf('--form', values.form ?? quantisedForms[0], quantisedForms);
   const listed = models.list().find(({ id, name }) => absolute(id) === absolute(named!) || name.toLowerCase() === named!.toLowerCase());
   const path = listed?.id ?? absolute(named!);
   const [found] = await manager.find(path);

@@ -165,8 +165,8 @@ export const verification = v.strictObject({
   failure: v.nullable(failure),
 });
 
-/** A smaller copy of a model being written. */
-export const shrinking = v.strictObject({
+/** A model being quantised: a copy in fewer bits is written. */
+export const quantising = v.strictObject({
   /** `id` of the ModelChoice that it is made from. */
   model: v.string(),
   form: v.picklist(['q4_k_m', 'q8_0']),
@@ -220,7 +220,7 @@ export type Fitting = v.InferOutput<typeof fitting>;
 export type FoundModel = v.InferOutput<typeof foundModel>;
 export type Download = v.InferOutput<typeof download>;
 export type Verification = v.InferOutput<typeof verification>;
-export type Shrinking = v.InferOutput<typeof shrinking>;
+export type Quantising = v.InferOutput<typeof quantising>;
 export type SelfTest = v.InferOutput<typeof selfTest>;
 export type Licence = v.InferOutput<typeof licence>;
 export type LicenceId = v.InferOutput<typeof licenceId>;

@@ -7,6 +7,7 @@ import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
 import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
+import { throttle } from './throttle.ts';
 
 export interface EngineServiceOptions {
   engine: Engine;
@@ -112,7 +113,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   async function loadNow(other?: string, signal?: AbortSignal): Promise<void> {
     const { id, key, device, contextLength } = wanted(other);
     const abort = new AbortController();
-    let told = 0;
+    const progress = throttle(progressEveryMs, (doneBytes: number, totalBytes: number) => become({ doneBytes, totalBytes }));
     loading = { key, abort, other: other !== undefined };
     loadsBegun++;
     try {
@@ -125,13 +126,12 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
           model: choice.name,
           signal: AbortSignal.any([abort.signal, closing.signal, ...(signal ? [signal] : [])]),
           onProgress: (doneBytes, totalBytes) => {
-            const now = performance.now();
-            if (now - told < progressEveryMs && doneBytes < totalBytes) return;
-            told = now;
-            become({ doneBytes, totalBytes });
+            if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
+            else progress.now(doneBytes, totalBytes);
           },
         },
       );
+      progress.cancel();
       held = { key, loaded };
       lastUsed = null;
       const { vision, contextLength: tokens, placement } = loaded.model;
@@ -144,6 +144,7 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
         use: useOf(loaded),
       });
     } catch (thrown) {
+      progress.cancel();
       held = null;
       // Another model was chosen meanwhile. Whoever waits for one gets that.
       if (abort.signal.aborted || signal?.aborted) {

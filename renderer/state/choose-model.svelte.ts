@@ -51,7 +51,7 @@ export class ChooseModel {
     this.#doubt = null;
     if (!doubt?.fit.copy) return;
     try {
-      await this.#client.request('models.shrink', { id: doubt.id, form: doubt.fit.copy });
+      await this.#client.request('models.quantise', { id: doubt.id, form: doubt.fit.copy });
       this.#toasts.show({ message: strings.models.copyBegun });
     } catch (error) {
       this.#toasts.failure(error);

@@ -6,7 +6,7 @@ import type {
   Licence,
   LicenceId,
   ModelChoice,
-  Shrinking,
+  Quantising,
   Verification,
 } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
@@ -30,7 +30,7 @@ export class ModelsPage {
   #foundAt = $state.raw<FoundModel[]>([]);
   #downloads = $state.raw<Download[]>([]);
   #verifications = $state.raw<Verification[]>([]);
-  #shrinkings = $state.raw<Shrinking[]>([]);
+  #quantisings = $state.raw<Quantising[]>([]);
   #licence = $state.raw<{ licence: Licence; then: () => Promise<void> } | null>(null);
   #busy = $state.raw<ReadonlySet<string>>(new Set());
 
@@ -50,8 +50,8 @@ export class ModelsPage {
       client.on('verifications.changed', (verifications) => {
         this.#verifications = verifications;
       }),
-      client.on('shrinkings.changed', (shrinkings) => {
-        this.#shrinkings = shrinkings;
+      client.on('quantisings.changed', (quantisings) => {
+        this.#quantisings = quantisings;
       }),
       client.on('models.changed', () => void this.#refresh()),
     ];
@@ -60,10 +60,10 @@ export class ModelsPage {
       this.#found = await client.request('models.find', { path: null });
     });
     void this.#ask('models.downloads', async () => {
-      [this.#downloads, this.#verifications, this.#shrinkings] = await Promise.all([
+      [this.#downloads, this.#verifications, this.#quantisings] = await Promise.all([
         client.request('models.downloads', {}),
         client.request('models.verifications', {}),
-        client.request('models.shrinkings', {}),
+        client.request('models.quantisings', {}),
       ]);
     });
   }
@@ -106,8 +106,8 @@ export class ModelsPage {
     return this.#verifications.find(({ model }) => model === id);
   }
 
-  shrinkingOf({ id }: ModelChoice): Shrinking | undefined {
-    return this.#shrinkings.find(({ model }) => model === id);
+  quantisingOf({ id }: ModelChoice): Quantising | undefined {
+    return this.#quantisings.find(({ model }) => model === id);
   }
 
   /** Rejects with `RequestFailure` where there is nothing. */
@@ -146,15 +146,15 @@ export class ModelsPage {
     });
   }
 
-  shrink({ id }: ModelChoice, form: Shrinking['form']): Promise<void> {
+  quantise({ id }: ModelChoice, form: Quantising['form']): Promise<void> {
     return this.#ask(id, async () => {
-      await this.#client.request('models.shrink', { id, form });
+      await this.#client.request('models.quantise', { id, form });
     });
   }
 
-  stopShrinking({ id }: ModelChoice): Promise<void> {
+  stopQuantising({ id }: ModelChoice): Promise<void> {
     return this.#ask(id, async () => {
-      await this.#client.request('models.stopShrinking', { id });
+      await this.#client.request('models.stopQuantising', { id });
     });
   }
 

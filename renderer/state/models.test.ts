@@ -78,12 +78,12 @@ function begin({
     'models.find': ({ path }) => (path === null ? [found] : [{ ...found, path, source: 'folder' }]),
     'models.downloads': () => [],
     'models.verifications': () => [],
-    'models.shrinkings': () => [],
+    'models.quantisings': () => [],
     'models.licence': () => ({ ...licence, acceptedAt }),
     'models.acceptLicence': () => ({ ...licence, acceptedAt: (acceptedAt = 2) }),
     'models.add': () => choice,
     'models.fit': fit,
-    'models.shrink': () => null,
+    'models.quantise': () => null,
     'models.download': () => download,
     'models.token': ({ token }) => ({ source: token === null ? null : 'own', kept: 'session', problem: null }),
     'settings.set': (change) => ({ ...defaultSettings, ...(change as typeof defaultSettings) }),
@@ -189,7 +189,7 @@ test('or makes the copy that runs better', async () => {
   await page.use(choice);
   await page.choosing.copy();
   expect(page.choosing.doubt).toBeNull();
-  expect(client.inputs('models.shrink')).toEqual([{ id: choice.id, form: 'q4_k_m' }]);
+  expect(client.inputs('models.quantise')).toEqual([{ id: choice.id, form: 'q4_k_m' }]);
   expect(client.inputs('settings.set')).toEqual([]);
   expect(toasts.shown.map(({ tone }) => tone)).toEqual(['calm']);
 });

@@ -1,4 +1,4 @@
-import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SelfTest, Shrinking, Verification } from '../../main/contract.ts';
+import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SelfTest, Quantising, Verification } from '../../main/contract.ts';
 import { bytes, when } from '../format.ts';
 
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
@@ -46,10 +46,10 @@ export const models = {
   deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} are deleted from this computer. They can be downloaded again.`,
   deleteConfirm: 'Delete the files',
   deleted: (name: string) => `${name} and its files are gone.`,
-  shrink: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Shrinking['form'], string>,
-  shrinking: ({ form, doneBytes, totalBytes }: Shrinking) =>
+  quantise: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Quantising['form'], string>,
+  quantising: ({ form, doneBytes, totalBytes }: Quantising) =>
     `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
-  shrunk: 'The smaller copy is in the list.',
+  quantised: 'The quantised copy is in the list.',
   stop: 'Stop',
   checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
   checked: ({ intact, changed, unknown }: Verification) => {
@@ -87,7 +87,7 @@ export const models = {
   downloadAnyway: 'Download it anyway',
 
   // Folder
-  folder: 'Folder for downloads and smaller copies',
+  folder: 'Folder for downloads and quantised copies',
   folderHint: (free: string | null) =>
     `${free === null ? '' : `Its disk has ${free} to give. `}Models that are elsewhere stay where they are and can still be used.`,
   folderChoose: 'Choose…',

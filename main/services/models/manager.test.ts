@@ -15,7 +15,7 @@ import { createModels } from './models.ts';
 import { sessionSecrets } from './hub/secrets.ts';
 import { startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from './test/hub-double.ts';
 import { quick } from './test/hub-setup.ts';
-import { smallerName } from './quantise.ts';
+import { quantisedName } from './quantise.ts';
 import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
 
 const id = 'llama-3.2-11b-vision-instruct';
@@ -315,7 +315,7 @@ describe('models on this machine', () => {
   });
 });
 
-describe('a smaller copy', () => {
+describe('a quantised copy', () => {
   const report = { bytes: 1, resumed: false, classes: [], hostPeakBytes: 1 };
   const quantising = (work: (target: string) => void): Engine => ({
     ...createFakeEngine(),
@@ -335,7 +335,7 @@ describe('a smaller copy', () => {
     expect(last('models.changed')!.at(-1)).toEqual(model);
     await expect(manager.quantise(path, 'q4_k_m', null, options)).rejects.toMatchObject({
       code: 'usage',
-      message: expect.stringContaining('is there already') as string,
+      message: expect.stringContaining('exists already') as string,
     });
     await expect(manager.quantise(model.id, 'q8_0', null, options)).rejects.toMatchObject({
       code: 'usage',
@@ -347,7 +347,7 @@ describe('a smaller copy', () => {
     });
   });
 
-  test('of the list: one at a time, told, stopped', async () => {
+  test('of the list: one at a time, reported, stopped', async () => {
     const path = write(join(folder, 'vision'), publishedFiles());
     // Reads for ever, until it is stopped.
     const endless = (): Engine => ({
@@ -361,16 +361,16 @@ describe('a smaller copy', () => {
     begin({ startEngine: endless });
     agree();
     await manager.add(path);
-    manager.shrink(path, 'q4_k_m');
-    expect(() => manager.shrink(path, 'q8_0')).toThrow(expect.objectContaining({ code: 'engine_busy' }));
+    manager.startQuantising(path, 'q4_k_m');
+    expect(() => manager.startQuantising(path, 'q8_0')).toThrow(expect.objectContaining({ code: 'engine_busy' }));
     await vi.waitFor(() =>
-      expect(manager.shrinkings()).toMatchObject([{ model: path, form: 'q4_k_m', state: 'running', doneBytes: 1, totalBytes: 2 }]),
+      expect(manager.quantisings()).toMatchObject([{ model: path, form: 'q4_k_m', state: 'running', doneBytes: 1, totalBytes: 2 }]),
     );
-    manager.stopShrinking(path);
-    await vi.waitFor(() => expect(last('shrinkings.changed')).toEqual([]));
-    manager.shrink(path, 'q8_0');
+    manager.stopQuantising(path);
+    await vi.waitFor(() => expect(last('quantisings.changed')).toEqual([]));
+    manager.startQuantising(path, 'q8_0');
     await manager.close();
-    expect(manager.shrinkings()[0]).toMatchObject({ state: 'running' });
+    expect(manager.quantisings()[0]).toMatchObject({ state: 'running' });
   });
 
   test('that the engine cannot write is not in the list', async () => {
@@ -380,8 +380,8 @@ describe('a smaller copy', () => {
     await expect(manager.quantise(path, 'q8_0', null, options)).rejects.toMatchObject({ code: 'file_unwritable' });
     expect(store.models.list()).toEqual([]);
     await manager.add(path);
-    manager.shrink(path, 'q8_0');
-    await vi.waitFor(() => expect(manager.shrinkings()).toMatchObject([{ state: 'failed', failure: { code: 'file_unwritable' } }]));
+    manager.startQuantising(path, 'q8_0');
+    await vi.waitFor(() => expect(manager.quantisings()).toMatchObject([{ state: 'failed', failure: { code: 'file_unwritable' } }]));
   });
 
   test.each([
@@ -389,9 +389,9 @@ describe('a smaller copy', () => {
     ['llama3.2-vision:latest', 'Llama3.2-vision-latest-Q8_0'],
     ['../evil/name', 'Llama-..-evil-name-Q8_0'],
     ['my model', 'Llama-my-model-Q8_0'],
-  ])('of %s is called %s', (name, smaller) => {
+  ])('of %s is called %s', (name, quantised) => {
     begin();
-    expect(smallerName(name, 'q8_0')).toBe(smaller);
+    expect(quantisedName(name, 'q8_0')).toBe(quantised);
   });
 });
 

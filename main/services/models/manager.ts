@@ -1,6 +1,6 @@
 /** Everything about models but running them: what there is, what is here, what is on its way. */
 import { totalmem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type {
   CatalogueView,
   Download,
@@ -10,27 +10,26 @@ import type {
   Licence,
   LicenceId,
   ModelChoice,
+  Quantising,
   Settings,
-  Shrinking,
   Verification,
 } from '../../contract.ts';
-import { LoupeError, toFailure, toLoupeError, type Failure } from '../../errors.ts';
+import { LoupeError } from '../../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
+import { testModel, type ModelTest } from './check/self-tests.ts';
+import { createVerifications } from './check/verifications.ts';
+import { catalogueFits, fileFit, usableDevices, type Machine } from './fit/file-fit.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './hub/downloads.ts';
-import { findAt, findModels, ofInterest } from './local/find.ts';
-import { freeBytesAbove, usableFolder } from './local/folder.ts';
-import { adviceFor, deviceBudget, fitFiles, recommend, usualContext, type FitDevice } from './fit/fit.ts';
 import { isOffline } from './hub/http.ts';
-import { accept, acceptanceOf, licenceFor, licenceOf, requireAcceptance, writeNotice } from './hub/licence.ts';
-import { judged, type Judge } from './local/inspect.ts';
-import { usableModel, type Models } from './models.ts';
-import { loadPlanned } from './fit/placement.ts';
-import { quantiseModel, smallerForms, smallerTarget, type SmallerForm } from './quantise.ts';
+import { accept, licenceFor, licenceView, requireAcceptance, writeNotice } from './hub/licence.ts';
 import { hubToken } from './hub/secrets.ts';
-import { readReferences, runSelfTest, type SelfTestReport } from './check/self-test.ts';
-import { modelToTry, recordOf } from './check/self-tests.ts';
-import { verifyFiles } from './check/verify.ts';
+import { findAt, findModels, ofInterest, type FoundModel as FoundFiles } from './local/find.ts';
+import { freeBytesAbove, usableFolder } from './local/folder.ts';
+import { inspectedBy, type Inspector } from './local/inspect.ts';
+import { usableModel, type Models } from './models.ts';
+import { createQuantisings, type QuantiseRun, type Quantisings } from './quantisings.ts';
+import type { QuantisedForm } from './quantise.ts';
 
 export interface ManagerOptions {
   store: Pick<Store, 'models' | 'downloads' | 'licences' | 'ledger' | 'lockDownload' | 'settings' | 'saveSettings'>;
@@ -66,283 +65,84 @@ export interface ModelManager {
   pause(id: number): void;
   resume(id: number): void;
   cancel(id: number): Promise<void>;
-  /** Writes a smaller copy of a published model and adds it to the list. `target` null: below the models folder. */
-  quantise(
-    id: string,
-    form: SmallerForm,
-    target: string | null,
-    options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
-  ): Promise<{ model: ModelChoice; report: Awaited<ReturnType<Engine['quantise']>> }>;
-  /** As `quantise`, one at a time, told by `shrinkings.changed`. */
-  shrink(id: string, form: SmallerForm): void;
-  stopShrinking(id: string): void;
-  shrinkings(): Shrinking[];
-  /** What came of trying models. */
+  quantise: Quantisings['quantise'];
+  /** As `quantise`, one at a time, reported by `quantisings.changed`. */
+  startQuantising(id: string, form: QuantisedForm): void;
+  stopQuantising(id: string): void;
+  quantisings(): Quantising[];
+  /** The results of earlier tests. */
   tested(): SelfTestRecord[];
-  /** Loads it into an engine of its own, tries it, and keeps what came of it. */
-  test(
-    id: string,
-    options: { signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
-  ): Promise<SelfTestReport & SelfTestRecord>;
-  /** Resolves with the finding when it is done; `verifications` tells meanwhile. */
+  /** Loads a model into an engine of its own, tests it, and stores the result. */
+  test(id: string, run: QuantiseRun): Promise<ModelTest>;
+  /** Resolves with the finding when it is done; `verifications` reports meanwhile. */
   verify(id: string): Promise<Verification>;
   verifications(): Verification[];
   licence(id: LicenceId): Licence;
   acceptLicence(id: LicenceId, version: string): Licence;
   setToken(token: string | null): Promise<CatalogueView['token']>;
-  /** Where downloads and smaller copies go. */
+  /** Where downloads and quantised copies go. */
   folder(): Promise<Pick<CatalogueView, 'directory' | 'freeBytes'>>;
   /** Models that are here stay where they are. Null: the usual folder. Rejects where nothing can be written. */
   setFolder(path: string | null): Promise<Settings>;
-  /** Goes on with what an earlier process was downloading. */
+  /** Resumes what an earlier process was downloading. */
   recover(): void;
   close(): Promise<void>;
 }
 
-/** Tokens; more than any question of the self-test takes. */
-const testContext = 512;
-
-export function createModelManager({
-  store,
-  models,
-  devices,
-  startEngine,
-  secrets,
-  directory: usualDirectory,
-  emit,
-  clock = { now: Date.now },
-  environment = process.env,
-  hostMemoryBytes = totalmem(),
-  downloads: more = {},
-}: ManagerOptions): ModelManager {
-  const directory = (): string => store.settings().modelsDirectory ?? usualDirectory;
-  const verifications = new Map<string, Verification>();
-  const shrinkings = new Map<string, Shrinking>();
-  let shrinkingStop: { id: string; stop: AbortController } | null = null;
+export function createModelManager(options: ManagerOptions): ModelManager {
+  const { store, models, startEngine, secrets, emit, clock = { now: Date.now }, environment = process.env } = options;
+  const machine: Machine = {
+    devices: options.devices,
+    settings: () => store.settings(),
+    hostMemoryBytes: options.hostMemoryBytes ?? totalmem(),
+  };
+  const directory = (): string => store.settings().modelsDirectory ?? options.directory;
   const closing = new AbortController();
+  const usable = (path: string): Promise<FoundFiles> => withInspector(startEngine, (inspector) => usableModel(path, inspector));
+  const modelsChanged = (): void => emit({ event: 'models.changed', payload: models.list() });
+  const token = (): ReturnType<typeof hubToken> => hubToken(secrets, environment);
+
+  const common = { store, models, usable, emit, closing: closing.signal };
+  const verifications = createVerifications({ ...common, clock });
+  const quantisings = createQuantisings({ ...common, startEngine, directory, onAdded: modelsChanged });
   const downloads = createDownloads({
     store,
-    token: async () => (await hubToken(secrets, environment))?.value ?? null,
+    token: async () => (await token())?.value ?? null,
     clock,
     environment,
     onChange: (list) => emit({ event: 'downloads.changed', payload: list }),
-    onComplete: completed,
-    ...more,
+    async onComplete({ directory, model }) {
+      await writeNotice(directory, catalogueModel(model).licence);
+      models.add(await usable(directory));
+      modelsChanged();
+    },
+    ...options.downloads,
   });
-
-  /** With the loader's judgement, made in a process of its own that ends with the question. */
-  async function withJudge<Result>(use: (judge: Judge | undefined) => Promise<Result>): Promise<Result> {
-    const engine = startEngine?.();
-    try {
-      return await use(engine && ((place, options) => engine.inspect(place, options)));
-    } finally {
-      await engine?.close();
-    }
-  }
-  const usable = (path: string): Promise<Awaited<ReturnType<typeof usableModel>>> => withJudge((judge) => usableModel(path, judge));
-
-  const modelsChanged = (): void => emit({ event: 'models.changed', payload: models.list() });
-
-  async function completed({ directory, model }: DownloadRecord): Promise<void> {
-    await writeNotice(directory, catalogueModel(model).licence);
-    models.add(await usable(directory));
-    modelsChanged();
-  }
-
-  async function fits(): Promise<{ devices: FitDevice[]; failure: Failure | null }> {
-    try {
-      const suitable = (await devices()).filter((device) => device.suitable);
-      return { devices: inOrder(suitable, store.settings()), failure: null };
-    } catch (error) {
-      return { devices: [], failure: toFailure(error) };
-    }
-  }
 
   const folder = async (): ReturnType<ModelManager['folder']> => ({ directory: directory(), freeBytes: await freeBytesAbove(directory()) });
 
-  async function token(): Promise<CatalogueView['token']> {
-    const found = await hubToken(secrets, environment);
-    return { source: found?.source ?? null, kept: secrets.kept, problem: secrets.problem() };
-  }
-
-  /** What Loupe downloaded is known by its folder, what was found by what is in it. */
-  function choiceFor(entry: CatalogueModel, list: ModelChoice[]): ModelChoice | undefined {
-    const folders = store.downloads.list().flatMap((record) => (record.model === entry.id ? [record.directory] : []));
-    const names = [entry.repository, ...entry.mirrors].map((repository) => repository.split('/')[1]!.toLowerCase());
-    return list.find(({ id, name }) => folders.includes(id) || names.includes(name.toLowerCase()));
-  }
-
-  function showLicence(id: LicenceId): Licence {
-    const { notice: _, ...licence } = licenceOf(id);
-    return { ...licence, acceptedAt: acceptanceOf(id, store.licences)?.at ?? null };
-  }
-
-  function become(model: string, change: Partial<Verification>): Verification {
-    const before = verifications.get(model) ?? {
-      model,
-      state: 'running',
-      doneBytes: 0,
-      totalBytes: 0,
-      intact: 0,
-      changed: [],
-      unknown: 0,
-      failure: null,
-    };
-    const now = { ...before, ...change };
-    verifications.set(model, now);
-    emit({ event: 'verifications.changed', payload: [...verifications.values()] });
-    return now;
-  }
-
-  function shrinkingBecomes(model: string, change: Partial<Shrinking>): void {
-    const before = shrinkings.get(model);
-    if (!before) return;
-    shrinkings.set(model, { ...before, ...change });
-    emit({ event: 'shrinkings.changed', payload: [...shrinkings.values()] });
-  }
-
-  async function quantise(
-    ...[id, form, target, { signal, onProgress }]: Parameters<ModelManager['quantise']>
-  ): ReturnType<ModelManager['quantise']> {
-    const found = await usable(id);
-    if (found.format !== 'safetensors')
-      throw new LoupeError('usage', `${found.name} is a GGUF file already; a smaller copy is made from the published files.`);
-    const licence = licenceFor(found.known, found.kind, found.name);
-    requireAcceptance(licence, store.licences);
-    if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot make smaller copies.', 'Use `loupe models quantise`.');
-    const file = target ?? smallerTarget(directory(), found.name, form);
-    const engine = startEngine();
-    try {
-      const report = await quantiseModel(
-        engine,
-        { directory: found.path, target: file, form, model: found },
-        { signal: AbortSignal.any([signal, closing.signal]), onProgress },
-      );
-      await writeNotice(dirname(file), licence);
-      const model = models.add(await usable(file));
-      modelsChanged();
-      return { model, report };
-    } finally {
-      await engine.close();
-    }
-  }
-
-  async function shrink(id: string, form: SmallerForm, stop: AbortController): Promise<void> {
-    let told = 0;
-    try {
-      await quantise(id, form, null, {
-        signal: stop.signal,
-        onProgress: (doneBytes, totalBytes) => {
-          const now = performance.now();
-          if (now - told < 250) return;
-          told = now;
-          shrinkingBecomes(id, { doneBytes, totalBytes });
-        },
-      });
-      shrinkingBecomes(id, { state: 'done' });
-    } catch (error) {
-      if (stop.signal.aborted) {
-        shrinkings.delete(id);
-        emit({ event: 'shrinkings.changed', payload: [...shrinkings.values()] });
-      } else if (!closing.signal.aborted) shrinkingBecomes(id, { state: 'failed', failure: toFailure(error) });
-    } finally {
-      shrinkingStop = null;
-    }
+  async function tokenView(): Promise<CatalogueView['token']> {
+    return { source: (await token())?.source ?? null, kept: secrets.kept, problem: secrets.problem() };
   }
 
   return {
     async catalogue() {
-      const { devices: usable, failure } = await fits();
-      const list = models.list();
-      const context = store.settings().contextLength ?? usualContext;
+      const entries = await catalogueEntries(machine, models.list(), store.downloads.list());
+      const downloaded = store.downloads.list().filter(({ state }) => state === 'complete');
       return {
-        entries: catalogue().map((entry) => {
-          const { id, name, kind, use, purpose, licence, weightBytes, repository, mirrors, architecture } = entry;
-          return {
-            id,
-            name,
-            kind,
-            use,
-            purpose,
-            licence,
-            repository,
-            mirrors,
-            bytes: weightBytes,
-            fits: usable.map((device) => {
-              const { recommended, all } = recommend({ architecture, context, device, host: { memoryBytes: hostMemoryBytes } });
-              return {
-                device: device.name,
-                recommended: recommended?.quantisation ?? null,
-                all: all.map(({ quantisation, verdict, reason, tokensPerSecond, totalBytes }) => ({
-                  quantisation,
-                  verdict,
-                  reason,
-                  tokensPerSecond,
-                  totalBytes,
-                })),
-              };
-            }),
-            model: choiceFor(entry, list)?.id ?? null,
-          };
-        }),
+        ...entries,
         ...(await folder()),
-        downloaded: store.downloads.list().flatMap((record) => (record.state === 'complete' ? [record.directory] : [])),
-        token: await token(),
+        downloaded: downloaded.map(({ directory }) => directory),
+        token: await tokenView(),
         offline: isOffline(environment),
-        devicesFailure: failure,
       };
     },
-
     async find(path) {
-      const { signal } = closing;
-      const seen = path === null ? await findModels({ environment, signal }) : await findAt(path, { signal });
-      // One after the other: a file that ends the engine's process ends no other's judgement.
-      const judgeAll = async (judge: Judge | undefined): Promise<typeof seen> =>
-        judge ? inTurn(seen, (model) => judged(model, judge, signal)) : seen;
-      const found = seen.length === 0 ? [] : await withJudge(judgeAll);
+      const found = await findInspected(path, { startEngine, environment, signal: closing.signal });
       const ids = new Set(models.list().map(({ id }) => id));
-      return (path === null ? ofInterest(found) : found).map(({ path, source, name, kind, format, precision, bytes, known, problem }) => ({
-        path,
-        source,
-        name,
-        kind,
-        format,
-        precision,
-        bytes,
-        licence: licenceFor(known, kind, name),
-        added: ids.has(path),
-        problem: problem && { state: problem.state, message: `${problem.message} ${problem.nextStep}`.trim() },
-      }));
+      return found.map((model) => viewOf(model, ids.has(model.path)));
     },
-
-    async fit(path) {
-      if (path === 'demo') return null;
-      const { architecture, precision, deviceBytes: bytes, format } = await usable(path);
-      const [device] = (await fits()).devices;
-      if (!architecture || !device || bytes === 0) return null;
-      const request = {
-        architecture,
-        precision,
-        bytes,
-        context: store.settings().contextLength ?? usualContext,
-        device,
-        host: { memoryBytes: hostMemoryBytes },
-      };
-      const { verdict, reason, totalBytes } = fitFiles(request);
-      const advice = verdict === 'fits' ? null : adviceFor(request);
-      // Smaller copies are made from the published files.
-      const copy = format === 'safetensors' ? (smallerForms.find((form) => form === advice?.form) ?? null) : null;
-      return {
-        device: device.name,
-        verdict,
-        reason,
-        advice: advice?.words ?? null,
-        copy,
-        totalBytes: Math.round(totalBytes),
-        roomBytes: deviceBudget(device),
-      };
-    },
-
+    fit: async (path) => (path === 'demo' ? null : fileFit(await usable(path), machine)),
     async add(path) {
       const found = await usable(path);
       requireAcceptance(licenceFor(found.known, found.kind, found.name), store.licences);
@@ -350,137 +150,51 @@ export function createModelManager({
       modelsChanged();
       return choice;
     },
-
     async remove(id, files) {
-      const record = store.downloads.list().find((download) => download.directory === id && download.state === 'complete');
-      if (files && !record)
-        throw new LoupeError(
-          'usage',
-          `The files of ${id} were not downloaded by Loupe, so Loupe does not delete them.`,
-          'Delete them yourself, or remove the model from the list only.',
-        );
+      const record = downloadOf(id, store.downloads.list());
+      if (files && !record) throw notDownloaded(id);
       models.remove(id);
-      verifications.delete(id);
+      verifications.forget(id);
       if (files && record) {
         store.downloads.remove(record.id);
-        await removeDownloaded(
-          record.directory,
-          record.files.map(({ path }) => path),
-        );
+        await removeDownloaded(record);
       }
       modelsChanged();
     },
-
     downloads: downloads.list,
-
     async download(model, repository, folder) {
       const entry = catalogueModel(model);
       requireAcceptance(entry.licence, store.licences);
-      const source =
-        repository ?? ((await hubToken(secrets, environment)) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository);
-      if (source !== entry.repository && !entry.mirrors.includes(source))
-        throw new LoupeError(
-          'not_found',
-          `${source} is not a source of ${entry.name} that Loupe knows.`,
-          `Known: ${[entry.repository, ...entry.mirrors].join(', ')}.`,
-        );
+      const usual = (await token()) === null ? (entry.mirrors[0] ?? entry.repository) : entry.repository;
       return downloads.start({
         model,
-        repository: source,
+        repository: knownSource(entry, repository ?? usual),
         directory: folder === null ? join(directory(), entry.repository.split('/')[1]!) : resolve(folder),
       });
     },
     pause: downloads.pause,
     resume: downloads.resume,
     cancel: downloads.cancel,
-
-    quantise,
-    shrink(id, form) {
-      const { choice } = models.chosen(id);
-      if (shrinkingStop)
-        throw new LoupeError('engine_busy', 'A smaller copy is being written already.', 'Wait until that is done, or stop it.');
-      const stop = new AbortController();
-      shrinkingStop = { id, stop };
-      shrinkings.set(id, { model: id, form, state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, failure: null });
-      shrinkingBecomes(id, {});
-      void shrink(id, form, stop);
-    },
-    stopShrinking(id) {
-      if (shrinkingStop?.id === id) shrinkingStop.stop.abort(new LoupeError('cancelled', 'The smaller copy was stopped.'));
-    },
-    shrinkings: () => [...shrinkings.values()],
-
+    quantise: quantisings.quantise,
+    startQuantising: quantisings.start,
+    stopQuantising: quantisings.stop,
+    quantisings: quantisings.list,
     tested: () => store.models.selfTests(),
-    async test(id, { signal, onProgress }) {
-      const { choice, place } = models.chosen(id);
-      if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot try models by itself.', 'Use `loupe models test`.');
-      const engine = startEngine();
-      try {
-        const files = await place();
-        const both = AbortSignal.any([signal, closing.signal]);
-        const loaded = await loadPlanned(
-          engine,
-          { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } },
-          { model: choice.name, hostMemoryBytes, signal: both, onProgress },
-        );
-        const report = await runSelfTest(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal: both });
-        const record = recordOf(choice, loaded, report, clock);
-        store.models.saveSelfTest(record);
-        return { ...report, ...record };
-      } finally {
-        await engine.close();
-      }
-    },
-
-    async verify(id) {
-      const { choice } = models.chosen(id);
-      if (choice.kind === 'demo') throw new LoupeError('usage', 'The demo model comes with Loupe and is checked when Loupe is built.');
-      if (verifications.get(id)?.state === 'running')
-        throw new LoupeError('engine_busy', `The files of ${choice.name} are being read already.`, 'Wait until that is done.');
-      become(id, { state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, intact: 0, changed: [], unknown: 0, failure: null });
-      let told = 0;
-      try {
-        const { files } = await usable(id);
-        const found = await verifyFiles({
-          model: id,
-          files: files.map((file) => resolve(file)),
-          models: store.models,
-          downloads: store.downloads,
-          clock,
-          signal: closing.signal,
-          onBytes: (doneBytes, totalBytes) => {
-            const now = performance.now();
-            if (now - told < 250) return;
-            told = now;
-            become(id, { doneBytes, totalBytes });
-          },
-        });
-        const of = (finding: string): typeof found => found.filter((check) => check.finding === finding);
-        const bytes = found.reduce((sum, check) => sum + check.bytes, 0);
-        return become(id, {
-          state: 'done',
-          doneBytes: bytes,
-          totalBytes: bytes,
-          intact: of('intact').length,
-          changed: of('changed').map(({ file }) => file),
-          unknown: of('unknown').length,
-        });
-      } catch (error) {
-        const failure = toLoupeError(error);
-        if (!closing.signal.aborted) become(id, { state: 'failed', failure: failure.toFailure() });
-        throw failure;
-      }
-    },
-    verifications: () => [...verifications.values()],
-
-    licence: showLicence,
+    test: (id, { signal, onProgress }) =>
+      testModel(
+        { store, machine, startEngine, clock },
+        { model: models.chosen(id), signal: AbortSignal.any([signal, closing.signal]), onProgress },
+      ),
+    verify: verifications.verify,
+    verifications: verifications.list,
+    licence: (id) => licenceView(id, store.licences),
     acceptLicence(id, version) {
       accept(id, version, store.licences);
-      return showLicence(id);
+      return licenceView(id, store.licences);
     },
     async setToken(value) {
       await secrets.set('hub-token', value);
-      return token();
+      return tokenView();
     },
     folder,
     async setFolder(path) {
@@ -496,20 +210,91 @@ export function createModelManager({
   };
 }
 
-async function inTurn<Item, Result>(items: readonly Item[], use: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await use(item));
-  return results;
+/** Lets the loader inspect files in a process of its own, which ends with the question. */
+async function withInspector<Result>(
+  startEngine: (() => Engine) | undefined,
+  use: (inspector: Inspector | undefined) => Promise<Result>,
+): Promise<Result> {
+  const engine = startEngine?.();
+  try {
+    return await use(engine && ((place, options) => engine.inspect(place, options)));
+  } finally {
+    await engine?.close();
+  }
 }
 
-const kinds: FitDevice['kind'][] = ['discrete', 'integrated', 'virtual', 'cpu', 'other'];
+async function findInspected(
+  path: string | null,
+  { startEngine, environment, signal }: { startEngine: (() => Engine) | undefined; environment: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<FoundFiles[]> {
+  const seen = path === null ? await findModels({ environment, signal }) : await findAt(path, { signal });
+  if (seen.length === 0) return [];
+  const found = await withInspector(startEngine, (inspector) => inspectInTurn(seen, inspector, signal));
+  return path === null ? ofInterest(found) : found;
+}
 
-/** The one that is set or would be chosen first; software last, and not at all beside a real one. */
-function inOrder<Device extends FitDevice & { index: number }>(devices: Device[], { device: wanted }: Settings): Device[] {
-  const isWanted = ({ name, index }: Device): boolean =>
-    wanted !== null && (String(index) === wanted || name.toLowerCase().includes(wanted.toLowerCase()));
-  const real = devices.filter((device) => device.kind !== 'cpu' || isWanted(device));
-  return (real.length > 0 ? real : devices).toSorted(
-    (a, b) => Number(isWanted(b)) - Number(isWanted(a)) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || a.index - b.index,
+/** One after the other: a file that ends the engine's process spoils the inspection of no other. */
+async function inspectInTurn(found: FoundFiles[], inspector: Inspector | undefined, signal: AbortSignal): Promise<FoundFiles[]> {
+  if (!inspector) return found;
+  const inspected: FoundFiles[] = [];
+  for (const model of found) inspected.push(await inspectedBy(inspector, model, signal));
+  return inspected;
+}
+
+function viewOf({ path, source, name, kind, format, precision, bytes, known, problem }: FoundFiles, added: boolean): FoundModel {
+  return {
+    path,
+    source,
+    name,
+    kind,
+    format,
+    precision,
+    bytes,
+    licence: licenceFor(known, kind, name),
+    added,
+    problem: problem && { state: problem.state, message: `${problem.message} ${problem.nextStep}`.trim() },
+  };
+}
+
+async function catalogueEntries(
+  machine: Machine,
+  list: ModelChoice[],
+  records: DownloadRecord[],
+): Promise<Pick<CatalogueView, 'entries' | 'devicesFailure'>> {
+  const { devices, failure } = await usableDevices(machine);
+  const entries = catalogue().map((entry) => ({
+    ...described(entry),
+    fits: catalogueFits(entry, devices, machine),
+    model: choiceFor(entry, list, records)?.id ?? null,
+  }));
+  return { entries, devicesFailure: failure };
+}
+
+function described({ id, name, kind, use, purpose, licence, weightBytes: bytes, repository, mirrors }: CatalogueModel) {
+  return { id, name, kind, use, purpose, licence, bytes, repository, mirrors };
+}
+
+/** What Loupe downloaded is known by its folder, what was found by what is in it. */
+function choiceFor(entry: CatalogueModel, list: ModelChoice[], records: DownloadRecord[]): ModelChoice | undefined {
+  const folders = records.flatMap((record) => (record.model === entry.id ? [record.directory] : []));
+  const names = [entry.repository, ...entry.mirrors].map((repository) => repository.split('/')[1]!.toLowerCase());
+  return list.find(({ id, name }) => folders.includes(id) || names.includes(name.toLowerCase()));
+}
+
+function downloadOf(id: string, records: DownloadRecord[]): DownloadRecord | undefined {
+  return records.find((download) => download.directory === id && download.state === 'complete');
+}
+
+function notDownloaded(id: string): LoupeError {
+  return new LoupeError(
+    'usage',
+    `The files of ${id} were not downloaded by Loupe, so Loupe does not delete them.`,
+    'Delete them yourself, or remove the model from the list only.',
   );
+}
+
+function knownSource({ name, repository, mirrors }: CatalogueModel, source: string): string {
+  const known = [repository, ...mirrors];
+  if (known.includes(source)) return source;
+  throw new LoupeError('not_found', `${source} is not a source of ${name} that Loupe knows.`, `Known: ${known.join(', ')}.`);
 }

@@ -5,7 +5,7 @@ import { LoupeError } from '../../errors.ts';
 import type { ModelPlace, ModelRecord, Store } from '../ports.ts';
 import { findModel } from './local/find-model.ts';
 import { findAt, type FoundModel } from './local/find.ts';
-import { judged, type Judge } from './local/inspect.ts';
+import { inspectedBy, type Inspector } from './local/inspect.ts';
 import { pathsNamed } from './local/model-path.ts';
 
 export interface ChosenModel {
@@ -53,8 +53,8 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
   };
 }
 
-/** What one path names and the engine can run, by its judge; without one what it seems to be. Rejects with what is missing or wrong. */
-export async function usableModel(path: string, judge?: Judge): Promise<FoundModel> {
+/** What one path names and the engine can run, as the inspector says; without one what it seems to be. Rejects with what is missing or wrong. */
+export async function usableModel(path: string, inspector?: Inspector): Promise<FoundModel> {
   const all = await findAt(path);
   // Broken links beside a model are told where models are looked for; here they are in nobody's way.
   const there = all.filter(({ files }) => files.length > 0);
@@ -70,7 +70,7 @@ export async function usableModel(path: string, judge?: Judge): Promise<FoundMod
       'Name one of them.',
     );
   }
-  const { problem, ...model } = judge ? await judged(only, judge) : only;
+  const { problem, ...model } = inspector ? await inspectedBy(inspector, only) : only;
   if (problem) throw new LoupeError(problem.code, problem.message, problem.nextStep);
   return { ...model, problem };
 }

@@ -1,4 +1,4 @@
-/** A smaller copy of a published model, as one GGUF file in a folder of its own. */
+/** A quantised copy of a published model, as one GGUF file in a folder of its own. */
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '../../make-folder.ts';
@@ -9,33 +9,33 @@ import { freeBytesOf } from './hub/pull.ts';
 import type { Inspection } from './local/inspect.ts';
 import { weightBytes } from './fit/sizes.ts';
 
-export const smallerForms = ['q4_k_m', 'q8_0'] as const;
-export type SmallerForm = (typeof smallerForms)[number];
+export const quantisedForms = ['q4_k_m', 'q8_0'] as const;
+export type QuantisedForm = (typeof quantisedForms)[number];
 
 /** Share of the published size, where the shape is not one of the catalogue's. */
-const usualShare: Record<SmallerForm, number> = { q4_k_m: 0.4, q8_0: 0.6 };
+const usualShare: Record<QuantisedForm, number> = { q4_k_m: 0.4, q8_0: 0.6 };
 const spareBytes = 256 * 1024 * 1024;
 
 export interface QuantiseJob {
   /** In the published layout. */
   directory: string;
   target: string;
-  form: SmallerForm;
+  form: QuantisedForm;
   model: Pick<Inspection, 'known' | 'bytes'>;
 }
 
-/** The licence wants names of what is made from the model to begin with "Llama". */
-export function smallerName(name: string, form: SmallerForm): string {
+/** The licence requires that the names of what is made from the model begin with "Llama". */
+export function quantisedName(name: string, form: QuantisedForm): string {
   const plain = name.replace(/[^\w.-]+/g, '-').replace(/^-+|-+$/g, '');
   return `${/^llama/i.test(plain) ? `Llama${plain.slice('Llama'.length)}` : `Llama-${plain}`}-${form.toUpperCase()}`;
 }
 
-export function smallerTarget(models: string, name: string, form: SmallerForm): string {
-  const smaller = smallerName(name, form);
-  return join(models, smaller, `${smaller}.gguf`);
+export function quantisedTarget(models: string, name: string, form: QuantisedForm): string {
+  const quantised = quantisedName(name, form);
+  return join(models, quantised, `${quantised}.gguf`);
 }
 
-/** Rejects with `usage` for a target that exists or has a wrong name, `disk_full`, or what the engine rejects with. A part that is left is gone on with. */
+/** Rejects with `usage` for a target that exists or has a wrong name, `disk_full`, or what the engine rejects with. A part that an earlier run left is resumed. */
 export async function quantiseModel(
   engine: Engine,
   { directory, target, form, model }: QuantiseJob,
@@ -44,11 +44,11 @@ export async function quantiseModel(
   if (!/^Llama.*\.gguf$/.test(basename(target)))
     throw new LoupeError(
       'usage',
-      `${basename(target)} will not do as a name.`,
-      'Let it begin with "Llama", as the licence wants, and end with ".gguf".',
+      `A quantised model cannot be called ${basename(target)}.`,
+      'Choose a name that begins with "Llama", as the licence requires, and ends with ".gguf".',
     );
   if (await stat(target).catch(() => null))
-    throw new LoupeError('usage', `${target} is there already.`, 'Use that one, or name another file.');
+    throw new LoupeError('usage', `${target} exists already.`, 'Use that one, or name another file.');
   const folder = dirname(target);
   await inFileWords(folder, () => makeFolder(folder));
   const expected = model.known ? weightBytes(model.known.architecture, form).total : model.bytes * usualShare[form];
@@ -57,7 +57,7 @@ export async function quantiseModel(
   if (free + begun < expected + spareBytes)
     throw new LoupeError(
       'disk_full',
-      `The smaller copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk that holds ${folder} has ${(free / 1e9).toFixed(1)} GB left.`,
+      `The quantised copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk that holds ${folder} has ${(free / 1e9).toFixed(1)} GB left.`,
     );
   return engine.quantise({ directory, target, text: form, vision: 'f16' }, options);
 }

@@ -1,9 +1,12 @@
 /** When models are tried, what came of it, and who hears of it. Nobody ever waits for a trial. */
 import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../../contract.ts';
 import type { EngineService } from '../../engine-service.ts';
-import { toLoupeError } from '../../../errors.ts';
+import { LoupeError, toLoupeError } from '../../../errors.ts';
 import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../../ports.ts';
-import { runSelfTest, type Reference, type SelfTestReport, type TriedModel } from './self-test.ts';
+import type { Machine } from '../fit/file-fit.ts';
+import { loadPlanned } from '../fit/placement.ts';
+import type { ChosenModel } from '../models.ts';
+import { readReferences, runSelfTest, type Reference, type SelfTestReport, type TriedModel } from './self-test.ts';
 
 export interface SelfTestsOptions {
   store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
@@ -17,6 +20,9 @@ export interface SelfTestsOptions {
   /** A trial empties the caches of a conversation, so one that was begun has to have rested for so long. */
   afterUseMs?: number;
 }
+
+/** Tokens; more than any question of the test takes. */
+const testContext = 512;
 
 export interface SelfTests {
   list(): SelfTest[];
@@ -109,6 +115,42 @@ export function createSelfTests({
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+export interface ModelTestContext {
+  store: { models: Pick<Store['models'], 'saveSelfTest'>; settings: Store['settings'] };
+  machine: Pick<Machine, 'hostMemoryBytes'>;
+  startEngine: (() => Engine) | undefined;
+  clock: Clock;
+}
+
+export type ModelTest = SelfTestReport & SelfTestRecord;
+
+/** Loads a model into an engine of its own, tests it, and stores the result. */
+export async function testModel(
+  { store, machine: { hostMemoryBytes }, startEngine, clock }: ModelTestContext,
+  {
+    model: { choice, place },
+    signal,
+    onProgress,
+  }: { model: ChosenModel; signal: AbortSignal; onProgress: (doneBytes: number, totalBytes: number) => void },
+): Promise<ModelTest> {
+  if (!startEngine) throw new LoupeError('engine_missing', 'This Loupe cannot test models by itself.', 'Use `loupe models test`.');
+  const engine = startEngine();
+  try {
+    const files = await place();
+    const loaded = await loadPlanned(
+      engine,
+      { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } },
+      { model: choice.name, hostMemoryBytes, signal, onProgress },
+    );
+    const report = await runSelfTest(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal });
+    const record = recordOf(choice, loaded, report, clock);
+    store.models.saveSelfTest(record);
+    return { ...report, ...record };
+  } finally {
+    await engine.close();
+  }
 }
 
 /** A guard answers no questions about pictures, but its verdicts end. */

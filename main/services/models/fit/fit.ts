@@ -228,11 +228,11 @@ const shorterContexts = [2048, 1024];
 export interface FitAdvice {
   /** A sentence or two. */
   words: string;
-  /** Of the smaller copy that is advised. */
+  /** Of the quantised copy that is advised. */
   form: Quantisation | null;
 }
 
-/** What would make files that do not fit run better: a shorter conversation, a smaller copy. Null where nothing would. */
+/** What would make files that do not fit run better: a shorter conversation, a quantised copy. Null where nothing would. */
 export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const context = shorterContexts.find(
     (tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits',

@@ -88,7 +88,7 @@ export function planLoad({ sizes, model, device, contextLength, hostMemoryBytes 
   };
 }
 
-const nextStep = 'Take a smaller copy of the model (`loupe models quantise`), set a shorter context, or close other programs.';
+const nextStep = 'Quantise the model (`loupe models quantise`), set a shorter context, or close other programs.';
 
 /** Blocks of memory are filled to within this, so that a plan to the last byte would not hold. */
 const slackBytes = 64 * 1024 * 1024;

@@ -1,9 +1,10 @@
-/** Downloads of models: one after the other, kept over restarts, told to the window. */
+/** Downloads of models: one after the other, kept over restarts, reported to the window. */
 import { rmdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Download } from '../../../contract.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
 import type { Clock, DownloadRecord, Ledger, Store } from '../../ports.ts';
+import { throttle } from '../../throttle.ts';
 import { catalogueModel } from '../catalogue.ts';
 import { bytesHere, removeFile } from './fetch-file.ts';
 import { createHttp, isOffline } from './http.ts';
@@ -31,9 +32,9 @@ export interface Downloads {
   resume(id: number): void;
   /** Deletes what has arrived. */
   cancel(id: number): Promise<void>;
-  /** Goes on with what was running or waiting when the last process ended. */
+  /** Resumes what was running or waiting when the last process ended. */
   recover(): void;
-  /** Ends what runs; `recover` of a later process goes on with it. */
+  /** Ends what runs; `recover` of a later process resumes it. */
   close(): Promise<void>;
 }
 
@@ -47,91 +48,37 @@ interface Running {
   ended: Promise<void>;
 }
 
-const tellEveryMs = 250;
-/** Speed is that of so long. */
+const progressEveryMs = 250;
+/** Speed is that of the last so many milliseconds. */
 const speedOverMs = 6_000;
 
-export function createDownloads({
-  store,
-  token,
-  clock,
-  environment,
-  onChange,
-  onComplete,
-  timing = usualTiming,
-  freeBytes,
-}: DownloadsOptions): Downloads {
+export function createDownloads(options: DownloadsOptions): Downloads {
+  const { store, environment, onChange, onComplete } = options;
   let running: Running | null = null;
   let closed = false;
   /** Bytes of each file that are here, by download. */
   const arrived = new Map<number, Map<string, number>>();
-  let samples: { at: number; bytes: number }[] = [];
-  let told = 0;
-  let later: NodeJS.Timeout | null = null;
+  const speed = createSpeed();
+  /** Not for every piece that comes. */
+  const changed = throttle(progressEveryMs, () => closed || onChange(list()));
 
   const open = (): DownloadRecord[] => store.downloads.list().filter(({ state }) => state !== 'complete');
+  const list = (): Download[] => open().map(view);
 
-  function list(): Download[] {
-    return open().map(view);
+  function view(record: DownloadRecord): Download {
+    return viewOf(record, arrived.get(record.id), record.state === 'running' ? speed.value() : null);
   }
 
-  function view({ id, model, repository, directory, state, failure, files }: DownloadRecord): Download {
-    const here = arrived.get(id);
-    return {
-      id,
-      model,
-      name: catalogueModel(model).name,
-      repository,
-      directory,
-      state: state === 'complete' ? 'running' : state,
-      doneBytes: files.reduce((sum, { path, bytes, complete }) => sum + (here?.get(path) ?? (complete ? bytes : 0)), 0),
-      totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-      bytesPerSecond: state === 'running' ? speed() : null,
-      failure,
-    };
-  }
-
-  function speed(): number | null {
-    const [first] = samples;
-    const last = samples.at(-1);
-    return first && last && last.at > first.at ? Math.max(0, ((last.bytes - first.bytes) * 1000) / (last.at - first.at)) : null;
-  }
-
-  function tell(): void {
-    if (later) clearTimeout(later);
-    later = null;
-    told = performance.now();
-    onChange(list());
-  }
-
-  /** Not for every piece that comes. */
-  function tellSoon(): void {
-    if (later) return;
-    const wait = tellEveryMs - (performance.now() - told);
-    if (wait <= 0) tell();
-    else later = setTimeout(tell, wait);
-  }
-
-  function note(id: number, path: string, bytes: number): void {
+  function onBytes(id: number, path: string, bytes: number): void {
     const here = arrived.get(id)!;
     here.set(path, bytes);
-    const now = performance.now();
-    const last = samples.at(-1);
-    if (!last || now - last.at >= tellEveryMs) {
-      let sum = 0;
-      for (const count of here.values()) sum += count;
-      samples.push({ at: now, bytes: sum });
-      samples = samples.filter(({ at }) => now - at <= speedOverMs);
-    }
-    tellSoon();
+    speed.sample(here);
+    changed();
   }
 
-  /** How much is on disk is only known there. */
-  async function measure({ id, directory, files }: DownloadRecord): Promise<void> {
-    const counts = await Promise.all(
-      files.map(async (file): Promise<[string, number]> => [file.path, await bytesHere(join(directory, file.path), file)]),
-    );
-    arrived.set(id, new Map([...counts, ...(arrived.get(id) ?? [])]));
+  /** How much has arrived is known by the files alone. */
+  async function readArrived(record: DownloadRecord): Promise<void> {
+    arrived.set(record.id, new Map([...(await bytesOnDisk(record)), ...(arrived.get(record.id) ?? [])]));
   }
 
   function next(): void {
@@ -149,34 +96,21 @@ export function createDownloads({
 
   async function work(record: DownloadRecord, run: Running): Promise<void> {
     const { id } = record;
+    speed.reset();
     store.downloads.setState(id, 'running', null);
-    samples = [];
     arrived.set(id, new Map());
-    tell();
-    const http = createHttp({ purpose: `download of ${catalogueModel(record.model).name}`, ledger: store.ledger, clock, environment });
+    changed.now();
     try {
-      await measure(record);
-      await pull(id, {
-        http,
-        endpoint: endpointOf(environment),
-        token: await token(),
-        store: store.downloads,
-        lock: store.lockDownload,
-        signal: run.stop.signal,
-        timing,
-        onBytes: (path, bytes) => note(id, path, bytes),
-        ...(freeBytes ? { freeBytes } : {}),
-      });
+      await readArrived(record);
+      await transfer(record, options, run.stop.signal, (path, bytes) => onBytes(id, path, bytes));
       await onComplete(store.downloads.get(id));
       store.downloads.setState(id, 'complete', null);
     } catch (error) {
       // For the next process it is still running; cancelled, it is gone in a moment.
       if (run.ending === 'pause') store.downloads.setState(id, 'paused', null);
       else if (run.ending === null) store.downloads.setState(id, 'failed', toLoupeError(error).toFailure());
-    } finally {
-      await http.close();
     }
-    if (!closed) tell();
+    if (!closed) changed.now();
   }
 
   async function end(id: number, ending: Ending): Promise<void> {
@@ -191,25 +125,15 @@ export function createDownloads({
     if (isOffline(environment)) throw new LoupeError('offline', 'Downloads are switched off.');
     store.downloads.setState(id, 'queued', null);
     next();
-    tell();
+    changed.now();
   }
 
-  for (const record of open()) void measure(record);
+  for (const record of open()) void readArrived(record);
 
   return {
     list,
     start({ model, repository, directory }) {
-      const known = store.downloads.list().find((record) => record.directory === directory);
-      if (known && known.repository !== repository) {
-        if (known.state !== 'complete')
-          throw new LoupeError(
-            'download_locked',
-            `${known.repository} is being downloaded into ${directory} already.`,
-            'Choose another folder, or cancel that download first.',
-          );
-        store.downloads.remove(known.id);
-      }
-      const { id } = known?.repository === repository ? known : store.downloads.create({ model, repository, directory });
+      const id = recordFor(store.downloads, { model, repository, directory });
       if (running?.id !== id) queue(id);
       return view(store.downloads.get(id));
     },
@@ -218,7 +142,7 @@ export function createDownloads({
       if (state === 'running') void end(id, 'pause');
       else if (state === 'queued') {
         store.downloads.setState(id, 'paused', null);
-        tell();
+        changed.now();
       }
     },
     resume(id) {
@@ -228,14 +152,11 @@ export function createDownloads({
     async cancel(id) {
       const before = store.downloads.get(id);
       await end(id, 'cancel');
-      const { directory, files } = store.downloads.list().find((record) => record.id === id) ?? before;
+      const after = store.downloads.list().find((record) => record.id === id);
       store.downloads.remove(id);
       arrived.delete(id);
-      await removeDownloaded(
-        directory,
-        files.map(({ path }) => path),
-      );
-      tell();
+      await removeDownloaded(after ?? before);
+      changed.now();
     },
     recover() {
       if (isOffline(environment)) return;
@@ -244,15 +165,109 @@ export function createDownloads({
     },
     async close() {
       closed = true;
-      if (later) clearTimeout(later);
       if (running) await end(running.id, 'close');
+      changed.cancel();
+      speed.reset();
+    },
+  };
+}
+
+/** Rejects with what aborted `signal`, or what went wrong. */
+async function transfer(
+  { id, model }: DownloadRecord,
+  { store, token, clock, environment, timing = usualTiming, freeBytes }: DownloadsOptions,
+  signal: AbortSignal,
+  onBytes: (path: string, bytes: number) => void,
+): Promise<void> {
+  const http = createHttp({ purpose: `download of ${catalogueModel(model).name}`, ledger: store.ledger, clock, environment });
+  try {
+    await pull(id, {
+      http,
+      endpoint: endpointOf(environment),
+      token: await token(),
+      store: store.downloads,
+      lock: store.lockDownload,
+      signal,
+      timing,
+      onBytes,
+      ...(freeBytes ? { freeBytes } : {}),
+    });
+  } finally {
+    await http.close();
+  }
+}
+
+function viewOf(
+  { id, model, repository, directory, state, failure, files }: DownloadRecord,
+  arrived: ReadonlyMap<string, number> | undefined,
+  bytesPerSecond: number | null,
+): Download {
+  return {
+    id,
+    model,
+    name: catalogueModel(model).name,
+    repository,
+    directory,
+    state: state === 'complete' ? 'running' : state,
+    doneBytes: files.reduce((sum, { path, bytes, complete }) => sum + (arrived?.get(path) ?? (complete ? bytes : 0)), 0),
+    totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytesPerSecond,
+    failure,
+  };
+}
+
+/** What is in a folder already is resumed, or replaced where it is complete and of another repository. Throws `download_locked`. */
+function recordFor(downloads: Store['downloads'], request: Pick<DownloadRecord, 'model' | 'repository' | 'directory'>): number {
+  const { repository, directory } = request;
+  const known = downloads.list().find((record) => record.directory === directory);
+  if (known?.repository === repository) return known.id;
+  if (known && known.state !== 'complete')
+    throw new LoupeError(
+      'download_locked',
+      `${known.repository} is being downloaded into ${directory} already.`,
+      'Choose another folder, or cancel that download first.',
+    );
+  if (known) downloads.remove(known.id);
+  return downloads.create(request).id;
+}
+
+function bytesOnDisk({ directory, files }: DownloadRecord): Promise<[path: string, bytes: number][]> {
+  return Promise.all(files.map(async (file) => [file.path, await bytesHere(join(directory, file.path), file)]));
+}
+
+interface Speed {
+  reset(): void;
+  /** With the bytes that are here of each file. */
+  sample(arrived: ReadonlyMap<string, number>): void;
+  /** Bytes a second; null until there is something to compare. */
+  value(): number | null;
+}
+
+function createSpeed(): Speed {
+  let samples: { at: number; bytes: number }[] = [];
+  const take = throttle(progressEveryMs, (arrived: ReadonlyMap<string, number>) => {
+    const at = performance.now();
+    let bytes = 0;
+    for (const count of arrived.values()) bytes += count;
+    samples = [...samples.filter((sample) => at - sample.at <= speedOverMs), { at, bytes }];
+  });
+  return {
+    reset() {
+      take.cancel();
+      samples = [];
+    },
+    sample: take,
+    value() {
+      const [first] = samples;
+      const last = samples.at(-1);
+      return first && last && last.at > first.at ? Math.max(0, ((last.bytes - first.bytes) * 1000) / (last.at - first.at)) : null;
     },
   };
 }
 
 /** The files of a download, and its folder if nothing else is in it. */
-export async function removeDownloaded(directory: string, paths: string[]): Promise<void> {
-  await Promise.all(paths.map((path) => removeFile(join(directory, path))));
+export async function removeDownloaded({ directory, files }: Pick<DownloadRecord, 'directory' | 'files'>): Promise<void> {
+  await Promise.all(files.map(({ path }) => removeFile(join(directory, path))));
   await Promise.all(['NOTICE', '.loupe.lock'].map((name) => rm(join(directory, name), { force: true })));
   await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error;

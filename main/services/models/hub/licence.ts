@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import published from '../../../../resources/models/licences.json' with { type: 'json' };
+import type { Licence as LicenceView } from '../../../contract.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { Acceptance, LicenceStore, ModelRecord } from '../../ports.ts';
 import { licenceIds, type CatalogueModel, type LicenceId } from '../catalogue.ts';
@@ -42,6 +43,12 @@ export function licenceOf(id: LicenceId): Licence {
 export function acceptanceOf(id: LicenceId, store: LicenceStore): Acceptance | null {
   const { version } = licenceOf(id);
   return store.list().find((acceptance) => acceptance.licence === id && acceptance.version === version) ?? null;
+}
+
+/** What it says, and whether it was agreed to. */
+export function licenceView(id: LicenceId, store: LicenceStore): LicenceView {
+  const { notice: _, ...licence } = licenceOf(id);
+  return { ...licence, acceptedAt: acceptanceOf(id, store)?.at ?? null };
 }
 
 /** Throws `licence_needed`. */

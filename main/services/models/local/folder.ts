@@ -1,4 +1,4 @@
-/** Where downloads and smaller copies go. */
+/** Where downloads and quantised copies go. */
 import { open, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';

@@ -1,4 +1,4 @@
-/** What a folder or GGUF files seem to be, told from their configuration and heads; whether they load says the engine, by `judged`. */
+/** What a folder or GGUF files seem to be, by their configuration and heads; whether they load is what `inspectedBy` asks the engine. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Engine, ModelPlace, ModelRecord } from '../../ports.ts';
@@ -12,11 +12,11 @@ import type { Architecture } from '../fit/sizes.ts';
 export interface Inspection {
   kind: ModelRecord['kind'];
   format: 'safetensors' | 'gguf';
-  /** "BF16", "Q4_K": the form of most weights; "" before it is judged. */
+  /** "BF16", "Q4_K": the form of most weights; "" before the engine has inspected it. */
   precision: string;
   /** Of its files. */
   bytes: number;
-  /** Of its weights on a device; 0 before it is judged. */
+  /** Of its weights on a device; 0 before the engine has inspected it. */
   deviceBytes: number;
   /** Weight files, absolute. */
   files: string[];
@@ -24,7 +24,7 @@ export interface Inspection {
   architecture: Architecture | null;
   /** The catalogue's entry, where shape and name leave no doubt. */
   known: CatalogueModel | null;
-  /** Why it cannot be used; null where it can, or where nobody has judged it. */
+  /** Why it cannot be used; null where it can, or where the engine has not inspected it. */
   problem: Problem | null;
 }
 
@@ -36,7 +36,7 @@ export interface Problem {
 }
 
 /** The engine's `inspect`: what the loader makes of the files. */
-export type Judge = Engine['inspect'];
+export type Inspector = Engine['inspect'];
 
 const maxJsonBytes = 64 * 1024 * 1024;
 
@@ -47,21 +47,21 @@ export function problemOf(error: unknown): Problem {
   return { state: incomplete.includes(code) ? 'incomplete' : 'unsupported', code, message, nextStep };
 }
 
-/** With the loader's verdict, whatever the look at it said. What has no files to load keeps its problem. */
-export async function judged<Found extends Inspection & { path: string; name: string }>(
+/** With what the loader says, which counts more than what the files seemed to be. What has no files to load keeps its problem. */
+export async function inspectedBy<Found extends Inspection & { path: string; name: string }>(
+  inspector: Inspector,
   found: Found,
-  judge: Judge,
   signal?: AbortSignal,
 ): Promise<Found> {
   if (found.format === 'gguf' && (found.files.length === 0 || found.problem?.code === 'model_missing')) return found;
   const place: ModelPlace = found.format === 'gguf' ? { gguf: found.files } : { directory: found.path };
   try {
-    const { precision, files, fileBytes, deviceBytes } = await judge(place, { signal });
+    const { precision, files, fileBytes, deviceBytes } = await inspector(place, { signal });
     return { ...found, precision, files, bytes: fileBytes, deviceBytes, problem: null };
   } catch (error) {
     signal?.throwIfAborted();
     const problem = problemOf(error);
-    // Without an engine nothing can be judged, and nothing be run either.
+    // Without an engine nothing can be inspected, and nothing run either.
     if (problem.code === 'engine_missing') return found;
     if (problem.code !== 'engine_crashed') return { ...found, problem };
     return {

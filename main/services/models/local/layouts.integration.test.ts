@@ -9,7 +9,7 @@ import { LoupeError } from '../../../errors.ts';
 import type { ModelPlace } from '../../ports.ts';
 import { findModel } from './find-model.ts';
 import { findAt } from './find.ts';
-import { judged, type Problem } from './inspect.ts';
+import { inspectedBy, type Problem } from './inspect.ts';
 import { usableModel } from '../models.ts';
 import {
   demoConfig,
@@ -64,7 +64,7 @@ async function verdict(
     const path = write(place) ?? place;
     const [seen, ...others] = await findAt(path);
     expect(others).toEqual([]);
-    const listed = await judged(seen!, engine.inspect);
+    const listed = await inspectedBy(engine.inspect, seen!);
     const { code, message, nextStep } = listed.problem ?? {};
     const words = listed.problem && { code: code!, message: message!, nextStep: nextStep! };
     expect(await wordsOf(usableModel(path, engine.inspect))).toEqual(words);
@@ -595,7 +595,7 @@ describe('GGUF files', () => {
     const at = join(folder, 'shared');
     const { text, projector } = pairOf(whole, 'mmproj');
     write(at, { 'Llama-Q4_K_M.gguf': ggufOf(text), 'Llama-Q8_0.gguf': ggufOf(text), 'mmproj-f16.gguf': ggufOf(projector) });
-    const found = await Promise.all((await findAt(at)).map((model) => judged(model, engine.inspect)));
+    const found = await Promise.all((await findAt(at)).map((model) => inspectedBy(engine.inspect, model)));
     expect(found.map(({ name, problem, files }) => [name, problem, files.length]).sort()).toEqual([
       ['Llama-Q4_K_M', null, 2],
       ['Llama-Q8_0', null, 2],
@@ -622,10 +622,10 @@ describe('GGUF files', () => {
     const at = join(folder, 'odd');
     write(at, { 'a.gguf': ggufOf(whole) });
     const [found] = await findAt(at);
-    const crashed = await judged(found!, () => Promise.reject(new LoupeError('engine_crashed', 'The engine stopped.')));
+    const crashed = await inspectedBy(() => Promise.reject(new LoupeError('engine_crashed', 'The engine stopped.')), found!);
     expect(crashed.problem).toMatchObject({ state: 'unsupported', message: 'The engine stopped while it read the files of a.' });
     truncateSync(join(at, 'a.gguf'), 0);
-    expect((await judged(found!, engine.inspect)).problem).toMatchObject({ state: 'incomplete', code: 'file_truncated' });
+    expect((await inspectedBy(engine.inspect, found!)).problem).toMatchObject({ state: 'incomplete', code: 'file_truncated' });
     rmSync(at, { recursive: true });
   });
 });
