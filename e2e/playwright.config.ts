@@ -10,8 +10,8 @@ export default defineConfig({
     { name: 'electron', testMatch: ['chat.spec.ts', 'habits.spec.ts', 'electron/shell.spec.ts'] },
   ],
   outputDir: '../build/e2e',
-  // Software Vulkan takes every core.
-  workers: 1,
+  // Most of a spec is waiting: for pages, timers and words that come one by one.
+  workers: 2,
   timeout: 90_000,
   expect: { timeout: 20_000 },
   forbidOnly: process.env['CI'] === 'true',
