@@ -1,0 +1,62 @@
+/** What a host puts into the app, and what it gets. */
+import type { EventMessage, Handlers, Picture, TextLine } from './contract.ts';
+import type { CaptureHost, Engine, PictureWorker, SecretStore, Store, StoredFile, TextRecogniser } from './services/ports.ts';
+
+export interface Host {
+  kind: 'electron' | 'web';
+  version: string;
+  dataDirectory: string;
+  logsDirectory: string;
+  /** The checkpoint that comes with the app. */
+  demoModel: string;
+  /** Where compiled pipelines are kept. */
+  cacheDirectory?: string;
+  licences: () => Promise<{ name: string; text: string }[]>;
+  /** False where there is no file manager to open it in. */
+  openFolder: (path: string) => Promise<boolean>;
+  /** Asks the person, from this folder on; null where none was chosen. Absent where the host cannot ask. */
+  chooseFolder?: (from: string) => Promise<string | null>;
+  openMain: (conversationId: number | null) => void;
+  /** Autostart, hotkey and the like follow the settings. */
+  settingsChanged?: () => void;
+  /** Called with what failed in the background. */
+  onFault?: (error: unknown) => void;
+}
+
+export interface AppPorts {
+  store: Store;
+  engine: Engine;
+  pictures: PictureWorker;
+  ocr: TextRecogniser;
+  /** Called with what the host needs to keep what it captures. */
+  capture: (app: CaptureServices) => CaptureHost;
+  host: Host;
+  /** Another engine, for work that takes minutes. */
+  startEngine?: () => Engine;
+  /** Absent = in memory, until the process ends. */
+  secrets?: SecretStore;
+  /** The demo model's abilities.json, parsed; null where it is not installed. */
+  abilities?: unknown;
+}
+
+export interface CaptureServices {
+  addPicture: (bytes: Uint8Array, name: string) => Promise<Picture>;
+  /** The text in a picture that is not kept; `of` is what events and `stopText` call it. */
+  readText: (bytes: Uint8Array, name: string, of: string) => Promise<TextLine[]>;
+  stopText: (of: string) => void;
+  emit: (event: EventMessage) => void;
+  settings: Store['settings'];
+}
+
+export interface App {
+  handlers: Handlers;
+  /** Returns a function that stops the listener. */
+  on(listener: (event: EventMessage) => void): () => void;
+  /** Sends an event to every window. */
+  emit(event: EventMessage): void;
+  /** A file that a browser can show. Throws `not_found`. */
+  pictureFile(hash: string, scale: 'full' | 'thumb'): StoredFile;
+  capture: CaptureHost;
+  /** Answers that are being written are kept as interrupted. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,55 @@
+/** Conversations, and the answers in them. */
+import type { AppPorts } from '../app-ports.ts';
+import type { EventMessage } from '../contract.ts';
+import type { Chat } from '../services/chat/chat.ts';
+import { exportConversation } from '../services/export.ts';
+import { done, type AreaHandlers } from './area.ts';
+
+export interface ConversationHandlersOptions extends Pick<AppPorts, 'store'> {
+  chat: Chat;
+  emit: (event: EventMessage) => void;
+}
+
+export function conversationHandlers({ store, chat, emit }: ConversationHandlersOptions): AreaHandlers<'conversations' | 'chat'> {
+  const { conversations } = store;
+  const changed = (id: number): void =>
+    emit({ event: 'conversation.changed', payload: { ...conversations.summary(id), busy: chat.isBusy(id) } });
+
+  return {
+    'conversations.list': () => conversations.list().map((summary) => ({ ...summary, busy: chat.isBusy(summary.id) })),
+    'conversations.open': ({ id }) => chat.live(conversations.open(id)),
+    'conversations.search': ({ query, limit }) => conversations.search(query, limit),
+    'conversations.rename': done(({ id, title }) => {
+      conversations.rename(id, title);
+      changed(id);
+    }),
+    'conversations.pin': done(({ id, pinned }) => {
+      conversations.pin(id, pinned);
+      changed(id);
+    }),
+    'conversations.delete': done(({ id }) => {
+      chat.stopConversation(id);
+      conversations.delete(id);
+      emit({ event: 'conversation.deleted', payload: { id } });
+    }),
+    'conversations.restore': done(({ id }) => {
+      conversations.restore(id);
+      changed(id);
+    }),
+    'conversations.selectBranch': ({ messageId }) => ({ leafId: conversations.selectBranch(messageId) }),
+    'conversations.pinPicture': done(({ id, hash }) => {
+      conversations.pinPicture(id, hash);
+      const picture = hash === null ? null : store.pictures.get(hash);
+      emit({ event: 'picture.pinned', payload: { conversationId: id, picture } });
+    }),
+    'conversations.saveDraft': done(({ id, text, pictures }) => conversations.saveDraft(id, text, pictures)),
+    'conversations.draft': () => conversations.draft(),
+    'conversations.export': ({ id, format }) => exportConversation(chat.live(conversations.open(id)), format),
+
+    'chat.send': (input) => chat.send(input),
+    'chat.regenerate': ({ messageId }) => chat.regenerate(messageId),
+    'chat.continue': ({ messageId }) => chat.continue(messageId),
+    'chat.stop': done(({ messageId }) => chat.stop(messageId)),
+    'chat.measure': (input) => chat.measure(input),
+  };
+}

@@ -1,0 +1,41 @@
+/** Pictures, the text in them, and taking them of the screen. */
+import type { EngineService } from '../services/engine-service.ts';
+import { publishedVision, viewOf } from '../services/image-view.ts';
+import type { PictureText } from '../services/picture-text.ts';
+import type { Pictures } from '../services/pictures.ts';
+import type { CaptureHost } from '../services/ports.ts';
+import { done, type AreaHandlers } from './area.ts';
+
+export interface PictureHandlersOptions {
+  pictures: Pictures;
+  text: PictureText;
+  engine: Pick<EngineService, 'chosen'>;
+}
+
+export function pictureHandlers({ pictures, text, engine }: PictureHandlersOptions): AreaHandlers<'pictures'> {
+  return {
+    'pictures.add': ({ bytes, name, kind }) => pictures.addFile({ bytes, name }, kind),
+    'pictures.pages': ({ hash, from }) => pictures.pages(hash, from),
+    'pictures.page': ({ hash, number }) => pictures.page(hash, number),
+    'pictures.crop': ({ hash, region }) => pictures.crop(hash, region),
+    'pictures.compose': ({ hashes, layout, labels }) => pictures.compose(hashes, layout, labels),
+    'pictures.text': ({ hash }) => text.read(hash, { source: pictures.original(hash) }),
+    'pictures.stopText': done(({ hash }) => text.stop(hash)),
+    'pictures.view': (size) => viewOf(size, engine.chosen()?.vision ?? publishedVision),
+  };
+}
+
+export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
+  return {
+    'capture.state': () => capture.state(),
+    'capture.start': done(({ mode }) => capture.start(mode)),
+    'capture.display': ({ displayId }) => capture.display(displayId),
+    'capture.drawn': done(({ displayId }) => capture.drawn(displayId)),
+    'capture.finish': done(({ displayId, region }) => capture.finish(displayId, region)),
+    'capture.text': ({ displayId, region }) => capture.text(displayId, region),
+    'capture.cancel': done(() => capture.cancel()),
+    'capture.current': () => capture.current(),
+    'capture.testHotkey': async () => ({ pressed: await capture.testHotkey() }),
+    'capture.pauseHotkey': done(({ paused }) => capture.pauseHotkey(paused)),
+  };
+}
