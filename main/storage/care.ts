@@ -53,13 +53,13 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
 
   /** Never of a database that is not known to be sound and whole. A disk without room for it goes without. */
   async function backUpWhereDue(): Promise<void> {
-    const { on, database } = keeper.opened();
+    const opened = keeper.opened();
     const { access, damage } = keeper.state();
-    if (on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
+    if (opened.on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
     const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
     const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
-    const finding = await backUp(database, directory, clock.now(), check, stop.signal);
+    const finding = await backUp(opened.database, directory, clock.now(), check, stop.signal);
     // Damage of the copy, or of what was copied?
     if (finding.state !== 'sound') await keeper.lookThrough(verify);
   }

@@ -1,30 +1,76 @@
-import type { Database } from 'better-sqlite3';
 import type { Picture } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, ConversationStore } from '../services/ports.ts';
 import { transaction } from './database.ts';
-import { createDrafts } from './drafts.ts';
-import { createMessages } from './messages.ts';
+import { draftCommand, draftQuery } from './drafts.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
+import { messageCommands, messageQueries } from './messages.ts';
 import { summaryColumns, toSummary, type SummaryRow } from './rows.ts';
-import { createSearch } from './search.ts';
+import { searchQuery } from './search.ts';
+
+export type ConversationQueries = Pick<
+  ConversationStore,
+  'list' | 'summary' | 'open' | 'search' | 'message' | 'path' | 'pinnedPicture' | 'draft' | 'recentPrompts'
+>;
+export type ConversationCommands = Omit<ConversationStore, keyof ConversationQueries>;
+
+type WholeRow = SummaryRow & { leafId: number | null; pinnedPicture: string | null };
 
 /**
  * A deleted conversation and its messages are `not_found` until it is restored, with one
  * exception: an answer that was being written may still be checkpointed and updated.
  */
-export function createConversations(database: Database, clock: Clock, picture: (hash: string) => Picture): ConversationStore {
-  const messages = createMessages(database, clock);
-  const drafts = createDrafts(database);
-  const search = createSearch(database);
+export function conversationQueries(database: ReadDatabase, picture: (hash: string) => Picture): ConversationQueries {
+  const messages = messageQueries(database);
+  const draft = draftQuery(database);
+  const list = database.prepare<[], SummaryRow>(
+    `select ${summaryColumns} from conversations where deleted_at is null order by pinned desc, updated_at desc, id desc`,
+  );
+  const whole = database.prepare<[number], WholeRow>(
+    `select ${summaryColumns}, leaf_id as leafId, pinned_picture as pinnedPicture from conversations where id = ? and deleted_at is null`,
+  );
 
-  type WholeRow = SummaryRow & { leafId: number | null; pinnedPicture: string | null };
+  function get(id: number): WholeRow {
+    const row = whole.get(id);
+    if (!row) throw noConversation(id);
+    return row;
+  }
+
+  return {
+    list: () => list.all().map(toSummary),
+    summary: (id) => toSummary(get(id)),
+    open: (id) => {
+      const row = get(id);
+      return {
+        ...toSummary(row),
+        messages: messages.ofConversation(id),
+        leafId: row.leafId,
+        pinnedPicture: row.pinnedPicture === null ? null : picture(row.pinnedPicture),
+        checks: [],
+        draft: draft(id),
+      };
+    },
+    search: searchQuery(database),
+    message: messages.one,
+    path: messages.path,
+    pinnedPicture: (id) => get(id).pinnedPicture,
+    draft: () => draft(null),
+    recentPrompts: messages.recentPrompts,
+  };
+}
+
+/** `reading`: of the same database. */
+export function conversationCommands(
+  database: WriteDatabase,
+  reading: ReadDatabase,
+  clock: Clock,
+  picture: (hash: string) => Picture,
+): ConversationCommands {
+  const queries = messageQueries(reading);
+  const messages = messageCommands(database, clock, queries);
+  const saveDraft = draftCommand(database);
+  const summary = database.prepare<[number], SummaryRow>(`select ${summaryColumns} from conversations where id = ? and deleted_at is null`);
   const statements = {
-    list: database.prepare<[], SummaryRow>(
-      `select ${summaryColumns} from conversations where deleted_at is null order by pinned desc, updated_at desc, id desc`,
-    ),
-    get: database.prepare<[number], WholeRow>(
-      `select ${summaryColumns}, leaf_id as leafId, pinned_picture as pinnedPicture from conversations where id = ? and deleted_at is null`,
-    ),
     create: database.prepare<[string, number, number]>('insert into conversations (title, created_at, updated_at) values (?, ?, ?)'),
     rename: database.prepare<[string, number]>('update conversations set title = ? where id = ? and deleted_at is null'),
     pin: database.prepare<[number, number]>('update conversations set pinned = ? where id = ? and deleted_at is null'),
@@ -38,29 +84,10 @@ export function createConversations(database: Database, clock: Clock, picture: (
     ),
   };
 
-  function get(id: number): WholeRow {
-    const row = statements.get.get(id);
-    if (!row) throw noConversation(id);
-    return row;
-  }
-
   return {
-    list: () => statements.list.all().map(toSummary),
-    summary: (id) => toSummary(get(id)),
-    open: (id) => {
-      const row = get(id);
-      return {
-        ...toSummary(row),
-        messages: messages.ofConversation(id),
-        leafId: row.leafId,
-        pinnedPicture: row.pinnedPicture === null ? null : picture(row.pinnedPicture),
-        checks: [],
-        draft: drafts.get(id),
-      };
-    },
     create: (title) => {
       const now = clock.now();
-      return toSummary(get(Number(statements.create.run(title, now, now).lastInsertRowid)));
+      return toSummary(summary.get(Number(statements.create.run(title, now, now).lastInsertRowid))!);
     },
     rename: (id, title) => {
       changed(id, statements.rename.run(title, id));
@@ -74,16 +101,10 @@ export function createConversations(database: Database, clock: Clock, picture: (
     restore: (id) => {
       changed(id, statements.restore.run(id));
     },
-    search,
-    append: messages.append,
-    message: messages.one,
-    path: messages.path,
-    checkpoint: messages.checkpoint,
-    update: messages.update,
-    judge: messages.judge,
+    ...messages,
     selectBranch: (messageId) =>
       transaction(database, () => {
-        const leaf = messages.newestBelow(messageId);
+        const leaf = queries.newestBelow(messageId);
         statements.showLeaf.run(leaf, leaf);
         return leaf;
       }),
@@ -91,14 +112,10 @@ export function createConversations(database: Database, clock: Clock, picture: (
       if (hash !== null) picture(hash);
       changed(id, statements.pinPicture.run(hash, id));
     },
-    pinnedPicture: (id) => get(id).pinnedPicture,
     saveDraft: (id, text, pictures) => {
-      if (id !== null) get(id);
-      drafts.save(id, text, pictures);
+      if (id !== null && !summary.get(id)) throw noConversation(id);
+      saveDraft(id, text, pictures);
     },
-    draft: () => drafts.get(null),
-    recentPrompts: messages.recentPrompts,
-    markInterrupted: messages.markInterrupted,
   };
 }
 

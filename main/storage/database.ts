@@ -7,6 +7,7 @@ import { LoupeError } from '../errors.ts';
 import { backUpBeforeMigration, databasePath, listBackups } from './backups.ts';
 import { applicationId, openBytes, schemaProblem } from './check.ts';
 import { damaged } from './errors.ts';
+import { writeHandle, type WriteDatabase } from './handles.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** Pages of the log after which SQLite writes them into the database by itself. */
@@ -16,7 +17,7 @@ const checkpointPages = 1000;
  * The file is not written to before `allowCheckpoints`: what is new stays in the log beside it.
  * Throws `LoupeError`s and what SQLite throws; the old database is then as it was.
  */
-export function openDatabase(directory: string, migrations: readonly Migration[], now: number): Database.Database {
+export function openDatabase(directory: string, migrations: readonly Migration[], now: number): WriteDatabase {
   refuseEmpty(directory);
   try {
     return open(directory, migrations, now, 'normal');
@@ -32,14 +33,14 @@ export function createDatabase(directory: string, migrations: readonly Migration
   open(directory, migrations, now, 'normal').close();
 }
 
-function open(directory: string, migrations: readonly Migration[], now: number, lockingMode: 'normal' | 'exclusive'): Database.Database {
+function open(directory: string, migrations: readonly Migration[], now: number, lockingMode: 'normal' | 'exclusive'): WriteDatabase {
   const database = new Database(databasePath(directory), { timeout: 5000 });
   try {
     database.pragma(`locking_mode = ${lockingMode}`);
     examine(database, directory, migrations);
     configure(database);
     migrate(database, directory, migrations, now, backUpBeforeMigration);
-    return database;
+    return writeHandle(database);
   } catch (error) {
     database.close();
     throw error;
@@ -97,7 +98,7 @@ function serialized(path: string, lockingMode: 'normal' | 'exclusive'): Buffer {
 }
 
 /** From now on the log is written into the database as it grows. */
-export function allowCheckpoints(database: Database.Database): void {
+export function allowCheckpoints(database: WriteDatabase): void {
   database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
 }
 

@@ -1,9 +1,9 @@
-/** Downloads that were asked for, and licences that were agreed to. */
-import type { Database } from 'better-sqlite3';
+/** Downloads that were asked for. */
 import { failureSchema } from '../contract.ts';
 import { isErrorCode, LoupeError, type Failure } from '../errors.ts';
-import type { Acceptance, Clock, DownloadFile, DownloadRecord, DownloadStore, FileChecksum, LicenceStore } from '../services/ports.ts';
+import type { Clock, DownloadFile, DownloadRecord, DownloadStore, FileChecksum } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson, toJson } from './rows.ts';
 
 interface Row extends Omit<DownloadRecord, 'failure' | 'files'> {
@@ -19,13 +19,30 @@ interface FileRow {
   complete: number;
 }
 
-export function createDownloads(database: Database, clock: Clock): DownloadStore {
+export type DownloadQueries = Pick<DownloadStore, 'list' | 'get'>;
+export type DownloadCommands = Omit<DownloadStore, keyof DownloadQueries>;
+
+export function downloadQueries(database: ReadDatabase): DownloadQueries {
   const columns = 'id, model, repository, revision, directory, state, failure, created_at as createdAt';
   const all = database.prepare<[], Row>(`select ${columns} from downloads order by id`);
   const one = database.prepare<[number], Row>(`select ${columns} from downloads where id = ?`);
   const filesOf = database.prepare<[number], FileRow>(
     'select path, bytes, algorithm, checksum, etag, complete from download_files where download_id = ? order by path',
   );
+
+  const whole = (row: Row): DownloadRecord => ({ ...row, failure: toFailure(row.failure), files: filesOf.all(row.id).map(toFile) });
+
+  return {
+    list: () => all.all().map(whole),
+    get: (id) => {
+      const row = one.get(id);
+      if (!row) throw new LoupeError('not_found', `There is no download ${id}.`);
+      return whole(row);
+    },
+  };
+}
+
+export function downloadCommands(database: WriteDatabase, clock: Clock, { get }: DownloadQueries): DownloadCommands {
   const create = database.prepare<[string, string, string, number]>(
     "insert into downloads (model, repository, directory, state, created_at) values (?, ?, ?, 'queued', ?)",
   );
@@ -41,17 +58,7 @@ export function createDownloads(database: Database, clock: Clock): DownloadStore
   const setComplete = database.prepare<[number, string]>('update download_files set complete = 1 where download_id = ? and path = ?');
   const remove = database.prepare<[number]>('delete from downloads where id = ?');
 
-  const whole = (row: Row): DownloadRecord => ({ ...row, failure: toFailure(row.failure), files: filesOf.all(row.id).map(toFile) });
-
-  function get(id: number): DownloadRecord {
-    const row = one.get(id);
-    if (!row) throw new LoupeError('not_found', `There is no download ${id}.`);
-    return whole(row);
-  }
-
   return {
-    list: () => all.all().map(whole),
-    get,
     create: ({ model, repository, directory }) => get(Number(create.run(model, repository, directory, clock.now()).lastInsertRowid)),
     setState: (id, state, failure) => {
       setState.run(state, toJson(failure), id);
@@ -74,23 +81,6 @@ export function createDownloads(database: Database, clock: Clock): DownloadStore
     },
     remove: (id) => {
       remove.run(id);
-    },
-  };
-}
-
-export function createLicences(database: Database, clock: Clock): LicenceStore {
-  const list = database.prepare<[], Acceptance>('select licence, version, accepted_at as at from licences order by accepted_at, licence');
-  const accept = database.prepare<[string, string, number]>(
-    'insert or ignore into licences (licence, version, accepted_at) values (?, ?, ?)',
-  );
-  const find = database.prepare<[string, string], Acceptance>(
-    'select licence, version, accepted_at as at from licences where licence = ? and version = ?',
-  );
-  return {
-    list: () => list.all(),
-    accept: (licence, version) => {
-      accept.run(licence, version, clock.now());
-      return find.get(licence, version)!;
     },
   };
 }

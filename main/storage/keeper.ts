@@ -2,7 +2,6 @@
  * Which database stands behind the store, and in what state it is: open and writable, on a disk that
  * is full or cannot be written to, or not to be opened at all.
  */
-import type { Database } from 'better-sqlite3';
 import { existsSync } from 'node:fs';
 import type { StorageState } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
@@ -11,6 +10,7 @@ import { keepLog } from './aside.ts';
 import { databasePath } from './backups.ts';
 import { allowCheckpoints, createDatabase, sizeOf } from './database.ts';
 import { damaged, storeError } from './errors.ts';
+import type { WriteDatabase } from './handles.ts';
 import { lockDirectory } from './lock.ts';
 import { migrations } from './migrations/index.ts';
 import { openInMemory, openNothing, openOnDisk, type Opened } from './opened.ts';
@@ -150,12 +150,12 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
 
   function close(): void {
     if (opened.on !== 'disk') {
-      opened.database.close();
+      opened.close();
       return;
     }
     // A file that is not what it was must not be sealed as if it were.
     const trusted = verified || (!unsound && (seal === null || isSealed(directory, seal)));
-    opened.database.close();
+    opened.close();
     if (trusted) writeSeal(directory);
     else if (seal === null) removeSeal(directory);
   }
@@ -192,7 +192,7 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     const before = opened;
     try {
       open();
-      before.database.close();
+      before.close();
     } catch (thrown) {
       opened = before;
       problem = toLoupeError(storeError(directory, thrown));
@@ -299,9 +299,9 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     },
 
     /** `write` may use the room that is kept for deleting. */
-    withReserve<Result>(write: (database: Database) => Result): Result {
+    withReserve<Result>(write: (database: WriteDatabase) => Result): Result {
+      if (opened.on !== 'disk' || (access !== 'writable' && access !== 'full')) throw problem ?? full();
       if (access === 'writable') return write(opened.database);
-      if (access !== 'full' || opened.on !== 'disk') throw problem ?? full();
       room.releaseReserve();
       try {
         return write(opened.database);

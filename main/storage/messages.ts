@@ -1,34 +1,34 @@
 /** Messages: a tree for each conversation. */
-import type { Database } from 'better-sqlite3';
 import type { Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { isUnspaced } from './scripts.ts';
 import { messageColumns, pictureColumns, toJson, toMessage, toPicture, type MessageRow, type PictureRow } from './rows.ts';
 
 /** Longer questions are documents: nobody asks them again from a menu. UTF-16 units. */
 const longestPrompt = 300;
 
-export type Messages = ReturnType<typeof createMessages>;
+export type MessageQueries = ReturnType<typeof messageQueries>;
+export type MessageCommands = ReturnType<typeof messageCommands>;
 
-export function createMessages(database: Database, clock: Clock) {
-  const listed = 'join conversations on conversations.id = messages.conversation_id and conversations.deleted_at is null';
-  /** Up to the first message. */
-  const above = `with recursive line (id, parent_id) as (
-    select messages.id, messages.parent_id from messages ${listed} where messages.id = ?
-    union all select messages.id, messages.parent_id from messages join line on messages.id = line.parent_id)`;
-  /** Down to the leaves. */
-  const below = `with recursive tree (id) as (
-    select messages.id from messages ${listed} where messages.id = ?
-    union all select messages.id from messages join tree on messages.parent_id = tree.id)`;
-  // Cross joins keep the order: the few rows that are asked for lead to the others, never the whole table.
-  const picturesOf = (from: string) => `select message_pictures.message_id as messageId, ${pictureColumns}
-    from ${from} cross join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
+const listed = 'join conversations on conversations.id = messages.conversation_id and conversations.deleted_at is null';
+/** Up to the first message. */
+const above = `with recursive line (id, parent_id) as (
+  select messages.id, messages.parent_id from messages ${listed} where messages.id = ?
+  union all select messages.id, messages.parent_id from messages join line on messages.id = line.parent_id)`;
+/** Down to the leaves. */
+const below = `with recursive tree (id) as (
+  select messages.id from messages ${listed} where messages.id = ?
+  union all select messages.id from messages join tree on messages.parent_id = tree.id)`;
+// Cross joins keep the order: the few rows that are asked for lead to the others, never the whole table.
+const picturesOf = (from: string): string => `select message_pictures.message_id as messageId, ${pictureColumns}
+  from ${from} cross join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
 
-  database.function('is_unspaced', { deterministic: true }, (text) => Number(isUnspaced(text as string)));
+type MessagePictureRow = PictureRow & { messageId: number };
 
-  type MessagePictureRow = PictureRow & { messageId: number };
+export function messageQueries(database: ReadDatabase) {
   const statements = {
     ofConversation: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where conversation_id = ? order by id`),
     picturesOfConversation: database.prepare<[number], MessagePictureRow>(
@@ -46,6 +46,59 @@ export function createMessages(database: Database, clock: Clock) {
     ),
     isListed: database.prepare<[number], number>(`select 1 from messages ${listed} where messages.id = ?`).pluck(),
     newestBelow: database.prepare<[number], number | null>(`${below} select max(id) from tree`).pluck(),
+    questions: database
+      .prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`)
+      .pluck(),
+  };
+
+  /** Of a deleted conversation, too. */
+  function stored(id: number): Message {
+    const [message] = joined(statements.one.all(id), statements.picturesOfOne.all(id));
+    if (!message) throw noMessage(id);
+    return message;
+  }
+
+  return {
+    /** Parents before children. */
+    ofConversation: (conversationId: number): Message[] =>
+      joined(statements.ofConversation.all(conversationId), statements.picturesOfConversation.all(conversationId)),
+
+    stored,
+
+    one: (id: number): Message => {
+      if (!statements.isListed.get(id)) throw noMessage(id);
+      return stored(id);
+    },
+
+    path: (id: number): Message[] => {
+      const messages = joined(statements.path.all(id), statements.picturesOfPath.all(id));
+      if (messages.length === 0) throw noMessage(id);
+      return messages;
+    },
+
+    newestBelow: (id: number): number => {
+      const leaf = statements.newestBelow.get(id);
+      if (leaf === undefined || leaf === null) throw noMessage(id);
+      return leaf;
+    },
+
+    recentPrompts: (limit: number): string[] => {
+      const prompts = new Set<string>();
+      for (const text of statements.questions.iterate()) {
+        if (prompts.size >= limit) break;
+        const line = text.replace(/\s+/g, ' ').trim();
+        if (line && line.length <= longestPrompt) prompts.add(line);
+      }
+      return [...prompts];
+    },
+  };
+}
+
+export function messageCommands(database: WriteDatabase, clock: Clock, { stored }: MessageQueries) {
+  database.function('is_unspaced', { deterministic: true }, (text) => Number(isUnspaced(text as string)));
+
+  const statements = {
+    exists: database.prepare<[number], number>('select 1 from messages where id = ?').pluck(),
     insert: database.prepare<[number, number | null, string, string, string, string | null, number, number]>(
       'insert into messages (conversation_id, parent_id, role, text, state, model, created_at, unspaced) values (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
@@ -65,26 +118,9 @@ export function createMessages(database: Database, clock: Clock) {
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
-    questions: database
-      .prepare<[], string>(`select messages.text from messages ${listed} where messages.role = 'user' order by messages.id desc`)
-      .pluck(),
   };
+
   return {
-    /** Parents before children. */
-    ofConversation: (conversationId: number): Message[] =>
-      joined(statements.ofConversation.all(conversationId), statements.picturesOfConversation.all(conversationId)),
-
-    one: (id: number): Message => {
-      if (!statements.isListed.get(id)) throw noMessage(id);
-      return read(id);
-    },
-
-    path: (id: number): Message[] => {
-      const messages = joined(statements.path.all(id), statements.picturesOfPath.all(id));
-      if (messages.length === 0) throw noMessage(id);
-      return messages;
-    },
-
     append: ({ conversationId, parentId, role, text, pictures: hashes, state, model }: NewMessage): Message =>
       transaction(database, () => {
         if (parentId !== null && !statements.isIn.get(parentId, conversationId)) throw noMessage(parentId);
@@ -96,54 +132,32 @@ export function createMessages(database: Database, clock: Clock) {
         const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
-        return read(id);
+        return stored(id);
       }),
 
     checkpoint: (id: number, text: string): void => {
       unflushed(database, () => {
         // A checkpoint that comes after the end changes nothing.
-        if (statements.checkpoint.run(text, id).changes === 0 && !statements.one.get(id)) throw noMessage(id);
+        if (statements.checkpoint.run(text, id).changes === 0 && !statements.exists.get(id)) throw noMessage(id);
       });
     },
 
     update: (id: number, { text, state, failure, finish, model, statistics, judgement }: FinishedAnswer): Message => {
       const end = [toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null)] as const;
       if (statements.finish.run(text, state, ...end, Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
-      return read(id);
+      return stored(id);
     },
 
     judge: (id: number, judgement: Judgement): Message => {
       if (statements.judge.run(toJson(judgement), id).changes === 0) throw noMessage(id);
-      return read(id);
-    },
-
-    newestBelow: (id: number): number => {
-      const leaf = statements.newestBelow.get(id);
-      if (leaf === undefined || leaf === null) throw noMessage(id);
-      return leaf;
+      return stored(id);
     },
 
     markInterrupted: (): number => statements.interrupt.run().changes,
-
-    recentPrompts: (limit: number): string[] => {
-      const prompts = new Set<string>();
-      for (const text of statements.questions.iterate()) {
-        if (prompts.size >= limit) break;
-        const line = text.replace(/\s+/g, ' ').trim();
-        if (line && line.length <= longestPrompt) prompts.add(line);
-      }
-      return [...prompts];
-    },
   };
-
-  function read(id: number): Message {
-    const [message] = joined(statements.one.all(id), statements.picturesOfOne.all(id));
-    if (!message) throw noMessage(id);
-    return message;
-  }
 }
 
-function joined(rows: MessageRow[], pictureRows: (PictureRow & { messageId: number })[]): Message[] {
+function joined(rows: MessageRow[], pictureRows: MessagePictureRow[]): Message[] {
   const pictures = Map.groupBy(pictureRows, ({ messageId }) => messageId);
   return rows.map((row) => toMessage(row, (pictures.get(row.id) ?? []).map(toPicture)));
 }

@@ -1,14 +1,32 @@
-import type { Database } from 'better-sqlite3';
 import * as v from 'valibot';
 import { LoupeError } from '../errors.ts';
 import type { Clock, FileCheck, ModelRecord, ModelStore, SelfTestRecord } from '../services/ports.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson } from './rows.ts';
 
 type SelfTestRow = Omit<SelfTestRecord, 'sound' | 'findings'> & { sound: number; findings: string };
 
+export type ModelQueries = Pick<ModelStore, 'list' | 'checks' | 'selfTests'>;
+export type ModelCommands = Omit<ModelStore, keyof ModelQueries>;
+
 /** Records of model files on this machine, in the order in which they were added. */
-export function createModels(database: Database, clock: Clock): ModelStore {
+export function modelQueries(database: ReadDatabase): ModelQueries {
   const list = database.prepare<[], ModelRecord>('select path, name, kind, bytes from models order by added_at, path');
+  const checks = database.prepare<[string], FileCheck>(
+    'select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file',
+  );
+  const selfTests = database.prepare<[], SelfTestRow>(
+    'select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model',
+  );
+  return {
+    list: () => list.all(),
+    checks: (model) => checks.all(model),
+    selfTests: () =>
+      selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
+  };
+}
+
+export function modelCommands(database: WriteDatabase, clock: Clock): ModelCommands {
   const add = database.prepare<[string, string, string, number | null, number]>(
     `insert into models (path, name, kind, bytes, added_at) values (?, ?, ?, ?, ?)
      on conflict (path) do update set name = excluded.name, kind = excluded.kind, bytes = excluded.bytes`,
@@ -18,19 +36,12 @@ export function createModels(database: Database, clock: Clock): ModelStore {
     `insert into file_checks (model, file, bytes, sha256, finding, checked_at) values (?, ?, ?, ?, ?, ?)
      on conflict (model, file) do update set bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
   );
-  const checks = database.prepare<[string], FileCheck>(
-    'select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file',
-  );
   const saveSelfTest = database.prepare<[string, number | null, string, string, number, string, number]>(
     `insert into self_tests (model, bytes, device, driver, sound, findings, tested_at) values (?, ?, ?, ?, ?, ?, ?)
      on conflict (model) do update set bytes = excluded.bytes, device = excluded.device, driver = excluded.driver, sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
   );
-  const selfTests = database.prepare<[], SelfTestRow>(
-    'select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model',
-  );
   const removeSelfTest = database.prepare<[string]>('delete from self_tests where model = ?');
   return {
-    list: () => list.all(),
     /** A record of the same path is replaced. */
     add: ({ path, name, kind, bytes }) => {
       add.run(path, name, kind, bytes, clock.now());
@@ -42,11 +53,8 @@ export function createModels(database: Database, clock: Clock): ModelStore {
     saveCheck: ({ model, file, bytes, sha256, finding, checkedAt }) => {
       saveCheck.run(model, file, bytes, sha256, finding, checkedAt);
     },
-    checks: (model) => checks.all(model),
     saveSelfTest: ({ model, bytes, device, driver, sound, findings, testedAt }) => {
       saveSelfTest.run(model, bytes, device, driver, Number(sound), JSON.stringify(findings), testedAt);
     },
-    selfTests: () =>
-      selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
   };
 }

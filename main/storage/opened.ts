@@ -1,56 +1,114 @@
 /** What stands behind the store's calls for a time: the database on the disk, a copy of it in memory, or an empty one. */
 import Database from 'better-sqlite3';
 import type { Clock, Store } from '../services/ports.ts';
-import { createPictures } from './pictures.ts';
-import { createConversations } from './conversations.ts';
+import { conversationCommands, conversationQueries, type ConversationCommands, type ConversationQueries } from './conversations.ts';
 import { openDatabase, openSnapshot } from './database.ts';
-import { createDownloads, createLicences } from './downloads.ts';
-import { createLedger } from './ledger.ts';
+import { downloadCommands, downloadQueries, type DownloadCommands, type DownloadQueries } from './downloads.ts';
+import { readHandle, writeHandle, type ReadDatabase, type WriteDatabase } from './handles.ts';
+import { ledgerCommands, ledgerQueries, type LedgerCommands, type LedgerQueries } from './ledger.ts';
+import { licenceCommands, licenceQueries, type LicenceCommands, type LicenceQueries } from './licences.ts';
 import { migrations } from './migrations/index.ts';
-import { createModels } from './models.ts';
-import { createSettings } from './settings.ts';
+import { modelCommands, modelQueries, type ModelCommands, type ModelQueries } from './models.ts';
+import { pictureCommands, pictureQueries, type PictureCommands, type PictureQueries } from './pictures.ts';
+import { settingsCommands, settingsQueries, type SettingsCommands, type SettingsQueries } from './settings.ts';
 
 export type Kept = Pick<Store, 'conversations' | 'pictures' | 'models' | 'downloads' | 'licences' | 'ledger'> & {
   settings: Pick<Store, 'settings' | 'saveSettings'>;
 };
 
-export interface Opened {
-  /** `none`: there is nothing behind it but the usual settings. */
-  readonly on: 'disk' | 'memory' | 'none';
-  readonly database: Database.Database;
-  readonly kept: Kept;
+export interface Queries {
+  conversations: ConversationQueries;
+  pictures: PictureQueries;
+  models: ModelQueries;
+  downloads: DownloadQueries;
+  licences: LicenceQueries;
+  ledger: LedgerQueries;
+  settings: SettingsQueries;
 }
 
-export function openOnDisk(directory: string, clock: Clock): Opened {
-  return opened('disk', openDatabase(directory, migrations, clock.now()), directory, clock);
+export interface Commands {
+  conversations: ConversationCommands;
+  pictures: PictureCommands;
+  models: ModelCommands;
+  downloads: DownloadCommands;
+  licences: LicenceCommands;
+  ledger: LedgerCommands;
+  settings: SettingsCommands;
 }
 
-export function openInMemory(directory: string, clock: Clock): Opened {
-  return opened('memory', openSnapshot(directory, migrations, clock.now()), directory, clock);
+interface Readable {
+  readonly queries: Queries;
+  close(): void;
 }
 
-export function openNothing(directory: string, clock: Clock): Opened {
+/** `none`: there is nothing behind it but the usual settings. */
+interface Writable extends Readable {
+  readonly on: 'disk' | 'none';
+  readonly database: WriteDatabase;
+  readonly commands: Commands;
+}
+
+/** Of a disk that cannot be written to. */
+interface Snapshot extends Readable {
+  readonly on: 'memory';
+  readonly commands: null;
+}
+
+export type Opened = Writable | Snapshot;
+
+export function openOnDisk(directory: string, clock: Clock): Writable {
+  return writable('disk', openDatabase(directory, migrations, clock.now()), directory, clock);
+}
+
+export function openInMemory(directory: string, clock: Clock): Snapshot {
+  const database = openSnapshot(directory, migrations, clock.now());
+  return closedOnFailure(database, () => ({
+    on: 'memory',
+    queries: queriesOf(readHandle(database), directory, clock),
+    commands: null,
+    close: () => void database.close(),
+  }));
+}
+
+export function openNothing(directory: string, clock: Clock): Writable {
   const database = new Database(':memory:');
   for (const migration of migrations) migration.up(database);
-  return opened('none', database, directory, clock);
+  return writable('none', writeHandle(database), directory, clock);
 }
 
-function opened(on: Opened['on'], database: Database.Database, directory: string, clock: Clock): Opened {
-  try {
-    const pictures = createPictures(database, clock, directory);
-    return {
-      on,
-      database,
-      kept: {
-        conversations: createConversations(database, clock, pictures.get),
-        pictures,
-        models: createModels(database, clock),
-        downloads: createDownloads(database, clock),
-        licences: createLicences(database, clock),
-        ledger: createLedger(database, clock),
-        settings: createSettings(database),
-      },
+function writable(on: Writable['on'], database: WriteDatabase, directory: string, clock: Clock): Writable {
+  return closedOnFailure(database, () => {
+    const reading = readHandle(database);
+    const queries = queriesOf(reading, directory, clock);
+    const commands: Commands = {
+      conversations: conversationCommands(database, reading, clock, queries.pictures.get),
+      pictures: pictureCommands(database, clock, directory),
+      models: modelCommands(database, clock),
+      downloads: downloadCommands(database, clock, queries.downloads),
+      licences: licenceCommands(database, clock),
+      ledger: ledgerCommands(database, clock),
+      settings: settingsCommands(database, queries.settings),
     };
+    return { on, database, queries, commands, close: () => void database.close() };
+  });
+}
+
+function queriesOf(database: ReadDatabase, directory: string, clock: Clock): Queries {
+  const pictures = pictureQueries(database, directory);
+  return {
+    conversations: conversationQueries(database, pictures.get),
+    pictures,
+    models: modelQueries(database),
+    downloads: downloadQueries(database),
+    licences: licenceQueries(database),
+    ledger: ledgerQueries(database, clock),
+    settings: settingsQueries(database),
+  };
+}
+
+function closedOnFailure<Result>(database: Database.Database, prepare: () => Result): Result {
+  try {
+    return prepare();
   } catch (error) {
     database.close();
     throw error;

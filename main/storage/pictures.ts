@@ -4,7 +4,6 @@
  * file is ever without one; a row whose files are missing belongs to an `add` that did not
  * return, and the next one completes it.
  */
-import type { Database } from 'better-sqlite3';
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,6 +12,7 @@ import type { PictureOrigin } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, PictureStore, StoredFile } from '../services/ports.ts';
 import { transaction } from './database.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { pictureColumns, toPicture, type PictureRow } from './rows.ts';
 
 type StoredRow = PictureRow & { mediaType: string; hasDisplay: number };
@@ -33,71 +33,33 @@ export function pictureFiles(directory: string, hash: string): PictureFiles {
   return { original, thumbnail: `${original}.thumb`, display: `${original}.display` };
 }
 
-export function createPictures(database: Database, clock: Clock, directory: string): PictureStore {
-  const statements = {
-    get: database.prepare<[string], StoredRow>(
-      `select ${pictureColumns}, media_type as mediaType, has_display as hasDisplay from pictures where hash = ?`,
-    ),
-    insert: database.prepare<[string, string, number, number, number, string, number, string, number]>(
-      'insert into pictures (hash, name, width, height, bytes, media_type, has_display, origin, touched_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ),
-    insertSource: database.prepare<[string, string]>('insert or ignore into picture_sources (picture, source) values (?, ?)'),
-    touch: database.prepare<[number, string]>('update pictures set touched_at = ? where hash = ?'),
-    remove: database.prepare<[string]>('delete from pictures where hash = ?'),
-  };
+export type PictureQueries = Pick<PictureStore, 'get' | 'find' | 'original' | 'shown'>;
+export type PictureCommands = Omit<PictureStore, keyof PictureQueries>;
+
+const storedRow = `select ${pictureColumns}, media_type as mediaType, has_display as hasDisplay from pictures where hash = ?`;
+
+export function pictureQueries(database: ReadDatabase, directory: string): PictureQueries {
+  const stored = database.prepare<[string], StoredRow>(storedRow);
 
   function get(hash: string): StoredRow {
-    const row = statements.get.get(hash);
+    const row = stored.get(hash);
     if (!row) throw new LoupeError('not_found', `There is no picture ${hash}.`);
     return row;
   }
 
   function file(row: StoredRow, path: string, mediaType: string): StoredFile {
     if (!existsSync(path))
-      throw new LoupeError('not_found', `The file of the picture ${row.name} is gone (${path}).`, 'Add the picture again.');
+      throw new LoupeError('not_found', `The file of the picture ${row.name} is missing (${path}).`, 'Add the picture again.');
     return { path, mediaType };
   }
 
   return {
-    add: ({ bytes, name, width, height, origin, thumbnail, display }) => {
-      const hash = createHash('sha256').update(bytes).digest('hex');
-      const isNew = transaction(database, () => {
-        if (statements.touch.run(clock.now(), hash).changes === 1) return false;
-        statements.insert.run(
-          hash,
-          name,
-          width,
-          height,
-          bytes.length,
-          mediaTypeOf(bytes),
-          Number(display !== null),
-          JSON.stringify(origin),
-          clock.now(),
-        );
-        for (const source of sourcesOf(origin)) statements.insertSource.run(hash, source);
-        return true;
-      });
-      const row = get(hash);
-      const files = pictureFiles(directory, hash);
-      try {
-        if (row.hasDisplay && display) writeWhole(directory, files.display, display);
-        writeWhole(directory, files.thumbnail, thumbnail);
-        writeWhole(directory, files.original, bytes);
-      } catch (error) {
-        if (isNew) remove(hash);
-        throw error;
-      }
-      return toPicture(row);
-    },
-
     get: (hash) => toPicture(get(hash)),
 
     find: (hash) => {
-      const row = statements.get.get(hash);
+      const row = stored.get(hash);
       return row && existsSync(pictureFiles(directory, hash).original) ? toPicture(row) : null;
     },
-
-    touch: (hash) => void statements.touch.run(clock.now(), hash),
 
     original: (hash) => {
       const row = get(hash);
@@ -111,11 +73,50 @@ export function createPictures(database: Database, clock: Clock, directory: stri
       return row.hasDisplay ? file(row, files.display, 'image/png') : file(row, files.original, row.mediaType);
     },
   };
+}
+
+export function pictureCommands(database: WriteDatabase, clock: Clock, directory: string): PictureCommands {
+  const statements = {
+    stored: database.prepare<[string], StoredRow>(storedRow),
+    insert: database.prepare<[string, string, number, number, number, string, number, string, number]>(
+      'insert into pictures (hash, name, width, height, bytes, media_type, has_display, origin, touched_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    insertSource: database.prepare<[string, string]>('insert or ignore into picture_sources (picture, source) values (?, ?)'),
+    touch: database.prepare<[number, string]>('update pictures set touched_at = ? where hash = ?'),
+    remove: database.prepare<[string]>('delete from pictures where hash = ?'),
+  };
 
   function remove(hash: string): void {
     for (const path of Object.values(pictureFiles(directory, hash))) rmSync(path, { force: true });
     statements.remove.run(hash);
   }
+
+  return {
+    add: ({ bytes, name, width, height, origin, thumbnail, display }) => {
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      const isNew = transaction(database, () => {
+        const now = clock.now();
+        if (statements.touch.run(now, hash).changes === 1) return false;
+        const hasDisplay = Number(display !== null);
+        statements.insert.run(hash, name, width, height, bytes.length, mediaTypeOf(bytes), hasDisplay, JSON.stringify(origin), now);
+        for (const source of sourcesOf(origin)) statements.insertSource.run(hash, source);
+        return true;
+      });
+      const row = statements.stored.get(hash)!;
+      const files = pictureFiles(directory, hash);
+      try {
+        if (row.hasDisplay && display) writeWhole(directory, files.display, display);
+        writeWhole(directory, files.thumbnail, thumbnail);
+        writeWhole(directory, files.original, bytes);
+      } catch (error) {
+        if (isNew) remove(hash);
+        throw error;
+      }
+      return toPicture(row);
+    },
+
+    touch: (hash) => void statements.touch.run(clock.now(), hash),
+  };
 }
 
 function sourcesOf(origin: PictureOrigin): string[] {

@@ -1,7 +1,7 @@
 /** Full-text search over titles and messages. docs/decisions/0006-search-by-words.md tells why by words. */
-import type { Database } from 'better-sqlite3';
 import { randomUUID } from 'node:crypto';
 import type { SearchHit } from '../contract.ts';
+import type { ReadDatabase } from './handles.ts';
 import { isUnspaced, unspacedClass } from './scripts.ts';
 
 type Snippet = SearchHit['snippet'];
@@ -26,10 +26,8 @@ interface HitRow {
   at: number;
 }
 
-export type Search = ReturnType<typeof createSearch>;
-
 /** Best first: titles, then messages. */
-export function createSearch(database: Database) {
+export function searchQuery(database: ReadDatabase): (query: string, limit: number) => SearchHit[] {
   // Nobody can have written these, so that a text cannot pretend to be a hit.
   const open = `<${randomUUID()}>`;
   const close = `</${randomUUID()}>`;

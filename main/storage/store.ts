@@ -6,7 +6,7 @@ import { checkHere, type Checker } from './checker.ts';
 import { inStoreWords } from './errors.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
-import type { Kept } from './opened.ts';
+import type { Kept, Queries } from './opened.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
 import { sweep } from './sweep.ts';
 
@@ -15,23 +15,62 @@ export interface StoreOptions {
   /** Who examines the database while it is in use. Without one a moment is taken for it before it opens. */
   checker?: Checker;
   room?: RoomSizes;
-  /** Answers a store that is `closed`, with the way back, where the database cannot be opened. */
+  /** Returns a store that is `closed`, with the way back, where the database cannot be opened. */
   tolerant?: boolean;
 }
 
-/** Calls that only read; every other one has to be able to write. */
-const reading: { [Port in keyof Kept]: readonly (keyof Kept[Port])[] } = {
-  conversations: ['list', 'summary', 'open', 'search', 'message', 'path', 'pinnedPicture', 'draft', 'recentPrompts'],
-  pictures: ['get', 'find', 'original', 'shown'],
-  models: ['list', 'checks', 'selfTests'],
-  downloads: ['list', 'get'],
-  licences: ['list'],
-  ledger: ['installedAt', 'list'],
-  settings: ['settings'],
-};
+/** What each call needs of the disk. `frees`: it may use the reserve where that is full. */
+type Needs<Port extends keyof Kept> = { [Method in keyof Kept[Port]]: Method extends keyof Queries[Port] ? 'reads' : 'writes' | 'frees' };
 
-/** What may use the reserve on a full disk. */
-const freeing: readonly string[] = ['delete', 'restore', 'markInterrupted'] satisfies (keyof Kept['conversations'])[];
+const needs: { [Port in keyof Kept]: Needs<Port> } = {
+  conversations: {
+    list: 'reads',
+    summary: 'reads',
+    open: 'reads',
+    search: 'reads',
+    message: 'reads',
+    path: 'reads',
+    pinnedPicture: 'reads',
+    draft: 'reads',
+    recentPrompts: 'reads',
+    create: 'writes',
+    rename: 'writes',
+    pin: 'writes',
+    delete: 'frees',
+    restore: 'frees',
+    append: 'writes',
+    checkpoint: 'writes',
+    update: 'writes',
+    judge: 'writes',
+    selectBranch: 'writes',
+    pinPicture: 'writes',
+    saveDraft: 'writes',
+    markInterrupted: 'frees',
+  },
+  pictures: { get: 'reads', find: 'reads', original: 'reads', shown: 'reads', add: 'writes', touch: 'writes' },
+  models: {
+    list: 'reads',
+    checks: 'reads',
+    selfTests: 'reads',
+    add: 'writes',
+    remove: 'writes',
+    saveCheck: 'writes',
+    saveSelfTest: 'writes',
+  },
+  downloads: {
+    list: 'reads',
+    get: 'reads',
+    create: 'writes',
+    setState: 'writes',
+    setPlan: 'writes',
+    setEtag: 'writes',
+    setComplete: 'writes',
+    remove: 'writes',
+  },
+  licences: { list: 'reads', accept: 'writes' },
+  ledger: { installedAt: 'reads', list: 'reads', add: 'writes', count: 'writes' },
+  settings: { settings: 'reads', saveSettings: 'writes' },
+};
 
 /**
  * Makes the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
@@ -76,15 +115,17 @@ export function openStore(
 /** Every call goes to what is open at the time, if that allows it; what it throws is in our words, and noticed. */
 function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name] {
   type Method = (...input: unknown[]) => unknown;
-  const methods = Object.keys(keeper.opened().kept[name]).map((method) => {
-    const reads = (reading[name] as readonly string[]).includes(method);
-    const frees = name === 'conversations' && freeing.includes(method);
-    const now = (input: unknown[]): unknown => (keeper.opened().kept[name] as Record<string, Method>)[method]!(...input);
+  const methods = Object.entries<'reads' | 'writes' | 'frees'>(needs[name]).map(([method, need]) => {
+    const now = (input: unknown[]): unknown => {
+      const { queries, commands } = keeper.opened();
+      const port = (need === 'reads' ? queries : commands!)[name] as unknown as Record<string, Method>;
+      return port[method]!(...input);
+    };
     const call: Method = (...input) => {
-      if (reads) refuseClosed(keeper, name);
-      else refuseUnwritable(keeper, frees);
+      if (need === 'reads') refuseClosed(keeper, name);
+      else refuseUnwritable(keeper, need === 'frees');
       try {
-        return frees ? keeper.withReserve(() => now(input)) : now(input);
+        return need === 'frees' ? keeper.withReserve(() => now(input)) : now(input);
       } catch (thrown) {
         throw keeper.notice(thrown);
       }

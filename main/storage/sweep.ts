@@ -1,7 +1,7 @@
 /** What is deleted goes for good here. */
-import type { Database } from 'better-sqlite3';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { WriteDatabase } from './handles.ts';
 import { incomingDirectory, pictureFiles } from './pictures.ts';
 import { removeBackupsBefore } from './backups.ts';
 
@@ -10,7 +10,7 @@ const day = 24 * hour;
 const undoDays = 30;
 
 /** `mayCheckpoint` false: the log keeps what was purged for a moment longer. */
-export function sweep(database: Database, directory: string, now: number, mayCheckpoint: boolean): void {
+export function sweep(database: WriteDatabase, directory: string, now: number, mayCheckpoint: boolean): void {
   const purged = purge(database, now - undoDays * day);
   const removed = removeOrphans(database, directory, now - day);
   removeIncoming(directory, now - day);
@@ -19,7 +19,7 @@ export function sweep(database: Database, directory: string, now: number, mayChe
 }
 
 /** What was deleted goes at once, with its pictures: for a full disk, when somebody asks for it. */
-export function emptyBin(database: Database, directory: string, now: number, mayCheckpoint: boolean): void {
+export function emptyBin(database: WriteDatabase, directory: string, now: number, mayCheckpoint: boolean): void {
   purge(database, now);
   // Not what is only just being attached.
   removeOrphans(database, directory, now - hour);
@@ -27,13 +27,13 @@ export function emptyBin(database: Database, directory: string, now: number, may
   giveBack(database, mayCheckpoint);
 }
 
-function giveBack(database: Database, mayCheckpoint: boolean): void {
+function giveBack(database: WriteDatabase, mayCheckpoint: boolean): void {
   database.pragma('incremental_vacuum');
   // The log still holds what was purged.
   if (mayCheckpoint) database.pragma('wal_checkpoint(truncate)');
 }
 
-function purge(database: Database, before: number): number {
+function purge(database: WriteDatabase, before: number): number {
   const purged = database.prepare<[number]>('delete from conversations where deleted_at <= ?').run(before).changes;
   // Until the index is merged it holds the words, marked as deleted. Its own 'secure-delete' takes seconds for a conversation.
   if (purged > 0)
@@ -42,7 +42,7 @@ function purge(database: Database, before: number): number {
 }
 
 /** Pictures that no message, draft or pin shows, and that none of those was made of. */
-function removeOrphans(database: Database, directory: string, before: number): number {
+function removeOrphans(database: WriteDatabase, directory: string, before: number): number {
   const orphans = database
     .prepare<[number, number], string>(
       `with recursive kept (hash) as (

@@ -1,7 +1,8 @@
 /** What tests of downloads share. */
 import Database from 'better-sqlite3';
-import { createDownloads } from '../../../storage/downloads.ts';
-import { createLedger } from '../../../storage/ledger.ts';
+import { downloadCommands, downloadQueries } from '../../../storage/downloads.ts';
+import { readHandle, writeHandle } from '../../../storage/handles.ts';
+import { ledgerCommands, ledgerQueries } from '../../../storage/ledger.ts';
 import { migrations } from '../../../storage/migrations/index.ts';
 import type { DownloadStore, Ledger } from '../../ports.ts';
 import { createHttp, type Http } from '../hub/http.ts';
@@ -18,7 +19,12 @@ export function memoryStore(): MemoryStore {
   for (const migration of migrations) migration.up(database);
   database.pragma('foreign_keys = on');
   const clock = { now: Date.now };
-  return { downloads: createDownloads(database, clock), ledger: createLedger(database, clock) };
+  const [reading, writing] = [readHandle(database), writeHandle(database)];
+  const downloads = downloadQueries(reading);
+  return {
+    downloads: { ...downloads, ...downloadCommands(writing, clock, downloads) },
+    ledger: { ...ledgerQueries(reading, clock), ...ledgerCommands(writing, clock) },
+  };
 }
 
 /** Short enough for hundreds of faults in a minute. */
