@@ -1,0 +1,60 @@
+/** Pictures: decoding them, reading their text, taking them of the screen. */
+import type { CaptureState, Display, PagePart, Pages, Picture, Region, TextLine } from '../../contract.ts';
+import type { ImageSource, Abortable } from './common.ts';
+
+export interface PictureFacts {
+  width: number;
+  height: number;
+  thumbnail: Uint8Array;
+  /** PNG, where a browser would not show what the model gets: always of a page of several. */
+  display: Uint8Array | null;
+  /** Which of several pictures in the file; null where it holds one. */
+  part: PagePart | null;
+  /** Null where nothing is transparent. */
+  ground: 'white' | 'black' | 'grey' | null;
+  cutOff: boolean;
+}
+
+/** Decodes pictures, which are hostile until decoded, in a process of its own. Rejects with the `image_*` codes. */
+export interface PictureWorker {
+  /** `page`: of a file that holds several; from 1 on. */
+  inspect(source: ImageSource, page?: number): Promise<PictureFacts>;
+  /** Null for a file of one picture. */
+  pages(source: ImageSource, from: number): Promise<Pages | null>;
+  /** PNG of a part. */
+  crop(source: ImageSource, region: Region): Promise<Uint8Array>;
+  /** PNG of several, beside each other, below each other, or as a grid; labels are A, B, C ... */
+  compose(sources: ImageSource[], layout: 'row' | 'column' | 'grid', labels: boolean): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A picture file (`page`: of one that holds several, from 1 on), or pixels: [height, width, 3]. */
+export type OcrPicture = { source: ImageSource; page?: number | undefined } | { data: Uint8Array; width: number; height: number };
+
+/**
+ * Reads the text in pictures, one after the other, in a process of its own. Needs no model of the engine. Rejects with the
+ * `image_*` codes, with `ocr_missing` and `ocr_failed`, and with `cancelled` for an aborted signal.
+ */
+export interface TextRecogniser {
+  /** In the order of reading; `onLine` gets each as soon as it is read. No text is no lines. */
+  recognise(picture: OcrPicture, options?: Abortable & { onLine?: (line: TextLine) => void }): Promise<TextLine[]>;
+  close(): Promise<void>;
+}
+
+/** How a host takes pictures of the screen. */
+export interface CaptureHost {
+  state(): Promise<CaptureState>;
+  start(mode: 'region' | 'display' | 'last'): Promise<void>;
+  display(displayId: string): Promise<Display>;
+  /** The page of this display's overlay shows it. */
+  drawn(displayId: string): Promise<void>;
+  finish(displayId: string, region: Region): Promise<void>;
+  /** The text in a region; the capture goes on. */
+  text(displayId: string, region: Region): Promise<TextLine[]>;
+  cancel(): Promise<void>;
+  current(): Promise<Picture | null>;
+  /** True when the hotkey came within ten seconds. */
+  testHotkey(): Promise<boolean>;
+  /** For a minute at most. */
+  pauseHotkey(paused: boolean): Promise<void>;
+}

@@ -1,0 +1,172 @@
+/** What is kept. */
+import type {
+  Conversation,
+  ConversationSummary,
+  Draft,
+  Judgement,
+  Message,
+  Picture,
+  PictureOrigin,
+  SearchHit,
+  BackupChoice,
+  Settings,
+  StorageState,
+  TurnStatistics as StoredStatistics,
+} from '../../contract.ts';
+import type { Failure } from '../../errors.ts';
+import type { Loose } from './common.ts';
+import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './models.ts';
+
+/**
+ * What is kept. Synchronous: every call is one short transaction, done when it returns. Throws
+ * `not_found` for ids that are not (or no longer) there, and the `store_*` codes.
+ */
+export interface Store {
+  readonly conversations: ConversationStore;
+  readonly pictures: PictureStore;
+  settings(): Settings;
+  /** Merges what is not undefined, stores, answers the whole. */
+  saveSettings(change: Loose<Settings>): Settings;
+  readonly models: ModelStore;
+  readonly downloads: DownloadStore;
+  readonly licences: LicenceStore;
+  readonly ledger: Ledger;
+  readonly lockDownload: LockFolder;
+  /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
+  sweep(): void;
+  readonly care: StoreCare;
+  close(): void;
+}
+
+/**
+ * In what state the store is, and the way back from damage. While it cannot be written to, every call
+ * that would write throws `store_full` or `store_read_only`; it looks again first. On a full disk
+ * deleting works: a reserve is kept for it.
+ */
+export interface StoreCare {
+  state(): StorageState;
+  /** The gravest of it; null where nothing is known. */
+  problem(): Failure | null;
+  onChange(listener: (state: StorageState) => void): void;
+  /** Looks again. */
+  retry(): StorageState;
+  /** Checks the database once, in another process, and makes the daily backup where it is due. Does not reject. */
+  maintain(): Promise<void>;
+  /** As `maintain`, for at most so long: before `close`. */
+  finish(milliseconds: number): Promise<void>;
+  backups(): Promise<BackupChoice[]>;
+  /** Answers the file that what was there is kept aside in. Throws `not_found` and `store_damaged` for a backup that is not sound. */
+  restore(name: string): Promise<string | null>;
+  startAnew(): string | null;
+  accept(): StorageState;
+  /** Answers how many bytes the disk has more. */
+  emptyBin(): number;
+}
+
+export interface NewMessage {
+  conversationId: number;
+  parentId: number | null;
+  role: 'user' | 'assistant';
+  text: string;
+  /** In order. */
+  pictures: string[];
+  state: Message['state'];
+  model: string | null;
+}
+
+export interface FinishedAnswer {
+  text: string;
+  state: Message['state'];
+  failure: Failure | null;
+  finish: Message['finish'];
+  model: string | null;
+  statistics: StoredStatistics | null;
+  /** Absent where no guard was asked. */
+  judgement?: Judgement;
+}
+
+/** `busy` is false in all that it answers, and `checks` empty: the chat service knows better. */
+export interface ConversationStore {
+  list(): ConversationSummary[];
+  summary(id: number): ConversationSummary;
+  open(id: number): Conversation;
+  create(title: string): ConversationSummary;
+  rename(id: number, title: string): void;
+  pin(id: number, pinned: boolean): void;
+  /** Hidden at once, gone with the sweep. */
+  delete(id: number): void;
+  restore(id: number): void;
+  search(query: string, limit: number): SearchHit[];
+  /** Becomes the leaf of the branch that is shown. */
+  append(message: NewMessage): Message;
+  message(id: number): Message;
+  /** From the first message to this one. */
+  path(messageId: number): Message[];
+  /** The text so far of an answer that is being written. */
+  checkpoint(messageId: number, text: string): void;
+  /** `streaming` makes an answer that goes on. */
+  update(messageId: number, answer: FinishedAnswer): Message;
+  /** What a guard says of a complete answer and its question; throws `not_found` for any other. */
+  judge(messageId: number, judgement: Judgement): Message;
+  /** The newest leaf below the message becomes the one that is shown. Answers its id. */
+  selectBranch(messageId: number): number;
+  pinPicture(id: number, hash: string | null): void;
+  pinnedPicture(id: number): string | null;
+  /** `id` null: of the conversation that does not exist yet. */
+  saveDraft(id: number | null, text: string, pictures: string[]): void;
+  draft(): Draft;
+  /** Distinct questions, newest first, one line each. */
+  recentPrompts(limit: number): string[];
+  /** At start: what a process left `streaming` becomes `interrupted`. Answers how many. */
+  markInterrupted(): number;
+}
+
+export interface NewPicture {
+  /** The file as it came. */
+  bytes: Uint8Array;
+  name: string;
+  width: number;
+  height: number;
+  origin: PictureOrigin;
+  /** WebP, at most 320 x 320. */
+  thumbnail: Uint8Array;
+  /** PNG, where a browser cannot show the file itself. */
+  display: Uint8Array | null;
+}
+
+export interface StoredFile {
+  path: string;
+  mediaType: string;
+}
+
+/** Files by the SHA-256 of their bytes, written beside the database and renamed into place. */
+export interface PictureStore {
+  /** The same bytes again keep their first record. */
+  add(picture: NewPicture): Picture;
+  get(hash: string): Picture;
+  /** As `get`; null when there is none, or its file is gone: `add` completes it. */
+  find(hash: string): Picture | null;
+  /** It was added again: the sweep leaves it for another day. */
+  touch(hash: string): void;
+  /** The file as it came. */
+  original(hash: string): StoredFile;
+  /** What a browser can show. */
+  shown(hash: string, scale: 'full' | 'thumb'): StoredFile;
+}
+
+export interface LedgerEntry {
+  at: number;
+  host: string;
+  purpose: string;
+  sentBytes: number;
+  receivedBytes: number;
+}
+
+export interface Ledger {
+  installedAt(): number;
+  /** Answers the entry's id. */
+  add(entry: LedgerEntry): number;
+  /** All that an open connection has carried so far. */
+  count(id: number, sentBytes: number, receivedBytes: number): void;
+  list(): LedgerEntry[];
+}
