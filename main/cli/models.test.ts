@@ -88,6 +88,9 @@ test('list: what is here, what can be had, and how it would run', async () => {
   );
   const json = JSON.parse((await run(['list', '--json'])).out) as { catalogue: { entries: unknown[] }; models: unknown[] };
   expect([json.catalogue.entries.length, json.models.length]).toEqual([12, 1]);
+  // By its name of today, and by the one that programs may know.
+  const [fitting] = (json.catalogue.entries[0] as { fits: { all: object[] }[] }).fits[0]!.all;
+  expect(fitting).toMatchObject({ outcome: 'slow', verdict: 'slow' });
 });
 
 test('pull: the licence first, then a bar, then the model; and away with it again', async () => {
@@ -220,7 +223,7 @@ test('quantise: where it goes, and what the fake engine cannot do', async () => 
   });
   expect(await run(['quantise', path, '--to', join(folder, 'mine.gguf')])).toMatchObject({
     code: 2,
-    err: expect.stringContaining('as the licence wants') as string,
+    err: expect.stringContaining('as the licence requires') as string,
   });
 });
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import {
   modelPaths,
   type CatalogueEntry,
+  type CatalogueView,
   type Download,
   type EventMessage,
   type Fitting,
@@ -115,7 +116,7 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   const downloads = manager.downloads();
   const tests = manager.tested();
   if (values.json) {
-    terminal.out(`${JSON.stringify({ ok: true, models: here, tests, downloads, catalogue: view })}\n`);
+    terminal.out(`${JSON.stringify({ ok: true, models: here, tests, downloads, catalogue: printed(view) })}\n`);
     return exitCodes.ok;
   }
   line('On this machine');
@@ -137,8 +138,15 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   return exitCodes.ok;
 }
 
+/** Programs know `outcome` by an older name as well. */
+function printed({ entries, ...view }: CatalogueView): unknown {
+  const withVerdict = (fitting: Fitting): unknown => ({ ...fitting, verdict: fitting.outcome });
+  const all = entries.map((entry) => ({ ...entry, fits: entry.fits.map((fit) => ({ ...fit, all: fit.all.map(withVerdict) })) }));
+  return { entries: all, ...view };
+}
+
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'as published', q8_0: 'in 8 bits', q4_k_m: 'in 4 bits' };
-const verdicts: Record<Fitting['verdict'], string> = { fits: 'fits', slow: 'slow', no: 'no' };
+const outcomes: Record<Fitting['outcome'], string> = { fits: 'fits', slow: 'slow', no: 'no' };
 
 function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text: string) => void): void {
   line(`  ${id}, ${inBytes(bytes)}`);
@@ -146,7 +154,7 @@ function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text
   const [first] = fits;
   if (!first) return;
   const best = first.all.find(({ quantisation }) => quantisation === first.recommended) ?? first.all.at(-1)!;
-  line(`      ${verdicts[best.verdict]}, ${forms[best.quantisation]}: ${best.reason}`);
+  line(`      ${outcomes[best.outcome]}, ${forms[best.quantisation]}: ${best.reason}`);
 }
 
 async function find({ manager, values, terminal, line }: Context, path: string | undefined): Promise<ExitCode> {
@@ -253,9 +261,9 @@ async function tryNew(context: Context, { id, name }: ModelChoice): Promise<Exit
   const { manager, values, terminal } = context;
   if (values.json) return exitCodes.ok;
   const fit = await manager.fit(id);
-  if (fit?.verdict === 'fits') return testModel(context, id);
+  if (fit?.outcome === 'fits') return testModel(context, id);
   const copy = fit?.copy ? `\`loupe models quantise "${name}" --form ${fit.copy}\` makes such a copy.` : null;
-  if (fit) terminal.err(`${[fit.verdict === 'no' ? 'It does not fit.' : null, fit.reason, fit.advice, copy].filter(Boolean).join(' ')}\n`);
+  if (fit) terminal.err(`${[fit.outcome === 'no' ? 'It does not fit.' : null, fit.reason, fit.advice, copy].filter(Boolean).join(' ')}\n`);
   terminal.err(`It has not been tried; \`loupe models test "${name}"\` does that.\n`);
   return exitCodes.ok;
 }
@@ -285,7 +293,7 @@ async function testModel(context: Context, named: string | undefined): Promise<E
 /** Before a download of hours: whether the model runs here in any form. */
 function refuseHopeless({ values }: Context, { name, fits }: CatalogueEntry): void {
   const [first] = fits;
-  if (values.anyway || !first?.all.every(({ verdict }) => verdict === 'no')) return;
+  if (values.anyway || !first?.all.every(({ outcome }) => outcome === 'no')) return;
   throw new LoupeError(
     'usage',
     `${name} would not run here in any form. ${first.all.at(-1)!.reason}`,

@@ -49,7 +49,7 @@ export const licenceId = v.picklist(['llama3.1', 'llama3.2', 'llama3.3']);
 /** How a model would run on a device in one form of its weights. */
 const fitting = v.strictObject({
   quantisation,
-  verdict: v.picklist(['fits', 'slow', 'no']),
+  outcome: v.picklist(['fits', 'slow', 'no']),
   /** One sentence. */
   reason: v.string(),
   /** An estimate, with a picture in force where the model sees; null where it does not run. */
@@ -123,7 +123,7 @@ export const foundModel = v.strictObject({
 /** How files that are here would run on the device that is used first. */
 export const fileFit = v.strictObject({
   device: v.string(),
-  verdict: v.picklist(['fits', 'slow', 'no']),
+  outcome: v.picklist(['fits', 'slow', 'no']),
   /** One sentence. */
   reason: v.string(),
   /** What would help, a sentence; null where nothing is needed or known. */

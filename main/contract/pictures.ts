@@ -79,7 +79,7 @@ export const modelView = v.strictObject({
   scale: v.number(),
   /** How small text may be, in pixels of the picture, to be still read. */
   smallestText: v.number(),
-  verdict: v.picklist(['sharp', 'soft', 'blurred']),
+  sharpness: v.picklist(['sharp', 'soft', 'blurred']),
 });
 
 export type Picture = v.InferOutput<typeof picture>;

@@ -6,8 +6,8 @@ const landscape = { width: 800, height: 200 };
 const icon = { width: 16, height: 16 };
 
 /** Everything inside, nothing over anything else. */
-function expectTidy({ width, height, placements }: Composition): void {
-  const boxes = placements.flatMap(({ label, ...picture }) =>
+function expectTidy({ width, height, positions }: Composition): void {
+  const boxes = positions.flatMap(({ label, ...picture }) =>
     label ? [picture, { x: label.x, y: label.y, width: label.size, height: label.size }] : [picture],
   );
   for (const box of boxes) {
@@ -35,18 +35,18 @@ test.each<[ComposeLayout, boolean]>([
   const sizes = [portrait, landscape, icon, portrait, { width: 5000, height: 40 }, landscape];
   for (let count = 2; count <= 6; count++) {
     const composition = layOutComposition(sizes.slice(0, count), layout, labels);
-    expect(composition.placements).toHaveLength(count);
+    expect(composition.positions).toHaveLength(count);
     expect(Math.max(composition.width, composition.height)).toBeLessThanOrEqual(longestSide);
     expectTidy(composition);
   }
 });
 
 test('a row shares the height, a column the width, and proportions stay', () => {
-  const row = layOutComposition([portrait, landscape], 'row', true).placements;
+  const row = layOutComposition([portrait, landscape], 'row', true).positions;
   expect(row[0]!.height).toBe(row[1]!.height);
   expect(row[1]!.width / row[1]!.height).toBeCloseTo(4, 1);
   expect(row[0]!.x).toBeLessThan(row[1]!.x);
-  const column = layOutComposition([portrait, landscape], 'column', true).placements;
+  const column = layOutComposition([portrait, landscape], 'column', true).positions;
   expect(column[0]!.width).toBe(column[1]!.width);
   expect(column[0]!.y + column[0]!.height).toBeLessThan(column[1]!.y);
 });
@@ -58,7 +58,7 @@ test('a grid is as square as it can be', () => {
         Array.from({ length: count }, () => size),
         'grid',
         false,
-      ).placements.map(({ x }) => x),
+      ).positions.map(({ x }) => x),
     ).size;
   expect(columns({ width: 1600, height: 400 }, 6)).toBe(1);
   expect(columns({ width: 1600, height: 900 }, 6)).toBe(2);
@@ -66,7 +66,7 @@ test('a grid is as square as it can be', () => {
 });
 
 test('a grid of four is two by two', () => {
-  const { placements } = layOutComposition([icon, icon, icon, icon], 'grid', false);
-  expect(new Set(placements.map(({ x }) => x)).size).toBe(2);
-  expect(new Set(placements.map(({ y }) => y)).size).toBe(2);
+  const { positions } = layOutComposition([icon, icon, icon, icon], 'grid', false);
+  expect(new Set(positions.map(({ x }) => x)).size).toBe(2);
+  expect(new Set(positions.map(({ y }) => y)).size).toBe(2);
 });

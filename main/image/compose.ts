@@ -3,7 +3,7 @@ import type { Size } from '../tiles.ts';
 
 export type ComposeLayout = 'row' | 'column' | 'grid';
 
-export interface Placement {
+export interface PicturePosition {
   /** Where the picture lies, and how large it is drawn. */
   x: number;
   y: number;
@@ -14,7 +14,7 @@ export interface Placement {
 }
 
 export interface Composition extends Size {
-  placements: Placement[];
+  positions: PicturePosition[];
 }
 
 /** No side of a composition is longer: models see at most 2,240 pixels. */
@@ -75,7 +75,7 @@ function arrange(sizes: Size[], columns: number, equalCells: boolean, labels: bo
     ? { width: Math.max(...sizes.map(({ width }) => width)), height: Math.max(...sizes.map(({ height }) => height)) }
     : null;
 
-  const placements: Placement[] = [];
+  const positions: PicturePosition[] = [];
   let width = 0;
   let y = gap;
   for (let first = 0; first < sizes.length; first += columns) {
@@ -86,7 +86,7 @@ function arrange(sizes: Size[], columns: number, equalCells: boolean, labels: bo
       // A narrow picture still has room for its letter.
       const cellWidth = Math.max(cell?.width ?? size.width, labelSize);
       const left = x + Math.floor((cellWidth - size.width) / 2);
-      placements.push({
+      positions.push({
         ...size,
         x: left,
         y: y + labelSize,
@@ -97,5 +97,5 @@ function arrange(sizes: Size[], columns: number, equalCells: boolean, labels: bo
     width = Math.max(width, x);
     y += labelSize + height + gap;
   }
-  return { width, height: y, placements };
+  return { width, height: y, positions };
 }

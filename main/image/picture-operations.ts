@@ -89,15 +89,15 @@ export async function composePictures(sources: ImageSource[], layout: ComposeLay
     const { bytes, name } = await readImageSource(source);
     pictures.push(await decodeImage(bytes, name));
   }
-  const { width, height, placements } = layOutComposition(pictures, layout, labels);
+  const { width, height, positions } = layOutComposition(pictures, layout, labels);
   const layers: OverlayOptions[] = [];
-  for (const [index, placement] of placements.entries()) {
+  for (const [index, position] of positions.entries()) {
     const scaled = await asSharp(pictures[index]!)
-      .resize(placement.width, placement.height, { fit: 'fill' })
+      .resize(position.width, position.height, { fit: 'fill' })
       .png({ compressionLevel: 1 })
       .toBuffer();
-    layers.push({ input: scaled, left: placement.x, top: placement.y });
-    if (placement.label) layers.push({ input: labelImage(index, placement.label.size), left: placement.label.x, top: placement.label.y });
+    layers.push({ input: scaled, left: position.x, top: position.y });
+    if (position.label) layers.push({ input: labelImage(index, position.label.size), left: position.label.x, top: position.label.y });
   }
   return sharp({ create: { width, height, channels: 3, background: paper } })
     .composite(layers)

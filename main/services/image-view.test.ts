@@ -7,8 +7,8 @@ test.each([
   [{ width: 2200, height: 500 }, { columns: 4, rows: 1 }, 'sharp'],
   [{ width: 1920, height: 1080 }, { columns: 2, rows: 2 }, 'soft'],
   [{ width: 3840, height: 2160 }, { columns: 2, rows: 2 }, 'blurred'],
-])('%o lies on %o tiles: %s', (picture, grid, verdict) => {
-  expect(viewOf(picture, publishedVision)).toMatchObject({ picture, grid, verdict });
+])('%o lies on %o tiles: %s', (picture, grid, sharpness) => {
+  expect(viewOf(picture, publishedVision)).toMatchObject({ picture, grid, sharpness });
 });
 
 test('a small picture is enlarged to its tile, which makes no text legible', () => {

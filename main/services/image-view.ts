@@ -27,6 +27,6 @@ export function viewOf(picture: Size, { tileSize, maxTiles }: { tileSize: number
     tileSize,
     scale,
     smallestText,
-    verdict: smallestText <= bodyText ? 'sharp' : smallestText <= heading ? 'soft' : 'blurred',
+    sharpness: smallestText <= bodyText ? 'sharp' : smallestText <= heading ? 'soft' : 'blurred',
   };
 }

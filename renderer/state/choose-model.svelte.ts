@@ -35,7 +35,7 @@ export class ChooseModel {
     if (id === this.#app.settings.model) return;
     const fit = await this.#fit(id);
     if (choice !== this.#choices) return;
-    if (fit && fit.verdict !== 'fits') this.#doubt = { id, name, fit };
+    if (fit && fit.outcome !== 'fits') this.#doubt = { id, name, fit };
     else await this.#save(id);
   }
 

@@ -138,7 +138,7 @@ test('an end is told only of what arrived', async () => {
   expect(toasts.shown.map(({ message }) => message)).toEqual(['M is here.']);
 });
 
-const slow: FileFit = { device: 'GPU', verdict: 'slow', reason: 'Slow.', advice: null, copy: null, totalBytes: 2, roomBytes: 1 };
+const slow: FileFit = { device: 'GPU', outcome: 'slow', reason: 'Slow.', advice: null, copy: null, totalBytes: 2, roomBytes: 1 };
 
 test('a model that does not fit asks before it is chosen', async () => {
   const { client } = begin({ fit: () => slow });
@@ -195,7 +195,7 @@ test('or makes the copy that runs better', async () => {
 });
 
 test.each<[string, () => FileFit | null]>([
-  ['fits', () => ({ ...slow, verdict: 'fits' })],
+  ['fits', () => ({ ...slow, outcome: 'fits' })],
   ['is not known', () => null],
   [
     'could not be asked',

@@ -59,7 +59,7 @@ beforeEach(() => {
   vi.stubGlobal('requestAnimationFrame', (draw: () => void) => queueMicrotask(draw));
   let nextId = 10;
   replies = {
-    'pictures.view': ({ width, height }: { width: number; height: number }) => ({ picture: { width, height }, verdict: 'sharp' }),
+    'pictures.view': ({ width, height }: { width: number; height: number }) => ({ picture: { width, height }, sharpness: 'sharp' }),
     'chat.send': ({ text, parentId }: { text: string; parentId: number | null }) => ({
       conversation: { id: 7 },
       question: message({ id: nextId++, role: 'user', text, parentId, state: 'complete' }),

@@ -1,8 +1,8 @@
 import type { ModelView } from '../../main/contract.ts';
 
-type Verdict = ModelView['verdict'];
+type Sharpness = ModelView['sharpness'];
 
-const verdicts: Record<Verdict, string> = {
+const sharpnesses: Record<Sharpness, string> = {
   sharp: 'text reads well',
   soft: 'small text may blur',
   blurred: 'most text will blur',
@@ -22,15 +22,15 @@ export const view = {
   percent,
   tiles,
   /** One line, under a picture. */
-  line: (seen: ModelView) => `${tiles(seen.grid)} · ${verdicts[seen.verdict]}`,
-  verdict: {
+  line: (seen: ModelView) => `${tiles(seen.grid)} · ${sharpnesses[seen.sharpness]}`,
+  sharpness: {
     sharp: 'Text reads well',
     soft: 'Small text may blur',
     blurred: 'Most text will blur',
-  } satisfies Record<Verdict, string>,
+  } satisfies Record<Sharpness, string>,
   explain: (seen: ModelView) => {
     const height = Math.ceil(seen.smallestText);
-    if (seen.verdict === 'sharp') return `Text from ${height} px in height stays legible.`;
+    if (seen.sharpness === 'sharp') return `Text from ${height} px in height stays legible.`;
     return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost.`;
   },
   numbers: ({ picture, canvas, grid, scale }: ModelView) =>

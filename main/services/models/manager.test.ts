@@ -416,7 +416,7 @@ describe('the catalogue', () => {
     expect(entries[0]!.fits.map(({ device }) => device)).toEqual(['NVIDIA GeForce RTX 4090', 'AMD Radeon 780M']);
     const large = entries.find((entry) => entry.id === 'llama-3.2-90b-vision-instruct')!;
     expect(large.fits[0]).toMatchObject({ recommended: 'q4_k_m' });
-    expect(large.fits[0]!.all.at(-1)).toMatchObject({ verdict: 'slow' });
+    expect(large.fits[0]!.all.at(-1)).toMatchObject({ outcome: 'slow' });
     store.saveSettings({ device: '780m' });
     expect((await manager.catalogue()).entries[0]!.fits[0]!.device).toBe('AMD Radeon 780M');
   });
@@ -451,7 +451,7 @@ describe('before a model is chosen', () => {
     const found = await manager.fit(path);
     expect(found).toMatchObject({
       device: 'NVIDIA GeForce RTX 3060',
-      verdict: 'slow',
+      outcome: 'slow',
       roomBytes: 10.8e9,
       reason: expect.stringMatching(/layers stay in the computer’s memory/) as string,
       advice: expect.stringMatching(/^In 4 bits it fits \(8\.\d GB\)\.$/) as string,

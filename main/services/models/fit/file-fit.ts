@@ -42,9 +42,9 @@ export function catalogueFits({ architecture }: CatalogueModel, devices: FitDevi
     return {
       device: device.name,
       recommended: recommended?.quantisation ?? null,
-      all: all.map(({ quantisation, verdict, reason, tokensPerSecond, totalBytes }) => ({
+      all: all.map(({ quantisation, outcome, reason, tokensPerSecond, totalBytes }) => ({
         quantisation,
-        verdict,
+        outcome,
         reason,
         tokensPerSecond,
         totalBytes,
@@ -62,13 +62,13 @@ export async function fileFit(
   if (!architecture || !device || bytes === 0) return null;
   const host = { memoryBytes: machine.hostMemoryBytes };
   const request = { architecture, precision, bytes, context: contextOf(machine), device, host };
-  const { verdict, reason, totalBytes } = fitFiles(request);
-  const advice = verdict === 'fits' ? null : adviceFor(request);
+  const { outcome, reason, totalBytes } = fitFiles(request);
+  const advice = outcome === 'fits' ? null : adviceFor(request);
   // Only published files can be quantised.
   const copy = format === 'safetensors' ? (quantisedForms.find((form) => form === advice?.form) ?? null) : null;
   return {
     device: device.name,
-    verdict,
+    outcome,
     reason,
     advice: advice?.words ?? null,
     copy,

@@ -112,10 +112,10 @@ describe('placement', () => {
   });
 });
 
-describe('verdicts', () => {
+describe('outcomes', () => {
   test('11B on a 4090: precise and quick', () => {
     const { recommended, all } = recommend({ architecture: small, context: 8192, device: rtx4090, host });
-    expect(recommended).toMatchObject({ quantisation: 'q8_0', verdict: 'fits' });
+    expect(recommended).toMatchObject({ quantisation: 'q8_0', outcome: 'fits' });
     expect(all.map(({ quantisation }) => quantisation)).toEqual([...quantisations]);
     // Above the limit of the device would be a fault of the formula.
     const q4 = all.find(({ quantisation }) => quantisation === 'q4_k_m')!;
@@ -125,14 +125,14 @@ describe('verdicts', () => {
 
   test('11B on a 12 GB card wants four bits', () => {
     const { recommended, all } = recommend({ architecture: small, context: 4096, device: rtx3060, host });
-    expect(recommended).toMatchObject({ quantisation: 'q4_k_m', verdict: 'fits' });
-    expect(all[0]).toMatchObject({ quantisation: 'bf16', verdict: 'slow' });
+    expect(recommended).toMatchObject({ quantisation: 'q4_k_m', outcome: 'fits' });
+    expect(all[0]).toMatchObject({ quantisation: 'bf16', outcome: 'slow' });
     expect(recommended!.tokensPerSecond).toBeLessThan(60);
   });
 
   test('90B on a 24 GB card runs, and it is said how slowly', () => {
     const result = fit({ architecture: large, quantisation: 'q4_k_m', context: 4096, device: rtx4090, host: { memoryBytes: 64 * GB } });
-    expect(result.verdict).toBe('slow');
+    expect(result.outcome).toBe('slow');
     expect(result.placement!.deviceBytes).toBeLessThanOrEqual(deviceBudget(rtx4090));
     expect(result.placement!.hostLayers.length).toBeGreaterThan(40);
     // 30 to 35 GB over a bus of 22 GB/s.
@@ -151,16 +151,16 @@ describe('verdicts', () => {
 
   test('on memory that is shared with the processor', () => {
     const result = fit({ architecture: small, quantisation: 'q4_k_m', context: 4096, device: integrated, host: { memoryBytes: 32 * GB } });
-    expect(result).toMatchObject({ verdict: 'fits' });
+    expect(result).toMatchObject({ outcome: 'fits' });
     expect(result.tokensPerSecond).toBeLessThan(17);
     expect(
       fit({ architecture: large, quantisation: 'q4_k_m', context: 4096, device: integrated, host: { memoryBytes: 32 * GB } }),
-    ).toMatchObject({ verdict: 'no' });
+    ).toMatchObject({ outcome: 'no' });
   });
 
   test('software Vulkan is slow even where it fits', () => {
     const result = fit({ architecture: small, quantisation: 'q4_k_m', context: 4096, device: software, host: { memoryBytes: 32 * GB } });
-    expect(result).toMatchObject({ verdict: 'slow', reason: expect.stringContaining('Without a graphics card') as string });
+    expect(result).toMatchObject({ outcome: 'slow', reason: expect.stringContaining('Without a graphics card') as string });
     expect(result.tokensPerSecond).toBeLessThan(0.5);
   });
 
@@ -173,12 +173,12 @@ describe('verdicts', () => {
       features: { cooperativeMatrix: false },
     };
     expect(fit({ architecture: small, quantisation: 'q4_k_m', context: 1024, device: tiny, host })).toMatchObject({
-      verdict: 'no',
+      outcome: 'no',
       placement: null,
       tokensPerSecond: null,
     });
     expect(fit({ architecture: shape('llama-3.2-1b'), quantisation: 'q8_0', context: 1024, device: tiny, host })).toMatchObject({
-      verdict: 'slow',
+      outcome: 'slow',
     });
   });
 
@@ -200,13 +200,13 @@ test('files that are here: by what they take, whatever they are called', () => {
   const request = { architecture: small, context: 4096, device: rtx3060, host };
   const published = fit({ ...request, quantisation: 'bf16' });
   expect(fitFiles({ ...request, precision: 'BF16', bytes: published.weightBytes })).toMatchObject({
-    verdict: 'slow',
+    outcome: 'slow',
     totalBytes: published.totalBytes,
     placement: published.placement,
   });
   const q5 = fitFiles({ ...request, precision: 'Q5_K', bytes: 9e9 });
-  expect(q5).toMatchObject({ weightBytes: 9e9, verdict: 'fits' });
-  expect(fitFiles({ ...request, precision: 'Q3_K', bytes: published.weightBytes }).verdict).toBe('slow');
+  expect(q5).toMatchObject({ weightBytes: 9e9, outcome: 'fits' });
+  expect(fitFiles({ ...request, precision: 'Q3_K', bytes: published.weightBytes }).outcome).toBe('slow');
 });
 
 test('what would help', () => {

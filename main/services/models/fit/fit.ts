@@ -50,7 +50,7 @@ export interface Fit extends WeightFit {
 }
 
 export interface WeightFit {
-  verdict: 'fits' | 'slow' | 'no';
+  outcome: 'fits' | 'slow' | 'no';
   /** One sentence for people. */
   reason: string;
   /** With a picture in force where the model sees; null where it does not run. */
@@ -183,7 +183,7 @@ function fitWeights({
     ? Math.max(0, host.memoryBytes * hostShare - Math.min(room, host.memoryBytes * hostShare))
     : host.memoryBytes * hostShare;
 
-  const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, verdict: 'no', reason, tokensPerSecond: null, placement: null });
+  const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, outcome: 'no', reason, tokensPerSecond: null, placement: null });
   if (!placement)
     return refuse(
       `Even with all its layers in the computer's memory it needs ${size(fixed)} on ${device.name}, which has ${size(room)} for it.`,
@@ -202,7 +202,7 @@ function fitWeights({
     return {
       ...sizes,
       totalBytes,
-      verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits',
+      outcome: tokensPerSecond < slowBelow ? 'slow' : 'fits',
       reason: `Without a graphics card the processor does the work: about ${pace}.`,
       tokensPerSecond,
       placement,
@@ -212,14 +212,14 @@ function fitWeights({
     return {
       ...sizes,
       totalBytes,
-      verdict: 'slow',
+      outcome: 'slow',
       reason: `${placement.hostLayers.length} of ${layers.length} layers stay ${part}: about ${pace}.`,
       tokensPerSecond,
       placement,
     };
   }
   const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
-  return { ...sizes, totalBytes, verdict: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
+  return { ...sizes, totalBytes, outcome: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
 }
 
 const formWords: Record<Quantisation, string> = { bf16: 'As published', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
@@ -235,7 +235,7 @@ export interface FitAdvice {
 /** What would make files that do not fit run better: a shorter conversation, a quantised copy. Null where nothing would. */
 export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const context = shorterContexts.find(
-    (tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).verdict === 'fits',
+    (tokens) => tokens < request.context && fitFiles({ ...request, context: tokens }).outcome === 'fits',
   );
   if (context)
     return { words: `With a context of ${context.toLocaleString('en')} tokens it fits; set that in the settings first.`, form: null };
@@ -243,15 +243,15 @@ export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const { recommended } = recommend(request);
   if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0))
     return null;
-  const better = recommended.verdict === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
+  const better = recommended.outcome === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
   return { words: `${formWords[recommended.quantisation]} ${better} (${size(recommended.totalBytes)}).`, form: recommended.quantisation };
 }
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
 export function recommend(request: Omit<FitRequest, 'quantisation'>): { recommended: Fit | null; all: Fit[] } {
   const all = quantisations.map((quantisation) => fit({ ...request, quantisation }));
-  const running = all.filter(({ verdict }) => verdict !== 'no').sort((a, b) => (b.tokensPerSecond ?? 0) - (a.tokensPerSecond ?? 0));
-  return { recommended: all.find(({ verdict }) => verdict === 'fits') ?? running[0] ?? null, all };
+  const running = all.filter(({ outcome }) => outcome !== 'no').sort((a, b) => (b.tokensPerSecond ?? 0) - (a.tokensPerSecond ?? 0));
+  return { recommended: all.find(({ outcome }) => outcome === 'fits') ?? running[0] ?? null, all };
 }
 
 /**

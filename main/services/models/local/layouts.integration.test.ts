@@ -55,7 +55,7 @@ async function ask(place: ModelPlace): Promise<void> {
 }
 
 /** What all three say of it; null where it loads. Its place is new for each, and gone afterwards. */
-async function verdict(
+async function inspection(
   write: (place: string) => string | void,
 ): Promise<{ words: Words | null; state: string | null; files: number; precision: string }> {
   place = join(folder, 'Llama-3.2-Demo');
@@ -172,7 +172,7 @@ describe('published folders', () => {
     ['an empty quantization_config', () => ({ ...config(JSON.stringify(demoConfig({ quantization_config: {} }))) }), 1],
     ['quantization_config: null', () => ({ ...config(JSON.stringify(demoConfig({ quantization_config: null }))) }), 1],
   ])('%s: loads', async (_, files, count) => {
-    expect(await verdict((place) => void writeModel(place, files()))).toMatchObject({ ...loads, files: count, precision: 'BF16' });
+    expect(await inspection((place) => void writeModel(place, files()))).toMatchObject({ ...loads, files: count, precision: 'BF16' });
   });
 
   const nf4 = (name: string, rows: number, columns: number) => ({
@@ -405,7 +405,7 @@ describe('published folders', () => {
       /UTF-8/,
     ],
   ])('%s: is refused, and it is said what to do', async (_, files, without, state, message, nextStep) => {
-    expect(await verdict((place) => void writeModel(place, files(), without))).toMatchObject(refused(state, message, nextStep));
+    expect(await inspection((place) => void writeModel(place, files(), without))).toMatchObject(refused(state, message, nextStep));
   });
 });
 
@@ -445,7 +445,7 @@ describe('GGUF files', () => {
     ['words of llama-v3', () => ({ 'a.gguf': ggufOf(withEntries(whole, { 'tokenizer.ggml.pre': 'llama-v3' })) }), 1],
     ['words of llama3', () => ({ 'a.gguf': ggufOf(withEntries(whole, { 'tokenizer.ggml.pre': 'llama3' })) }), 1],
   ])('%s: loads', async (_, files, count) => {
-    expect(await verdict((place) => void write(place, files()))).toMatchObject({ ...loads, files: count });
+    expect(await inspection((place) => void write(place, files()))).toMatchObject({ ...loads, files: count });
   });
 
   const bytes = (): Buffer => ggufOf(whole);
@@ -584,7 +584,7 @@ describe('GGUF files', () => {
     ],
   ])('%s: is refused, and it is said what to do', async (_, files, named, state, message, nextStep) => {
     expect(
-      await verdict((place) => {
+      await inspection((place) => {
         write(place, files());
         return named === null ? place : join(place, named);
       }),
@@ -618,7 +618,7 @@ describe('GGUF files', () => {
     rmSync(at, { recursive: true });
   });
 
-  test('a file that ends the engine’s process spoils no other’s verdict', async () => {
+  test('a file that ends the engine’s process spoils the inspection of no other', async () => {
     const at = join(folder, 'odd');
     write(at, { 'a.gguf': ggufOf(whole) });
     const [found] = await findAt(at);
