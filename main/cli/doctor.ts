@@ -2,7 +2,7 @@ import { release } from 'node:os';
 import { dataDirectory } from '../host/paths.ts';
 import type { DeviceInfo } from '../native-surface.ts';
 import { toFailure, type Failure } from '../errors.ts';
-import type { SelfTestReply } from '../services/ports.ts';
+import type { Result } from '../services/ports.ts';
 import type { DataReport } from '../storage/inspect.ts';
 import { engineFlags, engineSettings, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } from './terminal.ts';
@@ -18,7 +18,7 @@ interface Report {
   versions: Record<string, string>;
   /** Null when they could not even be listed. */
   devices: DeviceInfo[] | null;
-  test: SelfTestReply | null;
+  test: Result<'selfTest'> | null;
   /** Null when it could not be looked at. */
   data: Omit<DataReport, 'problem'> | null;
   problems: Omit<Failure, 'ok'>[];
@@ -48,7 +48,7 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
   try {
     const devices = await orNull(client.devices());
     // Without devices the self-test could only repeat the complaint.
-    const test = devices === null ? null : await orNull(client.selfTest(settings));
+    const test = devices === null ? null : await orNull(client.selfTest({ engine: settings }));
     for (const { name, ok, detail } of test?.items ?? []) {
       if (ok) continue;
       problems.push({

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { LoupeError } from '../errors.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
-import type { LoadedModel, TraceReply } from '../services/ports.ts';
+import type { LoadedModel, Result } from '../services/ports.ts';
 import { writeSafetensors, type Tensor } from '../storage/safetensors.ts';
 import { engineFlags, engineSettings, namedModel, needed, parseFlags, tokenList, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
@@ -62,7 +62,7 @@ export async function trace(args: string[], terminal: Terminal): Promise<ExitCod
 }
 
 /** Names and shapes of docs/trace.md. */
-export function traceTensors(reply: TraceReply, { model }: Pick<LoadedModel, 'model'>, tokens: number): Map<string, Tensor> {
+export function traceTensors(reply: Result<'trace'>, { model }: Pick<LoadedModel, 'model'>, tokens: number): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   const images = reply.numTiles.length;
   if (model.vision && images > 0 && reply.pixelValues && reply.visionOutput && reply.crossAttentionStates && reply.visionWidth) {

@@ -50,7 +50,7 @@ describe('a process that works', () => {
     expect(reply.tokens).toEqual(Int32Array.from(Buffer.from(answer)));
     expect(await engine.memory()).toMatchObject({ deviceBytes: 1, validationErrors: 0 });
     expect((await engine.devices())[0]!.name).toBe('double');
-    expect((await engine.selfTest({})).items).toEqual([{ name: 'matmul', ok: true, detail: 'double' }]);
+    expect((await engine.selfTest({ engine: {} })).items).toEqual([{ name: 'matmul', ok: true, detail: 'double' }]);
   });
 
   test('tokens are counted, and an answer that goes on reads what it said so far', async () => {
@@ -223,7 +223,7 @@ describe('a process that fails', () => {
       if (received.length > 1) return;
       host.send({ type: 'fly', id: 7 });
       host.send('nonsense');
-      host.send({ type: 'generate', id: 8, messages: [], maxTokens: 1 });
+      host.send({ type: 'generate', id: 8, body: { messages: [], maxTokens: 1 } });
     });
     await answered.promise;
     expect(received).toMatchObject([

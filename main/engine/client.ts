@@ -6,10 +6,21 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromFailure, LoupeError } from '../errors.ts';
-import type { Engine, EngineLoss, Stage } from '../services/ports.ts';
+import type { Engine, EngineLoss } from '../services/ports.ts';
 import { forkHost, type HostExit, type HostProcess, type SpawnHost } from '../process/channel.ts';
-import { parseEvent, parseResult, type RequestKind, type RequestOf, type Results } from './protocol.ts';
-import { Rates, usualLimits, Watch, type Hang, type Limits, type WorkStage } from './watch.ts';
+import {
+  parseEvent,
+  parseResult,
+  requestMethods,
+  requestName,
+  requests,
+  type Body,
+  type Listeners,
+  type RequestKind,
+  type Result,
+  type WorkStage,
+} from '../protocol.ts';
+import { Rates, usualLimits, Watch, type Hang, type Limits } from './watch.ts';
 
 export interface EngineClientOptions {
   spawn?: SpawnHost;
@@ -20,15 +31,6 @@ export interface EngineClientOptions {
   closeGraceMs?: number;
   /** How still a process may stand before it is ended. Null: for ever, as under a debugger. */
   limits?: Limits | null;
-}
-
-type Body<Kind extends RequestKind> = Omit<RequestOf<Kind>, 'type' | 'id'>;
-
-interface Listeners {
-  signal?: AbortSignal | undefined;
-  onText?: ((text: string) => void) | undefined;
-  onStage?: ((stage: Stage, done: number, total: number) => void) | undefined;
-  onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
 interface Pending extends Listeners {
@@ -60,49 +62,10 @@ interface Reload {
 export function createEngineClient(options: EngineClientOptions = {}): Engine {
   const client = new EngineClient(options);
   return {
-    devices: (listeners) => client.request('devices', {}, listeners),
-    inspect: (place, listeners) => client.request('inspect', place, listeners),
-    weigh: (request, listeners) => client.weigh(request, listeners),
-    load: (request, listeners) => client.load(request, listeners),
-    quantise: (request, listeners) => client.request('quantise', request, listeners),
-    generate: (request, listeners) => client.requestWithModel('generate', request, listeners),
-    countTokens: (request, listeners) => client.requestWithModel('count-tokens', request, listeners),
-    score: (request, listeners) => client.requestWithModel('score', request, listeners),
-    trace: (request, listeners) => client.requestWithModel('trace', request, listeners),
-    selfTest: (engine, listeners) => client.selfTest(engine, listeners),
-    memory: (listeners) => client.request('memory', {}, listeners),
+    ...requestMethods((kind, body, listeners) => client.request(kind, body, listeners)),
     onLost: (listener) => client.onLost(listener),
     close: () => client.close(),
   };
-}
-
-/** Take no turn in the process: once cancelled, nobody waits for them, not even the next request. */
-const takesNoTurn: readonly RequestKind[] = ['devices', 'inspect', 'count-tokens', 'memory'];
-/** What a request with this result has come through. */
-function stagesOf(kind: RequestKind, result: unknown): readonly WorkStage[] {
-  switch (kind) {
-    case 'weigh':
-    case 'load':
-    case 'self-test':
-      return ['open', kind];
-    case 'generate':
-      return (result as Partial<Results['generate']> | null)?.statistics?.imagesEncoded
-        ? ['encode', 'prefill', 'decode']
-        : ['prefill', 'decode'];
-    case 'count-tokens':
-      return ['prompt'];
-    case 'inspect':
-      return ['language'];
-    case 'memory':
-      return ['sent'];
-    case 'devices':
-    case 'score':
-    case 'trace':
-    case 'quantise':
-      return [kind];
-    default:
-      return kind satisfies never;
-  }
 }
 
 /** Starts that may hang one after the other, before the request that wanted one fails. */
@@ -149,12 +112,29 @@ class EngineClient {
     this.#lostListeners.push(listener);
   }
 
-  async request<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Results[Kind]> {
-    return this.#ask(await this.#start(listeners.signal), kind, body, listeners);
+  async request<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Result<Kind>> {
+    const running = await this.#start(listeners.signal);
+    switch (requests[kind].model) {
+      case 'kept':
+        break;
+      case 'used':
+        await this.#bringModelBack(running, kind, listeners.signal);
+        break;
+      case 'unloaded':
+        running.hasModel = false;
+        break;
+      case 'given-up':
+        running.hasModel = false;
+        // A load follows; counting meanwhile must not bring the model before back.
+        this.#lastLoad = null;
+        break;
+      case 'set':
+        return (await this.#load(running, body as Body<'load'>, listeners)) as Result<Kind>;
+    }
+    return this.#ask(running, kind, body, listeners);
   }
 
-  async load(body: Body<'load'>, listeners: Listeners = {}): Promise<Results['load']> {
-    const running = await this.#start(listeners.signal);
+  async #load(running: Running, body: Body<'load'>, listeners: Listeners): Promise<Result<'load'>> {
     running.hasModel = false;
     this.#lastLoad = null;
     this.#measureFor(body);
@@ -169,33 +149,17 @@ class EngineClient {
 
   /** Another model takes other times. */
   #measureFor({ engine, ...place }: Body<'load'>): void {
-    const key = JSON.stringify([engine, 'gguf' in place ? place.gguf : 'directory' in place ? place.directory : null]);
+    const key = JSON.stringify([engine, 'gguf' in place ? place.gguf : place.directory]);
     if (key !== this.#measured) this.#rates.forgetModel();
     this.#measured = key;
   }
 
-  /** May open another device, and the model goes with the one before. */
-  async weigh(body: Body<'weigh'>, listeners: Listeners = {}): Promise<Results['weigh']> {
-    const running = await this.#start(listeners.signal);
-    running.hasModel = false;
-    // A load follows; counting meanwhile must not bring the model before back.
-    this.#lastLoad = null;
-    return this.#ask(running, 'weigh', body, listeners);
-  }
-
   /** After a restart the last model is loaded first. */
-  async requestWithModel<Kind extends 'generate' | 'count-tokens' | 'score' | 'trace'>(
-    kind: Kind,
-    body: Body<Kind>,
-    listeners: Listeners = {},
-  ): Promise<Results[Kind]> {
-    const { signal } = listeners;
-    const running = await this.#start(signal);
+  async #bringModelBack(running: Running, kind: RequestKind, signal: AbortSignal | undefined): Promise<void> {
     while (!running.hasModel && this.#lastLoad && this.#running === running) {
       running.reloading ??= this.#reload(running, this.#lastLoad);
       await this.#waitForReload(running.reloading, kind, signal);
     }
-    return this.#ask(running, kind, body, listeners);
   }
 
   #reload(running: Running, body: Body<'load'>): Reload {
@@ -223,13 +187,6 @@ class EngineClient {
     }
   }
 
-  /** May open another device, and the model goes with the one before. */
-  async selfTest(engine: Body<'self-test'>['engine'], listeners: Listeners = {}): Promise<Results['self-test']> {
-    const running = await this.#start(listeners.signal);
-    running.hasModel = false;
-    return this.#ask(running, 'self-test', { engine }, listeners);
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     const running = this.#running ?? (await this.#starting?.catch(() => null)) ?? null;
@@ -254,23 +211,23 @@ class EngineClient {
     return inTime;
   }
 
-  #ask<Kind extends RequestKind>(running: Running, kind: Kind, body: Body<Kind>, listeners: Listeners): Promise<Results[Kind]> {
+  #ask<Kind extends RequestKind>(running: Running, kind: Kind, body: Body<Kind>, listeners: Listeners): Promise<Result<Kind>> {
     const { signal } = listeners;
     if (this.#closed || signal?.aborted) return Promise.reject(cancelled(kind));
     if (this.#running !== running) {
-      return Promise.reject(new LoupeError('engine_crashed', `The engine stopped before it could ${kind}.`));
+      return Promise.reject(new LoupeError('engine_crashed', `The engine stopped before it could ${requestName(kind)}.`));
     }
     const id = this.#nextId++;
     const cancel = (): void => {
       running.process.send({ type: 'cancel', id });
-      if (takesNoTurn.includes(kind)) this.#take(running, id)?.reject(cancelled(kind));
-      else running.watch.cancel(id);
+      if (requests[kind].takesTurn) running.watch.cancel(id);
+      else this.#take(running, id)?.reject(cancelled(kind));
     };
     return new Promise<unknown>((resolve, reject) => {
       running.pending.set(id, { ...listeners, kind, resolve, reject });
       running.watch.add(id);
       signal?.addEventListener('abort', cancel, { once: true });
-      running.process.send({ ...body, type: kind, id });
+      running.process.send({ type: kind, id, body });
     })
       .then((result) => {
         this.#crashesInARow = 0;
@@ -304,10 +261,15 @@ class EngineClient {
         reject(
           new LoupeError(
             'engine_crashed',
-            `The engine stood still during ${kind} (request ${requestId}; ${hangWords(hang)}), so it was ended.`,
+            `The engine stood still during ${requestName(kind)} (request ${requestId}; ${hangWords(hang)}), so it was ended.`,
           ),
         );
-      this.#tellLost({ requestId, kind, code: 'engine_crashed', exit: `ended because it stood still: ${hangWords(hang)}` });
+      this.#tellLost({
+        requestId,
+        kind: requestName(kind),
+        code: 'engine_crashed',
+        exit: `ended because it stood still: ${hangWords(hang)}`,
+      });
     }
     running.pending.clear();
     running.failStart(hang);
@@ -435,16 +397,24 @@ class EngineClient {
         reject(cancelled(kind));
         continue;
       }
-      reject(new LoupeError('engine_crashed', `The engine stopped during ${kind} (request ${requestId}): ${describeExit(exit)}.`));
-      const loss: EngineLoss = { requestId, kind, code: 'engine_crashed', exit: exitWords(exit) };
+      reject(
+        new LoupeError('engine_crashed', `The engine stopped during ${requestName(kind)} (request ${requestId}): ${describeExit(exit)}.`),
+      );
+      const loss: EngineLoss = { requestId, kind: requestName(kind), code: 'engine_crashed', exit: exitWords(exit) };
       this.#tellLost(loss);
     }
     running.pending.clear();
   }
 }
 
-function cancelled(kind: string): LoupeError {
-  return new LoupeError('cancelled', `The request (${kind}) was cancelled.`);
+function cancelled(kind: RequestKind | 'start'): LoupeError {
+  return new LoupeError('cancelled', `The request (${kind === 'start' ? kind : requestName(kind)}) was cancelled.`);
+}
+
+/** What a request with this result has gone through. */
+function stagesOf(kind: RequestKind, result: unknown): readonly WorkStage[] {
+  const { stages } = requests[kind];
+  return typeof stages === 'function' ? stages(result) : stages;
 }
 
 function hangWords(hang: Hang): string {
@@ -463,7 +433,7 @@ function hangWords(hang: Hang): string {
 }
 
 /** What it waits for goes on. */
-async function orAborted<Result>(waited: Promise<Result>, kind: string, signal: AbortSignal | undefined): Promise<Result> {
+async function orAborted<Waited>(waited: Promise<Waited>, kind: RequestKind | 'start', signal: AbortSignal | undefined): Promise<Waited> {
   if (!signal) return waited;
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(cancelled(kind));

@@ -2,17 +2,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
-import type {
-  ChatMessage,
-  Engine,
-  EngineLoss,
-  GenerateReply,
-  LoadedModel,
-  ModelPlace,
-  Score,
-  ScoreRequest,
-  TurnStatistics,
-} from '../services/ports.ts';
+import type { Engine, EngineLoss } from '../services/ports.ts';
+import type { Body, ChatMessage, GenerateReply, LoadedModel, ModelPlace, Score, TurnStatistics } from '../protocol.ts';
 import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from '../native-surface.ts';
 
 export interface FakeEngineOptions {
@@ -29,7 +20,7 @@ export interface FakeEngineOptions {
   /** Default: takes whatever there is. */
   inspect?: (place: ModelPlace) => ModelFacts | Promise<ModelFacts>;
   /** Default: every text is sure, but for what a picture's name does not say. */
-  score?: (request: ScoreRequest) => Score[] | Promise<Score[]>;
+  score?: (request: Body<'score'>) => Score[] | Promise<Score[]>;
 }
 
 export interface FakeEngine extends Engine {
@@ -89,7 +80,7 @@ const loaded: LoadedModel = {
   promptFormat: 'template',
 };
 
-const weighed: ModelSizes = {
+const estimate: ModelSizes = {
   layers: [
     { cross: false, bytes: 300 },
     { cross: true, bytes: 200 },
@@ -162,9 +153,9 @@ export function createFakeEngine({
       const fileBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
       return { architecture: 'mllama', precision: 'BF16', files, fileBytes, deviceBytes: fileBytes };
     },
-    async weigh({ contextLength: tokens = contextLength }, { signal } = {}) {
+    async estimate({ contextLength: tokens = contextLength }, { signal } = {}) {
       begin(signal);
-      return { ...weighed, contextLength: tokens, ...sizes, device };
+      return { ...estimate, contextLength: tokens, ...sizes, device };
     },
     async load(request, { signal, onProgress } = {}) {
       begin();
@@ -174,7 +165,10 @@ export function createFakeEngine({
       onProgress?.(1000, 1000);
       isLoaded = true;
       const { hostLayers = [], embeddingOnHost = false } = request;
-      const hostBytes = hostLayers.reduce((sum, layer) => sum + weighed.layers[layer]!.bytes, embeddingOnHost ? weighed.embeddingBytes : 0);
+      const hostBytes = hostLayers.reduce(
+        (sum, layer) => sum + estimate.layers[layer]!.bytes,
+        embeddingOnHost ? estimate.embeddingBytes : 0,
+      );
       const placement = {
         ...loaded.model.placement,
         deviceBytes: loaded.model.weightBytes - hostBytes,
@@ -273,7 +267,7 @@ export function createFakeEngine({
 }
 
 /** Of everything but what a picture's name does not say. */
-function sure({ messages, texts }: ScoreRequest): Score[] {
+function sure({ messages, texts }: Body<'score'>): Score[] {
   const names = (messages ?? []).flatMap(({ content }) =>
     content.flatMap((part) => (part.type === 'image' && 'name' in part.image ? [part.image.name] : [])),
   );

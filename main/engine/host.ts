@@ -6,21 +6,6 @@ import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../errors.ts';
-import type {
-  ChatMessage,
-  EngineSettings,
-  GenerateReply,
-  ImageSeen,
-  ImageSource,
-  LoadedModel,
-  ModelPlace,
-  QuantiseReply,
-  SamplingAdvice,
-  Score,
-  SelfTestReply,
-  TraceReply,
-  WeighReply,
-} from '../services/ports.ts';
 import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../prompt/detokenizer.ts';
 import { ggufEntries } from '../prompt/gguf-entries.ts';
@@ -32,9 +17,22 @@ import type { Addon, DeviceInfo, ModelFacts, ModelInfo, NativeEngine, SamplingOp
 import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { parentChannel, type ParentChannel } from '../process/channel.ts';
 import { holdLifeline, type Lifeline } from '../process/lifeline.ts';
-import { parseRequest, type Event, type Request, type RequestOf } from './protocol.ts';
+import {
+  parseRequest,
+  type ChatMessage,
+  type EngineSettings,
+  type Event,
+  type ImageSeen,
+  type ImageSource,
+  type ModelPlace,
+  type Request,
+  type RequestOf,
+  type Result,
+  type SamplingAdvice,
+  type Score,
+  type WorkStage,
+} from '../protocol.ts';
 import { scoreTokens } from './score.ts';
-import type { WorkStage } from './watch.ts';
 
 const lifeline = holdLifeline();
 
@@ -59,7 +57,7 @@ interface Loaded {
   language: PromptLanguage | null;
 }
 
-type Work = Extract<Request, { type: 'weigh' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'self-test' }>;
+type Work = Extract<Request, { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'selfTest' }>;
 
 class Host {
   readonly #channel: ParentChannel;
@@ -111,7 +109,7 @@ class Host {
   }
 
   async #receive(message: unknown): Promise<void> {
-    let request: Request;
+    let request: ReturnType<typeof parseRequest>;
     try {
       request = parseRequest(message);
     } catch (error) {
@@ -132,23 +130,23 @@ class Host {
     }
   }
 
-  async #answer(request: Exclude<Request, { type: 'exit' | 'cancel' }>): Promise<unknown> {
+  async #answer(request: Request): Promise<unknown> {
     switch (request.type) {
       case 'devices':
         return this.#devices(request);
       case 'memory':
         return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
-      case 'count-tokens':
+      case 'countTokens':
         return this.#countTokens(request);
       case 'inspect':
         return this.#inspect(request);
-      case 'weigh':
+      case 'estimate':
       case 'load':
       case 'generate':
       case 'score':
       case 'trace':
       case 'quantise':
-      case 'self-test':
+      case 'selfTest':
         return this.#work(request);
       default:
         return request satisfies never;
@@ -161,8 +159,8 @@ class Host {
     this.#running = running;
     try {
       switch (request.type) {
-        case 'weigh':
-          return await this.#weigh(request);
+        case 'estimate':
+          return await this.#estimate(request);
         case 'load':
           return await this.#load(request);
         case 'generate':
@@ -173,7 +171,7 @@ class Host {
           return await this.#trace(request);
         case 'quantise':
           return await this.#quantise(request, running);
-        case 'self-test':
+        case 'selfTest':
           return await this.#selfTest(request);
         default:
           return request satisfies never;
@@ -189,28 +187,33 @@ class Host {
   }
 
   /** One inspection for the list of models and for loading: all that `load` checks before the device sees a byte. */
-  async #examine(id: number, place: ModelPlace, stops?: string[]): Promise<{ facts: ModelFacts; language: PromptLanguage | null }> {
+  async #examine(
+    id: number,
+    place: ModelPlace,
+    stops?: string[] | undefined,
+  ): Promise<{ facts: ModelFacts; language: PromptLanguage | null }> {
     this.#enter(id, 'language');
     const facts = await this.#useAddon().inspectModel(place);
     return { facts, language: await this.#lifeline.during('language', () => this.#readLanguage(place, stops)) };
   }
 
-  async #inspect({ id, ...place }: RequestOf<'inspect'>): Promise<ModelFacts> {
+  async #inspect({ id, body: place }: RequestOf<'inspect'>): Promise<ModelFacts> {
     const { facts, language } = await this.#examine(id, placeOf(place));
     if (!language) throw withoutTokenizer();
     return facts;
   }
 
-  async #weigh({ id, contextLength, engine: settings, ...request }: RequestOf<'weigh'>): Promise<WeighReply> {
+  async #estimate({ id, body: { contextLength, engine: settings, ...place } }: RequestOf<'estimate'>): Promise<Result<'estimate'>> {
     const engine = await this.#open(id, settings);
-    this.#throwIfCancelled('Weighing');
-    this.#enter(id, 'weigh');
-    return { ...(await engine.weigh({ ...placeOf(request), ...withoutUndefined({ contextLength }) })), device: engine.device };
+    this.#throwIfCancelled('The estimate');
+    this.#enter(id, 'estimate');
+    return { ...(await engine.weigh({ ...placeOf(place), ...withoutUndefined({ contextLength }) })), device: engine.device };
   }
 
-  async #load({ id, contextLength, hostLayers, embeddingOnHost, engine: settings, ...request }: RequestOf<'load'>): Promise<LoadedModel> {
-    const place = placeOf(request);
-    const { stops, advice } = 'gguf' in request ? request : { stops: undefined, advice: undefined };
+  async #load({ id, body }: RequestOf<'load'>): Promise<Result<'load'>> {
+    const { contextLength, hostLayers, embeddingOnHost, engine: settings } = body;
+    const place = placeOf(body);
+    const { stops, advice } = 'gguf' in body ? body : { stops: undefined, advice: undefined };
     const language = advised((await this.#examine(id, place, stops)).language, advice);
     const engine = await this.#open(id, settings);
     this.#throwIfCancelled('Loading');
@@ -228,7 +231,8 @@ class Host {
     return { model, device: engine.device, paths: engine.paths, promptFormat: language?.format.kind ?? null };
   }
 
-  async #generate({ id, messages, answerSoFar, maxTokens, sampling }: RequestOf<'generate'>, running: Running): Promise<GenerateReply> {
+  async #generate({ id, body }: RequestOf<'generate'>, running: Running): Promise<Result<'generate'>> {
+    const { messages, answerSoFar, maxTokens, sampling } = body;
     const engine = this.#opened();
     const { model } = this.#needModel();
     const language = this.#needLanguage();
@@ -284,16 +288,16 @@ class Host {
     };
   }
 
-  #countTokens({ id, messages, answerSoFar }: RequestOf<'count-tokens'>): number {
+  #countTokens({ id, body: { messages, answerSoFar } }: RequestOf<'countTokens'>): number {
     return this.#encode(id, this.#needLanguage(), messages, answerSoFar).length;
   }
 
-  #encode(id: number, language: PromptLanguage, messages: ChatMessage[], answerSoFar?: string): Int32Array {
+  #encode(id: number, language: PromptLanguage, messages: ChatMessage[], answerSoFar?: string | undefined): Int32Array {
     this.#enter(id, 'prompt');
     return this.#lifeline.during('prompt', () => encodePrompt(language, messages, answerSoFar));
   }
 
-  async #score({ id, messages, texts, beginnings = false }: RequestOf<'score'>): Promise<Score[]> {
+  async #score({ id, body: { messages, texts, beginnings = false } }: RequestOf<'score'>): Promise<Result<'score'>> {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const language = this.#needLanguage();
@@ -317,7 +321,7 @@ class Host {
     return scores;
   }
 
-  async #trace({ id, tokens, images: sources, continueFor }: RequestOf<'trace'>): Promise<TraceReply> {
+  async #trace({ id, body: { tokens, images: sources, continueFor } }: RequestOf<'trace'>): Promise<Result<'trace'>> {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const images: PreparedImage[] = [];
@@ -332,7 +336,8 @@ class Host {
     };
   }
 
-  async #quantise({ id, directory, target, text, vision, threads }: RequestOf<'quantise'>, running: Running): Promise<QuantiseReply> {
+  async #quantise({ id, body }: RequestOf<'quantise'>, running: Running): Promise<Result<'quantise'>> {
+    const { directory, target, text, vision, threads } = body;
     this.#enter(id, 'language');
     const entries = await this.#lifeline.during('language', async () => ggufEntries(await readCheckpointFiles(directory)));
     this.#enter(id, 'quantise');
@@ -349,7 +354,7 @@ class Host {
     return { ...(await done), hostPeakBytes: hostPeakBytes() };
   }
 
-  async #selfTest({ id, engine: settings }: RequestOf<'self-test'>): Promise<SelfTestReply> {
+  async #selfTest({ id, body: { engine: settings } }: RequestOf<'selfTest'>): Promise<Result<'selfTest'>> {
     const engine = await this.#open(id, settings);
     this.#throwIfCancelled('The self-test');
     this.#enter(id, 'self-test');
@@ -372,7 +377,7 @@ class Host {
   }
 
   /** Null without a tokenizer: such a checkpoint can still be traced. */
-  async #readLanguage(place: ModelPlace, stops?: string[]): Promise<PromptLanguage | null> {
+  async #readLanguage(place: ModelPlace, stops?: string[] | undefined): Promise<PromptLanguage | null> {
     try {
       if ('directory' in place) return await readPromptLanguage(place.directory);
       const { metadata } = await this.#useAddon().readGguf(place.gguf);
@@ -490,7 +495,7 @@ function seen({ hash, width, height, layout: { resized, canvas, arrangement } }:
   return { hash, width, height, resized, canvas, arrangement };
 }
 
-function nothingGenerated(promptTokens: number, prepareMs: number): Pick<GenerateReply, 'text' | 'tokens' | 'finish' | 'statistics'> {
+function nothingGenerated(promptTokens: number, prepareMs: number): Pick<Result<'generate'>, 'text' | 'tokens' | 'finish' | 'statistics'> {
   return {
     text: '',
     tokens: new Int32Array(0),

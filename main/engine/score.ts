@@ -1,5 +1,5 @@
 /** Logits -> how likely the model finds given tokens. Pure. */
-import type { Score } from '../services/ports.ts';
+import type { Score } from '../protocol.ts';
 
 /**
  * @param logits row by row, one for each token before; row `from` is for the first of `tokens`

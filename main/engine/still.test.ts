@@ -9,7 +9,8 @@ import { forkHost, type HostProcess } from '../process/channel.ts';
 import { createEngineClient } from './client.ts';
 import { beatEnvironment } from '../process/lifeline.ts';
 import { addonDouble, allStops, demo, openBench, wholeAnswer, type Stop } from './test/standing-still.ts';
-import { usualLimits, type Limits, type WorkStage } from './watch.ts';
+import type { WorkStage } from '../protocol.ts';
+import { usualLimits, type Limits } from './watch.ts';
 
 const { seeds } = createRequire(import.meta.url)(addonDouble) as { seeds: Record<'stream' | 'hang', number> };
 const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }];
@@ -65,7 +66,7 @@ describe.concurrent('in mid-answer, the answer goes on', () => {
     { at: 'decode', how: 'stop', person: 'waits' },
     { at: 'decode', how: 'spin', person: 'waits' },
     { at: 'decode', how: 'never', person: 'waits' },
-    { at: 'request count-tokens', how: 'stop', person: 'waits' },
+    { at: 'request countTokens', how: 'stop', person: 'waits' },
     { at: 'load', how: 'never', person: 'waits' },
   ];
   test.for(stops)('$how at $at', patient, async (stop, { expect }) => {
@@ -84,7 +85,7 @@ describe.concurrent('in mid-answer, the answer goes on', () => {
 
 describe.concurrent('and the person does not wait', () => {
   test.for<Stop>([
-    { at: 'request count-tokens', how: 'spin', person: 'asks again' },
+    { at: 'request countTokens', how: 'spin', person: 'asks again' },
     { at: 'prefill', how: 'never', person: 'asks again' },
   ])('$how at $at: the answer is stopped, and the next question is answered', patient, async (stop, { expect }) => {
     const bench = openBench(short);
@@ -143,14 +144,14 @@ describe.concurrent('a request', () => {
     const place = { directory: demo, engine: {} };
     const kinds = [
       engine.devices(options),
-      engine.weigh(place, options),
+      engine.estimate(place, options),
       engine.load(place, options),
       engine.generate({ messages, maxTokens: 1 }, options),
       engine.countTokens({ messages }, options),
       engine.trace({ tokens: Int32Array.of(1), images: [], continueFor: 0 }, options),
       engine.score({ messages: null, texts: ['a'] }, options),
       engine.quantise({ directory: demo, target: '/nowhere', text: 'q8_0', vision: 'f16' }, options),
-      engine.selfTest({}, options),
+      engine.selfTest({ engine: {} }, options),
       engine.memory(options),
     ];
     expect(

@@ -1,7 +1,8 @@
 /** What counts as standing still: in ticks and beats, which the tests give by hand. */
 import { describe, expect, test } from 'vitest';
 import { readBeats } from '../process/lifeline.ts';
-import { Rates, usualLimits, Watch, type Hang, type Limits, type WorkStage } from './watch.ts';
+import type { WorkStage } from '../protocol.ts';
+import { Rates, usualLimits, Watch, type Hang, type Limits } from './watch.ts';
 
 const limits: Limits = {
   ...usualLimits,

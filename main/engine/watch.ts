@@ -3,27 +3,8 @@
  * of its main thread in the beats of its other thread, and work that stands still in beats of its main thread. So a computer
  * that slept, and a parent that stood still itself, have counted nothing, and a machine that is short of time counts slowly.
  */
+import type { WorkStage } from '../protocol.ts';
 import { usualBeatMs, usualSilence, type Beat, type BusyStage } from '../process/lifeline.ts';
-
-/** Where a request is. `sent`: the process has not said that it is at it. */
-export const workStages = [
-  'sent',
-  'devices',
-  'open',
-  'language',
-  'weigh',
-  'load',
-  'picture',
-  'prompt',
-  'encode',
-  'prefill',
-  'decode',
-  'score',
-  'trace',
-  'self-test',
-  'quantise',
-] as const;
-export type WorkStage = (typeof workStages)[number];
 
 /** In ticks or beats. */
 export interface Limit {
@@ -72,7 +53,7 @@ export const usualLimits: Limits = {
     devices: onDevice,
     open: onDevice,
     language: { first: 120, floor: 120 },
-    weigh: onDevice,
+    estimate: onDevice,
     load: onDevice,
     picture: { first: 120, floor: 120 },
     prompt: { first: 60, floor: 60 },

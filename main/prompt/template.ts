@@ -8,11 +8,10 @@
  */
 import { Template } from '@huggingface/jinja';
 import { LoupeError } from '../errors.ts';
+import type { Role } from '../protocol.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
 import { turnEnd } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
-
-export type Role = 'system' | 'user' | 'assistant';
 
 /** Pictures are given by position: the n-th image part belongs to the n-th picture of the request. */
 export type ContentPart = { type: 'text'; text: string } | { type: 'image' };

@@ -72,7 +72,7 @@ class Engine {
   }
 
   async weigh({ contextLength }) {
-    await pass('weigh');
+    await pass('estimate');
     return {
       layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512, selfKvBytesPerToken: 0,
       crossKvBytes: 0, scratchBytes: 0, deviceBudgetBytes: 1 << 30, hostBudgetBytes: 1 << 30, hostIsApart: true,

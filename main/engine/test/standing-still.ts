@@ -35,11 +35,11 @@ const places: { at: string; hows: How[]; stoppable?: boolean }[] = [
   { at: 'devices', hows: anyHow },
   { at: 'request devices', hows: ['stop', 'spin'] },
   { at: 'open', hows: anyHow },
-  { at: 'request weigh', hows: ['stop', 'spin'] },
-  { at: 'weigh', hows: anyHow },
+  { at: 'request estimate', hows: ['stop', 'spin'] },
+  { at: 'estimate', hows: anyHow },
   { at: 'request load', hows: ['stop', 'spin'] },
   { at: 'load', hows: anyHow },
-  { at: 'request count-tokens', hows: ['stop', 'spin'], stoppable: true },
+  { at: 'request countTokens', hows: ['stop', 'spin'], stoppable: true },
   { at: 'request generate', hows: ['stop', 'spin'], stoppable: true },
   { at: 'encode', hows: anyHow, stoppable: true },
   { at: 'prefill', hows: anyHow, stoppable: true },
@@ -148,7 +148,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   /** What reaches the place. The process that runs is of no use where a fresh one has to get there. */
   function approach({ at }: Stop): Promise<unknown> {
     if (at.endsWith('devices')) return engine.devices().catch((error: unknown) => error);
-    if (!['start', 'open', 'weigh', 'load', 'request weigh', 'request load'].includes(at)) return Promise.resolve();
+    if (!['start', 'open', 'estimate', 'load', 'request estimate', 'request load'].includes(at)) return Promise.resolve();
     hosts.at(-1)?.kill();
     return engine.load();
   }

@@ -3,7 +3,7 @@ import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from
 import { toLoupeError, type Failure } from '../../errors.ts';
 import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
-import type { Engine, FinishedAnswer, GenerateReply, Stage, Store } from '../ports.ts';
+import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer } from './prompt-window.ts';
 import { messagesForUse, promptParts } from './question.ts';
 
@@ -26,7 +26,7 @@ interface Ending {
 }
 
 const stoppedEnding: Ending = { state: 'stopped', finish: 'cancelled', failure: null, statistics: null };
-const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<Stage, TurnState['phase']>;
+const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<AnswerStage, TurnState['phase']>;
 const resumesPerAnswer = 2;
 
 /**
@@ -139,8 +139,8 @@ export class AnswerJob {
     return { ...ending, judgement: { by: this.#model, question: parseVerdict(this.#text), answer: null, ms } };
   }
 
-  #stages(): (stage: Stage, done: number, total: number) => void {
-    let before: Stage | null = null;
+  #stages(): (stage: AnswerStage, done: number, total: number) => void {
+    let before: AnswerStage | null = null;
     return (stage, done, total) => {
       // Every token is news by itself.
       if (stage !== 'decode' || before !== 'decode') this.#emitState(phases[stage], done, total);

@@ -279,10 +279,10 @@ describe('an answer', () => {
 
   test('a model that fits nowhere is not tried again', async () => {
     begin({ sizes: { deviceBudgetBytes: 100 } });
-    const weigh = vi.spyOn(port, 'weigh');
+    const estimate = vi.spyOn(port, 'estimate');
     const { answer } = ask('Steady?');
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'device_out_of_memory' } });
-    expect(weigh).toHaveBeenCalledTimes(1);
+    expect(estimate).toHaveBeenCalledTimes(1);
   });
 
   test('ends kindly when the drive of the model is gone, keeps its words, and goes on when it is back', async () => {

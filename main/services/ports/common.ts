@@ -1,7 +1,6 @@
 /** What several ports speak of. */
 
-/** A picture file on this machine, or its bytes with the name that messages use. */
-export type ImageSource = { path: string } | { bytes: Uint8Array; name: string };
+export type { ImageSource } from '../../protocol.ts';
 
 /** Fields that may be absent, or present and undefined. */
 export type Loose<T> = { [Key in keyof T]?: T[Key] | undefined };

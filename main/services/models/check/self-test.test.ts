@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { GenerateReply, GenerateRequest, Score, ScoreRequest } from '../../ports.ts';
+import type { Body, GenerateReply, Score } from '../../ports.ts';
 import { judge, readReferences, runSelfTest, type Measured } from './self-test.ts';
 
 const score = (values: number[], best = values): Score => ({ logProbabilities: Float32Array.from(values), best: Float32Array.from(best) });
@@ -56,14 +56,14 @@ test.each<[string, Partial<Measured>, string]>([
 });
 
 test('what is asked: the sentence twice, each picture for both words, the answers that it brings, one word', async () => {
-  const asked: ScoreRequest[] = [];
-  const generated: GenerateRequest[] = [];
+  const asked: Body<'score'>[] = [];
+  const generated: Body<'generate'>[] = [];
   const engine = {
-    generate: async (request: GenerateRequest) => {
+    generate: async (request: Body<'generate'>) => {
       generated.push(request);
       return { tokens: Int32Array.of(1, 2, 3), finish: 'stop' } as GenerateReply;
     },
-    score: async (request: ScoreRequest) => {
+    score: async (request: Body<'score'>) => {
       asked.push(request);
       return request.texts.map((text) =>
         request.messages && request.texts.length === 2 ? score([JSON.stringify(request.messages).includes(text) ? -1 : -8]) : score(known),

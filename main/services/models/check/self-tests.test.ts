@@ -3,7 +3,7 @@ import { defaultSettings, type EngineState, type EventMessage, type SelfTest } f
 import { createFakeEngine } from '../../../engine/fake.ts';
 import { createEngineService, type EngineService } from '../../engine-service.ts';
 import { LoupeError } from '../../../errors.ts';
-import type { Score, ScoreRequest, SelfTestRecord } from '../../ports.ts';
+import type { Body, Score, SelfTestRecord } from '../../ports.ts';
 import { createSelfTests, type SelfTests } from './self-tests.ts';
 
 let service: EngineService;
@@ -20,17 +20,17 @@ afterEach(async () => {
   records = [];
 });
 
-const perfect = ({ texts }: ScoreRequest): Score[] =>
+const perfect = ({ texts }: Body<'score'>): Score[] =>
   texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) }));
 /** As `perfect`, and it sees. */
-const seeing = (request: ScoreRequest): Score[] =>
+const seeing = (request: Body<'score'>): Score[] =>
   perfect(request).map((score, index) =>
     request.messages && !JSON.stringify(request.messages).includes(request.texts[index]!)
       ? { ...score, logProbabilities: score.best.map(() => -4) }
       : score,
   );
 
-function begin(score: (request: ScoreRequest) => Score[] | Promise<Score[]> = seeing): void {
+function begin(score: (request: Body<'score'>) => Score[] | Promise<Score[]> = seeing): void {
   told = [];
   asked = 0;
   bytes = 1000;

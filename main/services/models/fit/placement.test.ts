@@ -111,12 +111,12 @@ describe('loading with a plan', () => {
 
   test('a device that had less than it said is planned for once more', async () => {
     const engine = createFakeEngine();
-    const { load, weigh } = engine;
+    const { load, estimate } = engine;
     const full = new LoupeError('device_out_of_memory', 'Full.');
     const asked: (number[] | undefined)[] = [];
     let budget = 10_000;
     const learning = {
-      weigh: vi.fn(async (...of: Parameters<typeof weigh>) => ({ ...(await weigh(...of)), deviceBudgetBytes: budget })),
+      estimate: vi.fn(async (...of: Parameters<typeof estimate>) => ({ ...(await estimate(...of)), deviceBudgetBytes: budget })),
       load: vi.fn(async (...[of, options]: Parameters<typeof load>) => {
         asked.push(of.hostLayers);
         if (budget === 10_000) {
@@ -129,10 +129,10 @@ describe('loading with a plan', () => {
     await loadPlanned(learning, request, { model: 'Tiny', hostMemoryBytes: 10_000 });
     expect(asked).toEqual([[], [1]]);
 
-    const hopeless = { weigh, load: vi.fn(() => Promise.reject(full)) };
+    const hopeless = { estimate, load: vi.fn(() => Promise.reject(full)) };
     await expect(loadPlanned(hopeless, request, { model: 'Tiny' })).rejects.toBe(full);
     expect(hopeless.load).toHaveBeenCalledTimes(2);
-    const cancelled = { weigh, load: vi.fn(() => Promise.reject(new LoupeError('cancelled', 'Stopped.'))) };
+    const cancelled = { estimate, load: vi.fn(() => Promise.reject(new LoupeError('cancelled', 'Stopped.'))) };
     await expect(loadPlanned(cancelled, request, { model: 'Tiny' })).rejects.toMatchObject({ code: 'cancelled' });
     expect(cancelled.load).toHaveBeenCalledTimes(1);
   });
@@ -140,12 +140,12 @@ describe('loading with a plan', () => {
   test('nothing is loaded where nothing fits', async () => {
     const engine = createFakeEngine({ sizes: { deviceBudgetBytes: 100 } });
     const load = vi.spyOn(engine, 'load');
-    const weigh = vi.spyOn(engine, 'weigh');
+    const estimate = vi.spyOn(engine, 'estimate');
     await expect(loadPlanned(engine, request, { model: 'Tiny', hostMemoryBytes: 10_000 })).rejects.toMatchObject({
       code: 'device_out_of_memory',
       message: expect.stringContaining('Fake device') as string,
     });
-    expect(weigh).toHaveBeenCalledTimes(1);
+    expect(estimate).toHaveBeenCalledTimes(1);
     expect(load).not.toHaveBeenCalled();
   });
 });

@@ -6,7 +6,7 @@
 import { totalmem } from 'node:os';
 import type { ModelSizes } from '../../../native-surface.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
-import type { Engine, LoadedModel, WeighRequest } from '../../ports.ts';
+import type { Body, Engine, LoadedModel } from '../../ports.ts';
 import { hostShare, placeLayers, size, usualContext, type Placement } from './fit.ts';
 
 export interface LoadPlan extends Pick<Placement, 'hostLayers' | 'embeddingOnHost'> {
@@ -34,12 +34,12 @@ export interface LoadPlannedOptions extends NonNullable<Parameters<Engine['load'
 
 /** As `Engine.load`, where it fits; rejects with `device_out_of_memory` or `host_out_of_memory` before anything is read where it does not. */
 export async function loadPlanned(
-  engine: Pick<Engine, 'weigh' | 'load'>,
-  request: WeighRequest,
+  engine: Pick<Engine, 'estimate' | 'load'>,
+  request: Body<'estimate'>,
   { model, hostMemoryBytes = totalmem(), ...listeners }: LoadPlannedOptions,
 ): Promise<LoadedModel> {
   const plan = async (): Promise<LoadPlan> => {
-    const { device, ...sizes } = await engine.weigh(request, { signal: listeners.signal });
+    const { device, ...sizes } = await engine.estimate(request, { signal: listeners.signal });
     return planLoad({ sizes, model, device: device.name, contextLength: request.contextLength, hostMemoryBytes });
   };
   const first = await plan();
