@@ -10,8 +10,8 @@ import { modelsDirectory } from './host/paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createEngineService } from './services/engine-service.ts';
 import { startMaintenance } from './services/maintenance.ts';
-import { readReferences } from './services/models/check/self-test.ts';
-import { createSelfTests } from './services/models/check/self-tests.ts';
+import { readReferences } from './services/models/check/sanity-check.ts';
+import { createSanityChecks } from './services/models/check/sanity-checks.ts';
 import { sessionSecrets } from './services/models/hub/secrets.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
@@ -38,10 +38,15 @@ export function createApp(ports: AppPorts): App {
     cacheDirectory: host.cacheDirectory,
     onChange: (state) => {
       emit({ event: 'engine.changed', payload: state });
-      selfTests.follow(state);
+      sanityChecks.follow(state);
     },
   });
-  const selfTests = createSelfTests({ store, engine, references: async (id) => readReferences(await models.chosen(id).place()), emit });
+  const sanityChecks = createSanityChecks({
+    store,
+    engine,
+    references: async (id) => readReferences(await models.chosen(id).place()),
+    emit,
+  });
   const manager = createModelManager({
     store,
     models,
@@ -67,7 +72,7 @@ export function createApp(ports: AppPorts): App {
     handlers: {
       ...hostHandlers(ports),
       ...storageHandlers({ store, host, engine, maintenance, emit }),
-      ...modelHandlers({ store, host, engine, models, manager, selfTests, emit }),
+      ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, emit }),
       ...pictureHandlers({ pictures, text, engine }),
       ...captureHandlers(capture),
@@ -82,7 +87,7 @@ export function createApp(ports: AppPorts): App {
     async close() {
       maintenance.close();
       chat.close();
-      selfTests.close();
+      sanityChecks.close();
       await Promise.all([engine.close(), worker.close(), ocr.close(), manager.close()]);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);

@@ -22,7 +22,7 @@ import {
   download,
   verification,
   quantising,
-  selfTest,
+  sanityCheck,
   licence,
   abilities,
 } from './contract/models.ts';
@@ -55,7 +55,7 @@ export type {
   Download,
   Verification,
   Quantising,
-  SelfTest,
+  SanityCheck,
   Licence,
   LicenceId,
   EngineState,
@@ -164,7 +164,7 @@ export const requests = {
   'models.stopQuantising': { input: v.strictObject({ id: v.string() }), output: done },
   'models.quantisings': { input: none, output: v.array(quantising) },
   /** Of models that were tried: by themselves, when they are first loaded, and again with other files, another device or driver. */
-  'models.selfTests': { input: none, output: v.array(selfTest) },
+  'models.sanityChecks': { input: none, output: v.array(sanityCheck) },
   /** Asks the person for a folder; null where none was chosen or the host cannot ask (only `electron` can). */
   'models.chooseFolder': { input: none, output: v.nullable(v.string()) },
   /** Where downloads go, and how many bytes are free there. */
@@ -317,7 +317,7 @@ export const events = {
   'downloads.changed': v.array(download),
   'verifications.changed': v.array(verification),
   'quantisings.changed': v.array(quantising),
-  'selfTests.changed': v.array(selfTest),
+  'sanityChecks.changed': v.array(sanityCheck),
   'settings.changed': settings,
   'storage.changed': storageState,
   'capture.changed': captureState,

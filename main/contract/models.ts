@@ -178,7 +178,7 @@ export const quantising = v.strictObject({
 });
 
 /** Whether a model answers as it should on this computer. Warns, and keeps nobody from using it. */
-export const selfTest = v.strictObject({
+export const sanityCheck = v.strictObject({
   /** `id` of a ModelChoice. */
   model: v.string(),
   /** `failed`: it could not be tried; see `failure`. */
@@ -221,7 +221,7 @@ export type FoundModel = v.InferOutput<typeof foundModel>;
 export type Download = v.InferOutput<typeof download>;
 export type Verification = v.InferOutput<typeof verification>;
 export type Quantising = v.InferOutput<typeof quantising>;
-export type SelfTest = v.InferOutput<typeof selfTest>;
+export type SanityCheck = v.InferOutput<typeof sanityCheck>;
 export type Licence = v.InferOutput<typeof licence>;
 export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;

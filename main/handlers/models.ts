@@ -2,7 +2,7 @@
 import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
 import type { EngineService } from '../services/engine-service.ts';
-import type { SelfTests } from '../services/models/check/self-tests.ts';
+import type { SanityChecks } from '../services/models/check/sanity-checks.ts';
 import type { ModelManager } from '../services/models/manager.ts';
 import type { Models } from '../services/models/models.ts';
 import { done, type AreaHandlers } from './area.ts';
@@ -11,7 +11,7 @@ export interface ModelHandlersOptions extends Pick<AppPorts, 'store' | 'host'> {
   engine: EngineService;
   models: Models;
   manager: ModelManager;
-  selfTests: SelfTests;
+  sanityChecks: SanityChecks;
   emit: (event: EventMessage) => void;
 }
 
@@ -21,7 +21,7 @@ export function modelHandlers({
   engine,
   models,
   manager,
-  selfTests,
+  sanityChecks,
   emit,
 }: ModelHandlersOptions): AreaHandlers<'engine' | 'models'> {
   /** In the background; `verifications.changed` reports what comes of it. */
@@ -67,7 +67,7 @@ export function modelHandlers({
     'models.quantise': done(({ id, form }) => manager.startQuantising(id, form)),
     'models.stopQuantising': done(({ id }) => manager.stopQuantising(id)),
     'models.quantisings': () => manager.quantisings(),
-    'models.selfTests': () => selfTests.list(),
+    'models.sanityChecks': () => sanityChecks.list(),
     'models.chooseFolder': async () => (await host.chooseFolder?.((await manager.folder()).directory)) ?? null,
     'models.folder': () => manager.folder(),
     'models.setFolder': async ({ path }) => {

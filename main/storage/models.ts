@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { LoupeError } from '../errors.ts';
-import type { Clock, FileCheck, ModelRecord, ModelStore, SelfTestRecord } from '../services/ports.ts';
+import type { Clock, FileCheck, ModelRecord, ModelStore, SanityCheckRecord } from '../services/ports.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson } from './rows.ts';
 
-type SelfTestRow = Omit<SelfTestRecord, 'sound' | 'findings'> & { sound: number; findings: string };
+type SanityCheckRow = Omit<SanityCheckRecord, 'sound' | 'findings'> & { sound: number; findings: string };
 
-export type ModelQueries = Pick<ModelStore, 'list' | 'checks' | 'selfTests'>;
+export type ModelQueries = Pick<ModelStore, 'list' | 'checks' | 'sanityChecks'>;
 export type ModelCommands = Omit<ModelStore, keyof ModelQueries>;
 
 /** Records of model files on this machine, in the order in which they were added. */
@@ -15,14 +15,14 @@ export function modelQueries(database: ReadDatabase): ModelQueries {
   const checks = database.prepare<[string], FileCheck>(
     'select model, file, bytes, sha256, finding, checked_at as checkedAt from file_checks where model = ? order by file',
   );
-  const selfTests = database.prepare<[], SelfTestRow>(
+  const sanityChecks = database.prepare<[], SanityCheckRow>(
     'select model, bytes, device, driver, sound, findings, tested_at as testedAt from self_tests order by model',
   );
   return {
     list: () => list.all(),
     checks: (model) => checks.all(model),
-    selfTests: () =>
-      selfTests.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
+    sanityChecks: () =>
+      sanityChecks.all().map((row) => ({ ...row, sound: row.sound === 1, findings: parseJson(v.array(v.string()), row.findings) ?? [] })),
   };
 }
 
@@ -36,25 +36,25 @@ export function modelCommands(database: WriteDatabase, clock: Clock): ModelComma
     `insert into file_checks (model, file, bytes, sha256, finding, checked_at) values (?, ?, ?, ?, ?, ?)
      on conflict (model, file) do update set bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
   );
-  const saveSelfTest = database.prepare<[string, number | null, string, string, number, string, number]>(
+  const saveSanityCheck = database.prepare<[string, number | null, string, string, number, string, number]>(
     `insert into self_tests (model, bytes, device, driver, sound, findings, tested_at) values (?, ?, ?, ?, ?, ?, ?)
      on conflict (model) do update set bytes = excluded.bytes, device = excluded.device, driver = excluded.driver, sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
   );
-  const removeSelfTest = database.prepare<[string]>('delete from self_tests where model = ?');
+  const removeSanityCheck = database.prepare<[string]>('delete from self_tests where model = ?');
   return {
     /** A record of the same path is replaced. */
     add: ({ path, name, kind, bytes }) => {
       add.run(path, name, kind, bytes, clock.now());
     },
     remove: (path) => {
-      removeSelfTest.run(path);
+      removeSanityCheck.run(path);
       if (remove.run(path).changes === 0) throw new LoupeError('not_found', `There is no model ${path} in the list.`);
     },
     saveCheck: ({ model, file, bytes, sha256, finding, checkedAt }) => {
       saveCheck.run(model, file, bytes, sha256, finding, checkedAt);
     },
-    saveSelfTest: ({ model, bytes, device, driver, sound, findings, testedAt }) => {
-      saveSelfTest.run(model, bytes, device, driver, Number(sound), JSON.stringify(findings), testedAt);
+    saveSanityCheck: ({ model, bytes, device, driver, sound, findings, testedAt }) => {
+      saveSanityCheck.run(model, bytes, device, driver, Number(sound), JSON.stringify(findings), testedAt);
     },
   };
 }

@@ -51,11 +51,11 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
   models: {
     list: 'reads',
     checks: 'reads',
-    selfTests: 'reads',
+    sanityChecks: 'reads',
     add: 'writes',
     remove: 'writes',
     saveCheck: 'writes',
-    saveSelfTest: 'writes',
+    saveSanityCheck: 'writes',
   },
   downloads: {
     list: 'reads',

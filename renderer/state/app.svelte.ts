@@ -4,7 +4,7 @@ import {
   type EngineState,
   type ModelChoice,
   type Output,
-  type SelfTest,
+  type SanityCheck,
   type Settings,
   type StorageState,
 } from '../../main/contract.ts';
@@ -31,7 +31,7 @@ export class AppState {
   #settings = $state.raw<Settings>(defaultSettings);
   #engine = $state.raw<EngineState>(unknownEngine);
   #models = $state.raw<ModelChoice[]>([]);
-  #selfTests = $state.raw<SelfTest[]>([]);
+  #sanityChecks = $state.raw<SanityCheck[]>([]);
   #capture = $state.raw<CaptureState | null>(null);
   #storage = $state.raw<StorageState | null>(null);
   #replaced = $state(false);
@@ -50,8 +50,8 @@ export class AppState {
     client.on('models.changed', (models) => {
       this.#models = models;
     });
-    client.on('selfTests.changed', (selfTests) => {
-      this.#selfTests = selfTests;
+    client.on('sanityChecks.changed', (sanityChecks) => {
+      this.#sanityChecks = sanityChecks;
     });
     client.on('capture.changed', (capture) => {
       this.#capture = capture;
@@ -94,8 +94,8 @@ export class AppState {
   }
 
   /** Whether a model answers as it should, once it was tried. */
-  selfTestOf(model: string): SelfTest | undefined {
-    return this.#selfTests.find((test) => test.model === model);
+  sanityCheckOf(model: string): SanityCheck | undefined {
+    return this.#sanityChecks.find((test) => test.model === model);
   }
 
   /** Null until the app has answered. */
@@ -134,19 +134,19 @@ export class AppState {
       this.#become(storage);
       // Nothing else would be answered.
       if (storage.access === 'closed' && storage.problem) throw new RequestFailure(storage.problem);
-      const [info, settings, engine, models, selfTests, capture] = await Promise.all([
+      const [info, settings, engine, models, sanityChecks, capture] = await Promise.all([
         this.#client.request('app.info', {}),
         this.#client.request('settings.get', {}),
         this.#client.request('engine.state', {}),
         this.#client.request('models.list', {}),
-        this.#client.request('models.selfTests', {}),
+        this.#client.request('models.sanityChecks', {}),
         this.#client.request('capture.state', {}),
       ]);
       this.#info = info;
       this.#settings = settings;
       this.#engine = engine;
       this.#models = models;
-      this.#selfTests = selfTests;
+      this.#sanityChecks = sanityChecks;
       this.#capture = capture;
       this.#failure = null;
       this.#ready = true;

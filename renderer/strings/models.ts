@@ -1,4 +1,4 @@
-import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SelfTest, Quantising, Verification } from '../../main/contract.ts';
+import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SanityCheck, Quantising, Verification } from '../../main/contract.ts';
 import { bytes, when } from '../format.ts';
 
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
@@ -61,7 +61,7 @@ export const models = {
       : `${intact} files are what their source says; for ${unknown} it says nothing.`;
   },
 
-  tested: ({ state, testedAt, device, findings, failure }: SelfTest) => {
+  tested: ({ state, testedAt, device, findings, failure }: SanityCheck) => {
     if (state === 'running') return 'Trying whether it answers as it should…';
     if (state === 'failed') return `It could not be tried. ${failure?.message ?? ''}`;
     const at = testedAt === null ? '' : `, ${when(testedAt)}`;

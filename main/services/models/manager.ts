@@ -15,9 +15,9 @@ import type {
   Verification,
 } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
-import type { Clock, DownloadRecord, Engine, SecretStore, SelfTestRecord, Store } from '../ports.ts';
+import type { Clock, DownloadRecord, Engine, SecretStore, SanityCheckRecord, Store } from '../ports.ts';
 import { catalogue, catalogueModel, type CatalogueModel } from './catalogue.ts';
-import { testModel, type ModelTest } from './check/self-tests.ts';
+import { testModel, type ModelTest } from './check/sanity-checks.ts';
 import { createVerifications } from './check/verifications.ts';
 import { catalogueFits, fileFit, usableDevices, type Machine } from './fit/file-fit.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './hub/downloads.ts';
@@ -71,7 +71,7 @@ export interface ModelManager {
   stopQuantising(id: string): void;
   quantisings(): Quantising[];
   /** The results of earlier tests. */
-  tested(): SelfTestRecord[];
+  tested(): SanityCheckRecord[];
   /** Loads a model into an engine of its own, tests it, and stores the result. */
   test(id: string, run: QuantiseRun): Promise<ModelTest>;
   /** Resolves with the finding when it is done; `verifications` reports meanwhile. */
@@ -179,7 +179,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
     startQuantising: quantisings.start,
     stopQuantising: quantisings.stop,
     quantisings: quantisings.list,
-    tested: () => store.models.selfTests(),
+    tested: () => store.models.sanityChecks(),
     test: (id, { signal, onProgress }) =>
       testModel(
         { store, machine, startEngine, clock },

@@ -25,8 +25,8 @@ function memoryStore(): { models: ModelStore } {
       remove: (path) => void records.delete(path),
       saveCheck: () => {},
       checks: () => [],
-      saveSelfTest: () => {},
-      selfTests: () => [],
+      saveSanityCheck: () => {},
+      sanityChecks: () => [],
     },
   };
 }

@@ -17,12 +17,12 @@ export interface ModelStore {
   saveCheck(check: FileCheck): void;
   checks(model: string): FileCheck[];
   /** Replaces what was found before. */
-  saveSelfTest(test: SelfTestRecord): void;
-  selfTests(): SelfTestRecord[];
+  saveSanityCheck(test: SanityCheckRecord): void;
+  sanityChecks(): SanityCheckRecord[];
 }
 
 /** Whether a model answered as it should, with these bytes on this device by this driver. */
-export interface SelfTestRecord {
+export interface SanityCheckRecord {
   /** `id` of the model's choice: its record's path, or "demo". */
   model: string;
   bytes: number | null;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Body, GenerateReply, Score } from '../../ports.ts';
-import { judge, readReferences, runSelfTest, type Measured } from './self-test.ts';
+import { judge, readReferences, runSanityCheck, type Measured } from './sanity-check.ts';
 
 const score = (values: number[], best = values): Score => ({ logProbabilities: Float32Array.from(values), best: Float32Array.from(best) });
 /** As a sound model has it: the opening is a surprise, the rest is not. */
@@ -72,7 +72,7 @@ test('what is asked: the sentence twice, each picture for both words, the answer
   };
   const references = [{ image: { path: '/a.png' }, question: 'What?', answer: 'This' }];
   const signal = new AbortController().signal;
-  const report = await runSelfTest(
+  const report = await runSanityCheck(
     engine,
     { vocabularySize: 128_256, vision: { tileSize: 560, maxTiles: 4, patchesPerTile: 1600 }, endsAnswers: true },
     { references, signal },
@@ -87,16 +87,18 @@ test('what is asked: the sentence twice, each picture for both words, the answer
     [false, 1],
   ]);
   asked.length = 0;
-  expect(await runSelfTest(engine, { vocabularySize: 128_256, vision: null, endsAnswers: false }, { references, signal })).toMatchObject({
-    pictureOdds: null,
-    behind: null,
-    answerTokens: null,
-  });
+  expect(await runSanityCheck(engine, { vocabularySize: 128_256, vision: null, endsAnswers: false }, { references, signal })).toMatchObject(
+    {
+      pictureOdds: null,
+      behind: null,
+      answerTokens: null,
+    },
+  );
   expect([asked.length, generated.length]).toEqual([2, 1]);
 });
 
 test('references lie beside the weights, or there are none', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'loupe-self-test-'));
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-sanity-check-'));
   try {
     expect(await readReferences({ directory: folder })).toEqual([]);
     expect(await readReferences({ gguf: [join(folder, 'a.gguf')] })).toEqual([]);

@@ -1,21 +1,21 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { defaultSettings, type EngineState, type EventMessage, type SelfTest } from '../../../contract.ts';
+import { defaultSettings, type EngineState, type EventMessage, type SanityCheck } from '../../../contract.ts';
 import { createFakeEngine } from '../../../engine/fake.ts';
 import { createEngineService, type EngineService } from '../../engine-service.ts';
 import { LoupeError } from '../../../errors.ts';
-import type { Body, Score, SelfTestRecord } from '../../ports.ts';
-import { createSelfTests, type SelfTests } from './self-tests.ts';
+import type { Body, SanityCheckRecord, Score } from '../../ports.ts';
+import { createSanityChecks, type SanityChecks } from './sanity-checks.ts';
 
 let service: EngineService;
-let selfTests: SelfTests;
-let records: SelfTestRecord[] = [];
-let told: SelfTest[][];
+let sanityChecks: SanityChecks;
+let records: SanityCheckRecord[] = [];
+let told: SanityCheck[][];
 let asked: number;
 let bytes: number;
 
 afterEach(async () => {
   vi.useRealTimers();
-  selfTests.close();
+  sanityChecks.close();
   await service.close();
   records = [];
 });
@@ -43,14 +43,14 @@ function begin(score: (request: Body<'score'>) => Score[] | Promise<Score[]> = s
     }),
     settings: () => defaultSettings,
     model: () => ({ choice: { id: '/a', name: 'A', kind: 'vision', bytes, present: true }, place: async () => ({ directory: '/a' }) }),
-    onChange: (state: EngineState) => selfTests.follow(state),
+    onChange: (state: EngineState) => sanityChecks.follow(state),
   });
   const models = {
-    selfTests: () => records,
-    saveSelfTest: (record: SelfTestRecord) => void (records = [...records.filter(({ model }) => model !== record.model), record]),
+    sanityChecks: () => records,
+    saveSanityCheck: (record: SanityCheckRecord) => void (records = [...records.filter(({ model }) => model !== record.model), record]),
   };
-  const emit = ({ event, payload }: EventMessage): void => void (event === 'selfTests.changed' && told.push(payload));
-  selfTests = createSelfTests({
+  const emit = ({ event, payload }: EventMessage): void => void (event === 'sanityChecks.changed' && told.push(payload));
+  sanityChecks = createSanityChecks({
     store: { models },
     engine: service,
     references: async () => [],
@@ -63,7 +63,7 @@ function begin(score: (request: Body<'score'>) => Score[] | Promise<Score[]> = s
 
 const use = <Result>(work: () => Promise<Result>): Promise<Result> => service.use(new AbortController().signal, work);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const ended = (state: SelfTest['state']) => vi.waitFor(() => expect(selfTests.list()).toMatchObject([{ model: '/a', state }]));
+const ended = (state: SanityCheck['state']) => vi.waitFor(() => expect(sanityChecks.list()).toMatchObject([{ model: '/a', state }]));
 
 test('a model that is loaded is tried once, and what came of it is kept', async () => {
   begin();
@@ -85,7 +85,7 @@ test('a model that does not see warns, and answers all the same', async () => {
   begin(perfect);
   await service.load();
   await ended('wrong');
-  expect(selfTests.list()[0]!.findings).toEqual(['It does not see what is in a picture.']);
+  expect(sanityChecks.list()[0]!.findings).toEqual(['It does not see what is in a picture.']);
   expect(await use(async () => 'an answer')).toBe('an answer');
 
   // Mended: the next start of Loupe finds out, this one does not try again and again.
@@ -93,7 +93,7 @@ test('a model that does not see warns, and answers all the same', async () => {
   await service.load();
   await pause(30);
   expect(asked).toBe(before);
-  selfTests.close();
+  sanityChecks.close();
   await service.close();
   begin();
   await service.load();
@@ -106,15 +106,15 @@ test('whoever asks something is first: the trial ends at once and comes back whe
   begin((request) => (asked > 1 ? seeing(request) : new Promise<Score[]>((resolve) => (release = () => resolve(seeing(request))))));
   await service.load();
   await vi.advanceTimersByTimeAsync(5);
-  expect(selfTests.list()).toMatchObject([{ state: 'running' }]);
+  expect(sanityChecks.list()).toMatchObject([{ state: 'running' }]);
   const answer = use(async () => 'an answer');
   release();
   expect(await answer).toBe('an answer');
-  expect(selfTests.list()).toEqual([]);
+  expect(sanityChecks.list()).toEqual([]);
   await vi.advanceTimersByTimeAsync(59);
-  expect(selfTests.list()).toEqual([]);
+  expect(sanityChecks.list()).toEqual([]);
   await vi.advanceTimersByTimeAsync(2);
-  await vi.waitFor(() => expect(selfTests.list()).toMatchObject([{ model: '/a', state: 'sound' }]));
+  await vi.waitFor(() => expect(sanityChecks.list()).toMatchObject([{ model: '/a', state: 'sound' }]));
 });
 
 test('a question that came before the trial puts it off', async () => {
@@ -128,7 +128,7 @@ test('a question that came before the trial puts it off', async () => {
   await vi.advanceTimersByTimeAsync(59);
   expect(asked).toBe(0);
   await vi.advanceTimersByTimeAsync(2);
-  await vi.waitFor(() => expect(selfTests.list()).toMatchObject([{ model: '/a', state: 'sound' }]));
+  await vi.waitFor(() => expect(sanityChecks.list()).toMatchObject([{ model: '/a', state: 'sound' }]));
 });
 
 test('what keeps it from being tried is said and not kept', async () => {
@@ -137,7 +137,7 @@ test('what keeps it from being tried is said and not kept', async () => {
   });
   await service.load();
   await ended('failed');
-  expect(selfTests.list()[0]!.failure).toMatchObject({ code: 'device_out_of_memory', message: 'Full.' });
+  expect(sanityChecks.list()[0]!.failure).toMatchObject({ code: 'device_out_of_memory', message: 'Full.' });
   expect(records).toEqual([]);
   // And nobody waits for another attempt, or for the model to be loaded anew.
   const before = asked;

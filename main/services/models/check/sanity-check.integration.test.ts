@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngineClient } from '../../../engine/client.ts';
 import { demoModel } from '../../../host/paths.ts';
-import { readReferences, runSelfTest, type SelfTestReport } from './self-test.ts';
-import { modelToTry } from './self-tests.ts';
+import { readReferences, runSanityCheck, type SanityCheckReport } from './sanity-check.ts';
+import { modelToTry } from './sanity-checks.ts';
 
 const slow = { timeout: 600_000 };
 const headSize = 32;
@@ -53,7 +53,7 @@ function swap(file: Buffer, one: string, other: string): void {
 const engine = createEngineClient();
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'loupe-self-test-'));
+  folder = mkdtempSync(join(tmpdir(), 'loupe-sanity-check-'));
   cpSync(demoModel, folder, { recursive: true });
 });
 afterAll(async () => {
@@ -61,14 +61,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function report(spoil: (file: Buffer) => void, { withReferences }: { withReferences: boolean }): Promise<SelfTestReport> {
+async function report(spoil: (file: Buffer) => void, { withReferences }: { withReferences: boolean }): Promise<SanityCheckReport> {
   const file = Buffer.from(original);
   spoil(file);
   writeFileSync(join(folder, 'model.safetensors'), file);
   const loaded = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const references = withReferences ? await readReferences({ directory: folder }) : [];
   expect(references).toHaveLength(withReferences ? 2 : 0);
-  return runSelfTest(engine, modelToTry({ kind: 'vision' }, loaded), { references, signal: new AbortController().signal });
+  return runSanityCheck(engine, modelToTry({ kind: 'vision' }, loaded), { references, signal: new AbortController().signal });
 }
 
 describe('by the answers that it brings with it', () => {
@@ -154,7 +154,7 @@ test('a trial ends when it is told to', slow, async () => {
   writeFileSync(join(folder, 'model.safetensors'), original);
   const loaded = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const stop = new AbortController();
-  const running = runSelfTest(engine, modelToTry({ kind: 'vision' }, loaded), { references: [], signal: stop.signal });
+  const running = runSanityCheck(engine, modelToTry({ kind: 'vision' }, loaded), { references: [], signal: stop.signal });
   setTimeout(() => stop.abort(), 30);
   await expect(running).rejects.toMatchObject({ code: 'cancelled' });
 });

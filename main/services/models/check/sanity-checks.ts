@@ -1,15 +1,15 @@
 /** When models are tried, what came of it, and who hears of it. Nobody ever waits for a trial. */
-import type { EngineState, EventMessage, ModelChoice, SelfTest } from '../../../contract.ts';
+import type { EngineState, EventMessage, ModelChoice, SanityCheck } from '../../../contract.ts';
 import type { EngineService } from '../../engine-service.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
-import type { Clock, Engine, LoadedModel, SelfTestRecord, Store } from '../../ports.ts';
+import type { Clock, Engine, LoadedModel, SanityCheckRecord, Store } from '../../ports.ts';
 import type { Machine } from '../fit/file-fit.ts';
 import { loadPlanned } from '../fit/placement.ts';
 import type { ChosenModel } from '../models.ts';
-import { readReferences, runSelfTest, type Reference, type SelfTestReport, type TriedModel } from './self-test.ts';
+import { readReferences, runSanityCheck, type Reference, type SanityCheckReport, type TriedModel } from './sanity-check.ts';
 
-export interface SelfTestsOptions {
-  store: { models: Pick<Store['models'], 'selfTests' | 'saveSelfTest'> };
+export interface SanityChecksOptions {
+  store: { models: Pick<Store['models'], 'sanityChecks' | 'saveSanityCheck'> };
   engine: Pick<EngineService, 'aside' | 'lastUsed' | 'state'>;
   /** Answers that a model brings with it. */
   references: (model: string) => Promise<Reference[]>;
@@ -24,14 +24,14 @@ export interface SelfTestsOptions {
 /** Tokens; more than any question of the test takes. */
 const testContext = 512;
 
-export interface SelfTests {
-  list(): SelfTest[];
+export interface SanityChecks {
+  list(): SanityCheck[];
   /** To be told of every change of the engine. */
   follow(state: EngineState): void;
   close(): void;
 }
 
-export function createSelfTests({
+export function createSanityChecks({
   store,
   engine,
   references,
@@ -39,23 +39,23 @@ export function createSelfTests({
   clock = { now: Date.now },
   afterLoadMs = 2_000,
   afterUseMs = 120_000,
-}: SelfTestsOptions): SelfTests {
+}: SanityChecksOptions): SanityChecks {
   /** Of this process: running, and what could not be tried. */
-  const current = new Map<string, SelfTest>();
+  const current = new Map<string, SanityCheck>();
   const tried = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let ready = false;
   let closed = false;
 
-  function list(): SelfTest[] {
-    const stored = store.models.selfTests().filter(({ model }) => !current.has(model));
+  function list(): SanityCheck[] {
+    const stored = store.models.sanityChecks().filter(({ model }) => !current.has(model));
     return [...stored.map(viewOf), ...current.values()];
   }
 
-  function become(test: SelfTest): void {
+  function become(test: SanityCheck): void {
     if (test.state === 'running' || test.state === 'failed') current.set(test.model, test);
     else current.delete(test.model);
-    emit({ event: 'selfTests.changed', payload: list() });
+    emit({ event: 'sanityChecks.changed', payload: list() });
   }
 
   function later(ms: number): void {
@@ -82,7 +82,7 @@ export function createSelfTests({
       const error = toLoupeError(thrown);
       if (error.code === 'cancelled') {
         current.delete(model.id);
-        emit({ event: 'selfTests.changed', payload: list() });
+        emit({ event: 'sanityChecks.changed', payload: list() });
         later(afterUseMs);
       } else become({ ...blank, model: model.id, state: 'failed', failure: error.toFailure() });
     }
@@ -91,14 +91,14 @@ export function createSelfTests({
   async function tryModel(choice: ModelChoice, port: Engine, loaded: LoadedModel, signal: AbortSignal): Promise<void> {
     become({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
     tried.add(choice.id);
-    const report = await runSelfTest(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
+    const report = await runSanityCheck(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
     const record = recordOf(choice, loaded, report, clock);
-    store.models.saveSelfTest(record);
+    store.models.saveSanityCheck(record);
     become(viewOf(record));
   }
 
   function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {
-    const known = store.models.selfTests().find((record) => record.model === model);
+    const known = store.models.sanityChecks().find((record) => record.model === model);
     // One that was wrong may have been mended since Loupe was started last, the files or Loupe itself.
     return !known || (!known.sound && !tried.has(model)) || known.bytes !== bytes || known.device !== name || known.driver !== driver;
   }
@@ -118,13 +118,13 @@ export function createSelfTests({
 }
 
 export interface ModelTestContext {
-  store: { models: Pick<Store['models'], 'saveSelfTest'>; settings: Store['settings'] };
+  store: { models: Pick<Store['models'], 'saveSanityCheck'>; settings: Store['settings'] };
   machine: Pick<Machine, 'hostMemoryBytes'>;
   startEngine: (() => Engine) | undefined;
   clock: Clock;
 }
 
-export type ModelTest = SelfTestReport & SelfTestRecord;
+export type ModelTest = SanityCheckReport & SanityCheckRecord;
 
 /** Loads a model into an engine of its own, tests it, and stores the result. */
 export async function testModel(
@@ -144,9 +144,9 @@ export async function testModel(
       { ...files, contextLength: testContext, engine: { device: store.settings().device ?? undefined } },
       { model: choice.name, hostMemoryBytes, signal, onProgress },
     );
-    const report = await runSelfTest(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal });
+    const report = await runSanityCheck(engine, modelToTry(choice, loaded), { references: await readReferences(files), signal });
     const record = recordOf(choice, loaded, report, clock);
-    store.models.saveSelfTest(record);
+    store.models.saveSanityCheck(record);
     return { ...report, ...record };
   } finally {
     await engine.close();
@@ -164,14 +164,14 @@ export function modelToTry(
 export function recordOf(
   { id, bytes }: ModelChoice,
   { device: { name: device, driver } }: LoadedModel,
-  { sound, findings }: SelfTestReport,
+  { sound, findings }: SanityCheckReport,
   clock: Clock,
-): SelfTestRecord {
+): SanityCheckRecord {
   return { model: id, bytes, device, driver, sound, findings, testedAt: clock.now() };
 }
 
-const blank: Omit<SelfTest, 'model'> = { state: 'running', findings: [], testedAt: null, device: '', failure: null };
+const blank: Omit<SanityCheck, 'model'> = { state: 'running', findings: [], testedAt: null, device: '', failure: null };
 
-function viewOf({ model, sound, findings, testedAt, device }: SelfTestRecord): SelfTest {
+function viewOf({ model, sound, findings, testedAt, device }: SanityCheckRecord): SanityCheck {
   return { ...blank, model, state: sound ? 'sound' : 'wrong', findings, testedAt, device };
 }

@@ -11,12 +11,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import tasks from '../../../../resources/models/self-test.json' with { type: 'json' };
+import tasks from '../../../../resources/models/sanity-check.json' with { type: 'json' };
 import type { ModelInfo } from '../../../native-surface.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { ChatMessage, Engine, ImageSource, ModelPlace, Score } from '../../ports.ts';
 
-export interface SelfTestReport {
+export interface SanityCheckReport {
   sound: boolean;
   /** What is wrong, a sentence each. */
   findings: string[];
@@ -79,11 +79,11 @@ const sample = v.object({
 const leastVocabulary = 100_000;
 
 /** Rejects with `cancelled`, and with what keeps the model from computing. Takes a few prompts' time, and the engine's cache. */
-export async function runSelfTest(
+export async function runSanityCheck(
   engine: Pick<Engine, 'score' | 'generate'>,
   { vocabularySize, vision, endsAnswers }: TriedModel,
   { references, signal }: { references: Reference[]; signal: AbortSignal },
-): Promise<SelfTestReport> {
+): Promise<SanityCheckReport> {
   const read = async (): Promise<Score> => (await engine.score({ messages: null, texts: [sentence] }, { signal }))[0]!;
   const [first, second] = [await read(), await read()];
   const odds = vision ? await oddsOfPictures(engine, signal) : null;
@@ -134,7 +134,7 @@ export interface Measured {
   shortAnswer: { tokens: number; ended: boolean } | null;
 }
 
-export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer }: Measured): SelfTestReport {
+export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer }: Measured): SanityCheckReport {
   if (!areNumbers({ first, second, odds, answers }))
     return {
       sound: false,
