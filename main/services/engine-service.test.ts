@@ -233,27 +233,27 @@ test('a drive that is taken away, while loading or later, is said to be gone', a
   expect(load).toHaveBeenCalledTimes(1);
 });
 
-test('work aside: with the loaded model while nobody wants it, and away when somebody does', async () => {
+test('idle work: with the loaded model while nobody wants it, aborted when somebody does', async () => {
   begin();
-  expect(await service.aside(async () => 1)).toBeNull();
+  expect(await service.whileIdle(async () => 1)).toBeNull();
   await use(async () => {
-    expect(await service.aside(async () => 1)).toBeNull();
+    expect(await service.whileIdle(async () => 1)).toBeNull();
   });
   expect(service.lastUsed()).toBeGreaterThan(0);
   await service.load();
   expect(service.lastUsed()).toBeNull();
-  expect(await service.aside(async (_, { model }) => model.contextLength)).toBe(512);
+  expect(await service.whileIdle(async (_, { model }) => model.contextLength)).toBe(512);
 
   const order: string[] = [];
-  const aside = service.aside(async (_, __, signal) => {
+  const idle = service.whileIdle(async (_, __, signal) => {
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    order.push('aside ends');
+    order.push('idle work ends');
     signal.throwIfAborted();
   });
-  expect(await service.aside(async () => 1)).toBeNull();
+  expect(await service.whileIdle(async () => 1)).toBeNull();
   await use(async () => void order.push('use'));
-  await expect(aside).rejects.toMatchObject({ code: 'cancelled' });
-  expect(order).toEqual(['aside ends', 'use']);
+  await expect(idle).rejects.toMatchObject({ code: 'cancelled' });
+  expect(order).toEqual(['idle work ends', 'use']);
 });
 
 test('what was stopped before its turn never runs', async () => {

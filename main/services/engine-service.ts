@@ -1,6 +1,13 @@
 /**
  * The engine as the app uses it: one model, chosen in the settings, loaded when it is first
  * needed or at start; one use at a time, in order.
+ *
+ * | status    | begins with                                    | ends with                                             |
+ * | --------- | ---------------------------------------------- | ----------------------------------------------------- |
+ * | `stopped` | the start; a lost engine; a load given up      | `loading`: a use, `load` or `follow`                  |
+ * | `loading` | a use that finds other settings, or no model   | `ready`, `failed`; `stopped` where it was given up    |
+ * | `ready`   | a load that succeeded                          | `loading`: as above; `stopped`: its process was lost  |
+ * | `failed`  | a load that failed                             | `loading`: as above                                   |
  */
 import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
@@ -8,6 +15,7 @@ import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
 import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
 import { throttle } from './throttle.ts';
+import { createTurns } from './turns.ts';
 
 export interface EngineServiceOptions {
   engine: Engine;
@@ -21,9 +29,9 @@ export interface EngineServiceOptions {
 
 export interface EngineService {
   state(): EngineState;
-  /** As long as it is about the chosen model; null while a guard is there for a moment, which answers nobody. */
+  /** Null while another model is loaded for a moment, as a guard that checks an answer. */
   chosen(): EngineState | null;
-  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` tells. */
+  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` says what came of it. */
   load(): Promise<void>;
   /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
   follow(): Promise<void>;
@@ -34,9 +42,9 @@ export interface EngineService {
   use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void, other?: string): Promise<Result>;
   /**
    * Work that nobody waits for, with the model that is loaded. Whoever wants the engine meanwhile aborts its signal and
-   * comes next. Null where no model is loaded or somebody is at it already.
+   * comes next. Null where no model is loaded or the engine is in use.
    */
-  aside<Result>(work: (engine: Engine, loaded: LoadedModel, signal: AbortSignal) => Promise<Result>): Promise<Result | null>;
+  whileIdle<Result>(work: (engine: Engine, loaded: LoadedModel, signal: AbortSignal) => Promise<Result>): Promise<Result | null>;
   /** When the loaded model was last used, on the clock of `performance`; null since it was loaded. */
   lastUsed(): number | null;
   /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
@@ -44,6 +52,14 @@ export interface EngineService {
   devices(signal?: AbortSignal): ReturnType<Engine['devices']>;
   close(): Promise<void>;
 }
+
+/** What only the service has to know of a status. `key`: the settings that a load was made with. */
+type Phase =
+  | { status: 'stopped' | 'failed' }
+  /** `temporary`: not the chosen model, but a guard that comes for a moment and is not hurried. */
+  | { status: 'loading'; key: string; temporary: boolean; abort: AbortController }
+  /** `stale`: the next use has to load again. `lastUsed`: on the clock of `performance`; null since it was loaded. */
+  | { status: 'ready'; key: string; loaded: LoadedModel; lastUsed: number | null; stale: boolean };
 
 const unloaded = {
   doneBytes: 0,
@@ -65,168 +81,59 @@ const brokenWithoutFiles: readonly ErrorCode[] = [
   'checkpoint_header',
   'internal',
 ];
-/** Progress of a load is told at most so often. */
 const progressEveryMs = 100;
 
-export function createEngineService({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions): EngineService {
-  let state: EngineState = { ...unloaded, status: 'stopped', model: null, totalBytes: 0 };
-  /** With the settings that it was loaded with. Null where the next use has to load. */
-  let held: { key: string; loaded: LoadedModel } | null = null;
-  let turn: Promise<unknown> = Promise.resolve();
-  /** That have or wait for their turn. */
-  let wanting = 0;
-  let standAside: AbortController | null = null;
-  let lastUsed: number | null = null;
-  /** `other`: not of the chosen model; a guard that is there for a moment is not hurried. */
-  let loading: { key: string; abort: AbortController; other: boolean } | null = null;
-  let loadsBegun = 0;
+export function createEngineService(options: EngineServiceOptions): EngineService {
+  const { engine, settings, model } = options;
+  const turns = createTurns();
   const closing = new AbortController();
+  const loader = createLoader(options, closing.signal);
 
-  function become(change: Partial<EngineState>): void {
-    state = { ...state, ...change };
-    onChange(state);
-  }
-
-  /** Everything that asks for another load when it changes. */
-  function wanted(other?: string): { id: string; key: string; device: string | undefined; contextLength: number | undefined } {
-    const { model: chosen, device, contextLength } = settings();
-    const id = other ?? chosen;
-    return { id, key: JSON.stringify([id, device, contextLength]), device: device ?? undefined, contextLength: contextLength ?? undefined };
-  }
-
-  /** After everything that was asked for before. */
-  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    standAside?.abort(new LoupeError('cancelled', 'Somebody else needs the engine.'));
-    wanting++;
-    const result = turn.then(work).finally(() => wanting--);
-    turn = result.catch(() => {});
-    return result;
-  }
-
-  /** What a process held went with it: the next use loads it where that is seen and can be given up. */
-  engine.onLost(() => {
-    held = null;
-    if (state.status === 'ready') become({ ...unloaded, status: 'stopped' });
-  });
-
-  /** Given up with `signal` where it is not the chosen model. */
-  async function loadNow(other?: string, signal?: AbortSignal): Promise<void> {
-    const { id, key, device, contextLength } = wanted(other);
-    const abort = new AbortController();
-    const progress = throttle(progressEveryMs, (doneBytes: number, totalBytes: number) => become({ doneBytes, totalBytes }));
-    loading = { key, abort, other: other !== undefined };
-    loadsBegun++;
-    try {
-      const { choice, place } = model(id);
-      become({ status: 'loading', model: choice, ...unloaded, totalBytes: choice.bytes ?? 0 });
-      const loaded = await loadPlanned(
-        engine,
-        { ...(await place()), contextLength, engine: { device, cacheDirectory } },
-        {
-          model: choice.name,
-          signal: AbortSignal.any([abort.signal, closing.signal, ...(signal ? [signal] : [])]),
-          onProgress: (doneBytes, totalBytes) => {
-            if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
-            else progress.now(doneBytes, totalBytes);
-          },
-        },
-      );
-      progress.cancel();
-      held = { key, loaded };
-      lastUsed = null;
-      const { vision, contextLength: tokens, placement } = loaded.model;
-      become({
-        status: 'ready',
-        device: { name: loaded.device.name, kind: loaded.device.kind },
-        contextLength: tokens,
-        hostBytes: placement.hostBytes,
-        vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
-        use: useOf(loaded),
-      });
-    } catch (thrown) {
-      progress.cancel();
-      held = null;
-      // Another model was chosen meanwhile. Whoever waits for one gets that.
-      if (abort.signal.aborted || signal?.aborted) {
-        become({ ...unloaded, status: 'stopped' });
-        if (other === undefined) return;
-        throw new LoupeError('cancelled', 'Loading was cancelled.');
-      }
-      const error = orGone(toLoupeError(thrown), id);
-      become({ status: 'failed', failure: error.toFailure() });
-      throw error;
-    } finally {
-      loading = null;
-    }
-  }
-
-  async function ensureLoaded(other?: string, signal?: AbortSignal): Promise<void> {
-    while (held?.key !== wanted(other).key) await loadNow(other, signal);
-  }
-
-  /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
-  function giveUpLoading(): void {
-    loading?.abort.abort(new LoupeError('cancelled', 'Another model was chosen.'));
-  }
-
-  /** What the device turned out to have no room for, a load with another plan may find room for: the next use begins with one. */
+  /** A device that turned out to have less room needs another plan: the next use loads again. */
   async function watched<Result>(work: Promise<Result>): Promise<Result> {
     try {
       return await work;
     } catch (thrown) {
-      const error = state.model ? orGone(toLoupeError(thrown), state.model.id) : toLoupeError(thrown);
-      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') held = null;
+      const id = loader.state().model?.id;
+      const error = id === undefined ? toLoupeError(thrown) : missingOr(toLoupeError(thrown), model, id);
+      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') loader.invalidate();
       throw error;
-    }
-  }
-
-  /** A drive that was taken away shows as whatever broke without its files: it is said what it was. */
-  function orGone(error: LoupeError, id: string): LoupeError {
-    if (!brokenWithoutFiles.includes(error.code)) return error;
-    try {
-      model(id);
-      return error;
-    } catch (gone) {
-      return toLoupeError(gone);
+    } finally {
+      loader.used();
     }
   }
 
   return {
-    state: () => state,
-    chosen: () => (state.model?.id === settings().model ? state : null),
+    state: loader.state,
+    chosen: () => (loader.state().model?.id === settings().model ? loader.state() : null),
     load() {
-      giveUpLoading();
-      const before = loadsBegun;
-      return inTurn(async () => {
+      loader.giveUp();
+      const before = loader.loads();
+      return turns.take(async () => {
         // Whoever waited has had it loaded again already.
-        if (loadsBegun > before && held?.key === wanted().key) return;
-        await loadNow().catch(() => {});
+        if (loader.loads() > before && loader.isLoaded()) return;
+        await loader.load().catch(() => {});
       });
     },
     follow() {
-      if (loading && !loading.other && loading.key !== wanted().key) giveUpLoading();
-      return inTurn(() => ensureLoaded().catch(() => {}));
+      loader.giveUpOutdated();
+      return turns.take(() => loader.ensureLoaded().catch(() => {}));
     },
     use(signal, work, onWait, other) {
       onWait?.();
-      return inTurn(async () => {
+      return turns.take(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
-        // One that is gone costs the loaded one nothing.
+        // Where its files are missing, the loaded model stays.
         if (other !== undefined) model(other);
-        await ensureLoaded(other, other === undefined ? undefined : signal);
-        return watched(work(engine)).finally(() => (lastUsed = performance.now()));
+        await loader.ensureLoaded(other, other === undefined ? undefined : signal);
+        return watched(work(engine));
       });
     },
-    async aside(work) {
-      if (wanting > 0 || standAside || !held) return null;
-      const { loaded } = held;
-      const stop = new AbortController();
-      standAside = stop;
-      const result = work(engine, loaded, AbortSignal.any([stop.signal, closing.signal])).finally(() => (standAside = null));
-      turn = result.catch(() => {});
-      return result;
+    async whileIdle(work) {
+      const loaded = loader.loaded();
+      return loaded && turns.whileIdle((signal) => work(engine, loaded, AbortSignal.any([signal, closing.signal])));
     },
-    lastUsed: () => lastUsed,
+    lastUsed: loader.lastUsed,
     countTokens: (messages, signal) => engine.countTokens({ messages }, { signal }),
     devices: (signal) => engine.devices({ signal }),
     async close() {
@@ -236,7 +143,137 @@ export function createEngineService({ engine, settings, model, onChange, cacheDi
   };
 }
 
-function useOf({ promptFormat }: LoadedModel): EngineState['use'] {
-  if (promptFormat === 'guard') return 'guard';
-  return promptFormat === 'completion' ? 'complete' : 'chat';
+interface Loader {
+  state(): EngineState;
+  /** Loads the chosen model, or the one of this id. An aborted `signal` gives up a load of another model than the chosen one. */
+  load(other?: string, signal?: AbortSignal): Promise<void>;
+  /** As `load`, where that is not loaded with the present settings. */
+  ensureLoaded(other?: string, signal?: AbortSignal): Promise<void>;
+  giveUp(): void;
+  /** Gives up a load of the chosen model with settings that have changed. */
+  giveUpOutdated(): void;
+  /** The chosen model is loaded with the present settings. */
+  isLoaded(): boolean;
+  loaded(): LoadedModel | null;
+  /** What is loaded cannot be used any more. */
+  invalidate(): void;
+  used(): void;
+  lastUsed(): number | null;
+  /** How many loads have begun. */
+  loads(): number;
+}
+
+function createLoader({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions, closing: AbortSignal): Loader {
+  let phase: Phase = { status: 'stopped' };
+  let state: EngineState = { ...unloaded, status: 'stopped', model: null, totalBytes: 0 };
+  let loads = 0;
+
+  function publish(change: Partial<EngineState>): void {
+    state = { ...state, ...change };
+    onChange(state);
+  }
+
+  function enter(next: Phase, change: Partial<EngineState> = {}): void {
+    phase = next;
+    publish({ ...change, status: next.status });
+  }
+
+  // What a process held went with it: the next use loads it where that is seen and can be given up.
+  engine.onLost(() => {
+    if (phase.status === 'ready') enter({ status: 'stopped' }, unloaded);
+  });
+
+  /** Everything that asks for another load when it changes. */
+  function wanted(other?: string): { id: string; key: string; device: string | undefined; contextLength: number | undefined } {
+    const { model: chosen, device, contextLength } = settings();
+    const id = other ?? chosen;
+    return { id, key: JSON.stringify([id, device, contextLength]), device: device ?? undefined, contextLength: contextLength ?? undefined };
+  }
+
+  const isLoaded = (other?: string): boolean => phase.status === 'ready' && !phase.stale && phase.key === wanted(other).key;
+
+  async function load(other?: string, signal?: AbortSignal): Promise<void> {
+    const { id, key, device, contextLength } = wanted(other);
+    const abort = new AbortController();
+    const progress = throttle(progressEveryMs, (doneBytes: number, totalBytes: number) => publish({ doneBytes, totalBytes }));
+    phase = { status: 'loading', key, temporary: other !== undefined, abort };
+    loads++;
+    try {
+      const { choice, place } = model(id);
+      enter(phase, { ...unloaded, model: choice, totalBytes: choice.bytes ?? 0 });
+      const loaded = await loadPlanned(
+        engine,
+        { ...(await place()), contextLength, engine: { device, cacheDirectory } },
+        {
+          model: choice.name,
+          signal: AbortSignal.any([abort.signal, closing, ...(signal ? [signal] : [])]),
+          onProgress: (doneBytes, totalBytes) => {
+            if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
+            else progress.now(doneBytes, totalBytes);
+          },
+        },
+      );
+      progress.cancel();
+      enter({ status: 'ready', key, loaded, lastUsed: null, stale: false }, viewOf(loaded));
+    } catch (thrown) {
+      progress.cancel();
+      // Another model was chosen meanwhile. Whoever waits for one gets that.
+      if (abort.signal.aborted || signal?.aborted) {
+        enter({ status: 'stopped' }, unloaded);
+        if (other === undefined) return;
+        throw new LoupeError('cancelled', 'Loading was cancelled.');
+      }
+      const error = missingOr(toLoupeError(thrown), model, id);
+      enter({ status: 'failed' }, { failure: error.toFailure() });
+      throw error;
+    }
+  }
+
+  /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
+  function giveUp(): void {
+    if (phase.status === 'loading') phase.abort.abort(new LoupeError('cancelled', 'Another model was chosen.'));
+  }
+
+  return {
+    state: () => state,
+    load,
+    async ensureLoaded(other, signal) {
+      while (!isLoaded(other)) await load(other, signal);
+    },
+    giveUp,
+    giveUpOutdated() {
+      if (phase.status === 'loading' && !phase.temporary && phase.key !== wanted().key) giveUp();
+    },
+    isLoaded,
+    loaded: () => (phase.status === 'ready' && !phase.stale ? phase.loaded : null),
+    invalidate() {
+      if (phase.status === 'ready') phase = { ...phase, stale: true };
+    },
+    used() {
+      if (phase.status === 'ready') phase = { ...phase, lastUsed: performance.now() };
+    },
+    lastUsed: () => (phase.status === 'ready' ? phase.lastUsed : null),
+    loads: () => loads,
+  };
+}
+
+/** A drive that was taken away shows as whatever breaks without its files: then it is the files that are missing. */
+function missingOr(error: LoupeError, model: EngineServiceOptions['model'], id: string): LoupeError {
+  if (!brokenWithoutFiles.includes(error.code)) return error;
+  try {
+    model(id);
+    return error;
+  } catch (missing) {
+    return toLoupeError(missing);
+  }
+}
+
+function viewOf({ device, model: { vision, contextLength, placement }, promptFormat }: LoadedModel): Partial<EngineState> {
+  return {
+    device: { name: device.name, kind: device.kind },
+    contextLength,
+    hostBytes: placement.hostBytes,
+    vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
+    use: promptFormat === 'guard' ? 'guard' : promptFormat === 'completion' ? 'complete' : 'chat',
+  };
 }

@@ -10,7 +10,7 @@ import { readReferences, runSanityCheck, type Reference, type SanityCheckReport,
 
 export interface SanityChecksOptions {
   store: { models: Pick<Store['models'], 'sanityChecks' | 'saveSanityCheck'> };
-  engine: Pick<EngineService, 'aside' | 'lastUsed' | 'state'>;
+  engine: Pick<EngineService, 'whileIdle' | 'lastUsed' | 'state'>;
   /** Answers that a model brings with it. */
   references: (model: string) => Promise<Reference[]>;
   emit: (event: EventMessage) => void;
@@ -72,7 +72,7 @@ export function createSanityChecks({
     const rest = used === null ? 0 : afterUseMs - (performance.now() - used);
     if (rest > 0) return later(rest);
     try {
-      const tried = await engine.aside(async (port, loaded, signal) => {
+      const tried = await engine.whileIdle(async (port, loaded, signal) => {
         if (isOutdated(model.id, model.bytes, loaded)) await tryModel(model, port, loaded, signal);
         return 'tried';
       });
