@@ -64,7 +64,7 @@ describe('who may come in', () => {
     const first = await get(path, {});
     expect(first).toMatchObject({ status: 303, headers: { location: '/?conversation=7' } });
     expect(String(first.headers['set-cookie'])).toMatch(/HttpOnly; SameSite=Strict/);
-    expect(await get(path, {})).toMatchObject({ status: 403, body: expect.stringContaining('used before') as string });
+    expect(await get(path, {})).toMatchObject({ status: 403, body: expect.stringContaining('already used') as string });
     // Who is in already is not turned away by an old link.
     expect(await get(path, { cookie })).toMatchObject({ status: 303 });
     // And no link leads elsewhere.

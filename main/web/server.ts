@@ -5,10 +5,9 @@
  * cookie (HttpOnly, SameSite=Strict); every request needs the cookie, the right Host (against
  * DNS rebinding) and, where a browser sends one, the right Origin (against other pages).
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -18,6 +17,7 @@ import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../errors.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { staticFile } from '../host/static-files.ts';
+import { createAccess, type Access } from './access.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 import { listenHere } from './listen.ts';
 
@@ -37,11 +37,8 @@ export interface WebHost {
   close(): Promise<void>;
 }
 
-const cookieName = 'loupe-session';
 /** Base64 takes a third more, and a little around it. */
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
-/** Links that were made and never used are forgotten at last. */
-const openLinks = 16;
 /** What everybody is told who does not come by a link. */
 export const withoutSession = 'Open Loupe with the link that it printed in the terminal.';
 /** Bytes that a window may leave unread: one that hangs would fill the memory. It reconnects, and asks for what it missed. */
@@ -49,90 +46,102 @@ export const mostUnread = 64 * 1024 * 1024;
 
 /** Throws `port_unavailable`. */
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
-  const tokens: string[] = [];
-  const session = randomBytes(32).toString('base64url');
   const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => {
+    servePage(request, response, { app, rendererDirectory, access }).catch((error: unknown) => {
       onFault(error);
       if (!response.headersSent) say(response, 500, 'Loupe could not answer this. Reload the page.');
       else response.destroy();
     });
   });
   const port = await listenHere(server, wantedPort);
+  const access = createAccess(port);
   server.on('error', onFault);
-  const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
+  const closeSockets = serveSockets(server, { app, access, onFault });
 
-  // --- who may come in
-
-  const isOurHost = ({ headers }: IncomingMessage): boolean => hosts.includes(headers.host ?? '');
-  /** Absent for plain navigation and images; a page elsewhere cannot leave it out of a WebSocket. */
-  const isOurOrigin = ({ headers }: IncomingMessage): boolean =>
-    headers.origin === undefined || headers.origin === `http://${headers.host}`;
-  const hasSession = ({ headers }: IncomingMessage): boolean => {
-    const found = (headers.cookie ?? '').split(/;\s*/).find((pair) => pair.startsWith(`${cookieName}-${port}=`));
-    return found !== undefined && equal(found.slice(found.indexOf('=') + 1), session);
+  return {
+    port,
+    link: (conversationId) => {
+      const conversation = conversationId === undefined ? '' : `conversation=${conversationId}&`;
+      return `http://127.0.0.1:${port}/?${conversation}token=${access.newToken()}`;
+    },
+    async close() {
+      closeSockets();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+    },
   };
+}
 
-  function takeToken(given: string): boolean {
-    const index = tokens.findIndex((token) => equal(token, given));
-    if (index < 0) return false;
-    tokens.splice(index, 1);
-    return true;
+// --- pages and files
+
+interface PageOptions extends Pick<WebHostOptions, 'app' | 'rendererDirectory'> {
+  access: Access;
+}
+
+async function servePage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { app, rendererDirectory, access }: PageOptions,
+): Promise<void> {
+  response.setHeader('Content-Security-Policy', contentSecurityPolicy);
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  if (!access.isOurHost(request) || !access.isOurOrigin(request)) return say(response, 403, 'Other pages may not use this address.');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is supported here.');
+
+  const url = URL.parse(request.url ?? '/', `http://${request.headers.host}`);
+  if (!url) return say(response, 404, 'There is nothing here.');
+  const token = url.searchParams.get('token');
+  if (token !== null) {
+    if (!access.hasSession(request) && !access.takeToken(token))
+      return say(response, 403, 'This link was already used, or Loupe was restarted. Open the newest link from the terminal.');
+    url.searchParams.delete('token');
+    response.setHeader('Set-Cookie', access.cookie);
+    // Links lead to the page; another path could name another host.
+    response.writeHead(303, { Location: `/${url.search}` }).end();
+    return;
   }
+  if (!access.hasSession(request)) return say(response, 403, withoutSession);
 
-  // --- pages and files
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.setHeader('Content-Security-Policy', contentSecurityPolicy);
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Referrer-Policy', 'no-referrer');
-    response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
-    response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
-    if (!isOurHost(request) || !isOurOrigin(request)) return say(response, 403, 'This is not for other pages.');
-    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is answered here.');
-
-    const url = URL.parse(request.url ?? '/', `http://${request.headers.host}`);
-    if (!url) return say(response, 404, 'There is nothing here.');
-    const token = url.searchParams.get('token');
-    if (token !== null) {
-      if (!hasSession(request) && !takeToken(token))
-        return say(response, 403, 'This link was used before, or Loupe was started anew. Take the newest link from the terminal.');
-      url.searchParams.delete('token');
-      response.setHeader('Set-Cookie', `${cookieName}-${port}=${session}; HttpOnly; SameSite=Strict; Path=/`);
-      // Links lead to the page; another path could name another host.
-      response.writeHead(303, { Location: `/${url.search}` }).end();
-      return;
-    }
-    if (!hasSession(request)) return say(response, 403, withoutSession);
-
-    const picture = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(url.pathname);
-    if (picture) {
-      const file = shownPicture(picture[1]!, picture[2] ? 'thumb' : 'full');
-      if (!file) return say(response, 404, 'This picture is not kept here.');
-      response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
-      return sendFile(response, file.path, file.mediaType);
-    }
-    return serveRenderer(response, url.pathname);
-  }
-
-  function shownPicture(hash: string, scale: 'full' | 'thumb'): { path: string; mediaType: string } | null {
-    try {
-      return app.pictureFile(hash, scale);
-    } catch (error) {
-      if (toLoupeError(error).code === 'not_found') return null;
-      throw error;
-    }
-  }
-
-  async function serveRenderer(response: ServerResponse, pathname: string): Promise<void> {
-    const file = staticFile(rendererDirectory, pathname);
-    if (!file) return say(response, 404, 'There is nothing here.');
-    response.setHeader('Cache-Control', file.immutable ? 'private, max-age=31536000, immutable' : 'no-store');
+  const picture = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(url.pathname);
+  if (picture) {
+    const file = shownPicture(app, picture[1]!, picture[2] ? 'thumb' : 'full');
+    if (!file) return say(response, 404, 'This picture is not stored here.');
+    response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
     return sendFile(response, file.path, file.mediaType);
   }
+  return serveRenderer(response, rendererDirectory, url.pathname);
+}
 
-  // --- requests and events
+function shownPicture(app: App, hash: string, scale: 'full' | 'thumb'): { path: string; mediaType: string } | null {
+  try {
+    return app.pictureFile(hash, scale);
+  } catch (error) {
+    if (toLoupeError(error).code === 'not_found') return null;
+    throw error;
+  }
+}
 
+async function serveRenderer(response: ServerResponse, directory: string, pathname: string): Promise<void> {
+  const file = staticFile(directory, pathname);
+  if (!file) return say(response, 404, 'There is nothing here.');
+  response.setHeader('Cache-Control', file.immutable ? 'private, max-age=31536000, immutable' : 'no-store');
+  return sendFile(response, file.path, file.mediaType);
+}
+
+// --- requests and events
+
+interface SocketOptions extends Pick<WebHostOptions, 'app'> {
+  access: Access;
+  onFault: (error: unknown) => void;
+}
+
+/** Returns a function that ends them all. */
+function serveSockets(server: Server, { app, access, onFault }: SocketOptions): () => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: longestFrame });
   const stopEvents = app.on((event) => {
     const frame = encodeFrame(event);
@@ -145,14 +154,7 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     // Nobody else listens until it is handed over: a reset would end the process.
     stream.on('error', () => stream.destroy());
-    // Without an Origin it is no browser; only one with our page is let in.
-    const allowed =
-      isOurHost(request) &&
-      request.headers.origin !== undefined &&
-      isOurOrigin(request) &&
-      hasSession(request) &&
-      request.url === '/socket';
-    if (!allowed) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    if (!access.mayConnect(request)) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
     sockets.handleUpgrade(request, stream, head, listen);
   });
 
@@ -168,22 +170,9 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
     socket.send(encodeFrame({ id: request.id, ...reply }), () => {});
   }
 
-  return {
-    port,
-    link(conversationId) {
-      const token = randomBytes(32).toString('base64url');
-      tokens.push(token);
-      if (tokens.length > openLinks) tokens.shift();
-      return `http://127.0.0.1:${port}/?${conversationId === undefined ? '' : `conversation=${conversationId}&`}token=${token}`;
-    },
-    async close() {
-      stopEvents();
-      for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
-    },
+  return () => {
+    stopEvents();
+    for (const socket of sockets.clients) socket.terminate();
   };
 }
 
@@ -194,11 +183,6 @@ function readRequest(frame: string): { id: number; name: unknown; input: unknown
   } catch {
     return null;
   }
-}
-
-function equal(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }
 
 async function sendFile(response: ServerResponse, path: string, mediaType: string): Promise<void> {
