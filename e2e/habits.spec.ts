@@ -75,7 +75,7 @@ slow('the app is killed in mid-answer: the answer is there, interrupted, and goe
   await loupe.question.press('Enter');
   await expect(loupe.answers).toContainText('word40');
   await host.stop('SIGKILL');
-  await expect(page.getByText('The connection to Loupe is gone.')).toBeVisible();
+  await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
   await page.goto(await host.start());
   const again = new Window(page);
   await page.getByRole('navigation').getByText('word0 word1').first().click();
@@ -120,7 +120,7 @@ slow('settings are kept: a theme, a longest answer; a wrong value says why', asy
   const longest = dialog.getByLabel('Longest answer');
   await longest.fill('99999999');
   await longest.press('Tab');
-  await expect(dialog.getByText(/It has to be between 1 and 16,384/)).toBeVisible();
+  await expect(dialog.getByText(/Enter a number between 1 and 16,384/)).toBeVisible();
   await longest.fill('64');
   await longest.press('Tab');
   await page.reload();

@@ -1,4 +1,4 @@
-/** Models: found on this computer and used where they lie, agreed to, downloaded, paused, gone on with, checked, deleted. */
+/** Models: found on this computer and used in place, agreed to, downloaded, paused, resumed, checked, deleted. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,13 +72,13 @@ test('what is here already is used where it lies, once the licence is agreed to'
 
   await mine.getByRole('button', { name: /^More for/ }).click();
   await page.getByRole('menuitem', { name: 'Check its files' }).click();
-  await expect(mine.getByText('Its source states no checksums.')).toBeVisible();
-  await expect(mine.getByText('Works: tried on Fake device')).toBeVisible();
+  await expect(mine.getByText('Its source publishes no checksums.')).toBeVisible();
+  await expect(mine.getByText('Works: checked on Fake device')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
 });
 
-test('a download is paused, gone on with and there; the ledger says so; its files are deleted again', async ({ loupe }) => {
+test('a download is paused, resumed and finished; the ledger says so; its files are deleted again', async ({ loupe }) => {
   const { page } = loupe;
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await loupe.skipWelcome();
@@ -91,8 +91,8 @@ test('a download is paused, gone on with and there; the ledger says so; its file
   await expect(card.getByText(/^Paused/)).toBeVisible();
   expect(await violations(page), 'paused').toEqual([]);
   held = false;
-  await card.getByRole('button', { name: 'Go on' }).click();
-  await expect(page.getByText(`${small.name} is here.`)).toBeVisible();
+  await card.getByRole('button', { name: 'Resume' }).click();
+  await expect(page.getByText(`${small.name} was downloaded.`)).toBeVisible();
   const mine = dialog.getByRole('article', { name: /^Llama-3\.2-3B-Instruct/ });
   const directory = join(folder, 'models', 'Llama-3.2-3B-Instruct');
   await expect(mine).toContainText(directory);
@@ -125,6 +125,6 @@ test('another folder for downloads: said when it is none, used when it is', asyn
   await expect(page.getByText('drive is no full path.')).toBeHidden();
   expect(existsSync(join(folder, 'drive'))).toBe(true);
   expect(await violations(page), 'folder').toEqual([]);
-  await page.getByRole('button', { name: 'Use the usual one' }).click();
+  await page.getByRole('button', { name: 'Use the default folder' }).click();
   await expect(field).toHaveValue(join(folder, 'models'));
 });

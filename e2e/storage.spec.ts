@@ -42,7 +42,7 @@ test('a damaged database: the window opens, and the newest backup is restored fr
   const backups = page.getByRole('list', { name: 'Backups' });
   await expect(backups.getByRole('listitem')).toHaveCount(1);
   await expect(backups).toContainText('2 conversations');
-  await expect(page.getByRole('alert')).toContainText('Restore the newest sound backup.');
+  await expect(page.getByRole('alert')).toContainText('Restore the newest intact backup.');
   expect(await violations(page)).toEqual([]);
   await backups.getByRole('button', { name: /Restore the backup of/ }).click();
   await page.getByRole('dialog', { name: 'Restore this backup?' }).getByRole('button', { name: 'Restore', exact: true }).click();
@@ -50,10 +50,10 @@ test('a damaged database: the window opens, and the newest backup is restored fr
   await expect(again.sidebar).toContainText('The second question');
   await expect(page.getByRole('alert')).toHaveCount(0);
   expect(readdirSync(host.directory).filter((name) => name.startsWith('loupe-replaced-'))).toHaveLength(1);
-  await again.ask('It goes on');
+  await again.ask('It continues');
 });
 
-test('a database that is gone does not begin anew without a question', async ({ host, loupe, page }) => {
+test('a database that is gone does not start over without a question', async ({ host, loupe, page }) => {
   await fill(host, loupe);
   rmSync(join(host.directory, 'loupe.db'));
   rmSync(join(host.directory, 'backups'), { recursive: true });
@@ -64,8 +64,8 @@ test('a database that is gone does not begin anew without a question', async ({ 
   await startAgain(host, page);
   await expect(page.getByRole('alert')).toContainText('is gone');
   await expect(page.getByText('There is no backup.')).toBeVisible();
-  await page.getByRole('button', { name: 'Begin anew…' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Begin anew', exact: true }).click();
+  await page.getByRole('button', { name: 'Start over…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Start over', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
 });
 
@@ -84,7 +84,7 @@ test('damage that is found while Loupe runs is said, and leads to the backups', 
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Keep using it' }).click();
   await expect(page.getByRole('alert')).toHaveCount(0);
-  await again.ask('It goes on');
+  await again.ask('It continues');
 });
 
 test('a folder that cannot be written to: read, search and export; the question stays in the field', async ({ host, loupe, page }) => {

@@ -94,8 +94,8 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   await page.getByRole('button', { name: 'Load anyway, slowly' }).click();
   await expect(dialog.getByRole('article', { name: /^Llama-3\.2-11B-Vision/ }).getByText('In use')).toBeVisible();
   await page.keyboard.press('Escape');
-  await expect(page.getByText('Llama-3.2-11B-Vision is a base model: it goes on with your text and does not answer.')).toBeVisible();
-  await expect(loupe.question).toHaveAttribute('placeholder', 'A text to go on with');
+  await expect(page.getByText('Llama-3.2-11B-Vision is a base model: it continues your text and does not answer questions.')).toBeVisible();
+  await expect(loupe.question).toHaveAttribute('placeholder', 'A text to continue');
   expect(await violations(page)).toEqual([]);
   expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
 });

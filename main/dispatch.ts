@@ -27,7 +27,7 @@ function parse(name: RequestName, input: unknown): unknown {
     return parseInput(name, input);
   } catch (error) {
     if (error instanceof ContractError)
-      throw new LoupeError('protocol', `The window asked for something that the app does not understand (${error.message}).`);
+      throw new LoupeError('protocol', `The window sent a request that the app does not understand (${error.message}).`);
     throw error;
   }
 }

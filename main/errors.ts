@@ -135,28 +135,28 @@ export function usualNextStep(code: ErrorCode): string {
     case 'host_out_of_memory':
       return 'Close other programs, or choose a smaller model.';
     case 'shader_missing':
-      return 'Run the set-up again, or let LOUPE_SHADERS name the folder of compiled shaders.';
+      return 'Run the set-up again, or set LOUPE_SHADERS to the folder of compiled shaders.';
     case 'file_missing':
-      return 'Check the path and download the file again if it is gone.';
+      return 'Check the path, or download the file again.';
     case 'file_truncated':
       return 'The download is incomplete: download this file again.';
     case 'checkpoint_header':
     case 'checkpoint_tensor':
     case 'checkpoint_shape':
     case 'checkpoint_config':
-      return 'Download the checkpoint again, and take all its files from one place.';
+      return 'Download the checkpoint again, with all its files from one place.';
     case 'checkpoint_dtype':
-      return 'Take a copy of the model whose weights are BF16, F16 or F32.';
+      return 'Use a copy of the model whose weights are BF16, F16 or F32.';
     case 'checkpoint_unsupported':
       return 'Choose a Llama 3.2 Vision or Llama 3 text checkpoint.';
     case 'prompt_invalid':
       return 'Check the question and its pictures.';
     case 'context_full':
-      return 'Shorten the conversation, or raise the context length.';
+      return 'Shorten the conversation, or increase the context length.';
     case 'cancelled':
-      return 'Nothing needs to be done.';
+      return 'You need not do anything.';
     case 'internal':
-      return 'This is a fault in Loupe: please report it with these words.';
+      return 'This is a bug in Loupe. Please report it with this message.';
     case 'image_missing':
       return 'Check the path of the picture.';
     case 'image_empty':
@@ -164,21 +164,21 @@ export function usualNextStep(code: ErrorCode): string {
     case 'image_unreadable':
       return 'Open the picture in an image viewer and save it as PNG or JPEG.';
     case 'image_too_large':
-      return 'Crop the picture to the part that matters, or save it smaller.';
+      return 'Crop the picture to the part that matters, or save it at a smaller size.';
     case 'image_several':
       return 'Compose the pictures into one (side by side or stacked), or ask about them one by one.';
     case 'image_unseen':
       return 'Choose a vision model, or ask without a picture.';
     case 'ocr_missing':
-      return 'Install Loupe again, or run the set-up again: it brings them along.';
+      return 'Install Loupe again, or run the set-up again: it installs them.';
     case 'ocr_failed':
       return 'Try again with the part of the picture that matters.';
     case 'document_missing':
       return 'Check the path of the document.';
     case 'document_locked':
-      return 'Give its password. It is not kept.';
+      return 'Enter its password. Loupe does not keep it.';
     case 'document_unreadable':
-      return 'Get the document again, or export it as PDF.';
+      return 'Get a new copy of the document, or export it as PDF.';
     case 'document_too_large':
       return 'Split the document, or read a part of it.';
     case 'document_failed':
@@ -196,27 +196,27 @@ export function usualNextStep(code: ErrorCode): string {
     case 'file_unwritable':
       return 'Choose another place to write to.';
     case 'engine_missing':
-      return 'Run the set-up to build the engine, or let LOUPE_ADDON name the built .node file.';
+      return 'Run the set-up to build the engine, or set LOUPE_ADDON to the built .node file.';
     case 'engine_crashed':
-      return 'Ask again: the engine starts anew. If it happens again, update the graphics driver and run `loupe doctor`.';
+      return 'Ask again: the engine restarts by itself. If it happens again, update the graphics driver and run `loupe doctor`.';
     case 'engine_busy':
       return 'Wait for the running answer, or stop it first.';
     case 'protocol':
-      return 'Parts of Loupe are of different versions: install it again.';
+      return 'Parts of Loupe have different versions. Install it again.';
     case 'port_unavailable':
-      return 'Name another port with --port, or leave --port out: Loupe then takes one that is free.';
+      return 'Choose another port with --port, or leave --port out: Loupe then picks a free one.';
     case 'not_found':
       return 'It may have been deleted in another window; look in the list.';
     case 'store_locked':
-      return 'Close the other Loupe that uses this folder, or name another one with --data.';
+      return 'Close the other Loupe that uses this folder, or choose another folder with --data.';
     case 'store_damaged':
       return 'Restore a backup: Loupe’s window lists them.';
     case 'store_newer':
       return 'Install the newest version of Loupe.';
     case 'store_full':
-      return 'Free some space on the disk, or delete conversations, and try again; nothing that was stored before is lost.';
+      return 'Free some space on the disk, or delete conversations, and try again. Nothing that was saved before is lost.';
     case 'store_read_only':
-      return 'Make the disk or folder writable again, then try again; until then conversations can be read, searched and exported.';
+      return 'Make the disk or folder writable, then try again. Until then you can read, search and export your conversations.';
     case 'store_failed':
       return 'Check that the data folder can be written to, then try again.';
     case 'capture_failed':
@@ -226,19 +226,19 @@ export function usualNextStep(code: ErrorCode): string {
     case 'offline':
       return 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.';
     case 'network_failed':
-      return 'Check the connection, then go on: what has arrived is kept.';
+      return 'Check the connection, then resume: what has arrived is kept.';
     case 'hub_gated':
-      return 'Agree to the licence on the model’s page and give Loupe your access token, or take an open copy.';
+      return 'Accept the licence on the model’s page and give Loupe your access token, or use an open copy.';
     case 'hub_missing':
-      return 'Check the name of the model, or take it from another source.';
+      return 'Check the name of the model, or get it from another source.';
     case 'hub_invalid':
-      return 'Try again later, or take the model from another source.';
+      return 'Try again later, or get the model from another source.';
     case 'download_damaged':
-      return 'Try again, or take the model from another source.';
+      return 'Try again, or get the model from another source.';
     case 'download_locked':
       return 'Wait until the other download ends, or choose another folder.';
     case 'disk_full':
-      return 'Free some space or choose another folder, then go on: what has arrived is kept.';
+      return 'Free some space or choose another folder, then resume: what has arrived is kept.';
     case 'licence_needed':
       return 'Read the licence and agree to it first.';
     default:

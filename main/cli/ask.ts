@@ -18,14 +18,14 @@ export const askHelp = `loupe ask [options] "question"      ("-" reads the quest
   --page N                  which page, frame or size of a file that has several (default: the first page, the first frame
                             that is not of one colour, the largest size)
   --system TEXT             a system message
-  --max-tokens N            end of the answer at the latest (default 1024)
-  --context N               tokens that conversation and answer may take together
-  --temperature T           0 = always the likeliest token (default: as the model's makers advise, else 0)
+  --max-tokens N            longest answer (default 1024)
+  --context N               tokens that the conversation and the answer share
+  --temperature T           0 = always the most likely token (default: what the model's makers recommend, else 0)
   --top-k N  --top-p P  --min-p P  --repetition-penalty R  --seed N
   --device D                index or part of the name, see \`loupe doctor\`
   --activations f32|f16|auto
-  --memory-budget MIB       device memory that the engine may take
-  --validation              check every Vulkan call (slow)
+  --memory-budget MIB       limit of device memory
+  --validation              checks every Vulkan call (slow)
   --json                    one JSON object instead of the streamed answer
 `;
 

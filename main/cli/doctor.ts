@@ -10,7 +10,7 @@ import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } fro
 export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--json]
 
   Lists the devices, then tests the chosen one: every operation against plain arithmetic.
-  Then reads what is kept (in --data, LOUPE_DATA or the system's place), and says whether it is sound.
+  Then reads the stored conversations (in --data, LOUPE_DATA or the usual folder) and says whether they are intact.
 `;
 
 interface Report {
@@ -61,7 +61,7 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
       problems.push({
         code: 'internal',
         message: `The Vulkan validation layer reported ${test.memory.validationErrors} errors.`,
-        nextStep: 'This is a fault in Loupe: please report it with the output of `loupe doctor --json`.',
+        nextStep: 'This is a bug in Loupe. Please report it with the output of `loupe doctor --json`.',
       });
     }
     const data = await orNull(examineData(directory, problems));

@@ -57,7 +57,9 @@ describe('loupe documents read', () => {
 
   it('opens a locked file, and asks for its password', async () => {
     const locked = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], password: 'sesame' }));
-    expect((await loupe('read', locked)).err).toBe('loupe: locked.pdf needs a password.\nGive it with --password. It is not kept.\n');
+    expect((await loupe('read', locked)).err).toBe(
+      'loupe: locked.pdf needs a password.\nPass it with --password. Loupe does not keep it.\n',
+    );
     expect((await loupe('read', locked, '--password', 'sesame', '--json')).out).toContain('"text":"Secret"');
   });
 

@@ -6,15 +6,15 @@ import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const documentsHelp = `loupe documents read [options] FILE
 
-  Reads a document (PDF, TIFF of several pages, any picture) page by page, on this machine, and prints the text of each page with what
-  became of it. Nothing is stored. A page is "text" (the file's own), "ocr" (read from its picture), "picture" (no text yet), "blank"
+  Reads a document (PDF, TIFF of several pages, any picture) page by page, on this machine, and prints the text of each page and its state.
+  Nothing is stored. A page is "text" (the file's own), "ocr" (read from its picture), "picture" (no text yet), "blank"
   or "failed"; and it says when its text is garbled, when the page is damaged, has text that nobody can see (which is left out), a
-  form, a font that is missing, a picture that cannot be drawn, or is too large.
+  form, a missing font or a picture that cannot be drawn, or is too large.
 
-  --password P              opens a locked file; not kept
+  --password P              opens a locked file; Loupe does not keep it
   --pages FROM-TO           only these pages (at most 5,000 at once)
   --ocr                     reads pages without text from their pictures; several seconds each
-  --json                    {"pages": [{"number", "label", "state", "flags", "text"}]}; a page that failed also tells why
+  --json                    {"pages": [{"number", "label", "state", "flags", "text"}]}; a page that failed also says why
 `;
 
 const mostPages = 5000;
@@ -32,10 +32,10 @@ export async function documents(args: string[], terminal: Terminal): Promise<Exi
   if (action !== 'read')
     throw new LoupeError(
       'usage',
-      action === undefined ? 'What to do is missing.' : `"${action}" is not known.`,
+      action === undefined ? 'The action is missing.' : `"${action}" is not known.`,
       'Write: loupe documents read FILE',
     );
-  if (more.length > 0) throw new LoupeError('usage', 'One document at a time is read.', 'Name one file.');
+  if (more.length > 0) throw new LoupeError('usage', 'Only one document is read at a time.', 'Name one file.');
   const file: DocumentFile = { path: needed('The document', path), password: values.password };
   const reader = terminal.startDocuments();
   const recogniser = values.ocr ? terminal.startOcr() : null;
@@ -61,7 +61,7 @@ async function open(reader: DocumentReader, file: DocumentFile, signal: AbortSig
     return await reader.open(file, { signal });
   } catch (error) {
     if (error instanceof LoupeError && error.code === 'document_locked' && file.password === undefined) {
-      throw new LoupeError('document_locked', error.message, 'Give it with --password. It is not kept.', { cause: error });
+      throw new LoupeError('document_locked', error.message, 'Pass it with --password. Loupe does not keep it.', { cause: error });
     }
     throw error;
   }
@@ -104,7 +104,7 @@ function notes({ number, flags, hiddenWords, failure }: PageReading): string[] {
       case 'picture-not-drawn':
         return [`A picture on page ${number} is too large or damaged: it may be missing from what is drawn.`];
       case 'too-large':
-        return [`Page ${number} is so large that its picture shows less than a dot a point.`];
+        return [`Page ${number} is so large that its picture has less than one pixel per point.`];
       case 'form':
         return [];
       default:

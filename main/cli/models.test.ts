@@ -269,7 +269,7 @@ test('pull: a model that runs in no form is not downloaded by mistake', async ()
 });
 
 test.each([
-  [[], 'What about the models?'],
+  [[], 'Say what to do with models.'],
   [['eat'], 'There is no command "models eat".'],
   [['pull'], 'models pull needs to know which one.'],
   [['list', 'x'], '"x" is one argument too many for models list.'],

@@ -25,24 +25,24 @@ export const modelsHelp = `loupe models COMMAND [options]
 
   list                      models on this machine, and those that can be downloaded, with how they would run
   find [PATH]               looks for models: in the caches of Hugging Face, Ollama, LM Studio and llama.cpp, or at PATH
-  pull MODEL                downloads a model of the list; again goes on with what was broken off
-       --from REPOSITORY      take this copy (default: the makers' with HF_TOKEN set, else an open one)
+  pull MODEL                downloads a model of the list; run it again to resume an interrupted download
+       --from REPOSITORY      use this copy (default: the makers' with HF_TOKEN set, else an open one)
        --to DIR               put it there (default: the folder that the settings name, else LOUPE_MODELS, else "models" in the data folder)
-  import PATH [PROJECTOR]   uses a model where it lies: a folder, a .gguf file, an Ollama manifest; two files of an older vision model
-  quantise MODEL            writes a smaller copy of a published model as one GGUF file; again goes on with it
+  import PATH [PROJECTOR]   uses a model in place: a folder, a .gguf file, an Ollama manifest; two files of an older vision model
+  quantise MODEL            writes a published model in fewer bits as one GGUF file; run it again to resume
        --form q4_k_m|q8_0     4 bits (default) or 8
-       --to FILE.gguf         its name begins with "Llama", as the licence wants (default: where downloads go)
-  test MODEL                loads it and tries whether it answers as it should
+       --to FILE.gguf         its name begins with "Llama", as the licence requires (default: where downloads go)
+  test MODEL                loads it and checks whether it answers as it should
   verify MODEL              reads all its files and compares their checksums
-  remove MODEL              takes it off the list; --files also deletes what was downloaded
-  licence MODEL             what the licence of its weights says, in short
+  remove MODEL              removes it from the list; --files also deletes what was downloaded
+  licence MODEL             a summary of the licence of its weights
 
   --accept-licence          with pull, import and quantise: agree to the licence
-  --anyway                  with pull: also a model that would not run here
-  --data DIR                the data folder (default: LOUPE_DATA or the system's place)
+  --anyway                  with pull: downloads even a model that would not run here
+  --data DIR                the data folder (default: LOUPE_DATA or the usual folder)
   --json                    one JSON object
 
-  HF_ENDPOINT names another hub, HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
+  HF_ENDPOINT chooses another hub, HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
 `;
 
 const flags = {
@@ -88,7 +88,7 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
   if (!command)
     throw new LoupeError(
       'usage',
-      name === undefined ? `What about the models? ${known}.` : `There is no command "models ${name}".`,
+      name === undefined ? `Say what to do with models. ${known}.` : `There is no command "models ${name}".`,
       `Known: ${known}.`,
     );
   const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
@@ -264,7 +264,7 @@ async function tryNew(context: Context, { id, name }: ModelChoice): Promise<Exit
   if (fit?.outcome === 'fits') return testModel(context, id);
   const copy = fit?.copy ? `\`loupe models quantise "${name}" --form ${fit.copy}\` makes such a copy.` : null;
   if (fit) terminal.err(`${[fit.outcome === 'no' ? 'It does not fit.' : null, fit.reason, fit.advice, copy].filter(Boolean).join(' ')}\n`);
-  terminal.err(`It has not been tried; \`loupe models test "${name}"\` does that.\n`);
+  terminal.err(`It has not been tested; \`loupe models test "${name}"\` does that.\n`);
   return exitCodes.ok;
 }
 
@@ -297,7 +297,7 @@ function refuseHopeless({ values }: Context, { name, fits }: CatalogueEntry): vo
   throw new LoupeError(
     'usage',
     `${name} would not run here in any form. ${first.all.at(-1)!.reason}`,
-    'Choose a smaller model (`loupe models list`), or download it all the same with --anyway.',
+    'Choose a smaller model (`loupe models list`), or download it anyway with --anyway.',
   );
 }
 

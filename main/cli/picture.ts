@@ -78,7 +78,7 @@ function pathOf(named: string): string {
 }
 
 async function collect(stream: Readable, name: string, interrupted: AbortSignal): Promise<Uint8Array> {
-  const stop = (): void => void stream.destroy(new LoupeError('cancelled', `Stopped while ${name} was read.`));
+  const stop = (): void => void stream.destroy(new LoupeError('cancelled', `Stopped while reading ${name}.`));
   interrupted.addEventListener('abort', stop);
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -448,7 +448,7 @@ describe('serve', () => {
   test.each(['99999', 'high', '-1', '80.5', '0x50', '', ' 80', '1e3'])('--port=%s is none', async (port) => {
     expect(await run(['serve', `--port=${port}`])).toMatchObject({
       code: 2,
-      err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nName one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.\n`,
+      err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nChoose one from 1024 to 65535, or leave --port out: Loupe then picks a free one.\n`,
     });
   });
 
@@ -456,7 +456,7 @@ describe('serve', () => {
     for (const port of [6000, 6667, 10_080]) {
       expect(await run(['serve', '--port', String(port)])).toMatchObject({
         code: 2,
-        err: expect.stringContaining(`Browsers open no page on port ${port}`) as string,
+        err: expect.stringContaining(`Browsers refuse to open pages on port ${port}`) as string,
       });
       await expect(fetch(`http://127.0.0.1:${port}/`), 'as undici has it').rejects.toMatchObject({ cause: { message: 'bad port' } });
     }

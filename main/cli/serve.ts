@@ -3,11 +3,11 @@ import { LoupeError } from '../errors.ts';
 import { parseFlags } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
-export const serveHelp = `loupe serve [options]       the app in your browser, for this machine alone
+export const serveHelp = `loupe serve [options]       opens the app in your browser; only this machine can reach it
 
-  --port N                  listen on this port of 127.0.0.1 (default, or 0: any free one)
-  --data DIR                where conversations and pictures are kept (default: LOUPE_DATA or the system's place)
-  --no-open                 print the link and open no browser
+  --port N                  listens on this port of 127.0.0.1 (default, or 0: any free one)
+  --data DIR                where conversations and pictures are stored (default: LOUPE_DATA or the usual folder)
+  --no-open                 prints the link and opens no browser
 `;
 
 /** Runs until it is interrupted; answers that are being written are kept. */
@@ -45,12 +45,12 @@ const blockedByBrowsers = [
 function wantedPort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
-  const nextStep = 'Name one from 1024 to 65535, or leave --port out: Loupe then takes one that is free.';
+  const nextStep = 'Choose one from 1024 to 65535, or leave --port out: Loupe then picks a free one.';
   if (!/^\d+$/.test(text) || port > 65_535) {
     throw new LoupeError('usage', `--port takes a whole number from 0 to 65535, not "${text}".`, nextStep);
   }
   if (blockedByBrowsers.includes(port)) {
-    throw new LoupeError('usage', `Browsers open no page on port ${port}: another kind of program is known by it.`, nextStep);
+    throw new LoupeError('usage', `Browsers refuse to open pages on port ${port}: it belongs to another kind of program.`, nextStep);
   }
   return port;
 }

@@ -16,7 +16,7 @@ export const textHelp = `loupe text [options] FILE...
   --page N                  which page, frame or size of a file that has several (default: the first page, the first frame
                             that is not of one colour, the largest size)
   --json                    one JSON object: for each picture its text, and its lines with the corners of the line and of its words
-                            in pixels and with how sure the reading is (0 to 1)
+                            in pixels, and its confidence (0 to 1)
 `;
 
 interface Read {

@@ -186,7 +186,7 @@ export function createDocumentReader({
           number,
           answer.end === 'late'
             ? new LoupeError('document_failed', `Page ${number} took longer than ${seconds()} and was left out.`, 'Try again.')
-            : new LoupeError('document_failed', `Page ${number} made the reader stop twice and was left out.`),
+            : new LoupeError('document_failed', `Page ${number} crashed the reader twice and was left out.`),
         );
       }),
     drawPage: (file, number, { dpi, signal }) =>
@@ -197,7 +197,7 @@ export function createDocumentReader({
           'document_failed',
           answer.end === 'late'
             ? `Drawing page ${number} took longer than ${seconds()}.`
-            : `Drawing page ${number} made the reader stop twice.`,
+            : `Drawing page ${number} crashed the reader twice.`,
         );
       }),
     async close() {

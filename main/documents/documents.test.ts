@@ -198,7 +198,7 @@ describe('what ends a process', () => {
     );
     const [before, itself, after] = await readAll(file);
     expect([before!.text, after!.text]).toEqual(['Before', 'After']);
-    expect([itself!.state, itself!.failure?.message]).toEqual(['failed', 'Page 2 made the reader stop twice and was left out.']);
+    expect([itself!.state, itself!.failure?.message]).toEqual(['failed', 'Page 2 crashed the reader twice and was left out.']);
   });
 
   it('is ended when it does not come to an end, and the next page is read', async () => {

@@ -56,7 +56,11 @@ function openFile(path: string): OpenFile {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new LoupeError('document_missing', `${path} does not exist.`);
-    throw new LoupeError('document_missing', `${path} cannot be opened (${code ?? message}).`, 'Check that you may read it.');
+    throw new LoupeError(
+      'document_missing',
+      `${path} cannot be opened (${code ?? message}).`,
+      'Check that you have permission to read it.',
+    );
   }
   const close = (): void => closeSync(descriptor);
   const stat = fstatSync(descriptor);
@@ -68,7 +72,7 @@ function openFile(path: string): OpenFile {
         ? new LoupeError(
             'document_unreadable',
             `${name} is empty: it has 0 bytes.`,
-            'Get it again; the download or the copy was broken off.',
+            'Get it again; the download or the copy was interrupted.',
           )
         : stat.size > largestFile
           ? new LoupeError('document_too_large', `${name} has ${(stat.size / 1024 ** 3).toFixed(2)} GB; at most 1 GB is read.`)
@@ -101,7 +105,7 @@ function openFile(path: string): OpenFile {
 function readPart(file: OpenFile, position: number, length: number): Uint8Array {
   const part = new Uint8Array(Math.max(0, Math.min(length, file.length - position)));
   if (!file.read(position, part)) {
-    throw new LoupeError('document_missing', `${file.name} cannot be read any more.`, 'Check that its drive is still connected.');
+    throw new LoupeError('document_missing', `${file.name} can no longer be read.`, 'Check that its drive is still connected.');
   }
   return part;
 }

@@ -83,7 +83,7 @@ export async function loadPdfium(): Promise<Pdfium> {
 /** Memory of the module for as long as `use` runs. */
 function withMemory<Result>({ pdfium }: WrappedPdfiumModule, bytes: number, use: (pointer: number) => Result): Result {
   const pointer = pdfium.wasmExports.malloc(bytes);
-  if (pointer === 0) throw new LoupeError('document_failed', 'The page needs more memory than a page gets.');
+  if (pointer === 0) throw new LoupeError('document_failed', 'The page needs more memory than Loupe gives to one page.');
   try {
     return use(pointer);
   } finally {
@@ -123,7 +123,7 @@ function openPdf(module: WrappedPdfiumModule, bytes: Bytes, name: string, passwo
     if (reason !== wrongPassword) return null;
     throw password === undefined
       ? new LoupeError('document_locked', `${name} needs a password.`)
-      : new LoupeError('document_locked', `The password does not open ${name}.`, 'Check it, and upper and lower case in it.');
+      : new LoupeError('document_locked', `The password does not open ${name}.`, 'Check it, including upper and lower case.');
   }
   const formInfo = module.PDFiumExt_OpenFormFillInfo();
   const form = formInfo ? module.PDFiumExt_InitFormFillEnvironment(document, formInfo) : 0;
@@ -239,7 +239,7 @@ function openPage(module: WrappedPdfiumModule, page: number, form: number): PdfP
   function draw(dpi: number, part: Box = { left: 0, top: 0, right: width, bottom: height }): Drawing {
     const size = fitDrawing(part.right - part.left, part.bottom - part.top, dpi);
     const bitmap = module.FPDFBitmap_Create(size.width, size.height, 0);
-    if (!bitmap) throw new LoupeError('document_failed', 'The page needs more memory than a page gets.');
+    if (!bitmap) throw new LoupeError('document_failed', 'The page needs more memory than Loupe gives to one page.');
     try {
       module.FPDFBitmap_FillRect(bitmap, 0, 0, size.width, size.height, 0xffffffff);
       const at = [

@@ -261,7 +261,7 @@ class EngineClient {
         reject(
           new LoupeError(
             'engine_crashed',
-            `The engine stood still during ${requestName(kind)} (request ${requestId}; ${hangWords(hang)}), so it was ended.`,
+            `The engine hung during ${requestName(kind)} (request ${requestId}; ${hangWords(hang)}), so Loupe ended it.`,
           ),
         );
       this.#tellLost({

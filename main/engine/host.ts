@@ -154,7 +154,7 @@ class Host {
   }
 
   async #work(request: Work): Promise<unknown> {
-    if (this.#running) throw new LoupeError('engine_busy', 'The engine is at work on another request.');
+    if (this.#running) throw new LoupeError('engine_busy', 'The engine is busy with another request.');
     const running: Running = { id: request.id, cancelled: false };
     this.#running = running;
     try {

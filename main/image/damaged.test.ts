@@ -74,6 +74,6 @@ test('a number over a limit does not read as the limit', async () => {
   await expect(decodeImage(fixture('just-over-120mp.png'), 'scan.png')).rejects.toMatchObject({
     code: 'image_too_large',
     message: 'scan.png has 12000 x 10001 pixels (120.02 megapixels); at most 120 megapixels are read.',
-    nextStep: 'Crop it to the part that matters, or save it smaller.',
+    nextStep: 'Crop it to the part that matters, or save it at a smaller size.',
   });
 });

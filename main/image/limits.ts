@@ -11,7 +11,7 @@ export function checkPixels(width: number, height: number, name: string): void {
   throw new LoupeError(
     'image_too_large',
     `${name} has ${size}; at most ${maxPixels / 1e6} megapixels are read.`,
-    'Crop it to the part that matters, or save it smaller.',
+    'Crop it to the part that matters, or save it at a smaller size.',
   );
 }
 

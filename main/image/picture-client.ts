@@ -117,7 +117,7 @@ export function createPictureWorker({
           throw new LoupeError(
             'image_unreadable',
             `${name} was not taken: the picture decoder stood still ${attempts} times.`,
-            'Try again; if it happens again, start Loupe anew.',
+            'Try again; if it happens again, restart Loupe.',
           );
       }
     }

@@ -88,7 +88,7 @@ test('a picture that the process dies of fails by name; the ones behind it are r
   expect(evil).toMatchObject({
     reason: {
       code: 'ocr_failed',
-      message: 'The process that reads text stopped at evil.png. The rest of Loupe is not affected.',
+      message: 'The process that reads text crashed on evil.png. The rest of Loupe is not affected.',
       nextStep: expect.any(String) as string,
     },
   });

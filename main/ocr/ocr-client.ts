@@ -86,7 +86,7 @@ export function createTextRecogniser({
       reject(
         new LoupeError(
           'ocr_failed',
-          `The process that reads text stopped at ${nameOf(picture)}. The rest of Loupe is not affected.`,
+          `The process that reads text crashed on ${nameOf(picture)}. The rest of Loupe is not affected.`,
           undefined,
           { cause: lastWords },
         ),

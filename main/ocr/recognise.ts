@@ -122,6 +122,6 @@ async function open(
     ]);
     return { runtime, detector, reader, characters };
   } catch (error) {
-    throw new LoupeError('ocr_missing', `What reads text in pictures cannot be loaded from ${directory}.`, undefined, { cause: error });
+    throw new LoupeError('ocr_missing', `The text reader cannot be loaded from ${directory}.`, undefined, { cause: error });
   }
 }

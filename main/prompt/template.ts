@@ -208,7 +208,7 @@ function unusedCharacter(messages: Message[]): string {
       if (!text.includes(character)) return character;
     }
   }
-  throw new LoupeError('prompt_invalid', 'The text uses every private character there is.', 'Send less of it.');
+  throw new LoupeError('prompt_invalid', 'The text uses every private-use character that exists.', 'Send less of it.');
 }
 
 /** Special spellings that stand in `rendered` are the template's; the rest is text. */

@@ -220,7 +220,7 @@ test('a backup that somebody put in place by hand is no damage', async () => {
 test.each([
   ['an empty file', () => truncateSync(databasePath(folder))],
   ['a missing file', () => rmSync(databasePath(folder))],
-])('%s beside pictures does not begin anew by itself', (_, harm) => {
+])('%s beside pictures does not start over by itself', (_, harm) => {
   store.pictures.add({
     bytes: Buffer.from('picture'),
     name: 'a.png',
@@ -237,7 +237,7 @@ test.each([
   store = open();
   expect(store.care.state()).toMatchObject({
     access: 'closed',
-    problem: { code: 'store_damaged', nextStep: expect.stringContaining('begin anew') as string },
+    problem: { code: 'store_damaged', nextStep: expect.stringContaining('start over') as string },
   });
   expect(() => store.conversations.list()).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);
   expect(() => store.saveSettings({ theme: 'dark' })).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);

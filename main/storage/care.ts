@@ -156,7 +156,11 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
 
     startAnew() {
       if (keeper.state().access !== 'closed') {
-        throw new LoupeError('store_failed', 'The database is open: there is nothing to begin anew.', 'Delete conversations in the list.');
+        throw new LoupeError(
+          'store_failed',
+          'The database is open, so there is no need to start over.',
+          'Delete conversations in the list.',
+        );
       }
       return keeper.startEmpty(() => putAside(directory, clock.now()));
     },

@@ -38,7 +38,7 @@ export function createChecker({ spawn = () => forkHost({ entry: workerEntry }) }
     host.onExit(({ lastWords }) => {
       if (running !== host) return;
       running = null;
-      for (const { reject } of pending.values()) reject(new Error(`The process that examines the database ended. ${lastWords}`));
+      for (const { reject } of pending.values()) reject(new Error(`The process that checks the database ended. ${lastWords}`));
       pending.clear();
     });
     return host;

@@ -227,7 +227,7 @@ function apply(database: Database.Database, migration: Migration): void {
     throw new LoupeError(
       'store_failed',
       `${database.name} could not be brought to version ${migration.version} (${migration.name}): ${message}. It is as it was before.`,
-      'Go on with the Loupe that you had, and report this with these words.',
+      'Keep using the version of Loupe that you had, and report this message.',
       { cause: error },
     );
   }

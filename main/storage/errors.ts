@@ -27,7 +27,7 @@ export function damaged(directory: string, what: string, cause?: unknown): Loupe
   const nextStep = newest
     ? `Restore a backup: Loupe’s window lists them. By hand: close Loupe, move ${path} and, where it exists, loupe.db-wal ` +
       `to another folder, and copy ${newest.path} to ${path}.`
-    : `There is no backup yet. Keep a copy of ${directory}; in Loupe’s window you can begin anew, and what is there is kept aside.`;
+    : `There is no backup yet. Keep a copy of ${directory}; in Loupe’s window you can start over; the damaged file is kept.`;
   return new LoupeError('store_damaged', `${what}. Nothing was deleted.`, nextStep, { cause });
 }
 

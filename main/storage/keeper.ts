@@ -205,8 +205,8 @@ export function createKeeper({ directory, clock, room, tolerant, checksLater }: 
     const where = kept ? ` The log is kept as ${kept} and ${kept}-wal.` : '';
     return new LoupeError(
       'store_damaged',
-      `The log of the last changes in ${directory} is damaged: what was written last before Loupe ended may be missing.${where}`,
-      'Look at your last conversations. Everything that was written before is there.',
+      `The log of the last changes in ${directory} is damaged: the last changes before Loupe ended may be missing.${where}`,
+      'Look at your last conversations. Everything older is there.',
     );
   }
 

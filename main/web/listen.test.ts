@@ -47,8 +47,8 @@ test.runIf(process.platform === 'linux').each(['127.0.0.1', '0.0.0.0', '::'])(
     const { port, pid } = await otherProgram(host);
     await expect(listenHere(newServer(), port)).rejects.toMatchObject({
       code: 'port_unavailable',
-      message: `Port ${port} is taken by node greeter.mjs (process ${pid}).`,
-      nextStep: 'Name another port with --port, or leave --port out: Loupe then takes one that is free.',
+      message: `Port ${port} is in use by node greeter.mjs (process ${pid}).`,
+      nextStep: 'Choose another port with --port, or leave --port out: Loupe then picks a free one.',
     });
   },
 );
@@ -67,13 +67,13 @@ test.runIf(process.platform === 'linux')('a port from which somebody is only con
 });
 
 test.each([
-  ['EADDRINUSE', 0, 'Every port of this machine is taken.'],
-  ['EACCES', 80, 'This system keeps port 80 for itself, as it does with ports below 1024.'],
+  ['EADDRINUSE', 0, 'Every port of this machine is in use.'],
+  ['EACCES', 80, 'This system reserves port 80, like all ports below 1024.'],
   // Windows sets ranges aside for its virtual machines.
-  ['EACCES', 50_100, 'This system keeps port 50100 for itself.'],
-  ['EPERM', 0, 'This system lets Loupe listen on no port.'],
+  ['EACCES', 50_100, 'This system reserves port 50100.'],
+  ['EPERM', 0, 'This system does not let Loupe listen on any port.'],
   ['EADDRNOTAVAIL', 8123, 'This machine has no address 127.0.0.1: its loopback network is off.'],
-  ['EMFILE', 8123, 'This system lets Loupe open no more files.'],
+  ['EMFILE', 8123, 'This system does not let Loupe open any more files.'],
   ['EINVAL', 8123, 'Loupe cannot listen on port 8123 of 127.0.0.1 (listen EINVAL).'],
 ])('%s at port %d', async (code, port, message) => {
   const failure = await listenFailure(Object.assign(new Error(`listen ${code}`), { code }), port);

@@ -24,16 +24,19 @@ export async function listenFailure(error: NodeJS.ErrnoException, port: number):
   switch (String(error.code)) {
     case 'EADDRINUSE':
       if (port === 0) {
-        return fail('Every port of this machine is taken.', 'Close programs that keep many connections open, then start Loupe again.');
+        return fail('Every port of this machine is in use.', 'Close programs that keep many connections open, then start Loupe again.');
       }
-      return fail(`Port ${port} is taken by ${describeHolder(await findPortHolder(port))}.`);
+      return fail(`Port ${port} is in use by ${describeHolder(await findPortHolder(port))}.`);
     case 'EACCES':
     case 'EPERM':
       if (port === 0) {
         const guards = 'what guards this system (a sandbox or a firewall)';
-        return fail('This system lets Loupe listen on no port.', `Allow Loupe to listen on 127.0.0.1 in ${guards}, then start it again.`);
+        return fail(
+          'This system does not let Loupe listen on any port.',
+          `Allow Loupe to listen on 127.0.0.1 in ${guards}, then start it again.`,
+        );
       }
-      return fail(`This system keeps port ${port} for itself${port < 1024 ? ', as it does with ports below 1024' : ''}.`);
+      return fail(`This system reserves port ${port}${port < 1024 ? ', like all ports below 1024' : ''}.`);
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
       return fail(
@@ -43,7 +46,7 @@ export async function listenFailure(error: NodeJS.ErrnoException, port: number):
     case 'EMFILE':
     case 'ENFILE':
       return fail(
-        'This system lets Loupe open no more files.',
+        'This system does not let Loupe open any more files.',
         'Close other programs or raise the limit (`ulimit -n`), then start Loupe again.',
       );
     default:

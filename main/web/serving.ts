@@ -24,7 +24,7 @@ export async function withWayToRunning(error: LoupeError, dataDirectory: string)
   // A Loupe that was killed leaves its note behind; by now the desktop app may have the folder.
   if (!running || !(await isLoupe(running.port))) return error;
   const page = `http://127.0.0.1:${running.port}`;
-  const ways = [`Go on in its page, ${page}, in the browser that opened its link`, `end it (process ${running.pid})`];
+  const ways = [`Continue in its page, ${page}, in the browser that opened its link`, `end it (process ${running.pid})`];
   const nextStep = `${ways.join('; or ')}; or name another folder with --data.`;
   return new LoupeError(error.code, error.message, nextStep, { cause: error });
 }

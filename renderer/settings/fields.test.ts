@@ -22,7 +22,7 @@ test.each<[string, NumberRule, number | null]>([
 });
 
 test.each<[string, NumberRule, RegExp]>([
-  ['', length, /needed/],
+  ['', length, /Enter a number/],
   ['lots', length, /“lots” is not a number/],
   ['1e3', length, /not a number/],
   ['12.5', length, /whole/],

@@ -135,7 +135,7 @@ test('an end is told only of what arrived', async () => {
   client.send('downloads.changed', [download]);
   client.send('models.changed', [{ ...choice, id: '/models/n' }]);
   client.send('downloads.changed', []);
-  expect(toasts.shown.map(({ message }) => message)).toEqual(['M is here.']);
+  expect(toasts.shown.map(({ message }) => message)).toEqual(['M was downloaded.']);
 });
 
 const slow: FileFit = { device: 'GPU', outcome: 'slow', reason: 'Slow.', advice: null, copy: null, totalBytes: 2, roomBytes: 1 };

@@ -23,11 +23,11 @@ export const chat = {
   compose: 'Compose pictures into one',
   composeThem: 'Compose them',
   onlyLast: (name: string) => `The model sees only the last picture: ${name}.`,
-  pinnedStays: (name: string) => `The pinned picture stays in force: ${name}.`,
+  pinnedStays: (name: string) => `The model still sees the pinned picture: ${name}.`,
   unpin: 'Unpin',
   blind: (model: string) => `${model} cannot see pictures.`,
-  tooLong: (limit: number) => `A question can have ${limit.toLocaleString('en')} characters at most: the rest was left out.`,
-  tooLongStep: 'Ask about a part of the text, or in several questions.',
+  tooLong: (limit: number) => `A question can have ${limit.toLocaleString('en')} characters at most. The rest was left out.`,
+  tooLongStep: 'Ask about part of the text, or split it into several questions.',
   remove: (name: string) => `Remove ${name}`,
   attached: 'Attached pictures',
   seen: 'Loupe will see this',
@@ -42,10 +42,10 @@ export const chat = {
   isAddress: (address: string) => `${address} is the address of a picture, and Loupe opens no connections by itself.`,
   brokenAddress: 'The picture in this address cannot be read.',
   addressStep: 'Choose “Copy image” on the page and paste it here, or save the picture and attach the file.',
-  onlyNamed: (name: string) => `${name} was named but not handed over.`,
+  onlyNamed: (name: string) => `Only the name of ${name} arrived, not the file.`,
   onlyNamedStep: 'Attach the file with the paper clip.',
   pictureTooLarge: (name: string, limit: number) => `${name} is larger than ${bytes(limit)}.`,
-  pictureTooLargeStep: 'Crop the picture to the part that matters, or save it smaller.',
+  pictureTooLargeStep: 'Crop the picture to the part that matters, or save it at a smaller size.',
   tooManyPictures: (limit: number) => `A question can have ${limit} pictures at most.`,
   tooManyPicturesStep: 'Remove one first, or compose several into one.',
   context: (used: number, total: number) => `${used.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
@@ -82,11 +82,11 @@ export const chat = {
   details: (statistics: TurnStatistics) =>
     [
       `${statistics.generatedTokens} tokens written, ${statistics.promptTokens} read`,
-      statistics.reusedTokens > 0 ? `${statistics.reusedTokens} of them known from before` : '',
+      statistics.reusedTokens > 0 ? `${statistics.reusedTokens} of them reused` : '',
       statistics.imagesEncoded > 0
         ? `looked at the picture in ${seconds(statistics.encodeMs)}`
         : statistics.imagesCached > 0
-          ? 'the picture was known from before'
+          ? 'the picture was already known'
           : '',
       statistics.forgottenMessages > 0 ? `${statistics.forgottenMessages} oldest messages left out` : '',
     ]
@@ -99,7 +99,7 @@ export const chat = {
   phase: {
     waiting: 'Waiting for the answer before this one',
     loading: 'Loading the model',
-    restarting: 'The engine stopped and is starting again. The answer will go on from here',
+    restarting: 'The engine stopped and is restarting. The answer will continue from here',
     preparing: 'Preparing the picture',
     looking: 'Looking at the picture',
     reading: 'Reading',
@@ -109,10 +109,10 @@ export const chat = {
   readingTokens: (done: number, total: number) => `${done.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
   stopped: 'Stopped.',
   interrupted: 'Loupe was closed while this was being written.',
-  cutByLength: 'The answer reached its longest length.',
+  cutByLength: 'The answer reached its length limit.',
   cutByContext: 'The context is full.',
-  cutByContextStep: 'Begin a new conversation, or raise the context length in the settings.',
-  noText: 'Nothing was written.',
+  cutByContextStep: 'Start a new conversation, or increase the context length in the settings.',
+  noText: 'The model wrote nothing.',
 
   // Pictures
   picture: (name: string, width: number, height: number) => `${name}, ${width} × ${height} pixels`,
@@ -125,14 +125,14 @@ export const chat = {
   lookAt: 'Look at this',
   lookAtThis: (name: string) => `Look at this: ${name}`,
   lookAgainAt: (name: string) => `Look again at ${name}`,
-  pinPicture: 'Keep this picture in force',
+  pinPicture: 'Pin this picture',
   unpinPicture: 'Let the newest picture take over',
 
   // Before the first question
   emptyTitle: 'What should Loupe look at?',
   emptyWays: 'Capture a part of the screen, or paste, drop or choose a picture. Nothing leaves this machine.',
   suggestions: 'Suggestions',
-  waysToBegin: 'Ways to begin',
+  waysToBegin: 'Ways to start',
   wayCapture: 'Capture',
   wayAttach: 'Choose a picture',
 
@@ -140,12 +140,12 @@ export const chat = {
   loading: (model: string) => `Loading ${model}`,
   loadingBytes: (done: number, total: number) => `${bytes(done)} of ${bytes(total)}`,
   softwareDevice: 'Running on the processor: answers are slow.',
-  softwareDeviceStep: 'No suitable graphics device was found; with one, this is many times faster.',
+  softwareDeviceStep: 'No suitable graphics card was found. With one, Loupe is many times faster.',
   loadAgain: 'Load again',
   chooseModel: 'Choose a model',
   model: (model: ModelChoice | null) => model?.name ?? 'No model',
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
-  disconnected: 'The connection to Loupe is gone.',
-  disconnectedStep: 'Is Loupe still running? If it was started anew, open the new link that it printed.',
+  disconnected: 'The connection to Loupe was lost.',
+  disconnectedStep: 'Is Loupe still running? If it was restarted, open the new link it printed.',
 };

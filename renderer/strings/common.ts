@@ -13,8 +13,8 @@ export const common = {
 
 export const failures = {
   noReply: (name: string) => `The app gave no usable answer to ${name}.`,
-  versions: 'The window and the app are of different versions: close Loupe and start it again.',
-  report: 'This is a fault in Loupe: please report it with these words.',
+  versions: 'The window and the app have different versions. Close Loupe and start it again.',
+  report: 'This is a bug in Loupe. Please report it with this message.',
   disconnected: 'The connection to Loupe was lost.',
-  reconnecting: 'This page connects again by itself while Loupe runs. If it was started anew, open the new link that it printed.',
+  reconnecting: 'This page reconnects by itself while Loupe runs. If it was restarted, open the new link it printed.',
 };

@@ -32,23 +32,23 @@ export const guard = {
     `${[verdict('Question', question), ...(answer ? [verdict('Answer', answer)] : [])].join('. ')}.`,
   by: ({ by, ms }: Judgement) => `${by}, ${seconds(ms)}`,
   wrote: 'It wrote neither “safe” nor “unsafe”:',
-  phase: { waiting: 'Waiting to be checked by Llama Guard', judging: 'Llama Guard is judging question and answer' } satisfies Record<
-    Exclude<CheckState['phase'], 'failed'>,
-    string
-  >,
+  phase: {
+    waiting: 'Waiting to be checked by Llama Guard',
+    judging: 'Llama Guard is checking the question and the answer',
+  } satisfies Record<Exclude<CheckState['phase'], 'failed'>, string>,
   notChecked: (why: string) => `This answer was not checked. ${why}`,
 
   // A guard or a base model in use
   judges: (model: string) => `${model} says whether your question is safe. It does not answer it.`,
-  continues: (model: string) => `${model} is a base model: it goes on with your text and does not answer.`,
+  continues: (model: string) => `${model} is a base model: it continues your text and does not answer questions.`,
   chooseInstruct: 'For answers, choose a model with “Instruct” in its name.',
   placeholderJudge: 'A question to judge, with a picture',
-  placeholderContinue: 'A text to go on with',
+  placeholderContinue: 'A text to continue',
 
   // Settings
   check: 'Check answers with Llama Guard',
   checkHint: (name: string) =>
-    `${name} judges picture, question and answer, in English. One model is loaded at a time: after each answer it is loaded, and then yours again. The next answer waits for both; how long they take stands beside each verdict.`,
-  checkNone: 'Llama Guard 3 11B Vision is not among your models. Add it on the page of models first.',
-  checkGone: (name: string) => `${name} is chosen, but is no longer there.`,
+    `${name} judges the picture, the question and the answer, in English. Only one model is loaded at a time, so after each answer Loupe loads the guard, then your model again. The next answer waits for both; each verdict says how long they took.`,
+  checkNone: 'Llama Guard 3 11B Vision is not among your models. Add it on the Models page first.',
+  checkGone: (name: string) => `${name} is selected, but its files are no longer there.`,
 };

@@ -1,6 +1,6 @@
 export const inspector = {
   close: 'Close what the model sees',
-  figure: 'The picture as the model gets it, with the tiles that it is cut into',
+  figure: 'The picture as the model sees it, with its tiles',
   layer: 'The picture. Drag, or press an arrow key, to select a part.',
   keys: 'Arrow keys move the selection, Alt and arrow keys resize it, Enter uses it, Esc clears it.',
   fit: 'Fit to the panel',
@@ -25,7 +25,7 @@ export const inspector = {
     grey: 'on grey: the picture is both light and dark',
   },
   end: 'End of the file',
-  endMissing: 'missing: what is not there is grey',
+  endMissing: 'missing; that part is grey',
   cropAdvice: 'Drag over the part that matters: it will reach the model larger.',
-  partAdvice: 'Select less to see it larger.',
+  partAdvice: 'Select a smaller part to see it larger.',
 };

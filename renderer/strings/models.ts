@@ -11,7 +11,7 @@ export const models = {
 
   // On this computer
   here: 'On this computer',
-  hereHint: 'Used where they lie; nothing is copied.',
+  hereHint: 'Used in place; nothing is copied.',
   looking: 'Looking for models in the folders of Ollama, Hugging Face, LM Studio and llama.cpp…',
   nothingFound: 'No other models were found in the folders of Ollama, Hugging Face, LM Studio and llama.cpp.',
   use: 'Use it',
@@ -22,7 +22,7 @@ export const models = {
     text: 'Answers without pictures.',
     guard: 'Judges whether a question is safe. Does not answer it.',
   } satisfies Record<ModelChoice['kind'], string>,
-  gone: 'Its files are not there. Is a drive not connected?',
+  gone: 'Its files are missing. Is a drive disconnected?',
   sources: {
     huggingface: 'Hugging Face',
     ollama: 'Ollama',
@@ -34,18 +34,18 @@ export const models = {
   incomplete: 'Incomplete.',
   unsupported: 'Cannot be used.',
   lookAt: 'Look elsewhere',
-  lookAtHint: 'A model folder, a .gguf file, or a folder or drive that holds some.',
+  lookAtHint: 'A model folder, a .gguf file, or a folder or drive that contains models.',
   lookAtPlaceholder: '/media/usb/models',
   look: 'Look',
   more: (name: string) => `More for ${name}`,
   check: 'Check its files',
-  forget: 'Take off the list',
-  forgotten: (name: string) => `${name} was taken off the list. Its files stay where they are.`,
+  forget: 'Remove from the list',
+  forgotten: (name: string) => `${name} was removed from the list. Its files stay where they are.`,
   deleteFiles: 'Delete its files',
   deleteTitle: (name: string) => `Delete ${name}?`,
   deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} are deleted from this computer. They can be downloaded again.`,
   deleteConfirm: 'Delete the files',
-  deleted: (name: string) => `${name} and its files are gone.`,
+  deleted: (name: string) => `${name} and its files were deleted.`,
   quantise: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Quantising['form'], string>,
   quantising: ({ form, doneBytes, totalBytes }: Quantising) =>
     `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
@@ -54,19 +54,19 @@ export const models = {
   checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
   checked: ({ intact, changed, unknown }: Verification) => {
     if (changed.length > 0)
-      return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} not what it should be. Download the model again.`;
-    if (unknown === 0) return 'Every file is what its source says.';
+      return `${changed.length === 1 ? 'One file is' : `${changed.length} files are`} damaged or changed. Download the model again.`;
+    if (unknown === 0) return 'Every file matches its source.';
     return intact === 0
-      ? 'Its source states no checksums. What the files are now was noted; a later check will notice changes.'
-      : `${intact} files are what their source says; for ${unknown} it says nothing.`;
+      ? 'Its source publishes no checksums. Loupe stored those of the files as they are now; a later check will notice changes.'
+      : `${intact} files match their source; it publishes no checksum for the other ${unknown}.`;
   },
 
   tested: ({ state, testedAt, device, findings, failure }: SanityCheck) => {
-    if (state === 'running') return 'Trying whether it answers as it should…';
-    if (state === 'failed') return `It could not be tried. ${failure?.message ?? ''}`;
+    if (state === 'running') return 'Checking whether it answers as it should…';
+    if (state === 'failed') return `It could not be checked. ${failure?.message ?? ''}`;
     const at = testedAt === null ? '' : `, ${when(testedAt)}`;
     return state === 'sound'
-      ? `Works: tried on ${device}${at}.`
+      ? `Works: checked on ${device}${at}.`
       : `Its answers are not what they should be (${device}${at}). ${findings.join(' ')} Check its files; if they are whole, update the graphics driver.`;
   },
   testedWrong: (name: string) => `The answers of ${name} are not what they should be.`,
@@ -79,30 +79,30 @@ export const models = {
     no: (name: string) => `${name} does not fit`,
   } satisfies Record<FileFit['outcome'], (name: string) => string>,
   doubtSizes: (total: string, device: string, room: string, missing: string) =>
-    `It needs ${total}, and ${device} has room for ${room}: ${missing} are missing.`,
+    `It needs ${total}, but ${device} has room for ${room}: ${missing} too little.`,
   doubtConfirm: { fits: 'Load it', slow: 'Load anyway, slowly', no: 'Try it anyway' } satisfies Record<FileFit['outcome'], string>,
   doubtDecline: 'Not now',
-  copyBegun: 'The copy is being written. It will be in the list of models.',
+  copyBegun: 'The quantised copy is being written. It will appear in the list of models.',
   downloadDoubt: (name: string) => `${name} would not run here`,
   downloadAnyway: 'Download it anyway',
 
   // Folder
   folder: 'Folder for downloads and quantised copies',
   folderHint: (free: string | null) =>
-    `${free === null ? '' : `Its disk has ${free} to give. `}Models that are elsewhere stay where they are and can still be used.`,
+    `${free === null ? '' : `Its disk has ${free} free. `}Models elsewhere stay where they are and can still be used.`,
   folderChoose: 'Choose…',
   folderSet: 'Use this folder',
-  folderUsual: 'Use the usual one',
+  folderUsual: 'Use the default folder',
 
   // To download
   available: 'To download',
   availableHint: (free: string | null) =>
     free === null
       ? 'From Hugging Face, only when you ask for it.'
-      : `From Hugging Face, only when you ask for it. Your disk has ${free} to give.`,
+      : `From Hugging Face, only when you ask for it. Your disk has ${free} free.`,
   offline: 'Loupe is set to stay offline.',
   offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
-  noDevices: 'How models would run here is not known.',
+  noDevices: 'Loupe could not find out how models would run here.',
   outcomes: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['outcome'], string>,
   form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,
   base: 'Base models, for experiments',
@@ -112,7 +112,7 @@ export const models = {
   download: (size: string) => `Download ${size}`,
   downloadName: (size: string, name: string) => `Download ${size}: ${name}`,
   pause: 'Pause',
-  resume: 'Go on',
+  resume: 'Resume',
   again: 'Try again',
   cancel: 'Cancel',
   cancelTitle: (name: string) => `Cancel the download of ${name}?`,
@@ -120,30 +120,30 @@ export const models = {
   cancelConfirm: 'Delete what has arrived',
   keep: 'Keep it',
   progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
-    if (state === 'queued') return 'Waits for the download before it';
+    if (state === 'queued') return 'Waiting for the download before it';
     const share = totalBytes === 0 ? '' : `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
     if (state === 'paused') return share ? `Paused at ${share}` : 'Paused';
     if (state === 'failed') return share ? `Stopped at ${share}` : 'Stopped before the first file';
-    if (share === '') return 'Asking for the list of files…';
+    if (share === '') return 'Getting the list of files…';
     return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${left((totalBytes - doneBytes) / bytesPerSecond)}` : share;
   },
-  arrived: (name: string) => `${name} is here.`,
+  arrived: (name: string) => `${name} was downloaded.`,
 
   // Access token
   token: 'Access token for Hugging Face',
   tokenHint:
-    'Only for the makers’ own repositories: agree to the licence on the model’s page there, then make a token that can read. Open copies need none.',
-  tokenKept: { keychain: 'A token is kept in the system’s keychain.', session: 'A token is kept in memory until Loupe closes.' },
+    'Only needed for Meta’s own repositories: accept the licence on the model’s page there, then create a token with read access. Open copies need none.',
+  tokenKept: { keychain: 'A token is stored in the system’s keychain.', session: 'A token is kept in memory until Loupe closes.' },
   tokenFound: { environment: 'The token in HF_TOKEN is used.', tools: 'The token of the Hugging Face tools on this computer is used.' },
   tokenOther: 'Use another',
   tokenSet: { keychain: 'Keep it', session: 'Keep it until Loupe closes' },
   tokenForget: 'Forget it',
-  tokenSaved: 'The token is kept.',
-  tokenGone: 'The token is forgotten.',
+  tokenSaved: 'The token was saved.',
+  tokenGone: 'The token was removed.',
 
   // Licence
   licenceTitle: (name: string) => name,
-  licenceLead: 'These weights are Meta’s. In short, and the texts themselves count:',
+  licenceLead: 'These weights are Meta’s. This is a summary; the full texts are binding:',
   licenceMustNot: 'You agree not to use them to',
   licenceEurope: 'In the European Union',
   licenceText: 'Read the licence',

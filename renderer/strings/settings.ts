@@ -12,11 +12,11 @@ export const settings = {
     privacy: 'Privacy',
     about: 'About',
   },
-  sectionsLabel: 'Parts of the settings',
+  sectionsLabel: 'Sections of the settings',
 
   // General
   theme: 'Theme',
-  themes: { system: 'As the system', light: 'Light', dark: 'Dark' } satisfies Record<Settings['theme'], string>,
+  themes: { system: 'Same as the system', light: 'Light', dark: 'Dark' } satisfies Record<Settings['theme'], string>,
   sendWith: 'Send with',
   sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' } satisfies Record<Settings['sendWith'], string>,
   sendKeysMac: { enter: 'Return', 'mod-enter': '⌘ + Return' } satisfies Record<Settings['sendWith'], string>,
@@ -37,12 +37,12 @@ export const settings = {
   setHotkey: 'Change…',
   pressKeys: 'Press the keys now. Esc keeps the old ones.',
   removeHotkey: 'Remove the hotkey',
-  hotkeyPlain: 'This key alone is needed for typing. Hold Ctrl, Alt or another modifier with it.',
-  hotkeyUnknown: 'This key has no name that can be registered. Try another one.',
+  hotkeyPlain: 'This key is needed for typing. Combine it with Ctrl, Alt or another modifier.',
+  hotkeyUnknown: 'This key cannot be registered. Try another one.',
   hotkeyStatus: {
     registered: 'Ready.',
     unsure: 'Registered, but your desktop may not deliver it.',
-    taken: 'Another program holds this hotkey.',
+    taken: 'Another program is using this hotkey.',
     off: 'No hotkey is set.',
     unsupported: 'Hotkeys are not available here.',
   } satisfies Record<CaptureState['hotkey']['status'], string>,
@@ -50,12 +50,12 @@ export const settings = {
   testing: 'Waiting for the hotkey. Press it now…',
   testPassed: 'It works.',
   testFailed:
-    'Nothing arrived within ten seconds. Another program may hold it, or the desktop keeps it: choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
-  permissionMissing: 'Loupe may not record the screen yet.',
+    'Loupe received nothing within ten seconds. Another program or the desktop may be using it. Choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
+  permissionMissing: 'Loupe is not allowed to record the screen yet.',
   permissionMissingNext: 'Allow Loupe under Privacy & Security > Screen Recording in the system’s settings, then start it again.',
   captureNone: 'The screen cannot be captured here.',
   browserCapture:
-    'Captures go through the browser’s own screen sharing: it asks which screen or window, Loupe takes one frame and stops sharing at once.',
+    'Captures go through the browser’s own screen sharing: it asks which screen or window, Loupe takes one picture, then stops sharing.',
   hints: 'Key hints in the capture overlay',
   hintsLeft: (left: number) => (left > 0 ? `Shown ${left === 1 ? 'once more' : `${left} more times`}.` : 'No longer shown.'),
   hintsAgain: 'Show them again',
@@ -65,7 +65,7 @@ export const settings = {
   modelMissing: 'Its files are no longer there.',
   modelSize: (size: number | null) => (size === null ? '' : bytes(size)),
   removeModel: (name: string) => `Forget ${name}`,
-  removed: (name: string) => `${name} was taken off the list. Its files stay where they are.`,
+  removed: (name: string) => `${name} was removed from the list. Its files stay where they are.`,
   engine: (engine: EngineState) => {
     switch (engine.status) {
       case 'ready':
@@ -90,29 +90,30 @@ export const settings = {
     }
   },
   device: 'Device',
-  deviceAuto: 'Choose by itself',
-  deviceHint: 'Where the model computes. A change loads the model again.',
+  deviceAuto: 'Choose automatically',
+  deviceHint: 'Where the model runs. Changing it loads the model again.',
   deviceOption: (device: Device) =>
     `${device.name}${device.memoryBytes > 0 ? `, ${bytes(device.memoryBytes)}` : ''}${device.suitable ? '' : ' (not suitable)'}`,
   deviceUnsuitable: (device: Device) => `${device.name}: ${device.reason}`,
-  deviceSlow: 'This device computes on the processor: the demo model is quick enough, an 11B model takes minutes for an answer.',
+  deviceSlow: 'This device is the processor: the demo model is quick enough, but an 11B model takes minutes to answer.',
   devicesFailed: 'The devices could not be listed.',
   contextLength: 'Context length',
-  contextHint: 'In tokens, 256 to 131,072. Empty: as the model and the memory allow. Longer takes more memory.',
+  contextHint: 'In tokens, 256 to 131,072. Leave it empty for what the model and the memory allow. A longer context takes more memory.',
 
   // Answers
   temperature: 'Temperature',
-  temperatureHint: '0 to 2. 0 always takes the likeliest word. Empty: as the model’s makers advise.',
+  temperatureHint:
+    '0 to 2. At 0, the model always picks the most likely word. Leave it empty for the value that the model’s makers recommend.',
   topP: 'Top P',
-  topPHint: 'Above 0, up to 1. Empty: as the model’s makers advise.',
+  topPHint: 'Above 0, up to 1. Leave it empty for the value that the model’s makers recommend.',
   maxTokens: 'Longest answer',
   maxTokensHint: 'In tokens, 1 to 16,384. A token is about three quarters of a word.',
   systemPrompt: 'System prompt',
-  systemPromptHint: 'Said to the model before every conversation. Empty: nothing. The demo model does not understand it.',
-  asAdvised: 'As advised',
+  systemPromptHint: 'Instructions that the model gets at the start of every conversation. The demo model does not understand them.',
+  asAdvised: 'Recommended',
   automatic: 'Automatic',
   prompts: 'Suggested questions',
-  promptsHint: 'Offered below a fresh capture and in an empty conversation. The demo model brings its own.',
+  promptsHint: 'Offered below a new capture and in an empty conversation. The demo model has its own.',
   promptLabel: 'Name',
   promptText: 'Question',
   promptOf: (at: number) => `Suggestion ${at}`,
@@ -123,14 +124,14 @@ export const settings = {
   promptAdd: 'Add a question',
   promptsRestore: 'Restore the original ones',
   promptEmpty: 'A suggestion needs a name and a question.',
-  promptsFull: 'Twenty is the most.',
+  promptsFull: 'You can have twenty at most.',
 
   // Values
   notANumber: (text: string) => `“${text}” is not a number.`,
-  notWhole: 'Only whole numbers.',
-  outOfRange: (least: string, most: string) => `It has to be between ${least} and ${most}.`,
-  aboveZero: 'It has to be above 0.',
-  needed: 'A number is needed here.',
+  notWhole: 'Enter a whole number.',
+  outOfRange: (least: string, most: string) => `Enter a number between ${least} and ${most}.`,
+  aboveZero: 'Enter a number above 0.',
+  needed: 'Enter a number.',
 
   // Privacy
   ledgerNone: 'No connection since you installed Loupe',
@@ -144,9 +145,9 @@ export const settings = {
   files: 'Where your files are',
   filesHint: 'Conversations, pictures and settings. Delete the folder to delete everything.',
   logs: 'Logs',
-  logsHint: 'For a report about a fault. They hold no pictures, questions or answers.',
+  logsHint: 'Useful in a bug report. They contain no pictures, questions or answers.',
   openFolder: 'Open the folder',
-  notOpened: 'There is no file manager to open it in. The path was copied instead.',
+  notOpened: 'No file manager was found to open it. The path was copied instead.',
 
   // About
   licences: 'Licences',

@@ -9,7 +9,7 @@ export const sidebar = {
   clearSearch: 'Clear the search',
   hits: (count: number, limit: number) => (count === 1 ? '1 hit' : count === limit ? `the ${count} best hits` : `${count} hits`),
   noHits: (query: string) => `Nothing contains “${query}”.`,
-  noHitsStep: 'Fewer or other words may find it. Titles, questions and answers are searched.',
+  noHitsStep: 'Try fewer or different words. Loupe searches titles, questions and answers.',
   newConversation: 'New conversation',
   group: groups,
   none: 'Your conversations will be listed here.',

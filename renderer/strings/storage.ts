@@ -21,9 +21,9 @@ export const storage = {
   // Backups
   backups: 'Backups',
   backupsHint:
-    'Made once a day and checked: the last three days, then one a week for four weeks. What you delete is gone from them after about a month of daily use. Pictures are not copied; they stay where they are.',
+    'Loupe makes and checks a backup once a day. It keeps those of the last three days, then one a week for four weeks. What you delete disappears from them after about a month of daily use. Pictures are not copied; they stay where they are.',
   checking: 'Checking the backups…',
-  none: 'There is no backup yet. The first is made within a minute of the start, or when Loupe is closed.',
+  none: 'There is no backup yet. Loupe makes the first one within a minute of starting, or when you close it.',
   noneLeft: 'There is no backup.',
   at: (at: number) => time.format(at),
   about: ({ conversations: count, bytes: size, reason }: BackupChoice) =>
@@ -34,30 +34,30 @@ export const storage = {
   restoreOf: (at: number) => `Restore the backup of ${time.format(at)}`,
   restoreTitle: 'Restore this backup?',
   restoreMessage: (at: number) =>
-    `Conversations go back to what they were on ${time.format(at)}. What is there now is not deleted: it is kept in the data folder, in a file whose name begins with “loupe-replaced”.`,
+    `Your conversations will be as they were on ${time.format(at)}. The present ones are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.`,
   restoreConfirm: 'Restore',
   restoring: 'Restoring…',
 
   // When it cannot be opened
   closedTitle: 'Your conversations cannot be opened',
-  closedStep: 'Restore the newest sound backup. Nothing is deleted: what is there now is kept aside.',
-  closedNoBackup: 'Without a backup you can begin anew. Nothing is deleted: what is there now is kept aside, and so are your pictures.',
-  startAnew: 'Begin anew…',
-  startAnewTitle: 'Begin without your conversations?',
+  closedStep: 'Restore the newest intact backup. Nothing is deleted: the damaged file is kept.',
+  closedNoBackup: 'Without a backup you can start over. Nothing is deleted: the damaged file and your pictures are kept.',
+  startAnew: 'Start over…',
+  startAnewTitle: 'Start without your conversations?',
   startAnewMessage:
-    'Loupe begins with an empty list. What is there now is not deleted: it is kept in the data folder, in a file whose name begins with “loupe-replaced”.',
-  startAnewConfirm: 'Begin anew',
+    'Loupe starts with an empty list. Your present conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
+  startAnewConfirm: 'Start over',
   openFolder: 'Open the data folder',
 
   // While it is open
-  damageStep: 'Restore a backup. Until then no new backup is made, so that the sound ones stay.',
+  damageStep: 'Restore a backup. Until then Loupe makes no new one, so that the intact ones stay.',
   usableStep:
-    'It can be read. If you know why it was changed, keep using it; else restore a backup. Until you decide, no new backup is made.',
+    'It can be read. If you know why it was changed, keep using it; otherwise restore a backup. Until you decide, Loupe makes no new backup.',
   showBackups: 'Show the backups',
   use: 'Keep using it',
-  emptyBin: 'Delete for good what was deleted',
-  emptyBinTitle: 'Delete for good what was deleted?',
-  emptyBinMessage: 'Conversations that you deleted in the last 30 days can no longer be brought back. Their pictures are deleted, too.',
-  emptyBinConfirm: 'Delete for good',
-  freed: (count: number) => (count > 0 ? `${bytes(count)} are free again.` : 'There was nothing left to delete.'),
+  emptyBin: 'Erase deleted conversations',
+  emptyBinTitle: 'Erase deleted conversations?',
+  emptyBinMessage: 'Conversations that you deleted in the last 30 days can then no longer be restored. Their pictures are deleted too.',
+  emptyBinConfirm: 'Erase',
+  freed: (count: number) => (count > 0 ? `${bytes(count)} freed.` : 'There was nothing to delete.'),
 };

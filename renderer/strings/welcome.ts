@@ -2,7 +2,7 @@ export const welcome = {
   title: 'Ask about anything you can see.',
   lead: 'Loupe looks at your screen or a picture and answers your question about it.',
   privacy: 'Everything is computed on this machine. Nothing leaves it.',
-  ways: 'Ways to begin',
+  ways: 'Ways to start',
   capture: 'Capture the screen',
   captureHint: 'Select a part of it, then ask.',
   captureHotkey: 'From any program:',

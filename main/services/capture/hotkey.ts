@@ -150,9 +150,9 @@ export function hotkeyState({ wanted, platform, wayland, portal, registered, pro
   });
   if (registered && (proven || !wayland)) return state('registered', '');
   if (registered && portal)
-    return state('registered', `Your desktop decides about hotkeys: if it asks, allow ${name}. Its own settings show what it made of it.`);
-  if (registered) return state('unsure', `This desktop may keep ${name} to itself. Press it now; if nothing comes, ${bindByHand}`);
-  if (wayland && !portal) return state('unsupported', `This desktop (Wayland) lends no hotkeys to programs. Instead, ${bindByHand}`);
+    return state('registered', `Your desktop manages hotkeys: if it asks, allow ${name}. Its settings show the keys that it assigned.`);
+  if (registered) return state('unsure', `This desktop may not pass ${name} on. Press it now; if nothing happens, ${bindByHand}`);
+  if (wayland && !portal) return state('unsupported', `This desktop (Wayland) offers no hotkeys to programs. Instead, ${bindByHand}`);
   return state('taken', `${name} belongs to another program. ${advice(accelerator, platform)}`);
 }
 
@@ -163,14 +163,14 @@ function advice({ modifiers, key }: Accelerator, platform: NodeJS.Platform): str
   const plain = modifiers.filter((modifier) => modifier !== 'Shift');
   if (key === 'PrintScreen') {
     if (platform === 'win32')
-      return 'Windows itself may hold it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. Turn that off, or choose another combination.';
+      return 'Windows itself may use it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. Turn that off, or choose another combination.';
     if (platform === 'linux')
-      return 'The desktop’s own screenshot program holds it: free it in the keyboard settings, or choose another combination.';
+      return 'The desktop’s own screenshot program uses it: free it in the keyboard settings, or choose another combination.';
   }
   if (key === 'Space' && platform === 'darwin' && plain.length === 1) {
-    return 'Spotlight or the input menu may hold it: System Settings > Keyboard > Keyboard Shortcuts. Free it there, or choose another combination.';
+    return 'Spotlight or the input menu may use it: System Settings > Keyboard > Keyboard Shortcuts. Free it there, or choose another combination.';
   }
   if (modifiers.includes('Super') && platform === 'win32')
-    return 'Windows keeps most combinations with Win to itself: choose one with Ctrl and Alt.';
+    return 'Windows reserves most combinations with Win. Choose one with Ctrl and Alt.';
   return 'Close that program, or choose another combination.';
 }

@@ -92,6 +92,6 @@ export async function fitPrompt(
   throw new LoupeError(
     'context_full',
     `The question takes ${alone.promptTokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
-    'Shorten the question, or raise the context length in the settings.',
+    'Shorten the question, or increase the context length in the settings.',
   );
 }

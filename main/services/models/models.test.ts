@@ -45,7 +45,7 @@ test('a folder is added, chosen and forgotten', async () => {
   expect(models.chosen(demoModel).choice).toEqual(choice);
   expect(await models.chosen(demoModel).place()).toEqual({ directory: demoModel });
   models.remove(demoModel);
-  expect(() => models.chosen(demoModel)).toThrow('not in the list');
+  expect(() => models.chosen(demoModel)).toThrow('no longer in the list');
 });
 
 test('a drive that is not connected: the model stays in the list, and it is said what to do', async () => {

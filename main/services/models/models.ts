@@ -38,7 +38,7 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
       if (!choice)
         throw new LoupeError(
           'model_missing',
-          `The chosen model (${id}) is not in the list of models any more.`,
+          `The chosen model (${id}) is no longer in the list of models.`,
           'Choose a model in the settings.',
         );
       const path = id === 'demo' ? demoModel : id;

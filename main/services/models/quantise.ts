@@ -57,7 +57,7 @@ export async function quantiseModel(
   if (free + begun < expected + spareBytes)
     throw new LoupeError(
       'disk_full',
-      `The quantised copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk that holds ${folder} has ${(free / 1e9).toFixed(1)} GB left.`,
+      `The quantised copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk of ${folder} has ${(free / 1e9).toFixed(1)} GB free.`,
     );
   return engine.quantise({ directory, target, text: form, vision: 'f16' }, options);
 }

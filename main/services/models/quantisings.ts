@@ -82,7 +82,7 @@ export function createQuantisings(options: QuantisingsOptions): Quantisings {
     quantise,
     start(id, form) {
       const { choice } = models.chosen(id);
-      if (running) throw new LoupeError('engine_busy', 'A model is being quantised already.', 'Wait until that is done, or stop it.');
+      if (running) throw new LoupeError('engine_busy', 'A model is already being quantised.', 'Wait until that is done, or stop it.');
       const stop = new AbortController();
       running = { id, stop };
       quantisings.set(id, { model: id, form, state: 'running', doneBytes: 0, totalBytes: choice.bytes ?? 0, failure: null });

@@ -45,7 +45,7 @@ export function createVerifications({ store, models, usable, emit, clock, closin
       const { choice } = models.chosen(id);
       if (choice.kind === 'demo') throw new LoupeError('usage', 'The demo model comes with Loupe and is checked when Loupe is built.');
       if (verifications.get(id)?.state === 'running')
-        throw new LoupeError('engine_busy', `The files of ${choice.name} are being read already.`, 'Wait until that is done.');
+        throw new LoupeError('engine_busy', `The files of ${choice.name} are already being read.`, 'Wait until that is done.');
       update(id, { ...begun, changed: [], totalBytes: choice.bytes ?? 0 });
       const progress = throttle(progressEveryMs, (doneBytes: number, totalBytes: number) => void update(id, { doneBytes, totalBytes }));
       try {

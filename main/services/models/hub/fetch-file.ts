@@ -168,7 +168,7 @@ async function accept(
         throw new LoupeError(
           'network_failed',
           `${host} answered with a page instead of ${target}.`,
-          'Check whether the network wants you to log in, then go on.',
+          'Check whether the network wants you to log in, then resume.',
         );
       await begin();
       return;

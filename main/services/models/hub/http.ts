@@ -102,8 +102,8 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
       if (mayHaveToken && !isPrivate(start))
         throw new LoupeError(
           'hub_invalid',
-          `The access token would travel to ${start.host} for everybody to read.`,
-          'Let HF_ENDPOINT begin with https://, or go on without a token.',
+          `The access token would be sent to ${start.host} unencrypted.`,
+          'Set HF_ENDPOINT to an https:// address, or continue without a token.',
         );
       for (let followed = 0; followed <= mostRedirects; followed++) {
         // Once away from where it belongs, it never comes back.
@@ -191,8 +191,8 @@ function inOurWords(error: unknown, { host }: URL, signal: AbortSignal): unknown
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_/.test(code)) {
     return new LoupeError(
       'hub_invalid',
-      `The certificate of ${host} is not one that this system trusts (${code}).`,
-      'Check the date of this computer; behind a proxy that reads along, let NODE_EXTRA_CA_CERTS name its certificate.',
+      `The certificate of ${host} is not trusted by this system (${code}).`,
+      'Check the date of this computer; behind a proxy that decrypts traffic, set NODE_EXTRA_CA_CERTS to its certificate.',
     );
   }
   return new LoupeError('network_failed', `${host} could not be reached or broke off (${code || message}).`);
@@ -236,7 +236,7 @@ export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | null {
     throw new LoupeError(
       'network_failed',
       'The address of the proxy cannot be read.',
-      'Check HTTP_PROXY and HTTPS_PROXY: they are written as http://host:port.',
+      'Check HTTP_PROXY and HTTPS_PROXY: write them as http://host:port.',
     );
   }
 }

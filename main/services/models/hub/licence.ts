@@ -63,7 +63,7 @@ export function accept(id: LicenceId, version: string, store: LicenceStore): Acc
   if (licenceOf(id).version !== version)
     throw new LoupeError(
       'protocol',
-      `The ${licenceOf(id).name} that was shown is of ${version}, and the present one of ${licenceOf(id).version}.`,
+      `The ${licenceOf(id).name} that was shown has version ${version}; the current one is ${licenceOf(id).version}.`,
     );
   return store.accept(id, version);
 }

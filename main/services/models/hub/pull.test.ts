@@ -157,7 +157,7 @@ describe('from the list to the files', () => {
     store = memoryStore();
     expect(await failureOf(sit(page, begin()))).toMatchObject({
       code: 'network_failed',
-      nextStep: expect.stringContaining('logging in') as string,
+      nextStep: expect.stringContaining('log-in page') as string,
     });
   });
 });
@@ -184,7 +184,7 @@ describe('the token', () => {
 
   test('never travels in clear text', async () => {
     const error = await failureOf(sit({ endpoint: 'http://mirror.invalid' }, begin(), { token: 'hf_secret' }));
-    expect(error).toMatchObject({ code: 'hub_invalid', message: 'The access token would travel to mirror.invalid for everybody to read.' });
+    expect(error).toMatchObject({ code: 'hub_invalid', message: 'The access token would be sent to mirror.invalid unencrypted.' });
     expect(store.ledger.list()).toEqual([]);
   });
 });
@@ -326,7 +326,7 @@ describe('the disk', () => {
     const error = await failureOf(sit(hub, id, { freeBytes: async () => 256 * 1024 * 1024 + 49_999 }));
     expect(error).toMatchObject({
       code: 'disk_full',
-      message: `The model still needs 0.0 GB, and the disk that holds ${directory} has 0.0 GB to give.`,
+      message: `The model still needs 0.0 GB, and the disk that holds ${directory} has 0.0 GB free.`,
     });
     expect(hub.happened.size).toBe(0);
     expect(readdirSync(directory)).toEqual(['.loupe.lock']);

@@ -75,7 +75,7 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
   if (free < missing + spareBytes) {
     throw new LoupeError(
       'disk_full',
-      `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} to give.`,
+      `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} free.`,
     );
   }
 }

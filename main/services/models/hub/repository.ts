@@ -45,7 +45,7 @@ export function endpointOf(environment: NodeJS.ProcessEnv): string {
   const named = environment['HF_ENDPOINT'] || defaultEndpoint;
   const url = URL.canParse(named) ? new URL(named) : null;
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    throw new LoupeError('hub_invalid', `HF_ENDPOINT is not an address of the web (${named}).`, 'Unset it, or write it as https://host.');
+    throw new LoupeError('hub_invalid', `HF_ENDPOINT is not a web address (${named}).`, 'Unset it, or write it as https://host.');
   return url.href.replace(/\/+$/, '');
 }
 
@@ -139,7 +139,7 @@ async function readJson<Schema extends v.GenericSchema>(
       throw new LoupeError(
         'network_failed',
         `${new URL(url).host} answered with something that is not JSON.`,
-        'Check whether a page for logging in to the network stands in between.',
+        'Check whether the network shows a log-in page.',
       );
     }
     const result = v.safeParse(schema, json);

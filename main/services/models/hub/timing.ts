@@ -42,7 +42,7 @@ export async function inTime<Result>(
   let bytes = 0;
   const watch = setInterval(() => {
     if (bytes < leastBytes)
-      giveUp.abort(new LoupeError('network_failed', `Almost nothing came for ${Math.round(stallMs / 1000)} seconds.`));
+      giveUp.abort(new LoupeError('network_failed', `Almost nothing arrived for ${Math.round(stallMs / 1000)} seconds.`));
     bytes = 0;
   }, stallMs);
   try {

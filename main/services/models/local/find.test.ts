@@ -346,7 +346,7 @@ describe('LM Studio', () => {
       ['file', 'lmstudio', null],
       ['gone', 'lmstudio', nothing('/nowhere/gone')],
       ['gone', 'lmstudio', nothing('/nowhere/gone.gguf')],
-      ['itself', 'lmstudio', 'It is a link that leads back to itself. Remove it.'],
+      ['itself', 'lmstudio', 'It is a link to itself. Remove it.'],
       ['linked', 'lmstudio', null],
       ['own', 'lmstudio', null],
       ['someone/Llama-GGUF', 'huggingface', null],

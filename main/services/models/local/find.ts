@@ -50,7 +50,7 @@ export async function findModels({ environment = process.env, home = homedir(), 
   return unique(found.flat());
 }
 
-/** At what the user names: a model, a file of one, or a folder or drive that holds some. Rejects with `not_found` where there is nothing. */
+/** At what the user names: a model, a file of one, or a folder or drive that contains models. Rejects with `not_found` where there is nothing. */
 export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal'> = {}): Promise<FoundModel[]> {
   const named = pathsNamed(path);
   if (named.length > 1) {
@@ -198,7 +198,7 @@ function mayBeModel(path: string, depth: number): boolean {
 
 function brokenModel({ path, target, circular }: BrokenLink, source: FoundSource): FoundModel {
   const message = circular
-    ? 'It is a link that leads back to itself. Remove it.'
+    ? 'It is a link to itself. Remove it.'
     : `It is a link to ${target}, and nothing is there. Connect the drive that it is on, or remove the link.`;
   return {
     ...unknownModel,

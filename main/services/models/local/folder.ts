@@ -14,7 +14,7 @@ export async function usableFolder(named: string): Promise<string> {
     throw new LoupeError(
       'usage',
       `${named.trim() || 'Nothing'} is no full path.`,
-      'Name the folder from the root on, as in /media/usb/models.',
+      'Give the full path of the folder, as in /media/usb/models.',
     );
   await inFileWords(path, async () => {
     await makeFolder(path);

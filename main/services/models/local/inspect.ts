@@ -130,7 +130,7 @@ function foreign(architecture: unknown): Problem | null {
   return {
     state: 'unsupported',
     code: 'checkpoint_unsupported',
-    message: `It is a model of the kind ${JSON.stringify(architecture)}, which Loupe does not run.`,
+    message: `It is a model of type ${JSON.stringify(architecture)}, which Loupe does not run.`,
     nextStep: '',
   };
 }

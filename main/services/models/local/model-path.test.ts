@@ -47,7 +47,7 @@ describe('a comma', () => {
       expect.objectContaining({
         code: 'model_missing',
         message: expect.stringContaining(' can be read as ') as string,
-        nextStep: expect.stringContaining('--model of its own') as string,
+        nextStep: expect.stringContaining('its own --model') as string,
       }),
     );
     expect(pathsNamed(joinPaths([a, b, c]))).toEqual([a, b, c]);

@@ -31,7 +31,7 @@ export function pathsNamed(named: string): string[] {
     throw new LoupeError(
       'model_missing',
       `${named} can be read as ${only.join(' and ')}, and as ${other.join(' and ')}.`,
-      'Name each file with a --model of its own, or as an argument of its own.',
+      'Pass each file with its own --model, or as its own argument.',
     );
   }
   return only ?? halfThere(pieces) ?? [named];

@@ -123,7 +123,7 @@ async function blobOf(store: string, { name }: ListedModel, { digest }: Layer): 
   }
   throw new LoupeError(
     'file_missing',
-    `A file of ${name} is gone from Ollama's store (blob ${digest.slice(7, 19)}).`,
+    `A file of ${name} is missing from Ollama's store (blob ${digest.slice(7, 19)}).`,
     `Run \`ollama pull ${name}\`, or connect the drive that the store is on.`,
   );
 }
