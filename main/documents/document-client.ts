@@ -112,7 +112,7 @@ export function createDocumentReader({
     }, limits.tickMs);
     const stop = (): void => {
       end();
-      reject(new LoupeError('cancelled', `Reading ${basename(file.path)} was stopped.`));
+      reject(new LoupeError('cancelled', `Reading ${nameOf(file)} was stopped.`));
     };
     signal.addEventListener('abort', stop, { once: true });
     current.onEnd = () => resolve({ end: 'died', reading });
@@ -164,7 +164,7 @@ export function createDocumentReader({
       inTurn(signal, async (either) => {
         const answer = await askTwice(file, { kind: 'open' }, either);
         if ('result' in answer) return v.parse(factsSchema, answer.result);
-        const name = basename(file.path);
+        const name = nameOf(file);
         throw answer.end === 'late'
           ? new LoupeError('document_failed', `${name} took longer than ${seconds()} to open, so it was left out.`)
           : new LoupeError('document_failed', `${name} made the reader stop twice, so it was left out.`);
@@ -205,6 +205,10 @@ export function createDocumentReader({
       end();
     },
   };
+}
+
+function nameOf({ path, name }: DocumentFile): string {
+  return name ?? basename(path);
 }
 
 /** The other pages can still be read. */

@@ -28,8 +28,8 @@ interface OpenFile extends Bytes {
   close(): void;
 }
 
-export async function openDocument({ path, password }: DocumentFile): Promise<OpenDocument> {
-  const file = openFile(path);
+export async function openDocument({ path, name, password }: DocumentFile): Promise<OpenDocument> {
+  const file = openFile(path, name);
   try {
     const head = readPart(file, 0, 4096);
     const text = Buffer.from(head).toString('latin1');
@@ -48,8 +48,7 @@ export async function openDocument({ path, password }: DocumentFile): Promise<Op
   }
 }
 
-function openFile(path: string): OpenFile {
-  const name = basename(path);
+function openFile(path: string, name = basename(path)): OpenFile {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');

@@ -140,6 +140,9 @@ const jsonColumns = [
   ['pictures', 'origin'],
   ['drafts', 'pictures'],
   ['settings', 'value'],
+  ['documents', 'failure'],
+  ['pages', 'flags'],
+  ['pages', 'failure'],
 ] as const;
 
 /** Reads everything. */
@@ -157,7 +160,8 @@ function contentProblem(database: Database.Database): string | null {
   if (database.readonly) return null;
   // The index knows every word, so that it tells of texts that are not as they were written. Answers that were being written are not in it.
   database.exec("update messages set state = 'interrupted' where state = 'streaming'");
-  for (const index of ['title_words', 'message_words']) {
+  for (const index of ['title_words', 'message_words', 'page_words']) {
+    if (!columns.has(`${index}_config.k `)) continue;
     try {
       database.exec(`insert into ${index} (${index}, rank) values ('integrity-check', 1)`);
     } catch {

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import type { Clock, Store } from '../services/ports.ts';
 import { conversationCommands, conversationQueries, type ConversationCommands, type ConversationQueries } from './conversations.ts';
 import { openDatabase, openSnapshot } from './database.ts';
+import { documentCommands, documentQueries, type DocumentCommands, type DocumentQueries } from './documents.ts';
 import { downloadCommands, downloadQueries, type DownloadCommands, type DownloadQueries } from './downloads.ts';
 import { readHandle, writeHandle, type ReadDatabase, type WriteDatabase } from './handles.ts';
 import { ledgerCommands, ledgerQueries, type LedgerCommands, type LedgerQueries } from './ledger.ts';
@@ -12,13 +13,14 @@ import { modelCommands, modelQueries, type ModelCommands, type ModelQueries } fr
 import { pictureCommands, pictureQueries, type PictureCommands, type PictureQueries } from './pictures.ts';
 import { settingsCommands, settingsQueries, type SettingsCommands, type SettingsQueries } from './settings.ts';
 
-export type Kept = Pick<Store, 'conversations' | 'pictures' | 'models' | 'downloads' | 'licences' | 'ledger'> & {
+export type Kept = Pick<Store, 'conversations' | 'pictures' | 'documents' | 'models' | 'downloads' | 'licences' | 'ledger'> & {
   settings: Pick<Store, 'settings' | 'saveSettings'>;
 };
 
 export interface Queries {
   conversations: ConversationQueries;
   pictures: PictureQueries;
+  documents: DocumentQueries;
   models: ModelQueries;
   downloads: DownloadQueries;
   licences: LicenceQueries;
@@ -29,6 +31,7 @@ export interface Queries {
 export interface Commands {
   conversations: ConversationCommands;
   pictures: PictureCommands;
+  documents: DocumentCommands;
   models: ModelCommands;
   downloads: DownloadCommands;
   licences: LicenceCommands;
@@ -83,6 +86,7 @@ function writable(on: Writable['on'], database: WriteDatabase, directory: string
     const commands: Commands = {
       conversations: conversationCommands(database, reading, clock, queries.pictures.get),
       pictures: pictureCommands(database, clock, directory),
+      documents: documentCommands(database, clock, queries.documents),
       models: modelCommands(database, clock),
       downloads: downloadCommands(database, clock, queries.downloads),
       licences: licenceCommands(database, clock),
@@ -98,6 +102,7 @@ function queriesOf(database: ReadDatabase, directory: string, clock: Clock): Que
   return {
     conversations: conversationQueries(database, pictures.get),
     pictures,
+    documents: documentQueries(database),
     models: modelQueries(database),
     downloads: downloadQueries(database),
     licences: licenceQueries(database),

@@ -1,8 +1,9 @@
-/** The `Store` port on SQLite and files. The folder: loupe.db and its seal, loupe.lock, loupe.reserve, pictures/, backups/. */
+/** The `Store` port on SQLite and files. The folder: loupe.db and its seal, loupe.lock, loupe.reserve, pictures/, documents/, backups/. */
 import { makeFolderSync } from '../make-folder.ts';
 import type { Clock, Store } from '../services/ports.ts';
 import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
+import { documentFiles } from './document-files.ts';
 import { inStoreWords } from './errors.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
@@ -48,6 +49,20 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     markInterrupted: 'frees',
   },
   pictures: { get: 'reads', find: 'reads', original: 'reads', shown: 'reads', add: 'writes', touch: 'writes' },
+  documents: {
+    list: 'reads',
+    get: 'reads',
+    find: 'reads',
+    pages: 'reads',
+    page: 'reads',
+    waiting: 'reads',
+    search: 'reads',
+    add: 'writes',
+    savePage: 'writes',
+    saveFailure: 'writes',
+    retry: 'writes',
+    remove: 'frees',
+  },
   models: {
     list: 'reads',
     checks: 'reads',
@@ -91,6 +106,8 @@ export function openStore(
   return {
     conversations: port('conversations'),
     pictures: port('pictures'),
+    documents: port('documents'),
+    documentFiles: documentFiles(directory),
     models: port('models'),
     downloads: port('downloads'),
     licences: port('licences'),
@@ -137,7 +154,8 @@ function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name
 
 /** What the app itself needs to stand is answered as by an empty store: settings are the usual ones, and lists are empty. */
 function refuseClosed(keeper: Keeper, name: keyof Kept): void {
-  if ((name === 'conversations' || name === 'pictures') && keeper.state().access === 'closed') throw keeper.problem()!;
+  if ((name === 'conversations' || name === 'pictures' || name === 'documents') && keeper.state().access === 'closed')
+    throw keeper.problem()!;
 }
 
 function refuseUnwritable(keeper: Keeper, frees: boolean): void {

@@ -2,6 +2,7 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteDatabase } from './handles.ts';
+import { incomingDocuments, removeFilesOfRemoved } from './document-files.ts';
 import { incomingDirectory, pictureFiles } from './pictures.ts';
 import { removeBackupsBefore } from './backups.ts';
 
@@ -12,7 +13,7 @@ const undoDays = 30;
 /** `mayCheckpoint` false: the log keeps what was purged for a moment longer. */
 export function sweep(database: WriteDatabase, directory: string, now: number, mayCheckpoint: boolean): void {
   const purged = purge(database, now - undoDays * day);
-  const removed = removeOrphans(database, directory, now - day);
+  const removed = removeOrphans(database, directory, now - day) + removeFilesOfRemoved(database, directory);
   removeIncoming(directory, now - day);
   removeBackupsBefore(directory, now - undoDays * day);
   if (purged > 0 || removed > 0) giveBack(database, mayCheckpoint);
@@ -23,6 +24,7 @@ export function emptyBin(database: WriteDatabase, directory: string, now: number
   purge(database, now);
   // Not what is only just being attached.
   removeOrphans(database, directory, now - hour);
+  removeFilesOfRemoved(database, directory);
   removeIncoming(directory, now - hour);
   giveBack(database, mayCheckpoint);
 }
@@ -66,12 +68,16 @@ function removeOrphans(database: WriteDatabase, directory: string, before: numbe
 }
 
 function removeIncoming(directory: string, before: number): void {
-  const folder = incomingDirectory(directory);
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return;
+  for (const folder of [incomingDirectory(directory), incomingDocuments(directory)]) {
+    for (const path of namesIn(folder).map((name) => join(folder, name)))
+      if (statSync(path).mtimeMs < before) rmSync(path, { force: true });
   }
-  for (const path of names.map((name) => join(folder, name))) if (statSync(path).mtimeMs < before) rmSync(path, { force: true });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

@@ -5,6 +5,8 @@ import type { Abortable } from './common.ts';
 /** A file on this machine; the password is handed on and kept nowhere. */
 export interface DocumentFile {
   path: string;
+  /** What people call it. Absent: as the file is called. */
+  name?: string | undefined;
   password?: string | undefined;
 }
 
@@ -77,4 +79,90 @@ export interface DocumentReader {
   /** At most 16 megapixels and 4,096 a side, whatever the resolution. Pictures come as they are. */
   drawPage(file: DocumentFile, number: number, options: Abortable & { dpi: number }): Promise<PageDrawing>;
   close(): Promise<void>;
+}
+
+/** `waiting`: not read yet. */
+export type StoredPageState = PageState | 'waiting';
+
+export interface StoredDocument {
+  id: number;
+  /** SHA-256 of its file. */
+  hash: string;
+  name: string;
+  kind: DocumentFacts['kind'];
+  bytes: number;
+  /** The file's; of a very long one fewer pages may have been asked for. */
+  pageCount: number;
+  /** Why reading it ended before its last page; null where it did not. */
+  failure: Failure | null;
+  addedAt: number;
+  /** How many pages there are of each state. */
+  states: Record<StoredPageState, number>;
+}
+
+export interface StoredPage extends Pick<
+  PageReading,
+  'number' | 'label' | 'width' | 'height' | 'rotation' | 'flags' | 'text' | 'hiddenWords'
+> {
+  state: StoredPageState;
+  failure: Failure | null;
+}
+
+export interface NewDocument extends DocumentFacts {
+  hash: string;
+  /** The pages that are to be read. */
+  from: number;
+  to: number;
+}
+
+/** What is looked for: any of the words, in any form that their stem has. */
+export interface PageQuery {
+  words: string[];
+  /** Absent: in all of them. */
+  documentId?: number | undefined;
+  limit: number;
+}
+
+export interface PageHit {
+  documentId: number;
+  name: string;
+  number: number;
+  label: string;
+  snippet: { text: string; hit: boolean }[];
+}
+
+/** What is kept of documents. Throws `not_found` for what is not (or no longer) there. */
+export interface DocumentStore {
+  /** The last added first. */
+  list(): StoredDocument[];
+  get(id: number): StoredDocument;
+  find(hash: string): StoredDocument | null;
+  /** With a row for each of its pages, before the first is read. */
+  add(document: NewDocument): StoredDocument;
+  pages(id: number): StoredPage[];
+  page(id: number, number: number): StoredPage;
+  waiting(id: number): number[];
+  /** Once: a page that is not waiting stays as it is. */
+  savePage(id: number, page: PageReading): void;
+  saveFailure(id: number, failure: Failure | null): void;
+  /** Pages that failed wait again. Answers how many. */
+  retry(id: number): number;
+  /** Best first. */
+  search(query: PageQuery): PageHit[];
+  /** With its pages and their words; the sweep takes its file, and what the log still holds. */
+  remove(id: number): void;
+}
+
+/** Files of documents, by their hash. */
+export interface DocumentFiles {
+  /** Copies the file into the data folder. What is brought has to be kept or dropped. Rejects with `document_missing`, `cancelled` and the `store_*` codes. */
+  bring(path: string, options?: Abortable): Promise<BroughtFile>;
+  path(hash: string): string;
+}
+
+export interface BroughtFile {
+  hash: string;
+  bytes: number;
+  keep(): void;
+  drop(): void;
 }

@@ -15,6 +15,7 @@ import type {
 } from '../../contract.ts';
 import type { Failure } from '../../errors.ts';
 import type { Loose } from './common.ts';
+import type { DocumentFiles, DocumentStore } from './documents.ts';
 import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './models.ts';
 
 /**
@@ -24,6 +25,8 @@ import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './mode
 export interface Store {
   readonly conversations: ConversationStore;
   readonly pictures: PictureStore;
+  readonly documents: DocumentStore;
+  readonly documentFiles: DocumentFiles;
   settings(): Settings;
   /** Merges what is not undefined, stores, answers the whole. */
   saveSettings(change: Loose<Settings>): Settings;

@@ -1,0 +1,114 @@
+/**
+ * Files of documents: `documents/ab/<hash>`, copied piece by piece beside them and renamed into place. The row is stored before
+ * the file; a row whose file is missing belongs to an `add` that did not return, and the next one completes it.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { renameSync, rmSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { makeFolderSync } from '../make-folder.ts';
+import { LoupeError } from '../errors.ts';
+import type { DocumentFiles } from '../services/ports.ts';
+import { storeError } from './errors.ts';
+import type { WriteDatabase } from './handles.ts';
+
+const pieceBytes = 1 << 20;
+
+function folder(directory: string): string {
+  return join(directory, 'documents');
+}
+
+export function documentPath(directory: string, hash: string): string {
+  return join(folder(directory), hash.slice(0, 2), hash);
+}
+
+export function documentFiles(directory: string): DocumentFiles {
+  return {
+    path: (hash) => documentPath(directory, hash),
+    async bring(path, { signal } = {}) {
+      const incoming = join(incomingDocuments(directory), randomUUID());
+      const source = await openSource(path);
+      const drop = (): void => rmSync(incoming, { force: true });
+      try {
+        makeFolderSync(dirname(incoming), 0o700);
+        const { hash, bytes } = await copy(source, path, incoming, signal);
+        return { hash, bytes, drop, keep: () => keep(incoming, documentPath(directory, hash)) };
+      } catch (error) {
+        drop();
+        throw storeError(directory, error);
+      } finally {
+        await source.close().catch(() => {});
+      }
+    },
+  };
+}
+
+async function openSource(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new LoupeError('document_missing', `${path} does not exist.`);
+    throw new LoupeError('document_missing', `${path} cannot be opened (${code ?? message}).`, 'Check that you may read it.');
+  }
+}
+
+async function copy(
+  source: FileHandle,
+  path: string,
+  target: string,
+  signal: AbortSignal | undefined,
+): Promise<{ hash: string; bytes: number }> {
+  const digest = createHash('sha256');
+  const piece = Buffer.allocUnsafe(pieceBytes);
+  let bytes = 0;
+  const written = await open(target, 'wx', 0o600);
+  try {
+    for (;;) {
+      if (signal?.aborted) throw new LoupeError('cancelled', `Adding ${basename(path)} was stopped.`);
+      const count = await readPiece(source, piece, path);
+      if (count === 0) break;
+      digest.update(piece.subarray(0, count));
+      for (let done = 0; done < count;) done += (await written.write(piece, done, count - done)).bytesWritten;
+      bytes += count;
+    }
+    await written.sync();
+  } finally {
+    await written.close();
+  }
+  return { hash: digest.digest('hex'), bytes };
+}
+
+async function readPiece(source: FileHandle, piece: Buffer, path: string): Promise<number> {
+  try {
+    return (await source.read(piece, 0, piece.length, null)).bytesRead;
+  } catch (error) {
+    throw new LoupeError(
+      'document_missing',
+      `${basename(path)} cannot be read any more.`,
+      'Check that its drive is still connected, then add it again.',
+      { cause: error },
+    );
+  }
+}
+
+function keep(incoming: string, path: string): void {
+  makeFolderSync(dirname(path), 0o700);
+  renameSync(incoming, path);
+}
+
+/** Files of documents that were removed, and then their rows: were the process to die between, the row comes again. Answers how many there were. */
+export function removeFilesOfRemoved(database: WriteDatabase, directory: string): number {
+  const hashes = database.prepare<[], string>('select hash from documents where removed = 1').pluck().all();
+  const remove = database.prepare<[string]>('delete from documents where hash = ?');
+  for (const hash of hashes) {
+    rmSync(documentPath(directory, hash), { force: true });
+    remove.run(hash);
+  }
+  return hashes.length;
+}
+
+/** Copies that are not whole yet; the sweep removes what a dying process left. */
+export function incomingDocuments(directory: string): string {
+  return join(folder(directory), 'incoming');
+}

@@ -1,0 +1,221 @@
+/** Documents and their pages. docs/documents.md tells what the states of a page are, and how pages are ranked. */
+import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
+import { failureSchema } from '../contract.ts';
+import { LoupeError } from '../errors.ts';
+import {
+  pageFlags,
+  pageStates,
+  type Clock,
+  type DocumentStore,
+  type PageHit,
+  type PageQuery,
+  type StoredDocument,
+  type StoredPage,
+} from '../services/ports.ts';
+import { transaction } from './database.ts';
+import type { ReadDatabase, WriteDatabase } from './handles.ts';
+import { parseJson, toJson } from './rows.ts';
+import { isUnspaced } from './scripts.ts';
+
+export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'waiting' | 'search'>;
+export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
+
+type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
+type PageRow = Omit<StoredPage, 'failure' | 'flags'> & { failure: string | null; flags: string };
+type HitRow = Omit<PageHit, 'snippet'> & { snippet: string };
+
+const states = ['waiting', ...pageStates] as const;
+const statesSchema = v.record(v.string(), v.number());
+const flagsSchema = v.array(v.picklist(pageFlags));
+const pageColumns = 'number, label, width, height, rotation, state, flags, text, hidden_words as hiddenWords, failure';
+/** More words than a question has, with what a model adds to them. They bound the work. */
+const mostWords = 64;
+/** Characters before and after a hit that was found by characters. */
+const around = 60;
+
+function documentRows(where: string): string {
+  return `select id, hash, name, kind, bytes, page_count as pageCount, failure, added_at as addedAt,
+    (select json_group_object(state, count) from (select state, count(*) as count from pages where document_id = documents.id group by state)) as states
+    from documents where removed = 0 and ${where} order by added_at desc, id desc`;
+}
+
+function toDocument({ failure, states: counted, ...row }: DocumentRow): StoredDocument {
+  const counts = parseJson(statesSchema, counted) ?? {};
+  const all = Object.fromEntries(states.map((state) => [state, counts[state] ?? 0])) as StoredDocument['states'];
+  return { ...row, failure: parseJson(failureSchema, failure) as StoredDocument['failure'], states: all };
+}
+
+function toPage({ failure, flags, ...row }: PageRow): StoredPage {
+  return { ...row, flags: parseJson(flagsSchema, flags) ?? [], failure: parseJson(failureSchema, failure) as StoredPage['failure'] };
+}
+
+export function documentQueries(database: ReadDatabase): DocumentQueries {
+  const list = database.prepare<[], DocumentRow>(documentRows('true'));
+  const byId = database.prepare<[number], DocumentRow>(documentRows('id = ?'));
+  const byHash = database.prepare<[string], DocumentRow>(documentRows('hash = ?'));
+  const pages = database.prepare<[number], PageRow>(`select ${pageColumns} from pages where document_id = ? order by number`);
+  const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
+  const waiting = database
+    .prepare<[number], number>("select number from pages where document_id = ? and state = 'waiting' order by number")
+    .pluck();
+
+  function get(id: number): StoredDocument {
+    const row = byId.get(id);
+    if (!row) throw new LoupeError('not_found', `There is no document ${id}.`, 'Look in the list of documents.');
+    return toDocument(row);
+  }
+
+  return {
+    list: () => list.all().map(toDocument),
+    get,
+    find: (hash) => {
+      const row = byHash.get(hash);
+      return row ? toDocument(row) : null;
+    },
+    pages: (id) => (get(id), pages.all(id).map(toPage)),
+    page: (id, number) => {
+      const { name } = get(id);
+      const row = page.get(id, number);
+      if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
+      return toPage(row);
+    },
+    waiting: (id) => waiting.all(id),
+    search: pageSearch(database),
+  };
+}
+
+function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
+  // Nobody can have written these, so that a text cannot pretend to be a hit.
+  const open = `<${randomUUID()}>`;
+  const close = `</${randomUUID()}>`;
+  const scope = '(:documentId is null or pages.document_id = :documentId)';
+  const from = `join documents on documents.id = pages.document_id and documents.removed = 0`;
+  const ranked = database.prepare<{ match: string; documentId: number | null; limit: number }, HitRow>(
+    `with best as (
+       select page_words.rowid as id, bm25(page_words) as score
+       from page_words join pages on pages.id = page_words.rowid and ${scope}
+       where page_words match :match order by score, page_words.rowid limit :limit
+     )
+     select pages.document_id as documentId, documents.name, pages.number, pages.label,
+       snippet(page_words, 0, '${open}', '${close}', '…', 24) as snippet
+     from best cross join page_words on page_words.rowid = best.id join pages on pages.id = best.id ${from}
+     where page_words match :match order by best.score, best.id`,
+  );
+  const texts = database.prepare<{ documentId: number | null }, HitRow>(
+    `select pages.document_id as documentId, documents.name, pages.number, pages.label, pages.text as snippet
+     from pages ${from} where pages.unspaced = 1 and ${scope} order by pages.document_id desc, pages.number`,
+  );
+
+  return ({ words, documentId = null, limit }) => {
+    const wanted = [...new Set(words.map((word) => word.normalize('NFC')).filter((word) => /[\p{L}\p{N}]/u.test(word)))].slice(
+      0,
+      mostWords,
+    );
+    const spaced = wanted.filter((word) => !isUnspaced(word));
+    const glued = wanted.filter(isUnspaced);
+    const match = spaced.map((word) => `"${word.replaceAll('"', '""').replaceAll('\0', '')}"`).join(' OR ');
+    const byWords = match === '' ? [] : ranked.all({ match, documentId, limit }).map((row) => ({ ...row, snippet: marked(row.snippet) }));
+    if (glued.length === 0) return byWords;
+    const byCharacter = byCharacters(glued, documentId, limit);
+    const known = new Set(byCharacter.map(keyOf));
+    return [...byCharacter, ...byWords.filter((hit) => !known.has(keyOf(hit)))].slice(0, limit);
+  };
+
+  /** In scripts without spaces: the pages with most of what is wanted first. */
+  function byCharacters(wanted: string[], documentId: number | null, limit: number): PageHit[] {
+    const found: { hit: PageHit; score: number }[] = [];
+    for (const row of texts.iterate({ documentId })) {
+      const text = row.snippet.normalize('NFC');
+      const held = wanted.filter((term) => text.includes(term));
+      if (held.length > 0) found.push({ hit: { ...row, snippet: excerpt(text, held) }, score: held.length });
+    }
+    return found
+      .sort((one, other) => other.score - one.score)
+      .slice(0, limit)
+      .map(({ hit }) => hit);
+  }
+
+  function marked(text: string): PageHit['snippet'] {
+    const [before = '', ...rest] = text.split(open);
+    const pieces = rest.flatMap((piece) => {
+      const end = piece.indexOf(close);
+      return [
+        { text: piece.slice(0, end), hit: true },
+        { text: piece.slice(end + close.length), hit: false },
+      ];
+    });
+    return tidy([{ text: before, hit: false }, ...pieces]);
+  }
+}
+
+function keyOf({ documentId, number }: PageHit): string {
+  return `${documentId}.${number}`;
+}
+
+function excerpt(text: string, held: string[]): PageHit['snippet'] {
+  const at = Math.min(...held.map((term) => text.indexOf(term)));
+  const term = held.find((one) => text.startsWith(one, at))!;
+  const start = Math.max(0, at - around);
+  const end = at + term.length + around;
+  return tidy([
+    { text: `${start > 0 ? '…' : ''}${text.slice(start, at).toWellFormed()}`, hit: false },
+    { text: term, hit: true },
+    { text: `${text.slice(at + term.length, end).toWellFormed()}${end < text.length ? '…' : ''}`, hit: false },
+  ]);
+}
+
+/** On one line, without empty pieces. */
+function tidy(pieces: PageHit['snippet']): PageHit['snippet'] {
+  return pieces.map(({ text, hit }) => ({ text: text.replace(/\s+/g, ' '), hit })).filter(({ text }) => text !== '');
+}
+
+export function documentCommands(database: WriteDatabase, clock: Clock, queries: DocumentQueries): DocumentCommands {
+  const statements = {
+    insert: database.prepare<[string, string, string, number, number, number]>(
+      'insert into documents (hash, name, kind, bytes, page_count, added_at) values (?, ?, ?, ?, ?, ?)',
+    ),
+    forget: database.prepare<[string]>('delete from documents where hash = ? and removed = 1'),
+    insertPage: database.prepare<[number, number, string]>('insert into pages (document_id, number, label) values (?, ?, ?)'),
+    isThere: database.prepare<[number, number]>('select 1 from pages where document_id = ? and number = ?'),
+    savePage: database.prepare<[string, number, number, number, string, string, string, number, number, string | null, number, number]>(
+      `update pages set label = ?, width = ?, height = ?, rotation = ?, state = ?, flags = ?, text = ?, hidden_words = ?, unspaced = ?, failure = ?
+       where document_id = ? and number = ? and state = 'waiting'`,
+    ),
+    saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
+    retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
+    removePages: database.prepare<[number]>('delete from pages where document_id = ?'),
+    markRemoved: database.prepare<[number]>("update documents set removed = 1, name = '', failure = null where id = ?"),
+  };
+
+  return {
+    add: ({ hash, name, kind, bytes, pageCount, from, to }) =>
+      transaction(database, () => {
+        statements.forget.run(hash);
+        const id = Number(statements.insert.run(hash, name, kind, bytes, pageCount, clock.now()).lastInsertRowid);
+        for (let number = from; number <= to; number++) statements.insertPage.run(id, number, String(number));
+        return queries.get(id);
+      }),
+    savePage: (id, { number, label, width, height, rotation, state, flags, text, hiddenWords, failure }) => {
+      const unspaced = Number(isUnspaced(text));
+      const values = [label, width, height, rotation, state, JSON.stringify(flags), text, hiddenWords, unspaced, toJson(failure)] as const;
+      if (statements.savePage.run(...values, id, number).changes === 1 || statements.isThere.get(id, number)) return;
+      throw new LoupeError(
+        'not_found',
+        `There is no page ${number} of document ${id}.`,
+        'It may have been removed; look in the list of documents.',
+      );
+    },
+    saveFailure: (id, failure) => void statements.saveFailure.run(toJson(failure), id),
+    retry: (id) => (queries.get(id), statements.retry.run(id).changes),
+    remove: (id) => {
+      queries.get(id);
+      transaction(database, () => {
+        statements.removePages.run(id);
+        statements.markRemoved.run(id);
+        // Until the index is merged it holds the words, marked as deleted.
+        database.exec("insert into page_words (page_words) values ('optimize')");
+      });
+    },
+  };
+}
