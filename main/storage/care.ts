@@ -3,7 +3,7 @@ import { rmSync, statSync } from 'node:fs';
 import type { BackupChoice } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { StoreCare } from '../services/ports.ts';
-import { bringBackup, moveIn, putAside } from './aside.ts';
+import { copyBackup, moveIn, archiveDatabase } from './replace.ts';
 import { backUp, databasePath, findBackup, isBackupDue, listBackups, type Backup } from './backups.ts';
 import type { Finding } from './check.ts';
 import { checkHere, type Checker } from './checker.ts';
@@ -17,13 +17,73 @@ const smallBytes = 8 * 1024 * 1024;
 export function createCare(keeper: Keeper, checker: Checker): StoreCare & { close(): void } {
   const { directory, clock, room } = keeper;
   const stop = new AbortController();
-  let maintaining: Promise<void> | null = null;
   let finishing = false;
-
   /** At the end nobody is disturbed any more, and starting a process takes longer than looking at a small file. */
   const examiner = (): Checker => (finishing && statSync(databasePath(directory)).size <= smallBytes ? checkHere : checker);
+  const maintain = createMaintenance(keeper, { examiner, checker, stop: stop.signal });
+  const backups = createBackups(keeper, checker);
 
-  // --- the database
+  return {
+    state: () => keeper.state(),
+    problem: () => keeper.problem()?.toFailure() ?? keeper.damage()?.toFailure() ?? null,
+    onChange: (listener) => keeper.onChange(listener),
+    maintain,
+    retry() {
+      keeper.retry();
+      return keeper.state();
+    },
+
+    async finish(milliseconds) {
+      finishing = true;
+      const timeout = new Promise<void>((resolve) => setTimeout(resolve, milliseconds).unref());
+      await Promise.race([maintain(), timeout]);
+      stop.abort();
+      checker.close();
+    },
+
+    backups: backups.list,
+    restore: backups.restore,
+
+    startAnew() {
+      if (keeper.state().access !== 'closed') {
+        throw new LoupeError(
+          'store_failed',
+          'The database is open, so there is no need to start over.',
+          'Delete conversations in the list.',
+        );
+      }
+      return keeper.startEmpty(() => archiveDatabase(directory, clock.now()));
+    },
+
+    accept() {
+      keeper.accept();
+      return keeper.state();
+    },
+
+    emptyBin() {
+      const before = room.free();
+      keeper.withReserve((database) => emptyBin(database, directory, clock.now(), keeper.mayCheckpoint()));
+      keeper.look();
+      return Math.max(0, (room.free() ?? 0) - (before ?? 0));
+    },
+
+    close() {
+      stop.abort();
+      checker.close();
+    },
+  };
+}
+
+interface MaintenanceOptions {
+  examiner: () => Checker;
+  checker: Checker;
+  stop: AbortSignal;
+}
+
+/** Returns what checks the database and makes the backup that is due. It never rejects, and runs once at a time. */
+function createMaintenance(keeper: Keeper, { examiner, checker, stop }: MaintenanceOptions): () => Promise<void> {
+  const { directory, clock, room } = keeper;
+  let maintaining: Promise<void> | null = null;
 
   /** What is in the log only is written into the file first, and nothing while it is read. */
   async function verify(): Promise<void> {
@@ -35,7 +95,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     forbidCheckpoints(opened.database);
     const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false });
     // Another database is in its place meanwhile, or none.
-    if (stop.signal.aborted || keeper.opened() !== opened) return;
+    if (stop.aborted || keeper.opened() !== opened) return;
     if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
     else if (finding.state === 'changed' && !isBackup(directory, finding.sha256)) keeper.distrust(changedMeanwhile(directory), true);
     else if (finding.state === 'sound' || finding.state === 'changed') keeper.trust();
@@ -46,7 +106,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   async function verifyUntouched(): Promise<void> {
     if (logBytes(directory) > 0) return;
     const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false });
-    if (!stop.signal.aborted && finding.state === 'damaged') keeper.distrust(damageOf(finding));
+    if (!stop.aborted && finding.state === 'damaged') keeper.distrust(damageOf(finding));
   }
 
   const damageOf = ({ problem }: Finding): string => `The database in ${directory} is damaged (${problem})`;
@@ -59,9 +119,9 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
     const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
-    const finding = await backUp(opened.database, directory, clock.now(), check, stop.signal);
+    const finding = await backUp(opened.database, directory, clock.now(), check, stop);
     // Damage of the copy, or of what was copied?
-    if (finding.state !== 'sound') await keeper.lookThrough(verify);
+    if (finding.state !== 'sound') await keeper.verifyAgain(verify);
   }
 
   async function maintainOnce(): Promise<void> {
@@ -76,12 +136,14 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
     }
   }
 
-  function maintain(): Promise<void> {
-    return (maintaining ??= maintainOnce().finally(() => (maintaining = null)));
-  }
+  return () => (maintaining ??= maintainOnce().finally(() => (maintaining = null)));
+}
 
-  // --- backups
-
+function createBackups(
+  keeper: Keeper,
+  checker: Checker,
+): { list(): Promise<BackupChoice[]>; restore(name: string): Promise<string | null> } {
+  const { directory, clock } = keeper;
   /** By name and size, so that each file is read once. */
   const known = new Map<string, Finding>();
 
@@ -106,13 +168,13 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   }
 
   /** Whole beside the old one before that is touched. */
-  function put(backup: Backup): string | null {
-    const part = bringBackup(backup, directory);
+  function putInPlace(backup: Backup): string | null {
+    const part = copyBackup(backup, directory);
     return keeper.exchange(() => {
       try {
-        const aside = putAside(directory, clock.now());
+        const archive = archiveDatabase(directory, clock.now());
         moveIn(part, directory);
-        return aside;
+        return archive;
       } finally {
         rmSync(part, { force: true });
       }
@@ -120,29 +182,11 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   }
 
   return {
-    state: keeper.state,
-    problem: () => keeper.problem()?.toFailure() ?? keeper.damage()?.toFailure() ?? null,
-    onChange: keeper.onChange,
-    maintain,
-    retry() {
-      keeper.retry();
-      return keeper.state();
-    },
-
-    async finish(milliseconds) {
-      finishing = true;
-      const timeout = new Promise<void>((resolve) => setTimeout(resolve, milliseconds).unref());
-      await Promise.race([maintain(), timeout]);
-      stop.abort();
-      checker.close();
-    },
-
-    async backups() {
+    async list() {
       const choices: BackupChoice[] = [];
       for (const backup of listBackups(directory)) choices.push(await describe(backup));
       return choices;
     },
-
     async restore(name) {
       const backup = findBackup(directory, name);
       if (!backup) throw new LoupeError('not_found', `There is no backup ${name}.`, 'Look at the list of backups again.');
@@ -150,41 +194,10 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
       if (state !== 'sound')
         throw new LoupeError('store_damaged', `The backup ${name} cannot be used: ${problem}.`, 'Choose another backup.');
       keeper.look();
-      refuseUnlessFilesCanBeMoved();
-      return put(backup);
-    },
-
-    startAnew() {
-      if (keeper.state().access !== 'closed') {
-        throw new LoupeError(
-          'store_failed',
-          'The database is open, so there is no need to start over.',
-          'Delete conversations in the list.',
-        );
-      }
-      return keeper.startEmpty(() => putAside(directory, clock.now()));
-    },
-
-    accept() {
-      keeper.accept();
-      return keeper.state();
-    },
-
-    emptyBin() {
-      const before = room.free();
-      keeper.withReserve((database) => emptyBin(database, directory, clock.now(), keeper.mayCheckpoint()));
-      keeper.look();
-      return Math.max(0, (room.free() ?? 0) - (before ?? 0));
-    },
-
-    close() {
-      stop.abort();
-      checker.close();
+      // Its files could not be moved.
+      const readOnly = keeper.problem();
+      if (readOnly?.code === 'store_read_only') throw readOnly;
+      return putInPlace(backup);
     },
   };
-
-  function refuseUnlessFilesCanBeMoved(): void {
-    const problem = keeper.problem();
-    if (problem?.code === 'store_read_only') throw problem;
-  }
 }

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import type { StorageState } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import type { Clock } from '../services/ports.ts';
-import { keepLog } from './aside.ts';
+import { archiveLog } from './replace.ts';
 import { databasePath } from './backups.ts';
 import { allowCheckpoints, createDatabase, sizeOf } from './database.ts';
 import { damaged, storeError } from './errors.ts';
@@ -37,291 +37,320 @@ interface Damage {
   usable: boolean;
 }
 
-export type Keeper = ReturnType<typeof createKeeper>;
-
-/** Throws `store_locked`, `store_full`, `store_read_only`, `store_failed` and, unless it is tolerant, `store_damaged` and `store_newer`. */
-export function createKeeper({ directory, clock, room, tolerant, checksLater }: KeeperOptions) {
-  const listeners = new Set<(state: StorageState) => void>();
-  let unlock: (() => void) | null = null;
-  let opened: Opened;
-  let access: StorageState['access'] = 'writable';
-  let problem: LoupeError | null = null;
-  let damage: Damage | null = null;
+/** Opens the database of a data folder with `start`, and again whenever its files are exchanged. Its state follows the disk and what checks find. */
+export class Keeper {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly room: Room;
+  readonly #tolerant: boolean;
+  readonly #checksLater: boolean;
+  readonly #listeners = new Set<(state: StorageState) => void>();
+  #unlock: (() => void) | null = null;
+  #opened: Opened | null = null;
+  #access: StorageState['access'] = 'writable';
+  #problem: LoupeError | null = null;
+  #damage: Damage | null = null;
   /** Of the log: what is open is sound, and a little is missing. */
-  let loss: Damage | null = null;
-  let generation = 0;
+  #loss: Damage | null = null;
+  #generation = 0;
   /** What the file on the disk has to be until the first checkpoint. */
-  let seal: string | null = null;
-  /** It was looked through in this session, and is sound. */
-  let verified = false;
-  /** It was looked through, and is not. */
-  let unsound = false;
-  let told = '';
+  #seal: string | null = null;
+  /** It was checked in this session, and is sound. */
+  #verified = false;
+  /** It was checked, and is not. */
+  #unsound = false;
+  /** The state that listeners know, as JSON. */
+  #reported = '';
 
-  const state = (): StorageState => ({
-    access,
-    problem: problem?.toFailure() ?? null,
-    damage: damage && { ...damage.error.toFailure(), usable: damage.usable },
-    generation,
-  });
-
-  function tell(): void {
-    const now = state();
-    const text = JSON.stringify(now);
-    if (text === told) return;
-    told = text;
-    for (const listener of listeners) listener(now);
+  constructor({ directory, clock, room, tolerant, checksLater }: KeeperOptions) {
+    this.directory = directory;
+    this.clock = clock;
+    this.room = room;
+    this.#tolerant = tolerant;
+    this.#checksLater = checksLater;
   }
 
-  // --- opening
+  // --- what there is
 
-  function open(): void {
-    damage = loss = null;
-    unsound = verified = false;
-    seal = null;
-    if (!canBeWritten(directory)) return openReadOnly();
+  state(): StorageState {
+    return {
+      access: this.#access,
+      problem: this.#problem?.toFailure() ?? null,
+      damage: this.#damage && { ...this.#damage.error.toFailure(), usable: this.#damage.usable },
+      generation: this.#generation,
+    };
+  }
+
+  /** What is open; of a store that could not be opened an empty one. */
+  opened(): Opened {
+    return this.#opened!;
+  }
+
+  /** Why it is not writable. */
+  problem(): LoupeError | null {
+    return this.#problem;
+  }
+
+  damage(): LoupeError | null {
+    return this.#damage?.error ?? null;
+  }
+
+  seal(): string | null {
+    return this.#seal;
+  }
+
+  mayCheckpoint(): boolean {
+    return this.#seal === null;
+  }
+
+  isVerified(): boolean {
+    return this.#verified;
+  }
+
+  isUnsound(): boolean {
+    return this.#unsound;
+  }
+
+  onChange(listener: (state: StorageState) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  #report(): void {
+    const state = this.state();
+    const text = JSON.stringify(state);
+    if (text === this.#reported) return;
+    this.#reported = text;
+    for (const listener of this.#listeners) listener(state);
+  }
+
+  // --- opening and closing
+
+  /** Throws `store_locked`, `store_full`, `store_read_only`, `store_failed` and, unless it is tolerant, `store_damaged` and `store_newer`. */
+  start(): void {
     try {
-      unlock ??= lockDirectory(directory);
-    } catch (error) {
-      // What the folder forbids is not always to be seen before it is tried.
-      if (error instanceof LoupeError || !existsSync(databasePath(directory))) throw error;
-      return openReadOnly();
-    }
-    openWritable();
-  }
-
-  function openWritable(): void {
-    const lost = isLogDamaged(directory);
-    const kept = lost ? keepLog(directory, clock.now()) : null;
-    seal = readSeal(directory);
-    // Opening one that somebody put there changes its header, so that it could not be told from damage afterwards.
-    const looks = seal !== null && (!checksLater || !hasLogMode(directory));
-    const broken = looks && !isSealed(directory, seal!);
-    if (looks && !broken) {
-      removeSeal(directory);
-      seal = null;
-    }
-    try {
-      opened = openOnDisk(directory, clock);
-      if (broken) distrust(changedMeanwhile(directory), true);
-      else if (!checksLater) trust();
-      else if (seal === null) allowCheckpoints(opened.database);
-      become(room.isFull() ? 'full' : 'writable');
-    } catch (error) {
-      if (codeOf(error) !== 'store_full' || sizeOf(databasePath(directory)) === 0) throw error;
-      // No room even for what a new version of Loupe has to change.
-      opened = openInMemory(directory, clock);
-      become('full');
-    }
-    if (lost) damage = loss = { error: logLost(kept), usable: true };
-  }
-
-  function openReadOnly(): void {
-    if (!existsSync(databasePath(directory))) throw readOnly();
-    opened = openInMemory(directory, clock);
-    become('readOnly');
-  }
-
-  function start(): void {
-    try {
-      open();
+      this.#open();
     } catch (thrown) {
-      const error = storeError(directory, thrown);
-      if (tolerant && error instanceof LoupeError && closing.includes(error.code)) return stayClosed(error);
-      unlock?.();
+      const error = storeError(this.directory, thrown);
+      if (this.#tolerant && error instanceof LoupeError && closing.includes(error.code)) return this.#stayClosed(error);
+      this.#unlock?.();
       throw error;
     }
   }
 
-  function openAgain(): void {
+  end(): void {
+    this.#close();
+    this.#unlock?.();
+    this.#unlock = null;
+  }
+
+  /** Tries to open what could not be opened. */
+  retry(): void {
+    if (this.#access !== 'closed') return this.look();
+    this.#close();
+    this.#openAgain();
+  }
+
+  /** Closes it, so that `change` may move files; what is there afterwards is opened. */
+  exchange<Result>(change: () => Result): Result {
+    this.#close();
     try {
-      open();
+      return change();
+    } finally {
+      this.#generation++;
+      this.#openAgain();
+    }
+  }
+
+  /** An empty database, in a folder whose other files would keep it from being one. */
+  startEmpty<Result>(archive: () => Result): Result {
+    return this.exchange(() => {
+      const archived = archive();
+      createDatabase(this.directory, migrations, this.clock.now());
+      return archived;
+    });
+  }
+
+  #open(): void {
+    this.#damage = this.#loss = null;
+    this.#unsound = this.#verified = false;
+    this.#seal = null;
+    if (!canBeWritten(this.directory)) return this.#openReadOnly();
+    try {
+      this.#unlock ??= lockDirectory(this.directory);
+    } catch (error) {
+      // What the folder forbids is not always to be seen before it is tried.
+      if (error instanceof LoupeError || !existsSync(databasePath(this.directory))) throw error;
+      return this.#openReadOnly();
+    }
+    this.#openWritable();
+  }
+
+  #openWritable(): void {
+    const { directory, clock } = this;
+    const lost = isLogDamaged(directory);
+    const kept = lost ? archiveLog(directory, clock.now()) : null;
+    this.#seal = readSeal(directory);
+    // Opening one that somebody put there changes its header, so that it could not be told from damage afterwards.
+    const looks = this.#seal !== null && (!this.#checksLater || !hasLogMode(directory));
+    const broken = looks && !isSealed(directory, this.#seal!);
+    if (looks && !broken) {
+      removeSeal(directory);
+      this.#seal = null;
+    }
+    try {
+      const opened = openOnDisk(directory, clock);
+      this.#opened = opened;
+      if (broken) this.distrust(changedMeanwhile(directory), true);
+      else if (!this.#checksLater) this.trust();
+      else if (this.#seal === null) allowCheckpoints(opened.database);
+      this.#setAccess(this.room.isFull() ? 'full' : 'writable');
+    } catch (error) {
+      if (codeOf(error) !== 'store_full' || sizeOf(databasePath(directory)) === 0) throw error;
+      // No room even for what a new version of Loupe has to change.
+      this.#opened = openInMemory(directory, clock);
+      this.#setAccess('full');
+    }
+    if (lost) this.#damage = this.#loss = { error: this.#logLost(kept), usable: true };
+  }
+
+  #openReadOnly(): void {
+    if (!existsSync(databasePath(this.directory))) throw this.#readOnly();
+    this.#opened = openInMemory(this.directory, this.clock);
+    this.#setAccess('readOnly');
+  }
+
+  #openAgain(): void {
+    try {
+      this.#open();
     } catch (thrown) {
-      stayClosed(toLoupeError(storeError(directory, thrown)));
+      this.#stayClosed(toLoupeError(storeError(this.directory, thrown)));
     }
-    tell();
+    this.#report();
   }
 
-  function stayClosed(error: LoupeError): void {
-    opened = openNothing(directory, clock);
-    access = 'closed';
-    problem = error;
+  #stayClosed(error: LoupeError): void {
+    this.#opened = openNothing(this.directory, this.clock);
+    this.#access = 'closed';
+    this.#problem = error;
   }
 
-  function close(): void {
-    if (opened.on !== 'disk') {
-      opened.close();
-      return;
-    }
+  #close(): void {
+    const opened = this.opened();
+    if (opened.on !== 'disk') return opened.close();
     // A file that is not what it was must not be sealed as if it were.
-    const trusted = verified || (!unsound && (seal === null || isSealed(directory, seal)));
+    const trusted = this.#verified || (!this.#unsound && (this.#seal === null || isSealed(this.directory, this.#seal)));
     opened.close();
-    if (trusted) writeSeal(directory);
-    else if (seal === null) removeSeal(directory);
+    if (trusted) writeSeal(this.directory);
+    else if (this.#seal === null) removeSeal(this.directory);
   }
 
   // --- whether it can be written to
 
-  function become(next: StorageState['access']): void {
-    access = next;
-    problem = next === 'full' ? full() : next === 'readOnly' ? readOnly() : null;
-  }
-
-  function full(): LoupeError {
-    return new LoupeError('store_full', `The disk that holds ${directory} is full, so nothing new can be kept.`);
-  }
-
-  function readOnly(): LoupeError {
-    return new LoupeError('store_read_only', `The folder ${directory} cannot be written to, so nothing new can be kept.`);
-  }
-
   /** Follows what the disk is now. */
-  function look(): void {
-    if (access === 'closed') return;
-    if (!canBeWritten(directory)) become('readOnly');
-    else if (room.isFull()) become('full');
-    else if (access !== 'writable' && room.hasRecovered()) {
-      if (opened.on === 'disk') become('writable');
-      else lookAnew();
+  look(): void {
+    if (this.#access === 'closed') return;
+    if (!canBeWritten(this.directory)) this.#setAccess('readOnly');
+    else if (this.room.isFull()) this.#setAccess('full');
+    else if (this.#access !== 'writable' && this.room.hasRecovered()) {
+      if (this.opened().on === 'disk') this.#setAccess('writable');
+      else this.#openFromDisk();
     }
-    tell();
+    this.#report();
   }
 
-  /** A copy in memory is given up for the disk; where that fails, it goes on serving. */
-  function lookAnew(): void {
-    const before = opened;
+  /** `write` may use the room that is kept for deleting. */
+  withReserve<Result>(write: (database: WriteDatabase) => Result): Result {
+    const opened = this.opened();
+    if (opened.on !== 'disk' || (this.#access !== 'writable' && this.#access !== 'full')) throw this.#problem ?? this.#full();
+    if (this.#access === 'writable') return write(opened.database);
+    this.room.releaseReserve();
     try {
-      open();
+      return write(opened.database);
+    } finally {
+      this.room.keepReserve();
+    }
+  }
+
+  #setAccess(access: StorageState['access']): void {
+    this.#access = access;
+    this.#problem = access === 'full' ? this.#full() : access === 'readOnly' ? this.#readOnly() : null;
+  }
+
+  #full(): LoupeError {
+    return new LoupeError('store_full', `The disk that holds ${this.directory} is full, so nothing new can be kept.`);
+  }
+
+  #readOnly(): LoupeError {
+    return new LoupeError('store_read_only', `The folder ${this.directory} cannot be written to, so nothing new can be kept.`);
+  }
+
+  /** A copy in memory is given up for the disk; where that fails, it stays. */
+  #openFromDisk(): void {
+    const before = this.opened();
+    try {
+      this.#open();
       before.close();
     } catch (thrown) {
-      opened = before;
-      problem = toLoupeError(storeError(directory, thrown));
+      this.#opened = before;
+      this.#problem = toLoupeError(storeError(this.directory, thrown));
     }
   }
 
   // --- damage
 
-  function logLost(kept: string | null): LoupeError {
-    const where = kept ? ` The log is kept as ${kept} and ${kept}-wal.` : '';
-    return new LoupeError(
-      'store_damaged',
-      `The log of the last changes in ${directory} is damaged: the last changes before Loupe ended may be missing.${where}`,
-      'Look at your last conversations. Everything older is there.',
-    );
+  /** A check or a read has found something. The backups are left as they are from now on. */
+  distrust(what: string, usable = false): void {
+    this.#unsound = true;
+    this.#verified = false;
+    this.#damage = { error: damaged(this.directory, what), usable };
+    this.#report();
   }
 
-  /** What a check or a read has found. The backups are left as they are from now on. */
-  function distrust(what: string, usable = false): void {
-    unsound = true;
-    verified = false;
-    damage = { error: damaged(directory, what), usable };
-    tell();
+  trust(): void {
+    const opened = this.opened();
+    if (opened.on !== 'disk') return;
+    this.#verified = true;
+    this.#unsound = false;
+    this.#damage = this.#loss;
+    // The first checkpoint makes it untrue.
+    this.#seal = null;
+    removeSeal(this.directory);
+    allowCheckpoints(opened.database);
+    this.#report();
   }
 
-  /** Follows what a call has met, and answers it in our words. */
-  function notice(thrown: unknown): unknown {
-    const error = storeError(directory, thrown) as { code?: unknown };
-    if (error.code === 'store_full' || error.code === 'store_read_only') look();
-    if (error.code === 'store_damaged' && !unsound) distrust(`The database in ${directory} is damaged (${(thrown as Error).message})`);
+  /** Follows what a call has met, and returns it in our words. */
+  notice(thrown: unknown): unknown {
+    const error = storeError(this.directory, thrown) as { code?: unknown };
+    if (error.code === 'store_full' || error.code === 'store_read_only') this.look();
+    if (error.code === 'store_damaged' && !this.#unsound)
+      this.distrust(`The database in ${this.directory} is damaged (${(thrown as Error).message})`);
     return error;
   }
 
-  function trust(): void {
-    if (opened.on !== 'disk') return;
-    verified = true;
-    unsound = false;
-    damage = loss;
-    // The first checkpoint makes it untrue.
-    seal = null;
-    removeSeal(directory);
-    allowCheckpoints(opened.database);
-    tell();
+  /** The user has read what there is to say. */
+  accept(): void {
+    if (!this.#damage?.usable) return;
+    this.#loss = null;
+    if (this.#verified) this.#damage = null;
+    else this.trust();
+    this.#report();
   }
 
-  return {
-    directory,
-    clock,
-    room,
-    start,
-    state,
-    look,
-    trust,
-    distrust,
-    notice,
-    opened: () => opened,
-    seal: () => seal,
-    mayCheckpoint: () => seal === null,
-    isVerified: () => verified,
-    isUnsound: () => unsound,
-    /** The reader has read what there is to say. */
-    accept(): void {
-      if (!damage?.usable) return;
-      loss = null;
-      if (verified) damage = null;
-      else trust();
-      tell();
-    },
-    /** Why it is not writable. */
-    problem: () => problem,
-    damage: () => damage?.error ?? null,
+  /** Checks it again: it may have become unsound since. */
+  async verifyAgain(verify: () => Promise<void>): Promise<void> {
+    this.#verified = false;
+    await verify();
+  }
 
-    onChange: (listener: (state: StorageState) => void): void => void listeners.add(listener),
-
-    /** Tries to open what could not be opened. */
-    retry(): void {
-      if (access !== 'closed') return look();
-      close();
-      openAgain();
-    },
-
-    /** Closes it, so that `change` may move files; what is there afterwards is opened. */
-    exchange<Result>(change: () => Result): Result {
-      close();
-      try {
-        return change();
-      } finally {
-        generation++;
-        openAgain();
-      }
-    },
-
-    /** An empty database, where files may speak against beginning anew. */
-    startEmpty<Result>(putAside: () => Result): Result {
-      close();
-      try {
-        const aside = putAside();
-        createDatabase(directory, migrations, clock.now());
-        return aside;
-      } finally {
-        generation++;
-        openAgain();
-      }
-    },
-
-    /** `write` may use the room that is kept for deleting. */
-    withReserve<Result>(write: (database: WriteDatabase) => Result): Result {
-      if (opened.on !== 'disk' || (access !== 'writable' && access !== 'full')) throw problem ?? full();
-      if (access === 'writable') return write(opened.database);
-      room.releaseReserve();
-      try {
-        return write(opened.database);
-      } finally {
-        room.keepReserve();
-      }
-    },
-
-    /** It may have become unsound since it was looked through. */
-    async lookThrough(verify: () => Promise<void>): Promise<void> {
-      verified = false;
-      await verify();
-    },
-
-    end(): void {
-      close();
-      unlock?.();
-      unlock = null;
-    },
-  };
+  #logLost(kept: string | null): LoupeError {
+    const where = kept ? ` The log is kept as ${kept} and ${kept}-wal.` : '';
+    return new LoupeError(
+      'store_damaged',
+      `The log of the last changes in ${this.directory} is damaged: the last changes before Loupe ended may be missing.${where}`,
+      'Look at your last conversations. Everything older is there.',
+    );
+  }
 }
 
 export function changedMeanwhile(directory: string): string {

@@ -5,7 +5,7 @@ import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
 import { documentFiles } from './document-files.ts';
 import { inStoreWords } from './errors.ts';
-import { createKeeper, type Keeper } from './keeper.ts';
+import { Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
 import type { Kept, Queries } from './opened.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
@@ -99,7 +99,7 @@ export function openStore(
     // For nobody else's eyes.
     makeFolderSync(directory, 0o700);
   });
-  const keeper = createKeeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
+  const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
   keeper.start();
   const care = createCare(keeper, checker ?? checkHere);
   const port = <Name extends keyof Kept>(name: Name): Kept[Name] => guarded(keeper, name);

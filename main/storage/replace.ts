@@ -1,11 +1,11 @@
-/** One database in the place of another. What was there is moved aside and never deleted. */
+/** Puts one database in the place of another. What was there gets another name and is never deleted. */
 import { copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { databasePath, flush, stamp, type Backup } from './backups.ts';
 import { removeSeal } from './seal.ts';
 
-/** Of a closed database. Answers the name of the file that it is in now; null where there was nothing. */
-export function putAside(directory: string, now: number): string | null {
+/** Renames a closed database. Returns its new name; null where there was none. */
+export function archiveDatabase(directory: string, now: number): string | null {
   const path = databasePath(directory);
   const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   const name = freeName(directory, `loupe-replaced-${stamp(now).slice(0, -3)}`);
@@ -19,8 +19,8 @@ export function putAside(directory: string, now: number): string | null {
   return exists || hasLog ? name : null;
 }
 
-/** Whole, beside the database, until `moveIn`. */
-export function bringBackup({ path }: Backup, directory: string): string {
+/** Copies a backup whole, beside the database, for `moveIn`. Returns the path of the copy. */
+export function copyBackup({ path }: Backup, directory: string): string {
   const part = `${databasePath(directory)}.part`;
   try {
     copyFileSync(path, part);
@@ -36,8 +36,8 @@ export function moveIn(part: string, directory: string): void {
   renameSync(part, databasePath(directory));
 }
 
-/** A log that SQLite will not read to its end, and will overwrite. Answers the copy's name; null where there is no room for it. */
-export function keepLog(directory: string, now: number): string | null {
+/** Copies a log that SQLite will not read to its end, and will overwrite. Returns the name of the copy; null where there is no room for one. */
+export function archiveLog(directory: string, now: number): string | null {
   const path = databasePath(directory);
   const name = freeName(directory, `loupe-damaged-log-${stamp(now).slice(0, -3)}`);
   try {
