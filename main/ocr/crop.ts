@@ -24,26 +24,39 @@ export function cropLine(picture: RgbPicture, quad: Quad): LineImage {
   const share = 1 / (samples * samples * 127.5);
   const plane = lineHeight * width;
   const { data: pixels } = picture;
-  const [lastX, lastY] = [picture.width - 1, picture.height - 1];
+  const row = picture.width * 3;
+  const lastX = picture.width - 1;
+  const lastY = picture.height - 1;
+  // Plain numbers throughout: this runs for every pixel of every line.
   for (let y = 0; y < lineHeight; y++) {
     for (let x = 0; x < width; x++) {
-      let [red, green, blue] = [0, 0, 0];
-      for (let sample = 0; sample < samples * samples; sample++) {
-        const along = (x + ((sample % samples) + 0.5) / samples) / width;
-        const across = (y + (Math.floor(sample / samples) + 0.5) / samples) / lineHeight;
-        // Of the nearest pixels' centres, which lie at half; what is outside is as the edge is.
-        const atX = Math.min(lastX, Math.max(0, left + (rightX - left) * along + (downX - left) * across - 0.5));
-        const atY = Math.min(lastY, Math.max(0, top + (rightY - top) * along + (downY - top) * across - 0.5));
-        const [x0, y0] = [Math.floor(atX), Math.floor(atY)];
-        const [fx, fy] = [atX - x0, atY - y0];
-        const a = (y0 * picture.width + x0) * 3;
-        const b = x0 < lastX ? a + 3 : a;
-        const below = y0 < lastY ? picture.width * 3 : 0;
-        const [wa, wb, wc, wd] = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy];
-        const [c, d] = [a + below, b + below];
-        red += pixels[a]! * wa + pixels[b]! * wb + pixels[c]! * wc + pixels[d]! * wd;
-        green += pixels[a + 1]! * wa + pixels[b + 1]! * wb + pixels[c + 1]! * wc + pixels[d + 1]! * wd;
-        blue += pixels[a + 2]! * wa + pixels[b + 2]! * wb + pixels[c + 2]! * wc + pixels[d + 2]! * wd;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let down = 0; down < samples; down++) {
+        const across = (y + (down + 0.5) / samples) / lineHeight;
+        for (let right = 0; right < samples; right++) {
+          const along = (x + (right + 0.5) / samples) / width;
+          // Of the nearest pixels' centres, which lie at half; what is outside is as the edge is.
+          const atX = Math.min(lastX, Math.max(0, left + (rightX - left) * along + (downX - left) * across - 0.5));
+          const atY = Math.min(lastY, Math.max(0, top + (rightY - top) * along + (downY - top) * across - 0.5));
+          const x0 = Math.floor(atX);
+          const y0 = Math.floor(atY);
+          const fx = atX - x0;
+          const fy = atY - y0;
+          const a = y0 * row + x0 * 3;
+          const b = x0 < lastX ? a + 3 : a;
+          const below = y0 < lastY ? row : 0;
+          const c = a + below;
+          const d = b + below;
+          const wa = (1 - fx) * (1 - fy);
+          const wb = fx * (1 - fy);
+          const wc = (1 - fx) * fy;
+          const wd = fx * fy;
+          red += pixels[a]! * wa + pixels[b]! * wb + pixels[c]! * wc + pixels[d]! * wd;
+          green += pixels[a + 1]! * wa + pixels[b + 1]! * wb + pixels[c + 1]! * wc + pixels[d + 1]! * wd;
+          blue += pixels[a + 2]! * wa + pixels[b + 2]! * wb + pixels[c + 2]! * wc + pixels[d + 2]! * wd;
+        }
       }
       const to = y * width + x;
       data[to] = blue * share - 1;

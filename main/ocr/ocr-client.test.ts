@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 /** `act`: what the n-th process does with a request. */
-function rig(act: (request: OcrRequest, double: Double, process: number) => void, limits: Partial<OcrLimits> = {}) {
+function rig(act: (request: OcrRequest & { picture: { source: { name: string } } }, double: Double, process: number) => void, limits: Partial<OcrLimits> = {}) {
   const processes: Double[] = [];
   const spawn = (): HostProcess => {
     const number = processes.length;
@@ -46,7 +46,7 @@ function rig(act: (request: OcrRequest, double: Double, process: number) => void
       },
       host: {
         pid: undefined,
-        send: (message) => queueMicrotask(() => act(message as OcrRequest, double, number)),
+        send: (message) => queueMicrotask(() => act(message as OcrRequest & { picture: { source: { name: string } } }, double, number)),
         onMessage: (listener) => void (double.reply = listener),
         onExit: (listener) => void (onExit = listener),
         onBeat: () => {},
@@ -81,7 +81,7 @@ test('lines are told as they are read, and all of them at the end', async () => 
 
 test('a picture that the process dies of fails by name; the ones behind it are read by another process', async () => {
   const { recogniser, processes } = rig(({ id, picture: asked }, { reply, exit }) => {
-    if ('source' in asked && 'name' in asked.source && asked.source.name === 'evil.png') exit('bad allocation');
+    if (asked.source.name === 'evil.png') exit('bad allocation');
     else reply({ id, kind: 'done' });
   });
   const [evil, good] = await Promise.allSettled([recogniser.recognise(picture('evil.png')), recogniser.recognise(picture('good.png'))]);
@@ -157,4 +157,45 @@ test('the process is ended when nobody has needed it for a while, and by closing
   await recogniser.close();
   expect(processes[1]!.killed).toBe(true);
   await expect(recogniser.recognise(picture('c.png'))).rejects.toMatchObject({ code: 'cancelled' });
+});
+
+test('who waits comes before what nobody waits for, and gets a process that has not given way', async () => {
+  const asked: { name: string; background: boolean; process: number }[] = [];
+  const { recogniser, processes } = rig(
+    ({ id, picture: { source }, background }, { reply }, process) => {
+      asked.push({ name: source.name, background, process });
+      // The first time it does not get to the end.
+      if (source.name !== 'old.png' || process > 0) reply({ id, kind: 'done' });
+    },
+    { idleMs: 20 },
+  );
+  const old = recogniser.recognise(picture('old.png'), { background: true });
+  const older = recogniser.recognise(picture('older.png'), { background: true });
+  await expect.poll(() => asked.length).toBe(1);
+  await recogniser.recognise(picture('now.png'));
+  expect(processes[0]!.killed).toBe(true);
+  // Read again, in its order, once nobody has waited for a while.
+  expect(asked).toHaveLength(2);
+  await Promise.all([old, older]);
+  expect(asked).toEqual([
+    { name: 'old.png', background: true, process: 0 },
+    { name: 'now.png', background: false, process: 1 },
+    { name: 'old.png', background: true, process: 2 },
+    { name: 'older.png', background: true, process: 2 },
+  ]);
+  expect(processes[1]!.killed).toBe(true);
+});
+
+test('what is read in the background is stopped like any other, also while it waits', async () => {
+  const { recogniser } = rig(() => {});
+  const [first, second] = [new AbortController(), new AbortController()];
+  const running = recogniser.recognise(picture('a.png'), { background: true, signal: first.signal });
+  const waiting = recogniser.recognise(picture('b.png'), { background: true, signal: second.signal });
+  second.abort();
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  first.abort();
+  await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+  const closed = recogniser.recognise(picture('c.png'), { background: true });
+  await recogniser.close();
+  await expect(closed).rejects.toMatchObject({ code: 'cancelled' });
 });

@@ -9,6 +9,8 @@ import type { OcrPicture, TextRecogniser } from '../services/ports.ts';
 export interface OcrRequest {
   id: number;
   picture: OcrPicture;
+  /** The same for every request to one process: a process that has given way cannot get its priority back. */
+  background: boolean;
 }
 
 /** Any number of lines, then how it ended. */
@@ -21,7 +23,7 @@ export interface OcrLimits {
   tickMs: number;
   /** Without a line. The first takes longest: models are loaded and the whole picture is searched. */
   still: number;
-  /** A picture in all. The process has the lowest priority and may have to wait for others. */
+  /** A picture in all. Read in the background it may have to wait for everything else. */
   picture: number;
   /** After the last picture; models take 150 MB, milliseconds. */
   idleMs: number;
@@ -31,8 +33,18 @@ const usual: OcrLimits = { tickMs: usualBeatMs, still: 120, picture: 1200, idleM
 
 interface Running {
   host: HostProcess;
+  background: boolean;
   onReply: (reply: OcrReply) => void;
   onEnd: (lastWords: string) => void;
+}
+
+interface Job {
+  picture: OcrPicture;
+  onLine: ((line: TextLine) => void) | undefined;
+  signal: AbortSignal;
+  background: boolean;
+  resolve: (lines: TextLine[]) => void;
+  reject: (error: unknown) => void;
 }
 
 export function createTextRecogniser({
@@ -43,15 +55,17 @@ export function createTextRecogniser({
   let idle: NodeJS.Timeout | undefined;
   let nextId = 1;
   /** One picture at a time: one that takes the process down takes no other along. */
-  let turn: Promise<unknown> = Promise.resolve();
+  const queue: Job[] = [];
+  let current: { job: Job; giveWay: AbortController } | null = null;
   const closing = new AbortController();
 
-  function start(): Running {
-    const started: Running = { host: spawn(), onReply: () => {}, onEnd: () => {} };
+  function start(background: boolean): Running {
+    const started: Running = { host: spawn(), background, onReply: () => {}, onEnd: () => {} };
     started.host.onMessage((message) => started.onReply(message as OcrReply));
     started.host.onExit(({ lastWords }) => {
       if (running === started) running = null;
       started.onEnd(lastWords);
+      next();
     });
     return started;
   }
@@ -63,9 +77,31 @@ export function createTextRecogniser({
     running = null;
   }
 
-  function readNow(picture: OcrPicture, onLine: ((line: TextLine) => void) | undefined, signal: AbortSignal): Promise<TextLine[]> {
+  /** Who waits comes first. What nobody waits for is read when nobody has waited for a while, so that the process is there for them. */
+  function next(): void {
+    if (current || closing.signal.aborted) return;
+    const waiting = queue.findIndex(({ background }) => !background);
+    const [job] = waiting >= 0 ? queue.splice(waiting, 1) : running && !running.background ? [] : queue.splice(0, 1);
+    if (job) void read(job);
+  }
+
+  async function read(job: Job): Promise<void> {
+    const giveWay = new AbortController();
+    current = { job, giveWay };
+    if (running && running.background !== job.background) end();
+    try {
+      job.resolve(await readNow(job, AbortSignal.any([job.signal, giveWay.signal])));
+    } catch (error) {
+      if (giveWay.signal.aborted && !job.signal.aborted) queue.unshift(job);
+      else job.reject(error);
+    }
+    current = null;
+    next();
+  }
+
+  function readNow({ picture, onLine, background }: Job, signal: AbortSignal): Promise<TextLine[]> {
     clearTimeout(idle);
-    const current = (running ??= start());
+    const reader = (running ??= start(background));
     const id = nextId++;
     const lines: TextLine[] = [];
     const { promise, resolve, reject } = Promise.withResolvers<TextLine[]>();
@@ -82,7 +118,7 @@ export function createTextRecogniser({
       reject(cancelled(picture));
     };
     signal.addEventListener('abort', stop, { once: true });
-    current.onEnd = (lastWords) =>
+    reader.onEnd = (lastWords) =>
       reject(
         new LoupeError(
           'ocr_failed',
@@ -91,7 +127,7 @@ export function createTextRecogniser({
           { cause: lastWords },
         ),
       );
-    current.onReply = (reply) => {
+    reader.onReply = (reply) => {
       if (reply.id !== id) return;
       if (reply.kind === 'line') {
         still = 0;
@@ -100,27 +136,41 @@ export function createTextRecogniser({
       } else if (reply.kind === 'failed') reject(fromFailure(reply.failure));
       else resolve(lines);
     };
-    current.host.send({ id, picture } satisfies OcrRequest);
+    reader.host.send({ id, picture, background } satisfies OcrRequest);
     return promise.finally(() => {
       clearInterval(timer);
       signal.removeEventListener('abort', stop);
-      current.onReply = () => {};
-      current.onEnd = () => {};
-      if (running === current) idle = setTimeout(end, limits.idleMs).unref();
+      reader.onReply = () => {};
+      reader.onEnd = () => {};
+      if (running === reader) idle = setTimeout(endIdle, limits.idleMs).unref();
     });
   }
 
+  function endIdle(): void {
+    end();
+    next();
+  }
+
   return {
-    recognise(picture, { signal, onLine } = {}) {
+    recognise(picture, { signal, onLine, background = false } = {}) {
       const either = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
-      const result = turn.then(() => {
-        if (either.aborted) throw cancelled(picture);
-        return readNow(picture, onLine, either);
-      });
-      turn = result.catch(() => {});
-      // Whoever waits for another's picture need not wait for it to be told.
-      const stopped = new Promise<never>((_, reject) => either.addEventListener('abort', () => reject(cancelled(picture)), { once: true }));
-      return Promise.race([result, stopped]);
+      if (either.aborted) return Promise.reject(cancelled(picture));
+      const { promise, resolve, reject } = Promise.withResolvers<TextLine[]>();
+      const job: Job = { picture, onLine, signal: either, background, resolve, reject };
+      queue.push(job);
+      either.addEventListener(
+        'abort',
+        () => {
+          const place = queue.indexOf(job);
+          if (place >= 0) queue.splice(place, 1);
+          // Whoever waits for another's picture need not wait for it to end.
+          reject(cancelled(picture));
+        },
+        { once: true },
+      );
+      if (!background && current?.job.background) current.giveWay.abort();
+      next();
+      return promise;
     },
     async close() {
       closing.abort();

@@ -1,5 +1,5 @@
 /** Entry of the process that reads text in pictures. It decodes them too, and they may be hostile. */
-import { constants, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { parentChannel } from '../process/channel.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { decodeImage } from '../image/decode.ts';
@@ -15,10 +15,22 @@ const lifeline = holdLifeline();
 const channel = parentChannel();
 let recogniser: Promise<Recogniser> | null = null;
 
-try {
-  setPriority(constants.priority.PRIORITY_LOW);
-} catch {
-  // It only takes longer from the others.
+/** What nobody waits for takes from the others as little as it can. */
+function giveWay(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW);
+  } catch {
+    // It only takes longer from the others.
+  }
+}
+
+/** More than two gain little: most lines are small. */
+const mostThreads = 2;
+
+function startRecogniser(background: boolean): Promise<Recogniser> {
+  if (background) giveWay();
+  const threads = background ? 1 : Math.min(mostThreads, availableParallelism());
+  return createRecogniser(process.env['LOUPE_OCR'] ?? ocrModels, { threads });
 }
 
 async function pixelsOf(picture: OcrPicture): Promise<RgbPicture> {
@@ -27,11 +39,11 @@ async function pixelsOf(picture: OcrPicture): Promise<RgbPicture> {
   return decodeImage(bytes, name, picture.page);
 }
 
-async function serve({ id, picture }: OcrRequest): Promise<void> {
+async function serve({ id, picture, background }: OcrRequest): Promise<void> {
   const reply = (message: OcrReply): void => channel.send(message);
   try {
     const pixels = await pixelsOf(picture);
-    recogniser ??= createRecogniser(process.env['LOUPE_OCR'] ?? ocrModels);
+    recogniser ??= startRecogniser(background);
     await (await recogniser).recognise(pixels, { onLine: (line) => reply({ id, kind: 'line', line }) });
     reply({ id, kind: 'done' });
   } catch (error) {

@@ -28,20 +28,24 @@ const leastConfidence = 0.5;
 /** A line so much higher than wide may be turned by a quarter. */
 const tall = 1.5;
 
-/** One thread, which is what the process is for. The arena keeps what a run took for the next: a tenth faster, and 700 MB at most for a screen of 8 megapixels. */
-const sessionOptions: ort.InferenceSession.SessionOptions = {
+/**
+ * The arena keeps what a run took for the next: a tenth faster, and 700 MB at most for a screen of 8 megapixels. Threads that spin
+ * while they wait for work would take the processor from everybody else.
+ */
+const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions => ({
   executionProviders: ['cpu'],
   executionMode: 'sequential',
-  intraOpNumThreads: 1,
+  intraOpNumThreads: threads,
   interOpNumThreads: 1,
   enableCpuMemArena: true,
   enableMemPattern: false,
   logSeverityLevel: 4,
-};
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+});
 
 /** `directory`: of the models, as in resources/ocr. Throws `ocr_missing`. */
-export async function createRecogniser(directory: string): Promise<Recogniser> {
-  const { runtime, detector, reader, characters } = await open(directory);
+export async function createRecogniser(directory: string, { threads = 1 } = {}): Promise<Recogniser> {
+  const { runtime, detector, reader, characters } = await open(directory, sessionOptions(threads));
 
   /** A model with one input and one output. */
   async function run(session: ort.InferenceSession, input: Float32Array, shape: number[]): Promise<Float32Array> {
@@ -112,12 +116,13 @@ type Read = Pick<TextLine, 'text' | 'confidence' | 'words'>;
 /** The library is native, and a part of the installation that can be missing: loaded here, so that its absence is said. */
 async function open(
   directory: string,
+  options: ort.InferenceSession.SessionOptions,
 ): Promise<{ runtime: typeof ort; detector: ort.InferenceSession; reader: ort.InferenceSession; characters: string[] }> {
   try {
     const runtime = await import('onnxruntime-node');
     const [detector, reader, characters] = await Promise.all([
-      runtime.InferenceSession.create(join(directory, 'detector.onnx'), sessionOptions),
-      runtime.InferenceSession.create(join(directory, 'recogniser.onnx'), sessionOptions),
+      runtime.InferenceSession.create(join(directory, 'detector.onnx'), options),
+      runtime.InferenceSession.create(join(directory, 'recogniser.onnx'), options),
       readFile(join(directory, 'characters.txt'), 'utf8').then((text) => [...text.trimEnd().split('\n'), ' ']),
     ]);
     return { runtime, detector, reader, characters };

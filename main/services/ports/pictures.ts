@@ -36,8 +36,14 @@ export type OcrPicture = { source: ImageSource; page?: number | undefined } | { 
  * `image_*` codes, with `ocr_missing` and `ocr_failed`, and with `cancelled` for an aborted signal.
  */
 export interface TextRecogniser {
-  /** In the order of reading; `onLine` gets each as soon as it is read. No text is no lines. */
-  recognise(picture: OcrPicture, options?: Abortable & { onLine?: (line: TextLine) => void }): Promise<TextLine[]>;
+  /**
+   * In the order of reading; `onLine` gets each as soon as it is read. No text is no lines. `background`: nobody waits for it. It is
+   * read when nobody has waited for a while, at the lowest priority, and begun again where somebody came in between.
+   */
+  recognise(
+    picture: OcrPicture,
+    options?: Abortable & ({ onLine?: (line: TextLine) => void; background?: false } | { background: true; onLine?: never }),
+  ): Promise<TextLine[]>;
   close(): Promise<void>;
 }
 
