@@ -41,8 +41,8 @@ export interface AppPorts {
 
 export interface CaptureServices {
   addPicture: (bytes: Uint8Array, name: string) => Promise<Picture>;
-  /** The text in a picture that is not kept; `of` is what events and `stopText` call it. */
-  readText: (bytes: Uint8Array, name: string, of: string) => Promise<TextLine[]>;
+  /** The text in a picture that is not kept; `of` is what `stopText` calls it. */
+  readText: (bytes: Uint8Array, name: string, of: string, onLine: (line: TextLine) => void) => Promise<TextLine[]>;
   stopText: (of: string) => void;
   emit: (event: EventMessage) => void;
   settings: Store['settings'];

@@ -61,7 +61,7 @@ export function createApp(ports: AppPorts): App {
   const text = createPictureText({ recogniser: ocr, emit });
   const capture = ports.capture({
     addPicture: (bytes, name) => pictures.add({ bytes, name }, { kind: 'capture' }),
-    readText: (bytes, name, of) => text.readOnce(of, { source: { bytes, name } }),
+    readText: (bytes, name, of, onLine) => text.readOnce(of, { source: { bytes, name } }, onLine),
     stopText: text.stop,
     emit,
     settings: () => store.settings(),

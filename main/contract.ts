@@ -28,7 +28,7 @@ import {
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
-import { display, captureState } from './contract/capture.ts';
+import { display, captureState, copying } from './contract/capture.ts';
 
 export type { Region, Failure } from './contract/common.ts';
 export type { Picture, PictureOrigin, PagePart, Pages, Quad, TextLine, ModelView } from './contract/pictures.ts';
@@ -64,7 +64,7 @@ export type {
 } from './contract/models.ts';
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
-export type { Display, CaptureState } from './contract/capture.ts';
+export type { Display, CaptureState, Copying } from './contract/capture.ts';
 export { limits } from './contract/common.ts';
 export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
@@ -270,8 +270,12 @@ export const requests = {
   /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
-  /** Reads the text of a region; `text.line` tells of each line meanwhile. The capture goes on; its end stops it. */
-  'capture.text': { input: v.strictObject({ displayId: v.string(), region }), output: v.array(textLine) },
+  /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` tells how far it is. */
+  'capture.text': { input: v.strictObject({ displayId: v.string(), region }), output: done },
+  /** For the notice: what is being copied, or was copied last. */
+  'capture.copying': { input: none, output: v.nullable(copying) },
+  /** Stops it, and closes the notice. */
+  'capture.stopCopying': { input: none, output: done },
   'capture.cancel': { input: none, output: done },
   /** For the quick-ask window: the picture that it asks about. */
   'capture.current': { input: none, output: v.nullable(picture) },
@@ -309,7 +313,7 @@ export const events = {
   'conversation.deleted': v.strictObject({ id }),
   /** The model looks at this picture whatever comes after it; null: at the last one again. */
   'picture.pinned': v.strictObject({ conversationId: id, picture: v.nullable(picture) }),
-  /** Read in the picture of this hash, or on this display of a capture. */
+  /** Read in the picture of this hash. */
   'text.line': v.strictObject({ of: v.string(), line: textLine }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
@@ -321,6 +325,7 @@ export const events = {
   'settings.changed': settings,
   'storage.changed': storageState,
   'capture.changed': captureState,
+  'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': picture,
   /** The host asks the window to show this conversation (tray, deep link, second start). */

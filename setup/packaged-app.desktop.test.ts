@@ -3,7 +3,9 @@
  * Electron, and skips these where none can be had.
  */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { backdrop, isDimmed, startDesktop, until, type Desktop } from './desktop.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
@@ -140,6 +142,33 @@ test('the overlay comes with its picture: no pixel of an empty window before', a
     await rest();
   }
   await app.showMain();
+});
+
+test('C copies the text of the screen: the overlay is gone at once, a notice says how it went, and the text can be pasted', async () => {
+  // Beside the main window, which has words in it, and is not in front.
+  await desktop.leaveWindows();
+  await app.openOverlay();
+  await desktop.key('c');
+  await app.overlayGone();
+  const notice = await until('notice', app.notice);
+  expect(await desktop.hasKeyboard(notice.id)).toBe(false);
+  await until('end of the notice', async () => !(await app.notice()), { patienceMs: 120_000 });
+  await app.openOverlay();
+  await app.take(from, { x: to.x + 20, y: to.y });
+  await until('keyboard in the quick-ask window', async () => desktop.hasKeyboard((await until('quick-ask window', app.quick)).id));
+  await rest();
+  await desktop.key('ctrl+v');
+  await rest();
+  await desktop.key('Return');
+  const database = new Database(join(desktop.data, 'loupe.db'), { readonly: true });
+  try {
+    const asked = database.prepare<[], string>("select text from messages where role = 'user' order by id desc limit 1").pluck();
+    expect(await until('question', () => asked.get())).toMatch(/Loupe/);
+  } finally {
+    database.close();
+  }
+  await desktop.key('Escape');
+  await app.quickGone();
 });
 
 test('pressed again while it is on its way, or there: one overlay; after Esc a new one', async () => {

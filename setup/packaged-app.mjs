@@ -82,6 +82,8 @@ export function driveApp(desktop, executable) {
   const overlay = async () => (await desktop.windows()).find(({ width, height }) => width === size.width && height === size.height);
   /** As wide as quickAskWidth. */
   const quick = async () => (await desktop.windows()).find(({ width }) => width === 420);
+  /** As wide as noticeSize. */
+  const notice = async () => (await desktop.windows()).find(({ width }) => width === 380);
   const main = async () => (await desktop.windows()).find(({ width }) => width > 420 && width < size.width);
   const gone = async (/** @type {() => Promise<unknown>} */ get) => !(await get());
   const pictures = join(desktop.data, 'pictures');
@@ -92,6 +94,7 @@ export function driveApp(desktop, executable) {
     start,
     overlay,
     quick,
+    notice,
     main,
     /** The overlay, once its picture is on the screen and it has the keyboard. @param {() => unknown} [press] */
     async openOverlay(press = () => desktop.key(hotkey)) {

@@ -1,6 +1,6 @@
 /** Taking the screen. */
 import * as v from 'valibot';
-import { size, region } from './common.ts';
+import { count, size, region } from './common.ts';
 
 export const display = v.strictObject({
   id: v.string(),
@@ -27,5 +27,14 @@ export const captureState = v.strictObject({
   permission: v.picklist(['granted', 'missing', 'not-needed']),
 });
 
+/** How far copying the text of a region is, or what came of it. */
+export const copying = v.variant('state', [
+  v.strictObject({ state: v.literal('reading'), /** So far. */ lines: count }),
+  v.strictObject({ state: v.literal('copied'), text: v.string() }),
+  v.strictObject({ state: v.literal('none') }),
+  v.strictObject({ state: v.literal('failed'), message: v.string(), nextStep: v.string() }),
+]);
+
+export type Copying = v.InferOutput<typeof copying>;
 export type Display = v.InferOutput<typeof display>;
 export type CaptureState = v.InferOutput<typeof captureState>;

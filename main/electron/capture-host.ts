@@ -10,12 +10,17 @@ import type { Overlays } from './overlay.ts';
 import type { QuickAsk } from './quick.ts';
 import type { Remembered } from './remembered.ts';
 import type { Frozen, ScreenAccess } from './screen.ts';
+import { createTextCopies } from './text-copies.ts';
+import type { Notice } from './notice.ts';
 import { words } from './words.ts';
 
 export interface CaptureParts {
   screen: ScreenAccess;
   overlays: Overlays;
   quick: QuickAsk;
+  notice: Pick<Notice, 'open' | 'close'>;
+  /** Into the clipboard. */
+  writeText: (text: string) => void;
   hotkey: Hotkey;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
@@ -45,7 +50,9 @@ interface Running {
 const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
-export function createElectronCapture({ screen, overlays, quick, hotkey, remembered, services, stepAside }: CaptureParts): ElectronCapture {
+export function createElectronCapture(parts: CaptureParts): ElectronCapture {
+  const { screen, overlays, quick, hotkey, remembered, services, stepAside } = parts;
+  const copies = createTextCopies(parts);
   /** One capture at a time, from the hotkey to its picture. */
   let running: Running | null = null;
   let frozen: Frozen[] = [];
@@ -58,7 +65,6 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
 
   function end(): void {
     overlays.close();
-    for (const { display } of frozen) services.stopText(display.id);
     frozen = [];
     running = null;
     comeBack();
@@ -185,8 +191,16 @@ export function createElectronCapture({ screen, overlays, quick, hotkey, remembe
 
     async text(displayId, wanted) {
       const [{ display, image }, region] = chosenOn(displayId, wanted);
-      return services.readText(new Uint8Array(image.crop(region).toPNG()), words.capture.pictureName, display.id);
+      let png: Uint8Array;
+      try {
+        png = new Uint8Array(image.crop(region).toPNG());
+      } finally {
+        end();
+      }
+      copies.start(png, display.workArea);
     },
+    copying: copies.state,
+    stopCopying: copies.stop,
 
     cancel: async () => cancel(),
     current: async () => current,

@@ -1,10 +1,12 @@
 import type { GlobalShortcut } from 'electron';
 import { describe, expect, test, vi } from 'vitest';
-import type { EventMessage, Picture } from '../contract.ts';
+import type { EventMessage, Picture, TextLine } from '../contract.ts';
+import { LoupeError } from '../errors.ts';
 import { overlap, type Rect } from '../services/capture/geometry.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
+import { createNotice } from './notice.ts';
 import { createQuick } from './quick.ts';
 import type { Remembered, RememberedState } from './remembered.ts';
 import { createScreen, displayOfShape, outdatesFrames, sourceOf } from './screen.ts';
@@ -25,6 +27,19 @@ const two = (): { id: number; bounds: Bounds; scaleFactor: number; image: ImageD
   { id: 12, bounds: { x: -1080, y: -500, width: 1080, height: 1920 }, scaleFactor: 1, image: new ImageDouble(1080, 1920) },
 ];
 
+const line = (before: string, text: string): TextLine => ({
+  before,
+  text,
+  confidence: 1,
+  quad: [
+    [0, 0],
+    [1, 0],
+    [1, 1],
+    [0, 1],
+  ],
+  words: [],
+});
+
 function memory(): Remembered {
   let state: RememberedState = { window: null, lastDisplay: null, lastRegions: {} };
   return {
@@ -42,9 +57,11 @@ interface Rig {
   overlays: Overlays;
   events: EventMessage[];
   kept: Uint8Array[];
-  /** Pictures whose text was asked for, and what was told to stop. */
-  readings: { bytes: Uint8Array; of: string }[];
+  /** Pictures whose text was asked for; a test says what is read. */
+  readings: { onLine: (line: TextLine) => void; resolve: (lines: TextLine[]) => void; reject: (error: unknown) => void }[];
   stopped: string[];
+  clipboard: string[];
+  noticeWindow: () => WindowDouble | undefined;
   remembered: Remembered;
   asides: string[];
   overlayWindows: () => WindowDouble[];
@@ -63,6 +80,7 @@ function rig({
   const kept: Uint8Array[] = [];
   const readings: Rig['readings'] = [];
   const stopped: string[] = [];
+  const clipboard: string[] = [];
   const asides: string[] = [];
   const remembered = memory();
   const screen = createScreen({
@@ -88,6 +106,13 @@ function rig({
     isDark: () => false,
     onClosed: () => capture.quickClosed(),
   });
+  const notice = createNotice({
+    createWindow,
+    platform,
+    preload: '/preload.cjs',
+    isDark: () => false,
+    onClosed: () => capture.stopCopying(),
+  });
   const hotkey = createHotkey({
     globalShortcut: shortcuts,
     platform,
@@ -100,6 +125,8 @@ function rig({
     screen,
     overlays,
     quick,
+    notice,
+    writeText: (text) => void clipboard.push(text),
     hotkey,
     remembered,
     services: {
@@ -107,10 +134,7 @@ function rig({
         kept.push(bytes);
         return addPicture ? addPicture() : picture;
       },
-      readText: async (bytes, _name, of) => {
-        readings.push({ bytes, of });
-        return [];
-      },
+      readText: (_bytes, _name, _of, onLine) => new Promise((resolve, reject) => readings.push({ onLine, resolve, reject })),
       stopText: (of) => stopped.push(of),
       emit: (event) => events.push(event),
     },
@@ -129,10 +153,12 @@ function rig({
     kept,
     readings,
     stopped,
+    clipboard,
     remembered,
     asides,
     overlayWindows: () => alive().filter(({ url }) => url.includes('view=overlay')),
     quickWindow: () => alive().find(({ url }) => url.includes('view=quick')),
+    noticeWindow: () => alive().find(({ url }) => url.includes('view=notice')),
   };
 }
 
@@ -422,17 +448,71 @@ describe('finishing', () => {
     expect(overlap(one.quickWindow()!.bounds, { x: -980, y: -400, width: 300, height: 300 })).toBe(0);
   });
 
-  test('the text of a region is read, and the capture goes on until it is left', async () => {
+  test('the text of a region is copied after the capture is over, and a window says how far it is', async () => {
     const one = rig();
     await one.capture.start('region');
-    expect(await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 })).toEqual([]);
-    expect(one.readings).toEqual([{ bytes: expect.any(Uint8Array) as Uint8Array, of: '12' }]);
-    expect(one.overlayWindows()).toHaveLength(2);
-    expect(one.kept).toEqual([]);
     await expect(one.capture.text('12', { x: 2000, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
-    await one.capture.cancel();
-    expect(one.stopped).toEqual(['11', '12']);
+    await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 });
+    expectNothingLeft(one);
+    expect(one.kept).toEqual([]);
+    const notice = one.noticeWindow()!;
+    // In the middle of the upper edge of that display, and never with the keyboard.
+    expect(notice.bounds).toEqual({ x: -730, y: -476, width: 380, height: 88 });
+    expect(notice.options).toMatchObject({ focusable: false, skipTaskbar: true, frame: false });
+    notice.emit('ready-to-show');
+    expect(notice.calls).toContain('showInactive');
+    expect(one.capture.copying()).toEqual({ state: 'reading', lines: 0 });
+    one.readings[0]!.onLine(line('', 'one'));
+    one.readings[0]!.onLine(line('\n', 'two'));
+    expect(one.capture.copying()).toEqual({ state: 'reading', lines: 2 });
+    expect(one.clipboard).toEqual([]);
+    one.readings[0]!.resolve([line('', 'one'), line('\n', 'two')]);
+    await vi.waitFor(() => expect(one.capture.copying()).toEqual({ state: 'copied', text: 'one\ntwo' }));
+    expect(one.clipboard).toEqual(['one\ntwo']);
+    expect(one.events.filter(({ event }) => event === 'capture.copying')).toHaveLength(4);
+    one.capture.stopCopying();
+    expect([one.noticeWindow(), one.capture.copying()]).toEqual([undefined, null]);
     await expect(one.capture.text('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('text that is not there, and text that could not be read, are said so', async () => {
+    const one = rig();
+    const ends: ((reading: Rig['readings'][number]) => void)[] = [
+      ({ resolve }) => resolve([]),
+      ({ reject }) => reject(new LoupeError('ocr_failed', 'The process stopped.', 'Try again.')),
+    ];
+    const said: unknown[] = [];
+    for (const [index, end] of ends.entries()) {
+      await one.capture.start('region');
+      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 });
+      end(one.readings[index]!);
+      await vi.waitFor(() => expect(one.capture.copying()).not.toMatchObject({ state: 'reading' }));
+      said.push(one.capture.copying());
+    }
+    expect(said).toEqual([{ state: 'none' }, { state: 'failed', message: 'The process stopped.', nextStep: 'Try again.' }]);
+    expect(one.clipboard).toEqual([]);
+  });
+
+  test('a notice that is put away stops the reading; a second copy takes the place of the first', async () => {
+    const one = rig();
+    const copy = async (): Promise<void> => {
+      await one.capture.start('region');
+      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 });
+    };
+    await copy();
+    one.noticeWindow()!.close();
+    expect(one.stopped).toEqual(['capture']);
+    one.readings[0]!.reject(new LoupeError('cancelled', 'stopped'));
+    await copy();
+    await copy();
+    expect(one.double.windows.filter(({ url, destroyed }) => url.includes('view=notice') && !destroyed)).toHaveLength(1);
+    one.readings[1]!.onLine(line('', 'late'));
+    one.readings[1]!.reject(new LoupeError('cancelled', 'stopped'));
+    one.readings[2]!.resolve([line('', 'now')]);
+    await vi.waitFor(() => expect(one.capture.copying()).toEqual({ state: 'copied', text: 'now' }));
+    expect(one.clipboard).toEqual(['now']);
+    one.noticeWindow()!.webContents.emit('render-process-gone');
+    expect([one.noticeWindow(), one.capture.copying()]).toEqual([undefined, null]);
   });
 
   test('a region that pokes out is cut, one outside is refused', async () => {

@@ -12,7 +12,8 @@ export const appOrigin = `${scheme}://${appHost}`;
 /** The scheme must be known before Electron is ready. */
 export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true } as const;
 
-export type View = { view: 'main'; conversationId?: number | null } | { view: 'quick' } | { view: 'overlay'; display: string };
+export type View =
+  { view: 'main'; conversationId?: number | null } | { view: 'quick' } | { view: 'notice' } | { view: 'overlay'; display: string };
 
 /** Address of the page, which shows one of its views. */
 export function pageUrl(view: View): string {

@@ -31,6 +31,7 @@ import { paper, scheme, schemePrivileges } from './options.ts';
 import { createOverlays } from './overlay.ts';
 import { createPageServer } from './page-server.ts';
 import { placesEnvironment, findPlaces, type Places } from './places.ts';
+import { createNotice } from './notice.ts';
 import { createQuick } from './quick.ts';
 import { createRemembered } from './remembered.ts';
 import { createScreen, outdatesFrames } from './screen.ts';
@@ -220,6 +221,7 @@ async function compose({
     },
   });
   const quick = createQuick({ createWindow, platform, preload, isDark, onClosed: () => capture.quickClosed() });
+  const notice = createNotice({ createWindow, platform, preload, isDark, onClosed: () => capture.stopCopying() });
   const overlays = createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel: () => void capture.cancel() });
   const hotkey = createHotkey({
     globalShortcut,
@@ -254,7 +256,18 @@ async function compose({
     pictures: createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') }),
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     capture: (services) => {
-      capture = createElectronCapture({ screen: screenAccess, overlays, quick, hotkey, remembered, services, stepAside });
+      const writeText = (text: string): void => void electron.clipboard.writeText(text);
+      capture = createElectronCapture({
+        screen: screenAccess,
+        overlays,
+        quick,
+        notice,
+        writeText,
+        hotkey,
+        remembered,
+        services,
+        stepAside,
+      });
       return capture;
     },
     abilities: await readAbilities(places.demoModel),
@@ -419,6 +432,7 @@ async function compose({
       mainWindow.quitting();
       hotkey.release();
       void capture.cancel();
+      capture.stopCopying();
       quick.destroy();
       tray.destroy();
       void app

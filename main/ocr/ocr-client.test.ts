@@ -30,7 +30,10 @@ afterEach(async () => {
 });
 
 /** `act`: what the n-th process does with a request. */
-function rig(act: (request: OcrRequest & { picture: { source: { name: string } } }, double: Double, process: number) => void, limits: Partial<OcrLimits> = {}) {
+function rig(
+  act: (request: OcrRequest & { picture: { source: { name: string } } }, double: Double, process: number) => void,
+  limits: Partial<OcrLimits> = {},
+) {
   const processes: Double[] = [];
   const spawn = (): HostProcess => {
     const number = processes.length;

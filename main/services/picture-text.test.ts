@@ -62,16 +62,21 @@ test('what was stopped is read anew', async () => {
 });
 
 test('what is seen once is not remembered, and another of the same name takes its place', async () => {
-  const { text, asked, finish } = rig();
-  const first = text.readOnce('display', picture('a.png'));
-  const second = text.readOnce('display', picture('b.png'));
+  const { text, asked, events, finish } = rig();
+  const told: string[] = [];
+  const onLine = ({ text: words }: TextLine): void => void told.push(words);
+  const first = text.readOnce('display', picture('a.png'), onLine);
+  const second = text.readOnce('display', picture('b.png'), onLine);
   await expect(first).rejects.toMatchObject({ code: 'cancelled' });
   finish[1]!();
   expect(await second).toEqual([line('b.png')]);
-  const third = text.readOnce('display', picture('c.png'));
+  const third = text.readOnce('display', picture('c.png'), onLine);
   finish[2]!();
   expect(await third).toEqual([line('c.png')]);
   expect(asked).toEqual(['a.png', 'b.png', 'c.png']);
+  expect(told).toEqual(['b.png', 'c.png']);
+  // It is nobody else's.
+  expect(events).toEqual([]);
 });
 
 test('of many pictures the ones that were wanted last are remembered', async () => {

@@ -5,8 +5,8 @@ import type { OcrPicture, TextRecogniser } from './ports.ts';
 export interface PictureText {
   /** The picture of this hash. Rejects as `TextRecogniser` does. */
   read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
-  /** One that is seen once; events call it `of`. */
-  readOnce(of: string, picture: OcrPicture): Promise<TextLine[]>;
+  /** One that is seen once, of which no event tells; `stop` calls it `of`. */
+  readOnce(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]>;
   /** Whoever waits for it gets `cancelled`. */
   stop(of: string): void;
 }
@@ -27,13 +27,11 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
     return lines;
   }
 
-  function begin(of: string, picture: OcrPicture): Promise<TextLine[]> {
+  function begin(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]> {
     const abort = new AbortController();
-    const result = recogniser
-      .recognise(picture, { signal: abort.signal, onLine: (line) => emit({ event: 'text.line', payload: { of, line } }) })
-      .finally(() => {
-        if (running.get(of)?.abort === abort) running.delete(of);
-      });
+    const result = recogniser.recognise(picture, { signal: abort.signal, onLine }).finally(() => {
+      if (running.get(of)?.abort === abort) running.delete(of);
+    });
     running.set(of, { result, abort });
     return result;
   }
@@ -44,10 +42,13 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
   }
 
   return {
-    read: async (hash, picture) => remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture)))),
-    readOnce(of, picture) {
+    async read(hash, picture) {
+      const onLine = (line: TextLine): void => emit({ event: 'text.line', payload: { of: hash, line } });
+      return remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture, onLine))));
+    },
+    readOnce(of, picture, onLine) {
       stop(of);
-      return begin(of, picture);
+      return begin(of, picture, onLine);
     },
     stop,
   };

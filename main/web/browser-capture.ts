@@ -26,6 +26,8 @@ export function browserCapture(): CaptureHost {
     drawn: refuse,
     finish: refuse,
     text: refuse,
+    copying: () => null,
+    stopCopying: () => {},
     cancel: async () => {},
     current: async () => null,
     testHotkey: async () => false,

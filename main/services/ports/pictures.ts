@@ -1,5 +1,5 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
-import type { CaptureState, Display, PagePart, Pages, Picture, Region, TextLine } from '../../contract.ts';
+import type { CaptureState, Copying, Display, PagePart, Pages, Picture, Region, TextLine } from '../../contract.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
 export interface PictureFacts {
@@ -55,8 +55,10 @@ export interface CaptureHost {
   /** The page of this display's overlay shows it. */
   drawn(displayId: string): Promise<void>;
   finish(displayId: string, region: Region): Promise<void>;
-  /** The text in a region; the capture goes on. */
-  text(displayId: string, region: Region): Promise<TextLine[]>;
+  /** Ends the capture; the text in the region goes to the clipboard once it is read. */
+  text(displayId: string, region: Region): Promise<void>;
+  copying(): Copying | null;
+  stopCopying(): void;
   cancel(): Promise<void>;
   current(): Promise<Picture | null>;
   /** True when the hotkey came within ten seconds. */
