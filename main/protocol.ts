@@ -260,8 +260,22 @@ export const requests = {
       (result as { statistics?: Partial<TurnStatistics> } | null)?.statistics?.imagesEncoded ? answerStages : ['prefill', 'decode'],
   },
 
-  /** Tokens of the prompt that `generate` would read. */
-  countTokens: { body: v.strictObject(promptFields), result: count, model: 'used', takesTurn: false, stages: ['prompt'] },
+  /**
+   * Tokens of the prompt that `generate` would read. With `prompts`: of the first that has at most `most` tokens, or of the
+   * last where none has; each is shorter than the one before. `prompt` says which.
+   */
+  countTokens: {
+    body: v.strictObject({
+      ...promptFields,
+      /** Of each prompt, which of `messages` it consists of. Absent: one prompt of them all. */
+      prompts: v.optional(v.pipe(v.array(tokens), v.minLength(1))),
+      most: v.optional(count),
+    }),
+    result: v.object({ prompt: count, tokens: count }),
+    model: 'used',
+    takesTurn: false,
+    stages: ['prompt'],
+  },
 
   /**
    * How likely does the model find these texts, each by itself, after all that is before them? Computed from an empty cache,

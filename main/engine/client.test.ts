@@ -56,8 +56,8 @@ describe('a process that works', () => {
   test('tokens are counted, and an answer that goes on reads what it said so far', async () => {
     const engine = start();
     await load(engine);
-    const prompt = await engine.countTokens({ messages });
-    const withBeginning = await engine.countTokens({ messages, answerSoFar: 'Gr' });
+    const { tokens: prompt } = await engine.countTokens({ messages });
+    const { tokens: withBeginning } = await engine.countTokens({ messages, answerSoFar: 'Gr' });
     expect(prompt).toBeGreaterThan(0);
     // The demo vocabulary spells letters one by one.
     expect(withBeginning).toBe(prompt + 2);

@@ -178,13 +178,15 @@ export function createFakeEngine({
       };
       return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement } };
     },
-    async countTokens({ messages, answerSoFar = '' }, { signal } = {}) {
+    async countTokens({ messages, prompts, most = Infinity, answerSoFar = '' }, { signal } = {}) {
       begin(signal);
       needModel();
-      return (
-        wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length +
-        wordsOf(answerSoFar).length
+      const counts = (prompts ?? [messages.keys()]).map(
+        (indices) => countWords(Array.from(indices, (index) => messages[index]!)) + wordsOf(answerSoFar).length,
       );
+      const fitting = counts.findIndex((tokens) => tokens <= most);
+      const prompt = fitting === -1 ? counts.length - 1 : fitting;
+      return { prompt, tokens: counts[prompt]! };
     },
     async generate({ messages, answerSoFar = '', maxTokens, sampling }, { signal, onText, onStage } = {}) {
       begin();
@@ -275,6 +277,10 @@ function sure({ messages, texts }: Body<'score'>): Score[] {
     const best = new Float32Array(wordsOf(text).length);
     return { best, logProbabilities: names.length === 0 || names.some((name) => name.startsWith(text)) ? best : best.map(() => -9) };
   });
+}
+
+function countWords(messages: ChatMessage[]): number {
+  return wordsOf(messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join(' ')).length;
 }
 
 /** Each with the space before it. */

@@ -8,11 +8,11 @@ import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../errors.ts';
 import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../prompt/detokenizer.ts';
+import { createPromptEncoder, type PromptEncoder } from '../prompt/encoder.ts';
 import { ggufEntries } from '../prompt/gguf-entries.ts';
 import { ggufCheckpointFiles } from '../prompt/gguf-files.ts';
 import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../prompt/prompt.ts';
 import { createStopTexts } from '../prompt/stops.ts';
-import type { Message } from '../prompt/template.ts';
 import type { Addon, DeviceInfo, ModelFacts, ModelInfo, NativeEngine, SamplingOptions } from '../native-surface.ts';
 import { loadAddon, shaderDirectory } from '../process/addon.ts';
 import { parentChannel, type ParentChannel } from '../process/channel.ts';
@@ -55,6 +55,7 @@ interface Loaded {
   model: ModelInfo;
   /** Null when the checkpoint has no tokenizer. */
   language: PromptLanguage | null;
+  encoder: PromptEncoder | null;
 }
 
 type Work = Extract<Request, { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'selfTest' }>;
@@ -227,7 +228,7 @@ class Host {
         this.#send({ type: 'progress', id, doneBytes, totalBytes });
       },
     });
-    this.#loaded = { model, language };
+    this.#loaded = { model, language, encoder: language && createPromptEncoder(language) };
     return { model, device: engine.device, paths: engine.paths, promptFormat: language?.format.kind ?? null };
   }
 
@@ -238,7 +239,7 @@ class Host {
     const language = this.#needLanguage();
     const began = performance.now();
     const images = await this.#prepareAll(id, messages, model);
-    const tokens = this.#encode(id, language, messages, answerSoFar);
+    const tokens = this.#encode(id, messages, answerSoFar);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
     const prepareMs = performance.now() - began;
@@ -288,13 +289,19 @@ class Host {
     };
   }
 
-  #countTokens({ id, body: { messages, answerSoFar } }: RequestOf<'countTokens'>): number {
-    return this.#encode(id, this.#needLanguage(), messages, answerSoFar).length;
+  #countTokens({ id, body: { messages, prompts, most = Infinity, answerSoFar } }: RequestOf<'countTokens'>): Result<'countTokens'> {
+    const choices = prompts?.map((indices) => Array.from(indices, (index) => messageAt(messages, index))) ?? [messages];
+    return this.#inPrompt(id, (encoder) => encoder.choose(choices, most, answerSoFar));
   }
 
-  #encode(id: number, language: PromptLanguage, messages: ChatMessage[], answerSoFar?: string | undefined): Int32Array {
+  #encode(id: number, messages: ChatMessage[], answerSoFar?: string | undefined): Int32Array {
+    return this.#inPrompt(id, (encoder) => encoder.encode(messages, answerSoFar));
+  }
+
+  #inPrompt<Encoded>(id: number, work: (encoder: PromptEncoder) => Encoded): Encoded {
+    this.#needLanguage();
     this.#enter(id, 'prompt');
-    return this.#lifeline.during('prompt', () => encodePrompt(language, messages, answerSoFar));
+    return this.#lifeline.during('prompt', () => work(this.#needModel().encoder!));
   }
 
   async #score({ id, body: { messages, texts, beginnings = false } }: RequestOf<'score'>): Promise<Result<'score'>> {
@@ -302,7 +309,7 @@ class Host {
     const { model } = this.#needModel();
     const language = this.#needLanguage();
     const images = messages ? await this.#prepareAll(id, messages, model) : [];
-    const prompt = messages ? this.#encode(id, language, messages) : beginning(language);
+    const prompt = messages ? this.#encode(id, messages) : this.#needModel().encoder!.beginning();
     this.#enter(id, 'score');
     const scores: Score[] = [];
     let traced: { tokens: Int32Array; logits: Float32Array } | null = null;
@@ -460,25 +467,10 @@ function placeOf(request: { directory: string } | { gguf: string[] }): ModelPlac
   return 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
 }
 
-/** The prompt, and the words that the answer has already. */
-function encodePrompt({ format, tokenizer }: PromptLanguage, messages: ChatMessage[], answerSoFar = ''): Int32Array {
-  const prompt = format.encode(
-    messages.map(({ role, content }): Message => ({
-      role,
-      content: content.map((part) => (part.type === 'image' ? { type: 'image' } : part)),
-    })),
-  );
-  return answerSoFar === '' ? prompt : Int32Array.from([...prompt, ...tokenizer.encodeText(answerSoFar)]);
-}
-
-function beginning({ tokenizer }: PromptLanguage): Int32Array {
-  const token = tokenizer.specialToken('<|begin_of_text|>');
-  if (token === null)
-    throw new LoupeError(
-      'tokenizer_invalid',
-      'The tokenizer of the loaded model has no <|begin_of_text|>, with which every text of Llama 3 begins.',
-    );
-  return Int32Array.of(token);
+function messageAt(messages: ChatMessage[], index: number): ChatMessage {
+  const message = messages[index];
+  if (!message) throw new LoupeError('protocol', `A prompt names message ${index} of ${messages.length}.`);
+  return message;
 }
 
 /** What the addon asks for, and no more. */

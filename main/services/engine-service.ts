@@ -13,7 +13,7 @@ import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
-import type { ChatMessage, Engine, LoadedModel } from './ports.ts';
+import type { Body, Engine, LoadedModel } from './ports.ts';
 import { throttle } from './throttle.ts';
 import { createTurns } from './turns.ts';
 
@@ -48,7 +48,7 @@ export interface EngineService {
   /** When the loaded model was last used, on the clock of `performance`; null since it was loaded. */
   lastUsed(): number | null;
   /** Of the loaded model; takes no turn, so an answer may be being written meanwhile. */
-  countTokens(messages: ChatMessage[], signal?: AbortSignal): Promise<number>;
+  countTokens(request: Body<'countTokens'>, signal?: AbortSignal): ReturnType<Engine['countTokens']>;
   devices(signal?: AbortSignal): ReturnType<Engine['devices']>;
   close(): Promise<void>;
 }
@@ -134,7 +134,7 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
       return loaded && turns.whileIdle((signal) => work(engine, loaded, AbortSignal.any([signal, closing.signal])));
     },
     lastUsed: loader.lastUsed,
-    countTokens: (messages, signal) => engine.countTokens({ messages }, { signal }),
+    countTokens: (request, signal) => engine.countTokens(request, { signal }),
     devices: (signal) => engine.devices({ signal }),
     async close() {
       closing.abort();

@@ -5,7 +5,7 @@ import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
 import { fitPrompt, roomForAnswer } from './prompt-window.ts';
-import { messagesForUse, promptParts } from './question.ts';
+import { messagesForUse, promptParts, promptsForUse } from './question.ts';
 
 export interface AnswerJobOptions {
   store: Store;
@@ -120,7 +120,7 @@ export class AnswerJob {
         attached: store.conversations.message(parentId!).pictures.length > 0,
       }),
       { contextLength, answer: roomForAnswer(maxTokens, contextLength) },
-      (messages) => port.countTokens({ messages: messagesForUse(messages, state.use), answerSoFar: this.#text }, { signal }),
+      (prompts, most) => port.countTokens({ ...promptsForUse(prompts, state.use), most, answerSoFar: this.#text }, { signal }),
     );
     const reply = await port.generate(
       { messages: messagesForUse(window.messages, state.use), answerSoFar: this.#text, maxTokens, sampling },

@@ -153,6 +153,7 @@ describe('a question', () => {
 
   test('what no longer fits is forgotten, and said', async () => {
     begin({ answer: () => words(150) });
+    const count = vi.spyOn(port, 'countTokens');
     let { conversation, answer } = ask(words(100));
     await ended(answer.id);
     for (let turn = 0; turn < 2; turn++) {
@@ -160,6 +161,8 @@ describe('a question', () => {
       await ended(answer.id);
     }
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', statistics: { forgottenMessages: 2 } });
+    // Once for each question, however many lengths of the conversation are tried.
+    expect(count).toHaveBeenCalledTimes(3);
     expect(await chat.measure({ conversationId: conversation.id, parentId: answer.id, text: 'and?', pictures: 0 })).toMatchObject({
       contextLength: 512,
       forgottenMessages: 2,

@@ -8,11 +8,11 @@ import type { Conversation, EventMessage, Input, Message, Output } from '../../c
 import { LoupeError, toLoupeError } from '../../errors.ts';
 import type { EngineService } from '../engine-service.ts';
 import { withoutVerdicts } from '../guard/verdict.ts';
-import type { ChatMessage, FinishedAnswer, Store } from '../ports.ts';
+import type { FinishedAnswer, Store } from '../ports.ts';
 import { AnswerJob } from './answer-job.ts';
 import { createGuardChecks } from './guard-check.ts';
-import { fitPrompt, roomForAnswer } from './prompt-window.ts';
-import { messagesForUse, promptParts } from './question.ts';
+import { fitPrompt, roomForAnswer, type ChoosePrompt } from './prompt-window.ts';
+import { promptParts, promptsForUse } from './question.ts';
 import { createUnstoredAnswers } from './unstored-answers.ts';
 
 export interface ChatOptions {
@@ -212,9 +212,9 @@ async function measure(
   const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };
   const answer = roomForAnswer(store.settings().maxTokens, contextLength);
   // Counting takes no turn: it does not touch the model, and an answer may be being written.
-  const count = (messages: ChatMessage[]): Promise<number> => engine.countTokens(messagesForUse(messages, engine.state().use), signal);
+  const choose: ChoosePrompt = (prompts, most) => engine.countTokens({ ...promptsForUse(prompts, engine.state().use), most }, signal);
   const parts = promptParts(store, engine.state(), { path: [...before, question], conversationId });
-  const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, count);
+  const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, choose);
   return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
 }
 

@@ -16,7 +16,7 @@ import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, Store } from '../ports.ts';
 import { fitPrompt } from './prompt-window.ts';
-import { messagesForUse, promptParts } from './question.ts';
+import { messagesForUse, promptParts, promptsForUse } from './question.ts';
 
 export interface GuardChecksOptions {
   store: Store;
@@ -62,7 +62,7 @@ export function createGuardChecks({ store, engine, emit, closed }: GuardChecksOp
           conversationId: answer.conversationId,
         }),
         { contextLength: contextLength!, answer: verdictTokens },
-        (messages) => port.countTokens({ messages: messagesForUse(messages, use) }, { signal }),
+        (prompts, most) => port.countTokens({ ...promptsForUse(prompts, use), most }, { signal }),
       );
       const { text, finish } = await port.generate(
         { messages: messagesForUse(window.messages, use), maxTokens: verdictTokens, sampling: { temperature: 0 } },

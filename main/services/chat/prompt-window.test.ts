@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Message, Picture } from '../../contract.ts';
 import type { ChatMessage } from '../ports.ts';
-import { fitPrompt, promptFrom, roomForAnswer, type PromptParts } from './prompt-window.ts';
+import { fitPrompt, poolMessages, promptFrom, promptsFrom, roomForAnswer, type ChoosePrompt, type PromptParts } from './prompt-window.ts';
 
 const picture = (letter: string): Picture => ({
   hash: letter.repeat(64),
@@ -84,10 +84,16 @@ describe('what the engine is asked', () => {
 
 describe('what the context holds', () => {
   // A token a character.
-  const count = async (messages: ChatMessage[]): Promise<number> =>
+  const lengthOf = (messages: ChatMessage[]): number =>
     spelled(messages)
       .join('')
       .replaceAll(/\[\w\]/g, '').length;
+  const count = vi.fn<ChoosePrompt>(async (prompts, most) => {
+    const fitting = prompts.findIndex((messages) => lengthOf(messages) <= most);
+    const prompt = fitting === -1 ? prompts.length - 1 : fitting;
+    return { prompt, tokens: lengthOf(prompts[prompt]!) };
+  });
+  beforeEach(() => void count.mockClear());
   const path = conversation('[a]12345', '12345', '12345', '12345', '12345');
 
   test.each([
@@ -106,7 +112,9 @@ describe('what the context holds', () => {
   test('every length of a long conversation', async () => {
     const long = conversation(...Array.from({ length: 41 }, () => '12345'));
     for (let room = 5; room <= 205; room++) {
+      count.mockClear();
       const { forgottenMessages, promptTokens } = await fitPrompt(parts(long), { contextLength: room, answer: 0 }, count);
+      expect(count).toHaveBeenCalledTimes(1);
       const kept = 41 - forgottenMessages;
       expect(promptTokens).toBe(kept * 5);
       // Two more would not have fitted.
@@ -117,6 +125,16 @@ describe('what the context holds', () => {
   test('a question that leaves little room for the answer is asked all the same; one that leaves none is refused', async () => {
     expect(await fitPrompt(parts(path), { contextLength: 6, answer: 4 }, count)).toMatchObject({ promptTokens: 5, forgottenMessages: 4 });
     await expect(fitPrompt(parts(path), { contextLength: 5, answer: 4 }, count)).rejects.toMatchObject({ code: 'context_full' });
+  });
+
+  test('prompts share their messages, so that each is sent once', () => {
+    const long = conversation('[a]one', 'A', 'two', 'B', 'three', 'C', 'four');
+    const prompts = promptsFrom(parts(long, { systemPrompt: 'Be brief.' }), [0, 2, 4, 6]);
+    const pool = poolMessages(prompts);
+    // The system prompt, seven messages, and the three questions that the picture moves to.
+    expect(pool.messages).toHaveLength(1 + 7 + 3);
+    expect(pool.prompts.map((indices) => Array.from(indices, (index) => pool.messages[index]!))).toEqual(prompts);
+    expect(prompts.map((messages) => spelled(messages)[1])).toEqual(['[a]one', '[a]two', '[a]three', '[a]four']);
   });
 
   test('the answer gets what was asked for, or a quarter', () => {

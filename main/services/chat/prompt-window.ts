@@ -25,7 +25,26 @@ export interface PromptWindow {
 }
 
 /** Of the messages from `first` on. Of several pictures in one message the model sees the last. */
-export function promptFrom({ systemPrompt, path, pinned, sees, pathOf }: PromptParts, first: number): ChatMessage[] {
+export function promptFrom(parts: PromptParts, first: number): ChatMessage[] {
+  return promptsFrom(parts, [first])[0]!;
+}
+
+/** One prompt for each start. They share their messages, but for those that a picture moved to. */
+export function promptsFrom(parts: PromptParts, starts: readonly number[]): ChatMessage[][] {
+  const { systemPrompt, path, pathOf } = parts;
+  const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }];
+  const built = new Map<Message, Map<string | null, ChatMessage>>(path.map((message) => [message, new Map()]));
+  const messageWith = (message: Message, hash: string | null): ChatMessage => {
+    const variants = built.get(message)!;
+    const picture: ChatPart[] = hash === null ? [] : [{ type: 'image', image: { path: pathOf(hash) } }];
+    const made = variants.get(hash) ?? { role: message.role, content: [...picture, { type: 'text', text: message.text }] };
+    variants.set(hash, made);
+    return made;
+  };
+  return starts.map((first) => [...system, ...placePictures(parts, first).map(({ message, hash }) => messageWith(message, hash))]);
+}
+
+function placePictures({ path, pinned, sees }: PromptParts, first: number): { message: Message; hash: string | null }[] {
   const pictureOf = ({ pictures }: Message): string | null => (sees ? (pictures.at(-1)?.hash ?? null) : null);
   // An answer that was stopped before its first word says nothing.
   const kept = path.slice(first).filter(({ role, text }) => role === 'user' || text !== '');
@@ -40,12 +59,7 @@ export function promptFrom({ systemPrompt, path, pinned, sees, pathOf }: PromptP
         .findLast((hash) => hash !== null) ?? null;
   }
 
-  const messages = kept.map(({ role, text }, index): ChatMessage => {
-    const hash = pictures[index] ?? null;
-    const picture: ChatPart[] = hash === null ? [] : [{ type: 'image', image: { path: pathOf(hash) } }];
-    return { role, content: [...picture, { type: 'text', text }] };
-  });
-  return systemPrompt.trim() === '' ? messages : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }, ...messages];
+  return kept.map((message, index) => ({ message, hash: pictures[index] ?? null }));
 }
 
 /** Tokens kept free for the answer. */
@@ -53,45 +67,39 @@ export function roomForAnswer(maxTokens: number, contextLength: number): number 
   return Math.min(maxTokens, Math.max(64, Math.floor(contextLength / 4)));
 }
 
+/** Which of `prompts` fits: the first that has at most `most` tokens, or the last where none has. */
+export type ChoosePrompt = (prompts: ChatMessage[][], most: number) => Promise<{ prompt: number; tokens: number }>;
+
 /**
- * The longest run of exchanges up to the question that fits. Rejects with `context_full` when
- * the question alone does not.
+ * The longest run of exchanges up to the question that fits; `choose` is called once. Rejects with `context_full` when the
+ * question alone does not fit.
  */
 export async function fitPrompt(
   parts: PromptParts,
   room: { contextLength: number; answer: number },
-  countTokens: (messages: ChatMessage[]) => Promise<number>,
+  choose: ChoosePrompt,
 ): Promise<PromptWindow & { promptTokens: number }> {
-  const { path } = parts;
-  const starts = path.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
-  const most = room.contextLength - room.answer;
-  const measure = async (first: number): Promise<{ messages: ChatMessage[]; promptTokens: number }> => {
-    const messages = promptFrom(parts, first);
-    return { messages, promptTokens: await countTokens(messages) };
-  };
-
-  // The more is left out, the shorter it is: the first start that fits is found by halves.
-  let low = 0;
-  let high = starts.length - 1;
-  let best = null as { first: number; messages: ChatMessage[]; promptTokens: number } | null;
-  while (low <= high) {
-    // Most conversations fit whole.
-    const middle: number = best === null && low === 0 && high === starts.length - 1 ? 0 : Math.floor((low + high) / 2);
-    const first = starts[middle]!;
-    const measured = await measure(first);
-    if (measured.promptTokens <= most) {
-      best = { first, ...measured };
-      high = middle - 1;
-    } else low = middle + 1;
-  }
-  if (best) return { messages: best.messages, promptTokens: best.promptTokens, forgottenMessages: best.first };
-
-  const alone = await measure(starts.at(-1)!);
+  const starts = parts.path.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
+  const prompts = promptsFrom(parts, starts);
+  const { prompt, tokens } = await choose(prompts, room.contextLength - room.answer);
   // A shorter answer is better than none.
-  if (alone.promptTokens < room.contextLength) return { ...alone, forgottenMessages: starts.at(-1)! };
+  if (tokens < room.contextLength || tokens <= room.contextLength - room.answer)
+    return { messages: prompts[prompt]!, promptTokens: tokens, forgottenMessages: starts[prompt]! };
   throw new LoupeError(
     'context_full',
-    `The question takes ${alone.promptTokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
-    'Shorten the question, or increase the context length in the settings.',
+    `The question takes ${tokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
+    'Shorten the question, or raise the context length in the settings.',
   );
+}
+
+/** As `countTokens` takes them: each message once, however many prompts it is part of. */
+export function poolMessages(prompts: readonly ChatMessage[][]): { messages: ChatMessage[]; prompts: Int32Array[] } {
+  const indices = new Map<ChatMessage, number>();
+  const indexOf = (message: ChatMessage): number => {
+    const index = indices.get(message) ?? indices.size;
+    indices.set(message, index);
+    return index;
+  };
+  const lists = prompts.map((messages) => Int32Array.from(messages, indexOf));
+  return { messages: [...indices.keys()], prompts: lists };
 }

@@ -3,7 +3,7 @@ import type { EngineState, Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { guardMessages } from '../guard/verdict.ts';
 import type { ChatMessage, Store } from '../ports.ts';
-import type { PromptParts } from './prompt-window.ts';
+import { poolMessages, type PromptParts } from './prompt-window.ts';
 
 export interface Question {
   /** From the first message to the question. */
@@ -36,4 +36,9 @@ export function promptParts(
 export function messagesForUse(messages: ChatMessage[], use: EngineState['use']): ChatMessage[] {
   if (use === 'guard') return guardMessages(messages);
   return use === 'complete' ? messages.filter(({ role }) => role !== 'system') : messages;
+}
+
+/** As `countTokens` takes them. */
+export function promptsForUse(prompts: ChatMessage[][], use: EngineState['use']): ReturnType<typeof poolMessages> {
+  return poolMessages(prompts.map((messages) => messagesForUse(messages, use)));
 }

@@ -43,13 +43,14 @@ export function withoutVerdicts(path: readonly Message[]): Message[] {
 export function guardMessages(messages: readonly ChatMessage[]): ChatMessage[] {
   const last = messages.findLastIndex(({ content }) => content.some(({ type }) => type === 'image'));
   const turns: ChatMessage[] = [];
-  for (const [index, { role, content }] of messages.entries()) {
+  for (const [index, message] of messages.entries()) {
+    const { role, content } = message;
     if (role === 'system') continue;
     const parts = content.filter(({ type }) => type !== 'image' || index === last);
     const before = turns.at(-1);
     // Questions follow one another where an answer was never written.
-    if (before?.role === role) before.content.push(...parts);
-    else turns.push({ role, content: [...parts] });
+    if (before?.role === role) turns[turns.length - 1] = { role, content: [...before.content, ...parts] };
+    else turns.push(parts.length === content.length ? message : { role, content: parts });
   }
   return turns;
 }
