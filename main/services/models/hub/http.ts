@@ -120,7 +120,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
         response.discard();
         url = redirected(url, location);
       }
-      throw new LoupeError('network_failed', `${start.host} sends from one address to the next without end.`);
+      throw new LoupeError('network_failed', `${start.host} redirects without end.`);
     },
     async close() {
       for (const account of accounts.values()) account.write();
@@ -169,12 +169,12 @@ function redirected(from: URL, location: string): URL {
   try {
     to = new URL(location, from);
   } catch {
-    throw new LoupeError('hub_invalid', `${from.host} sends to an address that is none.`);
+    throw new LoupeError('hub_invalid', `${from.host} redirects to an invalid address.`);
   }
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
-    throw new LoupeError('hub_invalid', `${from.host} sends to an address that is not of the web (${to.protocol}).`);
+    throw new LoupeError('hub_invalid', `${from.host} redirects to an address that is not a web address (${to.protocol}).`);
   if (from.protocol === 'https:' && to.protocol === 'http:')
-    throw new LoupeError('hub_invalid', `${from.host} sends to ${to.host} without encryption.`);
+    throw new LoupeError('hub_invalid', `${from.host} redirects to ${to.host} without encryption.`);
   return to;
 }
 
@@ -195,7 +195,7 @@ function inOurWords(error: unknown, { host }: URL, signal: AbortSignal): unknown
       'Check the date of this computer; behind a proxy that decrypts traffic, set NODE_EXTRA_CA_CERTS to its certificate.',
     );
   }
-  return new LoupeError('network_failed', `${host} could not be reached or broke off (${code || message}).`);
+  return new LoupeError('network_failed', `${host} could not be reached, or the connection broke (${code || message}).`);
 }
 
 function innermost(error: unknown): { code: string; message: string } {
