@@ -65,6 +65,7 @@ export type {
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Display, CaptureState, Copying } from './contract/capture.ts';
+export { formatBytes } from './contract/bytes.ts';
 export { limits } from './contract/common.ts';
 export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';

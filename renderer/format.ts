@@ -1,12 +1,5 @@
 /** Numbers as people say them. */
-const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** "7.8 GB": decimal units, as disks are sold and file managers count. */
-export function bytes(count: number): string {
-  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
-  const value = count / 1000 ** power;
-  return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power]}`;
-}
+export { formatBytes as bytes } from '../main/contract.ts';
 
 /** "340 ms", "2.4 s", "1 min 12 s". */
 export function seconds(ms: number): string {

@@ -1,3 +1,4 @@
+import { formatBytes } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { parseVerdict } from '../services/guard/verdict.ts';
 import { findModel } from '../services/models/local/find-model.ts';
@@ -7,7 +8,6 @@ import { demoModel } from '../host/paths.ts';
 import { decimal, engineFlags, engineSettings, namedModel, parseFlags, wholeNumber } from './options.ts';
 import { namesStdin, takePicture, type NamedPicture } from './picture.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
-import { inBytes } from './units.ts';
 
 export const askHelp = `loupe ask [options] "question"      ("-" reads the question from stdin)
 
@@ -87,7 +87,7 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     const { hostBytes } = loaded.model.placement;
     if (hostBytes > 0 && !values.json)
       terminal.err(
-        `loupe: ${inBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`,
+        `loupe: ${formatBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`,
       );
     const note = loaded.promptFormat && notes[loaded.promptFormat];
     if (note && !values.json) terminal.err(note);

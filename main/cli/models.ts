@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import {
+  formatBytes,
   modelPaths,
   type CatalogueEntry,
   type CatalogueView,
@@ -19,7 +20,7 @@ import { joinPaths, pathsNamed } from '../services/models/local/model-path.ts';
 import { quantisedForms } from '../services/models/quantise.ts';
 import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
-import { inBytes, inTime } from './units.ts';
+import { inTime } from './units.ts';
 
 export const modelsHelp = `loupe models COMMAND [options]
 
@@ -121,7 +122,7 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   }
   line('On this machine');
   for (const model of here) {
-    line(`  ${model.name}${model.bytes === null ? '' : `, ${inBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}`);
+    line(`  ${model.name}${model.bytes === null ? '' : `, ${formatBytes(model.bytes)}`}${model.present ? '' : ' (its files are gone)'}`);
     if (model.id !== 'demo') for (const path of modelPaths(model.id)) line(`      ${path}`);
     const test = tests.find((record) => record.model === model.id);
     if (test)
@@ -134,7 +135,7 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   line('To download');
   for (const entry of view.entries) if (entry.model === null) describeEntry(entry, line);
   if (view.devicesFailure) line(`\nHow they would run here is not known: ${view.devicesFailure.message}`);
-  if (view.freeBytes !== null) line(`\nThe disk of ${view.directory} has ${inBytes(view.freeBytes)} to give.`);
+  if (view.freeBytes !== null) line(`\nThe disk of ${view.directory} has ${formatBytes(view.freeBytes)} to give.`);
   return exitCodes.ok;
 }
 
@@ -149,7 +150,7 @@ const forms: Record<Fitting['quantisation'], string> = { bf16: 'as published', q
 const outcomes: Record<Fitting['outcome'], string> = { fits: 'fits', slow: 'slow', no: 'no' };
 
 function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text: string) => void): void {
-  line(`  ${id}, ${inBytes(bytes)}`);
+  line(`  ${id}, ${formatBytes(bytes)}`);
   line(`      ${purpose}`);
   const [first] = fits;
   if (!first) return;
@@ -176,7 +177,7 @@ const sources: Record<FoundModel['source'], string> = {
 
 function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
   line(
-    `${name} (${[sources[source], precision, bytes > 0 ? inBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`,
+    `${name} (${[sources[source], precision, bytes > 0 ? formatBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`,
   );
   for (const file of modelPaths(path)) line(`    ${file}`);
   if (problem) line(`    ${problem.state}: ${problem.message}`);
@@ -243,7 +244,7 @@ async function quantise(context: Context, named: string | undefined): Promise<Ex
       onProgress: (done, total) => {
         const seconds = (performance.now() - began) / 1000;
         const left = done > 0 && seconds > 2 ? `, ${inTime((seconds * (total - done)) / done)} left` : '';
-        show(`${bar(done / total)} ${inBytes(done)} of ${inBytes(total)}${left}`);
+        show(`${bar(done / total)} ${formatBytes(done)} of ${formatBytes(total)}${left}`);
       },
     })
     .finally(() => show(''));
@@ -251,7 +252,7 @@ async function quantise(context: Context, named: string | undefined): Promise<Ex
     terminal.out(`${JSON.stringify({ ok: true, model, report })}\n`);
     return exitCodes.ok;
   }
-  line(`${model.id}, ${inBytes(report.bytes)}`);
+  line(`${model.id}, ${formatBytes(report.bytes)}`);
   for (const { name, types, relativeError } of report.classes) line(`  ${name}: ${types}, error ${(100 * relativeError).toFixed(2)} %`);
   return tryNew(context, model);
 }
@@ -308,7 +309,7 @@ async function verify(context: Context, named: string | undefined): Promise<Exit
   onEvent((event) => {
     if (event.event !== 'verifications.changed') return;
     const [mine] = event.payload.filter((verification) => verification.model === model.id);
-    if (mine?.state === 'running') show(`${model.name}: ${inBytes(mine.doneBytes)} of ${inBytes(mine.totalBytes)} read`);
+    if (mine?.state === 'running') show(`${model.name}: ${formatBytes(mine.doneBytes)} of ${formatBytes(mine.totalBytes)} read`);
   });
   const found = await manager.verify(model.id).finally(() => show(''));
   if (values.json) terminal.out(`${JSON.stringify({ ok: found.changed.length === 0, verification: found })}\n`);
@@ -406,12 +407,13 @@ function absolute(path: string): string {
 }
 
 function stateInWords({ state, doneBytes, totalBytes, bytesPerSecond, failure }: Download): string {
-  const share = totalBytes > 0 ? `${Math.floor((doneBytes / totalBytes) * 100)} %, ${inBytes(doneBytes)} of ${inBytes(totalBytes)}` : '';
+  const share =
+    totalBytes > 0 ? `${Math.floor((doneBytes / totalBytes) * 100)} %, ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : '';
   if (state === 'queued') return 'waits for its turn';
   if (state === 'failed') return `failed${share && ` at ${share}`}: ${failure?.message ?? ''}`;
   if (state === 'paused') return `paused at ${share || 'its beginning'}`;
   if (!share) return 'asking for the list of files';
-  const left = bytesPerSecond ? `, ${inBytes(bytesPerSecond)}/s, ${inTime((totalBytes - doneBytes) / bytesPerSecond)} left` : '';
+  const left = bytesPerSecond ? `, ${formatBytes(bytesPerSecond)}/s, ${inTime((totalBytes - doneBytes) / bytesPerSecond)} left` : '';
   return `${bar(doneBytes / totalBytes)} ${share}${left}`;
 }
 

@@ -1,6 +1,7 @@
 /** A quantised copy of a published model, as one GGUF file in a folder of its own. */
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { formatBytes } from '../../contract.ts';
 import { makeFolder } from '../../make-folder.ts';
 import { LoupeError } from '../../errors.ts';
 import type { Engine } from '../ports.ts';
@@ -57,7 +58,7 @@ export async function quantiseModel(
   if (free + begun < expected + spareBytes)
     throw new LoupeError(
       'disk_full',
-      `The quantised copy needs about ${(expected / 1e9).toFixed(1)} GB, and the disk of ${folder} has ${(free / 1e9).toFixed(1)} GB free.`,
+      `The quantised copy needs about ${formatBytes(expected)}, and the disk of ${folder} has ${formatBytes(free)} free.`,
     );
   return engine.quantise({ directory, target, text: form, vision: 'f16' }, options);
 }

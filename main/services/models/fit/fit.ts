@@ -2,6 +2,7 @@
  * Will a model run here, and how fast? Pure: from the shape of the model and what the device
  * says of itself. Bytes and seconds; the speeds are estimates and say where they come from.
  */
+import { formatBytes } from '../../../contract.ts';
 import {
   crossKvBytes,
   quantisations,
@@ -186,13 +187,13 @@ function fitWeights({
   const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, outcome: 'no', reason, tokensPerSecond: null, placement: null });
   if (!placement)
     return refuse(
-      `Even with all its layers in the computer's memory it needs ${size(fixed)} on ${device.name}, which has ${size(room)} for it.`,
+      `Even with all its layers in the computer's memory it needs ${formatBytes(fixed)} on ${device.name}, which has ${formatBytes(room)} for it.`,
     );
   if (placement.hostBytes > hostRoom) {
     return refuse(
       shared
-        ? `It needs ${size(totalBytes)}, and this computer can give it ${size(room + hostRoom)}.`
-        : `It needs ${size(totalBytes)}: ${size(placement.hostBytes)} more than ${device.name} holds, and the computer's own memory can take ${size(hostRoom)} of it.`,
+        ? `It needs ${formatBytes(totalBytes)}, and this computer can give it ${formatBytes(room + hostRoom)}.`
+        : `It needs ${formatBytes(totalBytes)}: ${formatBytes(placement.hostBytes)} more than ${device.name} holds, and the computer's own memory can take ${formatBytes(hostRoom)} of it.`,
     );
   }
 
@@ -218,7 +219,7 @@ function fitWeights({
       placement,
     };
   }
-  const needs = `About ${pace} on ${device.name}, which has ${size(room)} for it.`;
+  const needs = `About ${pace} on ${device.name}, which has ${formatBytes(room)} for it.`;
   return { ...sizes, totalBytes, outcome: tokensPerSecond < slowBelow ? 'slow' : 'fits', reason: needs, tokensPerSecond, placement };
 }
 
@@ -244,7 +245,10 @@ export function adviceFor(request: FileFitRequest): FitAdvice | null {
   if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0))
     return null;
   const better = recommended.outcome === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
-  return { words: `${formWords[recommended.quantisation]} ${better} (${size(recommended.totalBytes)}).`, form: recommended.quantisation };
+  return {
+    words: `${formWords[recommended.quantisation]} ${better} (${formatBytes(recommended.totalBytes)}).`,
+    form: recommended.quantisation,
+  };
 }
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
@@ -343,10 +347,6 @@ export function bandwidth({ name, kind }: Pick<FitDevice, 'name' | 'kind'>): { b
   const found = known.find(([pattern]) => pattern.test(name));
   if (found) return { bytesPerSecond: found[1] * 1e9, source: 'data sheet' };
   return { bytesPerSecond: kind === 'discrete' ? 250e9 : kind === 'cpu' ? 20e9 : 50e9, source: 'assumed' };
-}
-
-export function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
 /** "35 tokens a second", "one token in 2 seconds". */

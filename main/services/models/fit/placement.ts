@@ -5,9 +5,10 @@
  */
 import { totalmem } from 'node:os';
 import type { ModelSizes } from '../../../native-surface.ts';
+import { formatBytes } from '../../../contract.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
 import type { Body, Engine, LoadedModel } from '../../ports.ts';
-import { hostShare, placeLayers, size, usualContext, type Placement } from './fit.ts';
+import { hostShare, placeLayers, usualContext, type Placement } from './fit.ts';
 
 export interface LoadPlan extends Pick<Placement, 'hostLayers' | 'embeddingOnHost'> {
   /** Undefined: as the engine does where nothing is asked for. */
@@ -66,18 +67,18 @@ export function planLoad({ sizes, model, device, contextLength, hostMemoryBytes 
     const parts = sizes.visionBytes > 0 ? 'its output, its picture encoder' : 'its output';
     throw new LoupeError(
       'device_out_of_memory',
-      `${model} needs ${size(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the computer’s memory. There is room for ${size(room)}: ${size(fixed - room)} are missing.`,
+      `${model} needs ${formatBytes(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the computer’s memory. There is room for ${formatBytes(room)}: ${formatBytes(fixed - room)} are missing.`,
       nextStep,
     );
   }
   if (placement.hostBytes > hostRoom) {
     const shares = sizes.hostIsApart
-      ? `${device} has room for ${size(room)}, the computer’s memory for ${size(hostRoom)}`
-      : `This computer can give it ${size(room + hostRoom)}`;
+      ? `${device} has room for ${formatBytes(room)}, the computer’s memory for ${formatBytes(hostRoom)}`
+      : `This computer can give it ${formatBytes(room + hostRoom)}`;
     const code = sizes.hostIsApart ? 'host_out_of_memory' : 'device_out_of_memory';
     throw new LoupeError(
       code,
-      `${model} takes ${size(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ${size(placement.hostBytes - hostRoom)} are missing.`,
+      `${model} takes ${formatBytes(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ${formatBytes(placement.hostBytes - hostRoom)} are missing.`,
       nextStep,
     );
   }

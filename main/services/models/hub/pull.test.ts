@@ -323,10 +323,10 @@ describe('the disk', () => {
   test('too little room is said before the first byte of a file', async () => {
     const hub = await hubOf();
     const id = begin();
-    const error = await failureOf(sit(hub, id, { freeBytes: async () => 256 * 1024 * 1024 + 49_999 }));
+    const error = await failureOf(sit(hub, id, { freeBytes: async () => 256 * 1024 * 1024 + 20_000 }));
     expect(error).toMatchObject({
       code: 'disk_full',
-      message: `The model still needs 0.0 GB, and the disk that holds ${directory} has 0.0 GB free.`,
+      message: `The model still needs 50.0 kB, and the disk that holds ${directory} has 20.0 kB free.`,
     });
     expect(hub.happened.size).toBe(0);
     expect(readdirSync(directory)).toEqual(['.loupe.lock']);

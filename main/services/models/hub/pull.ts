@@ -1,6 +1,7 @@
 /** A model's files into a folder, several at a time, by one process. */
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatBytes } from '../../../contract.ts';
 import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
@@ -75,7 +76,7 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
   if (free < missing + spareBytes) {
     throw new LoupeError(
       'disk_full',
-      `The model still needs ${gigabytes(missing)}, and the disk that holds ${directory} has ${gigabytes(Math.max(0, free - spareBytes))} free.`,
+      `The model still needs ${formatBytes(missing)}, and the disk that holds ${directory} has ${formatBytes(Math.max(0, free - spareBytes))} free.`,
     );
   }
 }
@@ -126,8 +127,4 @@ async function fetchAll({ id, repository, revision, directory, files }: Download
 export async function freeBytesOf(directory: string): Promise<number> {
   const { bavail, bsize } = await inFileWords(directory, () => statfs(directory));
   return bavail * bsize;
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }
