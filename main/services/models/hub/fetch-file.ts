@@ -131,7 +131,7 @@ async function receive(part: Part, options: FetchOptions): Promise<void> {
         if (part.position === file.bytes) break;
       }
       if (part.position < file.bytes)
-        throw new LoupeError('network_failed', `${hostOf(response)} broke off after ${part.position} of ${file.bytes} bytes.`);
+        throw new LoupeError('network_failed', `${hostOf(response)} broke the connection after ${part.position} of ${file.bytes} bytes.`);
     } finally {
       response.discard();
     }

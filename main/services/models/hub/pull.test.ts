@@ -189,7 +189,7 @@ describe('the token', () => {
   });
 });
 
-describe('breaking off and going on', () => {
+describe('breaking off and resuming', () => {
   test('from where it broke off, with the same file’s etag', async () => {
     const hub = await hubOf({ next: script('model.safetensors', 'break-off') });
     await sit(hub, begin());
@@ -314,7 +314,7 @@ describe('breaking off and going on', () => {
   test('nobody there', async () => {
     expect(await failureOf(sit({ endpoint: 'http://127.0.0.1:1' }, begin()))).toMatchObject({
       code: 'network_failed',
-      message: '127.0.0.1:1 could not be reached or broke off (ECONNREFUSED).',
+      message: '127.0.0.1:1 could not be reached, or the connection broke (ECONNREFUSED).',
     });
   });
 });

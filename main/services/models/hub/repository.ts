@@ -131,7 +131,7 @@ async function readJson<Schema extends v.GenericSchema>(
     }
     const length = response.headers['content-length'];
     if (length !== undefined && Number(length) !== bytes)
-      throw new LoupeError('network_failed', `${new URL(url).host} broke off in the list of files.`);
+      throw new LoupeError('network_failed', `${new URL(url).host} broke the connection while it sent the list of files.`);
     let json: unknown;
     try {
       json = JSON.parse(Buffer.concat(chunks).toString('utf8'));
