@@ -17,7 +17,7 @@ const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error',
 /** Where Loupe meets its user. Each is the top of a program of its own. */
 const hosts = '^main/(electron|cli|web)/';
 /** What puts the app together for a host. */
-const composition = '^main/(app|model-services)\\.ts$';
+const composition = '^main/(app|model-services|document-services)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

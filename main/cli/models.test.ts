@@ -70,6 +70,7 @@ async function run(
     startPictures: refuse,
     startOcr: refuse,
     startDocuments: refuse,
+    openDocuments: refuse,
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,

@@ -72,6 +72,7 @@ async function run(
     startOcr: () => ({ ...ocr, close: async () => {} }),
     startDocuments: () => createDocumentReader(),
     openModels: () => Promise.reject(new Error('no models in this test')),
+    openDocuments: () => Promise.reject(new Error('no library in this test')),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
       return { link: () => 'http://127.0.0.1/?token=t', problem: () => problem, close: async () => void (said.err += 'closed\n') };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { DocumentServices } from '../document-services.ts';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../host/paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../errors.ts';
@@ -22,6 +23,8 @@ export interface Terminal {
   startDocuments(): DocumentReader;
   /** The models of a data folder; nobody else may have it open. */
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
+  /** The library of documents in a data folder; nobody else may have it open. */
+  openDocuments(options: { dataDirectory: string; reader: DocumentReader }): Promise<DocumentServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
   /** False where there is no browser to open it in. */

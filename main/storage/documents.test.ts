@@ -45,11 +45,11 @@ const found = (words: string[], documentId?: number): [string, number][] =>
 describe('pages', () => {
   test('all of them wait before the first is read, and each is kept with what became of it', () => {
     const { id } = store.documents.add(lease);
-    expect(store.documents.waiting(id)).toEqual([1, 2, 3]);
+    expect(store.documents.numbers(id, 'waiting')).toEqual([1, 2, 3]);
     const failure = { ok: false as const, code: 'document_failed' as const, message: 'Page 3 broke.', nextStep: 'Try again.' };
     store.documents.savePage(id, reading(1, 'Notice period', { label: 'i', flags: ['hidden-text', 'form'], hiddenWords: 2 }));
     store.documents.savePage(id, reading(3, '', { state: 'failed', failure }));
-    expect(store.documents.waiting(id)).toEqual([2]);
+    expect(store.documents.numbers(id, 'waiting')).toEqual([2]);
     expect(store.documents.get(id)).toEqual({
       id,
       hash: lease.hash,
@@ -71,7 +71,7 @@ describe('pages', () => {
       ['3', 'failed', [], '', 0, failure],
     ]);
     expect(store.documents.retry(id)).toBe(1);
-    expect(store.documents.waiting(id)).toEqual([2, 3]);
+    expect(store.documents.numbers(id, 'waiting')).toEqual([2, 3]);
   });
 
   test('a page that was read stays as it is', () => {
@@ -80,11 +80,15 @@ describe('pages', () => {
     store.documents.savePage(id, reading(1, 'Second'));
     expect(store.documents.page(id, 1).text).toBe('First');
     expect(found(['second'])).toEqual([]);
+    store.documents.savePage(id, reading(2, '', { state: 'picture' }));
+    store.documents.savePage(id, reading(2, 'Read since', { state: 'ocr' }));
+    store.documents.savePage(id, reading(2, 'Read twice', { state: 'ocr' }));
+    expect(store.documents.page(id, 2)).toMatchObject({ state: 'ocr', text: 'Read since' });
   });
 
   test('a part of a long document, and what is not there', () => {
     const { id } = store.documents.add({ ...lease, pageCount: 9000, from: 4000, to: 4001 });
-    expect(store.documents.waiting(id)).toEqual([4000, 4001]);
+    expect(store.documents.numbers(id, 'waiting')).toEqual([4000, 4001]);
     expect(() => store.documents.page(id, 1)).toThrow('lease.pdf has no page 1 here.');
     expect(() => store.documents.savePage(id, reading(1, 'x'))).toThrow(`There is no page 1 of document ${id}.`);
     expect(() => store.documents.get(id + 1)).toThrow(`There is no document ${id + 1}.`);

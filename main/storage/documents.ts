@@ -18,11 +18,12 @@ import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson, toJson } from './rows.ts';
 import { isUnspaced } from './scripts.ts';
 
-export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'waiting' | 'search'>;
+export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'numbers' | 'search'>;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
 
 type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
 type PageRow = Omit<StoredPage, 'failure' | 'flags'> & { failure: string | null; flags: string };
+type PageValues = PageRow & { id: number; unspaced: number };
 type HitRow = Omit<PageHit, 'snippet'> & { snippet: string };
 
 const states = ['waiting', ...pageStates] as const;
@@ -56,8 +57,8 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const byHash = database.prepare<[string], DocumentRow>(documentRows('hash = ?'));
   const pages = database.prepare<[number], PageRow>(`select ${pageColumns} from pages where document_id = ? order by number`);
   const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
-  const waiting = database
-    .prepare<[number], number>("select number from pages where document_id = ? and state = 'waiting' order by number")
+  const numbers = database
+    .prepare<[number, string], number>('select number from pages where document_id = ? and state = ? order by number')
     .pluck();
 
   function get(id: number): StoredDocument {
@@ -80,7 +81,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
       if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
       return toPage(row);
     },
-    waiting: (id) => waiting.all(id),
+    numbers: (id, state) => numbers.all(id, state),
     search: pageSearch(database),
   };
 }
@@ -178,9 +179,10 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     forget: database.prepare<[string]>('delete from documents where hash = ? and removed = 1'),
     insertPage: database.prepare<[number, number, string]>('insert into pages (document_id, number, label) values (?, ?, ?)'),
     isThere: database.prepare<[number, number]>('select 1 from pages where document_id = ? and number = ?'),
-    savePage: database.prepare<[string, number, number, number, string, string, string, number, number, string | null, number, number]>(
-      `update pages set label = ?, width = ?, height = ?, rotation = ?, state = ?, flags = ?, text = ?, hidden_words = ?, unspaced = ?, failure = ?
-       where document_id = ? and number = ? and state = 'waiting'`,
+    savePage: database.prepare<PageValues>(
+      `update pages set label = :label, width = :width, height = :height, rotation = :rotation, state = :state, flags = :flags, text = :text,
+         hidden_words = :hiddenWords, unspaced = :unspaced, failure = :failure
+       where document_id = :id and number = :number and (state = 'waiting' or (state = 'picture' and :state = 'ocr'))`,
     ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
@@ -197,9 +199,13 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
         return queries.get(id);
       }),
     savePage: (id, { number, label, width, height, rotation, state, flags, text, hiddenWords, failure }) => {
-      const unspaced = Number(isUnspaced(text));
-      const values = [label, width, height, rotation, state, JSON.stringify(flags), text, hiddenWords, unspaced, toJson(failure)] as const;
-      if (statements.savePage.run(...values, id, number).changes === 1 || statements.isThere.get(id, number)) return;
+      const values: PageValues = {
+        ...{ id, number, label, width, height, rotation, state, text, hiddenWords },
+        flags: JSON.stringify(flags),
+        unspaced: Number(isUnspaced(text)),
+        failure: toJson(failure),
+      };
+      if (statements.savePage.run(values).changes === 1 || statements.isThere.get(id, number)) return;
       throw new LoupeError(
         'not_found',
         `There is no page ${number} of document ${id}.`,

@@ -55,7 +55,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     find: 'reads',
     pages: 'reads',
     page: 'reads',
-    waiting: 'reads',
+    numbers: 'reads',
     search: 'reads',
     add: 'writes',
     savePage: 'writes',

@@ -141,8 +141,9 @@ export interface DocumentStore {
   add(document: NewDocument): StoredDocument;
   pages(id: number): StoredPage[];
   page(id: number, number: number): StoredPage;
-  waiting(id: number): number[];
-  /** Once: a page that is not waiting stays as it is. */
+  /** Of the pages in this state. */
+  numbers(id: number, state: StoredPageState): number[];
+  /** Once: a page that is not waiting stays as it is, but for a picture whose text was read since. */
   savePage(id: number, page: PageReading): void;
   saveFailure(id: number, failure: Failure | null): void;
   /** Pages that failed wait again. Answers how many. */

@@ -1,0 +1,221 @@
+/** `loupe documents add`, `resume`, `list`, `show`, `search` and `remove`: the library of documents. */
+import type { DocumentServices } from '../document-services.ts';
+import { LoupeError } from '../errors.ts';
+import { dataDirectory } from '../host/paths.ts';
+import { filesAt } from '../services/documents/folder.ts';
+import { pageRange } from '../services/documents/page-range.ts';
+import { wordsOf } from '../services/documents/question-words.ts';
+import type { StoredDocument, StoredPageState, TextRecogniser } from '../services/ports.ts';
+import { withPasswordFlag, type Values } from './document-options.ts';
+import { wholeNumber } from './options.ts';
+import { pageAsJson, pageAsText, pageNotes } from './pages.ts';
+import { exitCodes, lineWriter, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
+import { inBytes } from './units.ts';
+
+interface Request {
+  values: Values;
+  named: string[];
+  terminal: Terminal;
+}
+
+interface Context extends Request, DocumentServices {
+  line: (text: string) => void;
+  /** Started for the first page that needs it; null without --ocr. */
+  recogniser: () => TextRecogniser | null;
+}
+
+export interface LibraryAction {
+  run: (context: Context) => Promise<ExitCode> | ExitCode;
+  flags: readonly (keyof Values)[];
+}
+
+export const actionsOfLibrary: Record<string, LibraryAction> = {
+  add: { run: add, flags: ['password', 'pages', 'ocr'] },
+  resume: { run: resume, flags: ['password', 'ocr'] },
+  list: { run: list, flags: [] },
+  show: { run: show, flags: ['pages'] },
+  search: { run: search, flags: ['document'] },
+  remove: { run: remove, flags: [] },
+};
+
+const mostHits = 20;
+
+export async function openedLibrary({ run }: LibraryAction, request: Request): Promise<ExitCode> {
+  const { terminal, values } = request;
+  const reader = terminal.startDocuments();
+  let recogniser: TextRecogniser | null = null;
+  let services: DocumentServices | null = null;
+  try {
+    services = await terminal.openDocuments({ dataDirectory: values.data ?? dataDirectory(), reader });
+    return await run({
+      ...request,
+      ...services,
+      line: lineWriter(terminal),
+      recogniser: () => (values.ocr ? (recogniser ??= terminal.startOcr()) : null),
+    });
+  } finally {
+    services?.close();
+    await Promise.all([reader.close(), (recogniser as TextRecogniser | null)?.close()]);
+  }
+}
+
+/** One that cannot be added is named, and the others are added. */
+async function add(context: Context): Promise<ExitCode> {
+  const { named, values, terminal, library, documents, line } = context;
+  if (named.length === 0) throw new LoupeError('usage', 'The document is missing.', 'Name files or folders.');
+  const signal = terminal.interrupted;
+  const added: object[] = [];
+  let worst: ExitCode = exitCodes.ok;
+  const failed = (file: string, thrown: unknown): void => {
+    if (signal.aborted) throw thrown;
+    const error = withPasswordFlag(thrown, values.password);
+    worst = Math.max(worst, reportFailure(terminal, error, false)) as ExitCode;
+    added.push({ file, failure: error.toFailure() });
+  };
+  for (const path of named) {
+    let files: string[] = [];
+    try {
+      files = await filesAt(path);
+    } catch (thrown) {
+      failed(path, thrown);
+    }
+    for (const file of files) {
+      try {
+        const { password, pages = null } = values;
+        const { document, known } = await library.add(file, { password, pages, signal });
+        if (known) documents.retry(document.id);
+        if (!values.json) line(`${document.name}: ${known ? 'already in the library as' : 'added as'} document ${document.id}`);
+        const now = await readRest(context, document);
+        added.push({ ...documentAsJson(now), file, known });
+        if (now.states.failed > 0) worst = Math.max(worst, exitCodes.failure) as ExitCode;
+      } catch (thrown) {
+        failed(file, thrown);
+      }
+    }
+  }
+  if (values.json) terminal.out(`${JSON.stringify({ ok: worst === exitCodes.ok, documents: added })}\n`);
+  return worst;
+}
+
+async function resume(context: Context): Promise<ExitCode> {
+  const { named, documents, values, terminal } = context;
+  const chosen = named.length > 0 ? named.map((name) => documents.get(idOf(name))) : documents.list().toReversed();
+  const read: StoredDocument[] = [];
+  for (const document of chosen) {
+    documents.retry(document.id);
+    read.push(await readRest(context, document));
+  }
+  if (values.json) terminal.out(`${JSON.stringify({ ok: true, documents: read.map(documentAsJson) })}\n`);
+  return read.some(({ states }) => states.failed > 0) ? exitCodes.failure : exitCodes.ok;
+}
+
+/** Says what became of its pages. */
+async function readRest(
+  { library, values, terminal, line, recogniser }: Context,
+  { id, name, pageCount }: StoredDocument,
+): Promise<StoredDocument> {
+  const watched = terminal.errIsTerminal && !values.json;
+  try {
+    const document = await library.read(id, {
+      password: values.password,
+      recogniser: recogniser(),
+      signal: terminal.interrupted,
+      onPage: (page, left) => {
+        if (watched) terminal.err('\r\x1b[K');
+        for (const note of pageNotes(page)) terminal.err(`loupe: ${name}: ${note}\n`);
+        if (watched && left > 0) terminal.err(`\r${name}: page ${page.number} of ${pageCount}`);
+      },
+    });
+    if (!values.json) line(`  ${statesInWords(document)}`);
+    const { picture } = document.states;
+    if (picture > 0 && !values.ocr)
+      terminal.err(
+        `loupe: ${picture} ${picture === 1 ? 'page of' : 'pages of'} ${name} ${picture === 1 ? 'has' : 'have'} no text yet.\n` +
+          `Read ${picture === 1 ? 'it' : 'them'} now with: loupe documents resume ${id} --ocr\n`,
+      );
+    return document;
+  } catch (thrown) {
+    if (watched) terminal.err('\r\x1b[K');
+    throw withPasswordFlag(thrown, values.password);
+  }
+}
+
+function list({ documents, values, terminal, line }: Context): ExitCode {
+  const all = documents.list();
+  if (values.json) terminal.out(`${JSON.stringify({ ok: true, documents: all.map(documentAsJson) })}\n`);
+  else if (all.length === 0) line('There are no documents in the library. Add one with: loupe documents add FILE');
+  for (const document of values.json ? [] : all) {
+    line(`${String(document.id).padStart(4)}  ${document.name}, ${inBytes(document.bytes)}`);
+    line(`      ${statesInWords(document)}`);
+    if (document.failure) line(`      ${document.failure.message} ${document.failure.nextStep}`);
+  }
+  return exitCodes.ok;
+}
+
+function show({ documents, named, values, terminal }: Context): ExitCode {
+  const document = documents.get(onlyId(named));
+  const { from, to } = pageRange(values.pages ?? null, document.pageCount, document.name);
+  const pages = documents.pages(document.id).filter(({ number }) => number >= from && number <= to);
+  if (values.json) terminal.out(`${JSON.stringify({ ok: true, document: documentAsJson(document), pages: pages.map(pageAsJson) })}\n`);
+  for (const [index, page] of (values.json ? [] : pages).entries()) {
+    terminal.out(pageAsText(page, index === 0));
+    for (const note of pageNotes(page)) terminal.err(`loupe: ${note}\n`);
+  }
+  return exitCodes.ok;
+}
+
+function search({ documents, named, values, terminal, line }: Context): ExitCode {
+  if (named.length === 0) throw new LoupeError('usage', 'The words to search for are missing.');
+  const documentId = wholeNumber('--document', values.document, 1);
+  if (documentId !== undefined) documents.get(documentId);
+  const words = wordsOf(named.join(' '));
+  const hits = documents.search({ words, documentId, limit: mostHits });
+  if (values.json) terminal.out(`${JSON.stringify({ ok: true, words, hits })}\n`);
+  else if (hits.length === 0) line(`No page has any of these words: ${words.join(', ')}.`);
+  for (const { documentId: id, name, number, label, snippet } of values.json ? [] : hits) {
+    line(`${name} (document ${id}), page ${number}${label === String(number) ? '' : ` (${label})`}`);
+    line(`      ${snippet.map(({ text }) => text).join('')}`);
+  }
+  return exitCodes.ok;
+}
+
+function remove({ library, documents, named, values, terminal, line }: Context): ExitCode {
+  if (named.length === 0) throw new LoupeError('usage', 'The document is missing.', 'Name its number in the list.');
+  // All are looked up before the first goes.
+  const ids = [...new Set(named.map((name) => documents.get(idOf(name)).id))];
+  const removed = ids.map((id) => library.remove(id));
+  for (const { name } of values.json ? [] : removed) line(`${name} is removed: its text, its search index and Loupe’s copy of the file.`);
+  if (values.json) terminal.out(`${JSON.stringify({ ok: true, removed: removed.map(documentAsJson) })}\n`);
+  return exitCodes.ok;
+}
+
+function onlyId([name, ...more]: string[]): number {
+  if (name === undefined || more.length > 0) throw new LoupeError('usage', 'Name one document by its number in the list.');
+  return idOf(name);
+}
+
+function idOf(name: string): number {
+  if (/^[1-9]\d{0,14}$/.test(name)) return Number(name);
+  throw new LoupeError('usage', `Documents are named by their numbers, not "${name}".`, 'See: loupe documents list');
+}
+
+function documentAsJson({ id, name, kind, bytes, pageCount, states, failure, hash }: StoredDocument): object {
+  return { id, name, kind, bytes, pageCount, states, sha256: hash, ...(failure ? { failure } : {}) };
+}
+
+const stateWords: Record<StoredPageState, string> = {
+  text: 'with text',
+  ocr: 'read from their pictures',
+  picture: 'without text yet',
+  blank: 'blank',
+  failed: 'failed',
+  waiting: 'still to be read',
+};
+
+/** "40 pages: 36 with text, 4 blank". */
+function statesInWords({ states, pageCount }: StoredDocument): string {
+  const kept = Object.values(states).reduce((sum, count) => sum + count, 0);
+  const of = kept === pageCount ? '' : ` of ${pageCount}`;
+  const counted = (Object.keys(stateWords) as StoredPageState[]).filter((state) => states[state] > 0);
+  return `${kept}${of} ${pageCount === 1 ? 'page' : 'pages'}: ${counted.map((state) => `${states[state]} ${stateWords[state]}`).join(', ')}`;
+}
