@@ -84,8 +84,8 @@ const none = v.strictObject({});
 const done = v.null();
 
 /**
- * Every request: what it takes and what it answers. Failures come back as `Failure` in place of
- * the answer. Nothing is answered twice.
+ * Every request with its input and output. Failures come back as `Failure` in place of the output.
+ * Each request gets one reply.
  */
 export const requests = {
   'app.info': {
@@ -114,9 +114,9 @@ export const requests = {
   'storage.retry': { input: none, output: storageState },
   /** Newest first, by their order, not by the clock. Each is read and checked, which takes a moment. */
   'storage.backups': { input: none, output: v.array(backup) },
-  /** Puts a backup in the place of what is there now, which is kept aside; `storage.changed` tells of another generation. */
+  /** Puts a backup in the place of what is there now, which is kept under another name; `storage.changed` then reports a new generation. */
   'storage.restore': { input: v.strictObject({ name: text(255) }), output: v.strictObject({ keptAside: v.nullable(v.string()) }) },
-  /** An empty database in the place of one that cannot be opened, which is kept aside. */
+  /** Puts an empty database in the place of one that cannot be opened, which is kept under another name. */
   'storage.startAnew': { input: none, output: v.strictObject({ keptAside: v.nullable(v.string()) }) },
   /** Uses a database that was changed while Loupe was closed, and is sound in itself. */
   'storage.accept': { input: none, output: storageState },
@@ -124,16 +124,16 @@ export const requests = {
   'storage.emptyBin': { input: none, output: v.strictObject({ freedBytes: count }) },
 
   'settings.get': { input: none, output: settings },
-  /** But for the folder of models: `models.setFolder` looks at it first. */
+  /** Everything but the folder of models, which `models.setFolder` checks first. */
   'settings.set': { input: v.partial(v.omit(settings, ['modelsDirectory'])), output: settings },
 
   'engine.state': { input: none, output: engineState },
-  /** Loads the chosen model (again), as after a failure. Answers at once; `engine.changed` tells the rest. */
+  /** Loads the chosen model (again), as after a failure. Returns at once; `engine.changed` reports the rest. */
   'engine.load': { input: none, output: done },
   'engine.devices': { input: none, output: v.array(device) },
 
   'models.list': { input: none, output: v.array(modelChoice) },
-  /** Records a model where it lies, after looking into it. Fails with `licence_needed` until its licence is agreed to. */
+  /** Inspects a model and records it where it is. Fails with `licence_needed` until its licence is agreed to. */
   'models.add': { input: v.strictObject({ path: text(mostPathCharacters) }), output: modelChoice },
   /** Forgets the record; files stay, unless Loupe downloaded them and `files` is true. */
   'models.remove': { input: v.strictObject({ id: v.string(), files: v.optional(v.boolean()) }), output: done },
@@ -146,7 +146,7 @@ export const requests = {
   'models.downloads': { input: none, output: v.array(download) },
   /**
    * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
-   * usual place. Fails with `licence_needed` until the licence is agreed to; answers when it is queued.
+   * usual place. Fails with `licence_needed` until the licence is agreed to; returns when it is queued.
    */
   'models.download': {
     input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)), directory: v.nullable(text(4096)) }),
@@ -156,10 +156,10 @@ export const requests = {
   'models.resume': { input: v.strictObject({ id }), output: done },
   /** Deletes what has arrived. */
   'models.cancel': { input: v.strictObject({ id }), output: done },
-  /** Answers at once; `verifications.changed` tells the rest. */
+  /** Returns at once; `verifications.changed` reports the rest. */
   'models.verify': { input: v.strictObject({ id: v.string() }), output: done },
   'models.verifications': { input: none, output: v.array(verification) },
-  /** Writes a quantised copy of a published model below the models folder. Answers at once; `quantisings.changed` tells the rest. */
+  /** Writes a quantised copy of a published model below the models folder. Returns at once; `quantisings.changed` reports the rest. */
   'models.quantise': { input: v.strictObject({ id: v.string(), form: v.picklist(['q4_k_m', 'q8_0']) }), output: done },
   /** What is written is kept, and resumed the next time. */
   'models.stopQuantising': { input: v.strictObject({ id: v.string() }), output: done },
@@ -173,7 +173,7 @@ export const requests = {
   'models.setFolder': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: settings },
   'models.licence': { input: v.strictObject({ licence: licenceId }), output: licence },
   'models.acceptLicence': { input: v.strictObject({ licence: licenceId, version: text(40) }), output: licence },
-  /** The access token for the makers' repositories; null forgets it. It is never answered. */
+  /** The access token for the makers' repositories; null forgets it. It is never returned. */
   'models.token': {
     input: v.strictObject({ token: v.nullable(v.pipe(text(300), v.trim(), v.regex(/^[\x21-\x7e]+$/))) }),
     output: hubToken,
@@ -195,10 +195,10 @@ export const requests = {
   /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
   'conversations.delete': { input: v.strictObject({ id }), output: done },
   'conversations.restore': { input: v.strictObject({ id }), output: done },
-  /** Shows the newest branch that holds this message. Answers the new leaf. */
+  /** Shows the newest branch that holds this message. Returns the new leaf. */
   'conversations.selectBranch': { input: v.strictObject({ messageId: id }), output: v.strictObject({ leafId: id }) },
   'conversations.pinPicture': { input: v.strictObject({ id, hash: v.nullable(hash) }), output: done },
-  /** What stands in the composer; `id` null is the composer of a conversation that does not exist yet. */
+  /** The contents of the composer; `id` null is the composer of a conversation that does not exist yet. */
   'conversations.saveDraft': {
     input: v.strictObject({ id: v.nullable(id), text: text(limits.message), pictures: v.array(hash) }),
     output: done,
@@ -212,7 +212,7 @@ export const requests = {
   /**
    * Asks. `conversationId` null begins a conversation; `parentId` is the message that this one
    * follows (null: the first), so that an edited question becomes a branch beside the old one.
-   * Answers when both messages are stored; the answer then streams.
+   * Returns when both messages are stored; the answer then streams.
    */
   'chat.send': {
     input: v.strictObject({
@@ -225,7 +225,7 @@ export const requests = {
   },
   /** Another answer to the same question, beside the one named. */
   'chat.regenerate': { input: v.strictObject({ messageId: id }), output: message },
-  /** Goes on where an interrupted, stopped, failed or cut answer ends. */
+  /** Continues an interrupted, stopped, failed or cut answer from its last word. */
   'chat.continue': { input: v.strictObject({ messageId: id }), output: message },
   'chat.stop': { input: v.strictObject({ messageId: id }), output: done },
   /** How full the context would be with this question; null while no model is loaded. */
@@ -234,7 +234,7 @@ export const requests = {
     output: v.nullable(v.strictObject({ promptTokens: count, contextLength: count, forgottenMessages: count })),
   },
 
-  /** Of a file that holds several pictures, the one that is looked at where nobody chose. */
+  /** Of a file that holds several pictures, adds the default one. */
   'pictures.add': {
     input: v.strictObject({
       bytes: v.pipe(v.instance(Uint8Array), v.maxLength(limits.pictureBytes)),
@@ -257,7 +257,7 @@ export const requests = {
     }),
     output: picture,
   },
-  /** Reads the text in it, which needs no model; `text.line` tells of each line meanwhile. Rejects with `cancelled` after `pictures.stopText`. */
+  /** Reads the text in it, which needs no model; `text.line` reports each line meanwhile. Rejects with `cancelled` after `pictures.stopText`. */
   'pictures.text': { input: v.strictObject({ hash }), output: v.array(textLine) },
   'pictures.stopText': { input: v.strictObject({ hash }), output: done },
   /** For the model that is loaded, else for the published one (560-pixel tiles). */
@@ -271,7 +271,7 @@ export const requests = {
   /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
-  /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` tells how far it is. */
+  /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` reports the progress. */
   'capture.text': { input: v.strictObject({ displayId: v.string(), region }), output: done },
   /** For the notice: what is being copied, or was copied last. */
   'capture.copying': { input: none, output: v.nullable(copying) },
@@ -303,7 +303,7 @@ export const requests = {
 // --- events
 
 export const events = {
-  /** Begins at `offset` (UTF-16 units) of the answer's text; after a gap the message is asked for again. */
+  /** Begins at `offset` (UTF-16 units) of the answer's text; after a gap the window asks for the message again. */
   'answer.text': v.strictObject({ messageId: id, conversationId: id, offset: count, text: v.string() }),
   'answer.state': turnState,
   'answer.check': checkState,
@@ -312,7 +312,7 @@ export const events = {
   /** Created, renamed, pinned, restored, another last message, busy or not. */
   'conversation.changed': conversationSummary,
   'conversation.deleted': v.strictObject({ id }),
-  /** The model looks at this picture whatever comes after it; null: at the last one again. */
+  /** The model sees this picture whatever is attached later; null: the last one again. */
   'picture.pinned': v.strictObject({ conversationId: id, picture: v.nullable(picture) }),
   /** Read in the picture of this hash. */
   'text.line': v.strictObject({ of: v.string(), line: textLine }),
@@ -344,7 +344,7 @@ export type Payload<Name extends EventName> = v.InferOutput<(typeof events)[Name
 /** An event as it travels. */
 export type EventMessage = { [Name in EventName]: { event: Name; payload: Payload<Name> } }[EventName];
 
-/** Answers a request, or throws. */
+/** One for each request. Returns its output or throws. */
 export type Handlers = { [Name in RequestName]: (input: Input<Name>) => Promise<Output<Name>> | Output<Name> };
 
 export function isRequestName(value: unknown): value is RequestName {

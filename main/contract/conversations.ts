@@ -77,7 +77,7 @@ export const conversationSummary = v.strictObject({
 
 export const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
 
-/** How far the check of an answer by a guard is; what comes of it is told by `message.changed`. */
+/** How far a guard is with checking an answer; `message.changed` reports its verdict. */
 export const checkState = v.strictObject({
   messageId: id,
   conversationId: id,

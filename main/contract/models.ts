@@ -68,7 +68,7 @@ const catalogueEntry = v.strictObject({
   licence: licenceId,
   /** As published. */
   bytes: count,
-  /** Its makers' repository; wants an access token. */
+  /** Its makers' repository, which requires an access token. */
   repository: v.string(),
   /** Open copies. */
   mirrors: v.array(v.string()),
@@ -78,13 +78,13 @@ const catalogueEntry = v.strictObject({
   model: v.nullable(v.string()),
 });
 
-/** The access token for the makers' repositories. It is never told. */
+/** The access token for the makers' repositories. The token itself is never sent to a window. */
 export const hubToken = v.strictObject({
-  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is none. */
+  /** `own`: given to Loupe. `environment`: HF_TOKEN. `tools`: kept by the tools of Hugging Face. Null: there is no token. */
   source: v.nullable(v.picklist(['own', 'environment', 'tools'])),
   /** How long Loupe keeps one that it is given. */
   kept: v.picklist(['keychain', 'session']),
-  /** Why not in the keychain, or why what was kept is gone. */
+  /** Why it is not in the keychain, or why the stored token is lost. */
   problem: v.nullable(v.string()),
 });
 
@@ -103,7 +103,7 @@ export const catalogueView = v.strictObject({
   devicesFailure: v.nullable(failure),
 });
 
-/** A model on this machine that is used where it lies. */
+/** A model on this machine, which is used where it is. */
 export const foundModel = v.strictObject({
   /** What `models.add` takes and `modelPaths` reads. */
   path: v.string(),
@@ -177,7 +177,7 @@ export const quantising = v.strictObject({
   failure: v.nullable(failure),
 });
 
-/** Whether a model answers as it should on this computer. Warns, and keeps nobody from using it. */
+/** Whether a model answers as it should on this computer. Warns, but does not keep anybody from using it. */
 export const sanityCheck = v.strictObject({
   /** `id` of a ModelChoice. */
   model: v.string(),
@@ -206,7 +206,7 @@ export const licence = v.strictObject({
   acceptedAt: v.nullable(time),
 });
 
-/** What a model that comes with the app says of itself, and what it may be asked. */
+/** How a model that comes with the app introduces itself, and prompts to try. */
 export const abilities = v.strictObject({
   introduction: v.string(),
   prompts: v.array(v.strictObject({ label: v.string(), text: v.string() })),
@@ -228,7 +228,7 @@ export type EngineState = v.InferOutput<typeof engineState>;
 export type Device = v.InferOutput<typeof device>;
 export type Abilities = v.InferOutput<typeof abilities>;
 
-/** The paths behind a model's id: it is one, or a JSON list of the files of a model that lies in several. */
+/** The paths behind a model's id: it is one path, or a JSON list where a model consists of several files. */
 export function modelPaths(id: string): string[] {
   if (!id.startsWith('[')) return [id];
   try {

@@ -5,7 +5,7 @@ import { count, hash, side, size, region } from './common.ts';
 /** Which page, frame or size it is of a file that holds several; numbers from 1 on. */
 export const pagePart = v.strictObject({ unit: v.picklist(['page', 'frame', 'size']), number: side, count: side });
 
-/** What became of a file when it was read, where there is something to say. */
+/** What a reader should know about how a file was read. */
 const reading = {
   /** What lies under its transparent parts. */
   ground: v.optional(v.picklist(['white', 'black', 'grey'])),
@@ -53,9 +53,9 @@ const point = v.tuple([v.number(), v.number()]);
 /** Corners of a rectangle that may be turned, from its upper left clockwise as one reads; pixels of the picture. */
 const quad = v.tuple([point, point, point, point]);
 
-/** A piece of text that stands by itself in a picture: a line, or a cell of a table. In the order of reading. */
+/** A piece of text in a picture: a line, or a cell of a table. In the order of reading. */
 export const textLine = v.strictObject({
-  /** What stands between it and the one before: "", " ", tabs, one or two line ends. All of them after another are the text. */
+  /** What separates it from the one before: "", " ", tabs, one or two line ends. Joined one after another they are the text. */
   before: v.string(),
   text: v.string(),
   /** Mean probability of its characters, from 0 to 1. */

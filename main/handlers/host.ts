@@ -1,4 +1,4 @@
-/** The app itself, its windows, and what it says of the network. */
+/** The app itself, its windows, and the ledger of connections. */
 import * as v from 'valibot';
 import type { AppPorts } from '../app-ports.ts';
 import { abilities as abilitiesSchema, type Abilities } from '../contract.ts';

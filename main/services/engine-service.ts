@@ -31,7 +31,7 @@ export interface EngineService {
   state(): EngineState;
   /** Null while another model is loaded for a moment, as a guard that checks an answer. */
   chosen(): EngineState | null;
-  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` says what came of it. */
+  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` has the result. */
   load(): Promise<void>;
   /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
   follow(): Promise<void>;
@@ -110,7 +110,7 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
       loader.giveUp();
       const before = loader.loads();
       return turns.take(async () => {
-        // Whoever waited has had it loaded again already.
+        // Another caller has loaded it again in the meantime.
         if (loader.loads() > before && loader.isLoaded()) return;
         await loader.load().catch(() => {});
       });
@@ -229,7 +229,7 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
     }
   }
 
-  /** Nobody waits for gigabytes that are not wanted any more, or for a driver that hangs. */
+  /** So that nobody waits for gigabytes that are no longer wanted, or for a driver that hangs. */
   function giveUp(): void {
     if (phase.status === 'loading') phase.abort.abort(new LoupeError('cancelled', 'Another model was chosen.'));
   }

@@ -146,7 +146,7 @@ function mayFollow(before: Token, block: Token): boolean {
   return (!ordered || start === 1) && (items[0]?.tokens.length ?? 0) > 0;
 }
 
-/** Another one than the list right before has, which it would go on otherwise. */
+/** Not that of the list right before, which this one would otherwise continue. */
 function markerOf({ ordered, raw }: Tokens.List, before: string): string {
   const [own = '-'] = /[-+*.)]/.exec(raw) ?? [];
   if (own !== before) return own;
@@ -295,7 +295,7 @@ function spans(text: string, links: Links): string {
     return found && { tail: found.tail, end: at + 1 + (label?.[0].length ?? 0), safe: isSafe(found.href) };
   }
 
-  /** Answers the place after it. */
+  /** Returns the position after it. */
   function closeBracket(at: number): number {
     const opener = openers.pop();
     const usable = opener !== undefined && (opener.isPicture || openers.length >= inactive);
@@ -347,7 +347,7 @@ function spans(text: string, links: Links): string {
       at += (link ?? html ?? '<').length;
     } else if (character === '[') {
       const isPicture = pieces.at(-1) === '!';
-      // Readers differ in what they take for a picture: what is none here is none for anybody.
+      // Readers differ in what they take for a picture: so nothing here may be one for any of them.
       if (isPicture) pieces[pieces.length - 1] = '\\!';
       openers.push({ piece: pieces.length, from: at + 1, isPicture });
       pieces.push('[');

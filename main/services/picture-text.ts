@@ -1,13 +1,13 @@
-/** The text in pictures, for windows: read once, told line by line, kept for as long as it is likely to be wanted again. */
+/** The text in pictures, for windows: read once, reported line by line, kept for as long as it is likely to be wanted again. */
 import type { EventMessage, TextLine } from '../contract.ts';
 import type { OcrPicture, TextRecogniser } from './ports.ts';
 
 export interface PictureText {
   /** The picture of this hash. Rejects as `TextRecogniser` does. */
   read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
-  /** One that is seen once, of which no event tells; `stop` calls it `of`. */
+  /** Of a picture that is read once, without events; `stop` knows it as `of`. */
   readOnce(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]>;
-  /** Whoever waits for it gets `cancelled`. */
+  /** Its readers are rejected with `cancelled`. */
   stop(of: string): void;
 }
 

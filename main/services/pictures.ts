@@ -10,7 +10,7 @@ type Layout = Parameters<PictureWorker['compose']>[1];
 export interface Pictures {
   /** A picture that holds no other. The same bytes again are the picture that is kept already. */
   add(source: PictureBytes, origin: PictureOrigin): Promise<Picture>;
-  /** Of a file that holds several pictures, the one that is looked at where nobody chose. */
+  /** Of a file that holds several pictures, adds the default one. */
   addFile(source: PictureBytes, kind: 'paste' | 'drop' | 'file' | 'capture'): Promise<Picture>;
   /** Some pages of the file that a page is of, from a number on. Rejects with `usage` for a file of one picture. */
   pages(hash: string, from: number): Promise<Pages>;

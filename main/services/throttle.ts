@@ -1,4 +1,4 @@
-/** Progress comes with every piece of a file; nobody can read that fast. */
+/** A function that is called no more often than a person can read, as for progress. */
 export interface Throttled<Arguments extends unknown[]> {
   /** Calls at once, or, where the last call was too recent, as soon as it may with the latest arguments. */
   (...latest: Arguments): void;

@@ -105,7 +105,7 @@ export function backUpBeforeMigration(
 
 /**
  * Copies the database in pieces, between other work. Only a sound copy gets a name, and only then
- * older ones go. Answers what was found; rejects when it is aborted or the disk has no room.
+ * older ones go. Returns what was found; rejects when it is aborted or the disk has no room.
  */
 export async function backUp(database: Database, directory: string, now: number, check: CheckCopy, signal: AbortSignal): Promise<Finding> {
   const part = newPart(directory);

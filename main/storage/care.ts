@@ -18,7 +18,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   const { directory, clock, room } = keeper;
   const stop = new AbortController();
   let finishing = false;
-  /** At the end nobody is disturbed any more, and starting a process takes longer than looking at a small file. */
+  /** At the end nobody is disturbed, and starting a process takes longer than checking a small file. */
   const examiner = (): Checker => (finishing && statSync(databasePath(directory)).size <= smallBytes ? checkHere : checker);
   const maintain = createMaintenance(keeper, { examiner, checker, stop: stop.signal });
   const backups = createBackups(keeper, checker);
@@ -102,7 +102,7 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
     if (seal === null) allowCheckpoints(opened.database);
   }
 
-  /** On a disk that cannot be written to; the file says little where a log belongs to it. */
+  /** On a disk that cannot be written to. A file with a log beside it cannot be judged without that. */
   async function verifyUntouched(): Promise<void> {
     if (logBytes(directory) > 0) return;
     const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false });

@@ -1,4 +1,4 @@
-/** Entry of the process that examines databases. What it waits for, nobody else does. */
+/** Entry of the process that checks databases, so that nothing else waits for the disk. */
 import { constants, setPriority } from 'node:os';
 import { parentChannel } from '../process/channel.ts';
 import type { CheckAnswer, CheckQuestion } from './check-client.ts';

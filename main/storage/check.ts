@@ -1,7 +1,7 @@
 /**
  * Whether a file is a sound database of Loupe. It is read into memory whole, so that looking at it
  * changes nothing beside it: not on a disk that cannot be written to, and not while another process uses it.
- * One that is too large for that is looked at where it lies, and all but its index of words is checked.
+ * One that is too large for that is read from the disk, and all but its index of words is checked.
  */
 import Database from 'better-sqlite3';
 import { createHash, hash } from 'node:crypto';
@@ -23,7 +23,7 @@ export interface Finding {
 
 export interface Examination {
   migrations: readonly Migration[];
-  /** What its SHA-256 has to begin with; null or absent where nobody knows. */
+  /** What its SHA-256 has to begin with; null or absent where that is unknown. */
   expected?: string | null;
   /** In bytes. Node reads files of less than 2 GiB at once. */
   largestInMemory?: number;
@@ -72,7 +72,7 @@ export function openBytes(bytes: Buffer): Database.Database {
 
 type Examined = Pick<Finding, 'problem' | 'conversations'> & { newer: boolean };
 
-/** Its bytes become the database's. */
+/** Takes the bytes over: the caller must not use them afterwards. */
 export function examineBytes(bytes: Buffer, migrations: readonly Migration[]): Examined {
   return examineDatabase(() => openBytes(bytes), migrations);
 }
@@ -158,7 +158,7 @@ function contentProblem(database: Database.Database): string | null {
     if (broken) return `a value in "${table}.${column}" cannot be read`;
   }
   if (database.readonly) return null;
-  // The index knows every word, so that it tells of texts that are not as they were written. Answers that were being written are not in it.
+  // The index knows every word, so it shows which texts are not as they were written. Answers that were being written are not in it.
   database.exec("update messages set state = 'interrupted' where state = 'streaming'");
   for (const index of ['title_words', 'message_words', 'page_words']) {
     if (!columns.has(`${index}_config.k `)) continue;

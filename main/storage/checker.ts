@@ -13,7 +13,7 @@ export interface CheckRequest {
 }
 
 export interface Checker {
-  /** Rejects when nothing can be said, as after `close`. */
+  /** Rejects where there is no result, as after `close`. */
   check(request: CheckRequest): Promise<Finding>;
   close(): void;
 }

@@ -49,7 +49,7 @@ function open(directory: string, migrations: readonly Migration[], now: number, 
 
 /**
  * The database as it is, in memory: for a disk that cannot be written to. Brought to the newest schema,
- * with answers that nobody writes any more marked so; after that, writing fails.
+ * with unfinished answers marked as interrupted; after that, writing fails.
  */
 export function openSnapshot(directory: string, migrations: readonly Migration[], now: number): Database.Database {
   refuseEmpty(directory);

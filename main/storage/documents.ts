@@ -1,4 +1,4 @@
-/** Documents and their pages. docs/documents.md tells what the states of a page are, and how pages are ranked. */
+/** Documents and their pages. docs/documents.md explains the states of a page, and how pages are ranked. */
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { failureSchema } from '../contract.ts';

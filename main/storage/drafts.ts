@@ -1,4 +1,4 @@
-/** What stands in composers: one draft for each conversation, and one for the conversation that does not exist yet. */
+/** The contents of composers: one draft for each conversation, and one for the conversation that does not exist yet. */
 import type { Draft } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { unflushed } from './database.ts';

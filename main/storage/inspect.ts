@@ -1,4 +1,4 @@
-/** What `loupe doctor` says of the kept data. Nothing is changed. */
+/** Checks the stored data for `loupe doctor`. Nothing is changed. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
@@ -15,7 +15,7 @@ import { isLogDamaged } from './wal.ts';
 
 export interface DataReport {
   directory: string;
-  /** `none`: nothing was kept yet. `used`: another Loupe has it open, so that it was not looked at. */
+  /** `none`: nothing was stored yet. `used`: another Loupe has it open, so it was not checked. */
   state: 'none' | 'used' | 'sound' | 'wrong';
   conversations: number | null;
   backups: number;
@@ -41,7 +41,7 @@ export function inspectData(directory: string): DataReport {
   }
 }
 
-/** Answers how many conversations there are; throws what is wrong. */
+/** Returns how many conversations there are; throws what is wrong. */
 function examine(directory: string): number | null {
   const seal = readSeal(directory);
   openSnapshot(directory, migrations, Date.now()).close();

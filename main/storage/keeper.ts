@@ -24,7 +24,7 @@ export interface KeeperOptions {
   room: Room;
   /** Stays closed, with a reason, where the database cannot be opened. */
   tolerant: boolean;
-  /** The seal is looked at while the app runs; else before it opens. */
+  /** The seal is checked while the app runs; else before the database opens. */
   checksLater: boolean;
 }
 
@@ -178,7 +178,7 @@ export class Keeper {
     try {
       this.#unlock ??= lockDirectory(this.directory);
     } catch (error) {
-      // What the folder forbids is not always to be seen before it is tried.
+      // Whether a folder can be written to does not always show before it is tried.
       if (error instanceof LoupeError || !existsSync(databasePath(this.directory))) throw error;
       return this.#openReadOnly();
     }
@@ -190,7 +190,7 @@ export class Keeper {
     const lost = isLogDamaged(directory);
     const kept = lost ? archiveLog(directory, clock.now()) : null;
     this.#seal = readSeal(directory);
-    // Opening one that somebody put there changes its header, so that it could not be told from damage afterwards.
+    // Opening a database that somebody put there changes its header: afterwards it would look like damage.
     const looks = this.#seal !== null && (!this.#checksLater || !hasLogMode(directory));
     const broken = looks && !isSealed(directory, this.#seal!);
     if (looks && !broken) {
@@ -237,7 +237,7 @@ export class Keeper {
   #close(): void {
     const opened = this.opened();
     if (opened.on !== 'disk') return opened.close();
-    // A file that is not what it was must not be sealed as if it were.
+    // A file that changed must not be sealed as if it had not.
     const trusted = this.#verified || (!this.#unsound && (this.#seal === null || isSealed(this.directory, this.#seal)));
     opened.close();
     if (trusted) writeSeal(this.directory);
@@ -312,7 +312,7 @@ export class Keeper {
     this.#verified = true;
     this.#unsound = false;
     this.#damage = this.#loss;
-    // The first checkpoint makes it untrue.
+    // The first checkpoint changes the file.
     this.#seal = null;
     removeSeal(this.directory);
     allowCheckpoints(opened.database);

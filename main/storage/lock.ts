@@ -7,10 +7,10 @@ import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
 
-/** Kept reachable: one that is collected as garbage would let go. */
+/** Kept reachable: garbage collection would release the lock. */
 const held = new Set<Database.Database>();
 
-/** Answers how to let go. Throws `store_locked`. */
+/** Returns the function that unlocks it. Throws `store_locked`. */
 export function lockDirectory(directory: string): () => void {
   return lock(join(directory, 'loupe.lock'), 250, () => new LoupeError('store_locked', `Another Loupe is using ${directory}.`));
 }

@@ -7,7 +7,7 @@ import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { isUnspaced } from './scripts.ts';
 import { messageColumns, pictureColumns, toJson, toMessage, toPicture, type MessageRow, type PictureRow } from './rows.ts';
 
-/** Longer questions are documents: nobody asks them again from a menu. UTF-16 units. */
+/** Longer questions are not offered again in a menu. UTF-16 units. */
 const longestPrompt = 300;
 
 export type MessageQueries = ReturnType<typeof messageQueries>;

@@ -1,5 +1,5 @@
 /**
- * Room on the disk. A file of a few megabytes is kept for the day on which there is none: deleting
+ * Room on the disk. A file of a few megabytes is reserved for the day on which the disk is full: deleting
  * writes, too, and only deleting gets out of there.
  */
 import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Rows as SQLite gives them, and what they become. JSON that is not what it should be becomes its absence. */
+/** Rows as SQLite returns them -> entities of the contract. JSON of another shape than expected counts as absent. */
 import * as v from 'valibot';
 import {
   failureSchema,

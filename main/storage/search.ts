@@ -1,4 +1,4 @@
-/** Full-text search over titles and messages. docs/decisions/0006-search-by-words.md tells why by words. */
+/** Full-text search over titles and messages. docs/decisions/0006-search-by-words.md explains why by words. */
 import { randomUUID } from 'node:crypto';
 import type { SearchHit } from '../contract.ts';
 import type { ReadDatabase } from './handles.ts';
@@ -28,7 +28,7 @@ interface HitRow {
 
 /** Best first: titles, then messages. */
 export function searchQuery(database: ReadDatabase): (query: string, limit: number) => SearchHit[] {
-  // Nobody can have written these, so that a text cannot pretend to be a hit.
+  // Random, so that no text can contain them and pretend to be a hit.
   const open = `<${randomUUID()}>`;
   const close = `</${randomUUID()}>`;
 
@@ -69,7 +69,7 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     return shared(without(glued.titles, find(titles)), without(glued.texts, find(texts)), limit);
   };
 
-  /** Words that stand in one with a script without spaces, where the index does not know them. */
+  /** Words written together with a script that has no spaces: the index does not know them. */
   function gluedOnly(terms: string[], limit: number): { titles: SearchHit[]; texts: SearchHit[] } {
     const wanted = terms.map((term, index) => asWord(term, index === terms.length - 1));
     return { titles: rowsOf(titleRows, wanted, limit, ({ snippet }) => isUnspaced(snippet)), texts: rowsOf(gluedRows, wanted, limit) };
@@ -165,7 +165,7 @@ function shared(titles: SearchHit[], texts: SearchHit[], limit: number): SearchH
   return [...titles.slice(0, titleCount), ...texts].slice(0, limit);
 }
 
-/** What stands between spaces and has a letter, a digit or an emoji in it. Control characters separate, too: NUL would end the query. */
+/** What is between spaces and has a letter, a digit or an emoji in it. Control characters separate, too: NUL would end the query. */
 function termsOf(query: string): string[] {
   return query
     .normalize('NFC')

@@ -88,7 +88,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
 };
 
 /**
- * Makes the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
+ * Creates the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
  * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; what is there stays as it is.
  */
 export function openStore(
@@ -96,7 +96,7 @@ export function openStore(
   { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {},
 ): Store {
   inStoreWords(directory, () => {
-    // For nobody else's eyes.
+    // Readable by its owner alone.
     makeFolderSync(directory, 0o700);
   });
   const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
@@ -129,7 +129,7 @@ export function openStore(
   };
 }
 
-/** Every call goes to what is open at the time, if that allows it; what it throws is in our words, and noticed. */
+/** Every call goes to what is open at the time, if that allows it; what it throws is translated into our errors, and noticed. */
 function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name] {
   type Method = (...input: unknown[]) => unknown;
   const methods = Object.entries<'reads' | 'writes' | 'frees'>(needs[name]).map(([method, need]) => {
@@ -152,7 +152,7 @@ function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name
   return Object.fromEntries(methods) as Kept[Name];
 }
 
-/** What the app itself needs to stand is answered as by an empty store: settings are the usual ones, and lists are empty. */
+/** What the app needs to start works as with an empty store: default settings and empty lists. */
 function refuseClosed(keeper: Keeper, name: keyof Kept): void {
   if ((name === 'conversations' || name === 'pictures' || name === 'documents') && keeper.state().access === 'closed')
     throw keeper.problem()!;

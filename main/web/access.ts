@@ -1,4 +1,4 @@
-/** Who may come in: whoever opens a link, once, and from then on the browser that did. */
+/** Who has access: the browser that opens a link, which works once, has a session from then on. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 

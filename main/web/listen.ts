@@ -3,7 +3,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { LoupeError } from '../errors.ts';
 import { describeHolder, findPortHolder } from './port-holder.ts';
 
-/** On 127.0.0.1; 0 = any free port. Answers the port. Throws `port_unavailable`. */
+/** On 127.0.0.1; 0 = any free port. Returns the port. Throws `port_unavailable`. */
 export async function listenHere(server: Server, port: number): Promise<number> {
   try {
     await new Promise<void>((resolve, reject) => {

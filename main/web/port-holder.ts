@@ -1,11 +1,11 @@
-/** Which program has a TCP port of this machine, as far as the system tells without special rights. */
+/** Which program has a TCP port of this machine, as far as the system shows without special rights. */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { basename } from 'node:path';
 
 export interface PortHolder {
-  /** As a person would call it, "python3 server.py"; null where the system does not tell. */
+  /** As a person would call it, "python3 server.py"; null where the system does not show it. */
   program: string | null;
   pid: number | null;
   /** It runs as somebody else, so that its name is not ours to read. */
@@ -13,7 +13,7 @@ export interface PortHolder {
 }
 
 const unknown: PortHolder = { program: null, pid: null, ofAnotherUser: false };
-/** Nobody waits long for a name. */
+/** A name is not worth a long wait. */
 const commandTimeoutMs = 3000;
 
 export async function findPortHolder(port: number): Promise<PortHolder> {

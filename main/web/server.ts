@@ -1,5 +1,5 @@
 /**
- * The loopback host: the app for a browser on this machine, and for nobody else.
+ * The loopback host: the app for a browser on this machine only.
  *
  * It listens on 127.0.0.1 only. A link with a token that works once exchanges it for a session
  * cookie (HttpOnly, SameSite=Strict); every request needs the cookie, the right Host (against
@@ -39,7 +39,7 @@ export interface WebHost {
 
 /** Base64 takes a third more, and a little around it. */
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
-/** What everybody is told who does not come by a link. */
+/** For browsers without a session. */
 export const withoutSession = 'Open Loupe with the link that it printed in the terminal.';
 /** Bytes that a window may leave unread: one that hangs would fill the memory. It reconnects, and asks for what it missed. */
 export const mostUnread = 64 * 1024 * 1024;
@@ -152,7 +152,7 @@ function serveSockets(server: Server, { app, access, onFault }: SocketOptions): 
   });
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    // Nobody else listens until it is handed over: a reset would end the process.
+    // Until the stream is handed over only we listen: a reset without a listener would end the process.
     stream.on('error', () => stream.destroy());
     if (!access.mayConnect(request)) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
     sockets.handleUpgrade(request, stream, head, listen);

@@ -1,4 +1,4 @@
-/** A note in the data folder that says where the app is being served, for whoever starts a second one there. */
+/** A note in the data folder that names where the app is being served, for a second start. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { withoutSession } from './server.ts';
 
 const notePath = (dataDirectory: string): string => join(dataDirectory, 'serving.json');
 
-/** Answers how to take the note back. One that cannot be written costs the second start its advice, and nothing else. */
+/** Returns the function that removes the note. Without a note a second start only lacks its advice. */
 export function noteServing(dataDirectory: string, port: number): () => void {
   const path = notePath(dataDirectory);
   try {

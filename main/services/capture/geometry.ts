@@ -31,7 +31,7 @@ export interface ScreenDisplay {
   bounds: Rect;
   /** `bounds` without panels and docks. DIP. */
   workArea: Rect;
-  /** Frame pixels per DIP, as the system says. */
+  /** Frame pixels per DIP, according to the system. */
   scaleFactor: number;
 }
 

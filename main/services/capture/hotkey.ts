@@ -1,6 +1,6 @@
 /**
- * The hotkey in words and in Electron's notation, and what to tell of its registration.
- * Nothing here registers anything: a host does, and says what came of it.
+ * The hotkey in words and in Electron's notation, and what to tell the user about its registration.
+ * Nothing here registers anything: a host does, and reports the result.
  */
 import type { CaptureState } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
@@ -132,7 +132,7 @@ export interface HotkeyFacts {
   proven: boolean;
 }
 
-/** What the window is told. Wayland's yes is worth nothing without the portal, until the key came once. */
+/** What the window shows. Wayland's yes is worth nothing without the portal, until the key came once. */
 export function hotkeyState({ wanted, platform, wayland, portal, registered, proven }: HotkeyFacts): CaptureState['hotkey'] {
   if (wanted === null) return { accelerator: null, status: 'off', advice: '' };
   let accelerator: Accelerator;

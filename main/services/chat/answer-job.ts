@@ -42,7 +42,7 @@ export class AnswerJob {
   #timer: NodeJS.Timeout | null = null;
   /** Who writes it; null before its turn. */
   #model: string | null = null;
-  /** Stored as it ended: what the engine still says of it is ignored. */
+  /** Stored as it ended: what the engine still sends is ignored. */
   #ended = false;
 
   constructor(answer: Message, options: AnswerJobOptions) {

@@ -46,7 +46,7 @@ export function promptsFrom(parts: PromptParts, starts: readonly number[]): Chat
 
 function placePictures({ path, pinned, sees }: PromptParts, first: number): { message: Message; hash: string | null }[] {
   const pictureOf = ({ pictures }: Message): string | null => (sees ? (pictures.at(-1)?.hash ?? null) : null);
-  // An answer that was stopped before its first word says nothing.
+  // An answer that was stopped before its first word is empty.
   const kept = path.slice(first).filter(({ role, text }) => role === 'user' || text !== '');
   const pictures: (string | null)[] = kept.map(pictureOf);
   if (sees && pinned !== null) {

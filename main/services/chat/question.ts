@@ -10,7 +10,7 @@ export interface Question {
   path: Message[];
   /** Null: of a conversation that does not exist yet. */
   conversationId: number | null;
-  /** Whether the question itself came with a picture. Absent = as the last message of `path` says. */
+  /** Whether the question itself came with a picture. Absent = whether the last message of `path` did. */
   attached?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What Llama Guard writes, and what it is asked. */
+/** Prompts for Llama Guard, and the verdicts that it writes. */
 import { isVerdict, type Message, type Verdict } from '../../contract.ts';
 import type { ChatMessage } from '../ports.ts';
 
@@ -24,7 +24,7 @@ export function parseVerdict(text: string): Verdict {
     : unclear;
 }
 
-/** Verdicts, and the questions that were judged, are no conversation. A picture that came with one goes on with the next question. */
+/** Leaves out verdicts and the questions that were judged: they are no conversation. A picture that came with one moves to the next question. */
 export function withoutVerdicts(path: readonly Message[]): Message[] {
   const judged = new Set(path.filter(isVerdict).flatMap(({ id, parentId }) => [id, parentId]));
   let pictures: Message['pictures'] = [];
@@ -39,7 +39,7 @@ export function withoutVerdicts(path: readonly Message[]): Message[] {
   });
 }
 
-/** As a guard wants them: roles by turns and one picture, the last. */
+/** As a guard requires them: alternating roles and one picture, the last. */
 export function guardMessages(messages: readonly ChatMessage[]): ChatMessage[] {
   const last = messages.findLastIndex(({ content }) => content.some(({ type }) => type === 'image'));
   const turns: ChatMessage[] = [];

@@ -36,7 +36,7 @@ export interface ManagerOptions {
   models: Models;
   devices: Engine['devices'];
   /**
-   * For work that takes minutes, and for files that nobody vouches for: the one that answers stays free and whole.
+   * For work that takes minutes, and for files from unknown sources: so that the engine that answers stays free and intact.
    * Absent = no such work, and files are taken for what they look like.
    */
   startEngine?: (() => Engine) | undefined;

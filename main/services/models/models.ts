@@ -53,10 +53,10 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
   };
 }
 
-/** What one path names and the engine can run, as the inspector says; without one what it seems to be. Rejects with what is missing or wrong. */
+/** The model that a path names, if the inspector finds that the engine can run it; without an inspector, if it seems so. Rejects with what is missing or wrong. */
 export async function usableModel(path: string, inspector?: Inspector): Promise<FoundModel> {
   const all = await findAt(path);
-  // Broken links beside a model are told where models are looked for; here they are in nobody's way.
+  // Broken links beside a model matter where models are searched for, not here.
   const there = all.filter(({ files }) => files.length > 0);
   const found = there.length > 0 ? there : all;
   const [only] = found;
@@ -84,7 +84,7 @@ function isThere(path: string): boolean {
   try {
     return pathsNamed(path).every((part) => existsSync(part));
   } catch {
-    // There in more than one way: whoever loads it is told.
+    // It could mean more than one path: loading it reports that.
     return true;
   }
 }

@@ -1,4 +1,4 @@
-/** Quantised copies of published models, while they are written. */
+/** The jobs that quantise published models, one at a time. */
 import { dirname } from 'node:path';
 import type { EventMessage, ModelChoice, Quantising } from '../../contract.ts';
 import { LoupeError, toFailure } from '../../errors.ts';

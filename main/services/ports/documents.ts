@@ -146,7 +146,7 @@ export interface DocumentStore {
   /** Once: a page that is not waiting stays as it is, but for a picture whose text was read since. */
   savePage(id: number, page: PageReading): void;
   saveFailure(id: number, failure: Failure | null): void;
-  /** Pages that failed wait again. Answers how many. */
+  /** Pages that failed wait again. Returns how many. */
   retry(id: number): number;
   /** Best first. */
   search(query: PageQuery): PageHit[];

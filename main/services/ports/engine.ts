@@ -28,7 +28,7 @@ export interface EngineLoss {
 /**
  * One model at a time, one request at a time. Every method rejects with `LoupeError`; after `engine_crashed` the next request
  * starts a fresh engine and loads the last model again. An aborted request rejects with `cancelled` unless it says otherwise,
- * and none is waited for without end: an engine that stands still is ended and counts as crashed.
+ * and none takes for ever: an engine that hangs is ended and counts as crashed.
  */
 export interface Engine extends EngineRequests {
   onLost(listener: (loss: EngineLoss) => void): void;

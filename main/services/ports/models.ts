@@ -82,7 +82,7 @@ export interface DownloadRecord {
   files: DownloadFile[];
 }
 
-/** What was asked for and is not finished; how much of a file has arrived is what its part on disk says. */
+/** What was asked for and is not finished; how much of a file has arrived is known by its part on the disk. */
 export interface DownloadStore {
   /** Oldest first. */
   list(): DownloadRecord[];
@@ -120,5 +120,5 @@ export interface SecretStore {
   set(name: 'hub-token', value: string | null): Promise<void>;
 }
 
-/** Takes a folder for this process alone and answers how to let go; throws `download_locked`. Ends with the process, however that dies. */
+/** Locks a folder for this process and returns the function that unlocks it; throws `download_locked`. The lock ends with the process, however that dies. */
 export type LockFolder = (directory: string) => () => void;

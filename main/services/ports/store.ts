@@ -28,7 +28,7 @@ export interface Store {
   readonly documents: DocumentStore;
   readonly documentFiles: DocumentFiles;
   settings(): Settings;
-  /** Merges what is not undefined, stores, answers the whole. */
+  /** Merges what is not undefined, stores it, and returns all settings. */
   saveSettings(change: Loose<Settings>): Settings;
   readonly models: ModelStore;
   readonly downloads: DownloadStore;
@@ -58,11 +58,11 @@ export interface StoreCare {
   /** As `maintain`, for at most so long: before `close`. */
   finish(milliseconds: number): Promise<void>;
   backups(): Promise<BackupChoice[]>;
-  /** Answers the file that what was there is kept aside in. Throws `not_found` and `store_damaged` for a backup that is not sound. */
+  /** Returns the name that the replaced database is kept under. Throws `not_found` and `store_damaged` for a backup that is not sound. */
   restore(name: string): Promise<string | null>;
   startAnew(): string | null;
   accept(): StorageState;
-  /** Answers how many bytes the disk has more. */
+  /** Returns how many bytes it freed. */
   emptyBin(): number;
 }
 
@@ -88,7 +88,7 @@ export interface FinishedAnswer {
   judgement?: Judgement;
 }
 
-/** `busy` is false in all that it answers, and `checks` empty: the chat service knows better. */
+/** `busy` is false in all that it returns, and `checks` empty: the chat service knows better. */
 export interface ConversationStore {
   list(): ConversationSummary[];
   summary(id: number): ConversationSummary;
@@ -107,11 +107,11 @@ export interface ConversationStore {
   path(messageId: number): Message[];
   /** The text so far of an answer that is being written. */
   checkpoint(messageId: number, text: string): void;
-  /** `streaming` makes an answer that goes on. */
+  /** `streaming`: an answer is continued. */
   update(messageId: number, answer: FinishedAnswer): Message;
   /** What a guard says of a complete answer and its question; throws `not_found` for any other. */
   judge(messageId: number, judgement: Judgement): Message;
-  /** The newest leaf below the message becomes the one that is shown. Answers its id. */
+  /** Shows the newest leaf below the message, and returns its id. */
   selectBranch(messageId: number): number;
   pinPicture(id: number, hash: string | null): void;
   pinnedPicture(id: number): string | null;
@@ -120,7 +120,7 @@ export interface ConversationStore {
   draft(): Draft;
   /** Distinct questions, newest first, one line each. */
   recentPrompts(limit: number): string[];
-  /** At start: what a process left `streaming` becomes `interrupted`. Answers how many. */
+  /** At start: what a process left `streaming` becomes `interrupted`. Returns how many. */
   markInterrupted(): number;
 }
 
@@ -147,7 +147,7 @@ export interface PictureStore {
   /** The same bytes again keep their first record. */
   add(picture: NewPicture): Picture;
   get(hash: string): Picture;
-  /** As `get`; null when there is none, or its file is gone: `add` completes it. */
+  /** As `get`; null when there is none, or its file is missing: `add` completes it. */
   find(hash: string): Picture | null;
   /** It was added again: the sweep leaves it for another day. */
   touch(hash: string): void;
@@ -167,7 +167,7 @@ export interface LedgerEntry {
 
 export interface Ledger {
   installedAt(): number;
-  /** Answers the entry's id. */
+  /** Returns the entry's id. */
   add(entry: LedgerEntry): number;
   /** All that an open connection has carried so far. */
   count(id: number, sentBytes: number, receivedBytes: number): void;

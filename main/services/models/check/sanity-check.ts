@@ -1,10 +1,10 @@
 /**
  * Does a model answer as it should? A checkpoint that brings answers of its own with it is held to
  * them. The others are asked what every sound Llama knows, whatever its size, its form and what it
- * was tuned for: how a famous sentence goes on, and which of two words is in a picture. Read wrongly
+ * was tuned for: how a famous sentence continues, and which of two words is in a picture. Read wrongly
  * (rows in another order, quants taken apart wrongly, tensors mixed up), a model knows neither.
  * And an answer of one word has to end: where the end of a turn is declared wrongly, none does.
- * docs/models.md tells what was measured.
+ * docs/models.md lists what was measured.
  *
  * It finds answers that are nonsense, not answers that are a little worse; checksums find those.
  */
@@ -32,7 +32,7 @@ export interface SanityCheckReport {
 
 /** What is known of a model before it is tried. */
 export interface TriedModel extends Pick<ModelInfo, 'vocabularySize' | 'vision'> {
-  /** Whether its answers end. A base model goes on for as long as it is let. */
+  /** Whether its answers end. A base model continues until it is stopped. */
   endsAnswers: boolean;
 }
 
@@ -69,7 +69,7 @@ const mostDifference = 0.01;
 /** More would only take longer. */
 const mostReferences = 2;
 const mostSampleBytes = 1 << 20;
-/** Pictures lie below the folder. */
+/** Pictures are below the folder. */
 const sample = v.object({
   image: v.pipe(v.string(), v.regex(/^\w[\w.-]*(\/\w[\w.-]*)*$/)),
   question: v.string(),
@@ -104,7 +104,7 @@ async function answerShortly(engine: Pick<Engine, 'generate'>, signal: AbortSign
   return { tokens: tokens.length, ended: finish === 'stop' };
 }
 
-/** Reference answers that lie beside the weights as samples.json; none where there are none that can be read. */
+/** The reference answers in samples.json beside the weights; an empty list where there are none that can be read. */
 export async function readReferences(place: ModelPlace): Promise<Reference[]> {
   if (!('directory' in place)) return [];
   const path = join(place.directory, 'samples.json');

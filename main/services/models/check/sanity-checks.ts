@@ -1,4 +1,4 @@
-/** When models are tried, what came of it, and who hears of it. Nobody ever waits for a trial. */
+/** When models get a sanity check, and with what result. It runs while the engine is idle: nobody ever waits for one. */
 import type { EngineState, EventMessage, ModelChoice, SanityCheck } from '../../../contract.ts';
 import type { EngineService } from '../../engine-service.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
@@ -15,9 +15,9 @@ export interface SanityChecksOptions {
   references: (model: string) => Promise<Reference[]>;
   emit: (event: EventMessage) => void;
   clock?: Clock;
-  /** From loading to the trial: whoever loaded a model to ask it something is first. */
+  /** From loading to the check: whoever loaded a model to ask it something comes first. */
   afterLoadMs?: number;
-  /** A trial empties the caches of a conversation, so one that was begun has to have rested for so long. */
+  /** A check empties the caches of a conversation, so the model must have been idle for this long. */
   afterUseMs?: number;
 }
 
@@ -26,7 +26,7 @@ const testContext = 512;
 
 export interface SanityChecks {
   list(): SanityCheck[];
-  /** To be told of every change of the engine. */
+  /** To be called with every change of the engine. */
   follow(state: EngineState): void;
   close(): void;
 }

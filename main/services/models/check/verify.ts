@@ -20,7 +20,7 @@ export interface VerifyOptions {
   onBytes(done: number, total: number): void;
 }
 
-/** What a file's checksum should be, where something says so. */
+/** What a file's checksum should be; null where no source states it. */
 export async function statedChecksum(file: string, downloads: DownloadStore): Promise<FileChecksum | null> {
   const record = downloads.list().find(({ directory }) => resolve(directory) === dirname(file));
   const listed = record?.files.find(({ path }) => join(resolve(record.directory), path) === file);
@@ -33,7 +33,7 @@ export async function statedChecksum(file: string, downloads: DownloadStore): Pr
   return value === undefined ? null : { algorithm: 'sha256', value };
 }
 
-/** Stores and answers a finding for each file. `changed` also where a file differs from what it was when it was last read. */
+/** Stores and returns a finding for each file. `changed` also where a file differs from what it was when it was last read. */
 export async function verifyFiles({ model, files, models, downloads, clock, signal, onBytes }: VerifyOptions): Promise<FileCheck[]> {
   const sizes = await Promise.all(files.map((file) => inFileWords(file, () => stat(file)).then(({ size }) => size)));
   const total = sizes.reduce((sum, size) => sum + size, 0);

@@ -1,6 +1,6 @@
 /**
  * Will a model run here, and how fast? Pure: from the shape of the model and what the device
- * says of itself. Bytes and seconds; the speeds are estimates and say where they come from.
+ * reports. Bytes and seconds; the speeds are estimates that state their source.
  */
 import { formatBytes } from '../../../contract.ts';
 import {
@@ -21,7 +21,7 @@ export interface FitDevice {
   name: string;
   kind: DeviceKind;
   memoryBytes: number;
-  /** What the driver says is free; null where it does not say. */
+  /** What the driver reports as free; null where it does not. */
   budgetBytes: number | null;
   features: {
     /** The engine computes with half-precision activations, and keeps its caches in them. */
@@ -67,7 +67,7 @@ export interface WeightFit {
 
 /** As the engine: a tenth of what the device reports stays free. */
 const headroom = 0.9;
-/** Of the computer's memory, for layers that do not fit the device; the rest is for everybody else. */
+/** Of the computer's memory, for layers that do not fit the device; the rest is left to other programs. */
 export const hostShare = 0.7;
 /** Reached share of the bandwidth: what engines of this kind measure on several devices is 46 to 86 %. */
 const reached = 0.65;

@@ -48,7 +48,7 @@ export async function loadPlanned(
     return await engine.load({ ...request, ...first }, listeners);
   } catch (error) {
     if (toLoupeError(error).code !== 'device_out_of_memory') throw error;
-    // The device had less than its driver said. The engine knows better now.
+    // The device had less memory than its driver reported; the engine has noted that.
     return await engine.load({ ...request, ...(await plan()) }, listeners);
   }
 }

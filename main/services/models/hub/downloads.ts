@@ -59,7 +59,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   /** Bytes of each file that are here, by download. */
   const arrived = new Map<number, Map<string, number>>();
   const speed = createSpeed();
-  /** Not for every piece that comes. */
+  /** Not for every piece that arrives. */
   const changed = throttle(progressEveryMs, () => closed || onChange(list()));
 
   const open = (): DownloadRecord[] => store.downloads.list().filter(({ state }) => state !== 'complete');
@@ -106,7 +106,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       await onComplete(store.downloads.get(id));
       store.downloads.setState(id, 'complete', null);
     } catch (error) {
-      // For the next process it is still running; cancelled, it is gone in a moment.
+      // For the next process it is still running; a cancelled one is removed in a moment.
       if (run.ending === 'pause') store.downloads.setState(id, 'paused', null);
       else if (run.ending === null) store.downloads.setState(id, 'failed', toLoupeError(error).toFailure());
     }

@@ -29,7 +29,7 @@ export interface FetchOptions {
   timing: Timing;
   /** The part now comes from this state of the source; called before its first byte is written. */
   onEtag(etag: string | null): void;
-  /** Bytes of the file that are here. Goes back when it has to begin anew. */
+  /** Bytes of the file that are here. Drops when it has to start over. */
   onBytes(bytes: number): void;
   /** Throws `disk_full`; called every few megabytes. */
   checkSpace(): Promise<void>;
@@ -138,7 +138,7 @@ async function receive(part: Part, options: FetchOptions): Promise<void> {
   });
 }
 
-/** Reads status and headers; leaves the part where the body goes on. */
+/** Reads status and headers; leaves the part where the body continues. */
 async function accept(
   response: HttpResponse,
   part: Part,
@@ -269,7 +269,7 @@ export function newHash({ algorithm }: FileChecksum, bytes: number): Hash {
   return algorithm === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);
 }
 
-/** Answers how many bytes went in. */
+/** Returns how many bytes were hashed. */
 export async function hashInto(
   hash: { update(data: Uint8Array): unknown },
   handle: FileHandle,

@@ -52,7 +52,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
     const key = proxy?.href ?? '';
     const known = dispatchers.get(key);
     if (known) return known;
-    // Times are kept by whoever reads: these would only count from chunk to chunk.
+    // Readers watch the time: these limits would only count from chunk to chunk.
     const timing = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 15_000 } };
     const made = proxy ? new ProxyAgent({ ...timing, uri: proxy.href }) : new Agent(timing);
     dispatchers.set(key, made);
@@ -82,7 +82,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
     const { headers: received, bytes } = readHeaders(answer.headers);
     account.add(0, bytes);
     const { body } = answer;
-    // Thrown away with bytes under way it would say so to nobody.
+    // Discarded while bytes are under way, its error would reach nobody.
     body.on('error', () => {});
     return {
       status: answer.statusCode,

@@ -1,4 +1,4 @@
-/** What Meta asks of whoever takes its weights: said in short, agreed to before the first byte, noted beside the files. */
+/** What Meta requires of those who use its weights: summed up, agreed to before the first byte, noted beside the files. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -45,7 +45,7 @@ export function acceptanceOf(id: LicenceId, store: LicenceStore): Acceptance | n
   return store.list().find((acceptance) => acceptance.licence === id && acceptance.version === version) ?? null;
 }
 
-/** What it says, and whether it was agreed to. */
+/** The licence in short, and when it was agreed to. */
 export function licenceView(id: LicenceId, store: LicenceStore): LicenceView {
   const { notice: _, ...licence } = licenceOf(id);
   return { ...licence, acceptedAt: acceptanceOf(id, store)?.at ?? null };
@@ -75,7 +75,7 @@ export function licenceFor(known: CatalogueModel | null, kind: ModelRecord['kind
   return licenceIds.find((id) => id === `llama3.${version}`) ?? 'llama3.2';
 }
 
-/** The notice that has to lie beside the weights. One that is there stays. */
+/** Writes the notice that must accompany the weights. An existing one stays. */
 export async function writeNotice(directory: string, id: LicenceId): Promise<void> {
   const { name, notice, text, usePolicy } = licenceOf(id);
   const path = join(directory, 'NOTICE');

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { SecretStore } from '../../ports.ts';
 
-/** In memory, of a host without a keychain. `problem` says why there is none, where that is news. */
+/** In memory, of a host without a keychain. `problem` is why there is none, where the user should know. */
 export function sessionSecrets(problem: string | null = null): SecretStore {
   let token: string | null = null;
   return {

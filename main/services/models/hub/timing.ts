@@ -27,7 +27,7 @@ export const usualTiming: Timing = {
 };
 
 /**
- * Runs `work`, which tells with `alive` how many bytes came, and gives it up with
+ * Runs `work`, which reports with `alive` how many bytes came, and gives it up with
  * `network_failed` when too few do. Rejects with what aborted `signal`, if it did.
  */
 export async function inTime<Result>(
@@ -56,7 +56,7 @@ export async function inTime<Result>(
 }
 
 /**
- * Runs `attempt` again after `network_failed`, with growing pauses. It answers how far it came
+ * Runs `attempt` again after `network_failed`, with growing pauses. It returns how far it came
  * and throws what no second try will change.
  */
 export async function withRetries<Result>(

@@ -1,5 +1,5 @@
 /**
- * What a person names as a model -> where its files lie:
+ * What a person names as a model -> where its files are:
  *
  *   DIR                      a folder in the published layout, or one that holds GGUF files
  *   FILE.gguf                a GGUF file, whatever its name (Ollama's blobs have none)
@@ -74,7 +74,7 @@ function placeOfGroup({ files, doubt }: GgufGroup): ModelPlace {
 }
 
 async function placeOfFile(path: string): Promise<ModelPlace> {
-  // Ollama's blobs have other names, and nothing lies beside them that belongs to them.
+  // Ollama's blobs have other names, and nothing beside them belongs to them.
   const folder = dirname(path);
   if (/\.gguf(\.part\d+of\d+)?$/.test(path)) return placeOfGroup(await groupOf(folder, basename(path), await readdir(folder)));
   if (await beginsLikeGguf(path)) return { gguf: [path] };

@@ -1,4 +1,4 @@
-/** Models that are on this computer already, in the places where other programs keep them. They are used where they lie. */
+/** Models that are on this computer already, in the places where other programs keep them. They are used in place. */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -38,7 +38,7 @@ export interface FindOptions {
 const deepest = 4;
 const mostFolders = 5_000;
 
-/** In the usual places. Places that are not there or cannot be read are passed over, and so is what other makers' models lie in them. */
+/** In the usual places. Skips places that do not exist or cannot be read, and models of other makers in them. */
 export async function findModels({ environment = process.env, home = homedir(), signal }: FindOptions = {}): Promise<FoundModel[]> {
   const stores = environment === process.env ? defaultStores() : defaultStores(environment);
   const found = await Promise.all([
@@ -191,7 +191,7 @@ function folderName(folder: string): string {
   return cached?.snapshot === folder ? cached.name : basename(folder);
 }
 
-/** Deeper down, and with the ending of another kind of file, a broken link says nothing about models. */
+/** Deeper down, and with the ending of another kind of file, a broken link is no hint of a model. */
 function mayBeModel(path: string, depth: number): boolean {
   return /\.gguf$/i.test(path) || (depth < 2 && !/^\.|\.[a-z]{1,5}$/i.test(basename(path)));
 }

@@ -64,7 +64,7 @@ async function memberOf(files: string[]): Promise<Member> {
   return { files, ...(summary ? roleOf(summary) : { role: 'whole', width: null }) };
 }
 
-/** By what it says, and where it says nothing by what it holds. */
+/** By its metadata, and without any by its contents. */
 function roleOf({ metadata, shapes }: GgufSummary): { role: Role; width: number | null } {
   const type = metadata.get('general.type');
   const architecture = metadata.get('general.architecture');

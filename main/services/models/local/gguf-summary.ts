@@ -1,4 +1,4 @@
-/** What the head of a GGUF file says: what it is and what belongs with it. Whether it loads says the engine. The file is not trusted. */
+/** Reads from the head of a GGUF file what it is and what belongs with it. Only the engine knows whether it loads. The file is not trusted. */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { GgufValue } from '../../../native-surface.ts';
 import { LoupeError } from '../../../errors.ts';

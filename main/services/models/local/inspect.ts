@@ -1,4 +1,4 @@
-/** What a folder or GGUF files seem to be, by their configuration and heads; whether they load is what `inspectedBy` asks the engine. */
+/** What a folder or GGUF files seem to be, by their configuration and heads; `inspectedBy` asks the engine whether they load. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Engine, ModelPlace, ModelRecord } from '../../ports.ts';
@@ -20,7 +20,7 @@ export interface Inspection {
   deviceBytes: number;
   /** Weight files, absolute. */
   files: string[];
-  /** From what its files say, or the catalogue's; null where neither says enough. */
+  /** From its files, or from the catalogue; null where neither is enough. */
   architecture: Architecture | null;
   /** The catalogue's entry, where shape and name leave no doubt. */
   known: CatalogueModel | null;
@@ -47,7 +47,7 @@ export function problemOf(error: unknown): Problem {
   return { state: incomplete.includes(code) ? 'incomplete' : 'unsupported', code, message, nextStep };
 }
 
-/** With what the loader says, which counts more than what the files seemed to be. What has no files to load keeps its problem. */
+/** Adds what the loader finds, which overrides what the files seemed to be. What has no files to load keeps its problem. */
 export async function inspectedBy<Found extends Inspection & { path: string; name: string }>(
   inspector: Inspector,
   found: Found,
@@ -124,7 +124,7 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
   };
 }
 
-/** Of models of other makers, which lie in the same places; so much is plain without the engine. */
+/** Models of other makers, which are kept in the same places, can be told without the engine. */
 function foreign(architecture: unknown): Problem | null {
   if (architecture === 'mllama' || architecture === 'llama' || architecture === undefined) return null;
   return {
@@ -169,7 +169,7 @@ function shapeOfGguf(heads: GgufSummary[]): Shape {
   return { hidden: of('embedding_length'), layers: of('block_count'), imageSize: find('mllama.vision.image_size') ?? null };
 }
 
-/** Shapes tell sizes apart, names the rest: base or Instruct, Guard, 3.1 or 3.3. */
+/** Sizes are told apart by shapes, the rest by names: base or Instruct, Guard, 3.1 or 3.3. */
 export function identify({ hidden, layers, imageSize }: Shape, name: string): CatalogueModel | null {
   const like = catalogue().filter(
     ({ architecture: { text, vision } }) => text.hidden === hidden && text.layers === layers && (vision?.imageSize ?? null) === imageSize,

@@ -32,7 +32,7 @@ interface Waiting {
 
 /**
  * Shows `visit` the root and the folders below it that are not hidden, the root first; what it answers false for is not looked
- * into further. Links to folders are followed, also out of the root, after all that lies below it by itself: so each place is seen
+ * into further. Links to folders are followed, also out of the root, after everything below it: so each place is seen
  * once and by its own name where it has one here, and circles end. Rejects where the root cannot be read; a locked corner below it is
  * passed over.
  */
@@ -78,7 +78,7 @@ export async function lookBelow(
   }
 }
 
-/** Null for what is there and cannot be looked at. */
+/** Null for what exists but cannot be read. */
 async function targetOf(link: string): Promise<'folder' | 'file' | BrokenLink | null> {
   try {
     return (await stat(link)).isDirectory() ? 'folder' : 'file';
@@ -97,7 +97,7 @@ export function huggingFaceCaches(environment: NodeJS.ProcessEnv, home: string):
   return [join(base, 'hub')];
 }
 
-/** The usual places, where its pointer says that it moved, and the folder that its settings name. */
+/** The usual places, the place that its pointer names where it was moved, and the folder that its settings name. */
 export async function lmStudioFolders(home: string): Promise<string[]> {
   const pointer = (await readFile(join(home, '.lmstudio-home-pointer'), 'utf8').catch(() => '')).trim();
   const bases = [...new Set([...(pointer ? [resolve(pointer)] : []), join(home, '.lmstudio'), join(home, '.cache', 'lm-studio')])];

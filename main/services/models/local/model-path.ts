@@ -1,6 +1,6 @@
 /**
- * One text that names a model of several files. A comma may stand in the name of any folder and file, so nothing is cut
- * before it was looked at; what is stored, and what a program hands on, is a list that needs no looking.
+ * One text that names a model of several files. A comma may stand in the name of any folder and file, so a text is
+ * cut only where the whole does not exist; what is stored, and what programs pass on, is a list that needs no such check.
  */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';

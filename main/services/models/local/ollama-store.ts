@@ -72,7 +72,7 @@ export async function storeOfManifest(path: string): Promise<{ folder: string; m
   return model && (await isStore(folder)) ? { folder, model } : null;
 }
 
-/** Manifests lie four levels deep. */
+/** Manifests are four levels deep. */
 function listedAs(root: string, path: string): ListedModel | null {
   const parts = relative(root, path).split(sep);
   const [host, namespace, model, tag] = parts;
@@ -81,7 +81,7 @@ function listedAs(root: string, path: string): ListedModel | null {
   return { name: `${[...owner, model].join('/')}:${tag}`, tag, manifest: path };
 }
 
-/** Reads a manifest and looks for its blobs. Rejects with `file_missing` when one is gone, `checkpoint_unsupported` for what is no GGUF model. */
+/** Reads a manifest and looks for its blobs. Rejects with `file_missing` when one is missing, `checkpoint_unsupported` for anything but a GGUF model. */
 export async function openManifest(store: string, model: ListedModel): Promise<StoredModel> {
   const { layers } = await readManifest(model);
   const ofKind = (kind: string): Layer[] => layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
