@@ -1,4 +1,5 @@
 /** `loupe documents add`, `resume`, `list`, `show`, `search` and `remove`: the library of documents. */
+import { formatBytes } from '../contract.ts';
 import type { DocumentServices } from '../document-services.ts';
 import { LoupeError } from '../errors.ts';
 import { dataDirectory } from '../host/paths.ts';
@@ -10,7 +11,6 @@ import { withPasswordFlag, type Values } from './document-options.ts';
 import { wholeNumber } from './options.ts';
 import { pageAsJson, pageAsText, pageNotes } from './pages.ts';
 import { exitCodes, lineWriter, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
-import { inBytes } from './units.ts';
 
 interface Request {
   values: Values;
@@ -145,7 +145,7 @@ function list({ documents, values, terminal, line }: Context): ExitCode {
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, documents: all.map(documentAsJson) })}\n`);
   else if (all.length === 0) line('There are no documents in the library. Add one with: loupe documents add FILE');
   for (const document of values.json ? [] : all) {
-    line(`${String(document.id).padStart(4)}  ${document.name}, ${inBytes(document.bytes)}`);
+    line(`${String(document.id).padStart(4)}  ${document.name}, ${formatBytes(document.bytes)}`);
     line(`      ${statesInWords(document)}`);
     if (document.failure) line(`      ${document.failure.message} ${document.failure.nextStep}`);
   }
