@@ -1,7 +1,8 @@
 #include "addon/task.h"
 
-#include <future>
+#include <memory>
 #include <new>
+#include <thread>
 
 namespace loupe::addon {
 namespace {
@@ -30,7 +31,7 @@ Napi::Error to_javascript(Napi::Env env, const Error& error) {
   return value;
 }
 
-Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work, OnLoop then) {
+Napi::Promise run_task(Napi::Env env, Work work, OnLoop then) {
   auto deferred = std::make_shared<Napi::Promise::Deferred>(env);
   const Napi::Promise promise = deferred->Promise();
   auto worker = std::make_shared<Worker>();
@@ -70,22 +71,26 @@ Napi::Promise run_task(Napi::Env env, std::function<MakeValue(const Post&)> work
   return promise;
 }
 
-Napi::Promise run_waited_task(Napi::Env env, std::function<MakeValue(const Post&)> work, std::function<void()> stop) {
-  const auto finished = std::make_shared<std::promise<void>>();
-  auto hook = env.AddCleanupHook([stop = std::move(stop), ended = std::make_shared<std::future<void>>(finished->get_future())] {
+std::pair<Work, std::future<void>> with_end(Work work) {
+  auto ended = std::make_shared<std::promise<void>>();
+  std::future<void> end = ended->get_future();
+  Work watched = [work = std::move(work), ended](const Post& post) {
+    struct Signal {
+      std::promise<void>& ended;
+      ~Signal() { ended.set_value(); }
+    } const signal{*ended};
+    return work(post);
+  };
+  return {std::move(watched), std::move(end)};
+}
+
+Napi::Promise run_waited_task(Napi::Env env, Work work, std::function<void()> stop) {
+  auto [watched, end] = with_end(std::move(work));
+  auto hook = env.AddCleanupHook([stop = std::move(stop), ended = std::make_shared<std::future<void>>(std::move(end))] {
     stop();
     ended->wait();
   });
-  return run_task(
-      env,
-      [work = std::move(work), finished](const Post& post) {
-        struct Signal {
-          std::promise<void>& finished;
-          ~Signal() { finished.set_value(); }
-        } const signal{*finished};
-        return work(post);
-      },
-      [hook = hook](Napi::Env loop) mutable { hook.Remove(loop); });
+  return run_task(env, std::move(watched), [hook = hook](Napi::Env loop) mutable { hook.Remove(loop); });
 }
 
 }  // namespace loupe::addon

@@ -1,0 +1,21 @@
+#include "addon/runtime.h"
+
+#include "base/error.h"
+
+namespace loupe::addon {
+
+Runtime::Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& info, uint64_t budget, const std::string& shaders,
+                 const std::string& cache, const std::string& wanted)
+    : instance(std::move(vulkan)),
+      device(instance, info),
+      memory(device, budget),
+      pipelines(device, shaders, cache),
+      activations(Activations::f32) {
+  const bool possible = ops::has_half_matmul(device, pipelines);
+  if (wanted == "f16" && !possible)
+    throw Error(ErrorCode::device_unsuitable, info.name + " has no cooperative matrices that this engine can use.",
+                "Leave the precision at f32.");
+  if (wanted != "f32" && possible) activations = Activations::f16;
+}
+
+}  // namespace loupe::addon
