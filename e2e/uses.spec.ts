@@ -100,7 +100,7 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
 });
 
-/** Answers what tells every text and placeholder that stood in it since, for however short a time. */
+/** Returns a function that lists every text and placeholder shown in it since, for however short a time. */
 async function everShown(element: Locator): Promise<() => Promise<string>> {
   const seen = await element.evaluateHandle((root) => {
     const shown: string[] = [];

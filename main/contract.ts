@@ -307,7 +307,7 @@ export const events = {
   'answer.text': v.strictObject({ messageId: id, conversationId: id, offset: count, text: v.string() }),
   'answer.state': turnState,
   'answer.check': checkState,
-  /** Stored anew: created, finished, failed, continued. */
+  /** Stored again: created, finished, failed, continued. */
   'message.changed': message,
   /** Created, renamed, pinned, restored, another last message, busy or not. */
   'conversation.changed': conversationSummary,

@@ -1,5 +1,5 @@
 // `npm run dev`: the window from its sources, changed in place while they are edited, on the host of `loupe serve`, which starts
-// anew when a file of the app or the addon changes. For a browser on this machine alone, as the product's own web host is.
+// again when a file of the app or the addon changes. For a browser on this machine alone, as the product's own web host is.
 import { spawn } from 'node:child_process';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { get } from 'node:http';
@@ -70,7 +70,7 @@ export async function dev(args) {
   return 0;
 }
 
-/** The host as a child that is started anew. @param {string[]} program */
+/** The host as a child that is restarted. @param {string[]} program */
 function watchHost(program) {
   /** @type {import('node:child_process').ChildProcess | undefined} */
   let child;

@@ -25,7 +25,7 @@ export class Host {
     this.#command = command;
   }
 
-  /** Answers the link that opens it once. */
+  /** Returns the link that opens it once. */
   async start(): Promise<string> {
     const child = spawn(process.execPath, [...this.#command, '--data', this.directory], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
@@ -90,7 +90,7 @@ export class Window {
     return this.page.getByRole('list', { name: 'Attached pictures' }).getByRole('listitem');
   }
 
-  /** Asks and waits until the answer is whole. Answers its text. */
+  /** Asks and waits until the answer is whole. Returns its text. */
   async ask(text: string): Promise<string> {
     const before = await this.answers.count();
     await this.question.fill(text);

@@ -19,7 +19,7 @@ export interface IpcParts {
   onStranger: () => void;
 }
 
-/** Answers how to stop. */
+/** Returns a function that stops it. */
 export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFault, onStranger }: IpcParts): () => void {
   ipcMain.handle(
     channels.request,

@@ -21,14 +21,14 @@ export interface LogOptions {
 /** Appends to loupe.log. A log that cannot be written is silent: a full disk has other symptoms. */
 export function createLog(directory: string, { now = () => new Date(), maxBytes = 512 * 1024, keep = 3 }: LogOptions = {}): Log {
   const path = join(directory, 'loupe.log');
-  const aside = (number: number): string => join(directory, `loupe.${number}.log`);
+  const rotated = (number: number): string => join(directory, `loupe.${number}.log`);
 
   function rotate(): void {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < maxBytes) return;
     for (let number = keep - 1; number >= 1; number--) {
-      if (statSync(aside(number), { throwIfNoEntry: false })) renameSync(aside(number), aside(number + 1));
+      if (statSync(rotated(number), { throwIfNoEntry: false })) renameSync(rotated(number), rotated(number + 1));
     }
-    renameSync(path, aside(1));
+    renameSync(path, rotated(1));
   }
 
   return (what) => {

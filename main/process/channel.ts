@@ -64,10 +64,10 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
     },
     onMessage: (listener) => void child.on('message', listener),
     onExit: (listener) => {
-      let told = false;
+      let reported = false;
       const tell = (code: number | null, signal: string | null): void => {
-        if (told) return;
-        told = true;
+        if (reported) return;
+        reported = true;
         listener({ code, signal, lastWords: lastWords.trim() });
       };
       // `close` comes after stderr has ended; `error` instead when the process could not start.

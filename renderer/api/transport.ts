@@ -1,6 +1,6 @@
 /** What carries requests and events between the window and the app: one implementation per host. */
 export interface Transport {
-  /** Answers the app's reply as it came: `{ok: true, output}` or a failure. Rejects with `RequestFailure` when none can come. */
+  /** Returns the app's reply as it came: `{ok: true, output}` or a failure. Rejects with `RequestFailure` when none can come. */
   request(name: string, input: unknown): Promise<unknown>;
   onEvent(listener: (message: unknown) => void): void;
   /** Called with every change. `true` again after `false`: events were missed meanwhile. */

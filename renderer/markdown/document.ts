@@ -19,7 +19,7 @@ function saysNothing(block: Block): boolean {
   return (block.type === 'paragraph' || block.type === 'heading') && wordsOf(block.inline).trim() === '';
 }
 
-/** From this length on what is not finished is not parsed anew for every character. */
+/** From this length on, unfinished text is not parsed again for every character. */
 const longEnd = 8_192;
 /** It is, when it has grown by this part. */
 const part = 16;

@@ -4,7 +4,7 @@ export type Schedule = (run: () => void) => void;
 /** Hidden windows draw no frames; what is missing then is shown when they come back. */
 export const nextFrame: Schedule = (run) => void requestAnimationFrame(run);
 
-/** The text of an answer that is being written, shown anew at most once a frame. */
+/** The text of an answer that is being written, redrawn at most once a frame. */
 export class AnswerStream {
   readonly #schedule: Schedule;
   #received: string;

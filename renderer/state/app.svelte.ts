@@ -57,7 +57,7 @@ export class AppState {
       this.#capture = capture;
     });
     client.on('storage.changed', (storage) => {
-      this.#become(storage);
+      this.#apply(storage);
     });
     client.onConnection((connected) => {
       const returned = connected && !this.#connected;
@@ -131,7 +131,7 @@ export class AppState {
   async refresh(): Promise<void> {
     try {
       const storage = await this.#client.request('storage.state', {});
-      this.#become(storage);
+      this.#apply(storage);
       // Nothing else would be answered.
       if (storage.access === 'closed' && storage.problem) throw new RequestFailure(storage.problem);
       const [info, settings, engine, models, sanityChecks, capture] = await Promise.all([
@@ -155,7 +155,7 @@ export class AppState {
     }
   }
 
-  #become(storage: StorageState): void {
+  #apply(storage: StorageState): void {
     const before = this.#storage;
     this.#storage = storage;
     const opened = before?.access === 'closed' && storage.access !== 'closed';

@@ -112,7 +112,7 @@ export class Chat {
     this.#editing = this.#current?.path.findLast(({ role }) => role === 'user')?.id ?? null;
   }
 
-  /** Asks an earlier question anew, in other words: a branch beside it. Rejects with `RequestFailure`. */
+  /** Asks an earlier question again, in other words: a branch beside it. Rejects with `RequestFailure`. */
   async resend(question: Message, text: string): Promise<void> {
     const sent = await this.#client.request('chat.send', {
       conversationId: question.conversationId,

@@ -229,7 +229,7 @@ export class Composer {
     this.#failure = null;
   }
 
-  /** Counts anew after something else than the question changed. */
+  /** Counts again after something other than the question changed. */
   measure(): void {
     this.#measureSoon();
   }

@@ -164,7 +164,7 @@ export class OpenConversation {
     if (stream?.append(piece.offset, piece.text) !== true) void this.#fetch();
   }
 
-  /** After a gap: everything anew. */
+  /** After a gap: everything again. */
   async #fetch(): Promise<void> {
     const now = Date.now();
     if (now - this.#lastFetch < fetchPause) return;

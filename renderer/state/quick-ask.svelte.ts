@@ -4,7 +4,7 @@ import type { RequestFailure } from '../api/transport.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
 import { Seen } from './seen.svelte.ts';
 
-/** One picture and what is asked about it. Another picture begins anew. */
+/** One picture and what is asked about it. Another picture starts over. */
 export class QuickAsk {
   readonly #client: Client;
   readonly #seen: Seen;
@@ -66,7 +66,7 @@ export class QuickAsk {
     return this.#conversation?.check(message) ?? null;
   }
 
-  /** Begins anew, even with the same picture. */
+  /** Starts over, even with the same picture. */
   show(picture: Picture): void {
     this.#picture = picture;
     this.#failure = null;
@@ -75,7 +75,7 @@ export class QuickAsk {
     this.#seen.look(picture);
   }
 
-  /** Answers whether the question was stored. The first one takes the picture along; it stays in force for the next ones. */
+  /** Returns whether the question was stored. The first question brings the picture; it stays in force for the next ones. */
   async ask(text: string): Promise<boolean> {
     const picture = this.#picture;
     if (!picture || this.busy || text.trim() === '') return false;

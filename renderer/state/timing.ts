@@ -29,7 +29,7 @@ export function delayed(run: () => void, delay: number): Delayed {
 /** At the latest after this, ms. */
 const patience = 250;
 
-/** Runs when the browser has nothing better to do. Answers how to call it off. */
+/** Runs when the browser has nothing better to do. Returns a function that cancels it. */
 export function whenIdle(run: () => void): () => void {
   // Safari has no idle callbacks.
   if (!('requestIdleCallback' in globalThis)) {

@@ -24,7 +24,7 @@ export class Toasts {
     return this.#shown;
   }
 
-  /** Answers its id. */
+  /** Returns its id. */
   show(toast: Notice): number {
     const id = this.#nextId++;
     // The same words twice are one notice.
@@ -33,7 +33,7 @@ export class Toasts {
     return id;
   }
 
-  /** Of work that goes on: stays until it is replaced by how the work ended. Answers how to say what there is to say now, and the end. */
+  /** For work in progress: stays until the work ends. Returns functions that update it and that replace it with the outcome. */
   follow(first: Notice): { now: (toast: Notice) => void; end: (toast: Notice | null) => void } {
     const id = this.show(first);
     this.hold(id);

@@ -8,7 +8,7 @@ import Host from './Host.svelte';
 const place = document.getElementById('answer')!;
 const seen = 'hr, li, figure, table, input';
 
-/** With `steps` the text grows in that many steps. Answers what is there in the end. */
+/** With `steps` the text grows in that many steps. Returns what is there in the end. */
 function draw(text: string, steps = 1): Drawn {
   const began = performance.now();
   const host = mount(Host, { target: place, props: { text: steps > 1 ? '' : text, growing: steps > 1 } });
