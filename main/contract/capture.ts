@@ -27,7 +27,7 @@ export const captureState = v.strictObject({
   permission: v.picklist(['granted', 'missing', 'not-needed']),
 });
 
-/** How far copying the text of a region is, or what came of it. */
+/** How far copying the text of a region is, or its result. */
 export const copying = v.variant('state', [
   v.strictObject({ state: v.literal('reading'), /** So far. */ lines: count }),
   v.strictObject({ state: v.literal('copied'), text: v.string() }),

@@ -32,11 +32,11 @@ const verdict = v.strictObject({ finding: v.picklist(['safe', 'unsafe', 'unclear
 
 /** What a guard says of a question and its answer, with the picture in force. */
 export const judgement = v.strictObject({
-  /** Name of the guard. Where it is also who answered, the answer's text is the verdict on the question. */
+  /** Name of the guard. Where the guard also answered, the text of the answer is the verdict on the question. */
   by: v.string(),
   question: verdict,
   answer: v.nullable(verdict),
-  /** From the first to the last word of it, loading the guard included where it had to be. */
+  /** From asking for it to its last word; includes loading the guard where that was needed. */
   ms: v.number(),
 });
 
@@ -129,7 +129,7 @@ export type Conversation = v.InferOutput<typeof conversation>;
 export type Draft = v.InferOutput<typeof draft>;
 export type SearchHit = v.InferOutput<typeof searchHit>;
 
-/** A guard wrote this answer: what counts of its words is the verdict. */
+/** A guard wrote this answer, so it is a verdict. */
 export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
   return judgement !== null && judgement.by === model;
 }

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { id, count, time, side, failure } from './common.ts';
 
-/** Of two paths in a list. */
+/** Enough for two paths in a list. */
 export const mostPathCharacters = 10_000;
 
 export const modelChoice = v.strictObject({
@@ -23,7 +23,7 @@ export const engineState = v.strictObject({
   totalBytes: count,
   device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
   contextLength: v.nullable(count),
-  /** Weights that lie in the computer's memory because the device has no room for them; null unless a model is loaded. */
+  /** Weights that are in the computer's memory because the device has no room for them; null unless a model is loaded. */
   hostBytes: v.nullable(count),
   /** Null when the model cannot see. */
   vision: v.nullable(v.strictObject({ tileSize: side, maxTiles: side })),
@@ -97,7 +97,7 @@ export const catalogueView = v.strictObject({
   /** `id` of models whose files Loupe downloaded, and may delete. */
   downloaded: v.array(v.string()),
   token: hubToken,
-  /** Nothing may be fetched. */
+  /** Downloads are switched off. */
   offline: v.boolean(),
   /** Why there are no fits; null where there are. */
   devicesFailure: v.nullable(failure),
@@ -181,12 +181,12 @@ export const quantising = v.strictObject({
 export const sanityCheck = v.strictObject({
   /** `id` of a ModelChoice. */
   model: v.string(),
-  /** `failed`: it could not be tried; see `failure`. */
+  /** `failed`: it could not be checked; see `failure`. */
   state: v.picklist(['running', 'sound', 'wrong', 'failed']),
   /** What is wrong, a sentence each. */
   findings: v.array(v.string()),
   testedAt: v.nullable(time),
-  /** Where it was tried. */
+  /** The device that it was checked on. */
   device: v.string(),
   failure: v.nullable(failure),
 });

@@ -77,7 +77,7 @@ export const modelView = v.strictObject({
   tileSize: side,
   /** resized / picture; below 1 detail is lost. */
   scale: v.number(),
-  /** How small text may be, in pixels of the picture, to be still read. */
+  /** The smallest text that stays legible, in pixels of the picture. */
   smallestText: v.number(),
   sharpness: v.picklist(['sharp', 'soft', 'blurred']),
 });

@@ -3,7 +3,7 @@
  * and nothing in it reaches beyond its section, however it is written.
  *
  * Questions are plain text in the window, and so they are here. Of an answer the blocks are read and written
- * again in a form that every reader of Markdown takes alike: closed, without raw HTML, without definitions of
+ * again in a form that every Markdown renderer reads alike: closed, without raw HTML, without definitions of
  * links, which would hold for the whole document, and without pictures that a reader would fetch.
  */
 import { Lexer, type Token, type Tokens } from 'marked';
@@ -35,10 +35,10 @@ export function answerSection(text: string): string {
   const words = trimBlankLines(visible(text));
   if (nestingOf(words) > 5 * deepest) return fenced(words, '');
   const lexer = new Lexer({ gfm: true, breaks: true });
-  // Blocks alone: what stands within a line is read by `spans` in one pass.
+  // Blocks only: `spans` reads the inside of a line, in one pass.
   const blocks = lexer.blockTokens(words, lexer.tokens);
   const links = new Links(lexer.tokens.links);
-  // A definition that nothing uses is shown, and uses may come after it: they are all known at the second time.
+  // A definition that nothing uses is shown, and uses may come after it: the second pass knows them all.
   if (Object.keys(lexer.tokens.links).length > 0) write(blocks, links, 0);
   return write(blocks, links, 0);
 }

@@ -94,7 +94,7 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
     if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
     forbidCheckpoints(opened.database);
     const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false });
-    // Another database is in its place meanwhile, or none.
+    // Another database may have taken its place meanwhile.
     if (stop.aborted || keeper.opened() !== opened) return;
     if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
     else if (finding.state === 'changed' && !isBackup(directory, finding.sha256)) keeper.distrust(changedMeanwhile(directory), true);
@@ -120,7 +120,7 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
     const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
     const finding = await backUp(opened.database, directory, clock.now(), check, stop);
-    // Damage of the copy, or of what was copied?
+    // Is the copy damaged, or what was copied?
     if (finding.state !== 'sound') await keeper.verifyAgain(verify);
   }
 

@@ -32,7 +32,7 @@ export function createChecker({ spawn = () => forkHost({ entry: workerEntry }) }
       pending.delete(answer.id);
       if ('finding' in answer) waiting?.resolve(answer.finding);
       else waiting?.reject(new Error(answer.error));
-      // It holds a whole database in memory: not for the hours until the next time.
+      // It holds a whole database in memory, which should not stay there for hours.
       if (pending.size === 0) end(host);
     });
     host.onExit(({ lastWords }) => {

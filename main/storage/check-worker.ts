@@ -9,7 +9,7 @@ const channel = parentChannel();
 try {
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 } catch {
-  // It only takes longer from the others.
+  // At normal priority it only slows other work down a little.
 }
 
 function answer({ id, request }: CheckQuestion): CheckAnswer {

@@ -1,6 +1,6 @@
 /**
- * Whether a file is a sound database of Loupe. It is read into memory whole, so that looking at it
- * changes nothing beside it: not on a disk that cannot be written to, and not while another process uses it.
+ * Whether a file is a sound database of Loupe. It is read into memory whole, so that checking it
+ * changes nothing: not on a disk that cannot be written to, and not while another process uses it.
  * One that is too large for that is read from the disk, and all but its index of words is checked.
  */
 import Database from 'better-sqlite3';

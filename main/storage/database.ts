@@ -22,7 +22,7 @@ export function openDatabase(directory: string, migrations: readonly Migration[]
   try {
     return open(directory, migrations, now, 'normal');
   } catch (error) {
-    // On a full disk there is no room for the index of the log, which can lie in memory when nobody else uses the database.
+    // On a full disk there is no room for the index of the log, which can be in memory where nobody else uses the database.
     if (!isFull(error) || sizeOf(databasePath(directory)) === 0) throw error;
     return open(directory, migrations, now, 'exclusive');
   }
@@ -67,8 +67,8 @@ export function openSnapshot(directory: string, migrations: readonly Migration[]
 }
 
 /**
- * With what the log holds. SQLite needs a place where it can write to read one: a private folder, for a
- * moment, or on a full disk the place itself.
+ * The database with the contents of its log. To read a log, SQLite has to write: for a moment into a private
+ * folder, or on a full disk into the place itself.
  */
 export function wholeBytes(directory: string): Buffer {
   const path = databasePath(directory);
@@ -143,7 +143,7 @@ export function logBytes(directory: string): number {
 
 /**
  * SQLite takes an empty or missing file for a new database, and removes the log beside it. Where there
- * is something to lose, that is not a beginning: ours has neither log nor backups nor pictures then.
+ * is something to lose, it is not a new one: a new folder has neither log nor backups nor pictures.
  */
 function refuseEmpty(directory: string): void {
   const path = databasePath(directory);

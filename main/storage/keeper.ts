@@ -70,7 +70,7 @@ export class Keeper {
     this.#checksLater = checksLater;
   }
 
-  // --- what there is
+  // --- its state
 
   state(): StorageState {
     return {

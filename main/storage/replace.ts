@@ -9,7 +9,7 @@ export function archiveDatabase(directory: string, now: number): string | null {
   const path = databasePath(directory);
   const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   const name = freeName(directory, `loupe-replaced-${stamp(now).slice(0, -3)}`);
-  // The log first: a database without its log would pass for whole.
+  // The log first: a database without its log would seem complete.
   if (hasLog) renameSync(`${path}-wal`, join(directory, `${name}-wal`));
   const exists = existsSync(path);
   if (exists) renameSync(path, join(directory, name));

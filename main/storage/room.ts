@@ -1,6 +1,6 @@
 /**
  * Room on the disk. A file of a few megabytes is reserved for the day on which the disk is full: deleting
- * writes, too, and only deleting gets out of there.
+ * writes, too, and only deleting helps then.
  */
 import { accessSync, closeSync, constants, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,14 +56,14 @@ export function createRoom(directory: string, { reserveBytes, leastBytes }: Room
       try {
         const file = openSync(path, 'a', 0o600);
         try {
-          // Written, not only sized: a hole would hold nothing.
+          // Written, not only sized: a sparse file would reserve nothing.
           for (let size = held(); size < wanted;) size += writeSync(file, piece, 0, Math.min(piece.length, wanted - size));
           fsyncSync(file);
         } finally {
           closeSync(file);
         }
       } catch {
-        // There is no room to keep.
+        // There is no room left to reserve.
       }
     },
     releaseReserve() {

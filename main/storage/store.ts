@@ -89,7 +89,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
 
 /**
  * Creates the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
- * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; what is there stays as it is.
+ * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; existing data stays as it is.
  */
 export function openStore(
   directory: string,

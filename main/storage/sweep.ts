@@ -1,4 +1,4 @@
-/** What is deleted goes for good here. */
+/** Removes for good what was deleted. */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteDatabase } from './handles.ts';
@@ -22,7 +22,7 @@ export function sweep(database: WriteDatabase, directory: string, now: number, m
 /** What was deleted goes at once, with its pictures: for a full disk, when somebody asks for it. */
 export function emptyBin(database: WriteDatabase, directory: string, now: number, mayCheckpoint: boolean): void {
   purge(database, now);
-  // Not what is only just being attached.
+  // Except pictures that are just being attached.
   removeOrphans(database, directory, now - hour);
   removeFilesOfRemoved(database, directory);
   removeIncoming(directory, now - hour);
@@ -60,7 +60,7 @@ function removeOrphans(database: WriteDatabase, directory: string, before: numbe
     .all(before, before);
   const remove = database.prepare<[string]>('delete from pictures where hash = ?');
   for (const hash of orphans) {
-    // Files first: were the process to die here, the row is still an orphan and comes again.
+    // Files first: if the process dies here, the row is still an orphan and is found again.
     for (const path of Object.values(pictureFiles(directory, hash))) rmSync(path, { force: true });
     remove.run(hash);
   }

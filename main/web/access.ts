@@ -39,7 +39,7 @@ export function createAccess(port: number): Access {
     isOurHost,
     isOurOrigin,
     hasSession,
-    // Without an Origin it is no browser.
+    // Every browser sends an Origin here.
     mayConnect: (request) =>
       isOurHost(request) &&
       request.headers.origin !== undefined &&

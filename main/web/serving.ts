@@ -21,7 +21,7 @@ export function noteServing(dataDirectory: string, port: number): () => void {
 /** `store_locked`, with the way to the Loupe that holds the folder where it is one in a browser. */
 export async function withWayToRunning(error: LoupeError, dataDirectory: string): Promise<LoupeError> {
   const running = readNote(dataDirectory);
-  // A Loupe that was killed leaves its note behind; by now the desktop app may have the folder.
+  // A Loupe that was killed leaves its note behind; by now the desktop app may be using the folder.
   if (!running || !(await isLoupe(running.port))) return error;
   const page = `http://127.0.0.1:${running.port}`;
   const ways = [`Continue in its page, ${page}, in the browser that opened its link`, `end it (process ${running.pid})`];

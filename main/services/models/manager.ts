@@ -37,7 +37,7 @@ export interface ManagerOptions {
   devices: Engine['devices'];
   /**
    * For work that takes minutes, and for files from unknown sources: so that the engine that answers stays free and intact.
-   * Absent = no such work, and files are taken for what they look like.
+   * Absent = no such work, and files are not inspected by an engine.
    */
   startEngine?: (() => Engine) | undefined;
   secrets: SecretStore;

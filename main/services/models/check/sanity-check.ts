@@ -91,7 +91,7 @@ export async function runSanityCheck(
   for (const { image, question, answer } of vision ? references : [])
     answers.push(...(await engine.score({ messages: asking(question, image), texts: [answer] }, { signal })));
   const measured = { first, second, odds, answers, speaksEnglish: vocabularySize >= leastVocabulary };
-  // Of values that are no numbers nothing could be chosen.
+  // No token can be chosen from values that are not numbers.
   return judge({ ...measured, shortAnswer: endsAnswers && areNumbers(measured) ? await answerShortly(engine, signal) : null });
 }
 
@@ -174,7 +174,7 @@ async function oddsOfPictures(engine: Pick<Engine, 'score'>, signal: AbortSignal
     const image = { bytes: Buffer.from(png, 'base64'), name: `${word}.png` };
     const scores = await engine.score({ messages: asking(question, image), texts: words, beginnings: true }, { signal });
     const [own, other] = [scores[index]!, scores[1 - index]!];
-    // Where words begin is where they differ.
+    // Words differ in their first tokens.
     odds.push(own.logProbabilities[0]! - other.logProbabilities[0]!);
   }
   return odds;

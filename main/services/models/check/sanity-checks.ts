@@ -66,7 +66,7 @@ export function createSanityChecks({
   async function attempt(): Promise<void> {
     timer = null;
     const { model, status } = engine.state();
-    // What could not be tried once would only be in the way again.
+    // What could not be checked once would only get in the way again.
     if (closed || status !== 'ready' || !model || current.get(model.id)?.state === 'failed') return;
     const used = engine.lastUsed();
     const rest = used === null ? 0 : afterUseMs - (performance.now() - used);
@@ -99,7 +99,7 @@ export function createSanityChecks({
 
   function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {
     const known = store.models.sanityChecks().find((record) => record.model === model);
-    // One that was wrong may have been mended since Loupe was started last, the files or Loupe itself.
+    // What was wrong may have been repaired since Loupe was last started: the files or Loupe itself.
     return !known || (!known.sound && !tried.has(model)) || known.bytes !== bytes || known.device !== name || known.driver !== driver;
   }
 

@@ -48,12 +48,12 @@ export async function verifyFiles({ model, files, models, downloads, clock, sign
     done += bytes;
     const previous = before.get(file);
     const right = stated ? stated.value === (stated.algorithm === 'git' ? git : sha256) : null;
-    // Without a source, what it was before is the next best.
+    // Without a source, its earlier checksum is the next best.
     const finding = right === null ? (previous && previous.sha256 !== sha256 ? 'changed' : 'unknown') : right ? 'intact' : 'changed';
     const check: FileCheck = { model, file, bytes, sha256, finding, checkedAt: clock.now() };
     models.saveCheck(check);
     found.push(check);
-    // Other work goes first.
+    // So that other work is not delayed.
     await breathe();
   }
   return found;

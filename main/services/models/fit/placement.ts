@@ -1,6 +1,6 @@
 /**
- * Loading with a plan: what the engine says that the model and a conversation take, and what there
- * is -> which layers stay in the computer's memory, or why it cannot be. `fit.ts` estimates the same
+ * Loading with a plan: the engine's estimate of what the model and a conversation take, and of what there
+ * is -> which layers stay in the computer's memory, or why it cannot run. `fit.ts` estimates the same
  * before there are files.
  */
 import { totalmem } from 'node:os';

@@ -127,7 +127,7 @@ async function receive(part: Part, options: FetchOptions): Promise<void> {
           unchecked = 0;
           await options.checkSpace();
         }
-        // A server that keeps the connection open after the last byte is not waited for.
+        // Do not wait for a server that keeps the connection open after the last byte.
         if (part.position === file.bytes) break;
       }
       if (part.position < file.bytes)
@@ -163,7 +163,7 @@ async function accept(
       const length = headers['content-length'];
       if (length !== undefined && Number(length) !== file.bytes)
         throw new LoupeError('network_failed', `${host} has ${length} bytes for ${target}, and its list says ${file.bytes}.`);
-      // A network's page for logging in must not cost what is here.
+      // A network's log-in page must not cost what has arrived.
       if (headers['content-type']?.startsWith('text/html'))
         throw new LoupeError(
           'network_failed',

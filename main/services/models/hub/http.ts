@@ -1,6 +1,6 @@
 /**
- * HTTP as downloads need it: redirects followed by hand, so that the token stays where it was
- * meant to go; proxies of the environment; every byte counted for the ledger.
+ * HTTP as downloads need it: redirects followed by hand, so that the token reaches only the
+ * server it is meant for; proxies of the environment; every byte counted for the ledger.
  */
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { LoupeError } from '../../../errors.ts';
@@ -106,7 +106,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
           'Set HF_ENDPOINT to an https:// address, or continue without a token.',
         );
       for (let followed = 0; followed <= mostRedirects; followed++) {
-        // Once away from where it belongs, it never comes back.
+        // After a redirect to another server the token is never sent again.
         mayHaveToken &&= url.origin === start.origin;
         const sent = {
           ...headers,

@@ -50,8 +50,8 @@ export function endpointOf(environment: NodeJS.ProcessEnv): string {
 }
 
 /**
- * What of a repository Loupe needs: weights and the text files beside them. Copies of the weights
- * in other forms (original/, *.bin, *.gguf, onnx/) stay where they are.
+ * The files of a repository that Loupe needs: weights and the text files beside them. Copies of the weights
+ * in other forms (original/, *.bin, *.gguf, onnx/) are not downloaded.
  */
 export function isNeeded(path: string): boolean {
   return /^[\w][\w.-]*\.(safetensors|json|jinja)$/.test(path) || /^(LICENSE|LICENCE|USE_POLICY|NOTICE)(\.\w+)?$/i.test(path);

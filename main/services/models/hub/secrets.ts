@@ -42,6 +42,6 @@ async function ofTools(environment: NodeJS.ProcessEnv): Promise<string | null> {
   const found = await stat(path).catch(() => null);
   if (!found?.isFile() || found.size > mostBytes) return null;
   const text = (await readFile(path, 'utf8').catch(() => '')).trim();
-  // What goes into a header has to look like it.
+  // A header takes printable ASCII only.
   return /^[\x21-\x7e]+$/.test(text) ? text : null;
 }

@@ -1,7 +1,7 @@
 /**
  * Which GGUF files of a folder make one model each: a file alone, the parts of a large one
  * (NAME-00001-of-00003.gguf), a text file and the projector beside it that fits. Projectors are
- * no models: the llama.cpp fork and LM Studio keep one for all quantisations of the text.
+ * not models: the llama.cpp fork and LM Studio keep one for all quantisations of the text.
  */
 import { basename, join } from 'node:path';
 import { LoupeError } from '../../../errors.ts';

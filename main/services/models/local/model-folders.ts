@@ -31,9 +31,9 @@ interface Waiting {
 }
 
 /**
- * Shows `visit` the root and the folders below it that are not hidden, the root first; what it answers false for is not looked
- * into further. Links to folders are followed, also out of the root, after everything below it: so each place is seen
- * once and by its own name where it has one here, and circles end. Rejects where the root cannot be read; a locked corner below it is
+ * Shows `visit` the root and the folders below it that are not hidden, the root first; where it returns false, nothing below is
+ * visited. Links to folders are followed, also out of the root, after everything below it: so each place is seen
+ * once and by its own name where it has one here, and cycles end. Rejects where the root cannot be read; a locked corner below it is
  * passed over.
  */
 export async function lookBelow(
@@ -51,7 +51,7 @@ export async function lookBelow(
     signal?.throwIfAborted();
     const { folder, depth } = next;
     const real = await realpath(folder).catch(() => folder);
-    // A link upwards leads to what was not meant.
+    // A link upwards leads outside of what was meant.
     if (seen.has(real) || rootLies.startsWith(join(real, sep))) continue;
     seen.add(real);
     const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {

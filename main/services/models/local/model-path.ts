@@ -16,8 +16,8 @@ export function joinPaths(paths: readonly string[]): string {
 }
 
 /**
- * The paths that a person or a record means: what is there under the whole name, else the list that it is, else files with
- * commas between them, as older versions stored them, too. Where nothing is there it stays one path, unless one side of a comma is
+ * The paths that a person or a record means: what exists under the whole name, else the list that it is, else files with
+ * commas between them, as older versions stored them, too. Where nothing exists it stays one path, unless one side of a comma is
  * a file: then the other is what is missing. Throws `model_missing` where there is more than one way to read it.
  */
 export function pathsNamed(named: string): string[] {

@@ -1,5 +1,5 @@
 /**
- * An Ollama models folder: `manifests/HOST/NAMESPACE/MODEL/TAG` (JSON) says which of the
+ * An Ollama models folder: `manifests/HOST/NAMESPACE/MODEL/TAG` (JSON) lists which of the
  * `blobs/sha256-HEX` make up a model. Read only.
  * Source: ollama v0.6.8, server/manifest.go and modelpath.go.
  */

@@ -78,7 +78,6 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
   let commit = 'c0ffee00'.repeat(5);
   let requests = 0;
   let leaks = 0;
-  let etagGeneration = 0;
 
   const take = (what: string): Fault | null => {
     const fault = next(what);
@@ -86,7 +85,9 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
     return fault;
   };
 
-  // Where large files lie: another origin, as with the Hub's delivery network.
+  const serveFile = createFileServer({ files, spoilt, ranges });
+
+  // Where large files are: another origin, as with the Hub's delivery network.
   const store = await listen((request, response) => {
     requests++;
     if (request.headers.authorization !== undefined) leaks++;
@@ -124,24 +125,56 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
     return isLarge(path) ? { ...file, lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 130 } } : file;
   }
 
-  function serveJson(response: ServerResponse, value: object, fault: Fault | null): void {
-    const text = JSON.stringify(value);
-    const half = (): void => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
-      response.write(text.slice(0, text.length / 2));
-    };
-    if (fault === 'refuse' || fault === 'drop') return void response.socket?.destroy();
-    if (fault === '500' || fault === '503' || fault === '429') return end(response, Number(fault), 'busy');
-    if (fault === 'page') return end(response, 200, '<html>Welcome to the hotel</html>', 'text/html');
-    if (fault === 'stall') return half();
-    if (fault === 'break-off') {
-      half();
-      return hangUp(response);
-    }
-    end(response, 200, text, 'application/json');
-  }
+  return {
+    endpoint: base(hub),
+    get requests() {
+      return requests;
+    },
+    get leaks() {
+      return leaks;
+    },
+    happened,
+    ranges,
+    recommit: () => {
+      commit = 'decade00'.repeat(5);
+    },
+    close: async () => {
+      await Promise.all([hub, store].map((server) => new Promise((resolve) => server.close(resolve) && server.closeAllConnections())));
+    },
+  };
+}
 
-  function serveFile(request: IncomingMessage, response: ServerResponse, path: string, fault: Fault | null): void {
+function serveJson(response: ServerResponse, value: object, fault: Fault | null): void {
+  const text = JSON.stringify(value);
+  const half = (): void => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
+    response.write(text.slice(0, text.length / 2));
+  };
+  if (fault === 'refuse' || fault === 'drop') return void response.socket?.destroy();
+  if (fault === '500' || fault === '503' || fault === '429') return end(response, Number(fault), 'busy');
+  if (fault === 'page') return end(response, 200, '<html>Welcome to the hotel</html>', 'text/html');
+  if (fault === 'stall') return half();
+  if (fault === 'break-off') {
+    half();
+    return hangUp(response);
+  }
+  end(response, 200, text, 'application/json');
+}
+
+interface FileServerOptions {
+  files: ReadonlyMap<string, Buffer>;
+  spoilt: ReadonlySet<string>;
+  /** Gets every range that was asked for. */
+  ranges: string[];
+}
+
+type ServeFile = (request: IncomingMessage, response: ServerResponse, path: string, fault: Fault | null) => void;
+
+/** Serves files, each in the way that its fault asks for. */
+function createFileServer({ files, spoilt, ranges }: FileServerOptions): ServeFile {
+  let etagGeneration = 0;
+
+  return (request, response, path, fault) => {
     const whole = files.get(path);
     if (!whole) return end(response, 404, 'Entry not found');
     if (fault === 'new-etag') etagGeneration++;
@@ -189,24 +222,6 @@ export async function startHubDouble(options: HubDoubleOptions): Promise<HubDoub
     if (fault === 'end-early') return void response.end(half);
     if (fault === 'loris') return drip(response, body);
     response.end(body);
-  }
-
-  return {
-    endpoint: base(hub),
-    get requests() {
-      return requests;
-    },
-    get leaks() {
-      return leaks;
-    },
-    happened,
-    ranges,
-    recommit: () => {
-      commit = 'decade00'.repeat(5);
-    },
-    close: async () => {
-      await Promise.all([hub, store].map((server) => new Promise((resolve) => server.close(resolve) && server.closeAllConnections())));
-    },
   };
 }
 
