@@ -124,3 +124,30 @@ test('of a part of the screen, by one key or a button', async ({ loupe, page }) 
   await page.getByRole('button', { name: 'Copy text' }).click();
   await expect(overlay).toBeHidden();
 });
+
+test('the search finds words in a picture of a conversation, and says so; switched off, it forgets them', async ({ loupe, page }) => {
+  // Pictures are read when nobody has waited for a while.
+  test.setTimeout(180_000);
+  await loupe.skipWelcome();
+  await attach(page, loupe, table);
+  await loupe.ask('What is it?');
+  const search = page.getByRole('textbox', { name: 'Search all conversations' });
+  const results = page.getByRole('navigation').getByRole('listitem');
+  await expect(async () => {
+    await search.fill('');
+    await search.fill('quantity');
+    await expect(results).toHaveCount(1, { timeout: 1_000 });
+  }).toPass({ timeout: 150_000, intervals: [2_000] });
+  await expect(results).toContainText('In the picture');
+  await expect(results.locator('mark')).toHaveText('Quantity');
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press('Control+,');
+  const choice = page.getByRole('switch', { name: 'Find the text in pictures' });
+  await expect(choice).toBeChecked();
+  await choice.click();
+  await expect(choice).not.toBeChecked();
+  await page.keyboard.press('Escape');
+  await search.fill('');
+  await search.fill('quantity');
+  await expect(page.getByText('Nothing contains “quantity”.')).toBeVisible();
+});

@@ -15,6 +15,7 @@ import { createSanityChecks } from './services/models/check/sanity-checks.ts';
 import { sessionSecrets } from './services/models/hub/secrets.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
+import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
 import { createPictures } from './services/pictures.ts';
 
@@ -67,6 +68,16 @@ export function createApp(ports: AppPorts): App {
     settings: () => store.settings(),
   });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
+  const pictureIndex = startPictureIndex({
+    store,
+    recogniser: ocr,
+    original: pictures.original,
+    isBusy: chat.isBusy,
+    onFault: host.onFault,
+  });
+  listeners.add(({ event }) => {
+    if (event === 'message.changed' || event === 'storage.changed' || event === 'settings.changed') pictureIndex.look();
+  });
 
   return {
     handlers: {
@@ -86,6 +97,7 @@ export function createApp(ports: AppPorts): App {
     capture,
     async close() {
       maintenance.close();
+      pictureIndex.close();
       chat.close();
       sanityChecks.close();
       await Promise.all([engine.close(), worker.close(), ocr.close(), manager.close()]);

@@ -106,6 +106,8 @@ export const searchHit = v.strictObject({
   /** Text around the hit, in pieces; the marked ones matched. */
   snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
   at: time,
+  /** The words are in this picture of the message; null: in its text or the title. */
+  picture: v.nullable(v.string()),
 });
 
 /** What an answer is busy with. `done` of `total`: vision layers while looking, tokens while reading. */

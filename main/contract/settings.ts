@@ -30,6 +30,8 @@ export const settings = v.strictObject({
   startMinimised: v.boolean(),
   closeToTray: v.boolean(),
   sendWith: v.picklist(['enter', 'mod-enter']),
+  /** The text in pictures is read in the background, so that the search finds it. */
+  searchPictures: v.boolean(),
   /** How often the hints of the capture overlay were shown. */
   captureHintsShown: count,
   /** The first-run page was left. */
@@ -58,6 +60,7 @@ export const defaultSettings: Settings = {
   startMinimised: false,
   closeToTray: true,
   sendWith: 'enter',
+  searchPictures: true,
   captureHintsShown: 0,
   welcomed: false,
 };

@@ -160,7 +160,7 @@ function contentProblem(database: Database.Database): string | null {
   if (database.readonly) return null;
   // The index knows every word, so it shows which texts are not as they were written. Answers that were being written are not in it.
   database.exec("update messages set state = 'interrupted' where state = 'streaming'");
-  for (const index of ['title_words', 'message_words', 'page_words']) {
+  for (const index of ['title_words', 'message_words', 'page_words', 'picture_words']) {
     if (!columns.has(`${index}_config.k `)) continue;
     try {
       database.exec(`insert into ${index} (${index}, rank) values ('integrity-check', 1)`);

@@ -13,6 +13,7 @@ import { LoupeError } from '../errors.ts';
 import type { Clock, PictureStore, StoredFile } from '../services/ports.ts';
 import { transaction } from './database.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
+import { pictureTextCommands, pictureTextQueries } from './picture-texts.ts';
 import { pictureColumns, toPicture, type PictureRow } from './rows.ts';
 
 type StoredRow = PictureRow & { mediaType: string; hasDisplay: number };
@@ -33,7 +34,7 @@ export function pictureFiles(directory: string, hash: string): PictureFiles {
   return { original, thumbnail: `${original}.thumb`, display: `${original}.display` };
 }
 
-export type PictureQueries = Pick<PictureStore, 'get' | 'find' | 'original' | 'shown'>;
+export type PictureQueries = Pick<PictureStore, 'get' | 'find' | 'nextUnread' | 'original' | 'shown'>;
 export type PictureCommands = Omit<PictureStore, keyof PictureQueries>;
 
 const storedRow = `select ${pictureColumns}, media_type as mediaType, has_display as hasDisplay from pictures where hash = ?`;
@@ -54,6 +55,8 @@ export function pictureQueries(database: ReadDatabase, directory: string): Pictu
   }
 
   return {
+    ...pictureTextQueries(database),
+
     get: (hash) => toPicture(get(hash)),
 
     find: (hash) => {
@@ -92,6 +95,8 @@ export function pictureCommands(database: WriteDatabase, clock: Clock, directory
   }
 
   return {
+    ...pictureTextCommands(database),
+
     add: ({ bytes, name, width, height, origin, thumbnail, display }) => {
       const hash = createHash('sha256').update(bytes).digest('hex');
       const isNew = transaction(database, () => {

@@ -24,16 +24,17 @@ interface HitRow {
   title: string;
   snippet: string;
   at: number;
+  picture: string | null;
 }
 
-/** Best first: titles, then messages. */
+/** Best first: titles, then messages by their texts, then messages by their pictures' texts. */
 export function searchQuery(database: ReadDatabase): (query: string, limit: number) => SearchHit[] {
   // Random, so that no text can contain them and pretend to be a hit.
   const open = `<${randomUUID()}>`;
   const close = `</${randomUUID()}>`;
 
   const titles = database.prepare<{ query: string; limit: number }, HitRow>(
-    `select id as conversationId, null as messageId, conversations.title, highlight(title_words, 0, '${open}', '${close}') as snippet, updated_at as at
+    `select id as conversationId, null as messageId, conversations.title, highlight(title_words, 0, '${open}', '${close}') as snippet, updated_at as at, null as picture
      from title_words join conversations on conversations.id = title_words.rowid and deleted_at is null
      where title_words match :query order by title_words.rank, conversations.id desc limit :limit`,
   );
@@ -50,12 +51,37 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
        ) order by score, id desc limit :limit
      )
      select conversations.id as conversationId, messages.id as messageId, conversations.title,
-       snippet(message_words, 0, '${open}', '${close}', '…', 16) as snippet, messages.created_at as at
+       snippet(message_words, 0, '${open}', '${close}', '…', 16) as snippet, messages.created_at as at, null as picture
      from best
        cross join message_words on message_words.rowid = best.id
        join messages on messages.id = best.id
        join conversations on conversations.id = messages.conversation_id
      where message_words match :query order by score, best.id desc`,
+  );
+
+  // A picture may have been asked about several times: the newest message stands for all of a conversation.
+  const pictures = database.prepare<{ query: string; limit: number }, HitRow>(
+    `with best as (
+       select id, picture, score from (
+         select picture_texts.id, picture_texts.picture, bm25(picture_words) as score
+         from picture_words join picture_texts on picture_texts.id = picture_words.rowid
+         where picture_words match :query order by picture_words.rowid desc limit ${ranked}
+       )
+     ),
+     shown as (
+       select max(messages.id) as messageId, conversations.id as conversationId, title, best.id, best.picture, score
+       from best
+         join message_pictures on message_pictures.picture = best.picture
+         join messages on messages.id = message_pictures.message_id
+         join conversations on conversations.id = messages.conversation_id and conversations.deleted_at is null
+       group by conversations.id, best.id order by score, messageId desc limit :limit
+     )
+     select conversationId, messageId, shown.title, snippet(picture_words, 0, '${open}', '${close}', '…', 16) as snippet,
+       messages.created_at as at, shown.picture
+     from shown
+       cross join picture_words on picture_words.rowid = shown.id
+       join messages on messages.id = messageId
+     where picture_words match :query order by score, messageId desc`,
   );
 
   return (query: string, limit: number): SearchHit[] => {
@@ -66,7 +92,11 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     const find = (statement: typeof titles) =>
       statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close) }));
     const glued = gluedOnly(terms, limit);
-    return shared(without(glued.titles, find(titles)), without(glued.texts, find(texts)), limit);
+    const written = without(glued.texts, find(texts));
+    const read = find(pictures).filter(({ messageId }) => !written.some((hit) => hit.messageId === messageId));
+    const inPictures = oncePerMessage(read);
+    const named = without(glued.titles, find(titles)).slice(0, Math.max(Math.ceil(limit / 2), limit - written.length - inPictures.length));
+    return [...named, ...shared(written, inPictures, limit - named.length)];
   };
 
   /** Words written together with a script that has no spaces: the index does not know them. */
@@ -99,11 +129,11 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
 type RowsWhere = (where: string) => string;
 
 const titleRows: RowsWhere = (where) =>
-  `select id as conversationId, null as messageId, title, body as snippet, updated_at as at
+  `select id as conversationId, null as messageId, title, body as snippet, updated_at as at, null as picture
    from (select *, title as body from conversations where deleted_at is null) where ${where} order by updated_at desc`;
 
 const messageRows = (which: string, where: string): string =>
-  `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at
+  `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at, null as picture
    from (select id, conversation_id, text as body, created_at from messages where ${which} state <> 'streaming' order by id desc) as hit
      join conversations on conversations.id = hit.conversation_id and deleted_at is null
    where ${where} order by hit.id desc`;
@@ -159,10 +189,15 @@ function without(more: SearchHit[], hits: SearchHit[]): SearchHit[] {
   return [...hits, ...more.filter(({ conversationId, messageId }) => !known.has(messageId ?? -conversationId))];
 }
 
+/** The best of several pictures of one message. */
+function oncePerMessage(hits: SearchHit[]): SearchHit[] {
+  return hits.filter(({ messageId }, index) => hits.findIndex((hit) => hit.messageId === messageId) === index);
+}
+
 /** Neither kind may crowd out the other. */
-function shared(titles: SearchHit[], texts: SearchHit[], limit: number): SearchHit[] {
-  const titleCount = Math.max(Math.ceil(limit / 2), limit - texts.length);
-  return [...titles.slice(0, titleCount), ...texts].slice(0, limit);
+function shared(first: SearchHit[], second: SearchHit[], limit: number): SearchHit[] {
+  const firstCount = Math.max(Math.ceil(limit / 2), limit - second.length);
+  return [...first.slice(0, firstCount), ...second].slice(0, limit);
 }
 
 /** What is between spaces and has a letter, a digit or an emoji in it. Control characters separate, too: NUL would end the query. */

@@ -48,7 +48,17 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     saveDraft: 'writes',
     markInterrupted: 'frees',
   },
-  pictures: { get: 'reads', find: 'reads', original: 'reads', shown: 'reads', add: 'writes', touch: 'writes' },
+  pictures: {
+    get: 'reads',
+    find: 'reads',
+    nextUnread: 'reads',
+    original: 'reads',
+    shown: 'reads',
+    add: 'writes',
+    touch: 'writes',
+    saveText: 'writes',
+    forgetTexts: 'frees',
+  },
   documents: {
     list: 'reads',
     get: 'reads',

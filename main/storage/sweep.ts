@@ -3,6 +3,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteDatabase } from './handles.ts';
 import { incomingDocuments, removeFilesOfRemoved } from './document-files.ts';
+import { mergePictureWords } from './picture-texts.ts';
 import { incomingDirectory, pictureFiles } from './pictures.ts';
 import { removeBackupsBefore } from './backups.ts';
 
@@ -64,6 +65,7 @@ function removeOrphans(database: WriteDatabase, directory: string, before: numbe
     for (const path of Object.values(pictureFiles(directory, hash))) rmSync(path, { force: true });
     remove.run(hash);
   }
+  if (orphans.length > 0) mergePictureWords(database);
   return orphans.length;
 }
 

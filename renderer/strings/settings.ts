@@ -24,6 +24,8 @@ export const settings = {
     Settings['sendWith'],
     string
   >,
+  searchPictures: 'Find the text in pictures',
+  searchPicturesHint: 'Loupe reads pictures while it has nothing else to do, on this computer. Switched off, what was read is deleted.',
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',

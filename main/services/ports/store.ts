@@ -151,6 +151,12 @@ export interface PictureStore {
   find(hash: string): Picture | null;
   /** It was added again: the sweep leaves it for another day. */
   touch(hash: string): void;
+  /** The newest that a conversation shows and whose text was not read yet. */
+  nextUnread(): string | null;
+  /** What was read in it, which the search finds from now on. Nothing happens where the picture is gone. */
+  saveText(hash: string, text: string): void;
+  /** Of all pictures. */
+  forgetTexts(): void;
   /** The file as it came. */
   original(hash: string): StoredFile;
   /** What a browser can show. */

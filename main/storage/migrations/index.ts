@@ -4,7 +4,8 @@ import { selfTests } from './003-self-tests.ts';
 import { judgements } from './004-judgements.ts';
 import { unspaced } from './005-unspaced.ts';
 import { documents } from './006-documents.ts';
+import { pictureTexts } from './007-picture-texts.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
-export const migrations: readonly Migration[] = [first, models, selfTests, judgements, unspaced, documents];
+export const migrations: readonly Migration[] = [first, models, selfTests, judgements, unspaced, documents, pictureTexts];
