@@ -4,7 +4,7 @@ import { LoupeError, type ErrorCode } from '../errors.ts';
 import { databasePath, listBackups } from './backups.ts';
 
 /** Runs `action`; what it throws comes out as a `LoupeError` that names `directory`. Faults in our own code pass as they are. */
-export function inStoreWords<T>(directory: string, action: () => T): T {
+export function withStoreErrors<T>(directory: string, action: () => T): T {
   try {
     return action();
   } catch (thrown) {

@@ -4,7 +4,7 @@ import type { Clock, Store } from '../services/ports.ts';
 import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
 import { documentFiles } from './document-files.ts';
-import { inStoreWords } from './errors.ts';
+import { withStoreErrors } from './errors.ts';
 import { Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
 import type { Kept, Queries } from './opened.ts';
@@ -105,7 +105,7 @@ export function openStore(
   directory: string,
   { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {},
 ): Store {
-  inStoreWords(directory, () => {
+  withStoreErrors(directory, () => {
     // Readable by its owner alone.
     makeFolderSync(directory, 0o700);
   });
@@ -126,7 +126,7 @@ export function openStore(
     ...port('settings'),
     care,
     sweep: () => {
-      inStoreWords(directory, () => {
+      withStoreErrors(directory, () => {
         keeper.withReserve((database) => {
           sweep(database, directory, clock.now(), keeper.mayCheckpoint());
         });

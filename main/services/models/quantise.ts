@@ -5,7 +5,7 @@ import { formatBytes } from '../../contract.ts';
 import { makeFolder } from '../../make-folder.ts';
 import { LoupeError } from '../../errors.ts';
 import type { Engine } from '../ports.ts';
-import { inFileWords, partOf } from './hub/fetch-file.ts';
+import { withFileErrors, partOf } from './hub/fetch-file.ts';
 import { freeBytesOf } from './hub/pull.ts';
 import type { Inspection } from './local/inspect.ts';
 import { weightBytes } from './fit/sizes.ts';
@@ -51,7 +51,7 @@ export async function quantiseModel(
   if (await stat(target).catch(() => null))
     throw new LoupeError('usage', `${target} exists already.`, 'Use that one, or name another file.');
   const folder = dirname(target);
-  await inFileWords(folder, () => makeFolder(folder));
+  await withFileErrors(folder, () => makeFolder(folder));
   const expected = model.known ? weightBytes(model.known.architecture, form).total : model.bytes * usualShare[form];
   const begun = (await stat(partOf(target)).catch(() => null))?.size ?? 0;
   const free = await freeBytesOf(folder);

@@ -52,7 +52,7 @@ export function createSanityChecks({
     return [...stored.map(viewOf), ...current.values()];
   }
 
-  function become(test: SanityCheck): void {
+  function update(test: SanityCheck): void {
     if (test.state === 'running' || test.state === 'failed') current.set(test.model, test);
     else current.delete(test.model);
     emit({ event: 'sanityChecks.changed', payload: list() });
@@ -84,17 +84,17 @@ export function createSanityChecks({
         current.delete(model.id);
         emit({ event: 'sanityChecks.changed', payload: list() });
         later(afterUseMs);
-      } else become({ ...blank, model: model.id, state: 'failed', failure: error.toFailure() });
+      } else update({ ...blank, model: model.id, state: 'failed', failure: error.toFailure() });
     }
   }
 
   async function tryModel(choice: ModelChoice, port: Engine, loaded: LoadedModel, signal: AbortSignal): Promise<void> {
-    become({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
+    update({ ...blank, model: choice.id, state: 'running', device: loaded.device.name });
     tried.add(choice.id);
     const report = await runSanityCheck(port, modelToTry(choice, loaded), { references: await references(choice.id), signal });
     const record = recordOf(choice, loaded, report, clock);
     store.models.saveSanityCheck(record);
-    become(viewOf(record));
+    update(viewOf(record));
   }
 
   function isOutdated(model: string, bytes: number | null, { device: { name, driver } }: LoadedModel): boolean {

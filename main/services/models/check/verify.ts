@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Clock, DownloadStore, FileCheck, FileChecksum, ModelStore } from '../../ports.ts';
-import { hashInto, inFileWords, newHash } from '../hub/fetch-file.ts';
+import { hashInto, withFileErrors, newHash } from '../hub/fetch-file.ts';
 
 export interface VerifyOptions {
   model: string;
@@ -35,7 +35,7 @@ export async function statedChecksum(file: string, downloads: DownloadStore): Pr
 
 /** Stores and returns a finding for each file. `changed` also where a file differs from what it was when it was last read. */
 export async function verifyFiles({ model, files, models, downloads, clock, signal, onBytes }: VerifyOptions): Promise<FileCheck[]> {
-  const sizes = await Promise.all(files.map((file) => inFileWords(file, () => stat(file)).then(({ size }) => size)));
+  const sizes = await Promise.all(files.map((file) => withFileErrors(file, () => stat(file)).then(({ size }) => size)));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const before = new Map(models.checks(model).map((check) => [check.file, check]));
   const found: FileCheck[] = [];
@@ -54,7 +54,7 @@ export async function verifyFiles({ model, files, models, downloads, clock, sign
     models.saveCheck(check);
     found.push(check);
     // So that other work is not delayed.
-    await breathe();
+    await yieldToOthers();
   }
   return found;
 }
@@ -65,7 +65,7 @@ async function digests(
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<{ sha256: string; git: string }> {
-  const handle = await inFileWords(file, () => open(file, 'r'));
+  const handle = await withFileErrors(file, () => open(file, 'r'));
   try {
     const sha256 = createHash('sha256');
     // Small files of a repository are named the way git does it.

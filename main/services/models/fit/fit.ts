@@ -198,7 +198,7 @@ function fitWeights({
   }
 
   const tokensPerSecond = speed({ architecture, placement, layers, output: weights.output || weights.embedding, device });
-  const pace = inWords(tokensPerSecond);
+  const pace = formatPace(tokensPerSecond);
   if (device.kind === 'cpu')
     return {
       ...sizes,
@@ -244,7 +244,7 @@ export function adviceFor(request: FileFitRequest): FitAdvice | null {
   const { recommended } = recommend(request);
   if (!recommended || recommended.weightBytes >= here.weightBytes || (recommended.tokensPerSecond ?? 0) <= (here.tokensPerSecond ?? 0))
     return null;
-  const better = recommended.outcome === 'fits' ? 'it fits' : `it is quicker, about ${inWords(recommended.tokensPerSecond!)}`;
+  const better = recommended.outcome === 'fits' ? 'it fits' : `it is quicker, about ${formatPace(recommended.tokensPerSecond!)}`;
   return {
     words: `${formWords[recommended.quantisation]} ${better} (${formatBytes(recommended.totalBytes)}).`,
     form: recommended.quantisation,
@@ -350,7 +350,7 @@ export function bandwidth({ name, kind }: Pick<FitDevice, 'name' | 'kind'>): { b
 }
 
 /** "35 tokens a second", "one token in 2 seconds". */
-export function inWords(tokensPerSecond: number): string {
+export function formatPace(tokensPerSecond: number): string {
   if (tokensPerSecond >= 10) return `${Math.round(tokensPerSecond)} tokens a second`;
   if (tokensPerSecond >= 1) return `${tokensPerSecond.toFixed(1)} tokens a second`;
   const seconds = 1 / tokensPerSecond;

@@ -46,7 +46,7 @@ const spaceStep = 64 * 1024 * 1024;
  */
 export async function fetchFile(options: FetchOptions): Promise<void> {
   const { file, target, signal, timing } = options;
-  await inFileWords(target, () => makeFolder(dirname(target)));
+  await withFileErrors(target, () => makeFolder(dirname(target)));
   if (await holds(target, file, signal)) {
     options.onBytes(file.bytes);
     return;
@@ -77,7 +77,7 @@ export async function fetchFile(options: FetchOptions): Promise<void> {
   } finally {
     await part.close();
   }
-  await inFileWords(target, async () => {
+  await withFileErrors(target, async () => {
     await rename(partOf(target), target);
     await flushFolder(dirname(target));
   });
@@ -216,7 +216,7 @@ class Part {
 
   /** Hashes what is there. More than the whole file is none of it. */
   static async open(path: string, file: Pick<DownloadFile, 'bytes' | 'checksum'>, signal: AbortSignal): Promise<Part> {
-    const handle = await inFileWords(path, () => open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644));
+    const handle = await withFileErrors(path, () => open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644));
     const part = new Part(handle, path, file);
     try {
       const { size } = await handle.stat();
@@ -234,7 +234,7 @@ class Part {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    await inFileWords(this.#path, async () => {
+    await withFileErrors(this.#path, async () => {
       for (let done = 0; done < chunk.byteLength;) {
         const { bytesWritten } = await this.#handle.write(chunk, done, chunk.byteLength - done, this.#position + done);
         done += bytesWritten;
@@ -245,7 +245,7 @@ class Part {
   }
 
   async restart(): Promise<void> {
-    await inFileWords(this.#path, () => this.#handle.truncate(0));
+    await withFileErrors(this.#path, () => this.#handle.truncate(0));
     this.#hash = newHash(this.#file.checksum, this.#file.bytes);
     this.#position = 0;
     this.etag = null;
@@ -257,7 +257,7 @@ class Part {
   }
 
   async flush(): Promise<void> {
-    await inFileWords(this.#path, () => this.#handle.sync());
+    await withFileErrors(this.#path, () => this.#handle.sync());
   }
 
   async close(): Promise<void> {
@@ -295,7 +295,7 @@ async function holds(
 ): Promise<boolean> {
   if ((await sizeOf(target)) !== bytes) return false;
   if (complete) return true;
-  const handle = await inFileWords(target, () => open(target, 'r'));
+  const handle = await withFileErrors(target, () => open(target, 'r'));
   try {
     const hash = newHash(checksum, bytes);
     await hashInto(hash, handle, signal);
@@ -323,7 +323,7 @@ export async function removeFile(target: string): Promise<void> {
 }
 
 /** What the file system throws, in our words. */
-export async function inFileWords<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
+export async function withFileErrors<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
   try {
     return await action();
   } catch (error) {

@@ -7,7 +7,7 @@ import type { Licence as LicenceView } from '../../../contract.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { Acceptance, LicenceStore, ModelRecord } from '../../ports.ts';
 import { licenceIds, type CatalogueModel, type LicenceId } from '../catalogue.ts';
-import { inFileWords } from './fetch-file.ts';
+import { withFileErrors } from './fetch-file.ts';
 
 const link = v.pipe(v.string(), v.url());
 const licenceSchema = v.strictObject({
@@ -79,7 +79,7 @@ export function licenceFor(known: CatalogueModel | null, kind: ModelRecord['kind
 export async function writeNotice(directory: string, id: LicenceId): Promise<void> {
   const { name, notice, text, usePolicy } = licenceOf(id);
   const path = join(directory, 'NOTICE');
-  await inFileWords(path, () =>
+  await withFileErrors(path, () =>
     writeFile(path, `${notice}\n\n${name}: ${text}\nAcceptable use policy: ${usePolicy}\n`, { flag: 'wx' }).catch(
       (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;

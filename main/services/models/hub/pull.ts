@@ -5,7 +5,7 @@ import { formatBytes } from '../../../contract.ts';
 import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
-import { bytesHere, fetchFile, inFileWords } from './fetch-file.ts';
+import { bytesHere, fetchFile, withFileErrors } from './fetch-file.ts';
 import type { Http } from './http.ts';
 import { fileUrl, listRepository } from './repository.ts';
 import { withRetries, type Timing } from './timing.ts';
@@ -32,7 +32,7 @@ const spareBytes = 256 * 1024 * 1024;
 export async function pull(id: number, options: PullOptions): Promise<void> {
   const { store, lock, signal } = options;
   const { directory } = store.get(id);
-  await inFileWords(directory, () => makeFolder(directory));
+  await withFileErrors(directory, () => makeFolder(directory));
   const release = lock(directory);
   try {
     const known = store.get(id).revision !== null;
@@ -125,6 +125,6 @@ async function fetchAll({ id, repository, revision, directory, files }: Download
 
 /** For this user, on the disk of a folder that exists. */
 export async function freeBytesOf(directory: string): Promise<number> {
-  const { bavail, bsize } = await inFileWords(directory, () => statfs(directory));
+  const { bavail, bsize } = await withFileErrors(directory, () => statfs(directory));
   return bavail * bsize;
 }

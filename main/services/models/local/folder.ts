@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
-import { inFileWords } from '../hub/fetch-file.ts';
+import { withFileErrors } from '../hub/fetch-file.ts';
 import { freeBytesOf } from '../hub/pull.ts';
 
 /** Creates the folder where there is none, and returns its path. Rejects with `usage` for a path that cannot be a folder, and with the reason where nothing can be written. */
@@ -16,7 +16,7 @@ export async function usableFolder(named: string): Promise<string> {
       `${named.trim() || 'Nothing'} is no full path.`,
       'Give the full path of the folder, as in /media/usb/models.',
     );
-  await inFileWords(path, async () => {
+  await withFileErrors(path, async () => {
     await makeFolder(path);
     await writeAndRemove(join(path, `.loupe-probe-${crypto.randomUUID()}`));
   });
