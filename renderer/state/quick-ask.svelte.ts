@@ -1,4 +1,4 @@
-import type { CheckState, Message, ModelView, Picture, TurnState } from '../../main/contract.ts';
+import type { Message, ModelView, Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
@@ -38,8 +38,8 @@ export class QuickAsk {
   }
 
   /** Null before the first question. */
-  get conversationId(): number | null {
-    return this.#conversation?.id ?? null;
+  get conversation(): OpenConversation | null {
+    return this.#conversation;
   }
 
   /** A question is being stored or answered. */
@@ -50,20 +50,6 @@ export class QuickAsk {
   /** Why the last thing asked for did not happen. */
   get failure(): RequestFailure | null {
     return this.#failure;
-  }
-
-  text(message: Message): string {
-    return this.#conversation?.text(message) ?? message.text;
-  }
-
-  /** What an answer is busy with. */
-  turn(message: Message): TurnState | null {
-    return this.#conversation?.turn(message) ?? null;
-  }
-
-  /** Where a guard is with an answer; null: nowhere. */
-  check(message: Message): CheckState | null {
-    return this.#conversation?.check(message) ?? null;
   }
 
   /** Starts over, even with the same picture. */

@@ -92,7 +92,7 @@ test('the answer grows as it is written', async () => {
   const quick = await asked();
   emit('answer.text', { messageId: answerOf(quick).id, conversationId: 7, offset: 0, text: 'A cat' });
   await Promise.resolve();
-  expect(quick.text(answerOf(quick))).toBe('A cat');
+  expect(quick.conversation?.text(answerOf(quick))).toBe('A cat');
   expect(quick.busy).toBe(true);
 });
 
@@ -103,7 +103,7 @@ test('another picture begins anew, and the answer before it no longer counts', a
   emit('answer.text', { messageId: id, conversationId: 7, offset: 0, text: 'A cat' });
   await Promise.resolve();
   expect(quick.messages).toEqual([]);
-  expect(quick.conversationId).toBeNull();
+  expect(quick.conversation).toBeNull();
 });
 
 test('a picture that comes while a question is being stored is asked about by itself', async () => {
