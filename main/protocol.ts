@@ -22,7 +22,6 @@ export const workStages = [
   'language',
   'estimate',
   'load',
-  'picture',
   'prompt',
   ...answerStages,
   'score',
@@ -61,6 +60,21 @@ const imageSource = v.union([v.strictObject({ path: v.string() }), v.strictObjec
 /** A picture file on this machine, or its bytes with the name that messages use. */
 export type ImageSource = v.InferOutput<typeof imageSource>;
 
+/** A picture as the picture process prepares it for a model: what the addon asks for, and what the model will see of it. */
+export const preparedPicture = v.strictObject({
+  hash: v.string(),
+  tiles: bytes,
+  numTiles: count,
+  aspectRatioId: count,
+  width: count,
+  height: count,
+  layout: v.object({ aspectRatioId: count, numTiles: count, resized: size, canvas: size, arrangement: size }),
+});
+export type PreparedPicture = v.InferOutput<typeof preparedPicture>;
+
+/** Callers name the file; the client replaces it by its tiles, so that the engine's process never decodes a picture. */
+const image = v.union([preparedPicture, imageSource]);
+
 const engineSettings = v.strictObject({
   device: v.optional(v.string()),
   cacheDirectory: v.optional(v.string()),
@@ -86,10 +100,7 @@ export type SamplingAdvice = v.InferOutput<typeof samplingAdvice>;
 const message = v.strictObject({
   role: v.picklist(['system', 'user', 'assistant']),
   content: v.array(
-    v.variant('type', [
-      v.strictObject({ type: v.literal('text'), text: v.string() }),
-      v.strictObject({ type: v.literal('image'), image: imageSource }),
-    ]),
+    v.variant('type', [v.strictObject({ type: v.literal('text'), text: v.string() }), v.strictObject({ type: v.literal('image'), image })]),
   ),
 });
 const messages = v.pipe(v.array(message), v.minLength(1));
@@ -296,7 +307,7 @@ export const requests = {
   },
 
   trace: {
-    body: v.strictObject({ tokens, images: v.array(imageSource), continueFor: count }),
+    body: v.strictObject({ tokens, images: v.array(image), continueFor: count }),
     result: reported<TraceResult & { aspectRatioIds: Int32Array; numTiles: Int32Array }>(
       v.looseObject({ logits: floats, greedyTokens: tokens, aspectRatioIds: tokens, numTiles: tokens }),
     ),

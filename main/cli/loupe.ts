@@ -36,7 +36,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');
-    const served = await serve({ ...options, startEngine: () => createEngineClient(), version: loupeVersion() });
+    const served = await serve({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
     return { link: () => served.host.link(), problem: () => served.problem(), close: () => served.close() };
   },
   openLink: async (link) => (await import('../web/serve.ts')).openWithSystem(link),

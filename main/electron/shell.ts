@@ -247,13 +247,14 @@ async function compose({
     };
   }
 
-  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine') });
+  const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
+  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), pictures });
   let capture!: ElectronCapture;
   const app: App = createApp({
     store,
     engine: startEngine(),
     startEngine,
-    pictures: createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') }),
+    pictures,
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     capture: (services) => {
       const writeText = (text: string): void => void electron.clipboard.writeText(text);

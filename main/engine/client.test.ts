@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { createRequire } from 'node:module';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { LoupeError } from '../errors.ts';
 import type { ChatMessage, Engine, EngineLoss } from '../services/ports.ts';
 import { forkHost, type HostProcess } from '../process/channel.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
 import { createEngineClient } from './client.ts';
 
 const addon = fileURLToPath(new URL('./test/addon-double.cjs', import.meta.url));
@@ -65,7 +66,41 @@ describe('a process that works', () => {
     expect(reply.statistics.promptTokens).toBe(withBeginning);
   });
 
-  test('pictures are prepared there, by path or bytes', async () => {
+  test('each picture of a request is prepared once, elsewhere, and waited for', async () => {
+    const worker = createPictureWorker();
+    const prepare = vi.fn(worker.prepare.bind(worker));
+    const engine = createEngineClient({ spawn: () => forkHost({ env: { LOUPE_ADDON: addon } }), pictures: { prepare } });
+    engines.push(engine);
+    const image = { path: `${demo}samples/train-font-05.png` };
+    const asking: ChatMessage[] = [1, 2].map((turn) => ({
+      role: 'user',
+      content: [
+        { type: 'image', image },
+        { type: 'text', text: `What is number ${turn}?` },
+      ],
+    }));
+    await expect(engine.generate({ messages: asking, maxTokens: 5 })).rejects.toMatchObject({ code: 'model_missing' });
+    await load(engine);
+    expect((await engine.countTokens({ messages: asking })).tokens).toBeGreaterThan(0);
+    expect(prepare).not.toHaveBeenCalled();
+    const reply = await engine.generate({ messages: asking, maxTokens: 5, sampling: { seed: seeds.stream } });
+    expect(prepare.mock.calls.map(([source]) => source)).toEqual([image]);
+    const { hash, width, height, layout } = await worker.prepare(image, { tileSize: 112, maxTiles: 4 });
+    const { resized, canvas, arrangement } = layout;
+    expect(reply.images).toEqual([1, 2].map(() => ({ hash, width, height, resized, canvas, arrangement })));
+    expect(reply.statistics.prepareMs).toBeGreaterThan(0);
+
+    // Stopped while the picture is being decoded, it is not waited for.
+    prepare.mockImplementation(() => new Promise(() => {}));
+    const stop = new AbortController();
+    const stopped = engine.generate({ messages: asking, maxTokens: 5 }, { signal: stop.signal });
+    await vi.waitFor(() => expect(prepare).toHaveBeenCalledTimes(2));
+    stop.abort();
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+    await worker.close();
+  });
+
+  test('pictures are prepared by path or bytes, and one that is refused names itself', async () => {
     const engine = start();
     await load(engine);
     const path = `${demo}samples/train-font-05.png`;

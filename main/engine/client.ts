@@ -6,7 +6,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromFailure, LoupeError } from '../errors.ts';
-import type { Engine, EngineLoss } from '../services/ports.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import type { Engine, EngineLoss, PictureWorker } from '../services/ports.ts';
 import { forkHost, type HostExit, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import {
   parseEvent,
@@ -20,6 +21,7 @@ import {
   type Result,
   type WorkStage,
 } from '../protocol.ts';
+import { hasPictures, withoutBytes, withTiles } from './prepare-images.ts';
 import { Rates, usualLimits, Watch, type Hang, type Limits } from './watch.ts';
 
 export interface EngineClientOptions {
@@ -31,6 +33,8 @@ export interface EngineClientOptions {
   closeGraceMs?: number;
   /** How still a process may stand before it is ended. Null: for ever, as under a debugger. */
   limits?: Limits | null;
+  /** Prepares the tiles of pictures. Absent: one of the client's own, started with the first picture. */
+  pictures?: Pick<PictureWorker, 'prepare'>;
 }
 
 interface Pending extends Listeners {
@@ -88,10 +92,15 @@ class EngineClient {
   #measured = '';
   /** Name of the device in use. */
   #device = '';
+  #hasLoaded = false;
   #nextId = 1;
   /** Since the last request that succeeded. */
   #crashesInARow = 0;
   #closed = false;
+  readonly #pictures: Pick<PictureWorker, 'prepare'> | null;
+  #ownPictures: PictureWorker | null = null;
+  /** Of the model that was loaded last; null for one that reads text only. */
+  #vision: Result<'load'>['model']['vision'] = null;
 
   constructor({
     spawn = forkHost,
@@ -99,7 +108,9 @@ class EngineClient {
     maxPauseMs = 10_000,
     closeGraceMs = 3000,
     limits = chosenLimits(),
+    pictures,
   }: EngineClientOptions) {
+    this.#pictures = pictures ?? null;
     this.#spawn = spawn;
     this.#firstPauseMs = firstPauseMs;
     this.#maxPauseMs = maxPauseMs;
@@ -113,6 +124,27 @@ class EngineClient {
   }
 
   async request<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners = {}): Promise<Result<Kind>> {
+    if (requests[kind].model === 'used' && this.#hasLoaded && hasPictures(kind, body)) {
+      if (kind !== 'countTokens') return this.#requestWithTiles(kind, body, listeners);
+      body = withoutBytes(kind, body);
+    }
+    return this.#send(kind, body, listeners);
+  }
+
+  /** Before the engine is asked, which may be replaced meanwhile. */
+  async #requestWithTiles<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners): Promise<Result<Kind>> {
+    const vision = this.#vision;
+    if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
+    const pictures = this.#pictures ?? (this.#ownPictures ??= createPictureWorker());
+    const began = performance.now();
+    const tiled = withTiles(kind, body, (source) => pictures.prepare(source, vision));
+    const prepared = await orAborted(tiled, kind, listeners.signal);
+    const ms = performance.now() - began;
+    const result = await this.#send(kind, prepared, listeners);
+    return kind === 'generate' ? (laterBy(ms, result as Result<'generate'>) as Result<Kind>) : result;
+  }
+
+  async #send<Kind extends RequestKind>(kind: Kind, body: Body<Kind>, listeners: Listeners): Promise<Result<Kind>> {
     const running = await this.#start(listeners.signal);
     switch (requests[kind].model) {
       case 'kept':
@@ -141,6 +173,8 @@ class EngineClient {
     const loaded = await this.#ask(running, 'load', body, listeners);
     this.#lastLoad = body;
     this.#device = loaded.device.name;
+    this.#vision = loaded.model.vision;
+    this.#hasLoaded = true;
     // A single step of a large model may take it many seconds.
     this.#rates.software = loaded.device.kind === 'cpu';
     running.hasModel = true;
@@ -189,6 +223,7 @@ class EngineClient {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#ownPictures?.close();
     const running = this.#running ?? (await this.#starting?.catch(() => null)) ?? null;
     if (!running) return;
     running.watch.end();
@@ -409,6 +444,12 @@ class EngineClient {
 
 function cancelled(kind: RequestKind | 'start'): LoupeError {
   return new LoupeError('cancelled', `The request (${kind === 'start' ? kind : requestName(kind)}) was cancelled.`);
+}
+
+/** Preparing pictures is a part of what a person waits for. */
+function laterBy(ms: number, { statistics, ...reply }: Result<'generate'>): Result<'generate'> {
+  const { prepareMs, firstTokenMs } = statistics;
+  return { ...reply, statistics: { ...statistics, prepareMs: prepareMs + ms, firstTokenMs: firstTokenMs && firstTokenMs + ms } };
 }
 
 /** What a request with this result has gone through. */

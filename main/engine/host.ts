@@ -1,10 +1,9 @@
 /**
- * Entry of the engine's process. It alone loads the addon, and it alone decodes pictures,
- * which may be hostile: whatever dies here is replaced by the client.
+ * Entry of the engine's process. It alone loads the addon: a driver that crashes costs this process, which the client
+ * replaces. Pictures, which may be hostile, are decoded in the picture process; their tiles come with the request.
  */
 import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { prepareImage, type PreparedImage } from '../image/prepare.ts';
 import { LoupeError, toFailure } from '../errors.ts';
 import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
 import { createDetokenizer } from '../prompt/detokenizer.ts';
@@ -19,11 +18,12 @@ import { parentChannel, type ParentChannel } from '../process/channel.ts';
 import { holdLifeline, type Lifeline } from '../process/lifeline.ts';
 import {
   parseRequest,
+  type Body,
   type ChatMessage,
   type EngineSettings,
   type Event,
   type ImageSeen,
-  type ImageSource,
+  type PreparedPicture,
   type ModelPlace,
   type Request,
   type RequestOf,
@@ -238,7 +238,7 @@ class Host {
     const { model } = this.#needModel();
     const language = this.#needLanguage();
     const began = performance.now();
-    const images = await this.#prepareAll(id, messages, model);
+    const images = picturesOf(messages, model);
     const tokens = this.#encode(id, messages, answerSoFar);
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
@@ -308,7 +308,7 @@ class Host {
     const engine = this.#opened();
     const { model } = this.#needModel();
     const language = this.#needLanguage();
-    const images = messages ? await this.#prepareAll(id, messages, model) : [];
+    const images = messages ? picturesOf(messages, model) : [];
     const prompt = messages ? this.#encode(id, messages) : this.#needModel().encoder!.beginning();
     this.#enter(id, 'score');
     const scores: Score[] = [];
@@ -331,8 +331,7 @@ class Host {
   async #trace({ id, body: { tokens, images: sources, continueFor } }: RequestOf<'trace'>): Promise<Result<'trace'>> {
     const engine = this.#opened();
     const { model } = this.#needModel();
-    const images: PreparedImage[] = [];
-    for (const source of sources) images.push(await this.#prepare(id, source, model));
+    const images = sources.map((image) => preparedFor(image, model));
     this.#throwIfCancelled('The trace');
     this.#enter(id, 'trace');
     const result = await engine.trace({ tokens, images: images.map(nativeImage), continueFor });
@@ -367,20 +366,6 @@ class Host {
     this.#enter(id, 'self-test');
     const items = await engine.selfTest();
     return { device: engine.device, paths: engine.paths, items, memory: engine.memory() };
-  }
-
-  async #prepareAll(id: number, messages: ChatMessage[], model: ModelInfo): Promise<PreparedImage[]> {
-    const images: PreparedImage[] = [];
-    for (const part of messages.flatMap(({ content }) => content)) {
-      if (part.type === 'image') images.push(await this.#prepare(id, part.image, model));
-    }
-    return images;
-  }
-
-  async #prepare(id: number, source: ImageSource, { vision }: ModelInfo): Promise<PreparedImage> {
-    if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
-    this.#step(id, 'picture');
-    return this.#lifeline.during('picture', () => prepareImage(source, vision));
   }
 
   /** Null without a tokenizer: such a checkpoint can still be traced. */
@@ -473,17 +458,30 @@ function messageAt(messages: ChatMessage[], index: number): ChatMessage {
   return message;
 }
 
+function picturesOf(messages: ChatMessage[], model: ModelInfo): PreparedPicture[] {
+  const images = messages.flatMap(({ content }) => content.flatMap((part) => (part.type === 'image' ? [part.image] : [])));
+  return images.map((image) => preparedFor(image, model));
+}
+
+function preparedFor(image: Body<'trace'>['images'][number], { vision }: ModelInfo): PreparedPicture {
+  if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
+  if (!('tiles' in image)) throw new LoupeError('protocol', 'A picture came to the engine without its tiles.');
+  if (image.tiles.length !== image.numTiles * vision.tileSize ** 2 * 3)
+    throw new LoupeError('protocol', 'The tiles of a picture were prepared for another model.');
+  return image;
+}
+
 /** What the addon asks for, and no more. */
 function nativeImage({
   hash,
   tiles,
   numTiles,
   aspectRatioId,
-}: PreparedImage): Pick<PreparedImage, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
+}: PreparedPicture): Pick<PreparedPicture, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
   return { hash, tiles, numTiles, aspectRatioId };
 }
 
-function seen({ hash, width, height, layout: { resized, canvas, arrangement } }: PreparedImage): ImageSeen {
+function seen({ hash, width, height, layout: { resized, canvas, arrangement } }: PreparedPicture): ImageSeen {
   return { hash, width, height, resized, canvas, arrangement };
 }
 

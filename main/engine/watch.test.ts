@@ -12,7 +12,7 @@ const limits: Limits = {
   ready: 10,
   silent: 4,
   silentByMessages: 9,
-  busy: { none: 3, prompt: 5, language: 5, picture: 8, result: 8 },
+  busy: { none: 3, prompt: 5, language: 5, result: 8 },
   work: { ...usualLimits.work, decode: { first: 20, floor: 4 }, load: { first: 20, floor: 4 }, sent: { first: 3, floor: 3 } },
   perStep: 2,
   software: { first: 5, floor: 3 },
@@ -79,7 +79,7 @@ describe('the process', () => {
     for (const [stage, limit] of [
       ['none', 3],
       ['prompt', 5],
-      ['picture', 8],
+      ['result', 8],
     ] as const) {
       const { watch, hangs } = grown();
       times(limit, () => watch.beat({ moved: false, stage }));
@@ -265,6 +265,6 @@ test('beats are told from what drivers print', () => {
   expect(readBeats(Uint8Array.of(0x41, 0x80, 0x81, 0x80 | (4 << 1), 0x0a))).toEqual([
     { moved: false, stage: 'none' },
     { moved: true, stage: 'none' },
-    { moved: false, stage: 'picture' },
+    { moved: false, stage: 'result' },
   ]);
 });

@@ -47,7 +47,7 @@ export const usualLimits: Limits = {
   ready: 60,
   silent: usualSilence.later,
   silentByMessages: 120,
-  busy: { none: 10, prompt: 60, language: 60, picture: 120, result: 120 },
+  busy: { none: 10, prompt: 60, language: 60, result: 120 },
   work: {
     sent: { first: 12, floor: 12 },
     devices: onDevice,
@@ -55,7 +55,6 @@ export const usualLimits: Limits = {
     language: { first: 120, floor: 120 },
     estimate: onDevice,
     load: onDevice,
-    picture: { first: 120, floor: 120 },
     prompt: { first: 60, floor: 60 },
     encode: onDevice,
     prefill: onDevice,

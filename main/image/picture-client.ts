@@ -4,14 +4,17 @@ import * as v from 'valibot';
 import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
 import { pagePartSchema, pagesSchema, type Region } from '../contract.ts';
 import { usualBeatMs, usualSilence } from '../process/lifeline.ts';
+import { preparedPicture } from '../protocol.ts';
 import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import type { ImageSource, PictureWorker } from '../services/ports.ts';
 import type { ComposeLayout } from './compose.ts';
+import type { Vision } from './prepare.ts';
 
 type Work =
   | { kind: 'inspect'; source: ImageSource; page?: number | undefined }
   | { kind: 'pages'; source: ImageSource; from: number }
   | { kind: 'crop'; source: ImageSource; region: Region }
+  | { kind: 'prepare'; source: ImageSource; vision: Vision }
   | { kind: 'compose'; sources: ImageSource[]; layout: ComposeLayout; labels: boolean };
 
 export type PictureRequest = Work & { id: number };
@@ -160,6 +163,8 @@ export function createPictureWorker({
     pages: (source, from) => ask({ kind: 'pages', source, from }, nameOf(source), v.nullable(pagesSchema)),
     crop: (source, region) => ask({ kind: 'crop', source, region }, nameOf(source), bytes),
     compose: (sources, layout, labels) => ask({ kind: 'compose', sources, layout, labels }, sources.map(nameOf).join(', '), bytes),
+    prepare: (source, { tileSize, maxTiles }) =>
+      ask({ kind: 'prepare', source, vision: { tileSize, maxTiles } }, nameOf(source), preparedPicture),
     close: async () => running?.kill(),
   };
 }

@@ -1,11 +1,11 @@
 /** What the picture process does: decode, describe, cut, compose. Bytes in, bytes out. */
-import { createHash } from 'node:crypto';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import type { Pages, PagePart, Region } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { ImageSource, PictureFacts } from '../services/ports.ts';
 import { layOutComposition, type ComposeLayout } from './compose.ts';
-import { decodeImage, recognise } from './decode.ts';
+import { recognise } from './decode.ts';
+import { createDecodedPictures, type DecodedPictures } from './decoded.ts';
 import { shownByBrowsers } from './formats.ts';
 import type { Pixels } from './raw-pixels.ts';
 import { layOnGround } from './ground.ts';
@@ -19,20 +19,23 @@ const previewSide = 200;
 const previewsAtOnce = 6;
 const paper = { r: 255, g: 255, b: 255 };
 
-export async function inspectPicture(source: ImageSource, page?: number): Promise<PictureFacts> {
-  const { bytes, name } = await readImageSource(source);
-  const picture = await decodeImage(bytes, name, page);
+export async function inspectPicture(
+  source: ImageSource,
+  page?: number,
+  pictures: DecodedPictures = createDecodedPictures(),
+): Promise<PictureFacts> {
+  const { bytes, hash, picture } = await pictures.open(source, page);
   const { width, height, part, ground, cutOff } = picture;
   const thumbnail = await small(picture, thumbnailSide);
   // Where a browser would choose another page, lay it on another ground or fill up what is missing, it gets what the model gets.
   const isSame = shownByBrowsers(bytes) && !part && ground === null && !cutOff;
   const png = isSame ? null : await asSharp(picture).png().toBuffer();
-  return { width, height, thumbnail, display: part && png ? withComment(png, noteOf(part, bytes)) : png, part, ground, cutOff };
+  return { width, height, thumbnail, display: part && png ? withComment(png, noteOf(part, hash)) : png, part, ground, cutOff };
 }
 
 /** So that equal pages, of one file or of two, are pictures of their own: pictures are told apart by their bytes. */
-function noteOf({ unit, number, count }: PagePart, whole: Uint8Array): string {
-  return `${unit} ${number} of ${count} of ${createHash('sha256').update(whole).digest('hex')}`;
+function noteOf({ unit, number, count }: PagePart, wholeHash: string): string {
+  return `${unit} ${number} of ${count} of ${wholeHash}`;
 }
 
 export async function previewPages(source: ImageSource, from: number): Promise<Pages | null> {
@@ -70,9 +73,12 @@ function small(picture: RgbPicture, side: number): Promise<Buffer> {
   return asSharp(picture).resize(side, side, { fit: 'inside', withoutEnlargement: true }).webp({ quality: 82 }).toBuffer();
 }
 
-export async function cropPicture(source: ImageSource, { x, y, width, height }: Region): Promise<Uint8Array> {
-  const { bytes, name } = await readImageSource(source);
-  const picture = await decodeImage(bytes, name);
+export async function cropPicture(
+  source: ImageSource,
+  { x, y, width, height }: Region,
+  opened: DecodedPictures = createDecodedPictures(),
+): Promise<Uint8Array> {
+  const { name, picture } = await opened.open(source);
   if (x + width > picture.width || y + height > picture.height) {
     throw new LoupeError(
       'usage',
@@ -83,12 +89,14 @@ export async function cropPicture(source: ImageSource, { x, y, width, height }: 
   return asSharp(picture).extract({ left: x, top: y, width, height }).png().toBuffer();
 }
 
-export async function composePictures(sources: ImageSource[], layout: ComposeLayout, labels: boolean): Promise<Uint8Array> {
+export async function composePictures(
+  sources: ImageSource[],
+  layout: ComposeLayout,
+  labels: boolean,
+  opened: DecodedPictures = createDecodedPictures(),
+): Promise<Uint8Array> {
   const pictures: RgbPicture[] = [];
-  for (const source of sources) {
-    const { bytes, name } = await readImageSource(source);
-    pictures.push(await decodeImage(bytes, name));
-  }
+  for (const source of sources) pictures.push((await opened.open(source)).picture);
   const { width, height, positions } = layOutComposition(pictures, layout, labels);
   const layers: OverlayOptions[] = [];
   for (const [index, position] of positions.entries()) {

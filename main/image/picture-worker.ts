@@ -3,21 +3,25 @@ import { parentChannel } from '../process/channel.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
 import type { PictureRequest, PictureReply } from './picture-client.ts';
+import { createDecodedPictures } from './decoded.ts';
 import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 
 const lifeline = holdLifeline();
 const channel = parentChannel();
+const pictures = createDecodedPictures();
 
 async function answer(request: PictureRequest): Promise<unknown> {
   switch (request.kind) {
     case 'inspect':
-      return inspectPicture(request.source, request.page);
+      return inspectPicture(request.source, request.page, pictures);
     case 'pages':
       return previewPages(request.source, request.from);
     case 'crop':
-      return cropPicture(request.source, request.region);
+      return cropPicture(request.source, request.region, pictures);
+    case 'prepare':
+      return pictures.tiles(request.source, request.vision);
     case 'compose':
-      return composePictures(request.sources, request.layout, request.labels);
+      return composePictures(request.sources, request.layout, request.labels, pictures);
     default:
       return request satisfies never;
   }

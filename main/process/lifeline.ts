@@ -8,7 +8,7 @@ import { Worker, type MessagePort } from 'node:worker_threads';
 import { loadAddon } from './addon.ts';
 
 /** What the main thread may be at for longer than a moment, the shorter first. */
-export const busyStages = ['none', 'start', 'prompt', 'language', 'picture', 'result'] as const;
+export const busyStages = ['none', 'start', 'prompt', 'language', 'result'] as const;
 export type BusyStage = (typeof busyStages)[number];
 
 export interface Beat {

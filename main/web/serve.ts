@@ -9,7 +9,7 @@ import { createLog } from '../host/log.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel, rendererDirectory, root } from '../host/paths.ts';
 import { LoupeError, type Failure } from '../errors.ts';
-import type { Engine, Store } from '../services/ports.ts';
+import type { Engine, PictureWorker, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
@@ -17,7 +17,8 @@ import { startWebHost, type WebHost } from './server.ts';
 import { noteServing, withWayToRunning } from './serving.ts';
 
 export interface ServeOptions {
-  startEngine: () => Engine;
+  /** With what prepares the pictures that it is asked about. */
+  startEngine: (pictures: PictureWorker) => Engine;
   version: string;
   dataDirectory: string;
   /** 0 or absent = any free one. */
@@ -42,11 +43,12 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
   const store = await openStoreHere(dataDirectory);
+  const pictures = createPictureWorker();
   const app = createApp({
     store,
-    engine: startEngine(),
-    startEngine,
-    pictures: createPictureWorker(),
+    engine: startEngine(pictures),
+    startEngine: () => startEngine(pictures),
+    pictures,
     ocr: createTextRecogniser(),
     capture: browserCapture,
     abilities: await readAbilities(demoModel),

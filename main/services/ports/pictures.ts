@@ -1,5 +1,6 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
 import type { CaptureState, Copying, Display, PagePart, Pages, Picture, Region, TextLine } from '../../contract.ts';
+import type { PreparedPicture } from '../../protocol.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
 export interface PictureFacts {
@@ -25,6 +26,8 @@ export interface PictureWorker {
   crop(source: ImageSource, region: Region): Promise<Uint8Array>;
   /** PNG of several, beside each other, below each other, or as a grid; labels are A, B, C ... */
   compose(sources: ImageSource[], layout: 'row' | 'column' | 'grid', labels: boolean): Promise<Uint8Array>;
+  /** The tiles that a model sees. `tileSize` in pixels. */
+  prepare(source: ImageSource, vision: { tileSize: number; maxTiles: number }): Promise<PreparedPicture>;
   close(): Promise<void>;
 }
 
