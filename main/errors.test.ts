@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { errorCodes, fromFailure, LoupeError, toLoupeError, usualNextStep } from './errors.ts';
+import { errorCodes, fromFailure, LoupeError, toLoupeError, usualNextSteps } from './errors.ts';
 
 test('every code of the native engine is known here', () => {
   const header = readFileSync(new URL('../native/src/base/error.h', import.meta.url), 'utf8');
@@ -11,7 +11,7 @@ test('every code of the native engine is known here', () => {
 });
 
 test('every code has a next step', () => {
-  for (const code of errorCodes) expect(usualNextStep(code)).toMatch(/\.$/);
+  for (const code of errorCodes) expect(usualNextSteps[code]).toMatch(/\.$/);
 });
 
 test('thrown things keep what they know', () => {
@@ -21,5 +21,5 @@ test('thrown things keep what they know', () => {
   expect(toLoupeError('words')).toMatchObject({ code: 'internal', message: 'words' });
   const error = new LoupeError('no_device', 'None.');
   expect(toLoupeError(error)).toBe(error);
-  expect(fromFailure(error.toFailure())).toMatchObject({ code: 'no_device', message: 'None.', nextStep: usualNextStep('no_device') });
+  expect(fromFailure(error.toFailure())).toMatchObject({ code: 'no_device', message: 'None.', nextStep: usualNextSteps.no_device });
 });

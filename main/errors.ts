@@ -79,6 +79,73 @@ export interface Failure {
   nextStep: string;
 }
 
+const wholeCheckpoint = 'Download the checkpoint again, with all its files from one place.';
+
+/** What to do about a failure whose origin gave no better advice. */
+export const usualNextSteps: Record<ErrorCode, string> = {
+  no_vulkan_loader: 'Install your graphics driver and the Vulkan loader (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers).',
+  no_device: 'Run `loupe doctor` to see the devices; install or update the graphics driver if yours is not among them.',
+  device_unsuitable: 'Update the graphics driver, or choose another device.',
+  device_lost: 'Try again; if it happens again, update the graphics driver.',
+  device_out_of_memory: 'Close other programs that use the GPU, shorten the context, or choose a smaller model.',
+  host_out_of_memory: 'Close other programs, or choose a smaller model.',
+  shader_missing: 'Run the set-up again, or set LOUPE_SHADERS to the folder of compiled shaders.',
+  file_missing: 'Check the path, or download the file again.',
+  file_truncated: 'The download is incomplete: download this file again.',
+  checkpoint_header: wholeCheckpoint,
+  checkpoint_tensor: wholeCheckpoint,
+  checkpoint_shape: wholeCheckpoint,
+  checkpoint_config: wholeCheckpoint,
+  checkpoint_dtype: 'Use a copy of the model whose weights are BF16, F16 or F32.',
+  checkpoint_unsupported: 'Choose a Llama 3.2 Vision or Llama 3 text checkpoint.',
+  prompt_invalid: 'Check the question and its pictures.',
+  context_full: 'Shorten the conversation, or increase the context length.',
+  cancelled: 'You need not do anything.',
+  internal: 'This is a bug in Loupe. Please report it with this message.',
+  image_missing: 'Check the path of the picture.',
+  image_empty: 'Save or download the picture again.',
+  image_unreadable: 'Open the picture in an image viewer and save it as PNG or JPEG.',
+  image_too_large: 'Crop the picture to the part that matters, or save it at a smaller size.',
+  image_several: 'Compose the pictures into one (side by side or stacked), or ask about them one by one.',
+  image_unseen: 'Choose a vision model, or ask without a picture.',
+  ocr_missing: 'Install Loupe again, or run the set-up again: it installs them.',
+  ocr_failed: 'Try again with the part of the picture that matters.',
+  document_missing: 'Check the path of the document.',
+  document_locked: 'Enter its password. Loupe does not keep it.',
+  document_unreadable: 'Get a new copy of the document, or export it as PDF.',
+  document_too_large: 'Split the document, or read a part of it.',
+  document_failed: 'Try again; if it happens again, print the document to a new PDF.',
+  model_missing: 'Name the folder that holds config.json and the .safetensors files, or a GGUF file.',
+  tokenizer_missing: 'Copy tokenizer.json from the model’s repository into its folder.',
+  tokenizer_invalid: 'Download tokenizer.json again from the model’s repository.',
+  template_failed: 'Change the conversation as the message says, or download the chat template again.',
+  usage: 'See `loupe --help`.',
+  file_unwritable: 'Choose another place to write to.',
+  engine_missing: 'Run the set-up to build the engine, or set LOUPE_ADDON to the built .node file.',
+  engine_crashed: 'Ask again: the engine restarts by itself. If it happens again, update the graphics driver and run `loupe doctor`.',
+  engine_busy: 'Wait for the running answer, or stop it first.',
+  protocol: 'Parts of Loupe have different versions. Install it again.',
+  port_unavailable: 'Choose another port with --port, or leave --port out: Loupe then picks a free one.',
+  not_found: 'It may have been deleted in another window; look in the list.',
+  store_locked: 'Close the other Loupe that uses this folder, or choose another folder with --data.',
+  store_damaged: 'Restore a backup: Loupe’s window lists them.',
+  store_newer: 'Install the newest version of Loupe.',
+  store_full: 'Free some space on the disk, or delete conversations, and try again. Nothing that was saved before is lost.',
+  store_read_only: 'Make the disk or folder writable, then try again. Until then you can read, search and export your conversations.',
+  store_failed: 'Check that the data folder can be written to, then try again.',
+  capture_failed: 'Try again; a screenshot from any other program can be pasted instead.',
+  capture_permission: 'Allow screen recording for Loupe in the system’s settings, then try again.',
+  offline: 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
+  network_failed: 'Check the connection, then resume: what has arrived is kept.',
+  hub_gated: 'Accept the licence on the model’s page and give Loupe your access token, or use an open copy.',
+  hub_missing: 'Check the name of the model, or get it from another source.',
+  hub_invalid: 'Try again later, or get the model from another source.',
+  download_damaged: 'Try again, or get the model from another source.',
+  download_locked: 'Wait until the other download ends, or choose another folder.',
+  disk_full: 'Free some space or choose another folder, then resume: what has arrived is kept.',
+  licence_needed: 'Read the licence and agree to it first.',
+};
+
 export class LoupeError extends Error {
   override readonly name = 'LoupeError';
   readonly code: ErrorCode;
@@ -88,7 +155,7 @@ export class LoupeError extends Error {
   constructor(code: ErrorCode, message: string, nextStep?: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.nextStep = nextStep || usualNextStep(code);
+    this.nextStep = nextStep || usualNextSteps[code];
   }
 
   toFailure(): Failure {
@@ -117,131 +184,4 @@ export function toFailure(thrown: unknown): Failure {
 
 export function fromFailure(failure: Failure): LoupeError {
   return new LoupeError(failure.code, failure.message, failure.nextStep);
-}
-
-/** What to do about a failure whose origin gave no better advice. */
-export function usualNextStep(code: ErrorCode): string {
-  switch (code) {
-    case 'no_vulkan_loader':
-      return 'Install your graphics driver and the Vulkan loader (Debian, Ubuntu: libvulkan1 and mesa-vulkan-drivers).';
-    case 'no_device':
-      return 'Run `loupe doctor` to see the devices; install or update the graphics driver if yours is not among them.';
-    case 'device_unsuitable':
-      return 'Update the graphics driver, or choose another device.';
-    case 'device_lost':
-      return 'Try again; if it happens again, update the graphics driver.';
-    case 'device_out_of_memory':
-      return 'Close other programs that use the GPU, shorten the context, or choose a smaller model.';
-    case 'host_out_of_memory':
-      return 'Close other programs, or choose a smaller model.';
-    case 'shader_missing':
-      return 'Run the set-up again, or set LOUPE_SHADERS to the folder of compiled shaders.';
-    case 'file_missing':
-      return 'Check the path, or download the file again.';
-    case 'file_truncated':
-      return 'The download is incomplete: download this file again.';
-    case 'checkpoint_header':
-    case 'checkpoint_tensor':
-    case 'checkpoint_shape':
-    case 'checkpoint_config':
-      return 'Download the checkpoint again, with all its files from one place.';
-    case 'checkpoint_dtype':
-      return 'Use a copy of the model whose weights are BF16, F16 or F32.';
-    case 'checkpoint_unsupported':
-      return 'Choose a Llama 3.2 Vision or Llama 3 text checkpoint.';
-    case 'prompt_invalid':
-      return 'Check the question and its pictures.';
-    case 'context_full':
-      return 'Shorten the conversation, or increase the context length.';
-    case 'cancelled':
-      return 'You need not do anything.';
-    case 'internal':
-      return 'This is a bug in Loupe. Please report it with this message.';
-    case 'image_missing':
-      return 'Check the path of the picture.';
-    case 'image_empty':
-      return 'Save or download the picture again.';
-    case 'image_unreadable':
-      return 'Open the picture in an image viewer and save it as PNG or JPEG.';
-    case 'image_too_large':
-      return 'Crop the picture to the part that matters, or save it at a smaller size.';
-    case 'image_several':
-      return 'Compose the pictures into one (side by side or stacked), or ask about them one by one.';
-    case 'image_unseen':
-      return 'Choose a vision model, or ask without a picture.';
-    case 'ocr_missing':
-      return 'Install Loupe again, or run the set-up again: it installs them.';
-    case 'ocr_failed':
-      return 'Try again with the part of the picture that matters.';
-    case 'document_missing':
-      return 'Check the path of the document.';
-    case 'document_locked':
-      return 'Enter its password. Loupe does not keep it.';
-    case 'document_unreadable':
-      return 'Get a new copy of the document, or export it as PDF.';
-    case 'document_too_large':
-      return 'Split the document, or read a part of it.';
-    case 'document_failed':
-      return 'Try again; if it happens again, print the document to a new PDF.';
-    case 'model_missing':
-      return 'Name the folder that holds config.json and the .safetensors files, or a GGUF file.';
-    case 'tokenizer_missing':
-      return 'Copy tokenizer.json from the model’s repository into its folder.';
-    case 'tokenizer_invalid':
-      return 'Download tokenizer.json again from the model’s repository.';
-    case 'template_failed':
-      return 'Change the conversation as the message says, or download the chat template again.';
-    case 'usage':
-      return 'See `loupe --help`.';
-    case 'file_unwritable':
-      return 'Choose another place to write to.';
-    case 'engine_missing':
-      return 'Run the set-up to build the engine, or set LOUPE_ADDON to the built .node file.';
-    case 'engine_crashed':
-      return 'Ask again: the engine restarts by itself. If it happens again, update the graphics driver and run `loupe doctor`.';
-    case 'engine_busy':
-      return 'Wait for the running answer, or stop it first.';
-    case 'protocol':
-      return 'Parts of Loupe have different versions. Install it again.';
-    case 'port_unavailable':
-      return 'Choose another port with --port, or leave --port out: Loupe then picks a free one.';
-    case 'not_found':
-      return 'It may have been deleted in another window; look in the list.';
-    case 'store_locked':
-      return 'Close the other Loupe that uses this folder, or choose another folder with --data.';
-    case 'store_damaged':
-      return 'Restore a backup: Loupe’s window lists them.';
-    case 'store_newer':
-      return 'Install the newest version of Loupe.';
-    case 'store_full':
-      return 'Free some space on the disk, or delete conversations, and try again. Nothing that was saved before is lost.';
-    case 'store_read_only':
-      return 'Make the disk or folder writable, then try again. Until then you can read, search and export your conversations.';
-    case 'store_failed':
-      return 'Check that the data folder can be written to, then try again.';
-    case 'capture_failed':
-      return 'Try again; a screenshot from any other program can be pasted instead.';
-    case 'capture_permission':
-      return 'Allow screen recording for Loupe in the system’s settings, then try again.';
-    case 'offline':
-      return 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.';
-    case 'network_failed':
-      return 'Check the connection, then resume: what has arrived is kept.';
-    case 'hub_gated':
-      return 'Accept the licence on the model’s page and give Loupe your access token, or use an open copy.';
-    case 'hub_missing':
-      return 'Check the name of the model, or get it from another source.';
-    case 'hub_invalid':
-      return 'Try again later, or get the model from another source.';
-    case 'download_damaged':
-      return 'Try again, or get the model from another source.';
-    case 'download_locked':
-      return 'Wait until the other download ends, or choose another folder.';
-    case 'disk_full':
-      return 'Free some space or choose another folder, then resume: what has arrived is kept.';
-    case 'licence_needed':
-      return 'Read the licence and agree to it first.';
-    default:
-      return code satisfies never;
-  }
 }
