@@ -16,7 +16,7 @@ import {
 import { transaction } from './database.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson, toJson } from './rows.ts';
-import { isUnspaced } from './scripts.ts';
+import { isUnspaced } from '../scripts.ts';
 
 export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'numbers' | 'search'>;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;

@@ -4,7 +4,7 @@ import { LoupeError } from '../errors.ts';
 import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
 import { transaction, unflushed } from './database.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
-import { isUnspaced } from './scripts.ts';
+import { isUnspaced } from '../scripts.ts';
 import { messageColumns, pictureColumns, toJson, toMessage, toPicture, type MessageRow, type PictureRow } from './rows.ts';
 
 /** Longer questions are not offered again in a menu. UTF-16 units. */

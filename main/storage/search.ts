@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SearchHit } from '../contract.ts';
 import type { ReadDatabase } from './handles.ts';
-import { isUnspaced, unspacedClass } from './scripts.ts';
+import { isUnspaced, unspacedClass } from '../scripts.ts';
 
 type Snippet = SearchHit['snippet'];
 

@@ -1,4 +1,4 @@
-import { isUnspaced } from '../scripts.ts';
+import { isUnspaced } from '../../scripts.ts';
 import type { Migration } from './migration.ts';
 
 /** Which texts the index of words does not know by their words alone. */
