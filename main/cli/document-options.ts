@@ -1,8 +1,14 @@
 import { LoupeError, toLoupeError } from '../errors.ts';
-import type { parseFlags } from './options.ts';
+import { engineFlags, type parseFlags } from './options.ts';
 
 /** Of all that `loupe documents` does. */
 export const documentFlags = {
+  ...engineFlags,
+  model: { type: 'string', multiple: true },
+  context: { type: 'string' },
+  'max-tokens': { type: 'string' },
+  'most-pages': { type: 'string' },
+  expand: { type: 'boolean' },
   password: { type: 'string' },
   pages: { type: 'string' },
   ocr: { type: 'boolean' },
@@ -10,6 +16,8 @@ export const documentFlags = {
   data: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
+
+export const engineFlagNames = Object.keys(engineFlags) as (keyof typeof engineFlags)[];
 
 export type Values = ReturnType<typeof parseFlags<typeof documentFlags>>['values'];
 

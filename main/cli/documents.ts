@@ -3,7 +3,8 @@ import { pageRange } from '../services/documents/page-range.ts';
 import { readPage } from '../services/documents/page-reader.ts';
 import type { DocumentFile, PageReading } from '../services/ports.ts';
 import { documentFlags, withPasswordFlag, type Values } from './document-options.ts';
-import { actionsOfLibrary, openedLibrary, type LibraryAction } from './library.ts';
+import type { LibraryAction } from './library-context.ts';
+import { actionsOfLibrary, openedLibrary } from './library.ts';
 import { needed, parseFlags } from './options.ts';
 import { pageAsJson, pageAsText, pageNotes } from './pages.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
@@ -17,6 +18,7 @@ export const documentsHelp = `loupe documents COMMAND [options]
   resume [ID...]            reads the pages that are still waiting
   list                      the documents in the library, and what became of their pages
   show ID                   prints the text of each page and its state
+  ask ID|FILE QUESTION      answers from the pages that bear on it, checks each quote, and says what was looked at (a FILE is added)
   search WORDS              pages with any of the words, in any of their forms, the best first
   remove ID...              deletes documents from the library: text, search index and the copied file. Backups that were made before
                             keep the text until they are replaced, for 30 days at most
@@ -29,6 +31,9 @@ export const documentsHelp = `loupe documents COMMAND [options]
   --pages FROM-TO           with read, add, show: only these pages (at most 5,000 at once)
   --ocr                     with read, add, resume: reads pages without text from their pictures; several seconds each
   --document ID             with search: only in this document
+  --model MODEL             with ask, as with loupe ask; --context, --max-tokens, --device, --activations, --memory-budget, too
+  --most-pages N            with ask: looks at so many pages at most (default 5)
+  --expand                  with ask: the model first names other words to search for
   --data DIR                the data folder (default: LOUPE_DATA or the usual folder)
   --json                    one JSON object; read: {"pages": [{"number", "label", "state", "flags", "text"}]}, and a page that failed
                             also says why

@@ -6,28 +6,21 @@ import { dataDirectory } from '../host/paths.ts';
 import { filesAt } from '../services/documents/folder.ts';
 import { pageRange } from '../services/documents/page-range.ts';
 import { wordsOf } from '../services/documents/question-words.ts';
-import type { StoredDocument, StoredPageState, TextRecogniser } from '../services/ports.ts';
-import { withPasswordFlag, type Values } from './document-options.ts';
+import type { StoredDocument, TextRecogniser } from '../services/ports.ts';
+import { askAboutDocument } from './ask-document.ts';
+import { engineFlagNames, withPasswordFlag } from './document-options.ts';
+import {
+  documentAsJson,
+  idOf,
+  readRest,
+  statesInWords,
+  type LibraryAction,
+  type LibraryContext,
+  type LibraryRequest,
+} from './library-context.ts';
 import { wholeNumber } from './options.ts';
 import { pageAsJson, pageAsText, pageNotes } from './pages.ts';
-import { exitCodes, lineWriter, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
-
-interface Request {
-  values: Values;
-  named: string[];
-  terminal: Terminal;
-}
-
-interface Context extends Request, DocumentServices {
-  line: (text: string) => void;
-  /** Started for the first page that needs it; null without --ocr. */
-  recogniser: () => TextRecogniser | null;
-}
-
-export interface LibraryAction {
-  run: (context: Context) => Promise<ExitCode> | ExitCode;
-  flags: readonly (keyof Values)[];
-}
+import { exitCodes, lineWriter, reportFailure, type ExitCode } from './terminal.ts';
 
 export const actionsOfLibrary: Record<string, LibraryAction> = {
   add: { run: add, flags: ['password', 'pages', 'ocr'] },
@@ -36,11 +29,12 @@ export const actionsOfLibrary: Record<string, LibraryAction> = {
   show: { run: show, flags: ['pages'] },
   search: { run: search, flags: ['document'] },
   remove: { run: remove, flags: [] },
+  ask: { run: askAboutDocument, flags: ['password', 'ocr', 'model', 'context', 'max-tokens', 'most-pages', 'expand', ...engineFlagNames] },
 };
 
 const mostHits = 20;
 
-export async function openedLibrary({ run }: LibraryAction, request: Request): Promise<ExitCode> {
+export async function openedLibrary({ run }: LibraryAction, request: LibraryRequest): Promise<ExitCode> {
   const { terminal, values } = request;
   const reader = terminal.startDocuments();
   let recogniser: TextRecogniser | null = null;
@@ -60,7 +54,7 @@ export async function openedLibrary({ run }: LibraryAction, request: Request): P
 }
 
 /** One that cannot be added is named, and the others are added. */
-async function add(context: Context): Promise<ExitCode> {
+async function add(context: LibraryContext): Promise<ExitCode> {
   const { named, values, terminal, library, documents, line } = context;
   if (named.length === 0) throw new LoupeError('usage', 'The document is missing.', 'Name files or folders.');
   const signal = terminal.interrupted;
@@ -97,7 +91,7 @@ async function add(context: Context): Promise<ExitCode> {
   return worst;
 }
 
-async function resume(context: Context): Promise<ExitCode> {
+async function resume(context: LibraryContext): Promise<ExitCode> {
   const { named, documents, values, terminal } = context;
   const chosen = named.length > 0 ? named.map((name) => documents.get(idOf(name))) : documents.list().toReversed();
   const read: StoredDocument[] = [];
@@ -109,38 +103,7 @@ async function resume(context: Context): Promise<ExitCode> {
   return read.some(({ states }) => states.failed > 0) ? exitCodes.failure : exitCodes.ok;
 }
 
-/** Says what became of its pages. */
-async function readRest(
-  { library, values, terminal, line, recogniser }: Context,
-  { id, name, pageCount }: StoredDocument,
-): Promise<StoredDocument> {
-  const watched = terminal.errIsTerminal && !values.json;
-  try {
-    const document = await library.read(id, {
-      password: values.password,
-      recogniser: recogniser(),
-      signal: terminal.interrupted,
-      onPage: (page, left) => {
-        if (watched) terminal.err('\r\x1b[K');
-        for (const note of pageNotes(page)) terminal.err(`loupe: ${name}: ${note}\n`);
-        if (watched && left > 0) terminal.err(`\r${name}: page ${page.number} of ${pageCount}`);
-      },
-    });
-    if (!values.json) line(`  ${statesInWords(document)}`);
-    const { picture } = document.states;
-    if (picture > 0 && !values.ocr)
-      terminal.err(
-        `loupe: ${picture} ${picture === 1 ? 'page of' : 'pages of'} ${name} ${picture === 1 ? 'has' : 'have'} no text yet.\n` +
-          `Read ${picture === 1 ? 'it' : 'them'} now with: loupe documents resume ${id} --ocr\n`,
-      );
-    return document;
-  } catch (thrown) {
-    if (watched) terminal.err('\r\x1b[K');
-    throw withPasswordFlag(thrown, values.password);
-  }
-}
-
-function list({ documents, values, terminal, line }: Context): ExitCode {
+function list({ documents, values, terminal, line }: LibraryContext): ExitCode {
   const all = documents.list();
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, documents: all.map(documentAsJson) })}\n`);
   else if (all.length === 0) line('There are no documents in the library. Add one with: loupe documents add FILE');
@@ -152,7 +115,7 @@ function list({ documents, values, terminal, line }: Context): ExitCode {
   return exitCodes.ok;
 }
 
-function show({ documents, named, values, terminal }: Context): ExitCode {
+function show({ documents, named, values, terminal }: LibraryContext): ExitCode {
   const document = documents.get(onlyId(named));
   const { from, to } = pageRange(values.pages ?? null, document.pageCount, document.name);
   const pages = documents.pages(document.id).filter(({ number }) => number >= from && number <= to);
@@ -164,7 +127,7 @@ function show({ documents, named, values, terminal }: Context): ExitCode {
   return exitCodes.ok;
 }
 
-function search({ documents, named, values, terminal, line }: Context): ExitCode {
+function search({ documents, named, values, terminal, line }: LibraryContext): ExitCode {
   if (named.length === 0) throw new LoupeError('usage', 'The words to search for are missing.');
   const documentId = wholeNumber('--document', values.document, 1);
   if (documentId !== undefined) documents.get(documentId);
@@ -179,7 +142,7 @@ function search({ documents, named, values, terminal, line }: Context): ExitCode
   return exitCodes.ok;
 }
 
-function remove({ library, documents, named, values, terminal, line }: Context): ExitCode {
+function remove({ library, documents, named, values, terminal, line }: LibraryContext): ExitCode {
   if (named.length === 0) throw new LoupeError('usage', 'The document is missing.', 'Name its number in the list.');
   // All are looked up before the first goes.
   const ids = [...new Set(named.map((name) => documents.get(idOf(name)).id))];
@@ -192,30 +155,4 @@ function remove({ library, documents, named, values, terminal, line }: Context):
 function onlyId([name, ...more]: string[]): number {
   if (name === undefined || more.length > 0) throw new LoupeError('usage', 'Name one document by its number in the list.');
   return idOf(name);
-}
-
-function idOf(name: string): number {
-  if (/^[1-9]\d{0,14}$/.test(name)) return Number(name);
-  throw new LoupeError('usage', `Documents are named by their numbers, not "${name}".`, 'See: loupe documents list');
-}
-
-function documentAsJson({ id, name, kind, bytes, pageCount, states, failure, hash }: StoredDocument): object {
-  return { id, name, kind, bytes, pageCount, states, sha256: hash, ...(failure ? { failure } : {}) };
-}
-
-const stateWords: Record<StoredPageState, string> = {
-  text: 'with text',
-  ocr: 'read from their pictures',
-  picture: 'without text yet',
-  blank: 'blank',
-  failed: 'failed',
-  waiting: 'still to be read',
-};
-
-/** "40 pages: 36 with text, 4 blank". */
-function statesInWords({ states, pageCount }: StoredDocument): string {
-  const kept = Object.values(states).reduce((sum, count) => sum + count, 0);
-  const of = kept === pageCount ? '' : ` of ${pageCount}`;
-  const counted = (Object.keys(stateWords) as StoredPageState[]).filter((state) => states[state] > 0);
-  return `${kept}${of} ${pageCount === 1 ? 'page' : 'pages'}: ${counted.map((state) => `${states[state]} ${stateWords[state]}`).join(', ')}`;
 }

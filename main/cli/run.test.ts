@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDocumentServices } from '../document-services.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
+import { line as textLine, writePdf } from '../documents/test/write-pdf.ts';
 import { forkHost } from '../process/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createFakeEngine } from '../engine/fake.ts';
@@ -72,7 +74,7 @@ async function run(
     startOcr: () => ({ ...ocr, close: async () => {} }),
     startDocuments: () => createDocumentReader(),
     openModels: () => Promise.reject(new Error('no models in this test')),
-    openDocuments: () => Promise.reject(new Error('no library in this test')),
+    openDocuments: async ({ dataDirectory, reader }) => openDocumentServices(dataDirectory, reader),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
       return { link: () => 'http://127.0.0.1/?token=t', problem: () => problem, close: async () => void (said.err += 'closed\n') };
@@ -85,6 +87,44 @@ async function run(
 
 const realProcess = (env: NodeJS.ProcessEnv): Engine =>
   createEngineClient({ spawn: () => forkHost({ env: { LOUPE_ADDON: addon, ...env } }) });
+
+describe('documents ask', () => {
+  const asked = async (reply: string, ...more: string[]): Promise<Outcome> => {
+    const data = mkdtempSync(join(tmpdir(), 'loupe-documents-ask-'));
+    const file = join(data, 'lease.pdf');
+    writeFileSync(file, writePdf({ pages: [{ content: textLine('Notice period: 3 months') }, { content: '' }] }));
+    const engine = createFakeEngine({ answer: () => reply });
+    try {
+      return await run(['documents', 'ask', file, 'What is the notice period?', '--data', join(data, 'data'), ...more], { engine });
+    } finally {
+      rmSync(data, { recursive: true });
+    }
+  };
+
+  test('adds the file, answers, checks each quote and says what was looked at', async () => {
+    const { code, out, err } = await asked('Three months [p. 1 "Notice period: 3 months"], or two [p. 1 "Notice period: 2 months"].');
+    expect([code, out]).toEqual([
+      0,
+      'Three months [p. 1 "Notice period: 3 months"], or two [p. 1 "Notice period: 2 months"].\n\n' +
+        'Verified: page 1 has “Notice period: 3 months”.\n' +
+        'Numbers differ: page 1 has “Notice period: 3 months”, not “Notice period: 2 months”.\n' +
+        'Looked at 1 of 2 pages (1). 1 is blank.\n',
+    ]);
+    expect(err.split('\n')).toEqual(['loupe: 2 pages: 1 with text, 1 blank', expect.stringContaining('the small demo model answers'), '']);
+  });
+
+  test('says that nothing was checked, and gives all of it as JSON', async () => {
+    expect((await asked('Three months.')).out).toContain('The answer quotes no page, so nothing in it was checked.\n');
+    expect(JSON.parse((await asked('So [p. 1 "3 months"].', '--json')).out)).toMatchObject({
+      ok: true,
+      answer: 'So [p. 1 "3 months"].',
+      citations: [{ page: '1', quote: '3 months', finding: 'verified', number: 1 }],
+      coverage: { lookedAt: [{ number: 1, label: '1' }], blank: 1, pages: 2 },
+      coverageLine: 'Looked at 1 of 2 pages (1). 1 is blank.',
+    });
+    expect((await run(['documents', 'ask', 'lease.pdf'])).code).toBe(2);
+  });
+});
 
 describe('ask', () => {
   test('streams the answer to stdout, and says once that the demo model answers', async () => {

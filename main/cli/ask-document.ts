@@ -1,0 +1,67 @@
+/** `loupe documents ask`: an answer from the pages of a document, with its quotes checked. */
+import { existsSync } from 'node:fs';
+import { LoupeError } from '../errors.ts';
+import { demoModel } from '../host/paths.ts';
+import { askDocument, citationInWords, coverageInWords } from '../services/documents/ask.ts';
+import { loadPlanned } from '../services/models/fit/placement.ts';
+import { findModel } from '../services/models/local/find-model.ts';
+import { idOf, readRest, type LibraryContext } from './library-context.ts';
+import { engineSettings, namedModel, wholeNumber } from './options.ts';
+import { exitCodes, type ExitCode } from './terminal.ts';
+
+export async function askAboutDocument(context: LibraryContext): Promise<ExitCode> {
+  const { values, terminal, documents } = context;
+  const signal = terminal.interrupted;
+  const [which, question, ...more] = context.named;
+  if (which === undefined || question === undefined || question.trim() === '')
+    throw new LoupeError('usage', 'The document or the question is missing.', 'Write: loupe documents ask FILE "QUESTION"');
+  if (more.length > 0) throw new LoupeError('usage', 'Put the question in quotation marks: it is one argument.');
+  const mostPages = wholeNumber('--most-pages', values['most-pages'], 1);
+  const maxTokens = wholeNumber('--max-tokens', values['max-tokens'], 1) ?? 1024;
+  const contextLength = wholeNumber('--context', values.context, 1);
+  const settings = engineSettings(values);
+  const id = await documentOf(context, which);
+  if (values.model === undefined)
+    terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
+  const place = await findModel(namedModel(values.model) ?? demoModel);
+  const engine = terminal.startEngine();
+  try {
+    const loaded = await loadPlanned(
+      engine,
+      { ...place, engine: settings, contextLength },
+      { model: values.model?.join(' and ') ?? 'The demo model', signal },
+    );
+    if (loaded.promptFormat === 'completion' || loaded.promptFormat === 'guard')
+      throw new LoupeError('usage', 'This model does not answer questions.', 'Choose a model that chats.');
+    const answer = await askDocument({ documents, engine, contextLength: loaded.model.contextLength }, id, question.trim(), {
+      signal,
+      maxTokens,
+      ...(mostPages === undefined ? {} : { mostPages }),
+      expand: values.expand === true,
+      ...(values.json ? {} : { onText: (text: string) => terminal.out(text) }),
+    });
+    const coverage = coverageInWords(answer.coverage);
+    if (values.json)
+      terminal.out(`${JSON.stringify({ ok: true, document: id, ...answer, answer: answer.text, coverageLine: coverage })}\n`);
+    else {
+      terminal.out(`${answer.text.endsWith('\n') ? '' : '\n'}\n`);
+      if (answer.citations.length === 0) terminal.out('The answer quotes no page, so nothing in it was checked.\n');
+      for (const citation of answer.citations) terminal.out(`${citationInWords(citation)}\n`);
+      if (answer.words.length > 0) terminal.out(`Searched for: ${answer.words.join(', ')}.\n`);
+      terminal.out(`${coverage}\n`);
+    }
+    return answer.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** A file is added to the library first. */
+async function documentOf(context: LibraryContext, which: string): Promise<number> {
+  const { documents, library, values, terminal } = context;
+  if (/^\d+$/.test(which) && !existsSync(which)) return documents.get(idOf(which)).id;
+  const { document } = await library.add(which, { password: values.password, signal: terminal.interrupted });
+  const quiet: LibraryContext = { ...context, line: (text) => void (values.json || terminal.err(`loupe: ${text.trim()}\n`)) };
+  await readRest(quiet, document);
+  return document.id;
+}
