@@ -72,7 +72,7 @@ test('two pictures are composed into one and asked about', async ({ loupe }) => 
   await loupe.page.getByRole('button', { name: 'Compose them' }).click();
   const dialog = loupe.page.getByRole('dialog', { name: 'Compose pictures' });
   await dialog.getByRole('radio', { name: 'Stacked' }).check();
-  await expect(dialog.getByRole('img', { name: /as the model will get them/ })).toBeVisible();
+  await expect(dialog.getByRole('img', { name: /as the model will see them/ })).toBeVisible();
   await dialog.getByRole('button', { name: 'Use this composition' }).click();
   await expect(loupe.chips()).toHaveCount(1);
   expect((await loupe.ask('What does it say?')).length).toBeGreaterThan(0);

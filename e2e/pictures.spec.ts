@@ -361,7 +361,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     expect(await violations(page), 'a part selected').toEqual([]);
     await page.keyboard.press('Control+i');
     await page.keyboard.press('Control+Shift+a');
-    await expect(page.getByRole('img', { name: /as the model will get them/ })).toBeVisible();
+    await expect(page.getByRole('img', { name: /as the model will see them/ })).toBeVisible();
     expect(await violations(page), 'compose').toEqual([]);
     await page.keyboard.press('Escape');
     await page.keyboard.press('Control+,');

@@ -95,7 +95,7 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   await expect(dialog.getByRole('article', { name: /^Llama-3\.2-11B-Vision/ }).getByText('In use')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(page.getByText('Llama-3.2-11B-Vision is a base model: it continues your text and does not answer questions.')).toBeVisible();
-  await expect(loupe.question).toHaveAttribute('placeholder', 'A text to continue');
+  await expect(loupe.question).toHaveAttribute('placeholder', 'Text to continue');
   expect(await violations(page)).toEqual([]);
   expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
 });

@@ -126,7 +126,7 @@ test('nothing begins before the licence is agreed to, and what waited begins the
   expect(client.inputs('settings.set')).toEqual([{ model: '/f' }]);
 });
 
-test('an end is told only of what arrived', async () => {
+test('an end is announced only for what arrived', async () => {
   const { client } = begin({ agreed: true });
   await settle();
   client.send('downloads.changed', [download]);

@@ -86,7 +86,7 @@ export const chat = {
       statistics.imagesEncoded > 0
         ? `looked at the picture in ${seconds(statistics.encodeMs)}`
         : statistics.imagesCached > 0
-          ? 'the picture was already known'
+          ? 'the picture had been looked at before'
           : '',
       statistics.forgottenMessages > 0 ? `${statistics.forgottenMessages} oldest messages left out` : '',
     ]
@@ -126,7 +126,7 @@ export const chat = {
   lookAtThis: (name: string) => `Look at this: ${name}`,
   lookAgainAt: (name: string) => `Look again at ${name}`,
   pinPicture: 'Pin this picture',
-  unpinPicture: 'Let the newest picture take over',
+  unpinPicture: 'Unpin, and look at the newest picture',
 
   // Before the first question
   emptyTitle: 'What should Loupe look at?',

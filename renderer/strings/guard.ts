@@ -43,7 +43,7 @@ export const guard = {
   continues: (model: string) => `${model} is a base model: it continues your text and does not answer questions.`,
   chooseInstruct: 'For answers, choose a model with “Instruct” in its name.',
   placeholderJudge: 'A question to judge, with a picture',
-  placeholderContinue: 'A text to continue',
+  placeholderContinue: 'Text to continue',
 
   // Settings
   check: 'Check answers with Llama Guard',

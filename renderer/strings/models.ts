@@ -43,12 +43,12 @@ export const models = {
   forgotten: (name: string) => `${name} was removed from the list. Its files stay where they are.`,
   deleteFiles: 'Delete its files',
   deleteTitle: (name: string) => `Delete ${name}?`,
-  deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} are deleted from this computer. They can be downloaded again.`,
+  deleteWords: (size: string) => `Its files${size ? ` (${size})` : ''} will be deleted from this computer. You can download them again.`,
   deleteConfirm: 'Delete the files',
   deleted: (name: string) => `${name} and its files were deleted.`,
-  quantise: { q4_k_m: 'Make a copy in 4 bits', q8_0: 'Make a copy in 8 bits' } satisfies Record<Quantising['form'], string>,
+  quantise: { q4_k_m: 'Make a 4-bit copy', q8_0: 'Make an 8-bit copy' } satisfies Record<Quantising['form'], string>,
   quantising: ({ form, doneBytes, totalBytes }: Quantising) =>
-    `Writing a copy in ${form === 'q8_0' ? 8 : 4} bits: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
+    `Making ${form === 'q8_0' ? 'an 8-bit' : 'a 4-bit'} copy: ${bytes(doneBytes)} of ${bytes(totalBytes)} read`,
   quantised: 'The quantised copy is in the list.',
   stop: 'Stop',
   checking: ({ doneBytes, totalBytes }: Verification) => `Reading its files: ${bytes(doneBytes)} of ${bytes(totalBytes)}`,
@@ -62,14 +62,14 @@ export const models = {
   },
 
   tested: ({ state, testedAt, device, findings, failure }: SanityCheck) => {
-    if (state === 'running') return 'Checking whether it answers as it should…';
+    if (state === 'running') return 'Checking its answers…';
     if (state === 'failed') return `It could not be checked. ${failure?.message ?? ''}`;
     const at = testedAt === null ? '' : `, ${when(testedAt)}`;
     return state === 'sound'
       ? `Works: checked on ${device}${at}.`
-      : `Its answers are not what they should be (${device}${at}). ${findings.join(' ')} Check its files; if they are whole, update the graphics driver.`;
+      : `Its answers are wrong (checked on ${device}${at}). ${findings.join(' ')} Check its files; if they are intact, update the graphics driver.`;
   },
-  testedWrong: (name: string) => `The answers of ${name} are not what they should be.`,
+  testedWrong: (name: string) => `${name} gives wrong answers.`,
   testedShow: 'Show',
 
   // Choosing one that does not fit
@@ -102,7 +102,7 @@ export const models = {
       : `From Hugging Face, only when you ask for it. Your disk has ${free} free.`,
   offline: 'Loupe is set to stay offline.',
   offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
-  noDevices: 'Loupe could not find out how models would run here.',
+  noDevices: 'Loupe could not find out how well models would run here.',
   outcomes: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['outcome'], string>,
   form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,
   base: 'Base models, for experiments',
@@ -116,11 +116,11 @@ export const models = {
   again: 'Try again',
   cancel: 'Cancel',
   cancelTitle: (name: string) => `Cancel the download of ${name}?`,
-  cancelWords: (size: string) => `What has arrived (${size}) is deleted. Pausing keeps it.`,
-  cancelConfirm: 'Delete what has arrived',
+  cancelWords: (size: string) => `The part already downloaded (${size}) will be deleted. To keep it, pause the download instead.`,
+  cancelConfirm: 'Cancel and delete',
   keep: 'Keep it',
   progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
-    if (state === 'queued') return 'Waiting for the download before it';
+    if (state === 'queued') return 'Waiting for the previous download to finish';
     const share = totalBytes === 0 ? '' : `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
     if (state === 'paused') return share ? `Paused at ${share}` : 'Paused';
     if (state === 'failed') return share ? `Stopped at ${share}` : 'Stopped before the first file';

@@ -14,7 +14,7 @@ export const pages = {
   later: (unit: Unit) => `Later ${unit}s`,
   unreadable: 'cannot be read',
   only: (offered: number, unit: Unit) =>
-    offered === 1 ? `Only the first ${unit} can be read.` : `Only the first ${offered.toLocaleString('en')} ${unit}s can be reached.`,
+    offered === 1 ? `Only the first ${unit} can be opened.` : `Only the first ${offered.toLocaleString('en')} ${unit}s can be opened.`,
   reading: (unit: Unit) => `Reading the ${unit}s`,
   compose: (from: number, to: number, unit: Unit) => `Compose ${unit}s ${from} to ${to}`,
   close: 'Close the choice',

@@ -25,13 +25,13 @@ export const settings = {
     string
   >,
   searchPictures: 'Find the text in pictures',
-  searchPicturesHint: 'Loupe reads pictures while it has nothing else to do, on this computer. Switched off, what was read is deleted.',
+  searchPicturesHint: 'Loupe reads your pictures on this computer while it is idle. Turning this off deletes the text it has read.',
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',
   closeToTray: 'Keep running when the window is closed',
   closeToTrayHint: 'Loupe stays in the tray and the hotkey keeps working.',
-  webOnly: 'This is Loupe in a browser: starting at log-in, the tray and the global hotkey belong to the desktop app.',
+  webOnly: 'This is Loupe in a browser: only the desktop app can start at login, stay in the tray and use a global hotkey.',
 
   // Capture
   hotkey: 'Hotkey',
@@ -79,9 +79,7 @@ export const settings = {
           .filter(Boolean)
           .join(' ')
           .concat(
-            engine.hostBytes
-              ? `; ${bytes(engine.hostBytes)} of it did not fit there and lie in the computer’s memory, which is slower`
-              : '',
+            engine.hostBytes ? `; ${bytes(engine.hostBytes)} did not fit there and are in the computer’s memory, which is slower` : '',
           );
       case 'loading':
         return `Loading ${engine.model?.name ?? 'the model'}${engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : ''}`;

@@ -13,7 +13,7 @@ const time = new Intl.DateTimeFormat('en', {
 });
 
 function conversations(count: number | null): string {
-  if (count === null) return 'Conversations unknown';
+  if (count === null) return 'Unknown number of conversations';
   return count === 1 ? '1 conversation' : `${count.toLocaleString('en')} conversations`;
 }
 
@@ -34,7 +34,7 @@ export const storage = {
   restoreOf: (at: number) => `Restore the backup of ${time.format(at)}`,
   restoreTitle: 'Restore this backup?',
   restoreMessage: (at: number) =>
-    `Your conversations will be as they were on ${time.format(at)}. The present ones are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.`,
+    `Your conversations will be as they were on ${time.format(at)}. Your current conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.`,
   restoreConfirm: 'Restore',
   restoring: 'Restoring…',
 
@@ -45,7 +45,7 @@ export const storage = {
   startAnew: 'Start over…',
   startAnewTitle: 'Start without your conversations?',
   startAnewMessage:
-    'Loupe starts with an empty list. Your present conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
+    'Loupe starts with an empty list. Your current conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
   startAnewConfirm: 'Start over',
   openFolder: 'Open the data folder',
 
@@ -57,7 +57,8 @@ export const storage = {
   use: 'Keep using it',
   emptyBin: 'Erase deleted conversations',
   emptyBinTitle: 'Erase deleted conversations?',
-  emptyBinMessage: 'Conversations that you deleted in the last 30 days can then no longer be restored. Their pictures are deleted too.',
+  emptyBinMessage:
+    'You will no longer be able to restore conversations that you deleted in the last 30 days. Their pictures are deleted too.',
   emptyBinConfirm: 'Erase',
   freed: (count: number) => (count > 0 ? `${bytes(count)} freed.` : 'There was nothing to delete.'),
 };

@@ -7,7 +7,7 @@ export const text = {
   copied: (lines: number) => (lines === 1 ? '1 line copied' : `${lines.toLocaleString('en')} lines copied`),
   noPicture: 'There is no picture to copy text from.',
   none: 'No text was found in this picture.',
-  noneNext: 'Very small, handwritten or upside-down text is not found.',
+  noneNext: 'Loupe cannot read text that is very small, handwritten or upside down.',
   ready: (lines: number) => (lines === 1 ? '1 line was read.' : `${lines.toLocaleString('en')} lines were read.`),
   readyNext: 'The browser allows copying only after a click.',
 };

@@ -30,8 +30,8 @@ export const view = {
   } satisfies Record<Sharpness, string>,
   explain: (seen: ModelView) => {
     const height = Math.ceil(seen.smallestText);
-    if (seen.sharpness === 'sharp') return `Text from ${height} px in height stays legible.`;
-    return `The picture is reduced to ${percent(seen.scale)}: text under ${height} px in height is lost.`;
+    if (seen.sharpness === 'sharp') return `Text at least ${height} px high stays legible.`;
+    return `The picture is reduced to ${percent(seen.scale)}: text less than ${height} px high is not legible.`;
   },
   numbers: ({ picture, canvas, grid, scale }: ModelView) =>
     `${picture.width} × ${picture.height} px at ${percent(scale)} on a canvas of ${canvas.width} × ${canvas.height} px, ${tiles(grid)}.`,
