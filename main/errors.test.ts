@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { errorCodes, fromFailure, LoupeError, toLoupeError, usualNextSteps } from './errors.ts';
 
-test('every code of the native engine is known here', () => {
+test('the first block is the native engine’s codes, in order', () => {
   const header = readFileSync(new URL('../native/src/base/error.h', import.meta.url), 'utf8');
   const body = /enum class ErrorCode \{([^}]*)\}/.exec(header)![1]!;
   const native = body.split('\n').flatMap((line) => /^\s*(\w+),/.exec(line)?.[1] ?? []);
   expect(native.length).toBeGreaterThan(15);
-  expect(errorCodes).toEqual(expect.arrayContaining(native));
+  expect(errorCodes.slice(0, native.length)).toEqual(native);
 });
 
 test('every code has a next step', () => {

@@ -1,5 +1,5 @@
 /**
- * The one union of error codes. The first block mirrors `ErrorCode` in native/src/base/error.h.
+ * The one union of error codes. Its first block is `ErrorCode` of native/src/base/error.h, in the same order.
  *
  * A failure crosses a boundary as `Failure`: what happened and why, then what the reader can do.
  */
@@ -12,6 +12,8 @@ export const errorCodes = [
   'host_out_of_memory',
   'shader_missing',
   'file_missing',
+  'file_unwritable',
+  'disk_full',
   'file_truncated',
   'checkpoint_header',
   'checkpoint_dtype',
@@ -42,7 +44,6 @@ export const errorCodes = [
   'tokenizer_invalid',
   'template_failed',
   'usage',
-  'file_unwritable',
   'engine_missing',
   'engine_crashed',
   'engine_busy',
@@ -66,7 +67,6 @@ export const errorCodes = [
   'hub_invalid',
   'download_damaged',
   'download_locked',
-  'disk_full',
   'licence_needed',
 ] as const;
 

@@ -313,14 +313,14 @@ export interface TensorClass {
 export interface QuantiseReport {
   /** Of the file. */
   bytes: number;
-  /** Whether a part of an earlier run was gone on with. */
+  /** Whether it resumed the part that an earlier run left. */
   resumed: boolean;
   classes: TensorClass[];
 }
 
 export interface Addon {
   listDevices(): Promise<DeviceInfo[]>;
-  /** Needs no device. `cancel` makes `done` reject with `cancelled` within a second and leaves the part, with which the same call goes on. */
+  /** Needs no device. `cancel` makes `done` reject with `cancelled` within a second and leaves the part; the same call resumes it. */
   quantise(options: QuantiseOptions): { done: Promise<QuantiseReport>; cancel(): void };
   /** Reads headers only. Rejects as `load` does for damaged files and dialects that the engine does not run. */
   readGguf(files: string[]): Promise<GgufInfo>;

@@ -6,6 +6,7 @@ import { maxFileBytes as largestPictureFile } from '../image/limits.ts';
 import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
 import { LoupeError } from '../errors.ts';
+import { fileType } from '../file-type.ts';
 import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../services/ports.ts';
 import { openAuditor } from './audit.ts';
 import { readText } from './page-text.ts';
@@ -33,7 +34,7 @@ export async function openDocument({ path, name, password }: DocumentFile): Prom
   try {
     const head = readPart(file, 0, 4096);
     const text = Buffer.from(head).toString('latin1');
-    if (text.slice(0, 1100).includes('%PDF-')) return await openPdf(file, password);
+    if (fileType(head) === 'pdf') return await openPdf(file, password);
     if (/^\W{0,4}\s*(<!doctype html|<html|<head|<body)/i.test(text)) {
       throw new LoupeError(
         'document_unreadable',

@@ -299,7 +299,7 @@ class EngineClient {
             `The engine hung during ${requestName(kind)} (request ${requestId}; ${hangWords(hang)}), so Loupe ended it.`,
           ),
         );
-      this.#tellLost({
+      this.#notifyLost({
         requestId,
         kind: requestName(kind),
         code: 'engine_crashed',
@@ -310,7 +310,7 @@ class EngineClient {
     running.failStart(hang);
   }
 
-  #tellLost(loss: EngineLoss): void {
+  #notifyLost(loss: EngineLoss): void {
     for (const listener of this.#lostListeners) listener(loss);
   }
 
@@ -436,7 +436,7 @@ class EngineClient {
         new LoupeError('engine_crashed', `The engine stopped during ${requestName(kind)} (request ${requestId}): ${describeExit(exit)}.`),
       );
       const loss: EngineLoss = { requestId, kind: requestName(kind), code: 'engine_crashed', exit: exitWords(exit) };
-      this.#tellLost(loss);
+      this.#notifyLost(loss);
     }
     running.pending.clear();
   }
@@ -473,7 +473,7 @@ function hangWords(hang: Hang): string {
   }
 }
 
-/** What it waits for goes on. */
+/** Rejects as soon as `signal` is aborted; what it waited for continues. */
 async function orAborted<Waited>(waited: Promise<Waited>, kind: RequestKind | 'start', signal: AbortSignal | undefined): Promise<Waited> {
   if (!signal) return waited;
   const aborted = Promise.withResolvers<never>();

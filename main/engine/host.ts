@@ -447,7 +447,7 @@ function advised(language: PromptLanguage | null, advice: SamplingAdvice = {}): 
   return language && { ...language, sampling: { ...language.sampling, ...withoutUndefined(advice) } };
 }
 
-/** What the addon is told of it. */
+/** What the addon needs of it. */
 function placeOf(request: { directory: string } | { gguf: string[] }): ModelPlace {
   return 'gguf' in request ? { gguf: request.gguf } : { directory: request.directory };
 }

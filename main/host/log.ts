@@ -12,9 +12,9 @@ export type Log = (what: unknown) => void;
 
 export interface LogOptions {
   now?: () => Date;
-  /** A file that has grown past this is put aside. */
+  /** A file that has grown past this is renamed, and a new one begun. */
   maxBytes?: number;
-  /** Files put aside that are kept; loupe.1.log is the newest. */
+  /** How many renamed files are kept; loupe.1.log is the newest. */
   keep?: number;
 }
 

@@ -1,4 +1,5 @@
 /** What a file is, by its first bytes: decoders that nobody asked for (SVG, PDF) are never reached. */
+import { fileType } from '../file-type.ts';
 import { isBmp, isDib } from './bmp.ts';
 import { isIcon } from './ico.ts';
 
@@ -7,17 +8,8 @@ export type Format = 'png' | 'jpeg' | 'gif' | 'webp' | 'tiff' | 'avif' | 'bmp' |
 
 /** `heic` and `pdf` are known, to say what they are, and not read. */
 export function sniff(bytes: Uint8Array): Format | 'heic' | 'pdf' | null {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString('latin1');
-  if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
-  if (head.startsWith('\xff\xd8\xff')) return 'jpeg';
-  if (/^GIF8[79]a/.test(head)) return 'gif';
-  if (/^RIFF[^]{4}WEBP/.test(head)) return 'webp';
-  if (/^(II[*+]\0|MM\0[*+])/.test(head)) return 'tiff';
-  if (/^[^]{4}ftyp/.test(head)) {
-    if (/avi[fs]/.test(head.slice(8))) return 'avif';
-    return /hei[cxms]|hev[cx]|mif1/.test(head.slice(8)) ? 'heic' : null;
-  }
-  if (/^[^]{0,8}%PDF-/.test(head)) return 'pdf';
+  const type = fileType(bytes);
+  if (type !== null && type !== 'bmp' && type !== 'gguf') return type;
   if (isIcon(bytes)) return 'ico';
   if (isBmp(bytes)) return 'bmp';
   return isDib(bytes) ? 'dib' : null;

@@ -65,16 +65,16 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
     onMessage: (listener) => void child.on('message', listener),
     onExit: (listener) => {
       let reported = false;
-      const tell = (code: number | null, signal: string | null): void => {
+      const notify = (code: number | null, signal: string | null): void => {
         if (reported) return;
         reported = true;
         listener({ code, signal, lastWords: lastWords.trim() });
       };
       // `close` comes after stderr has ended; `error` instead when the process could not start.
-      child.on('close', tell);
+      child.on('close', notify);
       child.on('error', (error) => {
         lastWords ||= error.message;
-        if (child.pid === undefined) tell(null, null);
+        if (child.pid === undefined) notify(null, null);
       });
     },
     onBeat: (listener) => void listeners.push(listener),

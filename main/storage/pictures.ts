@@ -9,6 +9,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
 import type { PictureOrigin } from '../contract.ts';
+import { fileType } from '../file-type.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, PictureStore, StoredFile } from '../services/ports.ts';
 import { transaction } from './database.ts';
@@ -163,13 +164,6 @@ function flushFolder(path: string): void {
 
 /** By the first bytes, of the formats that pictures can have. */
 function mediaTypeOf(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 32)).toString('latin1');
-  if (text.startsWith('\x89PNG')) return 'image/png';
-  if (text.startsWith('\xff\xd8\xff')) return 'image/jpeg';
-  if (text.startsWith('GIF8')) return 'image/gif';
-  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'image/webp';
-  if (text.startsWith('BM')) return 'image/bmp';
-  if (text.startsWith('II*\0') || text.startsWith('MM\0*')) return 'image/tiff';
-  if (text.startsWith('ftyp', 4)) return /avi[fs]/.test(text.slice(8)) ? 'image/avif' : 'image/heic';
-  return 'application/octet-stream';
+  const type = fileType(bytes);
+  return type === null || type === 'pdf' || type === 'gguf' ? 'application/octet-stream' : `image/${type}`;
 }

@@ -307,7 +307,7 @@ test('a picture whose files cannot be written leaves nothing', () => {
 
 test('media types', () => {
   const cases: [string, string][] = [
-    ['\x89PNG', 'image/png'],
+    ['\x89PNG\r\n\x1a\n', 'image/png'],
     ['\xff\xd8\xff', 'image/jpeg'],
     ['GIF89a', 'image/gif'],
     ['RIFF....WEBP', 'image/webp'],

@@ -10,6 +10,7 @@
  */
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { fileType } from '../../../file-type.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { ModelPlace } from '../../ports.ts';
 import { ggufGroups, groupOf, partsOf, type GgufGroup } from './gguf-groups.ts';
@@ -98,7 +99,7 @@ async function beginsLikeGguf(path: string): Promise<boolean> {
   });
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.toString('latin1') === 'GGUF';
+    return fileType(buffer.subarray(0, bytesRead)) === 'gguf';
   } finally {
     await file.close();
   }

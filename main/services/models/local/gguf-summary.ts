@@ -1,6 +1,7 @@
 /** Reads from the head of a GGUF file what it is and what belongs with it. Only the engine knows whether it loads. The file is not trusted. */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { GgufValue } from '../../../native-surface.ts';
+import { ggufMagic } from '../../../file-type.ts';
 import { LoupeError } from '../../../errors.ts';
 
 export interface GgufSummary {
@@ -56,7 +57,7 @@ async function withReader<Result>(path: string, read: (reader: Reader) => Promis
 }
 
 async function begin(reader: Reader): Promise<{ tensorCount: number; entryCount: number }> {
-  if ((await reader.text(4)) !== 'GGUF') throw reader.bad('is no GGUF file');
+  if ((await reader.text(4)) !== ggufMagic) throw reader.bad('is no GGUF file');
   const version = await reader.u32();
   if (version === 0x0200_0000 || version === 0x0300_0000) throw reader.bad('is written for big-endian machines');
   if (version !== 2 && version !== 3) throw reader.bad(`is a GGUF file of version ${version}, and Loupe reads 2 and 3`);
