@@ -25,7 +25,8 @@ done
 
 step "synthetic 11B checkpoint"
 rm -rf "$scratch"
-time "$build/native/synthesize" --config "$fixtures/configs/llama-3.2-11b-vision-instruct.json" --out "$scratch" --shards-of 5000000000 --threads "$(nproc)" || failed=1
+time "$build/native/synthesize" --config "$fixtures/configs/llama-3.2-11b-vision-instruct.json" --out "$scratch" \
+  --shards-of 5000000000 --threads "$(nproc)" || failed=1
 for depth in 0 4096; do
   step "11B, bf16, depth $depth"
   "$build/native/bench_model" --model "$scratch" --device "$device" --depth "$depth" || failed=1

@@ -1,6 +1,6 @@
 #pragma once
 // Every operation of the engine. Each records itself into a Graph; each has a scalar twin in
-// ops/scalar.h, a shader of the same name in shaders/, and a test in tests/test_ops.cpp.
+// ops/scalar.h, shaders that shaders/README.md names, and tests in tests/test_ops_*.cpp.
 //
 // Shapes are [rows, cols]. Widths (cols) of activations that enter a matrix product are multiples of 8.
 
