@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type * as electronModule from 'electron';
 import { readAbilities } from '../host/abilities.ts';
 import { createApp, type App } from '../app.ts';
-import type { Settings } from '../contract.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createLog, type Log } from '../host/log.ts';
@@ -18,10 +17,11 @@ import { toLoupeError } from '../errors.ts';
 import type { Engine } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
-import { setAutostart } from './autostart.ts';
+import { chooseFolder, offerLink, offerReload, reportCapture } from './dialogs.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
-import { configHome, hasShortcutsPortal, isWayland } from './desktop.ts';
+import { hasShortcutsPortal, isWayland } from './desktop.ts';
 import { answer, entry } from './entries.ts';
+import { createSettingsFollower, followSystem } from './follow.ts';
 import { hardenContents, hardenSession } from './harden.ts';
 import { createHotkey } from './hotkey.ts';
 import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
@@ -34,7 +34,7 @@ import { placesEnvironment, findPlaces, type Places } from './places.ts';
 import { createNotice } from './notice.ts';
 import { createQuick } from './quick.ts';
 import { createRemembered } from './remembered.ts';
-import { createScreen, outdatesFrames } from './screen.ts';
+import { createScreen } from './screen.ts';
 import { keychainSecrets } from './secrets.ts';
 import { createLoupeTray } from './tray.ts';
 import { startUtilityHost } from './utility-host.ts';
@@ -45,8 +45,6 @@ type ElectronModule = typeof electronModule;
 
 /** How long windows take to be gone from the screen after they were hidden, ms. */
 const vanishMs = 150;
-
-const screenRecordingSettings = 'x-apple.systempreferences:com.apple.preference.security?Privacy_ScreenCapture';
 
 export interface StartOptions {
   /** Folder of the entry and what was built with it. */
@@ -120,12 +118,12 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
     .then(async () => {
       const places = findPlaces({ packaged: app.isPackaged, bundle, resources: process.resourcesPath });
       const portal = wayland && (await hasShortcutsPortal());
-      const composed = await compose({ electron, places, data, log, wayland, portal });
-      act = composed.act;
+      const assembled = await assemble({ electron, places, data, log, wayland, portal });
+      act = assembled.act;
       act(
         firstIntent(intent, {
           atLogin: platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin,
-          minimised: composed.startMinimised,
+          minimised: assembled.startMinimised,
         }),
       );
       for (const next of waiting) act(next);
@@ -149,7 +147,7 @@ function makeProfile(wanted: string): string {
   }
 }
 
-interface Composition {
+interface Assembly {
   electron: ElectronModule;
   places: Places;
   data: string;
@@ -159,23 +157,21 @@ interface Composition {
 }
 
 /** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*` where the data folder cannot be used at all. */
-async function compose({
+async function assemble({
   electron,
   places,
   data,
   log,
   wayland,
   portal,
-}: Composition): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
+}: Assembly): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
   const {
     app: shell,
     BrowserWindow,
-    dialog,
     globalShortcut,
     ipcMain,
     Menu,
     nativeTheme,
-    powerMonitor,
     protocol,
     screen,
     session,
@@ -214,7 +210,7 @@ async function compose({
     closesToTray: () => store.settings().closeToTray,
     onPageGone: (repeatedly) => {
       log(repeatedly ? 'the page of the main window ended repeatedly' : 'the page of the main window ended and is loaded again');
-      if (repeatedly) offerReload();
+      if (repeatedly) offerReload(electron, () => mainWindow.window()?.reload()).catch(log);
     },
     onClosed: () => {
       if (!isQuitting && platform !== 'darwin') shell.quit();
@@ -331,37 +327,8 @@ async function compose({
   function startCapture(mode: 'region' | 'display' | 'last'): void {
     capture.start(mode).catch((error: unknown) => {
       log(error);
-      void reportCapture(error).catch(log);
+      void reportCapture(electron, error).catch(log);
     });
-  }
-
-  async function reportCapture(error: unknown): Promise<void> {
-    const { code, message, nextStep } = toLoupeError(error);
-    const isPermission = code === 'capture_permission';
-    const { response } = await answer(
-      dialog.showMessageBox({
-        type: 'warning',
-        message: isPermission ? message : words.capture.failed,
-        detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
-        buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
-        cancelId: isPermission ? 1 : 0,
-      }),
-    );
-    if (isPermission && response === 0) await answer(desktop.openExternal(screenRecordingSettings));
-  }
-
-  function offerReload(): void {
-    const question = {
-      type: 'error' as const,
-      message: words.fault.window,
-      detail: words.fault.windowNext,
-      buttons: [words.fault.tryAgain, words.fault.quit],
-      defaultId: 0,
-      cancelId: 0,
-    };
-    answer(dialog.showMessageBox(question))
-      .then(({ response }) => (response === 0 ? mainWindow.window()?.reload() : shell.quit()))
-      .catch(log);
   }
 
   const tray = createLoupeTray({
@@ -382,44 +349,12 @@ async function compose({
 
   // --- what follows the settings and the system
 
-  let autostart: boolean | null = null;
-  function follow(settings: Settings): void {
-    hotkey.want(settings.hotkey);
-    nativeTheme.themeSource = settings.theme;
-    // A checkout does not start itself with the session.
-    if (!shell.isPackaged || settings.autostart === autostart) return;
-    autostart = settings.autostart;
-    try {
-      setAutostart(autostart, {
-        app: shell,
-        platform,
-        executable: process.env['APPIMAGE'] ?? process.execPath,
-        configHome: configHome(process.env),
-      });
-    } catch (error) {
-      log(error);
-    }
-  }
-
-  const cancelCapture = (): void => void capture.cancel();
-  screen.on('display-added', entry(cancelCapture));
-  screen.on('display-removed', entry(cancelCapture));
-  screen.on(
-    'display-metrics-changed',
-    entry((_event, _display, changed) => {
-      if (outdatesFrames(changed)) cancelCapture();
-    }),
-  );
-  powerMonitor.on('suspend', entry(cancelCapture));
-  powerMonitor.on('lock-screen', entry(cancelCapture));
-  nativeTheme.on(
-    'updated',
-    entry(() => mainWindow.window()?.setBackgroundColor(paper(isDark()))),
-  );
-  shell.on(
-    'activate',
-    entry(() => openMain(null)),
-  );
+  const follow = createSettingsFollower({ electron, hotkey, log });
+  followSystem(electron, {
+    framesOutdated: () => void capture.cancel(),
+    themeChanged: () => mainWindow.window()?.setBackgroundColor(paper(isDark())),
+    activated: () => openMain(null),
+  });
   if (shell.isPackaged) shell.setAsDefaultProtocolClient(scheme);
 
   let isClosed = false;
@@ -464,32 +399,6 @@ async function compose({
     }
   }
   return { act, startMinimised: store.settings().startMinimised };
-}
-
-async function offerLink({ BrowserWindow, dialog, shell }: ElectronModule, { host, href }: { host: string; href: string }): Promise<void> {
-  const options: Electron.MessageBoxOptions = {
-    type: 'question',
-    message: words.link.question(host),
-    detail: words.link.detail(href),
-    buttons: [words.link.open, words.link.cancel],
-    defaultId: 1,
-    cancelId: 1,
-  };
-  const parent = BrowserWindow.getFocusedWindow();
-  const { response } = await answer(parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
-  if (response === 0) await answer(shell.openExternal(href));
-}
-
-async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, from: string): Promise<string | null> {
-  const options: Electron.OpenDialogOptions = {
-    title: words.folder.title,
-    buttonLabel: words.folder.choose,
-    defaultPath: from,
-    properties: ['openDirectory', 'createDirectory'],
-  };
-  const parent = BrowserWindow.getFocusedWindow();
-  const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
-  return canceled ? null : (filePaths[0] ?? null);
 }
 
 /** Null for what is not there or no JSON. */

@@ -159,7 +159,7 @@ describe('what ends an answer of a checkpoint', () => {
     });
   });
 
-  test('a smaller copy keeps the end that only the tokenizer names', () => {
+  test('a quantised copy keeps the end that only the tokenizer names', () => {
     const files = early({ chatTemplate: null, tokenizerConfig: { eos_token: '<|eot_id|>' } });
     expect(ggufEntries(files)).toContainEqual(['tokenizer.ggml.eot_token_id', eot]);
     expect(ggufEntries(demo).map(([key]) => key)).not.toContain('tokenizer.ggml.eot_token_id');

@@ -1,0 +1,72 @@
+/** What the shell asks and reports in the system's own dialogs. */
+import type * as electronModule from 'electron';
+import { toLoupeError } from '../errors.ts';
+import { answer } from './entries.ts';
+import { words } from './words.ts';
+
+type ElectronModule = typeof electronModule;
+
+const screenRecordingSettings = 'x-apple.systempreferences:com.apple.preference.security?Privacy_ScreenCapture';
+
+/** A link of an answer opens in the browser, once the person has agreed. */
+export async function offerLink(
+  { BrowserWindow, dialog, shell }: ElectronModule,
+  { host, href }: { host: string; href: string },
+): Promise<void> {
+  const options: Electron.MessageBoxOptions = {
+    type: 'question',
+    message: words.link.question(host),
+    detail: words.link.detail(href),
+    buttons: [words.link.open, words.link.cancel],
+    defaultId: 1,
+    cancelId: 1,
+  };
+  const parent = BrowserWindow.getFocusedWindow();
+  const { response } = await answer(parent ? dialog.showMessageBox(parent, options) : dialog.showMessageBox(options));
+  if (response === 0) await answer(shell.openExternal(href));
+}
+
+/** Null when the person chooses none. */
+export async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, from: string): Promise<string | null> {
+  const options: Electron.OpenDialogOptions = {
+    title: words.folder.title,
+    buttonLabel: words.folder.choose,
+    defaultPath: from,
+    properties: ['openDirectory', 'createDirectory'],
+  };
+  const parent = BrowserWindow.getFocusedWindow();
+  const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
+  return canceled ? null : (filePaths[0] ?? null);
+}
+
+/** For a capture that no window asked for. */
+export async function reportCapture({ dialog, shell }: ElectronModule, error: unknown): Promise<void> {
+  const { code, message, nextStep } = toLoupeError(error);
+  const isPermission = code === 'capture_permission';
+  const { response } = await answer(
+    dialog.showMessageBox({
+      type: 'warning',
+      message: isPermission ? message : words.capture.failed,
+      detail: isPermission ? nextStep : `${message}\n\n${nextStep}`,
+      buttons: isPermission ? [words.permission.openSettings, words.permission.later] : [words.fault.close],
+      cancelId: isPermission ? 1 : 0,
+    }),
+  );
+  if (isPermission && response === 0) await answer(shell.openExternal(screenRecordingSettings));
+}
+
+/** After the page of the main window ended repeatedly: tries it again, or quits. */
+export async function offerReload({ app, dialog }: ElectronModule, reload: () => void): Promise<void> {
+  const { response } = await answer(
+    dialog.showMessageBox({
+      type: 'error',
+      message: words.fault.window,
+      detail: words.fault.windowNext,
+      buttons: [words.fault.tryAgain, words.fault.quit],
+      defaultId: 0,
+      cancelId: 0,
+    }),
+  );
+  if (response === 0) reload();
+  else app.quit();
+}

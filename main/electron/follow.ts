@@ -1,0 +1,65 @@
+/** What follows the settings, and what the system reports. */
+import type * as electronModule from 'electron';
+import type { Settings } from '../contract.ts';
+import type { Log } from '../host/log.ts';
+import { setAutostart } from './autostart.ts';
+import { configHome } from './desktop.ts';
+import { entry } from './entries.ts';
+import type { Hotkey } from './hotkey.ts';
+import { outdatesFrames } from './screen.ts';
+
+type ElectronModule = typeof electronModule;
+
+interface FollowerOptions {
+  electron: ElectronModule;
+  hotkey: Pick<Hotkey, 'want'>;
+  log: Log;
+}
+
+/** Returns a function that applies settings to hotkey, theme and autostart. */
+export function createSettingsFollower({ electron: { app, nativeTheme }, hotkey, log }: FollowerOptions): (settings: Settings) => void {
+  let autostart: boolean | null = null;
+  return (settings) => {
+    hotkey.want(settings.hotkey);
+    nativeTheme.themeSource = settings.theme;
+    // A checkout does not start itself with the session.
+    if (!app.isPackaged || settings.autostart === autostart) return;
+    autostart = settings.autostart;
+    try {
+      setAutostart(autostart, {
+        app,
+        platform: process.platform,
+        executable: process.env['APPIMAGE'] ?? process.execPath,
+        configHome: configHome(process.env),
+      });
+    } catch (error) {
+      log(error);
+    }
+  };
+}
+
+interface SystemListeners {
+  /** Displays changed, or the person left: a frozen screen is no longer what is there. */
+  framesOutdated: () => void;
+  themeChanged: () => void;
+  /** On a Mac: the icon in the dock was clicked. */
+  activated: () => void;
+}
+
+export function followSystem(
+  { app, nativeTheme, powerMonitor, screen }: ElectronModule,
+  { framesOutdated, themeChanged, activated }: SystemListeners,
+): void {
+  screen.on('display-added', entry(framesOutdated));
+  screen.on('display-removed', entry(framesOutdated));
+  screen.on(
+    'display-metrics-changed',
+    entry((_event, _display, changed) => {
+      if (outdatesFrames(changed)) framesOutdated();
+    }),
+  );
+  powerMonitor.on('suspend', entry(framesOutdated));
+  powerMonitor.on('lock-screen', entry(framesOutdated));
+  nativeTheme.on('updated', entry(themeChanged));
+  app.on('activate', entry(activated));
+}
