@@ -57,7 +57,7 @@ export interface EngineOptions {
   validation?: boolean;
 }
 
-export interface WeighOptions {
+export interface EstimateOptions {
   /** Folder with config.json and *.safetensors; this or `gguf`. */
   directory?: string;
   /** One GGUF file, a text file and its projector in any order, or all parts of a split one. */
@@ -89,7 +89,7 @@ export interface ModelSizes {
   hostIsApart: boolean;
 }
 
-export interface LoadOptions extends WeighOptions {
+export interface LoadOptions extends EstimateOptions {
   /** Layers of the text model to leave in the computer's memory, where the device reads them over the bus. What then still does not fit the device follows them. */
   hostLayers?: number[];
   /** Likewise the token embedding. */
@@ -111,7 +111,7 @@ export interface ModelInfo {
   stopTokens: number[];
 }
 
-/** Where the weights came to lie. */
+/** Where the weights are. */
 export interface WeightPlacement {
   deviceBytes: number;
   /** In the computer's memory. */
@@ -241,7 +241,7 @@ export interface NativeEngine {
   /** Which variant each kind of operation runs: { matmul: 'coopmat 8x8x8 f16', ... }. */
   readonly paths: Record<string, string>;
   /** Reads headers only, and keeps a loaded model. Rejects with what is wrong with the files, and `context_full`. */
-  weigh(options: WeighOptions): Promise<ModelSizes>;
+  estimate(options: EstimateOptions): Promise<ModelSizes>;
   load(options: LoadOptions): Promise<ModelInfo>;
   /** One at a time; a second call while one runs rejects with `internal`. */
   generate(options: GenerateOptions): Promise<GenerateResult>;
@@ -325,7 +325,7 @@ export interface Addon {
   /** Reads headers only. Rejects as `load` does for damaged files and dialects that the engine does not run. */
   readGguf(files: string[]): Promise<GgufInfo>;
   /** All that `load` checks before a device sees a byte; rejects as it does. */
-  inspectModel(place: Pick<WeighOptions, 'directory' | 'gguf'>): Promise<ModelFacts>;
+  inspectModel(place: Pick<EstimateOptions, 'directory' | 'gguf'>): Promise<ModelFacts>;
   Engine: { open(options: EngineOptions): Promise<NativeEngine> };
   /** What the engine's threads have done so far, and whether one waits for a device that has not answered for a while. */
   activity(): { steps: number; waiting: boolean };

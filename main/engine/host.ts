@@ -208,7 +208,7 @@ class Host {
     const engine = await this.#open(id, settings);
     this.#throwIfCancelled('The estimate');
     this.#enter(id, 'estimate');
-    return { ...(await engine.weigh({ ...placeOf(place), ...withoutUndefined({ contextLength }) })), device: engine.device };
+    return { ...(await engine.estimate({ ...placeOf(place), ...withoutUndefined({ contextLength }) })), device: engine.device };
   }
 
   async #load({ id, body }: RequestOf<'load'>): Promise<Result<'load'>> {

@@ -52,7 +52,7 @@ describe.each(models)('$name', ({ place }) => {
   beforeAll(async () => {
     image = await prepareImage({ path: join(tiny, 'images/image-square-0.png') }, { tileSize: 56, maxTiles: 4 });
     const engine = await open();
-    sizes = await engine.weigh({ ...place, contextLength: 512 });
+    sizes = await engine.estimate({ ...place, contextLength: 512 });
     const { placement, weightBytes } = await engine.load({ ...place, contextLength: 512 });
     expect(placement).toMatchObject({ deviceBytes: weightBytes, hostBytes: 0, hostLayers: [], embeddingOnHost: false, asPlanned: true });
     // Rows and slices are rounded up.
@@ -135,7 +135,7 @@ describe('loupe trace --memory-budget', () => {
   let tight: number;
   beforeAll(async () => {
     const engine = await open();
-    const sizes = await engine.weigh({ directory: tiny, contextLength: 512 });
+    const sizes = await engine.estimate({ directory: tiny, contextLength: 512 });
     tight = Math.ceil((workingOf(sizes, 512) + sizes.visionBytes + sizes.outputBytes) / mebibyte);
     await engine.close();
   });

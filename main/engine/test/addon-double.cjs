@@ -71,7 +71,7 @@ class Engine {
     this.cancelled = false;
   }
 
-  async weigh({ contextLength }) {
+  async estimate({ contextLength }) {
     await pass('estimate');
     return {
       layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512, selfKvBytesPerToken: 0,

@@ -13,7 +13,7 @@ Napi::Function Engine::define(Napi::Env env) {
   return DefineClass(
       env, "Engine",
       {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"),
-       InstanceMethod<&Engine::weigh>("weigh"), InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"),
+       InstanceMethod<&Engine::estimate>("estimate"), InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"),
        InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"), InstanceMethod<&Engine::cancel>("cancel"),
        InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
 }
@@ -91,7 +91,7 @@ Napi::Value Engine::paths(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value Engine::weigh(const Napi::CallbackInfo& info) {
+Napi::Value Engine::estimate(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     const Napi::Object options = options_of(info);
     const ModelSource source = to_source(options);

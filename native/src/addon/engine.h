@@ -26,7 +26,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
  private:
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value paths(const Napi::CallbackInfo& info);
-  Napi::Value weigh(const Napi::CallbackInfo& info);
+  Napi::Value estimate(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value trace(const Napi::CallbackInfo& info);
