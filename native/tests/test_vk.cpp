@@ -122,7 +122,7 @@ TEST(Memory, BudgetHolds) {
   const vk::Buffer most = memory.allocate(15 * mib, vk::Intent::weights);
   const vk::Buffer rest = memory.allocate(5 * mib, vk::Intent::weights);  // a shared block would exceed the budget, the piece does not
   EXPECT_LE(memory.use().device_bytes, 20 * mib);
-  expect_error(ErrorCode::device_out_of_memory, [&] { memory.allocate(mib, vk::Intent::activations); }, "20 MiB");
+  expect_error(ErrorCode::device_out_of_memory, [&] { memory.allocate(mib, vk::Intent::activations); }, "room for 21.0 MB");
   const vk::Buffer host = memory.allocate(mib, vk::Intent::upload);  // not the device's
   EXPECT_EQ(memory.use().device_bytes, 20 * mib);
 }

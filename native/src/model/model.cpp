@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "weights/gguf_names.h"
 
@@ -123,14 +124,14 @@ TextWeights load_text(Uploader& up, const TextConfig& config, const LoadPlan& pl
   return weights;
 }
 
-/// Said before the first byte is read rather than after the last that fits.
+/// Refuses a model that cannot fit before the first byte is read.
 void require_room(uint64_t weights, const vk::Device& device, const vk::Memory& memory) {
   const uint64_t room = memory.budget_bytes() + memory.host_budget_bytes();
   if (weights <= room) return;
   throw Error(ErrorCode::device_out_of_memory,
-              "The weights have " + vk::mebibytes(weights) + "; " + device.info().name + " has room for " +
-                  vk::mebibytes(memory.budget_bytes()) + ", the computer's memory for " + vk::mebibytes(memory.host_budget_bytes()) + ": " +
-                  vk::mebibytes(weights - room) + " are missing.",
+              "The weights take " + bytes_text(weights) + ", but " + device.info().name + " has room for " +
+                  bytes_text(memory.budget_bytes()) + " and the computer's memory for " + bytes_text(memory.host_budget_bytes()) + ": " +
+                  bytes_text(weights - room) + " are missing.",
               "Choose a smaller copy of the model, or a device with more memory.");
 }
 

@@ -24,6 +24,7 @@
 #endif
 
 #include "base/activity.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "weights/convert.h"
 #include "weights/describe.h"
@@ -333,9 +334,8 @@ void require_room(const fs::path& target, std::uint64_t bytes) {
   if (unknown) throw Error(ErrorCode::file_unwritable, "There is no folder " + path_text(folder) + ".", "Choose another place.");
   if (space.available >= bytes + spare_disk) return;
   throw Error(ErrorCode::disk_full,
-              "The quantised model takes " + std::to_string(bytes >> 20) + " MiB; the disk has room for " +
-                  std::to_string(space.available >> 20) + " MiB.",
-              "Make room, or choose another disk.");
+              "The quantised model takes " + bytes_text(bytes) + ", but the disk has " + bytes_text(space.available) + " free.",
+              "Free some space, or choose another disk.");
 }
 
 // --- the work -------------------------------------------------------------------------------------

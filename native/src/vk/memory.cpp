@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 namespace loupe::vk {
@@ -21,8 +22,6 @@ bool on_device(Intent intent) { return intent == Intent::weights || intent == In
 uint64_t with_headroom(uint64_t bytes) { return bytes / 10 * 9; }
 
 }  // namespace
-
-std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(memory_, other.memory_);
@@ -113,16 +112,16 @@ void Memory::count(const Block& block, bool added) {
 void Memory::require_room(uint64_t size, Intent intent, uint64_t keep_free) const {
   if (intent == Intent::host_weights && use_.host_weight_bytes + size > host_budget_bytes_)
     throw Error(ErrorCode::host_out_of_memory,
-                "The computer's memory has room for " + mebibytes(host_budget_bytes_) + " of weights; " +
-                    mebibytes(use_.host_weight_bytes) + " are taken and " + mebibytes(size) + " more are needed.",
+                "The computer's memory has room for " + bytes_text(host_budget_bytes_) + " of weights; " +
+                    bytes_text(use_.host_weight_bytes) + " are in use and " + bytes_text(size) + " more are needed.",
                 "Choose a smaller copy of the model, or close other programs.");
   // Weights have somewhere else to go, so they heed what other programs took since the budget was made.
   const bool crowded =
       intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
   if (on_device(intent) && (crowded || use_.device_bytes + size + keep_free > budget_bytes_))
     throw Error(ErrorCode::device_out_of_memory,
-                "The device has room for " + mebibytes(budget_bytes_) + "; " + mebibytes(use_.device_bytes) + " are taken and " +
-                    mebibytes(size) + " more are needed.",
+                "The device has room for " + bytes_text(budget_bytes_) + "; " + bytes_text(use_.device_bytes) + " are in use and " +
+                    bytes_text(size) + " more are needed.",
                 "Choose a smaller model or a shorter context, or close other programs that use the GPU.");
 }
 
@@ -155,8 +154,8 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
     }
     if (allocated == VK_ERROR_OUT_OF_DEVICE_MEMORY && intent == Intent::host_weights)
       throw Error(ErrorCode::host_out_of_memory,
-                  "The driver takes no more of the computer's memory for weights than " + mebibytes(use_.host_weight_bytes) + "; " +
-                      mebibytes(size) + " more are needed.",
+                  "The driver gives no more of the computer's memory for weights than " + bytes_text(use_.host_weight_bytes) + "; " +
+                      bytes_text(size) + " more are needed.",
                   "Choose a smaller copy of the model, or close other programs.");
     check(allocated, "vkAllocateMemory");
     check(api.vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0), "vkBindBufferMemory");
@@ -185,7 +184,7 @@ Buffer Memory::allocate(uint64_t size, Intent intent, uint64_t keep_free) {
   size = std::max(align_up(size), alignment);
   if (size > max_allocation_)
     throw Error(ErrorCode::device_out_of_memory,
-                mebibytes(size) + " are needed in one piece; this device gives at most " + mebibytes(max_allocation_) + ".",
+                bytes_text(size) + " are needed in one piece; this device gives at most " + bytes_text(max_allocation_) + ".",
                 "Choose a shorter context.");
   auto fits = [&](Block& block) {
     return block.intent == intent

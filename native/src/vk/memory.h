@@ -21,9 +21,6 @@ enum class Intent {
   readback,      ///< device writes, host reads (cached where possible)
 };
 
-/// For messages; rounded up.
-std::string mebibytes(uint64_t bytes);
-
 /// Index of the memory type for `intent` among those that `allowed` has a bit for; -1 without one.
 int choose_memory_type(const VkPhysicalDeviceMemoryProperties& properties, uint32_t allowed, Intent intent);
 
