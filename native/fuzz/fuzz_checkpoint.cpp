@@ -29,7 +29,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "model/config.h"
+#include "model/expected_tensors.h"
 #include "random.h"
 #include "run.h"
 #include "weights/folder.h"

@@ -23,7 +23,7 @@
 
 #include "base/error.h"
 #include "graph/row_layout.h"
-#include "model/config.h"
+#include "model/expected_tensors.h"
 #include "random.h"
 #include "run.h"
 #include "weights/checkpoint.h"
@@ -130,10 +130,11 @@ void mutate(std::string& header, const Seed& seed, Random& random) {
 // --- seeds ---------------------------------------------------------------------------------
 
 constexpr std::string_view vision_config = R"({"model_type": "mllama", "image_token_index": 40,
-  "text_config": {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 64,
-                  "max_position_embeddings": 64, "cross_attention_layers": [1]},
-  "vision_config": {"hidden_size": 32, "num_hidden_layers": 1, "num_global_layers": 1, "attention_heads": 4, "intermediate_size": 64, "image_size": 16,
-                    "patch_size": 8, "max_num_tiles": 2, "intermediate_layers_indices": [0]}})";
+  "text_config": {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+                  "num_key_value_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64, "cross_attention_layers": [1]},
+  "vision_config": {"hidden_size": 32, "num_hidden_layers": 1, "num_global_layers": 1, "attention_heads": 4,
+                    "intermediate_size": 64, "image_size": 16, "patch_size": 8, "max_num_tiles": 2,
+                    "intermediate_layers_indices": [0]}})";
 constexpr std::string_view text_config =
     R"({"model_type": "llama", "vocab_size": 40, "hidden_size": 256, "num_hidden_layers": 1, "num_attention_heads": 4,
   "num_key_value_heads": 2, "intermediate_size": 256, "max_position_embeddings": 64, "tie_word_embeddings": true})";

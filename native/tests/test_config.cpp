@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "fixtures.h"
-#include "model/config.h"
+#include "model/expected_tensors.h"
 #include "weights/safetensors.h"
 #include "weights/tensor_names.h"
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "fixtures.h"
+#include "model/expected_tensors.h"
 #include "model/quantise_checkpoint.h"
 #include "session/session.h"
 #include "support.h"
@@ -159,20 +160,24 @@ void write_checkpoint(const fs::path& folder, const std::string& config) {
 /// A vision model whose text widths hold whole K blocks.
 void write_wide_checkpoint(const fs::path& folder) {
   write_checkpoint(folder, R"({"model_type": "mllama", "image_token_index": 320,
-    "text_config": {"vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 512,
-                    "max_position_embeddings": 512, "cross_attention_layers": [2, 5], "rope_theta": 500000.0, "eos_token_id": [257, 265],  "bos_token_id": 256,
-                    "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}},
-    "vision_config": {"hidden_size": 64, "num_hidden_layers": 2, "num_global_layers": 1, "attention_heads": 4, "intermediate_size": 128, "image_size": 28,
-                      "patch_size": 14, "max_num_tiles": 4, "intermediate_layers_indices": [0, 1]}})");
+    "text_config": {"vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4,
+                    "num_key_value_heads": 2, "intermediate_size": 512, "max_position_embeddings": 512,
+                    "cross_attention_layers": [2, 5], "rope_theta": 500000.0, "eos_token_id": [257, 265], "bos_token_id": 256,
+                    "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                     "original_max_position_embeddings": 64}},
+    "vision_config": {"hidden_size": 64, "num_hidden_layers": 2, "num_global_layers": 1, "attention_heads": 4,
+                      "intermediate_size": 128, "image_size": 28, "patch_size": 14, "max_num_tiles": 4,
+                      "intermediate_layers_indices": [0, 1]}})");
 }
 
 /// As Llama 3.2 1B and 3B: tied embeddings, long rotation; heads whose widths do not add up to the model's.
 void write_text_checkpoint(const fs::path& folder) {
-  write_checkpoint(
-      folder,
-      R"({"model_type": "llama", "vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "head_dim": 32, "intermediate_size": 512, "max_position_embeddings": 512, "tie_word_embeddings": true, "rope_theta": 500000.0, "eos_token_id": [257, 265],
-    "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}})");
+  write_checkpoint(folder,
+                   R"({"model_type": "llama", "vocab_size": 320, "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 32, "intermediate_size": 512, "max_position_embeddings": 512,
+    "tie_word_embeddings": true, "rope_theta": 500000.0, "eos_token_id": [257, 265],
+    "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                     "original_max_position_embeddings": 64}})");
 }
 
 /// The published checkpoint with the weights that the GGUF file holds, as float32 and in published order.

@@ -25,7 +25,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "model/config.h"
+#include "model/expected_tensors.h"
 #include "weights/describe.h"
 #include "weights/mapped_file.h"
 #include "weights/strict_json.h"

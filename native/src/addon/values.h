@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "model/expected_tensors.h"
 #include "model/model.h"
 #include "model/quantise_checkpoint.h"
 #include "ops/self_test.h"

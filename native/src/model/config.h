@@ -113,24 +113,7 @@ ModelConfig gguf_model_config(const Checkpoint& checkpoint);
 /// Tile arrangements (height, width) that fit `max_num_tiles`, in the published order.
 std::vector<std::array<int, 2>> standard_aspect_ratios(int max_num_tiles);
 
-struct ExpectedTensor {
-  std::string name;  ///< canonical (weights/tensor_names.h)
-  std::vector<std::int64_t> shape;
-};
-
-/// Every tensor that a checkpoint of this configuration must hold.
-std::vector<ExpectedTensor> expected_tensors(const ModelConfig& config);
-
-/// Name of the matrix that makes logits: text.lm_head.weight, or the embedding when tied.
-const char* output_weight_name(const ModelConfig& config);
-
-/// Elements of all expected tensors.
-std::int64_t parameter_count(const ModelConfig& config);
-
-/// Compares the checkpoint with `expected_tensors`. Other tensors are ignored.
-/// @throws Error checkpoint_tensor: one is missing; checkpoint_shape, checkpoint_dtype: one is not
-///         as expected, naming expected and found; checkpoint_unsupported: stored as this engine does not read it
-///         (quantised, an adapter), named.
-void check_tensors(const ModelConfig& config, const Checkpoint& checkpoint);
+/// The next step where a model's weights are stored as this engine does not read them.
+inline constexpr const char* take_another_copy = "Take the original copy of the model (BF16), or a GGUF file in Q4_K_M or Q8_0.";
 
 }  // namespace loupe

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "model/expected_tensors.h"
 #include "weights/gguf_names.h"
 
 namespace loupe {

@@ -26,6 +26,7 @@
 #include "base/activity.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "model/expected_tensors.h"
 #include "weights/convert.h"
 #include "weights/describe.h"
 #include "weights/gguf_names.h"
