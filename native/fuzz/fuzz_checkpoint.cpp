@@ -182,7 +182,7 @@ void move_tensor(std::string& text, Random& random) {
   const std::uint64_t begin = std::strtoull(text.c_str() + place, &after, 10);
   if (*after != ',') return;
   const std::uint64_t end = std::strtoull(after + 1, &after, 10);
-  const std::uint64_t by[] = {1, 2, std::uint64_t(-1), std::uint64_t(-2), end - begin, begin - end, random.below(1 << 20), random.next()};
+  const std::uint64_t by[] = {1, 2, std::uint64_t(-1), std::uint64_t(-2), end - begin, begin - end, random.below(1 << 20), random.bits()};
   const std::uint64_t distance = random.pick(by);
   const std::size_t length = static_cast<std::size_t>(after - text.c_str()) - place;
   text.replace(place, length, std::to_string(begin + distance) + "," + std::to_string(end + distance));
@@ -432,7 +432,7 @@ class Fuzzer {
         default: {
           std::string header = seed.header;
           mutate(header, random);
-          const std::uint64_t announced = random.one_in(16) ? random.next() >> random.below(64) : header.size();
+          const std::uint64_t announced = random.one_in(16) ? random.bits() >> random.below(64) : header.size();
           std::span<const std::byte> file = buffers_[which].file(header, announced);
           if (random.one_in(16)) file = file.first(file.size() - random.below(16));
           // A copy of the exact size finds what reads past a truncated end.

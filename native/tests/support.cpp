@@ -53,19 +53,6 @@ Engine& engine() {
   return *shared_engine;
 }
 
-uint64_t Random::bits() {  // splitmix64
-  uint64_t z = state_ += 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
-Floats Random::floats(size_t count, float amplitude) {
-  Floats values(count);
-  for (float& value : values) value = amplitude * (2 * unit() - 1);
-  return values;
-}
-
 float rounded(float value, DType dtype) {
   switch (dtype) {
     case DType::f16: return f16_to_float(float_to_f16(value));

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "graph/graph.h"
 #include "ops/scalar.h"
 
@@ -28,21 +29,6 @@ struct Engine {
 };
 Engine& engine();
 std::string shader_directory();
-
-/// The same numbers on every platform, unlike the distributions of <random>.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  uint64_t bits();
-  /// In [0, 1).
-  float unit() { return static_cast<float>(bits() >> 40) * 0x1p-24f; }
-  uint32_t below(uint32_t limit) { return static_cast<uint32_t>(bits() % limit); }
-  /// In [-amplitude, amplitude).
-  Floats floats(size_t count, float amplitude = 1);
-
- private:
-  uint64_t state_;
-};
 
 /// `value` as it comes back from storage of that type.
 float rounded(float value, DType dtype);

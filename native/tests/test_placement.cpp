@@ -296,7 +296,7 @@ const Source published{"Published", test::reference() / "tiny"};
 const Source quantised{"Quantised", std::vector<std::filesystem::path>{test::reference() / "gguf/unified-q4_0.gguf"}};
 
 PreparedImage picture(uint64_t seed) {
-  test::Random random(seed);
+  Random random(seed);
   PreparedImage image{"picture " + std::to_string(seed), {}, 2, 2};
   for (size_t i = 0; i < 2 * 56 * 56 * 3; ++i) image.tiles.push_back(static_cast<uint8_t>(random.below(256)));
   return image;

@@ -212,7 +212,7 @@ TEST(Session, AnotherPictureAtTheSamePlaceIsAnotherPrompt) {
 TEST(Session, GrowsAndPrefillsInChunks) {
   // 1,300 tokens: three chunks of prefill, two growths of the cache.
   Prompt prompt = case_named("text").prompt;
-  test::Random random(3);
+  Random random(3);
   while (prompt.tokens.size() < 1300) prompt.tokens.push_back(random.below(250));
   const auto session = open_session();
   session->generate(greedy(prompt, 1), {});

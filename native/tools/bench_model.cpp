@@ -18,6 +18,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "session/session.h"
 
 using namespace loupe;
@@ -66,12 +67,9 @@ class Fresh {
   }
 
  private:
-  uint32_t next() {
-    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<uint32_t>(state_ >> 33);
-  }
+  uint32_t next() { return static_cast<uint32_t>(random_.bits() >> 32); }
   const ModelConfig& config_;
-  uint64_t state_ = 1;
+  Random random_{1};
 };
 
 void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth, uint32_t tiles, int repeats, bool with_image) {
