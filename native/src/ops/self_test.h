@@ -1,6 +1,6 @@
 #pragma once
 // A few operations against their scalar twins on the user's own device: what `loupe doctor` runs after a
-// driver change. The full comparison is tests/test_ops*.cpp.
+// driver change. What is compared is in cases.h; the full comparison is tests/test_ops_*.cpp.
 
 #include <string>
 #include <vector>
