@@ -19,7 +19,7 @@ std::string environment(const char* name, const char* fallback) {
   return value && *value ? value : fallback;
 }
 
-/// Destroys the device in time for the validation layer to complain about what was left alive.
+/// Destroys the device while the validation layer can still report what was not destroyed.
 class DeviceEnvironment : public ::testing::Environment {
  public:
   void TearDown() override {

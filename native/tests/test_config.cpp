@@ -1,4 +1,4 @@
-// config.json and its companions: what is read, what is refused, and with which words.
+// config.json and its companions: what is read, what is refused, and with which message.
 
 #include <algorithm>
 #include <array>

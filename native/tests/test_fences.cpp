@@ -1,4 +1,4 @@
-// A driver whose fences answer late, or never: how long is waited, what is said, and what is left alone.
+// A driver whose fences signal late, or never: how long the engine waits, what it reports, and what it does not free.
 
 #include <gtest/gtest.h>
 

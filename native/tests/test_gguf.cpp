@@ -1,4 +1,4 @@
-// Reading GGUF: the reference files entry by entry, hostile ones with the right words, and both layouts under one spelling.
+// Reading GGUF: the reference files entry by entry, hostile ones with the right message, and both layouts under one spelling.
 
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Reading checkpoints: well-formed ones bit by bit, hostile ones with the right words.
+// Reading checkpoints: well-formed ones bit by bit, hostile ones with the right message.
 
 #include <bit>
 #include <cmath>
@@ -74,7 +74,7 @@ std::span<const std::byte> as_bytes(const std::string& text) { return std::as_by
 
 SafetensorsContents parse(const std::string& file) { return parse_safetensors(as_bytes(file), "test.safetensors"); }
 
-/// Runs `action`, which must throw `code` with words that contain every one of `parts`.
+/// Runs `action`, which must throw `code` with a message that contains every one of `parts`.
 template <typename Action>
 void expect_error(ErrorCode code, const std::vector<std::string>& parts, Action action) {
   try {

@@ -1,5 +1,5 @@
 #pragma once
-// Signs of life, for whoever watches the process from outside: steps that were done, and whether a device is waited for.
+// Progress, for the process that watches this one: steps that were done, and whether a thread waits for the device.
 
 #include <cstdint>
 
@@ -9,7 +9,7 @@ namespace loupe::activity {
 void step() noexcept;
 uint64_t steps() noexcept;
 
-/// While one lives, a thread waits for a device that has not answered for a while.
+/// While an object of this class exists, a thread waits for a device that has not answered for a while.
 class Waiting {
  public:
   Waiting() noexcept;

@@ -1,6 +1,6 @@
 #pragma once
 // What config.json, generation_config.json and preprocessor_config.json say, checked so that
-// the model code need not doubt it: every number is in range and none contradicts another.
+// the model code can rely on it: every number is in range and none contradicts another.
 
 #include <array>
 #include <cstdint>

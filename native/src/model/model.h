@@ -88,14 +88,14 @@ struct WeightSizes {
   uint64_t total() const;
 };
 
-/// What is wanted of a load.
+/// Where a load is to place the weights.
 struct LoadPlan {
   std::set<uint32_t> host_layers;  ///< layers of the text model to leave in the host's memory
   bool embedding_on_host = false;  ///< ignored when it is the output too
   uint64_t keep_free = 0;          ///< of the device's budget, for caches and activations
 };
 
-/// What became of it.
+/// Where they ended up.
 struct Placement {
   uint64_t device_bytes = 0, host_bytes = 0;
   std::vector<uint32_t> host_layers;  ///< with any weight in the host's memory

@@ -43,7 +43,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t chunk_elements = std::int64_t{4} << 20;
 constexpr std::uint64_t spare_disk = std::uint64_t{64} << 20;
 
-// --- what becomes of each tensor ------------------------------------------------------------------
+// --- how each tensor is stored ----------------------------------------------------------------------
 
 struct Planned {
   std::string name;                    ///< in GGUF
@@ -311,7 +311,7 @@ class PartFile {
   std::uint64_t sync_bytes_, unsynced_ = 0;
 };
 
-/// Bytes of a part that can be trusted: whole tensors, synced to the disk. 0 when it is of another making.
+/// Bytes of a part that can be trusted: whole tensors, synced to the disk. 0 when another source or other settings made it.
 std::uint64_t trusted_bytes(const fs::path& part, const std::string& header, const GgufWriter& writer, std::size_t tensors,
                             std::uint64_t sync_bytes) {
   std::error_code none;

@@ -200,7 +200,7 @@ CrossKv Session::encode(const PreparedImage& image, const Listener& listener, Tr
   kv.length = image.num_tiles * tokens;
   const size_t cross_layers = model_.config.text.cross_attention_layers.size();
   const uint64_t expected = cross_layers * 2ull * kv.length * width * (half ? 2 : 4);
-  forget_recorded_step();  // it may point to a picture that has to go
+  forget_recorded_step();  // it may refer to a picture that is about to be dropped
   cross_kv_.make_room(expected);
   for (size_t i = 0; i < cross_layers; ++i) kv.layers.push_back(make_kv_cache(memory_, width, half, kv.length));
 

@@ -102,7 +102,8 @@ class Session {
                const std::function<void(const Tensor& hidden)>& then);
   /// Self KV for `positions`, keeping the first `used`, and the cross KV of the picture in force.
   void make_room(uint32_t positions, uint32_t used, const CrossKv* image);
-  /// Runs `work`, where the device is full once more without what is only kept for later: pictures other than `kept`, spare scratch.
+  /// Runs `work`. If the device is full, frees what is only kept for later (pictures other than `kept`, spare scratch) and
+  /// runs it once more.
   template <class Work>
   auto with_room(const CrossKv* kept, Work&& work);
   /// One token at `position`, by the recorded step. Leaves its logits in logits_.

@@ -15,7 +15,7 @@
 namespace loupe::vk {
 namespace {
 
-/// Where libraries lie in unusual places, and in tests of what is said when there is none.
+/// For systems that keep the loader in an unusual place, and for tests of the message when there is none.
 const char* named_loader() { return std::getenv("LOUPE_VULKAN_LOADER"); }
 
 PFN_vkGetInstanceProcAddr open_loader() {

@@ -15,7 +15,7 @@ namespace {
 constexpr double target_ms = 40;
 /// Submissions that may be in flight in immediate mode; more would only delay cancelling.
 constexpr size_t max_in_flight = 3;
-/// A fence is waited for in slices of this length: never endlessly, and whoever watches hears of it.
+/// The recorder waits for a fence in slices of this length, so that it can report that it waits, and give up.
 constexpr uint64_t slice_ns = 100'000'000;
 constexpr uint32_t sets_per_pool = 256;
 constexpr uint32_t max_bindings = 8;

@@ -115,7 +115,7 @@ void Memory::require_room(uint64_t size, Intent intent, uint64_t keep_free) cons
                 "The computer's memory has room for " + bytes_text(host_budget_bytes_) + " of weights; " +
                     bytes_text(use_.host_weight_bytes) + " are in use and " + bytes_text(size) + " more are needed.",
                 "Choose a smaller copy of the model, or close other programs.");
-  // Weights have somewhere else to go, so they heed what other programs took since the budget was made.
+  // Weights can go to the host instead, so they leave other programs what these have taken since the budget was made.
   const bool crowded =
       intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
   if (on_device(intent) && (crowded || use_.device_bytes + size + keep_free > budget_bytes_))

@@ -12,7 +12,7 @@ Quirks quirks_of(const DeviceInfo& device) {
       quirks.assumed_bandwidth = 1e11;
       break;
     case DeviceKind::cpu:
-      // A workgroup is one thread of the machine here: barriers cost, width does not help.
+      // A software driver runs a workgroup on one thread: barriers cost, and width does not help.
       quirks.assumed_flops = 2e9;
       quirks.assumed_bandwidth = 2e9;
       quirks.matvec_threads = 32;

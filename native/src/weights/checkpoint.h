@@ -1,5 +1,5 @@
 #pragma once
-// The weights of a model under one spelling, whatever files they lie in.
+// The weights of a model under one spelling, whatever files hold them.
 
 #include <filesystem>
 #include <optional>

@@ -1,5 +1,5 @@
 #pragma once
-// Words for error messages. Names come from files that nobody vouches for, so they are
+// Words for error messages. Names come from untrusted files, so they are
 // shortened and stripped of control characters before they are shown.
 
 #include <cstddef>

@@ -1,11 +1,11 @@
 #pragma once
-// Which files of a folder are a model's weights, told from their names alone.
+// Which files of a folder are a model's weights, by their names alone.
 //
 //   model.safetensors                  wins over an index that was left beside it
 //   NAME-00001-of-00003.safetensors    all parts of one name, where no index says so
 //   NAME.safetensors                   where it is the only one
 //
-// Adapters, optimizer states and the like lie in such folders, too, and are no weights of the model.
+// Such folders also hold adapters, optimizer states and the like, which are not the model's weights.
 
 #include <string>
 #include <vector>

@@ -6,7 +6,7 @@
 //   padding to general.alignment, then the data.
 // Text is a u64 length and its bytes; a list is a u32 element type, a u64 count and the elements.
 //
-// Every byte is doubted, and nothing is copied but names: values and tensors borrow from the file.
+// No byte is trusted, and nothing is copied but names: values and tensors borrow from the file.
 // Source: the specification in ggml's docs/gguf.md.
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 #pragma once
-// JSON from files that nobody vouches for: bounded in size, depth and number of values,
+// JSON from untrusted files: bounded in size, depth and number of values,
 // no key with two meanings, and every failure is a loupe::Error.
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace loupe {
 enum class JsonSpelling {
   strict,
   /// A key may be repeated with the same value, and Python's NaN and Infinity stand for themselves as texts, so that
-  /// whoever asks for a number there is told so. For the small files beside the weights.
+  /// a reader that expects a number there reports it. For the small files beside the weights.
   lenient,
 };
 
@@ -29,7 +29,7 @@ struct JsonLimits {
 
 /// The object written in `text`, which may begin with a byte order mark.
 /// @param file names the source in messages.
-/// @throws Error `code` for malformed text, a top level that is no object, a duplicate key (of another value, where lenient),
+/// @throws Error `code` for malformed text, a top level that is not an object, a duplicate key (of another value, where lenient),
 ///         UTF-16, invalid UTF-8, or a limit exceeded.
 nlohmann::json parse_json_object(std::string_view text, std::string_view file, ErrorCode code, const JsonLimits& limits);
 
