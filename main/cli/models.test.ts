@@ -230,15 +230,13 @@ test('quantise: where it goes, and what the fake engine cannot do', async () => 
 
 test('test: tries a model and says what came of it', async () => {
   expect(await run(['test', 'Demo model'])).toMatchObject({ code: 0, out: 'Demo model works on Fake device.\n' });
-  expect((await run(['list'])).out).toMatch(/ {2}Demo model\n {6}works: tried on Fake device, \d{4}-\d\d-\d\d\n/);
+  expect((await run(['list'])).out).toMatch(/ {2}Demo model\n {6}works: checked on Fake device, \d{4}-\d\d-\d\d\n/);
   const blind = (): Engine =>
     createFakeEngine({ score: ({ texts }) => texts.map(() => ({ logProbabilities: new Float32Array(20), best: new Float32Array(20) })) });
   startEngine = blind;
   expect(await run(['test', 'demo'])).toMatchObject({
     code: 1,
-    out: expect.stringMatching(
-      /^The answers of Demo model on Fake device are not what they should be\. It does not see what is in a picture\./,
-    ) as string,
+    out: expect.stringMatching(/^Demo model gives wrong answers on Fake device\. It does not see what is in a picture\./) as string,
   });
   expect(JSON.parse((await run(['test', 'demo', '--json'])).out)).toMatchObject({
     ok: false,

@@ -127,7 +127,7 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
     const test = tests.find((record) => record.model === model.id);
     if (test)
       line(
-        `      ${test.sound ? 'works' : 'its answers are not what they should be'}: tried on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`,
+        `      ${test.sound ? 'works' : 'it gives wrong answers'}: checked on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`,
       );
   }
   for (const download of downloads) line(`  ${download.name}: ${stateInWords(download)}`);
@@ -286,7 +286,7 @@ async function testModel(context: Context, named: string | undefined): Promise<E
     line(
       sound
         ? `${model.name} works on ${device}.`
-        : `The answers of ${model.name} on ${device} are not what they should be. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`,
+        : `${model.name} gives wrong answers on ${device}. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`,
     );
   return sound ? exitCodes.ok : exitCodes.failure;
 }

@@ -110,7 +110,10 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
   );
   app.on(
     'child-process-gone',
-    entry((_event, { type, reason, exitCode }) => log(`a ${type} process ended: ${reason}, code ${exitCode}`)),
+    entry((_event, { type, name, reason, exitCode }) => {
+      // The app's own processes log their ends themselves: they know which ends were asked for.
+      if (!name?.startsWith('Loupe ')) log(`the process ${name ?? type} ended: ${reason}, code ${exitCode}`);
+    }),
   );
 
   app
@@ -183,7 +186,7 @@ async function assemble({
   const version = readVersion(places.root);
   const environment = placesEnvironment(places, process.env);
   const spawn = (entry: string, name: string) => () =>
-    startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry, name, env: environment });
+    startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry, name, env: environment, log });
   const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
   const remembered = createRemembered(join(data, 'shell.json'), log);
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);

@@ -23,11 +23,18 @@ class ProcessDouble extends EventEmitter {
   }
 }
 
-function start(): { child: ProcessDouble; fork: ReturnType<typeof vi.fn>; host: ReturnType<typeof startUtilityHost> } {
+function start(): { child: ProcessDouble; fork: ReturnType<typeof vi.fn>; host: ReturnType<typeof startUtilityHost>; logged: string[] } {
   const child = new ProcessDouble();
   const fork = vi.fn(() => child as unknown as UtilityProcess);
-  const host = startUtilityHost({ fork, entry: '/app/host.js', name: 'Loupe engine', env: { LOUPE_ADDON: '/a', NOTHING: undefined } });
-  return { child, fork, host };
+  const logged: string[] = [];
+  const host = startUtilityHost({
+    fork,
+    entry: '/app/host.js',
+    name: 'Loupe engine',
+    env: { LOUPE_ADDON: '/a', NOTHING: undefined },
+    log: (what) => logged.push(what),
+  });
+  return { child, fork, host, logged };
 }
 
 test('is started with what it needs', () => {
@@ -46,6 +53,18 @@ test('messages pass both ways until it ends', () => {
   host.send({ type: 'late' });
   expect(child.sent).toEqual([{ type: 'devices', id: 1 }]);
   expect(received).toEqual([{ type: 'ready' }]);
+});
+
+test('an end is logged unless it was asked for', () => {
+  const crashed = start();
+  crashed.child.emit('exit', 139);
+  expect(crashed.logged).toEqual(['the process Loupe engine ended with code 139']);
+  const done = start();
+  done.child.emit('exit', 0);
+  const killed = start();
+  killed.host.kill();
+  killed.child.emit('exit', 9);
+  expect([...done.logged, ...killed.logged]).toEqual([]);
 });
 
 test('beats are heard among what drivers print, and a process that is stopped is ended at once', async () => {

@@ -14,13 +14,14 @@ export interface UtilityHostOptions {
   /** As the system's process list shows it. */
   name: string;
   env: NodeJS.ProcessEnv;
+  log: (what: string) => void;
 }
 
 const lastWordsLength = 2000;
 /** How long the end of stderr may come after the end of the process, ms. */
 const lastWordsPatience = 250;
 
-export function startUtilityHost({ fork, entry: script, name, env }: UtilityHostOptions): HostProcess {
+export function startUtilityHost({ fork, entry: script, name, env, log }: UtilityHostOptions): HostProcess {
   const child = fork(script, [], {
     stdio: ['ignore', 'pipe', 'pipe'],
     serviceName: name,
@@ -34,6 +35,7 @@ export function startUtilityHost({ fork, entry: script, name, env }: UtilityHost
     }),
   );
   let alive = true;
+  let isEnding = false;
   let lastWords = '';
   let fatal = '';
   const stderrEnded = Promise.withResolvers<void>();
@@ -56,8 +58,9 @@ export function startUtilityHost({ fork, entry: script, name, env }: UtilityHost
   );
   child.on(
     'exit',
-    entry(() => {
+    entry((code) => {
       alive = false;
+      if (!isEnding && code !== 0) log(`the process ${name} ended with code ${code}`);
     }),
   );
   return {
@@ -78,6 +81,7 @@ export function startUtilityHost({ fork, entry: script, name, env }: UtilityHost
       ),
     onBeat: (listener) => void listeners.push(listener),
     kill() {
+      isEnding = true;
       // Electron asks politely, which a process that is stopped does not hear; it is left to clear up.
       if (alive && child.pid !== undefined) endNow(child.pid);
       child.kill();

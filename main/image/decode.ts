@@ -61,7 +61,7 @@ function checkNumber({ unit, count, offered }: PageFile, number: number, name: s
   if (number > offered) {
     throw new LoupeError(
       'image_too_large',
-      `${name} has ${count} frames; only the first ${offered === 1 ? '' : `${offered} `}can be reached.`,
+      `${name} has ${count} frames; only the first ${offered === 1 ? '' : `${offered} `}can be opened.`,
       'Choose an earlier one, or save that frame as a picture.',
     );
   }

@@ -135,7 +135,7 @@ describe('animations', () => {
     expect([count, offered, previews.length]).toEqual([100_000, 2000, 6]);
     await expect(decodeImage(bytes, 'x.gif', 2001)).rejects.toMatchObject({
       code: 'image_too_large',
-      message: 'x.gif has 100000 frames; only the first 2000 can be reached.',
+      message: 'x.gif has 100000 frames; only the first 2000 can be opened.',
     });
   });
 
@@ -181,7 +181,7 @@ describe('animations', () => {
     expect((await decodeImage(fixture('pages.avif'), 'x.avif')).part).toEqual({ unit: 'page', number: 1, count: 3 });
     expect((await decodeImage(fixture('sequence.avif'), 'x.avif')).part).toEqual({ unit: 'frame', number: 1, count: 3 });
     await expect(decodeImage(fixture('sequence.avif'), 'x.avif', 2)).rejects.toMatchObject({
-      message: 'x.avif has 3 frames; only the first can be reached.',
+      message: 'x.avif has 3 frames; only the first can be opened.',
     });
   });
 });
