@@ -142,7 +142,7 @@ test('the search finds words in a picture of a conversation, and says so; switch
   await expect(results.locator('mark')).toHaveText('Quantity');
   expect(await violations(page)).toEqual([]);
   await page.keyboard.press('Control+,');
-  const choice = page.getByRole('switch', { name: 'Find the text in pictures' });
+  const choice = page.getByRole('switch', { name: 'Search the text in pictures' });
   await expect(choice).toBeChecked();
   await choice.click();
   await expect(choice).not.toBeChecked();

@@ -134,7 +134,7 @@ function conversation(question: string, picture: NamedPicture | null, system: st
   return system === undefined ? [user] : [{ role: 'system', content: [{ type: 'text', text: system }] }, user];
 }
 
-/** Models of gigabytes take a while; only a person who watches is told. */
+/** Models of gigabytes take a while; only a person who watches sees the progress. */
 function progressLine(terminal: Terminal, json: boolean | undefined): (doneBytes: number, totalBytes: number) => void {
   if (json || !terminal.errIsTerminal) return () => {};
   let shown = -1;

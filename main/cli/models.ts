@@ -423,7 +423,7 @@ function bar(share: number): string {
   return `[${'#'.repeat(full)}${'.'.repeat(width - full)}]`;
 }
 
-/** One line that is written over; only a person who watches is told. "" takes it away. */
+/** One line that is written over; only a person who watches sees it. "" removes it. */
 function progressLine(terminal: Terminal, json: boolean | undefined): (text: string) => void {
   if (json || !terminal.errIsTerminal) return () => {};
   return (text) => terminal.err(`\r\x1b[K${text}`);

@@ -25,7 +25,7 @@ export interface CaptureParts {
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
   /** Takes our own windows out of the way; answers how to bring them back. */
-  stepAside: () => Promise<() => void>;
+  hideWindows: () => Promise<() => void>;
 }
 
 export interface ElectronCapture extends CaptureHost {
@@ -51,7 +51,7 @@ const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, quick, hotkey, remembered, services, stepAside } = parts;
+  const { screen, overlays, quick, hotkey, remembered, services, hideWindows } = parts;
   const copies = createTextCopies(parts);
   /** One capture at a time, from the hotkey to its picture. */
   let running: Running | null = null;
@@ -75,7 +75,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   async function freeze(capture: Running): Promise<boolean> {
     const before = screen.permission();
     try {
-      comeBack = await stepAside();
+      comeBack = await hideWindows();
       if (capture.isCancelled) return false;
       frozen = await screen.freeze();
       return !capture.isCancelled;

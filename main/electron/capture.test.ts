@@ -138,7 +138,7 @@ function rig({
       stopText: (of) => stopped.push(of),
       emit: (event) => events.push(event),
     },
-    stepAside: async () => {
+    hideWindows: async () => {
       asides.push('out');
       return () => asides.push('back');
     },

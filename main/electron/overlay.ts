@@ -57,7 +57,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
     const window = createWindow(overlayOptions(display, platform, preload));
     window.setAlwaysOnTop(true, 'screen-saver');
     if (platform === 'darwin') window.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
-    // Created on one display and moved to another of a different scale, a window has the wrong size until it is told again.
+    // Created on one display and moved to another of a different scale, a window has the wrong size until it is set again.
     window.setBounds(display.bounds);
     let isShown = false;
     const show = (): void => {

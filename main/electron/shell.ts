@@ -234,7 +234,7 @@ async function assemble({
     },
   });
 
-  async function stepAside(): Promise<() => void> {
+  async function hideWindows(): Promise<() => void> {
     const hidMain = mainWindow.isFocused();
     const hidQuick = quick.isVisible();
     if (hidMain) mainWindow.hide();
@@ -266,7 +266,7 @@ async function assemble({
         hotkey,
         remembered,
         services,
-        stepAside,
+        hideWindows,
       });
       return capture;
     },
@@ -326,7 +326,7 @@ async function assemble({
     if (mainWindow.show(conversationId) === 'shown') app.emit({ event: 'windows.show', payload: { conversationId } });
   }
 
-  /** Not asked for by a window, so that a failure is told in a dialog. */
+  /** Not asked for by a window, so a dialog reports the failure. */
   function startCapture(mode: 'region' | 'display' | 'last'): void {
     capture.start(mode).catch((error: unknown) => {
       log(error);

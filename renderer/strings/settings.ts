@@ -24,7 +24,7 @@ export const settings = {
     Settings['sendWith'],
     string
   >,
-  searchPictures: 'Find the text in pictures',
+  searchPictures: 'Search the text in pictures',
   searchPicturesHint: 'Loupe reads your pictures on this computer while it is idle. Turning this off deletes the text it has read.',
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
