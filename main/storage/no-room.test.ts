@@ -249,7 +249,8 @@ test.skipIf(!mounted)(
     await fill();
     store.close();
     const older = new Database(databasePath(data));
-    older.exec('drop table page_words; drop table pages; drop table documents; drop index messages_unspaced; pragma user_version = 3');
+    older.exec('drop table picture_words; drop table picture_texts; drop table page_words; drop table pages; drop table documents');
+    older.exec('drop index messages_unspaced; pragma user_version = 3');
     for (const column of ['unspaced', 'judgement']) older.exec(`alter table messages drop column ${column}`);
     older.close();
     rmSync(join(data, 'loupe.db.sha256'));
