@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { capture, which } from './exec.mjs';
+import { say } from './report.mjs';
 
 /** @typedef {{ x: number, y: number }} Point */
 /** @typedef {Point & { width: number, height: number, id: string }} Window */
@@ -83,10 +84,27 @@ export async function startDesktop({ width, height }) {
     return (await capture('xdotool', args, { env })).stdout.trim();
   }
 
-  run('openbox', [], { env, ...unprivileged });
+  let isStopping = false;
+  let managers = 0;
+  startWindowManager();
   await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
   await startPanel();
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
+
+  /** Again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. */
+  function startWindowManager() {
+    managers++;
+    const manager = run('openbox', [], { env, ...unprivileged, stdio: ['ignore', 'ignore', 'pipe'] });
+    let words = '';
+    manager.stderr?.on('data', (/** @type {Buffer} */ data) => {
+      words = `${words}${data}`.slice(-2000);
+    });
+    manager.once('exit', (code, signal) => {
+      if (isStopping || managers > 5) return;
+      say(`the window manager ended (${signal ?? `code ${code}`}); another takes over. Its last words: ${words.trim() || 'none'}`);
+      startWindowManager();
+    });
+  }
 
   /** A place for tray icons. Asked for while the window manager is still starting, it may wait for ever: then another one does not. */
   async function startPanel() {
@@ -139,7 +157,22 @@ export async function startDesktop({ width, height }) {
       return found.filter((window) => window !== null).filter((window) => window.width > 250);
     },
 
+    /** Ends the window manager as a crash does; resolves once the next one answers. */
+    async crashWindowManager() {
+      const before = managers;
+      children.findLast((child) => child.spawnfile === 'openbox')?.kill('SIGKILL');
+      await until('next window manager', () => managers > before);
+      const main = (await this.windows())[0];
+      // Until it has taken over, nothing moves the keyboard: leaving a window and coming back is its work.
+      await until('window manager that gives the keyboard', async () => {
+        await this.leaveWindows();
+        if (main) await capture('timeout', ['5', 'xdotool', 'windowactivate', '--sync', main.id], { env });
+        return main === undefined || (await xdotool('getwindowfocus')) === main.id;
+      });
+    },
+
     async stop() {
+      isStopping = true;
       closeSync(screen);
       for (const child of children.reverse()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;

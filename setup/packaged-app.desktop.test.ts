@@ -81,6 +81,13 @@ test('hotkey, Esc, hotkey, drag, Enter, with the main window open: no round is l
   }
 });
 
+test('a window manager that dies and comes back: the overlay has the keyboard as before', async () => {
+  await desktop.crashWindowManager();
+  await app.openOverlay();
+  await desktop.key('Escape');
+  await app.overlayGone();
+});
+
 test('the hotkey is as quick when no window of ours is in front as when one is', async () => {
   const times = { front: [] as number[], hidden: [] as number[] };
   for (const state of ['front', 'hidden'] as const) {
