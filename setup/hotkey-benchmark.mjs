@@ -56,7 +56,8 @@ async function packageOurs() {
 
 /** @param {{ desktop: import('./desktop.mjs').Desktop, app: import('./packaged-app.mjs').Driver, rounds: number, seed: number }} game */
 async function play({ desktop, app, rounds, seed }) {
-  const random = mulberry32(seed);
+  const { randomNumbers } = await import('../main/test/random.ts');
+  const random = randomNumbers(seed);
   /** @type {<Item>(items: readonly Item[]) => Item} */
   const pick = (items) => /** @type {any} */ (items[Math.floor(random() * items.length)]);
   /** @type {Round[]} */
@@ -146,14 +147,3 @@ function report({ rounds, done, lost }) {
 
 /** @param {number} value */
 const ms = (value) => `${value.toFixed(0)} ms`;
-
-/** A small generator whose every seed is a good one. @param {number} seed */
-function mulberry32(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

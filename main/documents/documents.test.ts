@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forkHost } from '../process/channel.ts';
 import { root } from '../host/paths.ts';
 import type { DocumentFile, DocumentReader, PageReading } from '../services/ports.ts';
+import { randomNumbers } from '../test/random.ts';
 import { createDocumentReader } from './document-client.ts';
 import { line, stream, writePdf } from './test/write-pdf.ts';
 
@@ -239,11 +240,8 @@ describe('damage', () => {
   const mutations = Number(process.env['LOUPE_MUTATIONS'] ?? 40);
   it(`${mutations} damaged files: each page has its state, or the file its sentence`, { timeout: 60_000 + mutations * 5000 }, async () => {
     const seed = Number(process.env['LOUPE_SEED'] ?? 1);
-    let state = seed;
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return Math.floor((state / 2 ** 32) * below);
-    };
+    const next = randomNumbers(seed);
+    const random = (below: number): number => Math.floor(next() * below);
     const text = line('Sound') + '0 0 1 rg 100 100 200 200 re f';
     const sources = [
       readFileSync(join(root, 'fixtures', 'documents', 'rtl.pdf')),

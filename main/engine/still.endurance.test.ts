@@ -7,7 +7,8 @@
  *   LOUPE_SEED            repeats a run
  */
 import { expect, test } from 'vitest';
-import { allStops, anyPicture, openBench, randomFrom, wholeAnswer, type Bench, type Stop } from './test/standing-still.ts';
+import { randomNumbers } from '../test/random.ts';
+import { allStops, anyPicture, openBench, wholeAnswer, type Bench, type Stop } from './test/standing-still.ts';
 
 const count = Number(process.env['LOUPE_STOPS'] ?? 10);
 const atOnce = Math.min(count, Number(process.env['LOUPE_STOPS_AT_ONCE'] ?? 5));
@@ -38,7 +39,7 @@ async function warmUp(bench: Bench): Promise<number> {
 test(`an answer comes after each of ${count} stops`, { timeout: 3 * 60 * 60_000 }, async ({ annotate }) => {
   const seed = Number(process.env['LOUPE_SEED'] ?? 1 + (Date.now() % 2 ** 31));
   await annotate(`LOUPE_SEED=${seed}`);
-  const stops = chooseStops(randomFrom(seed));
+  const stops = chooseStops(randomNumbers(seed));
   const took: { stop: Stop; ms: number }[] = [];
   const restarts: { ms: number }[] = [];
   const work = stops.values();

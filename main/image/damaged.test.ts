@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { randomNumbers } from '../test/random.ts';
 import { decodeImage } from './decode.ts';
 import { inspectPicture } from './picture-operations.ts';
 
@@ -10,8 +11,8 @@ const fixture = (name: string): Buffer => readFileSync(new URL(`../../fixtures/p
 
 /** Noise, so that what is missing cannot be made up. */
 async function noise(options: { progressive?: boolean } = {}): Promise<Buffer> {
-  let state = 7;
-  const data = Uint8Array.from({ length: 64 * 64 * 3 }, () => (state = (state * 1103515245 + 12345) & 0x7fffffff) >> 16);
+  const random = randomNumbers(7);
+  const data = Uint8Array.from({ length: 64 * 64 * 3 }, () => random() * 256);
   return sharp(data, { raw: { width: 64, height: 64, channels: 3 } })
     .jpeg({ quality: 90, ...options })
     .toBuffer();

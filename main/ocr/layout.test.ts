@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Quad } from '../contract.ts';
+import { randomNumbers } from '../test/random.ts';
 import { joinGaps, layOut } from './layout.ts';
 import { quadOf } from './quad.ts';
 
@@ -120,8 +121,7 @@ describe('what is left out', () => {
 });
 
 test('three thousand places in no order have an order', () => {
-  let seed = 1;
-  const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const random = randomNumbers(1);
   const quads = Array.from({ length: 3000 }, () =>
     quadOf({ centre: [random() * 3000, random() * 3000], width: 10 + random() * 90, height: 8 + random() * 20, angle: 0 }),
   );

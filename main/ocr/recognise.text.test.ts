@@ -10,6 +10,7 @@ import { decodeImage } from '../image/decode.ts';
 import type { RgbPicture } from '../image/resize.ts';
 import { ocrModels } from '../host/paths.ts';
 import type { TextRecogniser } from '../services/ports.ts';
+import { randomNumbers } from '../test/random.ts';
 import { createTextRecogniser } from './ocr-client.ts';
 import { createRecogniser, type Recogniser } from './recognise.ts';
 
@@ -131,9 +132,9 @@ describe('pictures that are no screens', () => {
   });
 
   test('noise comes to an end', { timeout: patience }, async () => {
-    let seed = 1;
+    const random = randomNumbers(1);
     const picture = blank(640, 400);
-    for (let index = 0; index < picture.data.length; index++) picture.data[index] = (seed = (seed * 16807) % 2147483647) & 255;
+    for (let index = 0; index < picture.data.length; index++) picture.data[index] = random() * 256;
     const lines = await recogniser.recognise(picture);
     expect(lines.length).toBeLessThan(20);
   });

@@ -1,6 +1,7 @@
 import { Lexer, walkTokens, type Token, type Tokens } from 'marked';
 import { describe, expect, test } from 'vitest';
 import { decodeEntities, safeLink } from '../../renderer/markdown/links.ts';
+import { randomNumbers } from '../test/random.ts';
 import { answerSection, oneLine, questionSection } from './export-markdown.ts';
 
 const lex = (text: string): Token[] => new Lexer({ gfm: true, breaks: true }).lex(text);
@@ -170,21 +171,10 @@ test('a line of its own, whatever is in it', { timeout: 600_000 }, () => {
 
 // --- generated
 
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** `LOUPE_SEED` is the first; `LOUPE_ANSWERS` how many. */
 function seeds(count: number): (() => number)[] {
   const first = Number(process.env['LOUPE_SEED'] ?? 20261126);
-  return Array.from({ length: Number(process.env['LOUPE_ANSWERS'] ?? count) }, (_, index) => randomFrom(first + index));
+  return Array.from({ length: Number(process.env['LOUPE_ANSWERS'] ?? count) }, (_, index) => randomNumbers(first + index));
 }
 
 /** Bare addresses end with a space: what is glued to one is part of it for some readers and not for others. */

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { randomNumbers } from '../test/random.ts';
 import { databasePath } from './backups.ts';
 import { openStore } from './store.ts';
 import type { Report } from './test/crash-writer.ts';
-import { randomNumbers } from './test/fill.ts';
 
 const kills = 30;
 

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { openStore } from '../storage/store.ts';
+import { randomNumbers } from '../test/random.ts';
 import { connectWindow } from './test/web-client.ts';
 
 const app = fileURLToPath(new URL('../../e2e/fake-host.ts', import.meta.url));
@@ -19,17 +20,6 @@ const apps = 4;
 const promiseMs = 1000;
 /** The app writes a word every 2 ms. Of a longer pause the machine had other things to do, and only so much counts as the app's time. */
 const longestStep = 50;
-
-/** xorshift32: a failure can be repeated. */
-function randomFrom(seed: number): () => number {
-  let state = seed | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 /** Starts the app, asks, and kills it `afterMs` after the first word. @returns what a window had been shown */
 async function killWhileStreaming(
@@ -126,7 +116,12 @@ test(`nothing is lost by ${kills} kills in mid-answer but the last second of tex
       Array.from({ length: apps }, async (_, number) => {
         const directory = join(folder, String(number));
         mkdirSync(directory);
-        const result = await killRepeatedly(directory, kills / apps, randomFrom(seed + number * 0x9e3779b9), `seed ${seed}, app ${number}`);
+        const result = await killRepeatedly(
+          directory,
+          kills / apps,
+          randomNumbers(seed + number * 0x9e3779b9),
+          `seed ${seed}, app ${number}`,
+        );
         expectEverything(directory, result.conversations);
         return result;
       }),

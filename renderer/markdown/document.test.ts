@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
+import { randomNumbers } from '../../main/test/random.ts';
 import { mostPieces, type Block, type Cell, type Item } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { GrowingMarkdown, parseMarkdown } from './document.ts';
 import { deepestInline, type Inline } from './inline.ts';
 import { deepestBlock, mostColumns } from './parser.ts';
-import { hostileAnswer, random } from './test/hostile.ts';
+import { hostileAnswer } from './test/hostile.ts';
 
 const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock);
 
@@ -207,7 +208,7 @@ test('a text that grows ends as one that was there at once', () => {
   const texts = [...traps, ...traps, ...traps, ...hostile].map((text) => text.replaceAll('[', '('));
   for (const [at, text] of texts.entries()) {
     const document = new GrowingMarkdown();
-    const next = random(at);
+    const next = randomNumbers(at);
     for (let end = 0; end < text.length; end += 1 + Math.floor(next() * 9)) document.blocks(text.slice(0, end));
     expect(plain(document.blocks(text)), JSON.stringify(text)).toEqual(parsed(text));
   }

@@ -1,12 +1,12 @@
 /** Ordinary answers look as they did with marked, which the window had before: a parser that has nothing in common with this one. */
 import { Lexer, type Token, type Tokens } from 'marked';
 import { expect, test } from 'vitest';
+import { randomNumbers } from '../../main/test/random.ts';
 import type { Block, Cell, Item, Row } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { parseMarkdown } from './document.ts';
 import type { Inline } from './inline.ts';
 import { decodeEntities } from './links.ts';
-import { random } from './test/hostile.ts';
 
 type Tree = string | Tree[];
 
@@ -152,7 +152,7 @@ const marks = [
 
 /** An answer such as models write: every kind of block, with words and marks in it. */
 function answer(seed: number): string {
-  const next = random(seed);
+  const next = randomNumbers(seed);
   const below = (count: number) => Math.floor(next() * count);
   const pick = (from: readonly string[]) => from[below(from.length)]!;
   const sentence = () => `${Array.from({ length: 3 + below(9) }, () => (below(5) === 0 ? pick(marks) : pick(words))).join(' ')}.`;

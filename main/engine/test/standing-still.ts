@@ -227,14 +227,3 @@ function addPicture(store: Store, path: string): Picture {
     display: null,
   });
 }
-
-/** xorshift32: a failure can be repeated. */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}

@@ -4,8 +4,8 @@
  */
 import { writeSync } from 'node:fs';
 import type { PictureOrigin } from '../../contract.ts';
+import { randomNumbers } from '../../test/random.ts';
 import { openStore } from '../store.ts';
-import { randomNumbers } from './fill.ts';
 
 export type Report =
   | { kind: 'open' }

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { randomNumbers } from '../../test/random.ts';
 import { databasePath } from '../backups.ts';
-import { randomNumbers } from './fill.ts';
 
 export interface Damage {
   name: string;
@@ -172,7 +172,6 @@ const log: Kind[] = [
 export function damageOf(number: number, sealed: boolean): Damage {
   const next = randomNumbers(1000 + number * 7919);
   const random: Random = (below) => Math.floor(next() * below);
-  for (let warm = 0; warm < 8; warm++) next();
   const kinds = sealed ? [...structural, ...small, ...small] : [...structural, ...log];
   return kinds[number % kinds.length]!(random);
 }

@@ -1,5 +1,6 @@
 /** Many conversations, quickly: written past the store in one transaction, as it would have written them. */
 import Database from 'better-sqlite3';
+import { randomNumbers } from '../../test/random.ts';
 import { databasePath } from '../backups.ts';
 import { removeSeal } from '../seal.ts';
 import { openStore } from '../store.ts';
@@ -62,19 +63,6 @@ const statistics = JSON.stringify({
   contextLength: 4096,
   forgottenMessages: 0,
 });
-
-/** Uniform, below 1. */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** Some words are common and most are rare, as in a language. */
 function randomWords(seed: number): (count: number) => string {

@@ -2,6 +2,7 @@
  * Answers that a model, or a page that it reads out, could write to break the window: seeded, so
  * that number n of a seed is the same text for ever.
  */
+import { randomNumbers } from '../../../main/test/random.ts';
 
 /** Repeated, nested or cut off, each of these was slow, deep or wrong in some Markdown parser. */
 const pieces = [
@@ -133,19 +134,8 @@ const ordinary =
   '> Note: see https://example.org.\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```js\nlet a = 1;\n```\n\n' +
   'שלום, **world**.\n';
 
-/** Mulberry32: numbers from 0 to 1 that depend on the seed alone. */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export function hostileAnswer(seed: number): string {
-  const next = random(seed);
+  const next = randomNumbers(seed);
   const below = (count: number) => Math.floor(next() * count);
   const piece = () => pieces[below(pieces.length)]!;
   const short = () => Array.from({ length: 1 + below(4) }, piece).join('');

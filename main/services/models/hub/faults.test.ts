@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lockDownload } from '../../../storage/lock.ts';
 import { LoupeError, type ErrorCode } from '../../../errors.ts';
+import { randomNumbers } from '../../../test/random.ts';
 import { faults, sha256, startHubDouble, type Fault } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick } from '../test/hub-setup.ts';
 import { pull } from './pull.ts';
@@ -19,20 +20,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-
-function randomNumbers(seed: number): () => number {
-  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
-  const step = (): number => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>>= 0) / 2 ** 32;
-  };
-  // The first numbers of neighbouring seeds are neighbours too.
-  for (let skip = 0; skip < 8; skip++) step();
-  return step;
-}
 
 const clear: readonly ErrorCode[] = [
   'network_failed',
