@@ -1,4 +1,7 @@
-/** The whole app but the engine, for working on the window: `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N] [--words-at-once N]`. */
+/**
+ * The whole app but the engine, for working on the window:
+ * `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N] [--words-at-once N]`.
+ */
 import { mkdtempSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Keys that belong to an input method: whoever writes Japanese, Chinese or Korean takes and drops candidates with Enter, Escape and the arrows. */
+/**
+ * Keys that belong to an input method: whoever writes Japanese,
+ * Chinese or Korean takes and drops candidates with Enter, Escape and the arrows.
+ */
 import type { CDPSession, Page } from 'playwright/test';
 import { expect, testWithFakeEngine } from './support/loupe.ts';
 

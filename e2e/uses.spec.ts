@@ -1,4 +1,7 @@
-/** Models that do not chat. Llama Guard: in use it judges questions; switched on in the settings it judges what another model answered. Base models. */
+/**
+ * Models that do not chat. Llama Guard: in use it judges questions;
+ * switched on in the settings it judges what another model answered. Base models.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

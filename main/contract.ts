@@ -257,7 +257,10 @@ export const requests = {
     }),
     output: picture,
   },
-  /** Reads the text in it, which needs no model; `text.line` reports each line meanwhile. Rejects with `cancelled` after `pictures.stopText`. */
+  /**
+   * Reads the text in it, which needs no model; `text.line` reports each line meanwhile.
+   * Rejects with `cancelled` after `pictures.stopText`.
+   */
   'pictures.text': { input: v.strictObject({ hash }), output: v.array(textLine) },
   'pictures.stopText': { input: v.strictObject({ hash }), output: done },
   /** For the model that is loaded, else for the published one (560-pixel tiles). */

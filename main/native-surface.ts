@@ -90,7 +90,10 @@ export interface ModelSizes {
 }
 
 export interface LoadOptions extends EstimateOptions {
-  /** Layers of the text model to leave in the computer's memory, where the device reads them over the bus. What then still does not fit the device follows them. */
+  /**
+   * Layers of the text model to leave in the computer's memory, where the device reads them over the bus.
+   * What then still does not fit the device follows them.
+   */
   hostLayers?: number[];
   /** Likewise the token embedding. */
   embeddingOnHost?: boolean;

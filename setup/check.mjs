@@ -20,7 +20,12 @@ export async function check() {
   const code = tree.files.filter((path) => /\.(ts|mjs|cjs|svelte)$/.test(path));
   const below = (/** @type {string} */ folder) => code.filter((path) => path.startsWith(`${folder}/`));
 
-  /** A stage, unless it passed when everything that it reads was as it is now. @param {string} name @param {string[]} files @param {() => Promise<Counts>} run */
+  /**
+   * A stage, unless it passed when everything that it reads was as it is now.
+   * @param {string} name
+   * @param {string[]} files
+   * @param {() => Promise<Counts>} run
+   */
   const ifChanged = (name, files, run) => {
     const key = `${name} ${tree.everything(files)}`;
     if (others.has(key)) return [];

@@ -15,7 +15,11 @@ import { Passed, readTree } from './tree.mjs';
 
 /**
  * A program of node_modules/. What it prints comes at its end and at once, since others may run beside it.
- * @param {string} path inside node_modules @param {string[]} args @param {string} name @param {NodeJS.ProcessEnv} [env] @returns {Promise<Counts>}
+ * @param {string} path inside node_modules
+ * @param {string[]} args
+ * @param {string} name
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {Promise<Counts>}
  */
 async function tool(path, args, name, env = process.env) {
   const end = await capture(process.execPath, [inRoot('node_modules', path), ...args], { cwd: root, env });
@@ -147,7 +151,12 @@ export async function vitest(projects, stage, runtime) {
   return countReport(report, stage, end, countVitest);
 }
 
-/** The tests of these files. @param {string[]} files @param {(path: string) => void} passed is told of every file whose tests passed @returns {Promise<Counts>} */
+/**
+ * The tests of these files.
+ * @param {string[]} files
+ * @param {(path: string) => void} passed is told of every file whose tests passed
+ * @returns {Promise<Counts>}
+ */
 export async function vitestFiles(files, passed) {
   const report = reportFor('tests of what changed');
   const projects = ['--project', 'unit', '--project', 'window'];
@@ -187,7 +196,9 @@ export async function googleTest(runtime) {
 
 /**
  * 200,000 mutated files through the parsers, under the address sanitizer.
- * @param {'fuzz_checkpoint' | 'fuzz_gguf'} program headers and configurations of safetensors, or GGUF files @param {string} stage @returns {Promise<Counts>}
+ * @param {'fuzz_checkpoint' | 'fuzz_gguf'} program headers and configurations of safetensors, or GGUF files
+ * @param {string} stage
+ * @returns {Promise<Counts>}
  */
 export async function fuzz(program, stage) {
   const end = await follow(join(nativeBuild, program), ['200000'], { cwd: root, label: stage });

@@ -188,7 +188,10 @@ export async function startDesktop({ width, height }) {
 
 /**
  * Waits, for long enough that only what never comes is missed.
- * @template Value @param {string} what @param {() => Value | Promise<Value>} get @param {{ patienceMs?: number, everyMs?: number }} [options]
+ * @template Value
+ * @param {string} what
+ * @param {() => Value | Promise<Value>} get
+ * @param {{ patienceMs?: number, everyMs?: number }} [options]
  * @returns {Promise<NonNullable<Value>>}
  */
 export async function until(what, get, { patienceMs = 60_000, everyMs = 60 } = {}) {
@@ -206,7 +209,12 @@ const move = ({ x, y }) => ['mousemove', String(x), String(y)];
 /** @param {Point} a @param {Point} b */
 const between = (a, b) => ({ x: Math.round((a.x + b.x) / 2), y: Math.round((a.y + b.y) / 2) });
 
-/** Of `xdotool getwindowgeometry --shell`; null for a window that is gone. @param {string} id @param {string} text @returns {Window | null} */
+/**
+ * Of `xdotool getwindowgeometry --shell`; null for a window that is gone.
+ * @param {string} id
+ * @param {string} text
+ * @returns {Window | null}
+ */
 export function geometry(id, text) {
   const [x, y, width, height] = ['X', 'Y', 'WIDTH', 'HEIGHT'].map((name) =>
     Number(new RegExp(`^${name}=(-?\\d+)$`, 'm').exec(text)?.[1] ?? NaN),
@@ -216,7 +224,10 @@ export function geometry(id, text) {
     : /** @type {Window} */ ({ id, x, y, width, height });
 }
 
-/** Where the pixels are in Xvfb's file, which is an X window dump: a header of big-endian words, a colour table, rows. @param {number} file */
+/**
+ * Where the pixels are in Xvfb's file, which is an X window dump: a header of big-endian words, a colour table, rows.
+ * @param {number} file
+ */
 function layout(file) {
   const header = Buffer.alloc(100);
   readSync(file, header, 0, header.length, 0);

@@ -134,7 +134,11 @@ function freePort() {
   });
 }
 
-/** The first line that a program prints, or undefined when it ends before. @param {import('node:child_process').ChildProcess} child @returns {Promise<string | undefined>} */
+/**
+ * The first line that a program prints, or undefined when it ends before.
+ * @param {import('node:child_process').ChildProcess} child
+ * @returns {Promise<string | undefined>}
+ */
 function firstLine(child) {
   return new Promise((resolve) => {
     let text = '';
@@ -158,7 +162,10 @@ function openLink(link) {
   });
 }
 
-/** @param {{ port: number, hostPort: number, host: { cookie: () => string } }} options `port` for the browser, `hostPort` of the host behind it */
+/**
+ * @param {{ port: number, hostPort: number, host: { cookie:
+ *   () => string } }} options `port` for the browser, `hostPort` of the host behind it
+ */
 async function startVite({ port, hostPort, host }) {
   const { createLogger, createServer: createViteServer } = await import('vite');
   const { contentSecurityPolicy } = await import('../main/host/page-policy.ts');

@@ -17,14 +17,22 @@ export function executableName(platform) {
   return platform === 'win32' ? 'electron.exe' : 'electron';
 }
 
-/** What ELECTRON_OVERRIDE_DIST_PATH names, or what the package has fetched; undefined when neither is there. @param {NodeJS.ProcessEnv} env */
+/**
+ * What ELECTRON_OVERRIDE_DIST_PATH names, or what the package has fetched; undefined when neither is there.
+ * @param {NodeJS.ProcessEnv} env
+ */
 export function presentElectron(env = process.env) {
   const folder = env['ELECTRON_OVERRIDE_DIST_PATH'] ?? inRoot('node_modules', 'electron', 'dist');
   const binary = join(folder, executableName(process.platform));
   return existsSync(binary) ? binary : undefined;
 }
 
-/** Why a window cannot be shown here, whatever is installed. @param {NodeJS.Platform} platform @param {NodeJS.ProcessEnv} env @param {number | undefined} user */
+/**
+ * Why a window cannot be shown here, whatever is installed.
+ * @param {NodeJS.Platform} platform
+ * @param {NodeJS.ProcessEnv} env
+ * @param {number | undefined} user
+ */
 export function whyNoWindow(platform, env, user) {
   if (platform !== 'linux') return undefined;
   if (!env['DISPLAY'] && !env['WAYLAND_DISPLAY']) return 'there is no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set)';
@@ -81,7 +89,12 @@ export async function ensureDesktopApp() {
   await ensureShell();
 }
 
-/** The desktop app from this checkout. @param {string} binary of `findElectron` @param {string[]} args @returns {Promise<number>} exit code */
+/**
+ * The desktop app from this checkout.
+ * @param {string} binary of `findElectron`
+ * @param {string[]} args
+ * @returns {Promise<number>} exit code
+ */
 export async function startElectron(binary, args) {
   await ensureDesktopApp();
   return runInForeground(binary, [join(shellBuild, 'main.js'), ...args], { cwd: root });

@@ -50,7 +50,12 @@ export function follow(command, args, { label, ...place } = {}) {
   });
 }
 
-/** As `follow`, and keeps the program's standard output. @param {string} command @param {string[]} args @param {Place & { label: string }} place */
+/**
+ * As `follow`, and keeps the program's standard output.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {Place & { label: string }} place
+ */
 export async function followAndKeep(command, args, { label, ...place }) {
   let output = '';
   const end = await ended(command, args, { ...place, stdio: ['ignore', 'pipe', 2] }, (child) => {

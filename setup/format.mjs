@@ -1,5 +1,5 @@
-// `npm run fix` formats every file that git knows or would add; the checks name those that it would change. Prettier writes TypeScript, Svelte,
-// CSS and JSON, clang-format C++ and shaders, ruff Python. All three come from npm, so that every machine formats alike.
+// `npm run fix` formats every file that git knows or would add; the checks name those that it would change. Prettier writes TypeScript,
+// Svelte, CSS and JSON, clang-format C++ and shaders, ruff Python. All three come from npm, so that every machine formats alike.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -14,7 +14,10 @@ import { sourceFiles } from './tree.mjs';
 const cachePath = inRoot('build', 'formatted.json');
 const configurations = ['.prettierrc.json', '.prettierignore', '.clang-format', 'ruff.toml', 'package-lock.json'];
 
-/** Loads the formatters: what only sets up needs none of them. @returns {Promise<Record<string, Formatter | undefined>>} by the ending of a file's name */
+/**
+ * Loads the formatters: what only sets up needs none of them.
+ * @returns {Promise<Record<string, Formatter | undefined>>} by the ending of a file's name
+ */
 async function formattersByEnding() {
   const prettier = await import('prettier');
   const { format: clangFormat } = await import('@wasm-fmt/clang-format/node');

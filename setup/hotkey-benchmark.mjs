@@ -89,7 +89,12 @@ async function play({ desktop, app, rounds, seed }) {
   return { rounds, done, lost };
 }
 
-/** Where the main window is before a round. @param {import('./desktop.mjs').Desktop} desktop @param {import('./packaged-app.mjs').Driver} app @param {Place} place */
+/**
+ * Where the main window is before a round.
+ * @param {import('./desktop.mjs').Desktop} desktop
+ * @param {import('./packaged-app.mjs').Driver} app
+ * @param {Place} place
+ */
 async function put(desktop, app, place) {
   const shown = await app.main();
   if (place === 'hidden') {
@@ -104,7 +109,12 @@ async function put(desktop, app, place) {
   if (place === 'behind') await desktop.leaveWindows();
 }
 
-/** @param {import('./desktop.mjs').Desktop} desktop @param {import('./packaged-app.mjs').Driver} app @param {End} end @param {() => number} random */
+/**
+ * @param {import('./desktop.mjs').Desktop} desktop
+ * @param {import('./packaged-app.mjs').Driver} app
+ * @param {End} end
+ * @param {() => number} random
+ */
 async function leave(desktop, app, end, random) {
   if (end === 'Esc') {
     await desktop.key('Escape');

@@ -39,7 +39,12 @@ function configureArguments(generator) {
   ];
 }
 
-/** CMake refuses a build folder of another place or generator, as after moving the checkout. @param {string} cache contents of CMakeCache.txt @param {string} source @param {string} generator */
+/**
+ * CMake refuses a build folder of another place or generator, as after moving the checkout.
+ * @param {string} cache contents of CMakeCache.txt
+ * @param {string} source
+ * @param {string} generator
+ */
 export function fitsCache(cache, source, generator) {
   return cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`) && cache.includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
 }

@@ -108,7 +108,10 @@ export function driveApp(desktop, executable) {
     overlayGone: () => until('end of the overlay', () => gone(overlay)),
     quickGone: () => until('end of the quick-ask window', () => gone(quick)),
     mainGone: () => until('end of the main window', () => gone(main)),
-    /** By a second start, as a person does it. It has handed over when it ends: the window may be there before, and would come again later. */
+    /**
+     * By a second start, as a person does it. It has handed over when it ends:
+     * the window may be there before, and would come again later.
+     */
     async showMain() {
       const second = start();
       await until('end of the second start', () => second.exitCode !== null);
@@ -142,7 +145,11 @@ export function driveApp(desktop, executable) {
   };
 }
 
-/** Null for what is no PNG, such as a preview, or is not whole yet. @param {string} path @returns {{ width: number, height: number } | null} */
+/**
+ * Null for what is no PNG, such as a preview, or is not whole yet.
+ * @param {string} path
+ * @returns {{ width: number, height: number } | null}
+ */
 function pngSize(path) {
   const header = Buffer.alloc(24);
   try {

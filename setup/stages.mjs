@@ -14,7 +14,12 @@ async function timed({ name, run }) {
   return counts;
 }
 
-/** Stages that do not touch one another's files, `width` at a time, begun in their order. @param {Stage[]} stages @param {number} width @returns {Promise<Counts[]>} in their order */
+/**
+ * Stages that do not touch one another's files, `width` at a time, begun in their order.
+ * @param {Stage[]} stages
+ * @param {number} width
+ * @returns {Promise<Counts[]>} in their order
+ */
 export async function sideBySide(stages, width) {
   /** @type {Counts[]} */
   const results = [];

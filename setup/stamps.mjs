@@ -26,7 +26,11 @@ function filesUnder(base, folder) {
   });
 }
 
-/** One line for one file; a missing file has a line too, so that its appearance changes the fingerprint. @param {string} base @param {string} path */
+/**
+ * One line for one file; a missing file has a line too, so that its appearance changes the fingerprint.
+ * @param {string} base
+ * @param {string} path
+ */
 export function describeFile(base, path) {
   const stats = statSync(join(base, path), { throwIfNoEntry: false });
   return stats ? `${path} ${stats.mtimeMs} ${stats.size}` : `${path} missing`;

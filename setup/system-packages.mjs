@@ -166,7 +166,10 @@ export async function ensureSystemPackages({ forTests }) {
   await ensure([...buildNeeds, ...(forTests ? testNeeds : [])]);
 }
 
-/** Why the packaged app cannot be put on a screen in memory; undefined once everything for it is there. @returns {Promise<string | undefined>} */
+/**
+ * Why the packaged app cannot be put on a screen in memory; undefined once everything for it is there.
+ * @returns {Promise<string | undefined>}
+ */
 export async function ensureDesktopPackages() {
   if (process.platform !== 'linux') return 'a screen in memory is an X server, on Linux';
   try {

@@ -78,7 +78,10 @@ export async function test() {
   return account(results);
 }
 
-/** Builds the engine and tests it on the system's software Vulkan: what a change of native/ or shaders/ needs. @returns {Promise<number>} exit code */
+/**
+ * Builds the engine and tests it on the system's software Vulkan: what a change of native/ or shaders/ needs.
+ * @returns {Promise<number>} exit code
+ */
 export async function testEngine() {
   await ensureNative({ forTests: true });
   return account(await sideBySide(engineTests(systemRuntime(), ['driver', 'integration']), 1));

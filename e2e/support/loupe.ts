@@ -140,7 +140,10 @@ export function hostWithFakeEngine(wordMs: number, atOnce = 0): Host {
   return new Host([fakeEntry, '--word-ms', String(wordMs), '--words-at-once', String(atOnce)]);
 }
 
-/** The whole app with an engine that says back what it was asked, a word every `wordMs` after the first `atOnce`: for what needs long answers. */
+/**
+ * The whole app with an engine that says back what it was asked,
+ * a word every `wordMs` after the first `atOnce`: for what needs long answers.
+ */
 export const testWithFakeEngine = (wordMs: number, atOnce = 0): typeof test =>
   test.extend({
     host: async ({}, use, testInfo) => {

@@ -15,7 +15,10 @@ export const settings = v.strictObject({
   device: v.nullable(text(200)),
   /** Tokens; null = as the model and the memory allow. */
   contextLength: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(256), v.maxValue(131_072))),
-  /** Where downloads and quantised copies go; null = the usual folder. Set by `models.setFolder`, which checks that it can be written to. */
+  /**
+   * Where downloads and quantised copies go; null = the usual folder.
+   * Set by `models.setFolder`, which checks that it can be written to.
+   */
   modelsDirectory: v.nullable(text(4096)),
   maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)),
   /** Null = as the model's makers advise. */

@@ -1,4 +1,7 @@
-/** Every system of the catalogue as a small checkpoint in its exact layout: recognised, loaded, computed as the reference computes it, asked. */
+/**
+ * Every system of the catalogue as a small checkpoint in its exact layout:
+ * recognised, loaded, computed as the reference computes it, asked.
+ */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -10,7 +10,10 @@ export interface Licence {
 /** Built into the window, though the app itself never imports them. */
 const inWindow = ['@lucide/svelte', 'entities', 'linkify-it', 'markdown-it', 'mdurl', 'punycode.js', 'svelte', 'uc.micro'];
 
-/** `root` holds resources/licences/ and node_modules/. Packages without a licence file are named by their README, or by what package.json says. */
+/**
+ * `root` holds resources/licences/ and node_modules/.
+ * Packages without a licence file are named by their README, or by what package.json says.
+ */
 export async function readLicences(root: string): Promise<Licence[]> {
   const folder = join(root, 'resources', 'licences');
   const files = (await readdir(folder)).filter((name) => name.endsWith('.txt')).sort();

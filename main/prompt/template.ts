@@ -147,7 +147,10 @@ function systemInFirstQuestion([system, question, ...rest]: Message[]): Message[
   return [{ role: 'user', content: picturesFirst([{ type: 'text', text: `${spell(system.content)}\n\n` }, ...question.content]) }, ...rest];
 }
 
-/** The published vision templates look through parts and fail at a string; Llama Guard's loses it. System messages are strings in all of them. */
+/**
+ * The published vision templates look through parts and fail at a string; Llama Guard's loses it.
+ * System messages are strings in all of them.
+ */
 function takesPlainText(render: (messages: { role: Role; content: string }[]) => string): boolean {
   try {
     return render([{ role: 'user', content: 'plain' }]).includes('plain');

@@ -31,7 +31,10 @@ export interface EngineService {
   state(): EngineState;
   /** Null while another model is loaded for a moment, as a guard that checks an answer. */
   chosen(): EngineState | null;
-  /** Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up. Never rejects: `state` has the result. */
+  /**
+   * Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up.
+   * Never rejects: `state` has the result.
+   */
   load(): Promise<void>;
   /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
   follow(): Promise<void>;

@@ -97,7 +97,10 @@ function keep(incoming: string, path: string): void {
   renameSync(incoming, path);
 }
 
-/** Files of documents that were removed, and then their rows: if the process dies in between, the row is found again. Returns how many there were. */
+/**
+ * Files of documents that were removed, and then their rows:
+ * if the process dies in between, the row is found again. Returns how many there were.
+ */
 export function removeFilesOfRemoved(database: WriteDatabase, directory: string): number {
   const hashes = database.prepare<[], string>('select hash from documents where removed = 1').pluck().all();
   const remove = database.prepare<[string]>('delete from documents where hash = ?');

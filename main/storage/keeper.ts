@@ -37,7 +37,10 @@ interface Damage {
   usable: boolean;
 }
 
-/** Opens the database of a data folder with `start`, and again whenever its files are exchanged. Its state follows the disk and what checks find. */
+/**
+ * Opens the database of a data folder with `start`, and again whenever its files are exchanged.
+ * Its state follows the disk and what checks find.
+ */
 export class Keeper {
   readonly directory: string;
   readonly clock: Clock;
@@ -125,7 +128,10 @@ export class Keeper {
 
   // --- opening and closing
 
-  /** Throws `store_locked`, `store_full`, `store_read_only`, `store_failed` and, unless it is tolerant, `store_damaged` and `store_newer`. */
+  /**
+   * Throws `store_locked`, `store_full`, `store_read_only`, `store_failed` and,
+   * unless it is tolerant, `store_damaged` and `store_newer`.
+   */
   start(): void {
     try {
       this.#open();

@@ -36,7 +36,10 @@ export function moveIn(part: string, directory: string): void {
   renameSync(part, databasePath(directory));
 }
 
-/** Copies a log that SQLite will not read to its end, and will overwrite. Returns the name of the copy; null where there is no room for one. */
+/**
+ * Copies a log that SQLite will not read to its end, and will overwrite. Returns the name of the copy;
+ * null where there is no room for one.
+ */
 export function archiveLog(directory: string, now: number): string | null {
   const path = databasePath(directory);
   const name = freeName(directory, `loupe-damaged-log-${stamp(now).slice(0, -3)}`);

@@ -16,7 +16,10 @@ const messages = 100;
 const runs = 15;
 /** An index answers alike in both stores; a walk through all would cost ten times as much. */
 const alike = 4;
-/** What reads everything may cost in proportion, with room for what a larger index takes; two walks within another would cost a hundred times as much. */
+/**
+ * What reads everything may cost in proportion, with room for what a larger index takes;
+ * two walks within another would cost a hundred times as much.
+ */
 const inProportion = 3 * (conversations / few);
 
 let folder: string;

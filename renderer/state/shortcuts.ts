@@ -1,7 +1,10 @@
 /** A browser keeps some shortcuts for itself. */
 const inBrowser = !('loupe' in globalThis);
 
-/** Every shortcut of the main window, once: the handler, the tooltips and the sheet read this table. `Mod` is Command on a Mac, else Control. */
+/**
+ * Every shortcut of the main window, once: the handler, the tooltips and the sheet read this table.
+ * `Mod` is Command on a Mac, else Control.
+ */
 export const shortcuts = {
   newConversation: inBrowser ? 'Mod+Shift+O' : 'Mod+N',
   search: 'Mod+K',

@@ -1,4 +1,7 @@
-/** A check of an answer with the real engine: one small model answers, a small Llama Guard takes its place and judges, the first comes back. */
+/**
+ * A check of an answer with the real engine:
+ * one small model answers, a small Llama Guard takes its place and judges, the first comes back.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -24,7 +24,10 @@ export function parseVerdict(text: string): Verdict {
     : unclear;
 }
 
-/** Leaves out verdicts and the questions that were judged: they are no conversation. A picture that came with one moves to the next question. */
+/**
+ * Leaves out verdicts and the questions that were judged: they are no conversation.
+ * A picture that came with one moves to the next question.
+ */
 export function withoutVerdicts(path: readonly Message[]): Message[] {
   const judged = new Set(path.filter(isVerdict).flatMap(({ id, parentId }) => [id, parentId]));
   let pictures: Message['pictures'] = [];

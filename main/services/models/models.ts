@@ -53,7 +53,10 @@ export function createModels({ store, demoModel }: { store: Pick<Store, 'models'
   };
 }
 
-/** The model that a path names, if the inspector finds that the engine can run it; without an inspector, if it seems so. Rejects with what is missing or wrong. */
+/**
+ * The model that a path names, if the inspector finds that the engine can run it; without an inspector, if it seems so.
+ * Rejects with what is missing or wrong.
+ */
 export async function usableModel(path: string, inspector?: Inspector): Promise<FoundModel> {
   const all = await findAt(path);
   // Broken links beside a model matter where models are searched for, not here.

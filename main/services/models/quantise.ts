@@ -36,7 +36,10 @@ export function quantisedTarget(models: string, name: string, form: QuantisedFor
   return join(models, quantised, `${quantised}.gguf`);
 }
 
-/** Rejects with `usage` for a target that exists or has a wrong name, `disk_full`, or what the engine rejects with. A part that an earlier run left is resumed. */
+/**
+ * Rejects with `usage` for a target that exists or has a wrong name, `disk_full`, or what the engine rejects with.
+ * A part that an earlier run left is resumed.
+ */
 export async function quantiseModel(
   engine: Engine,
   { directory, target, form, model }: QuantiseJob,

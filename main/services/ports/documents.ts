@@ -156,7 +156,10 @@ export interface DocumentStore {
 
 /** Files of documents, by their hash. */
 export interface DocumentFiles {
-  /** Copies the file into the data folder. What is brought has to be kept or dropped. Rejects with `document_missing`, `cancelled` and the `store_*` codes. */
+  /**
+   * Copies the file into the data folder. What is brought has to be kept or dropped.
+   * Rejects with `document_missing`, `cancelled` and the `store_*` codes.
+   */
   bring(path: string, options?: Abortable): Promise<BroughtFile>;
   path(hash: string): string;
 }

@@ -120,5 +120,8 @@ export interface SecretStore {
   set(name: 'hub-token', value: string | null): Promise<void>;
 }
 
-/** Locks a folder for this process and returns the function that unlocks it; throws `download_locked`. The lock ends with the process, however that dies. */
+/**
+ * Locks a folder for this process and returns the function that unlocks it; throws `download_locked`.
+ * The lock ends with the process, however that dies.
+ */
 export type LockFolder = (directory: string) => () => void;

@@ -20,9 +20,15 @@ export interface SanityCheckReport {
   sound: boolean;
   /** What is wrong, a sentence each. */
   findings: string[];
-  /** Of the sentence, once its opening is read: how many tokens it seems to choose from at each place. Null where it is not judged by it. */
+  /**
+   * Of the sentence, once its opening is read:
+   * how many tokens it seems to choose from at each place. Null where it is not judged by it.
+   */
   perplexity: number | null;
-  /** Natural logarithm of the odds for the beginning of the right word over that of the wrong one, over both pictures. Null without eyes. */
+  /**
+   * Natural logarithm of the odds for the beginning of the right word over that of the wrong one,
+   * over both pictures. Null without eyes.
+   */
   pictureOdds: number | null;
   /** Of an answer of one word. Null where it is not asked for one. */
   answerTokens: number | null;

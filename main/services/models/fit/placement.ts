@@ -33,7 +33,10 @@ export interface LoadPlannedOptions extends NonNullable<Parameters<Engine['load'
   hostMemoryBytes?: number;
 }
 
-/** As `Engine.load`, where it fits; rejects with `device_out_of_memory` or `host_out_of_memory` before anything is read where it does not. */
+/**
+ * As `Engine.load`, where it fits; rejects with `device_out_of_memory` or `host_out_of_memory` before
+ * anything is read where it does not.
+ */
 export async function loadPlanned(
   engine: Pick<Engine, 'estimate' | 'load'>,
   request: Body<'estimate'>,

@@ -19,7 +19,10 @@ export interface HttpResponse {
 }
 
 export interface Http {
-  /** Rejects with `offline`, `network_failed` (worth another try), `hub_invalid` (a redirect that must not be followed), or what aborted `signal`. */
+  /**
+   * Rejects with `offline`, `network_failed` (worth another try),
+   * `hub_invalid` (a redirect that must not be followed), or what aborted `signal`.
+   */
   get(url: string, options: { headers?: Record<string, string>; token?: string | null; signal: AbortSignal }): Promise<HttpResponse>;
   /** Ends its connections. */
   close(): Promise<void>;

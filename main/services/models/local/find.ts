@@ -50,7 +50,10 @@ export async function findModels({ environment = process.env, home = homedir(), 
   return unique(found.flat());
 }
 
-/** At what the user names: a model, a file of one, or a folder or drive that contains models. Rejects with `not_found` where there is nothing. */
+/**
+ * At what the user names: a model, a file of one, or a folder or drive that contains models.
+ * Rejects with `not_found` where there is nothing.
+ */
 export async function findAt(path: string, { signal }: Pick<FindOptions, 'signal'> = {}): Promise<FoundModel[]> {
   const named = pathsNamed(path);
   if (named.length > 1) {

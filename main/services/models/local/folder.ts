@@ -7,7 +7,10 @@ import { LoupeError } from '../../../errors.ts';
 import { withFileErrors } from '../hub/fetch-file.ts';
 import { freeBytesOf } from '../hub/pull.ts';
 
-/** Creates the folder where there is none, and returns its path. Rejects with `usage` for a path that cannot be a folder, and with the reason where nothing can be written. */
+/**
+ * Creates the folder where there is none, and returns its path.
+ * Rejects with `usage` for a path that cannot be a folder, and with the reason where nothing can be written.
+ */
 export async function usableFolder(named: string): Promise<string> {
   const path = normalize(named.trim().replace(/^~(?=[\\/]|$)/, homedir()));
   if (!isAbsolute(path))

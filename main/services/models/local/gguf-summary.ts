@@ -1,4 +1,7 @@
-/** Reads from the head of a GGUF file what it is and what belongs with it. Only the engine knows whether it loads. The file is not trusted. */
+/**
+ * Reads from the head of a GGUF file what it is and what belongs with it.
+ * Only the engine knows whether it loads. The file is not trusted.
+ */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { GgufValue } from '../../../native-surface.ts';
 import { ggufMagic } from '../../../file-type.ts';

@@ -82,7 +82,10 @@ function holdsModel(names: readonly string[]): boolean {
   );
 }
 
-/** A folder with a model's configuration, an adapter or Meta's original files in it; null for any other. Rejects where it cannot be read. */
+/**
+ * A folder with a model's configuration, an adapter or Meta's original files in it;
+ * null for any other. Rejects where it cannot be read.
+ */
 export async function inspectFolder(directory: string, name = basename(directory)): Promise<Inspection | null> {
   const names = await readdir(directory);
   const isNamed =

@@ -81,7 +81,10 @@ function listedAs(root: string, path: string): ListedModel | null {
   return { name: `${[...owner, model].join('/')}:${tag}`, tag, manifest: path };
 }
 
-/** Reads a manifest and looks for its blobs. Rejects with `file_missing` when one is missing, `checkpoint_unsupported` for anything but a GGUF model. */
+/**
+ * Reads a manifest and looks for its blobs.
+ * Rejects with `file_missing` when one is missing, `checkpoint_unsupported` for anything but a GGUF model.
+ */
 export async function openManifest(store: string, model: ListedModel): Promise<StoredModel> {
   const { layers } = await readManifest(model);
   const ofKind = (kind: string): Layer[] => layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
