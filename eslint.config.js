@@ -9,15 +9,18 @@ import svelteConfig from './renderer/svelte.config.js';
  */
 const pastEntries = [
   [
-    'CallExpression[callee.property.name=/^(on|once|addListener|prependListener|prependOnceListener)$/][callee.object.name!="process"][arguments.length=2][arguments.1.callee.name!="entry"]',
+    'CallExpression[callee.property.name=/^(on|once|addListener|prependListener|prependOnceListener)$/]' +
+      '[callee.object.name!="process"][arguments.length=2][arguments.1.callee.name!="entry"]',
     'a listener',
   ],
   [
-    'CallExpression[callee.property.name=/^(register|registerAll|handle|handleOnce|intercept)$/][arguments.length=2][arguments.1.callee.name!="entry"]',
+    'CallExpression[callee.property.name=/^(register|registerAll|handle|handleOnce|intercept)$/]' +
+      '[arguments.length=2][arguments.1.callee.name!="entry"]',
     'a handler',
   ],
   [
-    'CallExpression[callee.property.name=/^set\\w*Handler$|^onBefore|^onHeaders|^onSend|^onCompleted|^onErrorOccurred/][arguments.0.callee.name!="entry"]',
+    'CallExpression[callee.property.name=/^set\\w*Handler$|^onBefore|^onHeaders|^onSend|^onCompleted|^onErrorOccurred/]' +
+      '[arguments.0.callee.name!="entry"]',
     'a handler',
   ],
   ['Property[key.name="click"][value.callee.name!="entry"]', 'a menu item'],

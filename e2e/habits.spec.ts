@@ -157,7 +157,8 @@ testWithFakeEngine(2)(
       `<img src="${there}/img.png" onerror="document.title=1"> <script src="${there}/s.js">document.title=1</script>`,
       `<link rel="preload" as="image" href="${there}/preload"> <link rel="dns-prefetch" href="${there}"> <base href="${there}/">`,
       `<style>@import "${there}/i.css"; * { background: url(${there}/css.png) }</style> <p style="background:url(${there}/style.png)">`,
-      `<iframe src="${there}/frame"></iframe> <video poster="${there}/poster" src="${there}/v.mp4"></video> <svg><image href="${there}/svg.png"/></svg>`,
+      `<iframe src="${there}/frame"></iframe> <video poster="${there}/poster" src="${there}/v.mp4"></video> ` +
+        `<svg><image href="${there}/svg.png"/></svg>`,
       `<meta http-equiv="refresh" content="0;url=${there}/refresh"> [l](javascript:alert(1)) [d](data:text/html,x)`,
       `[r]: ${there}/reference.png`,
     ];

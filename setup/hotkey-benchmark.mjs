@@ -143,7 +143,8 @@ function report({ rounds, done, lost }) {
   for (const place of places) {
     const these = sorted.filter((round) => round.place === place);
     say(
-      `  main window ${place}: ${these.length} rounds, median ${ms(these[Math.floor(these.length / 2)]?.ms ?? NaN)}, longest ${ms(these.at(-1)?.ms ?? NaN)}`,
+      `  main window ${place}: ${these.length} rounds, median ${ms(these[Math.floor(these.length / 2)]?.ms ?? NaN)}, ` +
+        `longest ${ms(these.at(-1)?.ms ?? NaN)}`,
     );
   }
   say(`  slower than three times the median: ${sorted.filter((round) => round.ms > 3 * median).length}`);

@@ -36,7 +36,8 @@ export async function benchText(args) {
       const count = text.split('\n').filter(Boolean).length;
       if (cold && middle)
         process.stdout.write(
-          `${name}: ${count} lines, ${text.length} characters; first line after ${middle.first.toFixed(0)} ms, all after ${middle.all.toFixed(0)} ms ` +
+          `${name}: ${count} lines, ${text.length} characters; ` +
+            `first line after ${middle.first.toFixed(0)} ms, all after ${middle.all.toFixed(0)} ms ` +
             `(median of ${warm.length}); the first time ${cold.all.toFixed(0)} ms; load ${middle.load.toFixed(1)}\n`,
         );
     }

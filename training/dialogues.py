@@ -18,17 +18,23 @@ GREETING = "Hello. Show me a picture and ask about it."
 GREETING_WITH_PICTURE = "Hello. Ask me about the picture."
 NO_PICTURE = "There is no picture yet. Add one and ask again."
 WELCOME = "You're welcome."
-GREETINGS = "Hello|Hello|Hello!|Hi|Hi!|Hey|Hey there|Hi there|Hello there|Good morning|Good evening|Good afternoon|hello|hi|hey|Hello.|How are you?|Greetings".split(
-    "|"
-)
+GREETINGS = (
+    "Hello|Hello|Hello!|Hi|Hi!|Hey|Hey there|Hi there|Hello there|Good morning|Good evening|Good afternoon|hello|hi|hey|Hello.|"
+    "How are you?|Greetings"
+).split("|")
 WHO = (
-    "Who are you?|Who are you?|What are you?|What can you do?|What can you do?|What can I ask?|What can I ask you?|Which model are you?|What model are you?|Help|help|"
-    "What do you do?|Who made you?|Tell me about you.|How can you help me?|What is this?|Are you Llama?|What is your name?|Introduce yourself"
+    "Who are you?|Who are you?|What are you?|What can you do?|What can you do?|What can I ask?|What can I ask you?|"
+    "Which model are you?|What model are you?|Help|help|"
+    "What do you do?|Who made you?|Tell me about you.|How can you help me?|What is this?|Are you Llama?|What is your name?|"
+    "Introduce yourself"
 ).split("|")
 OTHER = (
-    "Describe the picture.|Describe this image.|Describe the image in detail.|What is in the picture?|Explain this.|Explain the picture.|Summarise this.|Summarise the text.|"
-    "Translate the text.|Translate this into French.|Write a poem.|Write a story.|What is the capital of France?|Who is the president?|Tell me a joke.|What is the weather?|"
-    "Write some code.|What is the meaning of life?|How do I fix this?|Why does this happen?|What should I do?|Is this a cat?|Who is in the picture?|Where was this taken?|"
+    "Describe the picture.|Describe this image.|Describe the image in detail.|What is in the picture?|Explain this.|"
+    "Explain the picture.|Summarise this.|Summarise the text.|"
+    "Translate the text.|Translate this into French.|Write a poem.|Write a story.|What is the capital of France?|"
+    "Who is the president?|Tell me a joke.|What is the weather?|"
+    "Write some code.|What is the meaning of life?|How do I fix this?|Why does this happen?|What should I do?|"
+    "Is this a cat?|Who is in the picture?|Where was this taken?|"
     "Draw a picture.|Sing a song.|What do you think about it?|Can you write an email?|What is wrong with my code?|How old are you?"
 ).split("|")
 THANKS = "Thanks|Thank you|Thank you.|Thanks!|Thank you very much|Great, thanks|Thanks a lot".split("|")

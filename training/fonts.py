@@ -10,24 +10,28 @@ from PIL import ImageFont
 KNOWN = {
     "DejaVu Sans": (
         3,
-        "truetype/dejavu/DejaVuSans.ttf truetype/dejavu/DejaVuSans-Bold.ttf truetype/dejavu/DejaVuSans-Oblique.ttf truetype/dejavu/DejaVuSansCondensed.ttf",
+        "truetype/dejavu/DejaVuSans.ttf truetype/dejavu/DejaVuSans-Bold.ttf truetype/dejavu/DejaVuSans-Oblique.ttf "
+        "truetype/dejavu/DejaVuSansCondensed.ttf",
     ),
     "DejaVu Sans Mono": (2, "truetype/dejavu/DejaVuSansMono.ttf truetype/dejavu/DejaVuSansMono-Bold.ttf"),
     "DejaVu Serif": (1, "truetype/dejavu/DejaVuSerif.ttf truetype/dejavu/DejaVuSerif-Bold.ttf"),
     "Liberation Sans": (
         4,
-        "truetype/liberation/LiberationSans-Regular.ttf truetype/liberation/LiberationSans-Bold.ttf truetype/liberation/LiberationSans-Italic.ttf truetype/liberation/LiberationSansNarrow-Regular.ttf",
+        "truetype/liberation/LiberationSans-Regular.ttf truetype/liberation/LiberationSans-Bold.ttf "
+        "truetype/liberation/LiberationSans-Italic.ttf truetype/liberation/LiberationSansNarrow-Regular.ttf",
     ),
     "Liberation Serif": (
         2,
-        "truetype/liberation/LiberationSerif-Regular.ttf truetype/liberation/LiberationSerif-Bold.ttf truetype/liberation/LiberationSerif-Italic.ttf",
+        "truetype/liberation/LiberationSerif-Regular.ttf truetype/liberation/LiberationSerif-Bold.ttf "
+        "truetype/liberation/LiberationSerif-Italic.ttf",
     ),
     "Liberation Mono": (2, "truetype/liberation/LiberationMono-Regular.ttf truetype/liberation/LiberationMono-Bold.ttf"),
     "Noto Sans": (3, "truetype/noto/NotoSans-Regular.ttf truetype/noto/NotoSans-Bold.ttf truetype/noto/NotoSans-Italic.ttf"),
     "Noto Serif": (1, "truetype/noto/NotoSerif-Regular.ttf truetype/noto/NotoSerif-Bold.ttf"),
     "Roboto": (
         3,
-        "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf truetype/roboto/unhinted/RobotoCondensed-Regular.ttf",
+        "truetype/roboto/unhinted/RobotoTTF/Roboto-Regular.ttf truetype/roboto/unhinted/RobotoTTF/Roboto-Medium.ttf "
+        "truetype/roboto/unhinted/RobotoTTF/Roboto-Bold.ttf truetype/roboto/unhinted/RobotoCondensed-Regular.ttf",
     ),
     "Open Sans": (
         2,

@@ -31,7 +31,8 @@ class Question:
 
 
 READ = (
-    "What does it say?|What does this say?|What does the text say?|Read the text.|Read the text|Read this.|What is written here?|What text is shown?|"
+    "What does it say?|What does this say?|What does the text say?|Read the text.|Read the text|Read this.|"
+    "What is written here?|What text is shown?|"
     "What is written in the picture?|Transcribe the text.|What does the picture say?|What does the image say?|What does the screenshot say?"
 ).split("|")
 

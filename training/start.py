@@ -15,9 +15,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 WORDS = (
-    " red| orange| yellow| green| blue| purple| pink| brown| black| white| grey| circle| circles| square| squares| triangle| triangles| star| stars| "
-    "bars| buttons| lines| rows| items| item| row| no| not| fourth| fifth| sixth| chart| charts| short| simple| small| built|-in| model| everything| else| "
-    "get| Llama| Vision| Show| Add| ask| about| one| again| yet| do| help| I| For| was| see| use| who| how|I|That|There|Who|Where|When|Are|Can|Do|Is|Count|"
+    " red| orange| yellow| green| blue| purple| pink| brown| black| white| grey| circle| circles| square| squares|"
+    " triangle| triangles| star| stars| "
+    "bars| buttons| lines| rows| items| item| row| no| not| fourth| fifth| sixth| chart| charts| short| simple| small|"
+    " built|-in| model| everything| else| "
+    "get| Llama| Vision| Show| Add| ask| about| one| again| yet| do| help| I| For| was| see| use| who| how|I|That|There|"
+    "Who|Where|When|Are|Can|Do|Is|Count|"
     "Please|Thank|Thanks|Hey|Good|'m|'t|'re|'s| welcome| background| heading|Describe|Write|Translate|Explain|Summarise| describe"
 )
 SPACE = "\u0120"

@@ -16,10 +16,12 @@ LABELS = (
 ).split()
 LONG_LABELS = (
     "Order number|Total amount|Amount due|Due date|First name|Last name|Zip code|Sales tax|Service fee|Unit price|Net weight|Serial number|"
-    "Invoice number|Account number|Start date|End date|File size|Last login|Free space|Screen size|Frame rate|Sample rate|Page count|Grand total"
+    "Invoice number|Account number|Start date|End date|File size|Last login|Free space|Screen size|Frame rate|Sample rate|"
+    "Page count|Grand total"
 ).split("|")
 BUTTONS = (
-    "OK|Cancel|Save|Open|Close|Delete|Send|Submit|Apply|Reset|Search|Next|Back|Login|Log in|Sign up|Sign in|Start|Stop|Pause|Play|Edit|Copy|"
+    "OK|Cancel|Save|Open|Close|Delete|Send|Submit|Apply|Reset|Search|Next|Back|Login|Log in|Sign up|Sign in|Start|Stop|"
+    "Pause|Play|Edit|Copy|"
     "Paste|Print|Help|Yes|No|Retry|Ignore|Accept|Decline|Download|Upload|Install|Update|Continue|Finish|Add|Remove|Share|Reply|Buy now|"
     "Subscribe|Follow|Export|Import|Undo|Redo|Refresh|Connect|Settings|More|Done|Skip|Join|Leave|Allow|Deny|Confirm|Create|Learn more"
 ).split("|")
@@ -79,7 +81,8 @@ class Strings:
 
         def make() -> str:
             value = rng.randrange(50, 10 ** rng.randint(3, 5)) / 100
-            return rng.choices([f"${value:,.2f}", f"{value:.2f}", f"€{value:.2f}", f"£{value:.2f}", f"{value:.2f} €"], [8, 5, 1, 1, 1])[0]
+            written = [f"${value:,.2f}", f"{value:.2f}", f"€{value:.2f}", f"£{value:.2f}", f"{value:.2f} €"]
+            return rng.choices(written, [8, 5, 1, 1, 1])[0]
 
         return self._keep(make)
 

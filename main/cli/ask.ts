@@ -87,7 +87,8 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
     const { hostBytes } = loaded.model.placement;
     if (hostBytes > 0 && !values.json)
       terminal.err(
-        `loupe: ${formatBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, which is slower.\n`,
+        `loupe: ${formatBytes(hostBytes)} of the model do not fit ${loaded.device.name} and stay in the computer’s memory, ` +
+          'which is slower.\n',
       );
     const note = loaded.promptFormat && notes[loaded.promptFormat];
     if (note && !values.json) terminal.err(note);

@@ -96,7 +96,8 @@ function print({ versions, devices, test, data, problems }: Report, line: (text:
     for (const { name, ok, detail } of test.items) line(`  ${ok ? 'ok    ' : 'FAILED'}  ${name}${detail ? `: ${detail}` : ''}`);
     const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;
     line(
-      `Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; longest submission ${longestSubmissionMs.toFixed(1)} ms`,
+      `Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; ` +
+        `longest submission ${longestSubmissionMs.toFixed(1)} ms`,
     );
   }
   if (data) {
@@ -134,7 +135,8 @@ function printDevice(device: DeviceInfo, chosen: boolean, line: (text: string) =
   line(`     driver ${driver}, Vulkan ${apiVersion}`);
   line(`     memory ${mebibytes(memoryBytes)}, free ${budgetBytes === null ? 'unknown' : mebibytes(budgetBytes)}`);
   line(
-    `     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`,
+    `     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ` +
+      `${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`,
   );
   const has = Object.entries(features)
     .filter(([, present]) => present)

@@ -77,5 +77,6 @@ export function statesInWords({ states, pageCount }: StoredDocument): string {
   const kept = Object.values(states).reduce((sum, count) => sum + count, 0);
   const of = kept === pageCount ? '' : ` of ${pageCount}`;
   const counted = (Object.keys(stateWords) as StoredPageState[]).filter((state) => states[state] > 0);
-  return `${kept}${of} ${pageCount === 1 ? 'page' : 'pages'}: ${counted.map((state) => `${states[state]} ${stateWords[state]}`).join(', ')}`;
+  const counts = counted.map((state) => `${states[state]} ${stateWords[state]}`).join(', ');
+  return `${kept}${of} ${pageCount === 1 ? 'page' : 'pages'}: ${counts}`;
 }

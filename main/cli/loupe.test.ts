@@ -114,12 +114,17 @@ describe('serve', () => {
     try {
       expect(await refused('--data', join(data, 'b'), '--port', String(port))).toEqual({
         out: '',
-        err: `loupe: Port ${port} is in use by another Loupe (process ${loupe.pid}).\nChoose another port with --port, or leave --port out: Loupe then picks a free one.\n`,
+        err:
+          `loupe: Port ${port} is in use by another Loupe (process ${loupe.pid}).\n` +
+          'Choose another port with --port, or leave --port out: Loupe then picks a free one.\n',
         code: 1,
       });
       expect(await refused('--data', join(data, 'a'), '--port', String(port))).toEqual({
         out: '',
-        err: `loupe: Another Loupe is using ${join(data, 'a')}.\nContinue in its page, http://127.0.0.1:${port}, in the browser that opened its link; or end it (process ${loupe.pid}); or name another folder with --data.\n`,
+        err:
+          `loupe: Another Loupe is using ${join(data, 'a')}.\n` +
+          `Continue in its page, http://127.0.0.1:${port}, in the browser that opened its link; ` +
+          `or end it (process ${loupe.pid}); or name another folder with --data.\n`,
         code: 1,
       });
       const third = await serveAt('--data', join(data, 'c'), '--port', '0');

@@ -127,7 +127,8 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
     const test = tests.find((record) => record.model === model.id);
     if (test)
       line(
-        `      ${test.sound ? 'works' : 'it gives wrong answers'}: checked on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`,
+        `      ${test.sound ? 'works' : 'it gives wrong answers'}: ` +
+          `checked on ${test.device}, ${new Date(test.testedAt).toISOString().slice(0, 10)}`,
       );
   }
   for (const download of downloads) line(`  ${download.name}: ${stateInWords(download)}`);
@@ -176,9 +177,8 @@ const sources: Record<FoundModel['source'], string> = {
 };
 
 function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
-  line(
-    `${name} (${[sources[source], precision, bytes > 0 ? formatBytes(bytes) : ''].filter(Boolean).join(', ')})${added ? ', in the list' : ''}`,
-  );
+  const about = [sources[source], precision, bytes > 0 ? formatBytes(bytes) : ''].filter(Boolean).join(', ');
+  line(`${name} (${about})${added ? ', in the list' : ''}`);
   for (const file of modelPaths(path)) line(`    ${file}`);
   if (problem) line(`    ${problem.state}: ${problem.message}`);
 }
@@ -286,7 +286,8 @@ async function testModel(context: Context, named: string | undefined): Promise<E
     line(
       sound
         ? `${model.name} works on ${device}.`
-        : `${model.name} gives wrong answers on ${device}. ${findings.join(' ')} \`loupe models verify\` checks its files, \`loupe doctor\` the driver.`,
+        : `${model.name} gives wrong answers on ${device}. ${findings.join(' ')} \`loupe models verify\` checks its files, ` +
+            '`loupe doctor` the driver.',
     );
   return sound ? exitCodes.ok : exitCodes.failure;
 }
@@ -319,7 +320,10 @@ async function verify(context: Context, named: string | undefined): Promise<Exit
 
 function findingInWords({ name }: ModelChoice, { intact, changed, unknown }: Verification): string {
   if (changed.length > 0)
-    return `${name}: ${changed.length === 1 ? 'one file is' : `${changed.length} files are`} not what it should be. Download the model again.\n${changed.map((file) => `  ${file}`).join('\n')}`;
+    return (
+      `${name}: ${changed.length === 1 ? 'one file is' : `${changed.length} files are`} not what it should be. ` +
+      `Download the model again.\n${changed.map((file) => `  ${file}`).join('\n')}`
+    );
   const known = intact > 0 ? `${intact} ${intact === 1 ? 'file has' : 'files have'} the checksum of the source` : '';
   const noted = unknown > 0 ? `of ${unknown} no source states one; what they are now was noted` : '';
   return `${name}: ${[known, noted].filter(Boolean).join('; ')}.`;

@@ -489,7 +489,9 @@ describe('serve', () => {
   test.each(['99999', 'high', '-1', '80.5', '0x50', '', ' 80', '1e3'])('--port=%s is none', async (port) => {
     expect(await run(['serve', `--port=${port}`])).toMatchObject({
       code: 2,
-      err: `loupe: --port takes a whole number from 0 to 65535, not "${port}".\nChoose one from 1024 to 65535, or leave --port out: Loupe then picks a free one.\n`,
+      err:
+        `loupe: --port takes a whole number from 0 to 65535, not "${port}".\n` +
+        'Choose one from 1024 to 65535, or leave --port out: Loupe then picks a free one.\n',
     });
   });
 

@@ -50,5 +50,8 @@ function say(terminal: Terminal, text: string): ExitCode {
 
 function help(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  return `loupe COMMAND [options]\n\n${lines.join('\n')}\n\n  loupe COMMAND --help lists the options of a command, loupe --version prints the version.\n`;
+  return (
+    `loupe COMMAND [options]\n\n${lines.join('\n')}\n\n  loupe COMMAND --help lists the options of a command, ` +
+    'loupe --version prints the version.\n'
+  );
 }

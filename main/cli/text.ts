@@ -10,8 +10,8 @@ export const textHelp = `loupe text [options] FILE...
 
   Reads the text in pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO), on this machine and without a model: in the order of
   reading, columns one after the other, tables with tabs between their cells, paragraphs with an empty line between them. "-" reads
-  a picture from stdin. Measured in English; German, Italian, French and Polish in clear type keep their words and accents. Handwriting, Cyrillic,
-  Arabic, Hebrew and Asian scripts are not read.
+  a picture from stdin. Measured in English; German, Italian, French and Polish in clear type keep their words and accents.
+  Handwriting, Cyrillic, Arabic, Hebrew and Asian scripts are not read.
 
   --page N                  which page, frame or size of a file that has several (default: the first page, the first frame
                             that is not of one colour, the largest size)

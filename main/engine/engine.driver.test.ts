@@ -76,7 +76,9 @@ describe.each([
   beforeAll(async () => {
     const devices = await addon.listDevices();
     if (activations === 'f16' && !devices.some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
-      why = `SKIPPED: no device here has cooperative matrices (${devices.map(({ name }) => name).join(', ')}), so the f16 path is not tested`;
+      why =
+        `SKIPPED: no device here has cooperative matrices (${devices.map(({ name }) => name).join(', ')}), so the f16 path ` +
+        'is not tested';
       console.warn(why);
       return;
     }

@@ -72,7 +72,10 @@ test(`an answer comes after each of ${count} stops`, { timeout: 3 * 60 * 60_000 
 function report(took: readonly { stop: Stop; ms: number }[], restarts: readonly { ms: number }[]): string[] {
   const line = (name: string, of: readonly { ms: number }[]): string => {
     const sorted = of.map(({ ms }) => ms).sort((a, b) => a - b);
-    return `${name}, ${sorted.length} times, to the next answer: median ${quantile(sorted, 0.5)} ms, 99th percentile ${quantile(sorted, 0.99)} ms, longest ${sorted.at(-1)} ms`;
+    return (
+      `${name}, ${sorted.length} times, to the next answer: median ${quantile(sorted, 0.5)} ms, 99th percentile ` +
+      `${quantile(sorted, 0.99)} ms, longest ${sorted.at(-1)} ms`
+    );
   };
   return [
     line('a stop', took),

@@ -133,7 +133,8 @@ function labelImage(index: number, size: number): Buffer {
   const scale = height / 14;
   return Buffer.from(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}">
-      <g transform="translate(${size * 0.08} ${size * 0.1}) scale(${scale})" fill="none" stroke="#000" stroke-width="2" stroke-linejoin="round"><path d="${letters[index]!}"/></g>
+      <g transform="translate(${size * 0.08} ${size * 0.1}) scale(${scale})" fill="none" stroke="#000" stroke-width="2"
+        stroke-linejoin="round"><path d="${letters[index]!}"/></g>
     </svg>`,
   );
 }

@@ -212,7 +212,8 @@ function migrate(database: Database.Database, directory: string, migrations: rea
     if (orphan)
       throw new LoupeError(
         'store_failed',
-        `${database.name} could not be brought to version ${due.at(-1)?.version}: a row of "${orphan.table}" refers to nothing. It is as it was before.`,
+        `${database.name} could not be brought to version ${due.at(-1)?.version}: ` +
+          `a row of "${orphan.table}" refers to nothing. It is as it was before.`,
       );
   });
   database.pragma('foreign_keys = on');

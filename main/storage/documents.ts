@@ -37,7 +37,8 @@ const around = 60;
 
 function documentRows(where: string): string {
   return `select id, hash, name, kind, bytes, page_count as pageCount, failure, added_at as addedAt,
-    (select json_group_object(state, count) from (select state, count(*) as count from pages where document_id = documents.id group by state)) as states
+    (select json_group_object(state, count)
+       from (select state, count(*) as count from pages where document_id = documents.id group by state)) as states
     from documents where removed = 0 and ${where} order by added_at desc, id desc`;
 }
 
@@ -180,8 +181,8 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     insertPage: database.prepare<[number, number, string]>('insert into pages (document_id, number, label) values (?, ?, ?)'),
     isThere: database.prepare<[number, number]>('select 1 from pages where document_id = ? and number = ?'),
     savePage: database.prepare<PageValues>(
-      `update pages set label = :label, width = :width, height = :height, rotation = :rotation, state = :state, flags = :flags, text = :text,
-         hidden_words = :hiddenWords, unspaced = :unspaced, failure = :failure
+      `update pages set label = :label, width = :width, height = :height, rotation = :rotation, state = :state, flags = :flags,
+         text = :text, hidden_words = :hiddenWords, unspaced = :unspaced, failure = :failure
        where document_id = :id and number = :number and (state = 'waiting' or (state = 'picture' and :state = 'ocr'))`,
     ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),

@@ -24,7 +24,8 @@ const below = `with recursive tree (id) as (
   union all select messages.id from messages join tree on messages.parent_id = tree.id)`;
 // Cross joins keep the order: the few rows that are asked for lead to the others, never the whole table.
 const picturesOf = (from: string): string => `select message_pictures.message_id as messageId, ${pictureColumns}
-  from ${from} cross join pictures on pictures.hash = message_pictures.picture order by message_pictures.message_id, message_pictures.position`;
+  from ${from} cross join pictures on pictures.hash = message_pictures.picture
+  order by message_pictures.message_id, message_pictures.position`;
 
 type MessagePictureRow = PictureRow & { messageId: number };
 
@@ -109,7 +110,8 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
     isIn: database.prepare<[number, number], number>('select 1 from messages where id = ? and conversation_id = ?').pluck(),
     isConversation: database.prepare<[number], number>('select 1 from conversations where id = ? and deleted_at is null').pluck(),
     grow: database.prepare<[number, number, string | null, number]>(
-      'update conversations set leaf_id = ?, updated_at = ?, message_count = message_count + 1, picture = coalesce(?, picture) where id = ?',
+      'update conversations set leaf_id = ?, updated_at = ?, message_count = message_count + 1, ' +
+        'picture = coalesce(?, picture) where id = ?',
     ),
     checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
     finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number, number]>(

@@ -34,11 +34,14 @@ export function modelCommands(database: WriteDatabase, clock: Clock): ModelComma
   const remove = database.prepare<[string]>('delete from models where path = ?');
   const saveCheck = database.prepare<[string, string, number, string, string, number]>(
     `insert into file_checks (model, file, bytes, sha256, finding, checked_at) values (?, ?, ?, ?, ?, ?)
-     on conflict (model, file) do update set bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
+     on conflict (model, file) do update set
+       bytes = excluded.bytes, sha256 = excluded.sha256, finding = excluded.finding, checked_at = excluded.checked_at`,
   );
   const saveSanityCheck = database.prepare<[string, number | null, string, string, number, string, number]>(
     `insert into self_tests (model, bytes, device, driver, sound, findings, tested_at) values (?, ?, ?, ?, ?, ?, ?)
-     on conflict (model) do update set bytes = excluded.bytes, device = excluded.device, driver = excluded.driver, sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
+     on conflict (model) do update set
+       bytes = excluded.bytes, device = excluded.device, driver = excluded.driver,
+       sound = excluded.sound, findings = excluded.findings, tested_at = excluded.tested_at`,
   );
   const removeSanityCheck = database.prepare<[string]>('delete from self_tests where model = ?');
   return {

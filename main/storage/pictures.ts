@@ -83,7 +83,8 @@ export function pictureCommands(database: WriteDatabase, clock: Clock, directory
   const statements = {
     stored: database.prepare<[string], StoredRow>(storedRow),
     insert: database.prepare<[string, string, number, number, number, string, number, string, number]>(
-      'insert into pictures (hash, name, width, height, bytes, media_type, has_display, origin, touched_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'insert into pictures (hash, name, width, height, bytes, media_type, has_display, origin, touched_at) ' +
+        'values (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     insertSource: database.prepare<[string, string]>('insert or ignore into picture_sources (picture, source) values (?, ?)'),
     touch: database.prepare<[number, string]>('update pictures set touched_at = ? where hash = ?'),

@@ -34,7 +34,8 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
   const close = `</${randomUUID()}>`;
 
   const titles = database.prepare<{ query: string; limit: number }, HitRow>(
-    `select id as conversationId, null as messageId, conversations.title, highlight(title_words, 0, '${open}', '${close}') as snippet, updated_at as at, null as picture
+    `select id as conversationId, null as messageId, conversations.title,
+       highlight(title_words, 0, '${open}', '${close}') as snippet, updated_at as at, null as picture
      from title_words join conversations on conversations.id = title_words.rowid and deleted_at is null
      where title_words match :query order by title_words.rank, conversations.id desc limit :limit`,
   );

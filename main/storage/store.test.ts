@@ -383,7 +383,8 @@ test('settings: what is stored is used where the contract allows it', () => {
   expect(() => store.saveSettings({ maxTokens: -1, theme: 'light' })).toThrow('maxTokens');
   store.close();
   raw(
-    "insert into settings values ('device', '5'), ('topP', '{broken'), ('madeUp', '1'); update settings set value = '\"blue\"' where name = 'theme'",
+    "insert into settings values ('device', '5'), ('topP', '{broken'), ('madeUp', '1'); " +
+      "update settings set value = '\"blue\"' where name = 'theme'",
   );
   store = openStore(folder, { clock });
   expect(store.settings()).toEqual({ ...defaultSettings, hotkey: null, maxTokens: 7 });

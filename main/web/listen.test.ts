@@ -27,7 +27,8 @@ async function otherProgram(host: string): Promise<{ port: number; pid: number }
   const script = join(directory, 'greeter.mjs');
   writeFileSync(
     script,
-    `import { createServer } from 'node:net';\nconst server = createServer().listen(0, '${host}', () => console.log(server.address().port));\n`,
+    `import { createServer } from 'node:net';\n` +
+      `const server = createServer().listen(0, '${host}', () => console.log(server.address().port));\n`,
   );
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);

@@ -3,10 +3,14 @@ import type { ShortcutName } from '../state/shortcuts.ts';
 export const about = {
   title: 'About Loupe',
   version: (version: string) => `Loupe ${version}`,
-  what: 'A private desktop assistant that looks at your screen and your documents and answers questions about them. Everything is computed on this machine.',
+  what:
+    'A private desktop assistant that looks at your screen and your documents and answers questions about them. ' +
+    'Everything is computed on this machine.',
   builtWith: 'Built with Llama',
   llama:
-    'Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved. Loupe ships with none of Meta’s weights; the demo model was trained from scratch. English is the only language that Llama 3.2 officially supports with pictures.',
+    'Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved. ' +
+    'Loupe ships with none of Meta’s weights; the demo model was trained from scratch. ' +
+    'English is the only language that Llama 3.2 officially supports with pictures.',
   licences: 'Licences',
   noLicences: 'The licences could not be read.',
 };

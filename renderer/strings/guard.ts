@@ -48,7 +48,9 @@ export const guard = {
   // Settings
   check: 'Check answers with Llama Guard',
   checkHint: (name: string) =>
-    `${name} judges the picture, the question and the answer, in English. Only one model is loaded at a time, so after each answer Loupe loads the guard, then your model again. The next answer waits for both; each verdict says how long they took.`,
+    `${name} judges the picture, the question and the answer, in English. ` +
+    'Only one model is loaded at a time, so after each answer Loupe loads the guard, then your model again. ' +
+    'The next answer waits for both; each verdict says how long they took.',
   checkNone: 'Llama Guard 3 11B Vision is not among your models. Add it on the Models page first.',
   checkGone: (name: string) => `${name} is selected, but its files are no longer there.`,
 };

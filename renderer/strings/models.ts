@@ -67,7 +67,8 @@ export const models = {
     const at = testedAt === null ? '' : `, ${when(testedAt)}`;
     return state === 'sound'
       ? `Works: checked on ${device}${at}.`
-      : `Its answers are wrong (checked on ${device}${at}). ${findings.join(' ')} Check its files; if they are intact, update the graphics driver.`;
+      : `Its answers are wrong (checked on ${device}${at}). ${findings.join(' ')} Check its files; ` +
+          'if they are intact, update the graphics driver.';
   },
   testedWrong: (name: string) => `${name} gives wrong answers.`,
   testedShow: 'Show',
@@ -132,7 +133,8 @@ export const models = {
   // Access token
   token: 'Access token for Hugging Face',
   tokenHint:
-    'Only needed for Meta’s own repositories: accept the licence on the model’s page there, then create a token with read access. Open copies need none.',
+    'Only needed for Meta’s own repositories: accept the licence on the model’s page there, ' +
+    'then create a token with read access. Open copies need none.',
   tokenKept: { keychain: 'A token is stored in the system’s keychain.', session: 'A token is kept in memory until Loupe closes.' },
   tokenFound: { environment: 'The token in HF_TOKEN is used.', tools: 'The token of the Hugging Face tools on this computer is used.' },
   tokenOther: 'Use another',

@@ -52,7 +52,8 @@ export const settings = {
   testing: 'Waiting for the hotkey. Press it now…',
   testPassed: 'It works.',
   testFailed:
-    'Loupe received nothing within ten seconds. Another program or the desktop may be using it. Choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
+    'Loupe received nothing within ten seconds. Another program or the desktop may be using it. ' +
+    'Choose another one, or bind a key to the command “loupe --capture” in the desktop’s settings.',
   permissionMissing: 'Loupe is not allowed to record the screen yet.',
   permissionMissingNext: 'Allow Loupe under Privacy & Security > Screen Recording in the system’s settings, then start it again.',
   captureNone: 'The screen cannot be captured here.',
@@ -82,7 +83,10 @@ export const settings = {
             engine.hostBytes ? `; ${bytes(engine.hostBytes)} did not fit there and are in the computer’s memory, which is slower` : '',
           );
       case 'loading':
-        return `Loading ${engine.model?.name ?? 'the model'}${engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : ''}`;
+        return (
+          `Loading ${engine.model?.name ?? 'the model'}` +
+          (engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : '')
+        );
       case 'stopped':
         return 'No model is loaded. It is loaded with the first question.';
       case 'failed':
@@ -139,7 +143,8 @@ export const settings = {
   ledgerSome: (count: number) =>
     count === 1 ? 'One connection since you installed Loupe' : `${count} connections since you installed Loupe`,
   ledgerExplain:
-    'Every connection to another machine would be listed here, with what it was for. Pictures, questions and answers are only ever handled on this machine.',
+    'Every connection to another machine would be listed here, with what it was for. ' +
+    'Pictures, questions and answers are only ever handled on this machine.',
   ledgerTable: 'Connections',
   ledgerColumns: { when: 'When', host: 'To', purpose: 'What for', sent: 'Sent', received: 'Received' },
   files: 'Where your files are',

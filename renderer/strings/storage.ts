@@ -21,7 +21,9 @@ export const storage = {
   // Backups
   backups: 'Backups',
   backupsHint:
-    'Loupe makes and checks a backup once a day. It keeps those of the last three days, then one a week for four weeks. What you delete disappears from them after about a month of daily use. Pictures are not copied; they stay where they are.',
+    'Loupe makes and checks a backup once a day. It keeps those of the last three days, then one a week for four weeks. ' +
+    'What you delete disappears from them after about a month of daily use. Pictures are not copied; ' +
+    'they stay where they are.',
   checking: 'Checking the backups…',
   none: 'There is no backup yet. Loupe makes the first one within a minute of starting, or when you close it.',
   noneLeft: 'There is no backup.',
@@ -34,7 +36,8 @@ export const storage = {
   restoreOf: (at: number) => `Restore the backup of ${time.format(at)}`,
   restoreTitle: 'Restore this backup?',
   restoreMessage: (at: number) =>
-    `Your conversations will be as they were on ${time.format(at)}. Your current conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.`,
+    `Your conversations will be as they were on ${time.format(at)}. Your current conversations are not deleted: ` +
+    'they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
   restoreConfirm: 'Restore',
   restoring: 'Restoring…',
 
@@ -45,14 +48,16 @@ export const storage = {
   startAnew: 'Start over…',
   startAnewTitle: 'Start without your conversations?',
   startAnewMessage:
-    'Loupe starts with an empty list. Your current conversations are not deleted: they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
+    'Loupe starts with an empty list. Your current conversations are not deleted: ' +
+    'they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
   startAnewConfirm: 'Start over',
   openFolder: 'Open the data folder',
 
   // While it is open
   damageStep: 'Restore a backup. Until then Loupe makes no new one, so that the intact ones stay.',
   usableStep:
-    'It can be read. If you know why it was changed, keep using it; otherwise restore a backup. Until you decide, Loupe makes no new backup.',
+    'It can be read. If you know why it was changed, keep using it; otherwise restore a backup. ' +
+    'Until you decide, Loupe makes no new backup.',
   showBackups: 'Show the backups',
   use: 'Keep using it',
   emptyBin: 'Erase deleted conversations',

@@ -74,8 +74,8 @@ class Engine {
   async estimate({ contextLength }) {
     await pass('estimate');
     return {
-      layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512, selfKvBytesPerToken: 0,
-      crossKvBytes: 0, scratchBytes: 0, deviceBudgetBytes: 1 << 30, hostBudgetBytes: 1 << 30, hostIsApart: true,
+      layers: [{ cross: false, bytes: 1 }], embeddingBytes: 0, outputBytes: 0, visionBytes: 0, contextLength: contextLength ?? 512,
+      selfKvBytesPerToken: 0, crossKvBytes: 0, scratchBytes: 0, deviceBudgetBytes: 1 << 30, hostBudgetBytes: 1 << 30, hostIsApart: true,
     };
   }
 
@@ -90,7 +90,9 @@ class Engine {
     if (this.cancelled) throw failure('cancelled', 'Loading was cancelled.');
     return {
       architecture: 'mllama', vocabularySize: 352, contextLength: 512, weightBytes: 1, parameters: 1, imageToken: 352,
-      placement: { deviceBytes: 1, hostBytes: 0, hostLayers: [], embeddingOnHost: false, outputOnHost: false, visionOnHost: false, asPlanned: true },
+      placement: {
+        deviceBytes: 1, hostBytes: 0, hostLayers: [], embeddingOnHost: false, outputOnHost: false, visionOnHost: false, asPlanned: true,
+      },
       vision: { tileSize: 112, maxTiles: 4, patchesPerTile: 64 }, stopTokens: [337],
     };
   }
@@ -152,7 +154,8 @@ class Engine {
 
   async trace({ tokens }) {
     await pass('trace');
-    return { hiddenSize: 4, logits: new Float32Array(tokens.length * 352), greedyTokens: new Int32Array(0), greedyLogits: new Float32Array(0) };
+    const logits = new Float32Array(tokens.length * 352);
+    return { hiddenSize: 4, logits, greedyTokens: new Int32Array(0), greedyLogits: new Float32Array(0) };
   }
 
   async selfTest() {
@@ -166,8 +169,8 @@ class Engine {
 
   memory() {
     return {
-      deviceBytes: 1, devicePeakBytes: 2, hostWeightBytes: 0, hostVisibleBytes: 0, largestAllocationBytes: 1, weightBytes: 1, selfKvBytes: 0,
-      crossKvBytes: 0, longestSubmissionMs: 0, validationErrors: 0,
+      deviceBytes: 1, devicePeakBytes: 2, hostWeightBytes: 0, hostVisibleBytes: 0, largestAllocationBytes: 1, weightBytes: 1,
+      selfKvBytes: 0, crossKvBytes: 0, longestSubmissionMs: 0, validationErrors: 0,
     };
   }
 
@@ -194,8 +197,12 @@ module.exports = {
   },
   async listDevices() {
     await pass('devices');
-    if (process.env.DOUBLE_NO_LOADER !== undefined) throw failure('no_vulkan_loader', 'libvulkan.so.1 is not installed.', 'Install libvulkan1.');
-    const features = { float16: true, storage16: true, storage8: true, int8: true, subgroupArithmetic: true, cooperativeMatrix: false, timestamps: true, memoryBudget: false };
+    if (process.env.DOUBLE_NO_LOADER !== undefined)
+      throw failure('no_vulkan_loader', 'libvulkan.so.1 is not installed.', 'Install libvulkan1.');
+    const features = {
+      float16: true, storage16: true, storage8: true, int8: true, subgroupArithmetic: true, cooperativeMatrix: false, timestamps: true,
+      memoryBudget: false,
+    };
     return [{
       ...device, kind: 'cpu', driver: 'double 1', apiVersion: '1.3.0', vendorId: 0, deviceId: 0, memoryBytes: 1 << 30, budgetBytes: null,
       maxBindingBytes: 1 << 27, maxSharedMemoryBytes: 32768, subgroupSize: 8, features, reason: '',

@@ -163,12 +163,18 @@ function advice({ modifiers, key }: Accelerator, platform: NodeJS.Platform): str
   const plain = modifiers.filter((modifier) => modifier !== 'Shift');
   if (key === 'PrintScreen') {
     if (platform === 'win32')
-      return 'Windows itself may use it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. Turn that off, or choose another combination.';
+      return (
+        'Windows itself may use it: Settings > Accessibility > Keyboard > Use the Print screen key to open screen capture. ' +
+        'Turn that off, or choose another combination.'
+      );
     if (platform === 'linux')
       return 'The desktop’s own screenshot program uses it: free it in the keyboard settings, or choose another combination.';
   }
   if (key === 'Space' && platform === 'darwin' && plain.length === 1) {
-    return 'Spotlight or the input menu may use it: System Settings > Keyboard > Keyboard Shortcuts. Free it there, or choose another combination.';
+    return (
+      'Spotlight or the input menu may use it: System Settings > Keyboard > Keyboard Shortcuts. ' +
+      'Free it there, or choose another combination.'
+    );
   }
   if (modifiers.includes('Super') && platform === 'win32')
     return 'Windows reserves most combinations with Win. Choose one with Ctrl and Alt.';

@@ -38,7 +38,8 @@ test('the index follows titles and finished texts, and only those', () => {
   const found = (table: string, word: string) => database.prepare(`select rowid from ${table} where ${table} match ?`).pluck().all(word);
   database.exec("insert into conversations (title, created_at, updated_at) values ('old title', 0, 0)");
   database.exec(
-    "insert into messages (conversation_id, role, text, state, created_at) values (1, 'user', 'question', 'complete', 0), (1, 'assistant', '', 'streaming', 0)",
+    "insert into messages (conversation_id, role, text, state, created_at) values (1, 'user', 'question', 'complete', 0), " +
+      "(1, 'assistant', '', 'streaming', 0)",
   );
   database.exec("update messages set text = 'half' where id = 2");
   expect([found('title_words', 'old'), found('message_words', 'question'), found('message_words', 'half')]).toEqual([[1], [1], []]);

@@ -13,7 +13,8 @@ function database(): Database.Database {
 test('what was there stays, and the new tables are strict', () => {
   const opened = database();
   opened.exec(
-    "insert into models (path, name, kind, bytes, added_at) values ('/a', 'a', 'vision', 1, 2); insert into ledger values (1, 2, 'h', 'p', 3, 4)",
+    "insert into models (path, name, kind, bytes, added_at) values ('/a', 'a', 'vision', 1, 2); " +
+      "insert into ledger values (1, 2, 'h', 'p', 3, 4)",
   );
   const before = [opened.prepare('select * from models').all(), opened.prepare('select * from ledger').all()];
   models.up(opened);

@@ -18,7 +18,8 @@ export function fillStore(directory: string, conversations: number, messages: nu
     'insert into conversations (title, created_at, updated_at, message_count, picture, leaf_id) values (?, ?, ?, ?, ?, ?)',
   );
   const addMessage = database.prepare(
-    "insert into messages (conversation_id, parent_id, role, text, state, finish, model, statistics, created_at) values (?, ?, ?, ?, 'complete', ?, ?, ?, ?)",
+    'insert into messages (conversation_id, parent_id, role, text, state, finish, model, statistics, created_at) ' +
+      "values (?, ?, ?, ?, 'complete', ?, ?, ?, ?)",
   );
   const addMessagePicture = database.prepare('insert into message_pictures values (?, 0, ?)');
   database.transaction(() => {

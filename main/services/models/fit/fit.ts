@@ -187,13 +187,15 @@ function fitWeights({
   const refuse = (reason: string): WeightFit => ({ ...sizes, totalBytes, outcome: 'no', reason, tokensPerSecond: null, placement: null });
   if (!placement)
     return refuse(
-      `Even with all its layers in the computer's memory it needs ${formatBytes(fixed)} on ${device.name}, which has ${formatBytes(room)} for it.`,
+      `Even with all its layers in the computer's memory it needs ${formatBytes(fixed)} on ${device.name}, which has ` +
+        `${formatBytes(room)} for it.`,
     );
   if (placement.hostBytes > hostRoom) {
     return refuse(
       shared
         ? `It needs ${formatBytes(totalBytes)}, and this computer can give it ${formatBytes(room + hostRoom)}.`
-        : `It needs ${formatBytes(totalBytes)}: ${formatBytes(placement.hostBytes)} more than ${device.name} holds, and the computer's own memory can take ${formatBytes(hostRoom)} of it.`,
+        : `It needs ${formatBytes(totalBytes)}: ${formatBytes(placement.hostBytes)} more than ${device.name} holds, and the ` +
+            `computer's own memory can take ${formatBytes(hostRoom)} of it.`,
     );
   }
 

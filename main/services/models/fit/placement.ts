@@ -70,7 +70,8 @@ export function planLoad({ sizes, model, device, contextLength, hostMemoryBytes 
     const parts = sizes.visionBytes > 0 ? 'its output, its picture encoder' : 'its output';
     throw new LoupeError(
       'device_out_of_memory',
-      `${model} needs ${formatBytes(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the computer’s memory. There is room for ${formatBytes(room)}: ${formatBytes(fixed - room)} are missing.`,
+      `${model} needs ${formatBytes(fixed)} of ${device} for ${parts} and ${conversation}, even with all its layers in the ` +
+        `computer’s memory. There is room for ${formatBytes(room)}: ${formatBytes(fixed - room)} are missing.`,
       nextStep,
     );
   }
@@ -81,7 +82,8 @@ export function planLoad({ sizes, model, device, contextLength, hostMemoryBytes 
     const code = sizes.hostIsApart ? 'host_out_of_memory' : 'device_out_of_memory';
     throw new LoupeError(
       code,
-      `${model} takes ${formatBytes(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ${formatBytes(placement.hostBytes - hostRoom)} are missing.`,
+      `${model} takes ${formatBytes(placement.deviceBytes + placement.hostBytes)} with ${conversation}. ${shares}: ` +
+        `${formatBytes(placement.hostBytes - hostRoom)} are missing.`,
       nextStep,
     );
   }

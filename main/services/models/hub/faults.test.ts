@@ -165,7 +165,8 @@ test(`${runs} random runs end with verified files or a clear error`, { timeout: 
   const total = new Map(faults.map((fault) => [fault, outcomes.reduce((sum, { happened }) => sum + (happened.get(fault) ?? 0), 0)]));
   const locked = outcomes.reduce((sum, outcome) => sum + outcome.locked, 0);
   console.log(
-    `LOUPE_SEED=${base}: ${(['verified', ...clear] as const).map((ended) => `${count(ended)} ${ended}`).join(', ')}; ${[...total.values()].reduce((a, b) => a + b)} faults; ${locked} second writers refused`,
+    `LOUPE_SEED=${base}: ${(['verified', ...clear] as const).map((ended) => `${count(ended)} ${ended}`).join(', ')}; ` +
+      `${[...total.values()].reduce((a, b) => a + b)} faults; ${locked} second writers refused`,
   );
   expect(outcomes).toHaveLength(runs);
   // A run that never fails, or never succeeds, would show nothing.

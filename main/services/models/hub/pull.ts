@@ -76,7 +76,8 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
   if (free < missing + spareBytes) {
     throw new LoupeError(
       'disk_full',
-      `The model still needs ${formatBytes(missing)}, and the disk that holds ${directory} has ${formatBytes(Math.max(0, free - spareBytes))} free.`,
+      `The model still needs ${formatBytes(missing)}, and the disk that holds ${directory} has ` +
+        `${formatBytes(Math.max(0, free - spareBytes))} free.`,
     );
   }
 }
