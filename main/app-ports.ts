@@ -1,6 +1,15 @@
 /** What a host puts into the app, and what it gets. */
 import type { EventMessage, Handlers, Picture, TextLine } from './contract.ts';
-import type { CaptureHost, Engine, PictureWorker, SecretStore, Store, StoredFile, TextRecogniser } from './services/ports.ts';
+import type {
+  CaptureHost,
+  DocumentReader,
+  Engine,
+  PictureWorker,
+  SecretStore,
+  Store,
+  StoredFile,
+  TextRecogniser,
+} from './services/ports.ts';
 
 export interface Host {
   kind: 'electron' | 'web';
@@ -27,6 +36,7 @@ export interface AppPorts {
   store: Store;
   engine: Engine;
   pictures: PictureWorker;
+  documents: DocumentReader;
   ocr: TextRecogniser;
   /** Called with what the host needs to keep what it captures. */
   capture: (app: CaptureServices) => CaptureHost;

@@ -8,6 +8,7 @@ import { parseEvent, parseOutput, requests, textOf, type EventMessage, type Inpu
 import { dispatch } from './dispatch.ts';
 import { createFakeEngine } from './engine/fake.ts';
 import { createPictureWorker } from './image/picture-client.ts';
+import { createDocumentReader } from './documents/document-client.ts';
 import { createTextRecogniser } from './ocr/ocr-client.ts';
 import { readLicences } from './host/licences.ts';
 import { demoModel, root } from './host/paths.ts';
@@ -23,6 +24,7 @@ function begin(): void {
     store: openStore(directory, { tolerant: true }),
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
+    documents: createDocumentReader(),
     ocr: createTextRecogniser(),
     capture: browserCapture,
     abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },

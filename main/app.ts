@@ -2,12 +2,16 @@
 import type { App, AppPorts } from './app-ports.ts';
 import type { EventMessage } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
+import { documentHandlers } from './handlers/documents.ts';
 import { hostHandlers } from './handlers/host.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
 import { createChat } from './services/chat/chat.ts';
+import { createLibrary } from './services/documents/library.ts';
+import { createReadings } from './services/documents/readings.ts';
+import { createUploads } from './services/documents/uploads.ts';
 import { createEngineService } from './services/engine-service.ts';
 import { startMaintenance } from './services/maintenance.ts';
 import { readReferences } from './services/models/check/sanity-check.ts';
@@ -25,7 +29,7 @@ export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 const lastBackupMs = 4_000;
 
 export function createApp(ports: AppPorts): App {
-  const { store, host, pictures: worker, ocr, secrets = sessionSecrets() } = ports;
+  const { store, host, pictures: worker, documents, ocr, secrets = sessionSecrets() } = ports;
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {
     for (const listener of listeners) listener(event);
@@ -67,6 +71,9 @@ export function createApp(ports: AppPorts): App {
     emit,
     settings: () => store.settings(),
   });
+  const library = createLibrary({ store, reader: documents });
+  const uploads = createUploads({ files: store.documentFiles, library });
+  const readings = createReadings({ store, library, recogniser: ocr, emit, onFault: host.onFault });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,
@@ -77,7 +84,9 @@ export function createApp(ports: AppPorts): App {
   });
   listeners.add(({ event }) => {
     if (event === 'message.changed' || event === 'storage.changed' || event === 'settings.changed') pictureIndex.look();
+    if (event === 'storage.changed') readings.resume();
   });
+  readings.resume();
 
   return {
     handlers: {
@@ -86,6 +95,7 @@ export function createApp(ports: AppPorts): App {
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, emit }),
       ...pictureHandlers({ pictures, text, engine }),
+      ...documentHandlers({ store, documents, library, uploads, readings, emit }),
       ...captureHandlers(capture),
     },
     on(listener) {
@@ -100,7 +110,8 @@ export function createApp(ports: AppPorts): App {
       pictureIndex.close();
       chat.close();
       sanityChecks.close();
-      await Promise.all([engine.close(), worker.close(), ocr.close(), manager.close()]);
+      await Promise.all([uploads.close(), readings.close()]);
+      await Promise.all([engine.close(), worker.close(), documents.close(), ocr.close(), manager.close()]);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);
       store.close();

@@ -29,6 +29,7 @@ import {
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
 import { display, captureState, copying } from './contract/capture.ts';
+import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
 export type { Picture, PictureOrigin, PagePart, Pages, Quad, TextLine, ModelView } from './contract/pictures.ts';
@@ -65,12 +66,14 @@ export type {
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Display, CaptureState, Copying } from './contract/capture.ts';
+export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits } from './contract/common.ts';
 export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
+export { mostDocumentBytes, mostPieceBytes, mostUploads } from './contract/documents.ts';
 
 /** For what is kept as JSON and parsed again when it is read. */
 export { failure as failureSchema } from './contract/common.ts';
@@ -266,6 +269,43 @@ export const requests = {
   /** For the model that is loaded, else for the published one (560-pixel tiles). */
   'pictures.view': { input: size, output: modelView },
 
+  /** The last added first. */
+  'documents.list': { input: none, output: v.array(libraryDocument) },
+  'documents.pages': { input: v.strictObject({ id }), output: v.array(documentPage) },
+  /** What a person sees of it as text, and where its words are. Both are empty for a page that is not read; there may be text without places. */
+  'documents.page': {
+    input: v.strictObject({ id, number: side }),
+    output: v.strictObject({ text: v.string(), words: v.array(pageWord) }),
+  },
+  /** A window has no paths: a file comes in pieces, one after the other, and is then added or dropped. */
+  'documents.begin': { input: v.strictObject({ name: text(255), bytes: count }), output: v.strictObject({ upload: v.string() }) },
+  'documents.piece': {
+    input: v.strictObject({ upload: v.string(), bytes: v.pipe(v.instance(Uint8Array), v.maxLength(mostPieceBytes)) }),
+    output: done,
+  },
+  /**
+   * Adds it, and begins to read it; `known`: the same bytes were there already. Fails with `document_locked` until the password is
+   * right, and with `document_too_large` for more than 5,000 pages until some are named, as in "3-12": then the pieces stay.
+   */
+  'documents.finish': {
+    input: v.strictObject({ upload: v.string(), password: v.nullable(text(1024)), pages: v.nullable(text(100)) }),
+    output: v.strictObject({ document: libraryDocument, known: v.boolean() }),
+  },
+  'documents.drop': { input: v.strictObject({ upload: v.string() }), output: done },
+  /**
+   * Reads what waits; `ocr`: and the text in pictures of pages. Pages that failed are tried again. Returns at once;
+   * `document.changed` reports the rest.
+   */
+  'documents.read': { input: v.strictObject({ id, ocr: v.boolean(), password: v.nullable(text(1024)) }), output: done },
+  'documents.stop': { input: v.strictObject({ id }), output: done },
+  /** Its pages, their words, and Loupe's copy of the file. Cannot be undone. */
+  'documents.remove': { input: v.strictObject({ id }), output: done },
+  /** Any of the words, in any form that their stem has. Best first. */
+  'documents.search': {
+    input: v.strictObject({ query: text(limits.search), documentId: v.nullable(id), limit: v.pipe(side, v.maxValue(200)) }),
+    output: v.array(documentHit),
+  },
+
   'capture.state': { input: none, output: captureState },
   /** Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. */
   'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
@@ -319,6 +359,9 @@ export const events = {
   'picture.pinned': v.strictObject({ conversationId: id, picture: v.nullable(picture) }),
   /** Read in the picture of this hash. */
   'text.line': v.strictObject({ of: v.string(), line: textLine }),
+  /** Added, a page of it read, stopped, failed. */
+  'document.changed': libraryDocument,
+  'document.removed': v.strictObject({ id }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */

@@ -9,7 +9,8 @@ import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
 
 const stamp = inRoot('build', '.shell-stamp');
-const products = ['main.js', 'host.js', 'picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'preload.cjs', 'licences.json'];
+const workers = ['picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'document-worker.js'];
+const products = ['main.js', 'host.js', ...workers, 'preload.cjs', 'licences.json'];
 
 /** The executable inside Electron's folder. @param {NodeJS.Platform} platform */
 export function executableName(platform) {

@@ -94,20 +94,29 @@ describe('the archive', () => {
       expect.arrayContaining([
         'package.json',
         'build/renderer/index.html',
-        ...['main.js', 'host.js', 'picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'preload.cjs', 'licences.json'].map(
-          (name) => `build/app/${name}`,
-        ),
+        ...[
+          'main.js',
+          'host.js',
+          'picture-worker.js',
+          'check-worker.js',
+          'ocr-worker.js',
+          'document-worker.js',
+          'preload.cjs',
+          'licences.json',
+        ].map((name) => `build/app/${name}`),
       ]),
     );
     const places = new Set(files.map((path) => path.split('/').slice(0, 2).join('/')));
     expect([...places].sort()).toEqual([
       'build/app',
       'build/renderer',
+      'node_modules/@embedpdf',
       'node_modules/@img',
       'node_modules/better-sqlite3',
       'node_modules/detect-libc',
       'node_modules/onnxruntime-common',
       'node_modules/onnxruntime-node',
+      'node_modules/pdfjs-dist',
       'node_modules/semver',
       'node_modules/sharp',
       'package.json',
@@ -158,7 +167,8 @@ describe('the archive', () => {
   });
 
   test('is small', () => {
-    expect(statSync(archive).size).toBeLessThan(6 * 1024 ** 2);
+    // Of which 10 MB read documents: pdfium, pdf.js, and what both need of fonts.
+    expect(statSync(archive).size).toBeLessThan(16 * 1024 ** 2);
     expect(getRawHeader(archive).headerSize).toBeGreaterThan(0);
     const outside = filesBelow(`${archive}.unpacked`).reduce((sum, path) => sum + statSync(join(`${archive}.unpacked`, path)).size, 0);
     // Of which 45 MB are ONNX Runtime.
@@ -204,7 +214,7 @@ test('the executable cannot be turned into a Node, or made to run another app', 
   });
 });
 
-test('the packaged app, with only Electron missing, reads a picture and answers a question about it', async () => {
+test('the packaged app, with only Electron missing, reads a picture and a document, and answers a question', async () => {
   extractAll(archive, unpacked);
   const model = join(root, 'resources', 'demo-model');
   const samples = JSON.parse(readFileSync(join(model, 'samples.json'), 'utf8')) as {
@@ -232,5 +242,6 @@ test('the packaged app, with only Electron missing, reads a picture and answers 
   });
   expect(result['text']).toBe(sample.expected);
   expect(result['read']).toContain(sample.expected);
+  expect(result['document']).toMatchObject({ flags: [[], ['damaged']], text: 'Notice is three months', words: 4 });
   expect(result['licences']).toBeGreaterThan(3);
 });

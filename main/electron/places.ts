@@ -8,6 +8,7 @@ export interface Places {
   pictureEntry: string;
   checkEntry: string;
   ocrEntry: string;
+  documentEntry: string;
   /** Read by native code, which knows no archive. */
   addon: string;
   shaders: string;
@@ -38,6 +39,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
     pictureEntry: join(bundle, 'picture-worker.js'),
     checkEntry: join(bundle, 'check-worker.js'),
     ocrEntry: join(bundle, 'ocr-worker.js'),
+    documentEntry: join(bundle, 'document-worker.js'),
     licences: join(bundle, 'licences.json'),
     root,
   };

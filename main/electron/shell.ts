@@ -11,6 +11,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createLog, type Log } from '../host/log.ts';
 import { makeFolderSync } from '../make-folder.ts';
+import { createDocumentReader } from '../documents/document-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { dataDirectory } from '../host/paths.ts';
 import { toLoupeError } from '../errors.ts';
@@ -254,6 +255,7 @@ async function assemble({
     engine: startEngine(),
     startEngine,
     pictures,
+    documents: createDocumentReader({ spawn: spawn(places.documentEntry, 'Loupe documents') }),
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     capture: (services) => {
       const writeText = (text: string): void => void electron.clipboard.writeText(text);

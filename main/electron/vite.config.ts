@@ -23,8 +23,16 @@ const output = {
   reportCompressedSize: false,
 } as const;
 
-/** Packages with native parts load these from where they lie. */
-const external = ['electron', 'better-sqlite3', 'onnxruntime-node', 'sharp'];
+/** Packages with native parts, WebAssembly or data beside them load these from where they lie. */
+const external = [
+  'electron',
+  'better-sqlite3',
+  'onnxruntime-node',
+  'sharp',
+  '@embedpdf/pdfium',
+  'pdfjs-dist',
+  'pdfjs-dist/legacy/build/pdf.mjs',
+];
 
 export default defineConfig(({ mode }): UserConfig => {
   if (mode === 'preload') {
@@ -51,6 +59,7 @@ export default defineConfig(({ mode }): UserConfig => {
           'picture-worker': source('../image/picture-worker.ts'),
           'check-worker': source('../storage/check-worker.ts'),
           'ocr-worker': source('../ocr/ocr-worker.ts'),
+          'document-worker': source('../documents/document-worker.ts'),
         },
         external,
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },

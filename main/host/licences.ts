@@ -29,9 +29,12 @@ export async function readLicences(root: string): Promise<Licence[]> {
 }
 
 async function packageLicence(directory: string, name: string): Promise<Licence> {
-  const files = await readdir(directory).catch(() => []);
-  const file = files.find((entry) => /^(licen[cs]e|copying)/i.test(entry)) ?? files.find((entry) => /^readme/i.test(entry));
-  if (file) return { name, text: await readFile(join(directory, file), 'utf8') };
+  const all = await readdir(directory).catch(() => []);
+  const licences = all.filter((entry) => /^(licen[cs]e|copying)/i.test(entry)).sort();
+  // One of the wrapper, one of what is wrapped.
+  const files = licences.length > 0 ? licences : all.filter((entry) => /^readme/i.test(entry)).slice(0, 1);
+  if (files.length > 0)
+    return { name, text: (await Promise.all(files.map((file) => readFile(join(directory, file), 'utf8')))).join('\n\n') };
   const { license } = await readPackage(directory);
   return { name, text: `${name}: ${license ?? 'no licence stated'}` };
 }

@@ -8,7 +8,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
-import type { DocumentFiles } from '../services/ports.ts';
+import type { DocumentFiles, IncomingFile } from '../services/ports.ts';
 import { storeError } from './errors.ts';
 import type { WriteDatabase } from './handles.ts';
 
@@ -25,20 +25,59 @@ export function documentPath(directory: string, hash: string): string {
 export function documentFiles(directory: string): DocumentFiles {
   return {
     path: (hash) => documentPath(directory, hash),
+    receive: () => receive(directory),
     async bring(path, { signal } = {}) {
-      const incoming = join(incomingDocuments(directory), randomUUID());
       const source = await openSource(path);
-      const drop = (): void => rmSync(incoming, { force: true });
       try {
-        makeFolderSync(dirname(incoming), 0o700);
-        const { hash, bytes } = await copy(source, path, incoming, signal);
-        return { hash, bytes, drop, keep: () => keep(incoming, documentPath(directory, hash)) };
-      } catch (error) {
-        drop();
-        throw storeError(directory, error);
+        const incoming = await receive(directory);
+        try {
+          await copy(source, path, incoming, signal);
+          return await incoming.finish();
+        } catch (error) {
+          await incoming.drop();
+          throw error;
+        }
       } finally {
         await source.close().catch(() => {});
       }
+    },
+  };
+}
+
+async function receive(directory: string): Promise<IncomingFile> {
+  const path = join(incomingDocuments(directory), randomUUID());
+  const digest = createHash('sha256');
+  let bytes = 0;
+  const remove = (): void => rmSync(path, { force: true });
+  const orStoreError = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw storeError(directory, error);
+    }
+  };
+  const file = await orStoreError(() => {
+    makeFolderSync(dirname(path), 0o700);
+    return open(path, 'wx', 0o600);
+  });
+  return {
+    path,
+    append: (piece) =>
+      orStoreError(async () => {
+        for (let done = 0; done < piece.length;) done += (await file.write(piece, done, piece.length - done)).bytesWritten;
+        digest.update(piece);
+        bytes += piece.length;
+      }),
+    finish: () =>
+      orStoreError(async () => {
+        await file.sync();
+        await file.close();
+        const hash = digest.digest('hex');
+        return { hash, bytes, drop: remove, keep: () => keep(path, documentPath(directory, hash)) };
+      }),
+    async drop() {
+      await file.close().catch(() => {});
+      remove();
     },
   };
 }
@@ -53,30 +92,14 @@ async function openSource(path: string): Promise<FileHandle> {
   }
 }
 
-async function copy(
-  source: FileHandle,
-  path: string,
-  target: string,
-  signal: AbortSignal | undefined,
-): Promise<{ hash: string; bytes: number }> {
-  const digest = createHash('sha256');
+async function copy(source: FileHandle, path: string, target: IncomingFile, signal: AbortSignal | undefined): Promise<void> {
   const piece = Buffer.allocUnsafe(pieceBytes);
-  let bytes = 0;
-  const written = await open(target, 'wx', 0o600);
-  try {
-    for (;;) {
-      if (signal?.aborted) throw new LoupeError('cancelled', `Adding ${basename(path)} was stopped.`);
-      const count = await readPiece(source, piece, path);
-      if (count === 0) break;
-      digest.update(piece.subarray(0, count));
-      for (let done = 0; done < count;) done += (await written.write(piece, done, count - done)).bytesWritten;
-      bytes += count;
-    }
-    await written.sync();
-  } finally {
-    await written.close();
+  for (;;) {
+    if (signal?.aborted) throw new LoupeError('cancelled', `Adding ${basename(path)} was stopped.`);
+    const count = await readPiece(source, piece, path);
+    if (count === 0) return;
+    await target.append(piece.subarray(0, count));
   }
-  return { hash: digest.digest('hex'), bytes };
 }
 
 async function readPiece(source: FileHandle, piece: Buffer, path: string): Promise<number> {

@@ -18,7 +18,7 @@ import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson, toJson } from './rows.ts';
 import { isUnspaced } from '../scripts.ts';
 
-export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'numbers' | 'search'>;
+export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'marks' | 'numbers' | 'search'>;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
 
 type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
@@ -58,6 +58,11 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const byHash = database.prepare<[string], DocumentRow>(documentRows('hash = ?'));
   const pages = database.prepare<[number], PageRow>(`select ${pageColumns} from pages where document_id = ? order by number`);
   const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
+  const marks = database
+    .prepare<[number], string>(
+      "select coalesce(group_concat(mark, ''), '') from (select substr(state, 1, 1) as mark from pages where document_id = ? order by number)",
+    )
+    .pluck();
   const numbers = database
     .prepare<[number, string], number>('select number from pages where document_id = ? and state = ? order by number')
     .pluck();
@@ -82,6 +87,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
       if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
       return toPage(row);
     },
+    marks: (id) => (get(id), marks.get(id)!),
     numbers: (id, state) => numbers.all(id, state),
     search: pageSearch(database),
   };

@@ -65,6 +65,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     find: 'reads',
     pages: 'reads',
     page: 'reads',
+    marks: 'reads',
     numbers: 'reads',
     search: 'reads',
     add: 'writes',

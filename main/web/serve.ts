@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { readAbilities } from '../host/abilities.ts';
 import { createApp, type App } from '../app.ts';
+import { createDocumentReader } from '../documents/document-client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../host/licences.ts';
 import { createLog } from '../host/log.ts';
@@ -49,6 +50,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     engine: startEngine(pictures),
     startEngine: () => startEngine(pictures),
     pictures,
+    documents: createDocumentReader(),
     ocr: createTextRecogniser(),
     capture: browserCapture,
     abilities: await readAbilities(demoModel),

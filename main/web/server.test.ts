@@ -8,6 +8,7 @@ import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
 import { createFakeEngine } from '../engine/fake.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
+import { createDocumentReader } from '../documents/document-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../host/paths.ts';
 import { openStore } from '../storage/store.ts';
@@ -31,6 +32,7 @@ beforeAll(async () => {
     store: openStore(join(directory, 'data')),
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
+    documents: createDocumentReader(),
     ocr: createTextRecogniser(),
     capture: browserCapture,
     host: {

@@ -9,8 +9,17 @@ import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { textOf, type EventMessage, type Message, type Picture, type TextLine } from '../../contract.ts';
+import {
+  textOf,
+  type DocumentPage,
+  type EventMessage,
+  type LibraryDocument,
+  type Message,
+  type Picture,
+  type TextLine,
+} from '../../contract.ts';
 import type { Reply } from '../../dispatch.ts';
+import { line, stream, writePdf } from '../../documents/test/write-pdf.ts';
 import { createElectronDouble } from './electron-double.ts';
 
 const [archive = '', resources = '', picturePath = '', question = ''] = process.argv.slice(2);
@@ -52,6 +61,25 @@ async function ask(name: string, input: unknown = {}): Promise<unknown> {
   return reply.output;
 }
 
+/** What the app says of a document of two pages, the second of which is damaged. */
+async function readDocument(): Promise<unknown> {
+  const broken = stream('/Filter/FlateDecode', Buffer.from('this was deflated once'));
+  const damaged = { content: '/X Do', resources: '/XObject<</X 10 0 R>>' };
+  const bytes = new Uint8Array(writePdf({ pages: [{ content: line('Notice is three months') }, damaged], objects: [broken] }));
+  const { upload } = (await ask('documents.begin', { name: 'lease.pdf', bytes: bytes.length })) as { upload: string };
+  await ask('documents.piece', { upload, bytes });
+  const { document } = (await ask('documents.finish', { upload, password: null, pages: null })) as { document: LibraryDocument };
+  const { id } = document;
+  await until('document that is read', () =>
+    window.webContents.sent
+      .map(([, message]) => message as EventMessage)
+      .find(({ event, payload }) => event === 'document.changed' && payload.id === id && payload.reading === null),
+  );
+  const pages = (await ask('documents.pages', { id })) as DocumentPage[];
+  const { text, words } = (await ask('documents.page', { id, number: 1 })) as { text: string; words: unknown[] };
+  return { flags: pages.map((page) => page.flags), text, words: words.length };
+}
+
 function finished(answer: Message): Message | undefined {
   const events = window.webContents.sent.map(([, message]) => message as EventMessage);
   const changes = events.flatMap((message) =>
@@ -72,6 +100,7 @@ const lines = (await ask('pictures.text', { hash: picture.hash })) as TextLine[]
 const { answer } = (await ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [picture.hash] })) as {
   answer: Message;
 };
+const document = await readDocument();
 const { text, state, failure } = await until('answer', () => finished(answer));
 process.stdout.write(
   JSON.stringify({
@@ -80,6 +109,7 @@ process.stdout.write(
     licences: licences.length,
     preload: window.options.webPreferences?.preload,
     read: textOf(lines),
+    document,
     text,
     state,
     failure,

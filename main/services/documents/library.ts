@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LoupeError, toLoupeError } from '../../errors.ts';
-import type { Abortable, DocumentFacts, DocumentFile, PageReading, Store, StoredDocument } from '../ports.ts';
+import type { Abortable, BroughtFile, DocumentFacts, DocumentFile, IncomingFile, PageReading, Store, StoredDocument } from '../ports.ts';
 import { pageRange } from './page-range.ts';
 import { readPage, type PageReader } from './page-reader.ts';
 
@@ -29,9 +29,16 @@ export interface ReadOptions extends Abortable {
   onPage?: (page: PageReading, left: number) => void;
 }
 
+export interface Added {
+  document: StoredDocument;
+  known: boolean;
+}
+
 export interface Library {
   /** `known`: the same bytes are there already; their first record is answered, and nothing is copied. */
-  add(path: string, options?: AddOptions): Promise<{ document: StoredDocument; known: boolean }>;
+  add(path: string, options?: AddOptions): Promise<Added>;
+  /** The same of a file that has arrived. Until this resolves, it can be tried again. */
+  addReceived(incoming: IncomingFile, name: string, options?: AddOptions): Promise<Added>;
   /** Reads what waits. Rejects with `cancelled` and where the whole file is at fault; what was read is stored. */
   read(id: number, options?: ReadOptions): Promise<StoredDocument>;
   /** Its row, its pages, their words, and Loupe's copy of the file. */
@@ -41,26 +48,35 @@ export interface Library {
 export function createLibrary({ store, reader }: LibraryOptions): Library {
   const { documents, documentFiles } = store;
 
-  return {
-    async add(path, { password, pages = null, signal } = {}) {
-      const facts = await reader.open({ path, password }, { signal });
-      const { from, to } = pageRange(pages, facts.pageCount, facts.name);
-      const brought = await documentFiles.bring(path, { signal });
-      try {
-        const before = documents.find(brought.hash);
-        if (before) {
-          // The file of an `add` that a dying process did not finish is missing.
-          if (!existsSync(documentFiles.path(brought.hash))) brought.keep();
-          return { document: before, known: true };
-        }
-        refuseChanged(facts, brought.bytes);
-        const document = documents.add({ ...facts, hash: brought.hash, from, to });
-        brought.keep();
-        return { document, known: false };
-      } finally {
-        brought.drop();
+  async function addFile(
+    file: DocumentFile,
+    bring: (signal: AbortSignal | undefined) => Promise<BroughtFile>,
+    { pages = null, signal }: AddOptions,
+  ): Promise<Added> {
+    const facts = await reader.open(file, { signal });
+    const { from, to } = pageRange(pages, facts.pageCount, facts.name);
+    const brought = await bring(signal);
+    try {
+      const before = documents.find(brought.hash);
+      if (before) {
+        // The file of an `add` that a dying process did not finish is missing.
+        if (!existsSync(documentFiles.path(brought.hash))) brought.keep();
+        return { document: before, known: true };
       }
-    },
+      refuseChanged(facts, brought.bytes);
+      const document = documents.add({ ...facts, hash: brought.hash, from, to });
+      brought.keep();
+      return { document, known: false };
+    } finally {
+      brought.drop();
+    }
+  }
+
+  return {
+    add: (path, options = {}) => addFile({ path, password: options.password }, (signal) => documentFiles.bring(path, { signal }), options),
+
+    addReceived: (incoming, name, options = {}) =>
+      addFile({ path: incoming.path, name, password: options.password }, () => incoming.finish(), options),
 
     async read(id, { password, recogniser = null, signal, onPage } = {}) {
       const document = documents.get(id);

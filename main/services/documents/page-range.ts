@@ -12,7 +12,7 @@ export function pageRange(asked: string | null, pageCount: number, name: string)
   const [, first, last] = /^(\d{1,7})(?:-(\d{1,7}))?$/.exec(asked ?? `1-${pageCount}`) ?? [];
   const from = Number(first);
   const to = Number(last ?? first);
-  if (!(from >= 1 && from <= to)) throw new LoupeError('usage', `--pages takes a page or a range, as in 3 or 3-12, not "${asked}".`);
+  if (!(from >= 1 && from <= to)) throw new LoupeError('usage', `Pages are named as in 3 or 3-12, not "${asked}".`);
   if (to > pageCount) {
     throw new LoupeError(
       'usage',
@@ -24,7 +24,7 @@ export function pageRange(asked: string | null, pageCount: number, name: string)
     throw new LoupeError(
       'document_too_large',
       `${name} has ${pageCount.toLocaleString('en')} pages; at most 5,000 are read at once.`,
-      `Say which, as in: --pages 1-${mostPages}`,
+      `Name some of them, as in 1-${mostPages} (on the command line: --pages 1-${mostPages}).`,
     );
   }
   return { from, to };

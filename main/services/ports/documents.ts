@@ -141,6 +141,8 @@ export interface DocumentStore {
   add(document: NewDocument): StoredDocument;
   pages(id: number): StoredPage[];
   page(id: number, number: number): StoredPage;
+  /** The state of each page, in order: the first letter of its name. */
+  marks(id: number): string;
   /** Of the pages in this state. */
   numbers(id: number, state: StoredPageState): number[];
   /** Once: a page that is not waiting stays as it is, but for a picture whose text was read since. */
@@ -161,7 +163,19 @@ export interface DocumentFiles {
    * Rejects with `document_missing`, `cancelled` and the `store_*` codes.
    */
   bring(path: string, options?: Abortable): Promise<BroughtFile>;
+  /** A file whose bytes come from elsewhere. It has to be dropped, or finished and then kept or dropped. Rejects with the `store_*` codes. */
+  receive(): Promise<IncomingFile>;
   path(hash: string): string;
+}
+
+export interface IncomingFile {
+  /** What has arrived. */
+  readonly path: string;
+  /** Adds a piece to the end. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** All of it is there. */
+  finish(): Promise<BroughtFile>;
+  drop(): Promise<void>;
 }
 
 export interface BroughtFile {

@@ -1,0 +1,63 @@
+/** Documents of the library, and their pages. */
+import * as v from 'valibot';
+import { count, failure, id, side, time } from './common.ts';
+
+/** `text`: the file's own; `ocr`: read from the picture; `picture`: only to be looked at, so far; `waiting`: not read yet. */
+export const pageState = v.picklist(['waiting', 'text', 'ocr', 'picture', 'blank', 'failed']);
+export const pageFlag = v.picklist(['garbled', 'damaged', 'hidden-text', 'form', 'font-missing', 'picture-not-drawn', 'too-large']);
+
+/** Of a file that a window sends: larger ones are refused before their first piece. */
+export const mostDocumentBytes = 1_000_000_000;
+export const mostPieceBytes = 4 * 1024 * 1024;
+/** A folder, or a scan of one page a file. */
+export const mostUploads = 32;
+
+export const libraryDocument = v.strictObject({
+  id,
+  name: v.string(),
+  kind: v.picklist(['pdf', 'picture']),
+  bytes: count,
+  /** The file's; of a very long one fewer pages may have been asked for. */
+  pageCount: count,
+  /** How many pages there are of each state. */
+  states: v.strictObject({ waiting: count, text: count, ocr: count, picture: count, blank: count, failed: count }),
+  /** The state of each page, in order: the first letter of its name. */
+  marks: v.pipe(v.string(), v.regex(/^[wtopbf]*$/)),
+  /** Why reading it ended before its last page; null where it did not. */
+  failure: v.nullable(failure),
+  addedAt: time,
+  /** Its turn has come, or will: how many pages are left, and whether the text in pictures is read, too. Null: nobody reads it. */
+  reading: v.nullable(v.strictObject({ left: count, ocr: v.boolean() })),
+});
+
+export const documentPage = v.strictObject({
+  number: side,
+  /** The number that is printed on it. */
+  label: v.string(),
+  /** Points as it is shown; pixels of a picture. 0 of a page that is not read. */
+  width: v.number(),
+  height: v.number(),
+  /** Degrees clockwise. */
+  rotation: count,
+  state: pageState,
+  flags: v.array(pageFlag),
+  hiddenWords: count,
+  failure: v.nullable(failure),
+});
+
+/** Left, top, right, bottom, in the units of the page. */
+export const pageWord = v.strictObject({ text: v.string(), box: v.tuple([v.number(), v.number(), v.number(), v.number()]) });
+
+export const documentHit = v.strictObject({
+  documentId: id,
+  name: v.string(),
+  number: side,
+  label: v.string(),
+  /** Around what was found, which is marked. */
+  snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
+});
+
+export type LibraryDocument = v.InferOutput<typeof libraryDocument>;
+export type DocumentPage = v.InferOutput<typeof documentPage>;
+export type PageWord = v.InferOutput<typeof pageWord>;
+export type DocumentHit = v.InferOutput<typeof documentHit>;

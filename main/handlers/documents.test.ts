@@ -1,0 +1,96 @@
+/** The library as a window uses it: real store, real reader. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createApp, type App } from '../app.ts';
+import { parseEvent, parseOutput, type EventMessage, type Input, type Output, type RequestName } from '../contract.ts';
+import { dispatch } from '../dispatch.ts';
+import { createDocumentReader } from '../documents/document-client.ts';
+import { line, writePdf } from '../documents/test/write-pdf.ts';
+import { createFakeEngine } from '../engine/fake.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
+import { openStore } from '../storage/store.ts';
+import { browserCapture } from '../web/browser-capture.ts';
+
+let directory: string;
+let app: App;
+const events: EventMessage[] = [];
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'loupe-documents-'));
+  app = createApp({
+    store: openStore(directory, { tolerant: true }),
+    engine: createFakeEngine(),
+    pictures: createPictureWorker(),
+    documents: createDocumentReader(),
+    ocr: createTextRecogniser(),
+    capture: browserCapture,
+    host: {
+      kind: 'web',
+      version: '1.2.3',
+      dataDirectory: directory,
+      logsDirectory: directory,
+      demoModel: directory,
+      licences: async () => [],
+      openFolder: async () => false,
+      openMain: () => {},
+    },
+  });
+  app.on((event) => events.push(parseEvent(structuredClone(event))));
+});
+afterAll(async () => {
+  await app.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function ask<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>> {
+  const reply = await dispatch(app.handlers, name, input);
+  if (!reply.ok) throw Object.assign(new Error(reply.message), reply);
+  return parseOutput(name, reply.output);
+}
+
+async function send(name: string, bytes: Uint8Array): Promise<Output<'documents.finish'>> {
+  const { upload } = await ask('documents.begin', { name, bytes: bytes.length });
+  const half = Math.floor(bytes.length / 2);
+  for (const piece of [bytes.slice(0, half), bytes.slice(half)]) await ask('documents.piece', { upload, bytes: piece });
+  return ask('documents.finish', { upload, password: null, pages: null });
+}
+
+const wholeOf = async (id: number): Promise<Output<'documents.list'>[number] | undefined> =>
+  (await ask('documents.list', {})).find((document) => document.id === id);
+
+test('a file is sent, read, looked into, searched and removed', async () => {
+  const pdf = writePdf({ pages: [{ content: line('Rent is due monthly') }, { content: line('Termination requires notice') }] });
+  const { document, known } = await send('lease.pdf', new Uint8Array(pdf));
+  expect([known, document.name, document.pageCount, document.reading]).toEqual([false, 'lease.pdf', 2, { left: 2, ocr: false }]);
+  const { id } = document;
+  await vi.waitFor(async () => expect(await wholeOf(id)).toMatchObject({ marks: 'tt', reading: null, failure: null }), 30_000);
+  expect(events).toContainEqual({ event: 'document.changed', payload: await wholeOf(id) });
+
+  expect((await ask('documents.pages', { id })).map(({ number, state }) => [number, state])).toEqual([
+    [1, 'text'],
+    [2, 'text'],
+  ]);
+  const { text, words } = await ask('documents.page', { id, number: 2 });
+  expect(text).toBe('Termination requires notice');
+  expect(words.map((word) => word.text)).toEqual(['Termination', 'requires', 'notice']);
+  expect(words.every(({ box: [left, top, right, bottom] }) => left < right && top < bottom)).toBe(true);
+
+  const hits = await ask('documents.search', { query: 'when can I terminate?', documentId: null, limit: 10 });
+  expect(hits.map(({ documentId, number }) => [documentId, number])).toEqual([[id, 2]]);
+  expect(hits[0]!.snippet.find(({ hit }) => hit)?.text).toBe('Termination');
+  expect((await send('again.pdf', new Uint8Array(pdf))).known).toBe(true);
+
+  await ask('documents.remove', { id });
+  expect(events).toContainEqual({ event: 'document.removed', payload: { id } });
+  expect(await ask('documents.list', {})).toEqual([]);
+  expect(await ask('documents.search', { query: 'terminate', documentId: null, limit: 10 })).toEqual([]);
+  expect(readdirSync(join(directory, 'documents'), { recursive: true, encoding: 'utf8' }).filter((path) => path.length > 40)).toEqual([]);
+});
+
+test('what is no document is refused by its name', async () => {
+  await expect(send('notes.txt', new TextEncoder().encode('Dear diary'))).rejects.toThrow('notes.txt is neither a PDF nor a picture');
+  await expect(ask('documents.read', { id: 99, ocr: false, password: null })).rejects.toThrow('There is no document 99.');
+});

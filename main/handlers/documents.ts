@@ -1,0 +1,63 @@
+/** The library of documents. */
+import type { AppPorts } from '../app-ports.ts';
+import type { EventMessage } from '../contract.ts';
+import type { Library } from '../services/documents/library.ts';
+import { wordsOf } from '../services/documents/question-words.ts';
+import type { Readings } from '../services/documents/readings.ts';
+import type { Uploads } from '../services/documents/uploads.ts';
+import { done, type AreaHandlers } from './area.ts';
+
+export interface DocumentHandlersOptions extends Pick<AppPorts, 'store' | 'documents'> {
+  library: Library;
+  uploads: Uploads;
+  readings: Readings;
+  emit: (event: EventMessage) => void;
+}
+
+export function documentHandlers({
+  store,
+  documents: reader,
+  library,
+  uploads,
+  readings,
+  emit,
+}: DocumentHandlersOptions): AreaHandlers<'documents'> {
+  const { documents, documentFiles } = store;
+
+  return {
+    'documents.list': () => documents.list().map(readings.view),
+    'documents.pages': ({ id }) => documents.pages(id).map(({ text: _, ...page }) => page),
+    'documents.page': async ({ id, number }) => {
+      const { state, text } = documents.page(id, number);
+      if (state !== 'text') return { text, words: [] };
+      const { hash, name } = documents.get(id);
+      // Where words are is no more than an aid: it is not there for a file that needs its password again.
+      const words = await reader.readPage({ path: documentFiles.path(hash), name }, number).then(
+        (page) => page.words,
+        () => [],
+      );
+      return { text, words };
+    },
+
+    'documents.begin': async ({ name, bytes }) => ({ upload: await uploads.begin(name, bytes) }),
+    'documents.piece': done(({ upload, bytes }) => uploads.append(upload, bytes)),
+    'documents.finish': async ({ upload, password, pages }) => {
+      const { document, known } = await uploads.finish(upload, { password: password ?? undefined, pages });
+      readings.start(document.id, { ocr: false, password: password ?? undefined });
+      return { document: readings.view(documents.get(document.id)), known };
+    },
+    'documents.drop': done(({ upload }) => uploads.drop(upload)),
+
+    'documents.read': done(({ id, ocr, password }) => readings.start(documents.get(id).id, { ocr, password: password ?? undefined })),
+    'documents.stop': done(({ id }) => readings.stop(id)),
+    'documents.remove': done(async ({ id }) => {
+      await readings.stop(id);
+      library.remove(id);
+      emit({ event: 'document.removed', payload: { id } });
+    }),
+    'documents.search': ({ query, documentId, limit }) => {
+      const words = wordsOf(query);
+      return words.length === 0 ? [] : documents.search({ words, documentId: documentId ?? undefined, limit });
+    },
+  };
+}
