@@ -24,7 +24,7 @@ export const askHelp = `loupe ask [options] "question"      ("-" reads the quest
   --top-k N  --top-p P  --min-p P  --repetition-penalty R  --seed N
   --device D                index or part of the name, see \`loupe doctor\`
   --activations f32|f16|auto
-  --memory-budget MIB       limit of device memory
+  --memory-budget MB        limit of device memory, in millions of bytes
   --validation              checks every Vulkan call (slow)
   --json                    one JSON object instead of the streamed answer
 `;

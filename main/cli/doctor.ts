@@ -1,4 +1,5 @@
 import { release } from 'node:os';
+import { formatBytes } from '../contract.ts';
 import { dataDirectory } from '../host/paths.ts';
 import type { DeviceInfo } from '../native-surface.ts';
 import { toFailure, type Failure } from '../errors.ts';
@@ -96,7 +97,7 @@ function print({ versions, devices, test, data, problems }: Report, line: (text:
     for (const { name, ok, detail } of test.items) line(`  ${ok ? 'ok    ' : 'FAILED'}  ${name}${detail ? `: ${detail}` : ''}`);
     const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;
     line(
-      `Memory: ${mebibytes(deviceBytes)} in use, ${mebibytes(devicePeakBytes)} at most; ` +
+      `Memory: ${formatBytes(deviceBytes)} in use, ${formatBytes(devicePeakBytes)} at most; ` +
         `longest submission ${longestSubmissionMs.toFixed(1)} ms`,
     );
   }
@@ -133,10 +134,10 @@ function printDevice(device: DeviceInfo, chosen: boolean, line: (text: string) =
   const { index, name, kind, driver, apiVersion, memoryBytes, budgetBytes, features } = device;
   line(`  ${index}  ${name} (${kind})${chosen ? ', chosen' : ''}`);
   line(`     driver ${driver}, Vulkan ${apiVersion}`);
-  line(`     memory ${mebibytes(memoryBytes)}, free ${budgetBytes === null ? 'unknown' : mebibytes(budgetBytes)}`);
+  line(`     memory ${formatBytes(memoryBytes)}, free ${budgetBytes === null ? 'unknown' : formatBytes(budgetBytes)}`);
   line(
-    `     limits: binding ${mebibytes(device.maxBindingBytes)}, shared memory ` +
-      `${Math.round(device.maxSharedMemoryBytes / 1024)} KiB, subgroup ${device.subgroupSize}`,
+    `     limits: binding ${formatBytes(device.maxBindingBytes)}, shared memory ` +
+      `${formatBytes(device.maxSharedMemoryBytes)}, subgroup ${device.subgroupSize}`,
   );
   const has = Object.entries(features)
     .filter(([, present]) => present)
@@ -147,8 +148,4 @@ function printDevice(device: DeviceInfo, chosen: boolean, line: (text: string) =
   line(`     has: ${has.join(', ') || 'none'}`);
   if (lacks.length > 0) line(`     lacks: ${lacks.join(', ')}`);
   if (!device.suitable) line(`     cannot be used: ${device.reason}`);
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 1024 / 1024).toFixed(bytes < 1024 * 1024 * 10 ? 1 : 0)} MiB`;
 }

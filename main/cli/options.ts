@@ -37,12 +37,12 @@ export function engineSettings(values: {
   'memory-budget'?: string | undefined;
 }): EngineSettings {
   const { device, activations, validation } = values;
-  const budgetMiB = wholeNumber('--memory-budget', values['memory-budget'], 1);
+  const budgetMB = wholeNumber('--memory-budget', values['memory-budget'], 1);
   return {
     device,
     activations: activations === undefined ? undefined : oneOf('--activations', activations, ['auto', 'f32', 'f16']),
     validation,
-    memoryBudgetBytes: budgetMiB === undefined ? undefined : budgetMiB * 1024 * 1024,
+    memoryBudgetBytes: budgetMB === undefined ? undefined : budgetMB * 1e6,
   };
 }
 

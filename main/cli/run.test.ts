@@ -348,7 +348,7 @@ describe('doctor', () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ ok: true, devices: [{ name: 'double' }], test: { items: [{ ok: true }] }, problems: [] });
     const words = await run(['doctor'], { engine: realProcess({}) });
-    expect(words.out).toMatch(/double[^]*lacks: cooperativeMatrix[^]*ok {6}matmul[^]*All is well/);
+    expect(words.out).toMatch(/double[^]*memory 1\.1 GB, free unknown[^]*lacks: cooperativeMatrix[^]*ok {6}matmul[^]*All is well/);
   });
 
   test.each([

@@ -12,7 +12,7 @@ export const traceHelp = `loupe trace --model MODEL --tokens 1,2,3 --out FILE.sa
   --model MODEL             folder; FILE.gguf; TEXT.gguf,PROJECTOR.gguf or twice --model; STORE:NAME:TAG (Ollama)
   --image FILE              one per image token, in order
   --continue N              tokens to append, each the likeliest (default 0)
-  --context N  --device D  --activations f32|f16|auto (default f32)  --memory-budget MIB  --validation  --json
+  --context N  --device D  --activations f32|f16|auto (default f32)  --memory-budget MB  --validation  --json
 
   Writes what the model computes, tensor by tensor; docs/trace.md lists names and shapes.
 `;

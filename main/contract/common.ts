@@ -17,7 +17,7 @@ export const limits = {
   title: 200,
   systemPrompt: 20_000,
   search: 200,
-  pictureBytes: 64 * 1024 * 1024,
+  pictureBytes: 64_000_000,
   picturesPerMessage: 6,
 } as const;
 

@@ -34,7 +34,7 @@ export interface DocumentLimits {
 }
 
 /** 20 s a page. */
-const usual: DocumentLimits = { tickMs: usualLimits.beatMs, start: 120, page: 40, requests: 500, memory: 600 * 1024 ** 2 };
+const usual: DocumentLimits = { tickMs: usualLimits.beatMs, start: 120, page: 40, requests: 500, memory: 600_000_000 };
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const factsSchema = v.object({ kind: v.picklist(['pdf', 'picture']), name: v.string(), bytes: count, pageCount: count });

@@ -7,7 +7,7 @@ import type { DocumentFile } from '../services/ports.ts';
 import type { DocumentReply, DocumentRequest } from './document-client.ts';
 import { openDocument, type OpenDocument } from './open-document.ts';
 
-// Before anything is loaded. A form that draws itself takes all the memory it can get: 768 MB of pdfium's, 768 of JavaScript's.
+// Before anything is loaded. A form that draws itself takes all the memory it can get: 768 MiB of pdfium's, and as much of JavaScript's.
 setFlagsFromString('--wasm-max-mem-pages=12288');
 setFlagsFromString('--max-old-space-size=768');
 

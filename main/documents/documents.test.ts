@@ -203,7 +203,7 @@ describe('what ends a process', () => {
   });
 
   it('is ended when it does not come to an end, and the next page is read', async () => {
-    const impatient = createDocumentReader({ limits: { tickMs: 100, start: 600, page: 120, requests: 500, memory: 600 * 1024 ** 2 } });
+    const impatient = createDocumentReader({ limits: { tickMs: 100, start: 600, page: 120, requests: 500, memory: 600_000_000 } });
     const endless = stream('', '0 0 m 600 600 l S\n'.repeat(3_000_000), true);
     const file = save(
       'endless.pdf',
@@ -226,7 +226,7 @@ describe('processes', () => {
       started++;
       return forkHost({ entry: join(root, 'main', 'documents', 'document-worker.ts') });
     };
-    const often = createDocumentReader({ spawn, limits: { tickMs: 500, start: 120, page: 120, requests: 3, memory: 600 * 1024 ** 2 } });
+    const often = createDocumentReader({ spawn, limits: { tickMs: 500, start: 120, page: 120, requests: 3, memory: 600_000_000 } });
     const pages = Array.from({ length: 7 }, (_, index) => ({ content: line(`Page-key ${index + 1}`) }));
     const read = await readAll(save('many.pdf', writePdf({ pages })), often);
     await often.close();

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { decodeImage, recognise } from '../image/decode.ts';
-import { maxFileBytes as largestPictureFile } from '../image/limits.ts';
+import { justAbove, maxFileBytes as largestPictureFile } from '../image/limits.ts';
 import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
 import { LoupeError } from '../errors.ts';
@@ -20,7 +20,7 @@ export interface OpenDocument {
   close(): Promise<void>;
 }
 
-const largestFile = 1024 ** 3;
+const largestFile = 1_000_000_000;
 /** A page cannot be described in less: what claims more pages than this allows is not believed. */
 const leastPageBytes = 4;
 
@@ -75,7 +75,7 @@ function openFile(path: string, name = basename(path)): OpenFile {
             'Get it again; the download or the copy was interrupted.',
           )
         : stat.size > largestFile
-          ? new LoupeError('document_too_large', `${name} has ${(stat.size / 1024 ** 3).toFixed(2)} GB; at most 1 GB is read.`)
+          ? new LoupeError('document_too_large', `${name} has ${justAbove(stat.size, 1e9)} GB; at most 1 GB is read.`)
           : null;
   if (refusal) {
     close();
@@ -198,7 +198,7 @@ async function openPicture(file: OpenFile): Promise<OpenDocument> {
   if (file.length > largestPictureFile) {
     throw new LoupeError(
       'document_too_large',
-      `${file.name} has ${Math.ceil(file.length / 1024 ** 2)} MB; pictures are read up to 512 MB.`,
+      `${file.name} has ${justAbove(file.length, 1e6)} MB; pictures are read up to ${largestPictureFile / 1e6} MB.`,
     );
   }
   const bytes = readPart(file, 0, file.length);

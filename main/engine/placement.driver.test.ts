@@ -131,12 +131,12 @@ describe.each(models)('$name', ({ place }) => {
 describe('loupe trace --memory-budget', () => {
   const out = mkdtempSync(join(tmpdir(), 'loupe-placement-'));
   afterAll(() => rmSync(out, { recursive: true }));
-  /** MiB: room for what a conversation takes, the picture encoder and the output, and hardly more. */
+  /** MB: room for what a conversation takes, the picture encoder and the output, and hardly more. */
   let tight: number;
   beforeAll(async () => {
     const engine = await open();
     const sizes = await engine.estimate({ directory: tiny, contextLength: 512 });
-    tight = Math.ceil((workingOf(sizes, 512) + sizes.visionBytes + sizes.outputBytes) / mebibyte);
+    tight = Math.ceil((workingOf(sizes, 512) + sizes.visionBytes + sizes.outputBytes) / 1e6);
     await engine.close();
   });
   const loupe = (budget: number): { status: number | null; stdout: string; stderr: string } =>

@@ -3,7 +3,7 @@ import { LoupeError } from '../errors.ts';
 
 /** A hundred-megapixel camera is read; what is larger would take gigabytes to decode. */
 export const maxPixels = 120_000_000;
-export const maxFileBytes = 512 * 1024 * 1024;
+export const maxFileBytes = 512_000_000;
 
 export function checkPixels(width: number, height: number, name: string): void {
   if (width * height <= maxPixels) return;
@@ -17,13 +17,10 @@ export function checkPixels(width: number, height: number, name: string): void {
 
 export function checkFileSize(bytes: number, name: string): void {
   if (bytes <= maxFileBytes) return;
-  throw new LoupeError(
-    'image_too_large',
-    `${name} has ${justAbove(bytes, 1024 * 1024)} MB; at most ${maxFileBytes / 1024 / 1024} MB are read.`,
-  );
+  throw new LoupeError('image_too_large', `${name} has ${justAbove(bytes, 1e6)} MB; at most ${maxFileBytes / 1e6} MB are read.`);
 }
 
 /** Rounded up: what is over a limit must not read as the limit itself. */
-function justAbove(amount: number, unit: number): string {
+export function justAbove(amount: number, unit: number): string {
   return String(Math.ceil((amount / unit) * 100) / 100);
 }

@@ -149,9 +149,9 @@ int main(int argc, char** argv) {
     bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)),
           options["--image"] != "0");
     const vk::MemoryUse use = memory.use();
-    std::printf("longest submission %.1f ms; device memory %.0f MiB, at most %.0f MiB, largest allocation %.0f MiB\n",
-                session.longest_submission_ms(), static_cast<double>(use.device_bytes) / 1048576,
-                static_cast<double>(use.device_peak_bytes) / 1048576, static_cast<double>(use.largest_allocation_bytes) / 1048576);
+    std::printf("longest submission %.1f ms; device memory %.0f MB, at most %.0f MB, largest allocation %.0f MB\n",
+                session.longest_submission_ms(), static_cast<double>(use.device_bytes) * 1e-6,
+                static_cast<double>(use.device_peak_bytes) * 1e-6, static_cast<double>(use.largest_allocation_bytes) * 1e-6);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_model: %s %s\n", error.what(), error.next_step().c_str());
     return 1;

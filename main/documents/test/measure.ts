@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatBytes } from '../../contract.ts';
 import { forkHost } from '../../process/channel.ts';
 import { root } from '../../host/paths.ts';
 import { createDocumentReader } from '../document-client.ts';
@@ -50,7 +51,8 @@ try {
   const all = [...used.values()];
   const total = all.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   process.stdout.write(
-    `${read} of ${pageCount} pages read, ${(total / pageCount).toFixed(1)} ms of processor a page, ${all.length} processes, peak ${Math.round(Math.max(...all.map(({ peak }) => peak)) / 1024)} MB\n`,
+    `${read} of ${pageCount} pages read, ${(total / pageCount).toFixed(1)} ms of processor a page, ${all.length} processes, ` +
+      `peak ${formatBytes(Math.max(...all.map(({ peak }) => peak)) * 1024)}\n`,
   );
 } finally {
   await reader.close();
