@@ -4,6 +4,7 @@ import type {
   CaptureHost,
   DocumentReader,
   Engine,
+  PagePicture,
   PictureWorker,
   SecretStore,
   Store,
@@ -66,6 +67,8 @@ export interface App {
   emit(event: EventMessage): void;
   /** A file that a browser can show. Throws `not_found`. */
   pictureFile(hash: string, scale: 'full' | 'thumb'): StoredFile;
+  /** A page of a document, `width` pixels wide. Rejects with `not_found`, `document_*`. */
+  pagePicture(id: number, page: number, width: number): Promise<PagePicture>;
   capture: CaptureHost;
   /** Answers that are being written are kept as interrupted. */
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
+import { join } from 'node:path';
 import type { App, AppPorts } from './app-ports.ts';
 import type { EventMessage } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
@@ -10,6 +11,7 @@ import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createLibrary } from './services/documents/library.ts';
+import { createPagePictures } from './services/documents/page-pictures.ts';
 import { createReadings } from './services/documents/readings.ts';
 import { createUploads } from './services/documents/uploads.ts';
 import { createEngineService } from './services/engine-service.ts';
@@ -74,6 +76,12 @@ export function createApp(ports: AppPorts): App {
   const library = createLibrary({ store, reader: documents });
   const uploads = createUploads({ files: store.documentFiles, library });
   const readings = createReadings({ store, library, recogniser: ocr, emit, onFault: host.onFault });
+  const pagePictures = createPagePictures({
+    store,
+    reader: documents,
+    directory: join(host.dataDirectory, 'cache', 'pages'),
+    passwordOf: readings.passwordOf,
+  });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,
@@ -87,6 +95,7 @@ export function createApp(ports: AppPorts): App {
     if (event === 'storage.changed') readings.resume();
   });
   readings.resume();
+  if (store.care.state().access !== 'closed') void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
 
   return {
     handlers: {
@@ -95,7 +104,7 @@ export function createApp(ports: AppPorts): App {
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, emit }),
       ...pictureHandlers({ pictures, text, engine }),
-      ...documentHandlers({ store, documents, library, uploads, readings, emit }),
+      ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
       ...captureHandlers(capture),
     },
     on(listener) {
@@ -104,6 +113,7 @@ export function createApp(ports: AppPorts): App {
     },
     emit,
     pictureFile: (hash, scale) => store.pictures.shown(hash, scale),
+    pagePicture: pagePictures.show,
     capture,
     async close() {
       maintenance.close();

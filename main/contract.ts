@@ -73,7 +73,7 @@ export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
-export { mostDocumentBytes, mostPieceBytes, mostUploads } from './contract/documents.ts';
+export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';
 
 /** For what is kept as JSON and parsed again when it is read. */
 export { failure as failureSchema } from './contract/common.ts';

@@ -12,7 +12,7 @@ import { inRoot, nativeBuild, root } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 
 /** What the page asks of the host; everything else is Vite's, sources in renderer/pictures/ too. */
-export const ofHost = /^\/(socket$|pictures\/[0-9a-f]{64})/;
+export const ofHost = /^\/(socket$|pictures\/[0-9a-f]{64}|documents\/\d)/;
 const isTest = /\.test\.ts$|[\\/]test[\\/]/;
 const cookieName = 'loupe-dev';
 

@@ -61,3 +61,14 @@ export type LibraryDocument = v.InferOutput<typeof libraryDocument>;
 export type DocumentPage = v.InferOutput<typeof documentPage>;
 export type PageWord = v.InferOutput<typeof pageWord>;
 export type DocumentHit = v.InferOutput<typeof documentHit>;
+
+/** The widths in which pages are drawn for a window, in pixels. */
+export const pageWidths = [160, 640, 1280, 2048, 4096] as const;
+
+/** Where a page is shown; `width` in pixels of the screen is rounded up to one of `pageWidths`. */
+export function pageUrl(id: number, page: number, width: number): string {
+  return `/documents/${id}/${page}/${pageWidths.find((drawn) => drawn >= width) ?? pageWidths.at(-1)!}`;
+}
+
+/** What `pageUrl` makes: the document, the page, the width. */
+export const pageAddress = /^\/documents\/(\d{1,15})\/(\d{1,7})\/(\d{1,5})$/;

@@ -7,7 +7,11 @@ import { usualLimits } from '../engine/watch.ts';
 import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import { pageFlags, pageStates, type DocumentFile, type DocumentReader, type PageReading } from '../services/ports.ts';
 
-type Work = { kind: 'open' } | { kind: 'read'; number: number } | { kind: 'draw'; number: number; dpi: number };
+type Work =
+  | { kind: 'open' }
+  | { kind: 'read'; number: number }
+  | { kind: 'draw'; number: number; dpi: number }
+  | { kind: 'show'; number: number; width: number };
 
 export type DocumentRequest = Work & { id: number; file: DocumentFile };
 /** `read`: the page, before the audit. `memory` in bytes. */
@@ -53,6 +57,7 @@ const readingSchema = v.object({
   failure: v.null(),
 });
 const drawingSchema = v.object({ data: v.instance(Uint8Array), width: count, height: count });
+const pictureSchema = v.object({ bytes: v.instance(Uint8Array), mediaType: v.literal('image/png') });
 
 /** How a request ended where its process did not answer. */
 type End = 'died' | 'late';
@@ -155,6 +160,24 @@ export function createDocumentReader({
     return result;
   }
 
+  function draw<Schema extends v.GenericSchema>(
+    file: DocumentFile,
+    work: Extract<Work, { kind: 'draw' | 'show' }>,
+    schema: Schema,
+    signal: AbortSignal | undefined,
+  ): Promise<v.InferOutput<Schema>> {
+    return inTurn(signal, async (either) => {
+      const answer = await askTwice(file, work, either);
+      if ('result' in answer) return v.parse(schema, answer.result);
+      throw new LoupeError(
+        'document_failed',
+        answer.end === 'late'
+          ? `Drawing page ${work.number} took longer than ${seconds()}.`
+          : `Drawing page ${work.number} crashed the reader twice.`,
+      );
+    });
+  }
+
   function seconds(): string {
     return `${Math.round((limits.page * limits.tickMs) / 1000)} s`;
   }
@@ -189,17 +212,8 @@ export function createDocumentReader({
             : new LoupeError('document_failed', `Page ${number} crashed the reader twice and was left out.`),
         );
       }),
-    drawPage: (file, number, { dpi, signal }) =>
-      inTurn(signal, async (either) => {
-        const answer = await askTwice(file, { kind: 'draw', number, dpi }, either);
-        if ('result' in answer) return v.parse(drawingSchema, answer.result);
-        throw new LoupeError(
-          'document_failed',
-          answer.end === 'late'
-            ? `Drawing page ${number} took longer than ${seconds()}.`
-            : `Drawing page ${number} crashed the reader twice.`,
-        );
-      }),
+    drawPage: (file, number, { dpi, signal }) => draw(file, { kind: 'draw', number, dpi }, drawingSchema, signal),
+    showPage: (file, number, { width, signal }) => draw(file, { kind: 'show', number, width }, pictureSchema, signal),
     async close() {
       closing.abort();
       end();

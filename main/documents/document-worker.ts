@@ -5,6 +5,7 @@ import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
 import type { DocumentFile } from '../services/ports.ts';
 import type { DocumentReply, DocumentRequest } from './document-client.ts';
+import { pagePicture } from './page-picture.ts';
 import { openDocument, type OpenDocument } from './open-document.ts';
 
 // Before anything is loaded. A form that draws itself takes all the memory it can get: 768 MiB of pdfium's, and as much of JavaScript's.
@@ -42,7 +43,9 @@ async function answer(request: DocumentRequest): Promise<unknown> {
     case 'read':
       return document.read(request.number, (reading) => channel.send({ id: request.id, kind: 'read', reading } satisfies DocumentReply));
     case 'draw':
-      return document.draw(request.number, request.dpi);
+      return document.draw(request.number, { dpi: request.dpi });
+    case 'show':
+      return pagePicture(await document.draw(request.number, { width: request.width }), request.width);
     default:
       return request satisfies never;
   }

@@ -12,11 +12,14 @@ import { openAuditor } from './audit.ts';
 import { readText } from './page-text.ts';
 import { loadPdfium, type Bytes, type Pdf, type Pdfium } from './pdfium.ts';
 
+/** Dots an inch, or how many pixels wide the page is drawn. */
+export type Resolution = { dpi: number } | { width: number };
+
 export interface OpenDocument {
   readonly facts: DocumentFacts;
   /** `onRead` gets the page before the second reader has looked at it, which may take long or end the process. */
   read(number: number, onRead: (reading: PageReading) => void): Promise<PageReading>;
-  draw(number: number, dpi: number): Promise<PageDrawing>;
+  draw(number: number, resolution: Resolution): Promise<PageDrawing>;
   close(): Promise<void>;
 }
 
@@ -177,10 +180,10 @@ async function openPdf(file: OpenFile, password: string | undefined): Promise<Op
       const state = reading.state === 'blank' && (finding?.damaged || finding?.pictureLeftOut) ? 'picture' : reading.state;
       return { ...reading, state, flags: [...flags] };
     },
-    async draw(number, dpi) {
+    async draw(number, resolution) {
       const opened = page(number);
       try {
-        const { data, width, height } = opened.draw(dpi);
+        const { data, width, height } = opened.draw('dpi' in resolution ? resolution.dpi : (resolution.width / opened.width) * 72);
         return { data, width, height };
       } finally {
         opened.close();

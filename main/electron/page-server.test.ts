@@ -32,6 +32,11 @@ function ask(url: string, method = 'GET'): Promise<Response> {
         ? { path: join(root, 'picture.png'), mediaType: 'image/png' }
         : { path: join(root, 'thumb.webp'), mediaType: 'image/webp' };
     },
+    pagePicture: async (document, page, width) => {
+      if (document === 7) throw new LoupeError('document_locked', 'It needs a password.');
+      if (document !== 3) throw new LoupeError('not_found', 'There is no such document.');
+      return { bytes: new TextEncoder().encode(`page ${page}, ${width}`), mediaType: 'image/png' };
+    },
     frame: (display) => (display === '42' ? { bytes: new TextEncoder().encode('BMP'), mediaType: 'image/bmp' } : null),
     onFault,
   });
@@ -45,6 +50,7 @@ test.each([
   ['loupe://app/assets/main.js', 'text/javascript; charset=utf-8', 'export {};'],
   [`loupe://app/pictures/${hash}`, 'image/png', 'PNG'],
   [`loupe://app/pictures/${hash}/thumb`, 'image/webp', 'WEBP'],
+  ['loupe://app/documents/3/12/640', 'image/png', 'page 12, 640'],
   ['loupe://app/capture/42', 'image/bmp', 'BMP'],
 ])('%s', async (url, type, body) => {
   const response = await ask(url);
@@ -67,6 +73,9 @@ test.each([
   ['loupe://app/pictures/../secret.json', 404],
   [`loupe://app/pictures/${'0'.repeat(64)}`, 404],
   [`loupe://app/pictures/${hash}/full`, 404],
+  ['loupe://app/documents/4/12/640', 404],
+  ['loupe://app/documents/7/12/640', 404],
+  ['loupe://app/documents/3/12', 404],
   [`loupe://app/pictures/${hash}%00`, 404],
   ['loupe://app/capture/43', 404],
   ['loupe://app/capture/../secret.json', 404],

@@ -1,4 +1,6 @@
 /** Serves the page, pictures and frozen frames to our windows, under the one scheme that they know. */
+import type { App } from '../app-ports.ts';
+import { pageAddress } from '../contract.ts';
 import { toLoupeError } from '../errors.ts';
 import { staticFile } from '../host/static-files.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
@@ -10,6 +12,8 @@ export interface PageServerOptions {
   readFile: (path: string) => Promise<Uint8Array>;
   /** Throws `not_found`. */
   pictureFile: (hash: string, scale: 'full' | 'thumb') => { path: string; mediaType: string };
+  /** Rejects with `not_found` and the `document_*` codes. */
+  pagePicture: App['pagePicture'];
   /** Null when no frame of this display is frozen. */
   frame: (displayId: string) => { bytes: Uint8Array; mediaType: string } | null;
   onFault: (error: unknown) => void;
@@ -19,6 +23,7 @@ export function createPageServer({
   rendererDirectory,
   readFile,
   pictureFile,
+  pagePicture,
   frame,
   onFault,
 }: PageServerOptions): (request: { url: string; method: string }) => Promise<Response> {
@@ -28,6 +33,13 @@ export function createPageServer({
       const { path, mediaType } = pictureFile(hash, thumb ? 'thumb' : 'full');
       // Named by its contents: it never changes.
       return answer(await readFile(path), mediaType, 'private, max-age=31536000, immutable');
+    }
+
+    const [, document, page, width] = pageAddress.exec(pathname) ?? [];
+    if (document) {
+      const { bytes, mediaType } = await pagePicture(Number(document), Number(page), Number(width));
+      // A document that is removed leaves nothing in a browser's cache; what is drawn again comes from Loupe's own.
+      return answer(bytes, mediaType, 'no-store');
     }
 
     const [, display] = /^\/capture\/([\w.:-]{1,64})$/.exec(pathname) ?? [];
@@ -45,7 +57,8 @@ export function createPageServer({
     try {
       return await find(own.pathname);
     } catch (error) {
-      if (toLoupeError(error).code === 'not_found' || isMissing(error, own)) return refuse(404);
+      const { code } = toLoupeError(error);
+      if (code === 'not_found' || code.startsWith('document_') || isMissing(error, own)) return refuse(404);
       onFault(error);
       return refuse(500);
     }

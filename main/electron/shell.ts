@@ -300,6 +300,7 @@ async function assemble({
         rendererDirectory: places.renderer,
         readFile: (path) => readFile(path),
         pictureFile: app.pictureFile,
+        pagePicture: app.pagePicture,
         frame: capture.frame,
         onFault: log,
       }),

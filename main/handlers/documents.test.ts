@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp, type App } from '../app.ts';
 import { parseEvent, parseOutput, type EventMessage, type Input, type Output, type RequestName } from '../contract.ts';
@@ -78,6 +79,12 @@ test('a file is sent, read, looked into, searched and removed', async () => {
   expect(words.map((word) => word.text)).toEqual(['Termination', 'requires', 'notice']);
   expect(words.every(({ box: [left, top, right, bottom] }) => left < right && top < bottom)).toBe(true);
 
+  const shown = await app.pagePicture(id, 2, 640);
+  expect(await sharp(shown.bytes).metadata()).toMatchObject({ format: 'png', width: 640, height: 906 });
+  expect(readdirSync(join(directory, 'cache', 'pages'), { recursive: true }).filter((path) => String(path).endsWith('.png'))).toHaveLength(
+    1,
+  );
+
   const hits = await ask('documents.search', { query: 'when can I terminate?', documentId: null, limit: 10 });
   expect(hits.map(({ documentId, number }) => [documentId, number])).toEqual([[id, 2]]);
   expect(hits[0]!.snippet.find(({ hit }) => hit)?.text).toBe('Termination');
@@ -88,6 +95,8 @@ test('a file is sent, read, looked into, searched and removed', async () => {
   expect(await ask('documents.list', {})).toEqual([]);
   expect(await ask('documents.search', { query: 'terminate', documentId: null, limit: 10 })).toEqual([]);
   expect(readdirSync(join(directory, 'documents'), { recursive: true, encoding: 'utf8' }).filter((path) => path.length > 40)).toEqual([]);
+  expect(readdirSync(join(directory, 'cache', 'pages'))).toEqual([]);
+  await expect(app.pagePicture(id, 2, 640)).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('what is no document is refused by its name', async () => {

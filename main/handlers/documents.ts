@@ -2,6 +2,7 @@
 import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
 import type { Library } from '../services/documents/library.ts';
+import type { PagePictures } from '../services/documents/page-pictures.ts';
 import { wordsOf } from '../services/documents/question-words.ts';
 import type { Readings } from '../services/documents/readings.ts';
 import type { Uploads } from '../services/documents/uploads.ts';
@@ -11,6 +12,7 @@ export interface DocumentHandlersOptions extends Pick<AppPorts, 'store' | 'docum
   library: Library;
   uploads: Uploads;
   readings: Readings;
+  pagePictures: PagePictures;
   emit: (event: EventMessage) => void;
 }
 
@@ -20,6 +22,7 @@ export function documentHandlers({
   library,
   uploads,
   readings,
+  pagePictures,
   emit,
 }: DocumentHandlersOptions): AreaHandlers<'documents'> {
   const { documents, documentFiles } = store;
@@ -32,7 +35,8 @@ export function documentHandlers({
       if (state !== 'text') return { text, words: [] };
       const { hash, name } = documents.get(id);
       // Where words are is no more than an aid: it is not there for a file that needs its password again.
-      const words = await reader.readPage({ path: documentFiles.path(hash), name }, number).then(
+      const file = { path: documentFiles.path(hash), name, password: readings.passwordOf(id) };
+      const words = await reader.readPage(file, number).then(
         (page) => page.words,
         () => [],
       );
@@ -52,7 +56,8 @@ export function documentHandlers({
     'documents.stop': done(({ id }) => readings.stop(id)),
     'documents.remove': done(async ({ id }) => {
       await readings.stop(id);
-      library.remove(id);
+      const { hash } = library.remove(id);
+      await pagePictures.remove(hash);
       emit({ event: 'document.removed', payload: { id } });
     }),
     'documents.search': ({ query, documentId, limit }) => {

@@ -209,6 +209,8 @@ describe('requests', () => {
     });
     expect((await get(`/pictures/${added.output.hash}`, {})).status).toBe(403);
     expect((await get(`/pictures/${'0'.repeat(64)}`, { cookie })).status).toBe(404);
+    expect((await get('/documents/1/1/640', {})).status).toBe(403);
+    expect((await get('/documents/1/1/640', { cookie })).status).toBe(404);
   });
 
   test('fail in words', async () => {

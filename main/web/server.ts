@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from '../app.ts';
-import { limits } from '../contract.ts';
+import { limits, pageAddress } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../errors.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
@@ -114,7 +114,21 @@ async function servePage(
     response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
     return sendFile(response, file.path, file.mediaType);
   }
+  const page = pageAddress.exec(url.pathname);
+  if (page) return servePagePicture(response, app, page.slice(1).map(Number) as [number, number, number]);
   return serveRenderer(response, rendererDirectory, url.pathname);
+}
+
+async function servePagePicture(response: ServerResponse, app: App, [document, page, width]: [number, number, number]): Promise<void> {
+  try {
+    const { bytes, mediaType } = await app.pagePicture(document, page, width);
+    // A document that is removed leaves nothing in a browser's cache; what is drawn again comes from Loupe's own.
+    response.writeHead(200, { 'Cache-Control': 'no-store', 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
+  } catch (error) {
+    const { code } = toLoupeError(error);
+    if (code !== 'not_found' && !code.startsWith('document_')) throw error;
+    say(response, 404, 'This page cannot be shown.');
+  }
 }
 
 function shownPicture(app: App, hash: string, scale: 'full' | 'thumb'): { path: string; mediaType: string } | null {

@@ -20,6 +20,8 @@ export interface Readings {
   view(document: StoredDocument): LibraryDocument;
   /** Returns at once. One that is being read is read with `ocr` as well, once this is wanted. */
   start(id: number, options: { ocr: boolean; password?: string | undefined }): void;
+  /** What was last entered for it, until the app ends. */
+  passwordOf(id: number): string | undefined;
   /** Resolves when nothing of it is read any more. */
   stop(id: number): Promise<void>;
   /** Begins with what an earlier run, or another database, left. */
@@ -46,6 +48,7 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
   let isClosed = false;
   /** Of readings that ended without a page at fault, as for want of a password: it is not kept. */
   const failures = new Map<number, Failure>();
+  const passwords = new Map<number, string>();
   const report = throttle(reportEveryMs, reportNow);
 
   function reportNow(id: number): void {
@@ -99,18 +102,20 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
       .finally(() => (isRunning = false));
   }
 
-  function add(id: number, { ocr, password, again }: Pick<Reading, 'ocr' | 'password' | 'again'>): void {
+  function add(id: number, { ocr, password = passwords.get(id), again }: Pick<Reading, 'ocr' | 'password' | 'again'>): void {
     failures.delete(id);
+    if (password !== undefined) passwords.set(id, password);
     const before = queue.find((reading) => reading.id === id && !reading.abort.signal.aborted);
     if (before && (before.ocr || !ocr)) return;
     // What waits is read by the one that is there already; this one finds only the pictures left.
-    queue.push({ id, ocr, again, password: password ?? before?.password, abort: new AbortController(), ended: Promise.withResolvers() });
+    queue.push({ id, ocr, again, password, abort: new AbortController(), ended: Promise.withResolvers() });
     reportNow(id);
     run();
   }
 
   return {
     view,
+    passwordOf: (id) => passwords.get(id),
     start: (id, { ocr, password }) => add(id, { ocr, password, again: true }),
 
     async stop(id) {

@@ -68,6 +68,12 @@ export interface PageDrawing {
   height: number;
 }
 
+/** A file that a browser shows. */
+export interface PagePicture {
+  bytes: Uint8Array;
+  mediaType: 'image/png';
+}
+
 /**
  * Reads documents (PDF, TIFF, pictures), one page after the other, in a process of its own. Rejects with the `document_*` and
  * `image_*` codes and with `cancelled`.
@@ -78,6 +84,8 @@ export interface DocumentReader {
   readPage(file: DocumentFile, number: number, options?: Abortable): Promise<PageReading>;
   /** At most 16 megapixels and 4,096 a side, whatever the resolution. Pictures come as they are. */
   drawPage(file: DocumentFile, number: number, options: Abortable & { dpi: number }): Promise<PageDrawing>;
+  /** For a window: at most `width` pixels wide. */
+  showPage(file: DocumentFile, number: number, options: Abortable & { width: number }): Promise<PagePicture>;
   close(): Promise<void>;
 }
 

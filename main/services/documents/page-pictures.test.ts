@@ -1,0 +1,105 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openStore } from '../../storage/store.ts';
+import type { Store } from '../ports.ts';
+import { createPagePictures, type PagePictures } from './page-pictures.ts';
+
+let folder: string;
+let cache: string;
+let store: Store;
+let pictures: PagePictures;
+/** What was drawn, as "name:page:width:password". */
+let drawn: string[];
+const bytesDrawn = 1000;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loupe-page-pictures-'));
+  cache = join(folder, 'cache', 'pages');
+  store = openStore(join(folder, 'data'));
+  drawn = [];
+  begin();
+});
+afterEach(() => {
+  store.close();
+  rmSync(folder, { recursive: true });
+});
+
+function begin(mostBytes?: number): void {
+  pictures = createPagePictures({
+    store,
+    directory: cache,
+    passwordOf: (id) => (id === 2 ? 'open' : undefined),
+    ...(mostBytes === undefined ? {} : { mostBytes }),
+    reader: {
+      async showPage({ name, password = 'none' }, page, { width }) {
+        drawn.push(`${name}:${page}:${width}:${password}`);
+        return { bytes: new Uint8Array(bytesDrawn).fill(page), mediaType: 'image/png' };
+      },
+    },
+  });
+}
+
+/** Its hash is this letter, 64 times. */
+function add(letter: string): { id: number; hash: string } {
+  const hash = letter.repeat(64);
+  return store.documents.add({ kind: 'pdf', name: `${letter}.pdf`, bytes: 1, pageCount: 40, hash, from: 1, to: 40 });
+}
+
+const kept = (hash: string): string[] => (existsSync(join(cache, hash)) ? readdirSync(join(cache, hash)).sort() : []);
+
+test('a page is drawn once for each width, with the password that was entered', async () => {
+  const [one, two] = [add('a'), add('b')];
+  const first = await pictures.show(one.id, 3, 640);
+  expect(first).toEqual({ bytes: new Uint8Array(bytesDrawn).fill(3), mediaType: 'image/png' });
+  expect(new Uint8Array((await pictures.show(one.id, 3, 640)).bytes)).toEqual(first.bytes);
+  await pictures.show(one.id, 3, 160);
+  await pictures.show(two.id, 1, 160);
+  expect(drawn).toEqual(['a.pdf:3:640:none', 'a.pdf:3:160:none', 'b.pdf:1:160:open']);
+  expect(kept(one.hash)).toEqual(['3-160.png', '3-640.png']);
+});
+
+test('no other width, page or document is drawn', async () => {
+  const { id } = add('a');
+  await expect(pictures.show(id, 1, 641)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(pictures.show(id, 41, 640)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(pictures.show(99, 1, 640)).rejects.toMatchObject({ code: 'not_found' });
+  expect(drawn).toEqual([]);
+});
+
+test('those that were not used for longest make room', async () => {
+  begin(4 * bytesDrawn);
+  const { id, hash } = add('a');
+  for (const page of [1, 2, 3, 4]) {
+    await pictures.show(id, page, 160);
+    utimesSync(join(cache, hash, `${page}-160.png`), page, page);
+  }
+  // Used again: the second is now the oldest.
+  await pictures.show(id, 1, 160);
+  await pictures.show(id, 5, 160);
+  expect(kept(hash)).toEqual(['1-160.png', '3-160.png', '4-160.png', '5-160.png']);
+});
+
+test('pictures of a document that is removed are removed, also after a removal that was cut off', async () => {
+  const [one, two, three] = [add('a'), add('b'), add('c')];
+  for (const { id } of [one, two, three]) await pictures.show(id, 1, 160);
+  store.documents.remove(one.id);
+  await pictures.remove(one.hash);
+  store.documents.remove(two.id);
+  expect([kept(one.hash), kept(two.hash)]).toEqual([[], ['1-160.png']]);
+  begin();
+  await pictures.prune();
+  expect([kept(two.hash), kept(three.hash)]).toEqual([[], ['1-160.png']]);
+});
+
+test('a folder that cannot be written to costs no picture', async () => {
+  const { id } = add('a');
+  const blocked = createPagePictures({
+    store,
+    directory: '/dev/null/pages',
+    passwordOf: () => undefined,
+    reader: { showPage: async () => ({ bytes: new Uint8Array(1), mediaType: 'image/png' }) },
+  });
+  expect((await blocked.show(id, 1, 160)).bytes).toHaveLength(1);
+});
