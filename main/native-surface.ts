@@ -293,7 +293,7 @@ export interface QuantiseOptions {
   /** `q4_k_m`: 4 bits, 6 for the output and half of the value and down projections. */
   text: 'q4_k_m' | 'q8_0';
   vision: 'f16' | 'q8_0';
-  /** Metadata that the configuration does not give: `services/prompt/gguf-entries.ts`. */
+  /** Metadata that the configuration does not give: `main/prompt/gguf-entries.ts`. */
   entries: [key: string, value: GgufEntryValue][];
   /** Absent = all of the computer's. */
   threads?: number;
