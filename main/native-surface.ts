@@ -49,7 +49,7 @@ export interface EngineOptions {
   shaderDirectory: string;
   /** Where the pipeline cache lives; absent = no cache on disk. */
   cacheDirectory?: string;
-  /** `auto` takes f16 where the device has usable cooperative matrices, else f32. */
+  /** `auto` takes f16 where the device has usable cooperative matrices and is not a processor, else f32. */
   activations?: 'auto' | Activations;
   /** Device memory that the engine may take; absent = what the device reports, with headroom. */
   memoryBudgetBytes?: number;

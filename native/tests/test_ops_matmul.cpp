@@ -42,7 +42,10 @@ class Matmul : public DeviceTest {
     const Tensor in = input(c.m, c.k, x, weight.stride, c.skipped_rows);
     const Tensor bias_row = row(bias);
     const Tensor out = output(c.m, width, expected);
+    recorder.sync();
+    const uint64_t before = recorder.barriers();
     ops::matmul(g, in, weight, out, {c.kind, c.bias ? &bias_row : nullptr, scale});
+    EXPECT_EQ(recorder.barriers() - before, 0u) << "blocks write their own columns and need not wait for one another";
     scalar::matmul(x, w, c.m, c.k, c.n, c.kind, c.bias ? &bias : nullptr, scale, expected);
     expect_close(read(out), expected, tolerance, describe(c));
   }

@@ -265,6 +265,29 @@ TEST_F(RecorderTest, PartsOfOneBufferAreTellApart) {
   EXPECT_EQ((Floats{y[0], y[n], y[2 * n], y[3 * n]}), (Floats{1, 2, 3, 4}));
 }
 
+// Columns that two dispatches share need a barrier; columns apart, as of the blocks of a matrix, need none.
+TEST_F(RecorderTest, ColumnsOfOneTensorAreTellApart) {
+  constexpr uint32_t n = 64;
+  const Tensor ones = row(Floats(n, 1.0f)), x = row(Floats(n, 0.0f));
+  const vk::Pipeline& pipeline = engine().pipelines->get("tile_embedding_f32", {}, 2, sizeof(Push));
+  const auto barriers = [&](vk::Columns first, vk::Columns second) {
+    recorder.fill(x.slice, 0);
+    recorder.sync();
+    const uint64_t before = recorder.barriers();
+    const Push push{n, 1, 0, 0, 0};
+    for (const vk::Columns& columns : {first, second})
+      recorder.dispatch(pipeline, {vk::reads(ones.slice), vk::updates(x.slice, columns)}, &push, {1}, {1, 1});
+    recorder.sync();
+    return recorder.barriers() - before;
+  };
+  EXPECT_EQ(barriers({0, 128, 256}, {128, 128, 256}), 0u);
+  EXPECT_EQ(barriers({128, 128, 256}, {0, 128, 256}), 0u);
+  EXPECT_EQ(barriers({0, 132, 256}, {128, 128, 256}), 1u) << "they share four bytes";
+  EXPECT_EQ(barriers({0, 128, 256}, {128, 64, 128}), 1u) << "rows of different widths";
+  EXPECT_EQ(barriers({0, 128, 256}, {128, 128, 256, 64}), 1u) << "rows that begin elsewhere";
+  EXPECT_EQ(barriers({0, 128, 256}, {}), 1u) << "all of it";
+}
+
 // Costs beyond the target time end a submission; order and results stay.
 TEST_F(RecorderTest, LongWorkIsCutIntoSubmissions) {
   const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f));

@@ -130,8 +130,10 @@ int main(int argc, char** argv) {
     vk::Memory memory(device, 0);
     const char* shaders = std::getenv("LOUPE_SHADERS");
     vk::Pipelines pipelines(device, shaders ? shaders : LOUPE_SHADERS_DIR, "");
-    const bool half = options["--activations"] == "f16" || (options["--activations"] == "auto" && ops::has_half_matmul(device, pipelines));
-    const Activations activations = half ? Activations::f16 : Activations::f32;
+    const std::string& wanted = options["--activations"];
+    const Activations activations = wanted == "auto"  ? ops::best_activations(device, pipelines)
+                                    : wanted == "f16" ? Activations::f16
+                                                      : Activations::f32;
     const std::atomic<bool> cancel{false};
     const uint32_t prompt = number("--prompt", 1, 100000), generate = number("--generate", 2, 100000), depth = number("--depth", 0, 100000);
     const ModelFiles files = open_model(std::filesystem::path(options["--model"]));

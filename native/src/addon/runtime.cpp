@@ -11,11 +11,11 @@ Runtime::Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& inf
       memory(device, budget),
       pipelines(device, shaders, cache),
       activations(Activations::f32) {
-  const bool possible = ops::has_half_matmul(device, pipelines);
-  if (wanted == "f16" && !possible)
+  if (wanted == "f16" && !ops::has_half_matmul(device, pipelines))
     throw Error(ErrorCode::device_unsuitable, info.name + " has no cooperative matrices that this engine can use.",
                 "Leave the precision at f32.");
-  if (wanted != "f32" && possible) activations = Activations::f16;
+  if (wanted == "f16") activations = Activations::f16;
+  if (wanted == "auto") activations = ops::best_activations(device, pipelines);
 }
 
 }  // namespace loupe::addon

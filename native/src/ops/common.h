@@ -1,6 +1,7 @@
 #pragma once
 // Small things that several ops share.
 
+#include <algorithm>
 #include <string>
 
 #include "graph/graph.h"
@@ -16,7 +17,8 @@ inline double elements(const Tensor& t) { return static_cast<double>(t.rows) * t
 
 /// Threads of a workgroup that reduces one row of `cols`.
 inline uint32_t reduction_threads(const Graph& g, uint32_t cols) {
-  return g.device.info().kind == vk::DeviceKind::cpu ? 32 : cols <= 256 ? 64 : 256;
+  const uint32_t most = g.device.quirks().reduction_threads;
+  return cols <= 256 ? std::min(most, 64u) : most;
 }
 
 /// A row of a table whose rows are whole embeddings, as a bindable slice and the first element in it.

@@ -25,6 +25,13 @@ vk::Cost cost_of(const vk::Slice& weights, double flops, double other_bytes) {
   return {flops, bytes + other_bytes, weights.over_bus ? bytes : 0};
 }
 
+/// The outputs of one block, which no other block of its matrix touches.
+vk::Binding outputs_of(const Matrix::Block& block, const Tensor& out, Epilogue::Kind kind) {
+  const uint32_t weights_an_output = kind == Epilogue::Kind::silu_mul ? 2 : 1;
+  return vk::updates(out.slice, {4ull * (block.first_row / weights_an_output), 4ull * (block.rows / weights_an_output), 4ull * out.cols,
+                                 4ull * out.offset});
+}
+
 void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue,
             const vk::Slice& bias) {
   struct Push {
@@ -36,7 +43,7 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
   const uint32_t groups = divide_up(block.rows, rows_a_group);
   const double work = static_cast<double>(block.rows) * weight.stride;
   g.run(weight_variant("matvec", block.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
-        {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
+        {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind)},
         Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
         {std::min(groups, fold), divide_up(groups, fold)}, cost_of(block.buffer.slice(), 2 * work * x.rows, 0));
 }
@@ -50,7 +57,7 @@ void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants,
   };
   static_assert(sizeof(Push) == 36);
   constants.push_back(static_cast<uint32_t>(epilogue.kind));
-  g.run(shader, constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), vk::updates(out.slice)},
+  g.run(shader, constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind)},
         Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr,
              epilogue.scale},
         {divide_up(block.rows, tile), divide_up(x.rows, tile)},
@@ -63,6 +70,10 @@ bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
   const std::string shape = fragment_shape(device);
   return !shape.empty() && 4 * device.info().subgroup_size <= device.info().max_workgroup_threads &&
          pipelines.has("coopmat_" + shape + "_bf16");
+}
+
+Activations best_activations(const vk::Device& device, const vk::Pipelines& pipelines) {
+  return device.quirks().fast_matrices && has_half_matmul(device, pipelines) ? Activations::f16 : Activations::f32;
 }
 
 std::string matmul_path(const vk::Device& device, Activations activations) {

@@ -67,6 +67,8 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
 constexpr uint32_t matvec_rows = 8;
 /// Whether the float16 path can run: the device has a fragment shape that we have a shader for.
 bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines);
+/// What to compute with where nobody says: float16 where it can run and the device is faster with it.
+Activations best_activations(const vk::Device& device, const vk::Pipelines& pipelines);
 /// Which kernel many rows take, in words.
 std::string matmul_path(const vk::Device& device, Activations activations);
 

@@ -22,9 +22,17 @@ constexpr uint32_t max_bindings = 8;
 
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-bool overlaps(const std::vector<Slice>& list, const Slice& slice) {
-  return std::any_of(list.begin(), list.end(), [&](const Slice& other) {
-    return other.buffer == slice.buffer && other.offset < slice.offset + slice.size && slice.offset < other.offset + other.size;
+/// Whether two dispatches touch different columns of one tensor: blocks of a matrix each write their own.
+bool lie_apart(const Binding& a, const Binding& b) {
+  return a.columns.pitch && a.columns.pitch == b.columns.pitch && a.slice.offset + a.columns.origin == b.slice.offset + b.columns.origin &&
+         (a.columns.first + a.columns.count <= b.columns.first || b.columns.first + b.columns.count <= a.columns.first);
+}
+
+bool overlaps(const std::vector<Binding>& list, const Binding& one) {
+  const Slice& slice = one.slice;
+  return std::any_of(list.begin(), list.end(), [&](const Binding& other) {
+    return other.slice.buffer == slice.buffer && other.slice.offset < slice.offset + slice.size &&
+           slice.offset < other.slice.offset + other.slice.size && !lie_apart(one, other);
   });
 }
 
@@ -125,12 +133,15 @@ void Recorder::barrier(VkCommandBuffer commands) {
 
 void Recorder::synchronise(std::initializer_list<Binding> bindings) {
   const bool hazard = std::any_of(bindings.begin(), bindings.end(), [&](const Binding& b) {
-    return overlaps(written_, b.slice) || (b.access != Access::read && overlaps(read_, b.slice));
+    return overlaps(written_, b) || (b.access != Access::read && overlaps(read_, b));
   });
-  if (hazard) barrier(segments_[active_].commands);
+  if (hazard) {
+    barrier(segments_[active_].commands);
+    ++barriers_;
+  }
   for (const Binding& b : bindings) {
-    if (b.access != Access::write) read_.push_back(b.slice);
-    if (b.access != Access::read) written_.push_back(b.slice);
+    if (b.access != Access::write) read_.push_back(b);
+    if (b.access != Access::read) written_.push_back(b);
   }
 }
 
@@ -198,6 +209,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   if (pipeline.push_bytes)
     api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
   api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
+  ++dispatches_;
   segment.work += work;
 }
 

@@ -17,14 +17,20 @@ namespace loupe::vk {
 
 enum class Access : uint8_t { read, write, read_write };
 
+/// Which bytes of every row a dispatch touches, in a slice whose rows of `pitch` bytes begin at `origin`. No pitch: all of it.
+struct Columns {
+  uint64_t first = 0, count = 0, pitch = 0, origin = 0;
+};
+
 struct Binding {
   Slice slice;
   Access access;
+  Columns columns{};
 };
 
 inline Binding reads(const Slice& slice) { return {slice, Access::read}; }
 inline Binding writes(const Slice& slice) { return {slice, Access::write}; }
-inline Binding updates(const Slice& slice) { return {slice, Access::read_write}; }
+inline Binding updates(const Slice& slice, const Columns& columns = {}) { return {slice, Access::read_write, columns}; }
 
 struct Groups {
   uint32_t x = 1, y = 1, z = 1;
@@ -68,6 +74,9 @@ class Recorder {
   /// Longest submission so far in milliseconds, on the device's clock (the host's without timestamps).
   double longest_submission_ms() const { return longest_ms_; }
   uint64_t submissions() const { return submissions_; }
+  /// Recorded so far; the barriers that begin and end every submission not counted.
+  uint64_t dispatches() const { return dispatches_; }
+  uint64_t barriers() const { return barriers_; }
 
  private:
   /// Milliseconds at the assumed rates: of the device, and of the bus.
@@ -108,10 +117,10 @@ class Recorder {
   VkCommandPool pool_ = VK_NULL_HANDLE;
   std::deque<Segment> segments_;
   size_t active_ = 0;
-  std::vector<Slice> written_, read_;        ///< since the last barrier
+  std::vector<Binding> written_, read_;      ///< since the last barrier
   double device_scale_ = 1, bus_scale_ = 1;  ///< measured / expected, smoothed
   double longest_ms_ = 0;
-  uint64_t submissions_ = 0;
+  uint64_t submissions_ = 0, dispatches_ = 0, barriers_ = 0;
   const std::atomic<bool>* cancel_ = nullptr;
 };
 

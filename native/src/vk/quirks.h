@@ -18,6 +18,10 @@ struct Quirks {
   uint32_t fence_slices = 600, unwanted_fence_slices = 50;
   /// Threads of a matrix-vector workgroup.
   uint32_t matvec_threads = 64;
+  /// Threads of a workgroup that reduces one wide row.
+  uint32_t reduction_threads = 256;
+  /// Whether cooperative matrices, where the driver offers them, are faster than float32 tiles.
+  bool fast_matrices = true;
 };
 
 Quirks quirks_of(const DeviceInfo& device);

@@ -192,6 +192,8 @@ describe('outcomes', () => {
     const [halves, singles] = [on(rtx4090), on({ ...rtx4090, features: { cooperativeMatrix: false } })];
     expect(singles.selfKvBytes).toBe(2 * halves.selfKvBytes);
     expect(singles.crossKvBytes).toBe(2 * halves.crossKvBytes);
+    // Matrix units that software imitates are not used.
+    expect(on({ ...rtx4090, kind: 'cpu' }).selfKvBytes).toBe(singles.selfKvBytes);
     expect(singles.totalBytes - halves.totalBytes).toBe(halves.selfKvBytes + halves.crossKvBytes);
   });
 });

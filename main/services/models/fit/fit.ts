@@ -24,7 +24,7 @@ export interface FitDevice {
   /** What the driver reports as free; null where it does not. */
   budgetBytes: number | null;
   features: {
-    /** The engine computes with half-precision activations, and keeps its caches in them. */
+    /** The engine computes with half-precision activations, and keeps its caches in them, except on processors. */
     cooperativeMatrix: boolean;
   };
 }
@@ -164,7 +164,8 @@ function fitWeights({
   device,
   host,
 }: Omit<FitRequest, 'quantisation'> & { weights: WeightBytes }): WeightFit {
-  const element = device.features.cooperativeMatrix ? 2 : 4;
+  // A software driver may offer cooperative matrices, but the engine is faster there without them.
+  const element = device.features.cooperativeMatrix && device.kind !== 'cpu' ? 2 : 4;
   const sizes = {
     weightBytes: Math.round(weights.total),
     selfKvBytes: selfKvBytes(architecture, context, element),

@@ -1,0 +1,45 @@
+// The table of what devices need done differently.
+#include <gtest/gtest.h>
+
+#include "ops/ops.h"
+#include "support.h"
+#include "vk/quirks.h"
+
+namespace loupe::test {
+namespace {
+
+vk::DeviceInfo device_of(vk::DeviceKind kind, uint32_t subgroup_size) {
+  vk::DeviceInfo info;
+  info.kind = kind;
+  info.subgroup_size = subgroup_size;
+  return info;
+}
+
+TEST(Quirks, OfAProcessor) {
+  for (uint32_t subgroup_size : {4u, 8u, 16u}) {
+    const vk::Quirks quirks = vk::quirks_of(device_of(vk::DeviceKind::cpu, subgroup_size));
+    EXPECT_EQ(quirks.matvec_threads, subgroup_size) << "one subgroup a row";
+    EXPECT_FALSE(quirks.fast_matrices);
+    EXPECT_GT(quirks.fence_slices, vk::Quirks().fence_slices);
+  }
+}
+
+TEST(Quirks, OfCards) {
+  for (vk::DeviceKind kind : {vk::DeviceKind::discrete, vk::DeviceKind::integrated, vk::DeviceKind::other}) {
+    const vk::Quirks quirks = vk::quirks_of(device_of(kind, 64));
+    EXPECT_EQ(quirks.matvec_threads, 64u);
+    EXPECT_TRUE(quirks.fast_matrices);
+    EXPECT_EQ(quirks.fence_slices, vk::Quirks().fence_slices);
+  }
+}
+
+// Float16 is a choice of the table, not of what the device could do; who asks for it gets it all the same.
+TEST(Quirks, DecideWhatAutoTakes) {
+  const Engine& e = engine();
+  const bool expected = e.device->quirks().fast_matrices && ops::has_half_matmul(*e.device, *e.pipelines);
+  EXPECT_EQ(ops::best_activations(*e.device, *e.pipelines), expected ? Activations::f16 : Activations::f32);
+  if (e.device->info().kind == vk::DeviceKind::cpu) EXPECT_EQ(ops::best_activations(*e.device, *e.pipelines), Activations::f32);
+}
+
+}  // namespace
+}  // namespace loupe::test
