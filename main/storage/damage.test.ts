@@ -76,7 +76,14 @@ function contents(directory: string): string {
     )
     .pluck()
     .all();
-  const rows = tables.map((table) => [table, database.prepare(`select * from ${table} order by 1, 2`).all()]);
+  const rows = tables.map((table) => [
+    table,
+    ...database
+      .prepare(`select * from ${table}`)
+      .all()
+      .map((row) => JSON.stringify(row))
+      .sort(),
+  ]);
   database.close();
   return hash('sha256', JSON.stringify(rows));
 }

@@ -1,6 +1,6 @@
 /** A disk that is full, or cannot be written to, when Loupe starts and while it runs. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -8,7 +8,9 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import type { LoupeError } from '../errors.ts';
 import type { Store } from '../services/ports.ts';
 import { databasePath, listBackups } from './backups.ts';
+import { applicationId } from './check.ts';
 import { checkHere } from './checker.ts';
+import { migrations } from './migrations/index.ts';
 import { openStore } from './store.ts';
 
 const mebibyte = 1024 * 1024;
@@ -243,16 +245,36 @@ test.skipIf(!mounted)('a disk without room for a backup: none is begun, none is 
   expect(listBackups(data)).toHaveLength(2);
 });
 
+/** Puts a database in the place of `path` that an older version of Loupe would have made of the same conversations. */
+function asVersion(version: number, path: string): void {
+  const older = new Database(`${path}.older`);
+  older.pragma('auto_vacuum = incremental');
+  older.pragma('journal_mode = wal');
+  older.pragma('foreign_keys = off');
+  for (const migration of migrations) if (migration.version <= version) migration.up(older);
+  older.pragma(`user_version = ${version}`);
+  older.pragma(`application_id = ${applicationId}`);
+  older.prepare('attach ? as newer').run(path);
+  const names = (sql: string, ...values: string[]): string[] =>
+    older
+      .prepare<string[], string>(sql)
+      .pluck()
+      .all(...values);
+  // What is searched follows the tables by triggers.
+  for (const table of names("select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%'")) {
+    const columns = names('select name from pragma_table_info(?)', table).join(', ');
+    older.exec(`insert into main.${table} (${columns}) select ${columns} from newer.${table}`);
+  }
+  older.close();
+  renameSync(`${path}.older`, path);
+}
+
 test.skipIf(!mounted)(
   'a new version on a full disk: what is kept is read as it would be after the change, and changed once there is room',
   async () => {
     await fill();
     store.close();
-    const older = new Database(databasePath(data));
-    older.exec('drop table picture_words; drop table picture_texts; drop table page_words; drop table pages; drop table documents');
-    older.exec('drop index messages_unspaced; pragma user_version = 3');
-    for (const column of ['unspaced', 'judgement']) older.exec(`alter table messages drop column ${column}`);
-    older.close();
+    asVersion(3, databasePath(data));
     rmSync(join(data, 'loupe.db.sha256'));
     const before = readFileSync(databasePath(data));
     fillDisk();
