@@ -1,5 +1,5 @@
 /** The library as a window uses it: real store, real reader. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -97,6 +97,37 @@ test('a file is sent, read, looked into, searched and removed', async () => {
   expect(readdirSync(join(directory, 'documents'), { recursive: true, encoding: 'utf8' }).filter((path) => path.length > 40)).toEqual([]);
   expect(readdirSync(join(directory, 'cache', 'pages'))).toEqual([]);
   await expect(app.pagePicture(id, 2, 640)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+/** Files of the data folder that hold one of these words, in any case. */
+function filesWith(...words: string[]): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) => {
+    const file = join(directory, path);
+    if (!statSync(file).isFile()) return false;
+    const text = readFileSync(file, 'latin1').toLowerCase();
+    return words.some((word) => text.includes(word));
+  });
+}
+
+test('of a document that is removed nothing is left: no word, no name, no picture of a page', async () => {
+  // No two begin alike: what words have in common the index writes once.
+  const words = ['quincunx', 'jabberwock', 'vorpalblade', 'zugzwang'];
+  const pages = Array.from({ length: 30 }, (_, index) => ({
+    content: words.map((word, row) => line(`${word} ${index} rent`, 72, 700 - 20 * row)).join(''),
+  }));
+  const { document } = await send('kazoosolo.pdf', new Uint8Array(writePdf({ pages })));
+  const { id } = document;
+  await vi.waitFor(async () => expect((await wholeOf(id))?.marks).toBe('t'.repeat(30)), 60_000);
+  for (const width of [160, 640]) await app.pagePicture(id, 3, width);
+  await ask('documents.search', { query: 'zugzwang', documentId: id, limit: 10 });
+  const before = filesWith(...words);
+  expect(before.some((path) => path.startsWith('documents'))).toBe(true);
+  expect(before.some((path) => path.startsWith('loupe.db'))).toBe(true);
+
+  await ask('documents.remove', { id });
+  expect(filesWith('kazoosolo', ...words)).toEqual([]);
+  expect(readdirSync(join(directory, 'cache', 'pages'))).toEqual([]);
+  expect(readdirSync(join(directory, 'documents', 'incoming'))).toEqual([]);
 });
 
 test('what is no document is refused by its name', async () => {

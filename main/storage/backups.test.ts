@@ -217,11 +217,10 @@ test('a backup that somebody put in place by hand is no damage', async () => {
   expect(store.conversations.list()).toHaveLength(1);
 });
 
-test.each([
-  ['an empty file', () => truncateSync(databasePath(folder))],
-  ['a missing file', () => rmSync(databasePath(folder))],
-])('%s beside pictures does not start over by itself', (_, harm) => {
-  store.pictures.add({
+const empty = (): void => truncateSync(databasePath(folder));
+const missing = (): void => rmSync(databasePath(folder));
+const picture = (): void =>
+  void store.pictures.add({
     bytes: Buffer.from('picture'),
     name: 'a.png',
     width: 1,
@@ -230,6 +229,19 @@ test.each([
     thumbnail: Buffer.from('t'),
     display: null,
   });
+const document = async (): Promise<void> => {
+  const incoming = await store.documentFiles.receive();
+  await incoming.append(Buffer.from('document'));
+  (await incoming.finish()).keep();
+};
+
+test.each<[string, string, () => void, () => void | Promise<void>]>([
+  ['an empty file', 'pictures', empty, picture],
+  ['a missing file', 'pictures', missing, picture],
+  ['an empty file', 'documents', empty, document],
+  ['a missing file', 'documents', missing, document],
+])('%s beside %s does not start over by itself', async (_, beside, harm, add) => {
+  await add();
   store.close();
   harm();
   const size = () => (existsSync(databasePath(folder)) ? readFileSync(databasePath(folder)).length : null);
@@ -237,7 +249,11 @@ test.each([
   store = open();
   expect(store.care.state()).toMatchObject({
     access: 'closed',
-    problem: { code: 'store_damaged', nextStep: expect.stringContaining('start over') as string },
+    problem: {
+      code: 'store_damaged',
+      message: expect.stringContaining(beside) as string,
+      nextStep: expect.stringContaining('start over') as string,
+    },
   });
   expect(() => store.conversations.list()).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);
   expect(() => store.saveSettings({ theme: 'dark' })).toThrow(expect.objectContaining({ code: 'store_damaged' }) as Error);

@@ -143,7 +143,7 @@ export function logBytes(directory: string): number {
 
 /**
  * SQLite takes an empty or missing file for a new database, and removes the log beside it. Where there
- * is something to lose, it is not a new one: a new folder has neither log nor backups nor pictures.
+ * is something to lose, it is not a new one: a new folder has neither log nor backups nor pictures nor documents.
  */
 function refuseEmpty(directory: string): void {
   const path = databasePath(directory);
@@ -151,11 +151,12 @@ function refuseEmpty(directory: string): void {
   const what = `${path} is ${existsSync(path) ? 'empty' : 'gone'}`;
   if (logBytes(directory) > 0) throw damaged(directory, `${what}, and ${path}-wal is still there`);
   if (listBackups(directory).length > 0) throw damaged(directory, `${what}, and its backups are still there`);
-  if (hasPictures(directory)) throw damaged(directory, `${what}, and the pictures of its conversations are still there`);
+  if (hasFiles(join(directory, 'pictures'))) throw damaged(directory, `${what}, and the pictures of its conversations are still there`);
+  if (hasFiles(join(directory, 'documents'))) throw damaged(directory, `${what}, and the documents of the library are still there`);
 }
 
-function hasPictures(directory: string): boolean {
-  const folder = join(directory, 'pictures');
+/** Files lie in folders that are named for the first byte of their hashes. */
+function hasFiles(folder: string): boolean {
   try {
     return readdirSync(folder).some((name) => /^[0-9a-f]{2}$/.test(name) && readdirSync(join(folder, name)).length > 0);
   } catch {

@@ -93,6 +93,24 @@ test('pictures of a document that is removed are removed, also after a removal t
   expect([kept(two.hash), kept(three.hash)]).toEqual([[], ['1-160.png']]);
 });
 
+test('nothing is kept of a document that is removed while a picture of it is being kept', async () => {
+  const { id, hash } = add('a');
+  /** Removed the moment after it was last seen. */
+  const find = (wanted: string): ReturnType<Store['documents']['find']> => {
+    const found = store.documents.find(wanted);
+    if (found) store.documents.remove(found.id);
+    return found;
+  };
+  const late = createPagePictures({
+    store: { documents: { ...store.documents, find }, documentFiles: store.documentFiles },
+    directory: cache,
+    passwordOf: () => undefined,
+    reader: { showPage: async () => ({ bytes: new Uint8Array(1), mediaType: 'image/png' }) },
+  });
+  expect((await late.show(id, 1, 160)).bytes).toHaveLength(1);
+  expect(existsSync(join(cache, hash))).toBe(false);
+});
+
 test('a folder that cannot be written to costs no picture', async () => {
   const { id } = add('a');
   const blocked = createPagePictures({

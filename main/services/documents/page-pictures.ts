@@ -57,6 +57,10 @@ export function createPagePictures({
     if (written > mostBytes / 16) await evict();
   }
 
+  async function forget(hash: string): Promise<void> {
+    await rm(folderOf(hash), { recursive: true, force: true });
+  }
+
   async function evict(): Promise<void> {
     written = 0;
     const kept = (await keptIn(directory)).sort((one, other) => other.usedAt - one.usedAt);
@@ -83,10 +87,12 @@ export function createPagePictures({
       const picture = await reader.showPage({ path: documentFiles.path(hash), name, password: passwordOf(id) }, page, { width });
       // A full disk, or one that may not be written to, only costs the next drawing.
       if (documents.find(hash)) await keep(folder, file, picture.bytes).catch(() => {});
+      // It may have been removed while its picture was being written.
+      if (!documents.find(hash)) await forget(hash);
       return picture;
     },
 
-    remove: (hash) => rm(folderOf(hash), { recursive: true, force: true }),
+    remove: forget,
 
     async prune() {
       const wanted = new Set(documents.list().map(({ hash }) => folderOf(hash)));
