@@ -4,6 +4,7 @@ import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
 import { compose } from './strings/compose.ts';
+import { documents } from './strings/documents.ts';
 import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
@@ -14,6 +15,7 @@ import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
 import { text } from './strings/text.ts';
 import { view } from './strings/view.ts';
+import { viewer } from './strings/viewer.ts';
 import { welcome } from './strings/welcome.ts';
 
 export const strings = {
@@ -23,6 +25,7 @@ export const strings = {
   chat,
   capture,
   compose,
+  documents,
   guard,
   inspector,
   models,
@@ -32,6 +35,7 @@ export const strings = {
   storage,
   text,
   view,
+  viewer,
   welcome,
   about,
   shortcutSheet,

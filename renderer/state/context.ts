@@ -3,6 +3,7 @@ import type { Client } from '../api/client.ts';
 import type { AppState } from './app.svelte.ts';
 import type { Chat } from './chat.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
+import type { Library } from './library.svelte.ts';
 import type { Toasts } from './toasts.svelte.ts';
 import type { Ui } from './ui.svelte.ts';
 
@@ -21,6 +22,7 @@ export const [getLoupe, setLoupe] = createContext<Loupe>();
 export interface MainContext {
   conversations: Conversations;
   chat: Chat;
+  library: Library;
 }
 
 /** Set by the main view. */

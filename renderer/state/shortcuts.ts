@@ -20,6 +20,7 @@ export const shortcuts = {
   inspector: 'Mod+I',
   copyText: 'Mod+Shift+X',
   export: 'Mod+Shift+E',
+  documents: 'Mod+Shift+D',
   settings: 'Mod+,',
   shortcuts: 'Mod+/',
 } as const;
@@ -41,6 +42,7 @@ export const globalShortcuts = [
   'inspector',
   'copyText',
   'export',
+  'documents',
   'settings',
   'shortcuts',
 ] as const satisfies ShortcutName[];

@@ -1,12 +1,22 @@
 import type { Picture } from '../../main/contract.ts';
 
-export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture';
+export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document';
+
+/** A page of a document to look at. */
+export interface PagePlace {
+  documentId: number;
+  /** From 1 on. */
+  page: number;
+  /** Words, or a quote, to be marked. */
+  find: string | null;
+}
 
 /** What of the main window is open. Nothing here is kept. */
 export class Ui {
   #dialog = $state.raw<DialogName | null>(null);
   #composed = $state.raw<Picture[]>([]);
   #inspected = $state.raw<Picture | null>(null);
+  #place = $state.raw<PagePlace | null>(null);
   #section = $state.raw<string | null>(null);
   #sidebarShown = $state(false);
 
@@ -18,6 +28,11 @@ export class Ui {
   /** The pictures that the compose dialog begins with. */
   get composed(): Picture[] {
     return this.#composed;
+  }
+
+  /** Where the viewer of documents begins. */
+  get place(): PagePlace | null {
+    return this.#place;
   }
 
   /** The part of the settings page to begin at. */
@@ -42,7 +57,7 @@ export class Ui {
     this.#sidebarShown = shown;
   }
 
-  open(dialog: Exclude<DialogName, 'compose'>, section: string | null = null): void {
+  open(dialog: Exclude<DialogName, 'compose' | 'document'>, section: string | null = null): void {
     this.#section = section;
     this.#dialog = dialog;
   }
@@ -50,6 +65,11 @@ export class Ui {
   compose(pictures: Picture[]): void {
     this.#composed = pictures;
     this.#dialog = 'compose';
+  }
+
+  view(place: PagePlace): void {
+    this.#place = place;
+    this.#dialog = 'document';
   }
 
   closeDialog(): void {

@@ -33,6 +33,7 @@ export const shortcutSheet = {
     inspector: 'What the model sees',
     copyText: 'Copy the text of the picture',
     export: 'Export the conversation',
+    documents: 'Documents',
     settings: 'Settings',
     shortcuts: 'This list',
   } satisfies Record<ShortcutName, string>,

@@ -36,7 +36,7 @@ export const chat = {
   notSeen: 'not seen',
   reading: (name: string) => `Reading ${name}`,
   pastedPicture: 'Pasted picture',
-  dropHere: 'Drop pictures here to ask about them',
+  dropHere: 'Drop pictures to ask about them, or documents to keep and read them',
   notAPicture: (name: string) => `${name} is not a picture.`,
   notAPictureStep: 'PNG, JPEG, WebP, GIF, AVIF, TIFF, BMP and ICO files can be read.',
   isAddress: (address: string) => `${address} is the address of a picture, and Loupe opens no connections by itself.`,

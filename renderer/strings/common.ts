@@ -2,6 +2,7 @@ export const common = {
   appName: 'Loupe',
   close: 'Close',
   cancel: 'Cancel',
+  keep: 'Keep it',
   undo: 'Undo',
   copy: 'Copy',
   copied: 'Copied',

@@ -119,7 +119,6 @@ export const models = {
   cancelTitle: (name: string) => `Cancel the download of ${name}?`,
   cancelWords: (size: string) => `The part already downloaded (${size}) will be deleted. To keep it, pause the download instead.`,
   cancelConfirm: 'Cancel and delete',
-  keep: 'Keep it',
   progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
     if (state === 'queued') return 'Waiting for the previous download to finish';
     const share = totalBytes === 0 ? '' : `${bytes(doneBytes)} of ${bytes(totalBytes)}`;

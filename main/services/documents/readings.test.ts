@@ -145,6 +145,16 @@ test('the text in pictures is read where it is wanted, also while the document i
   expect(viewed(id).marks).toBe('oo');
 });
 
+test('one that has nothing left to read is not read again', async () => {
+  const id = await add('a.pdf', 1);
+  readings.start(id, { ocr: false });
+  await ended(id);
+  events = [];
+  readings.start(id, { ocr: true });
+  expect(viewed(id).reading).toBeNull();
+  expect([asked, events]).toEqual([['a.pdf:1'], []]);
+});
+
 test('a document that is removed while it is read is not missed', async () => {
   const id = await add('a.pdf', 1);
   outcome = async () => {

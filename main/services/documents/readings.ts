@@ -107,6 +107,8 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
     if (password !== undefined) passwords.set(id, password);
     const before = queue.find((reading) => reading.id === id && !reading.abort.signal.aborted);
     if (before && (before.ocr || !ocr)) return;
+    const { states } = store.documents.get(id);
+    if (states.waiting + (again ? states.failed : 0) + (ocr ? states.picture : 0) === 0) return;
     // What waits is read by the one that is there already; this one finds only the pictures left.
     queue.push({ id, ocr, again, password, abort: new AbortController(), ended: Promise.withResolvers() });
     reportNow(id);

@@ -1,0 +1,60 @@
+/** Where the pages of a document are in one long column, and which of them are in sight. Lengths in CSS pixels. */
+
+export interface PageSize {
+  width: number;
+  height: number;
+}
+
+export interface PlacedPage {
+  top: number;
+  width: number;
+  height: number;
+}
+
+export interface Layout {
+  pages: PlacedPage[];
+  /** Of the whole column. */
+  height: number;
+}
+
+/** A page that is not read yet has no size: it is taken for A4. */
+const usual: PageSize = { width: 595, height: 842 };
+export const gap = 16;
+
+/** `width`: of the widest a page gets; `quarters`: how often each is turned clockwise by 90 degrees. */
+export function layOut(sizes: readonly PageSize[], width: number, quarters: number): Layout {
+  const isTurned = quarters % 2 === 1;
+  let top = gap;
+  const pages = sizes.map((size) => {
+    const known = size.width > 0 && size.height > 0 ? size : usual;
+    const [wide, high] = isTurned ? [known.height, known.width] : [known.width, known.height];
+    const page = { top, width, height: Math.max(1, Math.round((width * high) / wide)) };
+    top += page.height + gap;
+    return page;
+  });
+  return { pages, height: top };
+}
+
+/** Indices of the pages in sight and one more on either side; `to` is not one of them. */
+export function inSight({ pages }: Layout, scrolled: number, height: number): { from: number; to: number } {
+  const first = lastAtOrAbove(pages, scrolled);
+  let to = first;
+  while (to < pages.length && pages[to]!.top < scrolled + height) to++;
+  return { from: Math.max(0, first - 1), to: Math.min(pages.length, to + 1) };
+}
+
+/** Index of the page that takes the upper third of what is seen. */
+export function pageAt({ pages }: Layout, scrolled: number, height: number): number {
+  return lastAtOrAbove(pages, scrolled + height / 3);
+}
+
+function lastAtOrAbove(pages: readonly PlacedPage[], at: number): number {
+  let low = 0;
+  let high = pages.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (pages[middle]!.top <= at) low = middle;
+    else high = middle - 1;
+  }
+  return Math.max(0, low);
+}

@@ -1,0 +1,164 @@
+import { mostDocumentBytes, mostPieceBytes, type Output } from '../../main/contract.ts';
+import { toRequestFailure, type Client } from '../api/client.ts';
+import { RequestFailure } from '../api/transport.ts';
+import { mayBeDocument } from '../documents/dropped-files.ts';
+import { strings } from '../strings.ts';
+
+/**
+ * `sending`: its pieces; `checking`: the app looks into it; `locked` and `tooLong`: a person has to say something; `failed`: see
+ * `failure`.
+ */
+export type UploadState = 'waiting' | 'sending' | 'checking' | 'locked' | 'tooLong' | 'failed';
+
+/** A file on its way into the library. */
+export class Upload {
+  readonly key: number;
+  readonly file: File;
+  state = $state<UploadState>('waiting');
+  sent = $state(0);
+  failure = $state.raw<RequestFailure | null>(null);
+  /** What the app calls it, from its first piece on. */
+  id: string | null = null;
+  isCancelled = false;
+
+  constructor(key: number, file: File) {
+    this.key = key;
+    this.file = file;
+  }
+
+  get name(): string {
+    return this.file.name;
+  }
+}
+
+type Added = Output<'documents.finish'>;
+
+/** Files on their way, one after the other; what has to be asked of a person holds up no other. */
+export class Uploads {
+  readonly #client: Client;
+  readonly #onAdded: (added: Added) => void;
+  #all = $state.raw<readonly Upload[]>([]);
+  #nextKey = 1;
+  #isSending = false;
+
+  constructor(client: Client, onAdded: (added: Added) => void) {
+    this.#client = client;
+    this.#onAdded = onAdded;
+  }
+
+  /** Those that are not in the library yet, and those that failed, in the order in which they came. */
+  get all(): readonly Upload[] {
+    return this.#all;
+  }
+
+  /** The first that a person has to answer for. */
+  get asking(): Upload | null {
+    return this.#all.find(({ state }) => state === 'locked' || state === 'tooLong') ?? null;
+  }
+
+  add(files: readonly File[]): void {
+    this.#all = [...this.#all, ...files.map((file) => new Upload(this.#nextKey++, file))];
+    void this.#sendAll();
+  }
+
+  /** With the password, or the pages, that somebody entered. Resolves when the app has looked. */
+  async finish(upload: Upload, { password = null, pages = null }: { password?: string | null; pages?: string | null }): Promise<void> {
+    if (upload.id === null) return;
+    upload.state = 'checking';
+    try {
+      const added = await this.#client.request('documents.finish', { upload: upload.id, password, pages });
+      upload.id = null;
+      this.#forget(upload);
+      this.#onAdded(added);
+    } catch (thrown) {
+      await this.#refused(upload, toRequestFailure(thrown), { password, pages });
+    }
+  }
+
+  /** Takes it out of the list; nothing of it is kept. */
+  cancel(upload: Upload): void {
+    upload.isCancelled = true;
+    this.#forget(upload);
+    void this.#drop(upload);
+  }
+
+  async #sendAll(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    for (let next = this.#next(); next; next = this.#next()) await this.#send(next);
+    this.#isSending = false;
+  }
+
+  #next(): Upload | undefined {
+    return this.#all.find(({ state }) => state === 'waiting');
+  }
+
+  async #send(upload: Upload): Promise<void> {
+    const { file } = upload;
+    try {
+      upload.state = 'sending';
+      refuseOthers(file);
+      upload.id = (await this.#client.request('documents.begin', { name: file.name.slice(0, 255), bytes: file.size })).upload;
+      for (let at = 0; at < file.size && !upload.isCancelled; at += mostPieceBytes) {
+        const bytes = await bytesOf(file, at);
+        await this.#client.request('documents.piece', { upload: upload.id, bytes });
+        upload.sent = at + bytes.length;
+      }
+    } catch (thrown) {
+      return this.#fail(upload, toRequestFailure(thrown));
+    }
+    if (upload.isCancelled) await this.#drop(upload);
+    else await this.finish(upload, {});
+  }
+
+  async #refused(upload: Upload, failure: RequestFailure, given: { password: string | null; pages: string | null }): Promise<void> {
+    if (failure.code === 'document_locked') {
+      upload.failure = given.password === null ? null : failure;
+      upload.state = 'locked';
+    } else if (failure.code === 'document_too_large' || (failure.code === 'usage' && given.pages !== null)) {
+      upload.failure = failure;
+      upload.state = 'tooLong';
+    } else await this.#fail(upload, failure);
+  }
+
+  async #fail(upload: Upload, failure: RequestFailure): Promise<void> {
+    upload.failure = failure;
+    upload.state = 'failed';
+    await this.#drop(upload);
+  }
+
+  async #drop(upload: Upload): Promise<void> {
+    const { id } = upload;
+    upload.id = null;
+    // The app drops what is abandoned by itself: there is nothing to say.
+    if (id !== null) await this.#client.request('documents.drop', { upload: id }).catch(() => {});
+  }
+
+  #forget(upload: Upload): void {
+    this.#all = this.#all.filter((other) => other !== upload);
+  }
+}
+
+function refuseOthers(file: File): void {
+  const text = strings.documents;
+  if (!mayBeDocument(file)) {
+    throw new RequestFailure({ code: 'document_unreadable', message: text.notADocument(file.name), nextStep: text.notADocumentStep });
+  }
+  if (file.size > mostDocumentBytes) {
+    throw new RequestFailure({
+      code: 'document_too_large',
+      message: text.tooLarge(file.name, file.size, mostDocumentBytes),
+      nextStep: text.tooLargeStep,
+    });
+  }
+}
+
+async function bytesOf(file: File, at: number): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await file.slice(at, at + mostPieceBytes).arrayBuffer());
+  } catch {
+    // A drive that was pulled out, a file that was moved.
+    const text = strings.documents;
+    throw new RequestFailure({ code: 'document_missing', message: text.gone(file.name), nextStep: text.goneStep });
+  }
+}

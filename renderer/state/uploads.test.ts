@@ -1,0 +1,106 @@
+import { expect, test, vi } from 'vitest';
+import type { Input, LibraryDocument, Output } from '../../main/contract.ts';
+import { RequestFailure } from '../api/transport.ts';
+import { createFakeClient, type FakeClient } from './fake-client.ts';
+import { Uploads } from './uploads.svelte.ts';
+
+type Finish = (input: Input<'documents.finish'>) => Output<'documents.finish'>;
+
+const added = (name: string): Output<'documents.finish'> => ({ document: { id: 1, name } as LibraryDocument, known: false });
+const failure = (code: string): RequestFailure => new RequestFailure({ code, message: `It failed: ${code}.`, nextStep: 'Wait.' });
+
+function rig(finish: Finish = ({ upload }) => added(upload)): { client: FakeClient; uploads: Uploads; names: string[] } {
+  const client = createFakeClient({
+    'documents.begin': ({ name }) => ({ upload: name }),
+    'documents.piece': () => null,
+    'documents.drop': () => null,
+    'documents.finish': finish,
+  });
+  const names: string[] = [];
+  return { client, names, uploads: new Uploads(client, ({ document }) => names.push(document.name)) };
+}
+
+const file = (name: string, bytes = 3): File => new File([new Uint8Array(bytes)], name);
+const done = (uploads: Uploads): Promise<void> => vi.waitFor(() => expect(uploads.all).toEqual([]));
+
+test('a file is sent in pieces, one file after the other', async () => {
+  const { client, uploads, names } = rig();
+  uploads.add([file('long.pdf', 9 * 1024 * 1024), file('short.pdf')]);
+  await done(uploads);
+  expect(client.inputs('documents.piece').map(({ upload, bytes }) => [upload, bytes.length])).toEqual([
+    ['long.pdf', 4 * 1024 * 1024],
+    ['long.pdf', 4 * 1024 * 1024],
+    ['long.pdf', 1024 * 1024],
+    ['short.pdf', 3],
+  ]);
+  expect(names).toEqual(['long.pdf', 'short.pdf']);
+});
+
+test('one that needs a password waits for it, and holds up no other', async () => {
+  const { uploads, names } = rig(({ upload, password }) => {
+    if (upload === 'locked.pdf' && password !== 'open') throw failure('document_locked');
+    return added(upload);
+  });
+  uploads.add([file('locked.pdf'), file('other.pdf')]);
+  await vi.waitFor(() => expect(names).toEqual(['other.pdf']));
+  const locked = uploads.asking!;
+  expect([locked.name, locked.state, locked.failure]).toEqual(['locked.pdf', 'locked', null]);
+  await uploads.finish(locked, { password: 'shut' });
+  expect(uploads.asking?.failure?.code).toBe('document_locked');
+  await uploads.finish(locked, { password: 'open' });
+  expect(names).toEqual(['other.pdf', 'locked.pdf']);
+  expect(uploads.all).toEqual([]);
+});
+
+test('one that is too long waits for a range, also after one that it does not have', async () => {
+  const { uploads, names } = rig(({ upload, pages }) => {
+    if (pages === '1-2') return added(upload);
+    throw failure(pages === null ? 'document_too_large' : 'usage');
+  });
+  uploads.add([file('long.pdf')]);
+  await vi.waitFor(() => expect(uploads.asking?.state).toBe('tooLong'));
+  await uploads.finish(uploads.asking!, { pages: '9000' });
+  expect(uploads.asking?.failure?.code).toBe('usage');
+  await uploads.finish(uploads.asking!, { pages: '1-2' });
+  expect(names).toEqual(['long.pdf']);
+});
+
+test('one that fails says why, leaves nothing with the app, and the others are added', async () => {
+  const { client, uploads, names } = rig(({ upload }) => {
+    if (upload === 'bad.pdf') throw failure('document_unreadable');
+    return added(upload);
+  });
+  uploads.add([file('bad.pdf'), file('letter.docx'), file('good.pdf')]);
+  await vi.waitFor(() => expect(names).toEqual(['good.pdf']));
+  expect(uploads.all.map(({ name, state, failure: why }) => [name, state, why?.message])).toEqual([
+    ['bad.pdf', 'failed', 'It failed: document_unreadable.'],
+    ['letter.docx', 'failed', 'letter.docx is neither a PDF nor a picture that Loupe reads.'],
+  ]);
+  expect(client.inputs('documents.drop')).toEqual([{ upload: 'bad.pdf' }]);
+  expect(client.inputs('documents.begin').map(({ name }) => name)).toEqual(['bad.pdf', 'good.pdf']);
+});
+
+test('one that is cancelled while it is sent is dropped', async () => {
+  const arrived = Promise.withResolvers<null>();
+  const client = createFakeClient({
+    'documents.begin': ({ name }) => ({ upload: name }),
+    'documents.piece': () => arrived.promise,
+    'documents.drop': () => null,
+  });
+  const uploads = new Uploads(client, () => expect.unreachable());
+  uploads.add([file('long.pdf', 9 * 1024 * 1024)]);
+  await vi.waitFor(() => expect(client.inputs('documents.piece')).toHaveLength(1));
+  uploads.cancel(uploads.all[0]!);
+  arrived.resolve(null);
+  await vi.waitFor(() => expect(client.inputs('documents.drop')).toEqual([{ upload: 'long.pdf' }]));
+  expect(uploads.all).toEqual([]);
+  expect(client.inputs('documents.piece')).toHaveLength(1);
+});
+
+test('a file that can no longer be read says so', async () => {
+  const { uploads } = rig();
+  const gone = file('gone.pdf');
+  gone.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) }) as Blob;
+  uploads.add([gone]);
+  await vi.waitFor(() => expect(uploads.all[0]?.failure?.message).toBe('gone.pdf cannot be read any more.'));
+});

@@ -1,0 +1,99 @@
+import type { DocumentPage, LibraryDocument } from '../../main/contract.ts';
+import { bytes } from '../format.ts';
+
+const numbers = new Intl.NumberFormat('en');
+
+/** "1 page", "2,000 pages". */
+function pages(count: number): string {
+  return `${numbers.format(count)} ${count === 1 ? 'page' : 'pages'}`;
+}
+
+const states = {
+  text: { one: 'has text', many: 'have text' },
+  ocr: { one: 'was read from its picture', many: 'were read from their pictures' },
+  picture: { one: 'has no text yet', many: 'have no text yet' },
+  blank: { one: 'is blank', many: 'are blank' },
+  failed: { one: 'could not be read', many: 'could not be read' },
+  waiting: { one: 'is still to be read', many: 'are still to be read' },
+} satisfies Record<DocumentPage['state'], { one: string; many: string }>;
+
+export const documents = {
+  title: 'Documents',
+  open: 'Documents',
+  hint: 'PDFs, scans and pictures that you can search, read and ask about. Loupe keeps a copy of each on this computer, and nothing leaves it.',
+  add: 'Add documents',
+  addFolder: 'Add a folder',
+  dropHere: 'Drop documents here to add them',
+  empty: 'There are no documents yet.',
+  emptyStep: 'Drop PDFs, scans or a folder here, or choose them.',
+  list: 'Documents in the library',
+  search: 'Search all documents',
+  clearSearch: 'Clear the search',
+  results: 'Pages that were found',
+  hits: (count: number, limit: number) =>
+    count === 0 ? 'No page has any of these words.' : count === limit ? `The ${count} best pages` : pages(count),
+  hitName: (name: string, label: string) => `${name}, page ${label}`,
+  about: ({ kind, bytes: size, pageCount }: LibraryDocument) =>
+    [kind === 'pdf' ? 'PDF' : 'Picture', bytes(size), pages(pageCount)].join(' · '),
+  /** "36 pages have text, 4 have no text yet." */
+  states: ({ states: counts }: LibraryDocument) => {
+    const parts = (Object.keys(states) as (keyof typeof states)[])
+      .filter((state) => counts[state] > 0)
+      .map((state, index) => {
+        const count = counts[state];
+        return `${index === 0 ? pages(count) : numbers.format(count)} ${count === 1 ? states[state].one : states[state].many}`;
+      });
+    return parts.length > 0 ? `${parts.join(', ')}.` : '';
+  },
+  reading: (left: number, ocr: boolean) =>
+    left === 0 ? 'Finishing' : ocr ? `Reading the text in pictures: ${pages(left)} left` : `Reading: ${pages(left)} left`,
+  sending: (name: string) => `Adding ${name}`,
+  uploadStates: {
+    waiting: 'Waiting for its turn',
+    sending: 'Copying it into the library',
+    checking: 'Looking into the file',
+    locked: 'Needs a password',
+    tooLong: 'Which pages to read?',
+    failed: 'Not added',
+  },
+  known: (name: string) => `${name} is in the library already.`,
+  notADocument: (name: string) => `${name} is neither a PDF nor a picture that Loupe reads.`,
+  notADocumentStep: 'Export it as PDF and add that.',
+  tooLarge: (name: string, size: number, most: number) => `${name} has ${bytes(size)}; at most ${bytes(most)} is read.`,
+  tooLargeStep: 'Split the document, and add its parts.',
+  leftOut: (count: number) =>
+    count === 1
+      ? '1 file was left out: it is neither a PDF nor a picture.'
+      : `${numbers.format(count)} files were left out: they are neither PDFs nor pictures.`,
+  tooMany: (most: number) => `A folder may have ${numbers.format(most)} files at most. The others were left out.`,
+  gone: (name: string) => `${name} cannot be read any more.`,
+  goneStep: 'Check that its drive is still connected, then add it again.',
+
+  actions: (name: string) => `Actions for ${name}`,
+  readPictures: (count: number) => (count === 1 ? 'Read the text in its picture' : `Read the text in ${numbers.format(count)} pictures`),
+  resume: 'Read the rest',
+  again: 'Try the failed pages again',
+  stop: 'Stop reading',
+  view: 'Open',
+  remove: 'Remove',
+  removeTitle: (name: string) => `Remove ${name}?`,
+  removeMessage:
+    'Its text, its place in the search and Loupe’s copy of the file will be deleted. This cannot be undone. Your own file stays where it is.',
+  removeConfirm: 'Remove the document',
+  removed: (name: string) => `${name} was removed.`,
+  cancel: 'Do not add it',
+  dismiss: 'Dismiss',
+
+  needsPassword: (name: string) => `${name} needs a password`,
+  password: 'Password',
+  passwordHint: 'Loupe does not keep it. The text it reads stays searchable; to see the pages after a restart, enter it again.',
+  passwordWrong: 'This is not the password of this document.',
+  unlock: 'Open',
+  tooLong: (name: string) => `${name} is very long`,
+  range: 'Pages to read',
+  rangeHint: 'A range such as 1-5000. At most 5,000 pages are read.',
+  rangeWrong: 'Enter a page or a range, as in 3 or 3-12.',
+  readRange: 'Read these pages',
+
+  marks: 'What became of each page',
+};
