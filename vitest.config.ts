@@ -12,7 +12,7 @@ const slice = 'main/**/*.slice.test.ts';
 const endurance = 'main/**/*.endurance.test.ts';
 
 /** A limit for what hangs; none of them measures. */
-const patience = { setupFiles: ['main/test/patience.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+const patience = { setupFiles: ['main/test/patience.ts', 'main/test/own-data.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 const onDevice = { ...patience, fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
 

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dataDirectory } from './paths.ts';
@@ -11,4 +11,8 @@ test.each<[NodeJS.ProcessEnv, NodeJS.Platform, string]>([
   [{ APPDATA: '/roaming' }, 'win32', join('/roaming', 'Loupe')],
 ])('%o on %s: %s', (environment, platform, expected) => {
   expect(dataDirectory(environment, platform)).toBe(expected);
+});
+
+test('tests keep away from the conversations of whoever runs them', () => {
+  expect(dataDirectory().startsWith(tmpdir())).toBe(true);
 });
