@@ -272,7 +272,10 @@ export const requests = {
   /** The last added first. */
   'documents.list': { input: none, output: v.array(libraryDocument) },
   'documents.pages': { input: v.strictObject({ id }), output: v.array(documentPage) },
-  /** What a person sees of it as text, and where its words are. Both are empty for a page that is not read; there may be text without places. */
+  /**
+   * What a person sees of it as text, and where its words are.
+   * Both are empty for a page that is not read; there may be text without places.
+   */
   'documents.page': {
     input: v.strictObject({ id, number: side }),
     output: v.strictObject({ text: v.string(), words: v.array(pageWord) }),

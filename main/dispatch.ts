@@ -4,7 +4,7 @@ import { LoupeError, toFailure } from './errors.ts';
 
 export type Reply = { ok: true; output: unknown } | Failure;
 
-/** Never rejects. `onFault` hears of failures that are nobody's but ours. */
+/** Never rejects. `onFault` gets failures that are faults in Loupe itself. */
 export async function dispatch(
   handlers: Handlers,
   name: unknown,

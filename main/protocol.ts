@@ -377,7 +377,7 @@ export type LoadedModel = Result<'load'>;
 export type GenerateReply = Result<'generate'>;
 export type Score = v.InferOutput<typeof score>;
 
-/** What a caller may hear of, by what the request reports. */
+/** What a caller may listen to, by what the request reports. */
 interface Reports {
   progress: { onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined };
   text: {

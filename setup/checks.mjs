@@ -56,7 +56,7 @@ export const boundaries = () =>
 /** @param {string} path */
 export const isLinted = (path) => /\.(ts|mjs|js|svelte)$/.test(path);
 
-/** @param {string[]} files @param {(path: string) => void} clean is told of every file without a fault @returns {Promise<Counts>} */
+/** @param {string[]} files @param {(path: string) => void} clean is called with every file without a fault @returns {Promise<Counts>} */
 export async function lint(files, clean) {
   const report = reportFor('lint');
   const options = ['--max-warnings=0', '--no-warn-ignored', '--format', inRoot('setup/lint-report.mjs')];
@@ -107,7 +107,7 @@ function countReport(path, stage, end, count) {
   if (!report) return single(stage, `${describeEnd(end)} before it wrote its report (see the log above)`);
   const counts = count(report, stage);
   if (counts.passed + counts.failed.length + counts.skipped.length === 0) return single(stage, 'no test ran');
-  // The exit code has the last word: a crash after the report, or a report of an incomplete run.
+  // The exit code decides: there may be a crash after the report, or a report of an incomplete run.
   if (end.code !== 0 && counts.failed.length === 0) counts.failed.push({ name: stage, why: `${describeEnd(end)}, though no test failed` });
   return counts;
 }
@@ -154,7 +154,7 @@ export async function vitest(projects, stage, runtime) {
 /**
  * The tests of these files.
  * @param {string[]} files
- * @param {(path: string) => void} passed is told of every file whose tests passed
+ * @param {(path: string) => void} passed is called with every file whose tests passed
  * @returns {Promise<Counts>}
  */
 export async function vitestFiles(files, passed) {

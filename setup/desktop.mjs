@@ -13,7 +13,7 @@ import { say } from './report.mjs';
 /** @typedef {Point & { width: number, height: number, id: string }} Window */
 /** @typedef {Awaited<ReturnType<typeof startDesktop>>} Desktop */
 
-/** Who has few rights on every Linux, for a session that is root's. */
+/** A user with few rights on every Linux, for a session of root's. */
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 export const unprivileged = isRoot ? { uid: nobody, gid: nobody } : {};
@@ -51,7 +51,7 @@ export async function startDesktop({ width, height }) {
     return child;
   }
 
-  // Only who has the cookie may draw on this screen or press its keys.
+  // Only programs that have the cookie may draw on this screen or press its keys.
   const authority = join(folder, 'authority');
   writeFileSync(authority, cookie(), { mode: 0o644 });
   const screenOptions = [
@@ -91,7 +91,7 @@ export async function startDesktop({ width, height }) {
   await startPanel();
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
 
-  /** Again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. */
+  /** Starts it again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. */
   function startWindowManager() {
     managers++;
     const manager = run('openbox', [], { env, ...unprivileged, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -210,7 +210,7 @@ const move = ({ x, y }) => ['mousemove', String(x), String(y)];
 const between = (a, b) => ({ x: Math.round((a.x + b.x) / 2), y: Math.round((a.y + b.y) / 2) });
 
 /**
- * Of `xdotool getwindowgeometry --shell`; null for a window that is gone.
+ * Of `xdotool getwindowgeometry --shell`; null for a window that no longer exists.
  * @param {string} id
  * @param {string} text
  * @returns {Window | null}

@@ -5,7 +5,7 @@ export function say(text) {
   process.stderr.write(`loupe: ${text}\n`);
 }
 
-/** Set-up cannot go on. The message names the thing, `nextStep` what a person can do about it. */
+/** Set-up cannot continue. The message names the thing, `nextStep` what a person can do about it. */
 export class SetupError extends Error {
   /**
    * @param {string} message

@@ -20,7 +20,7 @@ const isShared = /^(package-lock\.json|(.+\/)?tsconfig\.json|(renderer\/svelte|v
 
 /**
  * The files that a source names: imports, and quoted paths relative to it or to the root, such as those of workers and fixtures.
- * A path that goes on with a placeholder, and a folder, stand for every file below.
+ * A path that continues with a placeholder, and a folder, stand for every file below.
  * @param {string} path @param {string} text @param {(name: string) => string[]} filesAt the file of that name, or the files of that folder
  */
 export function filesNamedIn(path, text, filesAt) {
@@ -29,7 +29,7 @@ export function filesNamedIn(path, text, filesAt) {
     if (!quoted.includes('/') && !quoted.includes('.')) continue;
     const end = quoted.indexOf('${');
     const literal = end < 0 ? quoted : quoted.slice(0, quoted.lastIndexOf('/', end) + 1);
-    // The folder of a source is no statement about what it reads.
+    // That a source names its own folder does not say what it reads.
     if (literal === '' || /^[./]*$/.test(literal)) continue;
     const candidates = literal.startsWith('.')
       ? [posix.join(posix.dirname(path), literal)]
@@ -79,7 +79,7 @@ export async function readTree() {
     content: (paths) => hash([shared, ...paths.map((path) => look(path).print)]),
     everything(paths) {
       const reached = new Set(paths);
-      // A set goes on to what is added while it is walked.
+      // Iterating over a set also reaches what is added meanwhile.
       for (const path of reached) for (const read of look(path).reads) reached.add(read);
       return hash([shared, ...paths, ...[...reached].sort().map((path) => look(path).print)]);
     },
@@ -131,7 +131,7 @@ export class Passed {
     this.#now.add(key);
   }
 
-  /** Keeps what was asked for or added: the rest is of files that are gone. */
+  /** Keeps what was asked for or added: the rest belongs to files that no longer exist. */
   save() {
     mkdirSync(dirname(this.#path), { recursive: true });
     writeFileSync(this.#path, JSON.stringify([...this.#now]));

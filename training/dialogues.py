@@ -115,7 +115,7 @@ class Row:
         return True
 
     def arrays(self, padding: int) -> dict[str, np.ndarray]:
-        """Targets are shifted: what stands at i is to be predicted from i, where an answer goes on."""
+        """Targets are shifted: what stands at i is to be predicted from i, where an answer continues."""
         rest = self.length - len(self.tokens)
         tokens = np.array(self.tokens + [padding] * rest)
         answers = np.append(self.answers + [-1] * rest, -1)[1:]

@@ -132,7 +132,7 @@ class Sheet:
         return font.getlength(text)
 
     def write(self, x: float, baseline: float, text: str, font: ImageFont.FreeTypeFont, ink: Colour | None = None, line: int = 0) -> float:
-        """Gives the right end."""
+        """Returns the right end."""
         x, baseline = round(x), round(baseline)
         self.draw.text((x, baseline), text, fill=self.ink if ink is None else ink, font=font, anchor="ls")
         middle = baseline - 0.32 * font.size

@@ -203,7 +203,7 @@ class Vision(nn.Module):
         return bias
 
     def forward(self, pixels: Tensor, ratio: Tensor) -> Tensor:
-        """pixels [pictures, tiles, 3, tile, tile], all of as many tiles; ratio: ids. Gives [pictures, tiles, patches, features]."""
+        """pixels [pictures, tiles, 3, tile, tile], all of as many tiles; ratio: ids. Returns [pictures, tiles, patches, features]."""
         shape = self.shape
         pictures, tiles = pixels.shape[:2]
         patches = F.unfold(pixels.flatten(0, 1), shape.patch, stride=shape.patch).transpose(1, 2)

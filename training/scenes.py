@@ -332,7 +332,7 @@ def fonts_bold(sheet: Sheet):
 
 
 def paint_button(sheet: Sheet, x: float, y: float, text: str, colour: str, font) -> tuple[float, float]:
-    """Gives right and bottom."""
+    """Returns right and bottom."""
     rng = sheet.rng
     padx, pady = sheet.em * rng.uniform(0.5, 1.3), sheet.em * rng.uniform(0.2, 0.6)
     right, bottom = x + sheet.measure(text, font) + 2 * padx, y + 1.25 * sheet.em + 2 * pady

@@ -113,7 +113,7 @@ export async function ask(args: string[], terminal: Terminal): Promise<ExitCode>
 
 /** What models do that do not chat. */
 const notes: Partial<Record<NonNullable<LoadedModel['promptFormat']>, string>> = {
-  completion: 'loupe: this is a base model: it goes on with the text and does not answer.\n',
+  completion: 'loupe: this is a base model: it continues the text and does not answer.\n',
   guard: 'loupe: this is a guard: it says whether the question is safe and does not answer it.\n',
 };
 

@@ -123,7 +123,7 @@ test('pull --json says what came, and failures are failures', async () => {
   expect(gated.code).toBe(1);
   expect(JSON.parse(gated.out)).toMatchObject({ ok: false, code: 'hub_gated' });
   environment['HF_TOKEN'] = 'hf_x';
-  // Agreed to already, and what failed goes on.
+  // Agreed to already, and what failed is resumed.
   const pulled = await run(['pull', entry.repository, '--json', '--to', join(folder, 'else')]);
   expect(JSON.parse(pulled.out)).toMatchObject({
     ok: true,
@@ -132,7 +132,7 @@ test('pull --json says what came, and failures are failures', async () => {
   });
 });
 
-test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 30_000 }, async () => {
+test('Ctrl-C keeps what has arrived, and the same command resumes it', { timeout: 30_000 }, async () => {
   const interrupt = new AbortController();
   await hubOf(entry.mirrors[0]!, { next: (what) => (what.endsWith('.safetensors') && !interrupt.signal.aborted ? 'stall' : null) });
   const stopped = await run(['pull', entry.id, '--accept-licence'], {
@@ -141,7 +141,7 @@ test('Ctrl-C keeps what has arrived, and the same command goes on', { timeout: 3
     onErr: (text) => / B of /.test(text) && interrupt.abort(),
   });
   expect(stopped.code).toBe(130);
-  expect(stopped.err).toContain('the same command goes on with it');
+  expect(stopped.err).toContain('the same command resumes it');
   expect((await run(['list'])).out).toMatch(/Llama 3\.2 11B Vision Instruct: paused at/);
   expect((await run(['pull', entry.id])).code).toBe(0);
 });

@@ -209,7 +209,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   const last = await ended;
   if (last?.failure) throw fromFailure({ ...last.failure, code: isErrorCode(last.failure.code) ? last.failure.code : 'internal' });
   if (last) {
-    terminal.err('loupe: the download was stopped; the same command goes on with it.\n');
+    terminal.err('loupe: the download was stopped; the same command resumes it.\n');
     return exitCodes.interrupted;
   }
   const model = models.list().find(({ id }) => id === started.directory);
@@ -257,7 +257,7 @@ async function quantise(context: Context, named: string | undefined): Promise<Ex
   return tryNew(context, model);
 }
 
-/** A model that was added just now is tried where that is quick; elsewhere it is said how it would run. */
+/** A model that was added just now is tried where that is quick; elsewhere Loupe says how it would run. */
 async function tryNew(context: Context, { id, name }: ModelChoice): Promise<ExitCode> {
   const { manager, values, terminal } = context;
   if (values.json) return exitCodes.ok;

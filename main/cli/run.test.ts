@@ -158,7 +158,7 @@ describe('ask', () => {
     const model = ['ask', '--model', demoModel];
     expect(await run([...model, 'Once'], { engine: used('completion', 'upon a time') })).toMatchObject({
       out: 'upon a time\n',
-      err: expect.stringContaining('goes on with the text') as string,
+      err: expect.stringContaining('continues the text') as string,
     });
     expect(await run([...model, 'Hi'], { engine: used('guard', 'safe') })).toMatchObject({
       out: 'safe\n',

@@ -1,6 +1,6 @@
 /**
  * The engine's process made to stand still, everywhere and in every way, with the limits that people get: an answer comes
- * each time. How long it took is told, not asserted.
+ * each time. How long it took is printed, not asserted.
  *
  *   LOUPE_STOPS           how many (default 10; 1000 take half an hour with 16 at once)
  *   LOUPE_STOPS_AT_ONCE   benches side by side (default 5)
@@ -29,7 +29,7 @@ function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
     .map(({ item }) => item);
 }
 
-/** What the limits are measured by. Answers what a restart takes without a hang, ms. */
+/** What the limits are measured by. Returns how long a restart takes without a hang, in ms. */
 async function warmUp(bench: Bench): Promise<number> {
   for (let i = 0; i < 2; i++) expect((await bench.ask(undefined, anyPicture)).text).toBe(wholeAnswer);
   expect(await bench.engine.devices()).toHaveLength(1);

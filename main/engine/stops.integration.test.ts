@@ -51,7 +51,7 @@ async function asGguf(directory: string): Promise<string> {
   return target;
 }
 
-/** An Ollama models folder with this file and these parameters; answers the manifest's path. */
+/** An Ollama models folder with this file and these parameters; returns the manifest's path. */
 function inOllama(name: string, file: string, parameters: object): string {
   const store = join(folder, name);
   const layer = (kind: string, content: Buffer): object => {

@@ -211,7 +211,7 @@ function readColours(bytes: Uint8Array, header: Header, rowBytes: number): Pixel
   return { width, height, channels, data };
 }
 
-/** RLE8 and RLE4: pairs of bytes, a run or an escape. Each step goes on in the file, and none is longer than 255 pixels. */
+/** RLE8 and RLE4: pairs of bytes, a run or an escape. Each step advances in the file, and none is longer than 255 pixels. */
 function readRuns(bytes: Uint8Array, { width, height, topDown, method, start }: Header, name: string): Uint8Array {
   const indices = new Uint8Array(width * height);
   const isNibbles = method === methods.runs4;

@@ -71,12 +71,12 @@ export function createPictureWorker({
 }: { spawn?: SpawnHost; limits?: PictureLimits } = {}): PictureWorker {
   const pending = new Map<number, Pending>();
   let running: HostProcess | null = null;
-  /** Ticks since the process was heard; null before it was. */
+  /** Ticks since the process last gave a sign of life; null before its first. */
   let silent: number | null = null;
   /** Until the first sign of life the picture's own limit is all there is. */
   let canBeHeard = false;
   let nextId = 1;
-  /** One picture at a time: one that takes the process down, or holds it up, takes no other along. */
+  /** One picture at a time: one that crashes the process, or holds it up, harms no other. */
   let turn: Promise<unknown> = Promise.resolve();
 
   function start(): HostProcess {

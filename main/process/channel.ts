@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { beatEnvironment, readBeats, type Beat } from './lifeline.ts';
 
 export interface Channel {
-  /** Structured-cloneable data. Silent once the other end is gone. */
+  /** Structured-cloneable data. Does nothing once the other end has closed. */
   send(message: unknown): void;
   onMessage(listener: (message: unknown) => void): void;
 }

@@ -1,13 +1,13 @@
 /**
  * The far end of a process's lifeline. A thread of its own sends a beat at regular intervals, whatever the main thread is
- * at, and says whether that one has moved since the last; and it ends the process when the parent is gone.
+ * doing, and says whether that thread has moved since the beat before; and it ends the process when the parent has ended.
  *
- * Beats are single bytes on standard output, which the bytes of text never are; what drivers print there is passed over.
+ * Beats are single bytes on standard output, which the bytes of text never are; what drivers print there is skipped.
  */
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { loadAddon } from './addon.ts';
 
-/** What the main thread may be at for longer than a moment, the shorter first. */
+/** What may keep the main thread busy for longer than a moment, the shorter first. */
 export const busyStages = ['none', 'start', 'prompt', 'language', 'result'] as const;
 export type BusyStage = (typeof busyStages)[number];
 
@@ -33,7 +33,7 @@ export function readBeats(bytes: Uint8Array): Beat[] {
 }
 
 export interface Lifeline {
-  /** What the process was started for can begin. Resolves when it can be heard, or never will be. */
+  /** The process is ready to work. Resolves when its beats reach the parent, or when it is known that they never will. */
   started(): Promise<void>;
   /** The main thread may be silent for longer until `work` is done, also where that is a promise. */
   during<Result>(stage: BusyStage, work: () => Result): Result;
@@ -91,12 +91,12 @@ export function holdLifeline(): Lifeline {
   };
 }
 
-/** A process that is stopped hears of nothing; where the system can wake it for this, the thread does the rest. */
+/** A stopped process notices nothing; where the system can wake it for this, the thread does the rest. */
 function wakeWithoutParent(): void {
   try {
     loadAddon().wakeWithoutParent();
   } catch {
-    // Said where the engine is needed.
+    // Reported where the engine is needed.
   }
 }
 
@@ -122,7 +122,7 @@ function beatAndWatch(require: NodeJS.Require): void {
   }
 
   function beat(): void {
-    // Nobody waits for it, and an end in good order might wait for a driver that hangs.
+    // Nobody waits for it, and an orderly exit might wait for a driver that hangs.
     if (isParentGone()) process.kill(process.pid, 'SIGKILL');
     const count = Atomics.load(shared, 0);
     const moved = count === seen ? 0 : 1;

@@ -17,7 +17,7 @@ export async function readPromptLanguage(directory: string): Promise<PromptLangu
   return promptLanguage(await readCheckpointFiles(directory));
 }
 
-/** `stops`: what ends an answer besides, as whoever keeps the model spells it (Ollama's parameters). */
+/** `stops`: what else ends an answer, as the program that keeps the model spells it (Ollama's parameters). */
 export function promptLanguage(files: CheckpointFiles, stops: readonly string[] = []): PromptLanguage {
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
   const declared = declaredStops(files, tokenizer, stops);
@@ -25,7 +25,7 @@ export function promptLanguage(files: CheckpointFiles, stops: readonly string[] 
   return { tokenizer, format, stops: withFormatsOwn(declared, format, tokenizer), sampling: advisedSampling(files) };
 }
 
-/** What configuration, tokenizer and keeper say. Words of the vocabulary are none: 2 is the end of Llama 2, where Llama 3 has "#". */
+/** What configuration, tokenizer and keeper say. Words of the vocabulary do not count: 2 ends Llama 2, and is "#" in Llama 3. */
 function declaredStops(files: CheckpointFiles, tokenizer: Tokenizer, more: readonly string[]): Stops {
   const eos = tokenSpelling(files.tokenizerConfig?.['eos_token']);
   const { tokens, texts } = stopsOf(more, tokenizer);

@@ -49,7 +49,7 @@ function firstSpecial(
 export interface StopTexts {
   /** What can be shown of the answer by now; `ended` once an end was spelled, of which nothing is shown. */
   push(piece: string): { text: string; ended: boolean };
-  /** What was held back because it might have become an end. */
+  /** What was held back because an end might have begun in it. */
   rest(): string;
 }
 

@@ -58,7 +58,7 @@ export function createPromptFormat(files: CheckpointFiles, tokenizer: Tokenizer,
   return { kind: 'completion', turnEnd: null, encode: (messages) => encode(messages, renderCompletion) };
 }
 
-/** What the template puts after an answer when the conversation goes on. */
+/** What the template puts after an answer when the conversation continues. */
 function renderedTurnEnd(render: (messages: Message[]) => string, tokenizer: Tokenizer): string | null {
   // Words that no template writes of its own.
   const [question, answer, next] = ['loupe-question', 'loupe-answer', 'loupe-next'];

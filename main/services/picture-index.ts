@@ -1,6 +1,6 @@
 /**
  * Reads the pictures of conversations while nobody waits, so that the search finds the words in them. What was read is in the
- * store, picture by picture: after a restart it goes on with the next.
+ * store, picture by picture: after a restart it continues with the next.
  */
 import { textOf } from '../contract.ts';
 import { toLoupeError } from '../errors.ts';
@@ -38,7 +38,7 @@ export function startPictureIndex({
   const closing = new AbortController();
   let timer: NodeJS.Timeout | null = null;
   let reading: AbortController | null = null;
-  /** What reads is not there, or does not work: not to be tried for every picture. */
+  /** The reader is missing or does not work: it is not tried again for every picture. */
   let isGivenUp = false;
   /** Nothing is known that would have to be forgotten. */
   let isForgotten = false;

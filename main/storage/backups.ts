@@ -34,7 +34,7 @@ export interface Backup {
   digest: string | null;
 }
 
-/** Checks the copy; answers once it is on the disk for good. */
+/** Checks the copy; resolves once it is flushed to the disk. */
 export type CheckCopy = (path: string) => Promise<Finding>;
 
 export function databasePath(directory: string): string {
@@ -137,7 +137,7 @@ export function removeBackupsBefore(directory: string, time: number): void {
   for (const { path, at, before } of listBackups(directory)) if (before !== null && at < time) rmSync(path, { force: true });
 }
 
-/** What a process left that died over it goes first. */
+/** What a process left that died while copying is removed first. */
 function newPart(directory: string): string {
   const folder = backupDirectory(directory);
   makeFolderSync(folder);

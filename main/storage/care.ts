@@ -111,7 +111,7 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
 
   const damageOf = ({ problem }: Finding): string => `The database in ${directory} is damaged (${problem})`;
 
-  /** Never of a database that is not known to be sound and whole. A disk without room for it goes without. */
+  /** Never of a database that is not known to be sound and whole; none where the disk has no room for it. */
   async function backUpWhereDue(): Promise<void> {
     const opened = keeper.opened();
     const { access, damage } = keeper.state();

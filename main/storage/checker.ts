@@ -8,7 +8,7 @@ export interface CheckRequest {
   path: string;
   /** What its SHA-256 has to begin with, where somebody knows. */
   expected: string | null;
-  /** A copy that was just made: it is brought to the disk for good, and made independent of a log. */
+  /** A copy that was just made: it is flushed to the disk, and made independent of a log. */
   fresh: boolean;
 }
 

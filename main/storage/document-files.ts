@@ -121,7 +121,7 @@ function keep(incoming: string, path: string): void {
 }
 
 /**
- * Files of documents that were removed, and then their rows:
+ * Removes the files of documents that were removed, then their rows:
  * if the process dies in between, the row is found again. Returns how many there were.
  */
 export function removeFilesOfRemoved(database: WriteDatabase, directory: string): number {

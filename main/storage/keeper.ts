@@ -60,7 +60,7 @@ export class Keeper {
   #seal: string | null = null;
   /** It was checked in this session, and is sound. */
   #verified = false;
-  /** It was checked, and is not. */
+  /** It was checked, and is not sound. */
   #unsound = false;
   /** The state that listeners know, as JSON. */
   #reported = '';
@@ -334,7 +334,7 @@ export class Keeper {
     return error;
   }
 
-  /** The user has read what there is to say. */
+  /** The user knows about the damage. */
   accept(): void {
     if (!this.#damage?.usable) return;
     this.#loss = null;

@@ -144,9 +144,9 @@ const gluedRows: RowsWhere = (where) => messageRows('unspaced = 1 and', where);
 
 /** A term as it is looked for in a text. */
 interface Wanted {
-  /** One of these is in every text that it is in, ASCII's case aside. */
+  /** One of these is in every text that it is in, whatever the case of ASCII letters. */
   likes: string[];
-  /** Signs that only choose how an emoji looks are passed over in the text. */
+  /** Signs that only choose how an emoji looks are skipped in the text. */
   plain: boolean;
   /** Finds it. */
   pattern: RegExp;

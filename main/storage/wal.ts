@@ -1,7 +1,7 @@
 /**
  * SQLite reads its log (loupe.db-wal) up to the first frame that is not whole, and drops the rest
  * without a word: https://sqlite.org/fileformat2.html#the_write_ahead_log. That is right for what a
- * dying process was writing, and wrong to keep silent about for frames that were whole once.
+ * dying process was writing; for frames that were once whole it must be reported.
  */
 import { readFileSync } from 'node:fs';
 import { databasePath } from './backups.ts';

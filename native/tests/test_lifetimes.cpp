@@ -186,7 +186,7 @@ TEST(Lifetimes, ALostDeviceIsReportedAndNothingIsFreedInFlight) {
       EXPECT_EQ(error.code(), ErrorCode::device_lost) << error.what();
     }
     driver.loses_submission = nullptr;
-    // Nothing was truly lost here, so a session that kept no ruins goes on.
+    // Nothing was truly lost here, so a session that kept nothing broken still works.
     EXPECT_EQ(session->generate(r, {}).tokens, expected);
     session.reset();
     EXPECT_EQ(driver.destroyed_in_flight, 0);

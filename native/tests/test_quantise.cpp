@@ -359,7 +359,7 @@ TEST(QuantiseCheckpoint, GoesOnAfterACancel) {
   EXPECT_TRUE(contents(request.target) == whole);
   fs::remove(request.target);
 
-  // A part of another making is not gone on with.
+  // A part that another request made is not resumed.
   std::ofstream(part, std::ios::binary) << half;
   QuantiseRequest other = request;
   other.text = TextPrecision::q8_0;

@@ -13,7 +13,7 @@ interface Tensor {
   data: Buffer;
 }
 
-/** `emptyFirst`: no tensor in the first part, as with --no-tensor-first-split. Answers the parts' paths. */
+/** `emptyFirst`: no tensor in the first part, as with --no-tensor-first-split. Returns the parts' paths. */
 export function splitGguf(source: string, folder: string, stem: string, parts: number, emptyFirst = false): string[] {
   const { entries, count, tensors } = readGguf(readFileSync(source));
   const filled = emptyFirst ? parts - 1 : parts;

@@ -84,11 +84,11 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   const directory = mkdtempSync(join(tmpdir(), 'loupe-still-'));
   const fuse = join(directory, 'fuse');
   const store = openStore(join(directory, 'data'));
-  // What goes on is to end as the whole would have.
+  // An answer that continues must end as it would have without the interruption.
   store.saveSettings({ temperature: 0 });
   const losses: EngineLoss[] = [];
   const hosts: HostProcess[] = [];
-  let told = (_: EventMessage): void => {};
+  let onEvent = (_: EventMessage): void => {};
   const port = createEngineClient({
     spawn: () => {
       const host = forkHost({
@@ -112,7 +112,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
     }),
     onChange: () => {},
   });
-  const chat = createChat({ store, engine, emit: (event) => told(event), checkpointMs: 20 });
+  const chat = createChat({ store, engine, emit: (event) => onEvent(event), checkpointMs: 20 });
 
   function send(text: string, picture: string | null): Message {
     return chat.send({ conversationId: null, parentId: null, text, pictures: picture === null ? [] : [addPicture(store, picture).hash] })
@@ -125,8 +125,8 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
         const { state } = store.conversations.message(sent.id);
         if (state !== 'streaming') resolve(store.conversations.message(sent.id));
       };
-      const before = told;
-      told = (event) => {
+      const before = onEvent;
+      onEvent = (event) => {
         before(event);
         if (event.event === 'message.changed') look();
       };
@@ -159,7 +159,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
     set,
     pid: () => hosts.at(-1)!.pid!,
     ask(text = 'Hello?', picture = null) {
-      told = () => {};
+      onEvent = () => {};
       return ended(send(text, picture));
     },
     async restart() {
@@ -168,7 +168,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       host.kill();
       await exited;
       const began = Date.now();
-      told = () => {};
+      onEvent = () => {};
       await ended(send('Hello?', null));
       return Date.now() - began;
     },
@@ -176,7 +176,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       losses.length = 0;
       const sent = send(text, picture);
       let isStopped = false;
-      told = ({ event }) => {
+      onEvent = ({ event }) => {
         if (event !== 'answer.text' || isStopped) return;
         isStopped = true;
         process.kill(hosts.at(-1)!.pid!, 'SIGSTOP');
@@ -184,7 +184,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       return { ...(await ended(sent)), losses: [...losses] };
     },
     async stand(stop) {
-      told = () => {};
+      onEvent = () => {};
       losses.length = 0;
       const before = hosts.length;
       set(stop);

@@ -126,13 +126,13 @@ export interface HotkeyFacts {
   wayland: boolean;
   /** Under Wayland: the desktop offers the GlobalShortcuts portal. */
   portal: boolean;
-  /** What the system answered to the registration. */
+  /** How the system replied to the registration. */
   registered: boolean;
   /** It was pressed, and came, since it was registered. */
   proven: boolean;
 }
 
-/** What the window shows. Wayland's yes is worth nothing without the portal, until the key came once. */
+/** What the window shows. Wayland's consent means nothing without the portal, until the key has arrived once. */
 export function hotkeyState({ wanted, platform, wayland, portal, registered, proven }: HotkeyFacts): CaptureState['hotkey'] {
   if (wanted === null) return { accelerator: null, status: 'off', advice: '' };
   let accelerator: Accelerator;

@@ -167,11 +167,14 @@ export interface DocumentStore {
 /** Files of documents, by their hash. */
 export interface DocumentFiles {
   /**
-   * Copies the file into the data folder. What is brought has to be kept or dropped.
+   * Copies the file into the data folder. The caller must then keep or drop the copy.
    * Rejects with `document_missing`, `cancelled` and the `store_*` codes.
    */
   bring(path: string, options?: Abortable): Promise<BroughtFile>;
-  /** A file whose bytes come from elsewhere. It has to be dropped, or finished and then kept or dropped. Rejects with the `store_*` codes. */
+  /**
+   * A file whose bytes come from elsewhere. The caller must drop it,
+   * or finish it and then keep or drop it. Rejects with the `store_*` codes.
+   */
   receive(): Promise<IncomingFile>;
   path(hash: string): string;
 }

@@ -12,7 +12,7 @@ void call_on_loop(Napi::Env env, Napi::Function, std::nullptr_t*, OnLoop* functi
   if (env) (*owned)(env);
 }
 
-/// A thread whose owner may go without having joined it: the last message of a task is dropped when the loop ends first.
+/// A thread whose owner may be destroyed without having joined it: the last message of a task is dropped when the loop ends first.
 struct Worker {
   std::thread thread;
   ~Worker() {
@@ -37,7 +37,7 @@ Napi::Promise run_task(Napi::Env env, Work work, OnLoop then) {
   auto worker = std::make_shared<Worker>();
   Queue queue = Queue::New(env, "loupe task", 0, 1);
   worker->thread = std::thread([work = std::move(work), then = std::move(then), deferred, worker, queue]() mutable {
-    // A refused call means that the loop has ended: it took our hold on the queue, which may be gone by now.
+    // A refused call means that the loop has ended: it released our hold on the queue, which may no longer exist.
     bool closed = false;
     const Post post = [&queue, &closed](OnLoop function) {
       auto* owned = new OnLoop(std::move(function));

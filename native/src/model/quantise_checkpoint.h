@@ -33,7 +33,7 @@ struct QuantiseRequest {
   VisionPrecision vision = VisionPrecision::f16;
   std::vector<GgufEntry> entries;
   unsigned threads = 0;  ///< 0 = all of the computer's
-  /// Bytes between two syncs to the disk, and what is made again on going on: a power cut may have taken them.
+  /// Bytes between two syncs to the disk, and what is made again when resuming: a power cut may have taken them.
   std::uint64_t sync_bytes = std::uint64_t{256} << 20;
 };
 
@@ -51,8 +51,8 @@ struct QuantiseReport {
   std::vector<TensorClass> classes;
 };
 
-/// Goes on with FILE.part where it was made from the same weights by the same request; what was written last, within the
-/// reach of a lost cache, is made again. After `cancelled` the part stays.
+/// Resumes FILE.part where it was made from the same weights by the same request; what was written last, and a power cut may
+/// have taken, is made again. After `cancelled` the part stays.
 /// `progress(done, total)` counts bytes of weights read; may be null.
 /// @throws Error as load_model_config, Checkpoint::open and check_tensors; file_unwritable, disk_full, cancelled.
 QuantiseReport quantise_checkpoint(const QuantiseRequest& request, const std::atomic<bool>* cancel,

@@ -153,7 +153,7 @@ void Uploader::append(Matrix& matrix, DType dtype, uint32_t count, const WriteRo
     return static_cast<uint32_t>(std::min<uint64_t>(rows, left));
   };
   for (uint32_t first = 0, n = 0; first < count; first += n) {
-    // Settled here, too: the matrix is gone before its caller can wait.
+    // Waits here, too: the matrix is destroyed before its caller can wait.
     settled([&] {
       n = rows_within(limit, count - first);
       vk::Buffer buffer = allocate_on_device(n * row_bytes);

@@ -294,7 +294,7 @@ void Recorder::wait_all() {
 void Recorder::abandon() noexcept {
   const Api& api = device_.api();
   for (Segment& segment : segments_) {
-    // A lost device answers at once; there is nothing better to do with an error here.
+    // A lost device returns at once; there is nothing better to do with an error here.
     if (segment.in_flight) await_fence(segment.fence);
     if (segment.recording) api.vkResetCommandBuffer(segment.commands, 0);
     segment.in_flight = segment.recording = false;

@@ -5,7 +5,7 @@
 namespace loupe::vk {
 namespace {
 
-/// What some devices need done differently. Every entry that fits a device applies, from the first to the last.
+/// What some devices need done differently. Every entry that matches a device applies, in this order.
 struct Entry {
   bool (*fits)(const DeviceInfo&);
   void (*apply)(const DeviceInfo&, Quirks&);

@@ -206,7 +206,7 @@ PlacedTensor read_tensor(Reader& in) {
   }
   tensor.dtype = read_dtype(in, tensor.name);
   const DTypeInfo& type = info(tensor.dtype);
-  // A factor of 64 bits in hand for the block's own bits.
+  // A factor of 64 in reserve for the bits of the block itself.
   if (!elements || *elements > (std::uint64_t{1} << 56))
     in.fail(place + " has the shape " + shape_text(tensor.shape) + ", more than fits a file.");
   const std::int64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();

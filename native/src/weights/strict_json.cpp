@@ -70,7 +70,7 @@ json parse_json_object(std::string_view original, std::string_view file, ErrorCo
 
   std::size_t values = 0;
   std::vector<OpenObject> open_objects;
-  // Whether the innermost open container is an object, so that the value at hand belongs to its key.
+  // Whether the innermost open container is an object, so that the current value belongs to its key.
   std::vector<bool> in_object;
   const auto twice = [&](const std::string& key) {
     return Error(code, name + ": the key " + in_quotes(key) + " appears twice" + (lenient ? ", with two values" : "") + ".",

@@ -22,15 +22,15 @@ export interface SanityCheckReport {
   findings: string[];
   /**
    * Of the sentence, once its opening is read:
-   * how many tokens it seems to choose from at each place. Null where it is not judged by it.
+   * how many tokens it seems to choose from at each place. Null where the check does not use it.
    */
   perplexity: number | null;
   /**
    * Natural logarithm of the odds for the beginning of the right word over that of the wrong one,
-   * over both pictures. Null without eyes.
+   * over both pictures. Null for a model that does not see.
    */
   pictureOdds: number | null;
-  /** Of an answer of one word. Null where it is not asked for one. */
+  /** Length of an answer of one word. Null where the model is not asked for one. */
   answerTokens: number | null;
   /** Most by which a token of its own answers falls behind another, natural logarithm. Null where it brings none. */
   behind: number | null;
@@ -159,7 +159,7 @@ export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer
       : null;
   if (first.logProbabilities.some((value, index) => Math.abs(value - second.logProbabilities[index]!) > mostDifference))
     findings.push('It computes something else each time.');
-  if (perplexity !== null && perplexity > mostPerplexity) findings.push('It does not know how plain English goes on.');
+  if (perplexity !== null && perplexity > mostPerplexity) findings.push('It does not know how plain English continues.');
   if (pictureOdds !== null && pictureOdds < leastPictureOdds) findings.push('It does not see what is in a picture.');
   if (behind !== null && behind > mostBehind) findings.push('It does not give the answers that were measured with it.');
   if (shortAnswer && !shortAnswer.ended) findings.push('It does not stop: an answer of one word went on until it was cut off.');

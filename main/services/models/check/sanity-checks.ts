@@ -26,7 +26,7 @@ const testContext = 512;
 
 export interface SanityChecks {
   list(): SanityCheck[];
-  /** To be called with every change of the engine. */
+  /** Call this with every change of the engine. */
   follow(state: EngineState): void;
   close(): void;
 }

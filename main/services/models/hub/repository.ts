@@ -40,7 +40,7 @@ const mostBytes = 8 * 1024 * 1024;
 
 export const defaultEndpoint = 'https://huggingface.co';
 
-/** HF_ENDPOINT, without a slash at its end. Throws `hub_invalid` for what is no address of the web. */
+/** HF_ENDPOINT, without a slash at its end. Throws `hub_invalid` for anything but a web address. */
 export function endpointOf(environment: NodeJS.ProcessEnv): string {
   const named = environment['HF_ENDPOINT'] || defaultEndpoint;
   const url = URL.canParse(named) ? new URL(named) : null;
@@ -126,7 +126,7 @@ async function readJson<Schema extends v.GenericSchema>(
     for await (const chunk of response.body) {
       bytes += chunk.byteLength;
       alive(chunk.byteLength);
-      if (bytes > mostBytes) throw invalid(options, 'answers with more than a list');
+      if (bytes > mostBytes) throw invalid(options, 'sends more than a list');
       chunks.push(chunk);
     }
     const length = response.headers['content-length'];

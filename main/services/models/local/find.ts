@@ -194,7 +194,7 @@ function folderName(folder: string): string {
   return cached?.snapshot === folder ? cached.name : basename(folder);
 }
 
-/** Deeper down, and with the ending of another kind of file, a broken link is no hint of a model. */
+/** Deeper down, and with the ending of another kind of file, a broken link does not suggest a model. */
 function mayBeModel(path: string, depth: number): boolean {
   return /\.gguf$/i.test(path) || (depth < 2 && !/^\.|\.[a-z]{1,5}$/i.test(basename(path)));
 }

@@ -127,7 +127,7 @@ export async function inspectGguf(files: string[], name = basename(files[0]!, '.
   };
 }
 
-/** Models of other makers, which are kept in the same places, can be told without the engine. */
+/** Models of other makers, which are kept in the same places, can be recognised without the engine. */
 function foreign(architecture: unknown): Problem | null {
   if (architecture === 'mllama' || architecture === 'llama' || architecture === undefined) return null;
   return {
@@ -172,7 +172,7 @@ function shapeOfGguf(heads: GgufSummary[]): Shape {
   return { hidden: of('embedding_length'), layers: of('block_count'), imageSize: find('mllama.vision.image_size') ?? null };
 }
 
-/** Sizes are told apart by shapes, the rest by names: base or Instruct, Guard, 3.1 or 3.3. */
+/** Shapes tell the sizes apart, names the rest: base or Instruct, Guard, 3.1 or 3.3. */
 export function identify({ hidden, layers, imageSize }: Shape, name: string): CatalogueModel | null {
   const like = catalogue().filter(
     ({ architecture: { text, vision } }) => text.hidden === hidden && text.layers === layers && (vision?.imageSize ?? null) === imageSize,

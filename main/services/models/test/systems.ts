@@ -306,7 +306,7 @@ function preprocessor({ image_size: edge, max_num_tiles: tiles }: VisionConfig):
   };
 }
 
-/** Answers the CRC-32 of names and values, by name. */
+/** Returns the CRC-32 of names and values, by name. */
 export function writeSystem(folder: string, { id, seed }: Pick<System, 'id' | 'seed'>, config = smallConfig(id)): number {
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(languageFiles(id, config))) writeFileSync(join(folder, name), text);
