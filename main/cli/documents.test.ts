@@ -71,7 +71,8 @@ describe('loupe documents read', () => {
     const { code, err } = await loupe('read', long);
     expect([code, err]).toEqual([
       1,
-      'loupe: long.pdf has 5,001 pages; at most 5,000 are read at once.\nName some of them, as in 1-5000 (on the command line: --pages 1-5000).\n',
+      'loupe: long.pdf has 5,001 pages; at most 5,000 are read at once.\n' +
+        'Name some of them, as in 1-5000 (on the command line: --pages 1-5000).\n',
     ]);
     expect(JSON.parse((await loupe('read', long, '--pages', '5000-5001', '--json')).out)).toMatchObject({
       pages: [

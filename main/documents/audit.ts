@@ -21,8 +21,14 @@ export interface Auditor {
 const wholeBytes = 64 * 1024 * 1024;
 
 /** What is said about fonts that are not in the file, and what every reader mends alike: the page is none the worse for it. */
-const harmless =
-  /font|TT: |glyph|cmap|Cannot (?:polyfill|load)|Please use the `legacy`|standardFontDataUrl|Indexing all PDF objects|marked content|Invalid absolute docBaseUrl|getOperatorList - ignoring invalid (?:GState|optional)|XFA|annotation|structure tree|Badly formatted number: minus sign/i;
+const harmless = new RegExp(
+  [
+    'font|TT: |glyph|cmap|standardFontDataUrl|Cannot (?:polyfill|load)|Please use the `legacy`',
+    'Indexing all PDF objects|marked content|structure tree|XFA|annotation|Invalid absolute docBaseUrl',
+    'getOperatorList - ignoring invalid (?:GState|optional)|Badly formatted number: minus sign',
+  ].join('|'),
+  'i',
+);
 const ofPictures = /image|JpxError|JPX|JBIG2|JPEG|bitmap/i;
 
 /** pdf.js has one voice for all documents: the console. */

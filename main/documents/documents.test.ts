@@ -1,4 +1,7 @@
-/** Every page of every awkward file, read by the real process: its exact state, flags and text; and the sentence for what cannot be read. */
+/**
+ * Every page of every awkward file, read by the real process: its exact state, flags and text;
+ * and the sentence for what cannot be read.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,8 +135,10 @@ describe('pages', () => {
         pages: [{ content: `BT ${colour} /C 18 Tf 72 700 Td <901a77e5671f4e3a4e094e2a6708> Tj ET`, resources: '/Font<</C 10 0 R>>' }],
         objects: [
           '<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[11 0 R]>>',
-          '<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 0>>/FontDescriptor 12 0 R>>',
-          '<</Type/FontDescriptor/FontName/STSong-Light/Flags 6/FontBBox[-25 -254 1000 880]/ItalicAngle 0/Ascent 752/Descent -271/CapHeight 737/StemV 58>>',
+          '<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 0>>' +
+            '/FontDescriptor 12 0 R>>',
+          '<</Type/FontDescriptor/FontName/STSong-Light/Flags 6/FontBBox[-25 -254 1000 880]/ItalicAngle 0' +
+            '/Ascent 752/Descent -271/CapHeight 737/StemV 58>>',
         ],
       });
     expect(brief((await readAll(save('cjk.pdf', cjk('0 g'))))[0]!)).toEqual(['text', ['font-missing'], '通知期为三个月']);

@@ -1,4 +1,7 @@
-/** Text of the screen into the clipboard: the capture is over at once, and a small window says how far the reading is and what came of it. */
+/**
+ * Text of the screen into the clipboard: the capture is over at once,
+ * and a small window says how far the reading is and what came of it.
+ */
 import type { Copying } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
 import { textOf } from '../contract.ts';

@@ -29,7 +29,10 @@ export interface MainWindow {
   /** Opens it at a conversation, or brings it to the front as it is. */
   show(conversationId: number | null): 'opened' | 'shown';
   hide(): void;
-  /** With the keyboard: shown without it, a window that was hidden hears no key until it is clicked, whatever the window manager says (X11). */
+  /**
+   * With the keyboard: shown without it, a window that was hidden hears no key until it is clicked,
+   * whatever the window manager says (X11).
+   */
   comeBack(): void;
   /** On the screen with the keyboard. */
   isFocused(): boolean;

@@ -80,7 +80,8 @@ test('columns of sentences are read one after the other, level or not', () => {
       at(text, 330, row * 24 + shift),
     );
     expect(copied([...left, ...right])).toBe(
-      'on the left there are whole\nsentences, which go on in\nthe next line of this\ncolumn\n\nand on the right there are\nothers, which belong to\none another in the same\nway',
+      'on the left there are whole\nsentences, which go on in\nthe next line of this\ncolumn\n\n' +
+        'and on the right there are\nothers, which belong to\none another in the same\nway',
     );
   }
 });
@@ -95,7 +96,8 @@ test('a list at the side of a window is read before what stands beside it', () =
     'until it ends',
   ].map((text, row) => at(text, 200, 5 + row * 26));
   expect(copied([...side, ...body])).toBe(
-    'Inbox\n\nDrafts\n\nSent\n\nArchive\n\nSpam\n\nA message of several lines that\nstands beside the list and has\nnothing to do with its rows, and\nthat goes on for a while\nuntil it ends',
+    'Inbox\n\nDrafts\n\nSent\n\nArchive\n\nSpam\n\nA message of several lines that\nstands beside the list and has\n' +
+      'nothing to do with its rows, and\nthat goes on for a while\nuntil it ends',
   );
 });
 

@@ -60,7 +60,8 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
   const marks = database
     .prepare<[number], string>(
-      "select coalesce(group_concat(mark, ''), '') from (select substr(state, 1, 1) as mark from pages where document_id = ? order by number)",
+      `select coalesce(group_concat(mark, ''), '')
+       from (select substr(state, 1, 1) as mark from pages where document_id = ? order by number)`,
     )
     .pluck();
   const numbers = database

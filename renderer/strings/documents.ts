@@ -20,7 +20,9 @@ const states = {
 export const documents = {
   title: 'Documents',
   open: 'Documents',
-  hint: 'PDFs, scans and pictures that you can search, read and ask about. Loupe keeps a copy of each on this computer, and nothing leaves it.',
+  hint:
+    'PDFs, scans and pictures that you can search, read and ask about. ' +
+    'Loupe keeps a copy of each on this computer, and nothing leaves it.',
   add: 'Add documents',
   addFolder: 'Add a folder',
   dropHere: 'Drop documents here to add them',
@@ -78,7 +80,8 @@ export const documents = {
   remove: 'Remove',
   removeTitle: (name: string) => `Remove ${name}?`,
   removeMessage:
-    'Its text, its place in the search and Loupe’s copy of the file will be deleted. This cannot be undone. Your own file stays where it is.',
+    'Its text, its place in the search and Loupe’s copy of the file will be deleted. ' +
+    'This cannot be undone. Your own file stays where it is.',
   removeConfirm: 'Remove the document',
   removed: (name: string) => `${name} was removed.`,
   cancel: 'Do not add it',

@@ -40,7 +40,8 @@ export function writePdf({ pages, objects = [], catalog = '', count = pages.leng
     numbered.set(
       number,
       Buffer.from(
-        `<</Type/Page/Parent 2 0 R/MediaBox[0 0 ${size.join(' ')}]/Resources<</Font<</F 3 0 R>>${resources}>>/Contents ${number + 1} 0 R${entries}>>`,
+        `<</Type/Page/Parent 2 0 R/MediaBox[0 0 ${size.join(' ')}]/Resources<</Font<</F 3 0 R>>${resources}>>` +
+          `/Contents ${number + 1} 0 R${entries}>>`,
       ),
     );
     const data = Buffer.from(content, 'latin1');
@@ -57,11 +58,13 @@ export function writePdf({ pages, objects = [], catalog = '', count = pages.leng
   }
   const rows = [...offsets].map(([number, offset]) => `${number} 1\n${String(offset).padStart(10, '0')} 00000 n \n`).join('');
   const encryption = key
-    ? `/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<${owner.toString('hex')}>/U<${rc4(key, padding).toString('hex')}>>>/ID[<${id.toString('hex')}><${id.toString('hex')}>]`
+    ? `/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<${owner.toString('hex')}>/U<${rc4(key, padding).toString('hex')}>>>` +
+      `/ID[<${id.toString('hex')}><${id.toString('hex')}>]`
     : '';
   parts.push(
     Buffer.from(
-      `xref\n0 1\n0000000000 65535 f \n${rows}trailer<</Size ${Math.max(...numbered.keys()) + 1}/Root 1 0 R${encryption}>>\nstartxref\n${length}\n%%EOF\n`,
+      `xref\n0 1\n0000000000 65535 f \n${rows}trailer<</Size ${Math.max(...numbered.keys()) + 1}` +
+        `/Root 1 0 R${encryption}>>\nstartxref\n${length}\n%%EOF\n`,
     ),
   );
   return Buffer.concat(parts);

@@ -123,7 +123,8 @@ describe('what was not looked at', () => {
     const id = add([notice, 'picture', 'picture', 'waiting', 'failed', 'blank', ...filler]);
     const { coverage } = await ask(id, 'Which notice?', () => 'So.', { mostPages: 1 });
     expect(coverageInWords(coverage)).toBe(
-      'Looked at 1 of 36 pages (1). 30 were searched by their text. 2 have no text and were not searched. 1 is still to be read. 1 could not be read. 1 is blank.',
+      'Looked at 1 of 36 pages (1). 30 were searched by their text. 2 have no text and were not searched. ' +
+        '1 is still to be read. 1 could not be read. 1 is blank.',
     );
     const { lookedAt, searched, unsearched, blank, pages } = coverage;
     expect(lookedAt.length + searched + Object.values(unsearched).reduce((sum, count) => sum + count) + blank).toBe(pages);

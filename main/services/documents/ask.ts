@@ -121,7 +121,9 @@ function pageInQuestion(question: string, pages: StoredPage[]): StoredPage | nul
 }
 
 async function otherWords(engine: Answerer['engine'], question: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const text = `Name other words and short phrases that a document may use for what this question asks. Words alone, with commas between them.\n\n${question}`;
+  const text =
+    'Name other words and short phrases that a document may use for what this question asks. ' +
+    `Words alone, with commas between them.\n\n${question}`;
   const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text }] }];
   const reply = await engine.generate({ messages, maxTokens: expansionTokens, sampling: { temperature: 0 } }, { signal });
   return wordsOf(reply.text);
@@ -188,14 +190,16 @@ export function coverageInWords({ named, lookedAt, cut, searched, unsearched, bl
   const numbers = lookedAt.map(({ number, label }) => (label === String(number) ? `${number}` : `${number}, printed ${label}`)).join('; ');
   const were = (count: number): string => `${count} ${count === 1 ? 'was' : 'were'}`;
   const sentences = [
-    `Looked at ${lookedAt.length} of ${pages} ${pages === 1 ? 'page' : 'pages'} (${lookedAt.some(({ number, label }) => label !== String(number)) ? numbers : numbers.replaceAll(';', ',')}).`,
+    `Looked at ${lookedAt.length} of ${pages} ${pages === 1 ? 'page' : 'pages'} ` +
+      `(${lookedAt.some(({ number, label }) => label !== String(number)) ? numbers : numbers.replaceAll(';', ',')}).`,
     ...(cut ? ['Only its beginning had room in the context.'] : []),
   ];
   if (named && pages > 1) return [...sentences, 'The question names it, so the others were not searched.'].join(' ');
   if (searched > 0) sentences.push(`${were(searched)} searched by ${searched === 1 ? 'its' : 'their'} text.`);
   if (unsearched.picture > 0)
     sentences.push(
-      `${unsearched.picture} ${unsearched.picture === 1 ? 'has' : 'have'} no text and ${unsearched.picture === 1 ? 'was' : 'were'} not searched.`,
+      `${unsearched.picture} ${unsearched.picture === 1 ? 'has' : 'have'} no text and ` +
+        `${unsearched.picture === 1 ? 'was' : 'were'} not searched.`,
     );
   if (unsearched.waiting > 0) sentences.push(`${unsearched.waiting} ${unsearched.waiting === 1 ? 'is' : 'are'} still to be read.`);
   if (unsearched.failed > 0) sentences.push(`${unsearched.failed} could not be read.`);

@@ -6,7 +6,10 @@ import { LoupeError } from '../../errors.ts';
 const mostFiles = 2000;
 const byName = new Intl.Collator('en', { numeric: true });
 
-/** In the order of their names, numbers by their value; hidden ones, and links to folders, are left out. Rejects with `document_missing` and `document_too_large`. */
+/**
+ * In the order of their names, numbers by their value; hidden ones, and links to folders, are left out.
+ * Rejects with `document_missing` and `document_too_large`.
+ */
 export async function filesAt(path: string): Promise<string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
