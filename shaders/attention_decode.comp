@@ -3,22 +3,26 @@
 // the GROUP query heads that share it. Writes the unnormalised sum of values and the (maximum, sum) of the
 // softmax; attention_merge.comp joins the parts. Splitting over keys fills the device when there is one row.
 // parts [rows, heads, splits, HEAD_DIM] float32, stats [rows, heads, splits, 2].
-// Dispatch: (splits, kv_heads, rows). A part beyond the visible keys writes sum 0, so that a recorded
-// dispatch serves every position.
+// Keys and values come in pieces of 16 bytes, at least eight of them on their way at a time, because a workgroup is
+// alone on its part of the device and nothing else hides the latency of memory. Scores: four threads a key, which read
+// neighbouring pieces. Values: a thread a piece of the row, WAYS keys side by side.
+// Dispatch: (splits, kv_heads, rows). Splits beyond the visible keys end at once and write nothing, so that a recorded
+// dispatch serves every position. Shared memory: GROUP * (20 CHUNK + 16 PADDED4) bytes and 256.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint HEAD_DIM = 128;
+layout(constant_id = 0) const uint HEAD_DIM = 128;  // a multiple of 8
 layout(constant_id = 1) const uint GROUP = 4;
 layout(constant_id = 2) const uint CAUSAL = 1;
-const uint CHUNK = 128, HEAD_DIM4 = HEAD_DIM / 4, LANES = 64 / GROUP, PAIRS = (HEAD_DIM / 2 + 63) / 64;
+const uint CHUNK = 128, HEAD_DIM4 = HEAD_DIM / 4;
 
-layout(std430, binding = 0) readonly buffer Q { float q[]; };
-layout(std430, binding = 1) readonly buffer K { uint keys[]; };
-layout(std430, binding = 2) readonly buffer V { uint values[]; };
+layout(std430, binding = 0) readonly buffer Q { vec4 q[]; };
+layout(std430, binding = 1) readonly buffer K { uvec4 keys[]; };
+layout(std430, binding = 2) readonly buffer V { uvec4 values[]; };
 layout(std430, binding = 3) readonly buffer State { uint state[]; };
-layout(std430, binding = 4) writeonly buffer Parts { float parts[]; };
-layout(std430, binding = 5) writeonly buffer Stats { float stats[]; };
+layout(std430, binding = 4) writeonly buffer Parts { vec4 parts[]; };
+layout(std430, binding = 5) writeonly buffer Stats { vec2 stats[]; };
 layout(push_constant) uniform Push {
   uint q_stride;
   uint q_offset;
@@ -31,8 +35,18 @@ layout(push_constant) uniform Push {
 };
 #include "common/kv.glsl"
 
-shared vec4 tile_q[GROUP * HEAD_DIM4];
-shared float scores[GROUP * CHUNK];
+// vec4 in a piece of 16 bytes, pieces in a row, and rounds in which the four threads of a key read them.
+const uint QUADS = KV_PIECE / 4, PIECES = HEAD_DIM / KV_PIECE, ROUNDS = (PIECES + 3) / 4;
+// Of the queries, with zeros behind them for pieces that the last round has too many.
+const uint PADDED4 = ROUNDS * 4 * QUADS;
+// Keys that the threads sum up side by side: a power of two, so that eight times as many divide a chunk.
+const uint WAYS = PIECES <= 4 ? 16 : PIECES <= 8 ? 8 : PIECES <= 16 ? 4 : PIECES <= 32 ? 2 : 1;
+const uint AHEAD = 8, KEY_THREADS = 4, KEYS = 64 / KEY_THREADS, LANES = 64 / GROUP, MINE = (CHUNK + LANES - 1) / LANES;
+
+shared vec4 tile_q[GROUP * PADDED4];
+// First the shares of the scores, one component for each of a key's threads; then the sums of the ways.
+shared vec4 shares[GROUP * CHUNK];
+shared vec4 weights[GROUP * CHUNK / 4];
 shared float scratch[64];
 
 void main() {
@@ -41,73 +55,99 @@ void main() {
   const uint heads = gl_NumWorkGroups.y * GROUP;
   const uint visible = CAUSAL != 0 ? base + state[index] + row + 1 : length;
   const uint first = split * CHUNK;
+  if (first >= visible) return;
   const uint part = (row * heads + kv_head * GROUP) * splits + split;  // of the group's first head
-  if (first >= visible) {
-    if (thread < GROUP) {
-      stats[(part + thread * splits) * 2] = -1e30;
-      stats[(part + thread * splits) * 2 + 1] = 0.0;
-    }
-    return;
-  }
-  const uint count = min(CHUNK, visible - first);
+  const uint count = min(CHUNK, visible - first), last = count - 1;
+  const uint pitch = kv_stride / KV_PIECE, from = first * pitch + kv_head * PIECES;
 
-  for (uint i = thread; i < GROUP * HEAD_DIM4; i += 64) {
-    const uint from = q_offset + row * q_stride + kv_head * GROUP * HEAD_DIM + i * 4;
-    tile_q[i] = scale * vec4(q[from], q[from + 1], q[from + 2], q[from + 3]);
-  }
-  barrier();
-  for (uint j = thread; j < count; j += 64) {
-    vec4 product[GROUP];
-    for (uint g = 0; g < GROUP; ++g) product[g] = vec4(0);
-    const uint from = (first + j) * kv_stride + kv_head * HEAD_DIM;
-    for (uint d = 0; d < HEAD_DIM4; ++d) {
-      const vec4 k = load_kv4(keys, from + d * 4);
-      for (uint g = 0; g < GROUP; ++g) product[g] += tile_q[g * HEAD_DIM4 + d] * k;
-    }
-    for (uint g = 0; g < GROUP; ++g) scores[g * CHUNK + j] = product[g].x + product[g].y + product[g].z + product[g].w;
+  [[unroll]] for (uint round = 0; round < (GROUP * PADDED4 + 63) / 64; ++round) {
+    const uint i = min(round * 64 + thread, GROUP * PADDED4 - 1), d = i % PADDED4;
+    const vec4 v = q[(q_offset + row * q_stride) / 4 + (kv_head * GROUP + i / PADDED4) * HEAD_DIM4 + min(d, HEAD_DIM4 - 1)];
+    tile_q[i] = d < HEAD_DIM4 ? scale * v : vec4(0.0);
   }
   barrier();
 
-  // Softmax over the chunk: LANES threads a head, each over every LANES-th key.
-  const uint g_mine = thread / LANES, lane = thread % LANES;
-  const bool active_thread = g_mine < GROUP;
-  float highest = -1e30;
-  if (active_thread)
-    for (uint j = lane; j < count; j += LANES) highest = max(highest, scores[g_mine * CHUNK + j]);
+  // Keys beyond the last are read as the last; nobody looks at their scores.
+  const uint lane = thread % KEY_THREADS;
+  for (uint j = thread / KEY_THREADS; j < count; j += 2 * KEYS) {
+    uvec4 near[ROUNDS], far[ROUNDS];
+    const uint a = from + min(j, last) * pitch, b = from + min(j + KEYS, last) * pitch;
+    [[unroll]] for (uint i = 0; i < ROUNDS; ++i)
+      near[i] = keys[a + min(i * KEY_THREADS + lane, PIECES - 1)];
+    [[unroll]] for (uint i = 0; i < ROUNDS; ++i)
+      far[i] = keys[b + min(i * KEY_THREADS + lane, PIECES - 1)];
+    float near_sum[GROUP], far_sum[GROUP];
+    [[unroll]] for (uint g = 0; g < GROUP; ++g)
+      near_sum[g] = far_sum[g] = 0.0;
+    [[unroll]] for (uint i = 0; i < ROUNDS; ++i) [[unroll]]
+      for (uint e = 0; e < QUADS; ++e) {
+        const vec4 k = unpack_kv(near[i], e), l = unpack_kv(far[i], e);
+        [[unroll]] for (uint g = 0; g < GROUP; ++g) {
+          const vec4 query = tile_q[g * PADDED4 + (i * KEY_THREADS + lane) * QUADS + e];
+          near_sum[g] += dot(query, k);
+          far_sum[g] += dot(query, l);
+        }
+      }
+    [[unroll]] for (uint g = 0; g < GROUP; ++g) {
+      shares[g * CHUNK + j][lane] = near_sum[g];
+      shares[g * CHUNK + j + KEYS][lane] = far_sum[g];
+    }
+  }
+  barrier();
+
+  // Softmax over the chunk: LANES threads a head, each over every LANES-th key. Keys beyond the last get weight 0.
+  const uint head = min(thread / LANES, GROUP - 1), mine = thread % LANES;
+  const bool active_thread = thread < GROUP * LANES;
+  float score[MINE], highest = -1e30;
+  [[unroll]] for (uint i = 0; i < MINE; ++i) {
+    const uint j = mine + i * LANES;
+    const vec4 share = shares[head * CHUNK + min(j, CHUNK - 1)];
+    score[i] = j < count ? share.x + share.y + share.z + share.w : -1e30;
+    highest = max(highest, score[i]);
+  }
   scratch[thread] = highest;
   barrier();
-  if (active_thread)
-    for (uint i = 0; i < LANES; ++i) highest = max(highest, scratch[g_mine * LANES + i]);
+  [[unroll]] for (uint i = 0; i < LANES; ++i)
+    highest = max(highest, scratch[head * LANES + i]);
   barrier();
   float total = 0.0;
-  if (active_thread)
-    for (uint j = lane; j < count; j += LANES) {
-      const float p = exp(scores[g_mine * CHUNK + j] - highest);
-      scores[g_mine * CHUNK + j] = p;
-      total += p;
-    }
+  [[unroll]] for (uint i = 0; i < MINE; ++i) {
+    const uint j = mine + i * LANES;
+    const float p = exp(score[i] - highest);  // of -1e30: 0
+    if (active_thread && j < CHUNK) weights[(head * CHUNK + j) / 4][j % 4] = p;
+    total += p;
+  }
   scratch[thread] = total;
   barrier();
-  if (active_thread && lane == 0) {
+  if (active_thread && mine == 0) {
     total = 0.0;
-    for (uint i = 0; i < LANES; ++i) total += scratch[g_mine * LANES + i];
-    stats[(part + g_mine * splits) * 2] = highest;
-    stats[(part + g_mine * splits) * 2 + 1] = total;
+    for (uint i = 0; i < LANES; ++i) total += scratch[head * LANES + i];
+    stats[part + head * splits] = vec2(highest, total);
   }
 
-  for (uint i = 0; i < PAIRS; ++i) {
-    const uint d = (thread + i * 64) * 2;
-    if (d >= HEAD_DIM) break;
-    vec2 sum[GROUP];
-    for (uint g = 0; g < GROUP; ++g) sum[g] = vec2(0);
-    for (uint j = 0; j < count; ++j) {
-      const vec2 v = load_kv2(values, (first + j) * kv_stride + kv_head * HEAD_DIM + d);
-      for (uint g = 0; g < GROUP; ++g) sum[g] += scores[g * CHUNK + j] * v;
+  const uint piece = thread % (64 / WAYS), way = thread / (64 / WAYS);
+  if (piece < PIECES) {
+    vec4 sum[GROUP * QUADS];
+    [[unroll]] for (uint i = 0; i < GROUP * QUADS; ++i)
+      sum[i] = vec4(0.0);
+    for (uint j = way * AHEAD; j < count; j += WAYS * AHEAD) {
+      uvec4 v[AHEAD];
+      [[unroll]] for (uint u = 0; u < AHEAD; ++u)
+        v[u] = values[from + min(j + u, last) * pitch + piece];
+      [[unroll]] for (uint g = 0; g < GROUP; ++g) {
+        const vec4 low = weights[(g * CHUNK + j) / 4], high = weights[(g * CHUNK + j) / 4 + 1];
+        [[unroll]] for (uint u = 0; u < AHEAD; ++u) [[unroll]]
+          for (uint e = 0; e < QUADS; ++e) sum[g * QUADS + e] += (u < 4 ? low[u % 4] : high[u % 4]) * unpack_kv(v[u], e);
+      }
     }
-    for (uint g = 0; g < GROUP; ++g) {
-      const uint to = (part + g * splits) * HEAD_DIM + d;
-      parts[to] = sum[g].x;
-      parts[to + 1] = sum[g].y;
-    }
+    [[unroll]] for (uint i = 0; i < GROUP * QUADS; ++i)
+      shares[(way * GROUP + i / QUADS) * HEAD_DIM4 + piece * QUADS + i % QUADS] = sum[i];
+  }
+  barrier();
+  for (uint i = thread; i < GROUP * HEAD_DIM4; i += 64) {
+    vec4 sum = vec4(0.0);
+    [[unroll]] for (uint w = 0; w < WAYS; ++w)
+      sum += shares[w * GROUP * HEAD_DIM4 + i];
+    parts[(part + i / HEAD_DIM4 * splits) * HEAD_DIM4 + i % HEAD_DIM4] = sum;
   }
 }

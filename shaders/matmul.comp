@@ -2,7 +2,7 @@
 // y = x * transpose(w), then the epilogue. x [m, k] float32, w block [n, k], y [m, n_all] float32.
 // Tiles of 64 x 64 outputs; 64 threads with 8 x 8 outputs each in registers; k in steps of 16 through
 // shared memory. Plain float32, needs nothing of the device: the exact path, and the fallback.
-// Dispatch: (ceil(n / 64), ceil(m / 64)).
+// Dispatch: (ceil(n / 64), ceil(m / 64)), tiles in the order of tile_order.glsl.
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x = 64) in;
@@ -26,6 +26,7 @@ layout(push_constant) uniform Push {
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"
+#include "common/tile_order.glsl"
 
 shared vec4 tile_x[STEP][TILE / 4];
 shared vec4 tile_w[STEP][TILE / 4];
@@ -33,7 +34,8 @@ shared vec4 tile_w[STEP][TILE / 4];
 void main() {
   const uint thread = gl_LocalInvocationID.x;
   const uint tx = thread % 8, ty = thread / 8;
-  const uint m0 = gl_WorkGroupID.y * TILE, n0 = gl_WorkGroupID.x * TILE;
+  const uvec2 tile = tile_of(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, gl_NumWorkGroups.y, gl_NumWorkGroups.x);
+  const uint m0 = tile.x * TILE, n0 = tile.y * TILE;
   const uint x_row = min(m0 + thread, m - 1), w_row = min(n0 + thread, n - 1);
 
   vec4 sum[8][2];

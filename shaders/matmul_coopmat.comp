@@ -3,7 +3,7 @@
 // accumulated in float32. x [m, k] float32, w block [n, k], y [m, n_all] float32.
 // Tiles of 64 x 64 outputs; four subgroups with a 32 x 32 quarter each, made of M x N fragments; k in
 // steps of 32 through shared memory. M, N, K are literals: some drivers refuse specialisation constants there.
-// Dispatch: (ceil(n / 64), ceil(m / 64)); workgroup = 4 subgroups.
+// Dispatch: (ceil(n / 64), ceil(m / 64)), tiles in the order of tile_order.glsl; workgroup = 4 subgroups.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
@@ -31,6 +31,7 @@ layout(push_constant) uniform Push {
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"
+#include "common/tile_order.glsl"
 
 shared float16_t tile_x[TILE * PITCH];
 shared float16_t tile_w[TILE * PITCH];
@@ -41,7 +42,8 @@ vec4 to_half_range(vec4 v) { return clamp(v, vec4(-65504.0), vec4(65504.0)); }
 
 void main() {
   const uint thread = gl_LocalInvocationID.x, threads = gl_WorkGroupSize.x;
-  const uint m0 = gl_WorkGroupID.y * TILE, n0 = gl_WorkGroupID.x * TILE;
+  const uvec2 tile = tile_of(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, gl_NumWorkGroups.y, gl_NumWorkGroups.x);
+  const uint m0 = tile.x * TILE, n0 = tile.y * TILE;
   const uint quarter_m = gl_SubgroupID / 2 * QUARTER, quarter_n = gl_SubgroupID % 2 * QUARTER;
   const bool working = gl_SubgroupID < 4;
 

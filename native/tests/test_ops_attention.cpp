@@ -100,6 +100,7 @@ TEST_F(Attention, VeryNegativeScores) {
 TEST_F(Attention, ManyHeadsOfOneKeyHead) {
   check(1, 20, {32, 1, 128}, Mask::all, false);
   check(2, 20, {40, 1, 8}, Mask::all, false);
+  check(1, 150, {10, 1, 128}, Mask::all, true);  // the largest group that fits
 }
 
 TEST_F(Attention, HeadsThatNoKernelHoldsAreRefused) {

@@ -156,7 +156,7 @@ TEST_F(Norms, LayerNormOfLargeMeans) {
 }
 
 TEST_F(Norms, RmsNorm) {
-  for (uint32_t cols : {1u, 8u, 72u, 256u, 264u, 4096u})
+  for (uint32_t cols : {4u, 8u, 72u, 256u, 264u, 4096u})
     for (uint32_t rows : {1u, 9u, 64u}) {
       if (rows * cols > 40000) continue;
       Random random(rows * 11 + cols);
@@ -165,6 +165,11 @@ TEST_F(Norms, RmsNorm) {
       ops::rms_norm(g, input(rows, cols, x, 0, 1), weight_row, 1e-5f, out);
       expect_close(read(out), scalar::rms_norm(x, weight, 1e-5f), f32_sums, std::to_string(rows) + " x " + std::to_string(cols));
     }
+}
+
+TEST_F(Norms, RmsNormOfRowsThatAreNotWholeGroupsIsRefused) {
+  const Tensor in = input(2, 6, Floats(12, 1.0f)), out = output(2, 6), weight_row = row(Floats(6, 1.0f));
+  EXPECT_THROW(ops::rms_norm(g, in, weight_row, 1e-5f, out), Error);
 }
 
 TEST_F(Norms, RmsNormInPlace) {

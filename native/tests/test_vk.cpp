@@ -195,9 +195,9 @@ TEST_F(PipelineFiles, AFolderThatCannotBeWrittenIsNoError) {
 
 TEST_F(PipelineFiles, OnePipelineForOneKey) {
   vk::Pipelines pipelines(*engine().device, shader_directory(), "");
-  const VkPipeline first = pipelines.get("rms_norm", {32}, 3, 16).handle;
-  EXPECT_EQ(pipelines.get("rms_norm", {32}, 3, 16).handle, first);
-  EXPECT_NE(pipelines.get("rms_norm", {64}, 3, 16).handle, first);
+  const VkPipeline first = pipelines.get("layer_norm", {32}, 4, 24).handle;
+  EXPECT_EQ(pipelines.get("layer_norm", {32}, 4, 24).handle, first);
+  EXPECT_NE(pipelines.get("layer_norm", {64}, 4, 24).handle, first);
 }
 
 TEST_F(PipelineFiles, MissingAndDamagedShaders) {

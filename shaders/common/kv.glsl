@@ -1,12 +1,14 @@
 // Keys and values as 32-bit words: two float16 or one float32 each (KV_F16, KV_F32).
-// `element` is a multiple of 4 (2 for load_kv2).
+// `element` is a multiple of 4. A piece is 16 bytes; unpack_kv gives its elements 4 i .. 4 i + 3.
 
 #if defined(KV_F16)
 #define load_kv4(words, element) vec4(unpackHalf2x16(words[(element) >> 1]), unpackHalf2x16(words[((element) >> 1) + 1]))
-#define load_kv2(words, element) unpackHalf2x16(words[(element) >> 1])
+const uint KV_PIECE = 8;  // elements
+vec4 unpack_kv(uvec4 piece, uint i) { return vec4(unpackHalf2x16(piece[i * 2]), unpackHalf2x16(piece[i * 2 + 1])); }
 #else
 #define load_kv4(words, element)                                                                                      \
   vec4(uintBitsToFloat(words[element]), uintBitsToFloat(words[(element) + 1]), uintBitsToFloat(words[(element) + 2]), \
        uintBitsToFloat(words[(element) + 3]))
-#define load_kv2(words, element) vec2(uintBitsToFloat(words[element]), uintBitsToFloat(words[(element) + 1]))
+const uint KV_PIECE = 4;
+vec4 unpack_kv(uvec4 piece, uint i) { return uintBitsToFloat(piece); }
 #endif

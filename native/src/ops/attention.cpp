@@ -23,7 +23,8 @@ constexpr uint32_t shared_bytes = 32768;
 constexpr uint32_t tiled_keys(uint32_t head_dim) { return head_dim <= 96 ? 32 : 16; }
 constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 4 * ((32 + tiled_keys(head_dim)) * head_dim + 32 * tiled_keys(head_dim) + 128); }
 static_assert(tiled_bytes(96) <= shared_bytes && tiled_bytes(152) <= shared_bytes && tiled_bytes(160) > shared_bytes);
-constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (head_dim + 128) * 4 + 64 * 4; }
+/// Of attention_decode with the smaller pieces, those of float16 caches: its queries are padded to four of them.
+constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (20 * 128 + 4 * round_up(head_dim, 32)) + 64 * 4; }
 
 float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
 
@@ -78,9 +79,9 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
     float scale;
   };
   struct MergePush {
-    uint32_t splits, head_dim, offset;
+    uint32_t splits, offset, length, index, base;
   };
-  static_assert(sizeof(Push) == 32 && sizeof(MergePush) == 12);
+  static_assert(sizeof(Push) == 32 && sizeof(MergePush) == 20);
   constexpr uint32_t chunk = 128;
   const bool causal = mask.kind == AttentionMask::Kind::causal;
   const uint32_t keys = longest_view(mask, cache.capacity), splits = divide_up(keys, chunk);
@@ -93,14 +94,17 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
          vk::writes(stats.slice)},
         Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)},
         {splits, shape.kv_heads, q.rows}, {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
-  g.run("attention_merge", {}, {vk::reads(parts.slice), vk::reads(stats.slice), vk::writes(out.slice)},
-        MergePush{splits, shape.head_dim, out.offset}, {shape.heads, q.rows}, {elements(parts) * 2, elements(parts) * 4});
+  g.run("attention_merge", {shape.head_dim, causal},
+        {vk::reads(parts.slice), vk::reads(stats.slice), vk::reads(state), vk::writes(out.slice)},
+        MergePush{splits, out.offset, mask.length, mask.position.index, mask.position.base}, {shape.heads, q.rows},
+        {elements(parts) * 2, elements(parts) * 4});
 }
 
 }  // namespace
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
-  if (q.rows <= matvec_rows && split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes)
+  if (q.rows <= matvec_rows && shape.head_dim % 8 == 0 && shape.head_dim <= 256 &&
+      split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes)
     return split_attention(g, q, cache, shape, mask, out);
   tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
 }

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "base/error.h"
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/scalar.h"
@@ -13,9 +14,12 @@ void rms_norm(Graph& g, const Tensor& x, const Tensor& weight, float eps, const 
     uint32_t x_offset, offset;
   };
   static_assert(sizeof(Push) == 16);
+  if (x.cols % 4 || x.offset % 4 || out.offset % 4)
+    throw Error(ErrorCode::internal, "rms_norm: rows of " + std::to_string(x.cols) + " elements are not whole groups of 4.");
+  const uint32_t threads = reduction_threads(g, x.cols);
   // In place is allowed: a workgroup reads its row before it writes it.
   const bool in_place = x.slice.buffer == out.slice.buffer && x.slice.offset == out.slice.offset;
-  g.run("rms_norm", {reduction_threads(g, x.cols)},
+  g.run("rms_norm", {threads, divide_up(x.cols / 4, threads)},
         {vk::reads(x.slice), vk::reads(weight.slice), in_place ? vk::updates(out.slice) : vk::writes(out.slice)},
         Push{x.cols, eps, x.offset, out.offset}, {x.rows}, {elements(x) * 4, elements(x) * 12});
 }
