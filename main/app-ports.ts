@@ -33,14 +33,14 @@ export interface Host {
   onFault?: (error: unknown) => void;
 }
 
-export interface AppPorts {
+export interface AppPorts<Capture extends CaptureHost = CaptureHost> {
   store: Store;
   engine: Engine;
   pictures: PictureWorker;
   documents: DocumentReader;
   ocr: TextRecogniser;
   /** Called with what the host needs to keep what it captures. */
-  capture: (app: CaptureServices) => CaptureHost;
+  capture: (app: CaptureServices) => Capture;
   host: Host;
   /** Another engine, for work that takes minutes. */
   startEngine?: () => Engine;
@@ -59,7 +59,7 @@ export interface CaptureServices {
   settings: Store['settings'];
 }
 
-export interface App {
+export interface App<Capture extends CaptureHost = CaptureHost> {
   handlers: Handlers;
   /** Returns a function that stops the listener. */
   on(listener: (event: EventMessage) => void): () => void;
@@ -69,7 +69,7 @@ export interface App {
   pictureFile(hash: string, scale: 'full' | 'thumb'): StoredFile;
   /** A page of a document, `width` pixels wide. Rejects with `not_found`, `document_*`. */
   pagePicture(id: number, page: number, width: number): Promise<PagePicture>;
-  capture: CaptureHost;
+  capture: Capture;
   /** Answers that are being written are kept as interrupted. */
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
+import type { CaptureHost } from './services/ports.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createLibrary } from './services/documents/library.ts';
 import { createPagePictures } from './services/documents/page-pictures.ts';
@@ -30,7 +31,7 @@ export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 /** The longest that a last backup may delay the end. */
 const lastBackupMs = 4_000;
 
-export function createApp(ports: AppPorts): App {
+export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>): App<Capture> {
   const { store, host, pictures: worker, documents, ocr, secrets = sessionSecrets() } = ports;
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {

@@ -97,29 +97,24 @@ function rig({
     platform,
     wayland,
     preload: '/preload.cjs',
-    onCancel: () => void capture.cancel(),
   });
   const quick = createQuick({
     createWindow,
     platform,
     preload: '/preload.cjs',
     isDark: () => false,
-    onClosed: () => capture.quickClosed(),
   });
   const notice = createNotice({
     createWindow,
     platform,
     preload: '/preload.cjs',
     isDark: () => false,
-    onClosed: () => capture.stopCopying(),
   });
   const hotkey = createHotkey({
     globalShortcut: shortcuts,
     platform,
     wayland,
     portal: false,
-    onPress: () => void capture.start('region'),
-    onChange: () => capture.changed(),
   });
   const capture = createElectronCapture({
     screen,
@@ -143,6 +138,7 @@ function rig({
       return () => asides.push('back');
     },
   });
+  hotkey.onPress(() => void capture.start('region'));
   const alive = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
   return {
     double,
@@ -674,9 +670,9 @@ describe('the hotkey', () => {
       platform: 'linux',
       wayland: facts.wayland ?? false,
       portal: false,
-      onPress,
-      onChange,
     });
+    hotkey.onPress(onPress);
+    hotkey.onChange(onChange);
     return { shortcuts, hotkey, presses: () => onPress.mock.calls.length, changes: () => onChange.mock.calls.length };
   }
 

@@ -4,6 +4,7 @@ import type { CaptureState } from '../contract.ts';
 import { acceleratorText, hotkeyState, validateAccelerator } from '../services/capture/hotkey.ts';
 import { LoupeError } from '../errors.ts';
 import { entry } from './entries.ts';
+import { createSignal, type Signal } from './signal.ts';
 
 export interface HotkeyParts {
   globalShortcut: Pick<GlobalShortcut, 'register' | 'unregister'>;
@@ -11,8 +12,6 @@ export interface HotkeyParts {
   wayland: boolean;
   /** Wayland only: the desktop has the GlobalShortcuts portal. */
   portal: boolean;
-  onPress: () => void;
-  onChange: () => void;
 }
 
 export interface Hotkey {
@@ -25,9 +24,15 @@ export interface Hotkey {
   pause(patienceMs: number): void;
   resume(): void;
   release(): void;
+  /** Not while it is tested. */
+  onPress: Signal['on'];
+  /** Its state is another. */
+  onChange: Signal['on'];
 }
 
-export function createHotkey({ globalShortcut, platform, wayland, portal, onPress, onChange }: HotkeyParts): Hotkey {
+export function createHotkey({ globalShortcut, platform, wayland, portal }: HotkeyParts): Hotkey {
+  const press = createSignal();
+  const change = createSignal();
   let wanted: string | null = null;
   /** As it was registered; null = it is not. */
   let held: string | null = null;
@@ -39,10 +44,10 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
   function pressed(): void {
     if (!proven) {
       proven = true;
-      onChange();
+      change.emit();
     }
     if (tester) tester(true);
-    else onPress();
+    else press.emit();
   }
 
   function release(): void {
@@ -64,7 +69,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
     // Another program was quicker.
     held = null;
     proven = false;
-    onChange();
+    change.emit();
   }
 
   /** Nothing is held afterwards when the system refuses it, or the combination itself is of no use. */
@@ -88,7 +93,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
       release();
       wanted = accelerator;
       if (accelerator !== null) register(accelerator);
-      onChange();
+      change.emit();
     },
     test(patienceMs) {
       tester?.(false);
@@ -113,5 +118,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal, onPres
       tester?.(false);
       release();
     },
+    onPress: press.on,
+    onChange: change.on,
   };
 }

@@ -3,34 +3,36 @@ import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
 import type { Rect } from '../services/capture/geometry.ts';
 import { entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
+import { createSignal, type Signal } from './signal.ts';
 
 export interface NoticeParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
   platform: NodeJS.Platform;
   preload: string;
   isDark: () => boolean;
-  /** Put away by the person, or its page died. Not after `close`. */
-  onClosed: () => void;
 }
 
 export interface Notice {
   /** At the upper edge of this work area, DIP. */
   open(workArea: Rect): void;
   close(): void;
+  /** Put away by the person, or its page died. Not after `close`. */
+  onClosed: Signal['on'];
 }
 
 /** DIP. */
 export const noticeSize = { width: 380, height: 88 };
 const fromEdge = 24;
 
-export function createNotice({ createWindow, platform, preload, isDark, onClosed }: NoticeParts): Notice {
+export function createNotice({ createWindow, platform, preload, isDark }: NoticeParts): Notice {
+  const closed = createSignal();
   let window: BrowserWindow | null = null;
 
   function close(): void {
-    const closed = window;
+    const open = window;
     // First: closing must not look like a person's doing.
     window = null;
-    closed?.destroy();
+    open?.destroy();
   }
 
   return {
@@ -46,7 +48,7 @@ export function createNotice({ createWindow, platform, preload, isDark, onClosed
         entry(() => {
           if (window !== created) return;
           window = null;
-          onClosed();
+          closed.emit();
         }),
       );
       created.webContents.once(
@@ -63,6 +65,7 @@ export function createNotice({ createWindow, platform, preload, isDark, onClosed
       void created.loadURL(pageUrl({ view: 'notice' })).catch(() => created.destroy());
     },
     close,
+    onClosed: closed.on,
   };
 }
 

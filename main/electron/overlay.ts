@@ -7,6 +7,7 @@ import type { BrowserWindow, BrowserWindowConstructorOptions, GlobalShortcut, Na
 import type { ScreenDisplay } from '../services/capture/geometry.ts';
 import { answer, entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
+import { createSignal, type Signal } from './signal.ts';
 
 export interface OverlayParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
@@ -14,8 +15,6 @@ export interface OverlayParts {
   platform: NodeJS.Platform;
   wayland: boolean;
   preload: string;
-  /** Esc, a window closed from outside, a page that died. Not after `close`. */
-  onCancel: () => void;
 }
 
 /** For a page that never answers. On a busy machine a picture takes a second; before it is drawn there is nothing to see. */
@@ -33,9 +32,12 @@ export interface Overlays {
   /** In front of everything again, with the keyboard. */
   raise(): void;
   close(): void;
+  /** Esc, a window closed from outside, a page that died. Not after `close`. */
+  onCancel: Signal['on'];
 }
 
-export function createOverlays({ createWindow, globalShortcut, platform, wayland, preload, onCancel }: OverlayParts): Overlays {
+export function createOverlays({ createWindow, globalShortcut, platform, wayland, preload }: OverlayParts): Overlays {
+  const cancelled = createSignal();
   let windows: BrowserWindow[] = [];
   let shows = new Map<string, () => void>();
   let front: BrowserWindow | null = null;
@@ -44,7 +46,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
 
   /** For windows and keys alike: after `close` they say nothing. */
   function cancel(): void {
-    if (isBegun) onCancel();
+    if (isBegun) cancelled.emit();
   }
 
   /** Wayland's portal would ask the person whether Loupe may have Esc. */
@@ -117,6 +119,7 @@ export function createOverlays({ createWindow, globalShortcut, platform, wayland
       front = null;
       for (const window of open) if (!window.isDestroyed()) window.destroy();
     },
+    onCancel: cancelled.on,
   };
 }
 

@@ -3,13 +3,13 @@ import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
 import { placeQuickAsk, quickAskWidth, type Rect } from '../services/capture/geometry.ts';
 import { entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
+import { createSignal, type Signal } from './signal.ts';
 
 export interface QuickParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
   platform: NodeJS.Platform;
   preload: string;
   isDark: () => boolean;
-  onClosed: () => void;
 }
 
 export interface QuickAsk {
@@ -24,12 +24,14 @@ export interface QuickAsk {
   isVisible(): boolean;
   owns(contentsId: number): boolean;
   destroy(): void;
+  onClosed: Signal['on'];
 }
 
 /** As high as a short answer needs; longer ones scroll. DIP. */
 const height = 560;
 
-export function createQuick({ createWindow, platform, preload, isDark, onClosed }: QuickParts): QuickAsk {
+export function createQuick({ createWindow, platform, preload, isDark }: QuickParts): QuickAsk {
+  const closed = createSignal();
   let window: BrowserWindow | null = null;
 
   function create(bounds: Rect): BrowserWindow {
@@ -40,7 +42,7 @@ export function createQuick({ createWindow, platform, preload, isDark, onClosed 
       'closed',
       entry(() => {
         if (window === created) window = null;
-        onClosed();
+        closed.emit();
       }),
     );
     // A page that died is not worth keeping: the next capture opens a new one.
@@ -74,11 +76,12 @@ export function createQuick({ createWindow, platform, preload, isDark, onClosed 
     reveal: () => window?.show(),
     dismiss() {
       window?.hide();
-      onClosed();
+      closed.emit();
     },
     isVisible: () => window?.isVisible() ?? false,
     owns: (contentsId) => window?.webContents.id === contentsId,
     destroy: () => window?.destroy(),
+    onClosed: closed.on,
   };
 }
 

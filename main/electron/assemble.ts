@@ -1,0 +1,265 @@
+/** The desktop app put together: its windows, the app behind them, what they may see and ask, and what the person can start. */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type * as electronModule from 'electron';
+import { createApp, type App } from '../app.ts';
+import { createDocumentReader } from '../documents/document-client.ts';
+import { createEngineClient } from '../engine/client.ts';
+import { readAbilities } from '../host/abilities.ts';
+import type { Log } from '../host/log.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { createTextRecogniser } from '../ocr/ocr-client.ts';
+import type { Engine, Store } from '../services/ports.ts';
+import { createChecker } from '../storage/check-client.ts';
+import { openStore } from '../storage/store.ts';
+import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
+import { chooseFolder, reportCapture } from './dialogs.ts';
+import { answer, entry } from './entries.ts';
+import { createSettingsFollower, followSystem } from './follow.ts';
+import { hardenSession } from './harden.ts';
+import type { Intent } from './intents.ts';
+import { broadcast, serveWindows } from './ipc.ts';
+import { menuTemplate } from './menu.ts';
+import { paper, scheme } from './options.ts';
+import { createPageServer } from './page-server.ts';
+import { placesEnvironment, type Places } from './places.ts';
+import { createRemembered, type Remembered } from './remembered.ts';
+import { keychainSecrets } from './secrets.ts';
+import { createLoupeTray } from './tray.ts';
+import { startUtilityHost } from './utility-host.ts';
+import { createWindows, type Windows } from './windows.ts';
+
+export type ElectronModule = typeof electronModule;
+
+export interface Assembly {
+  electron: ElectronModule;
+  places: Places;
+  data: string;
+  log: Log;
+  wayland: boolean;
+  portal: boolean;
+}
+
+/** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*` where the data folder cannot be used at all. */
+export async function assemble(assembly: Assembly): Promise<{ act: (intent: Intent) => void; startMinimised: boolean }> {
+  const { electron, places, data, log } = assembly;
+  const version = readVersion(places.root);
+  const spawn = spawner(assembly);
+  const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
+  const remembered = createRemembered(join(data, 'shell.json'), log);
+  const windows = createWindows({ ...assembly, remembered, closesToTray: () => store.settings().closeToTray });
+  const follow = createSettingsFollower({ electron, hotkey: windows.hotkey, log });
+  const app = createDesktopApp(assembly, {
+    store,
+    windows,
+    remembered,
+    spawn,
+    version,
+    abilities: await readAbilities(places.demoModel),
+    openMain,
+    settingsChanged: () => follow(store.settings()),
+  });
+
+  function openMain(conversationId: number | null): void {
+    if (windows.main.show(conversationId) === 'shown') app.emit({ event: 'windows.show', payload: { conversationId } });
+  }
+
+  /** Not asked for by a window, so a dialog reports the failure. */
+  function startCapture(mode: 'region' | 'display' | 'last'): void {
+    app.capture.start(mode).catch((error: unknown) => {
+      log(error);
+      void reportCapture(electron, error).catch(log);
+    });
+  }
+
+  serve(assembly, app, windows);
+  const tray = offerStarts(assembly, { openMain, startCapture });
+  windows.hotkey.onPress(() => startCapture('region'));
+  windows.hotkey.onChange(() => tray.update(windows.hotkey.state()));
+  followSystem(electron, {
+    framesOutdated: () => void app.capture.cancel(),
+    themeChanged: () => windows.main.window()?.setBackgroundColor(paper(windows.isDark())),
+    activated: () => openMain(null),
+  });
+  if (electron.app.isPackaged) electron.app.setAsDefaultProtocolClient(scheme);
+  endInOrder(assembly, app, windows, tray);
+
+  follow(store.settings());
+  tray.update(windows.hotkey.state());
+  void app.handlers['engine.load']({});
+  log(`Loupe ${version} started on ${process.platform} with Electron ${process.versions['electron']}`);
+
+  function act(intent: Intent): void {
+    switch (intent.kind) {
+      case 'show':
+        return openMain(intent.conversationId);
+      case 'capture':
+        return startCapture(intent.mode);
+      case 'hidden':
+        return;
+      default:
+        return intent satisfies never;
+    }
+  }
+  return { act, startMinimised: store.settings().startMinimised };
+}
+
+type Spawner = (entry: string, name: string) => () => ReturnType<typeof startUtilityHost>;
+
+function spawner({ electron: { utilityProcess }, places, log }: Assembly): Spawner {
+  const env = placesEnvironment(places, process.env);
+  return (script, name) => () => startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry: script, name, env, log });
+}
+
+interface DesktopAppParts {
+  store: Store;
+  windows: Windows;
+  remembered: Remembered;
+  spawn: Spawner;
+  version: string;
+  abilities: unknown;
+  openMain: (conversationId: number | null) => void;
+  settingsChanged: () => void;
+}
+
+/** The app, with processes of Electron's kind and a screen to capture. */
+function createDesktopApp(
+  { electron, places, data, log }: Assembly,
+  { store, windows, remembered, spawn, version, abilities, openMain, settingsChanged }: DesktopAppParts,
+): App<ElectronCapture> {
+  const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
+  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), pictures });
+  const writeText = (text: string): void => void electron.clipboard.writeText(text);
+  return createApp({
+    store,
+    engine: startEngine(),
+    startEngine,
+    pictures,
+    documents: createDocumentReader({ spawn: spawn(places.documentEntry, 'Loupe documents') }),
+    ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
+    capture: (services) => createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services }),
+    abilities,
+    secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform: process.platform, directory: data }),
+    host: {
+      kind: 'electron',
+      version,
+      dataDirectory: data,
+      logsDirectory: join(data, 'logs'),
+      demoModel: places.demoModel,
+      cacheDirectory: join(data, 'cache'),
+      licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
+      openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
+      chooseFolder: (from) => chooseFolder(electron, from),
+      openMain,
+      settingsChanged,
+      onFault: log,
+    },
+  });
+}
+
+/** What windows may see and ask. */
+function serve(
+  { electron: { app: shell, BrowserWindow, ipcMain, protocol, session }, places, log }: Assembly,
+  app: App<ElectronCapture>,
+  { quick }: Pick<Windows, 'quick'>,
+): void {
+  hardenSession(session.defaultSession, shell.isPackaged);
+  protocol.handle(
+    scheme,
+    entry(
+      createPageServer({
+        rendererDirectory: places.renderer,
+        readFile: (path) => readFile(path),
+        pictureFile: app.pictureFile,
+        pagePicture: app.pagePicture,
+        frame: app.capture.frame,
+        onFault: log,
+      }),
+    ),
+  );
+  const windowOf = (contentsId: number): Electron.BrowserWindow | undefined =>
+    BrowserWindow.getAllWindows().find(({ webContents }) => webContents.id === contentsId);
+  serveWindows({
+    ipcMain,
+    handlers: app.handlers,
+    isOurWindow: (contentsId) => windowOf(contentsId) !== undefined,
+    closeWindow: (contentsId) => (quick.owns(contentsId) ? quick.dismiss() : windowOf(contentsId)?.close()),
+    onFault: log,
+    onStranger: () => log('a request from a page that is not ours was refused'),
+  });
+  app.on((event) =>
+    broadcast(
+      BrowserWindow.getAllWindows().map(({ webContents }) => webContents),
+      event,
+    ),
+  );
+}
+
+interface Starts {
+  openMain: (conversationId: number | null) => void;
+  startCapture: (mode: 'region' | 'display' | 'last') => void;
+}
+
+type LoupeTray = ReturnType<typeof createLoupeTray>;
+
+/** What the person can start: from the tray and from the menu. */
+function offerStarts({ electron: { app: shell, Menu, Tray }, places }: Assembly, { openMain, startCapture }: Starts): LoupeTray {
+  const { platform } = process;
+  const ask = (): void => startCapture('region');
+  const open = (): void => openMain(null);
+  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask, open })));
+  return createLoupeTray({
+    createTray: () =>
+      new Tray(join(places.icons, platform === 'darwin' ? 'trayTemplate.png' : platform === 'win32' ? 'loupe.ico' : 'tray.png')),
+    buildMenu: (template) => Menu.buildFromTemplate(template),
+    platform,
+    actions: { ask, askLast: () => startCapture('last'), open, quit: () => shell.quit() },
+  });
+}
+
+/** What was said last is kept before the end; quitting twice ends nothing sooner. */
+function endInOrder(
+  { electron: { app: shell }, log }: Assembly,
+  app: App,
+  { main, quick, hotkey, onMainClosed }: Windows,
+  tray: LoupeTray,
+): void {
+  let isQuitting = false;
+  let isClosed = false;
+  onMainClosed(() => {
+    if (!isQuitting && process.platform !== 'darwin') shell.quit();
+  });
+  shell.on(
+    'before-quit',
+    entry((event) => {
+      if (isClosed) return;
+      event.preventDefault();
+      if (isQuitting) return;
+      isQuitting = true;
+      main.quitting();
+      hotkey.release();
+      void app.capture.cancel();
+      app.capture.stopCopying();
+      quick.destroy();
+      tray.destroy();
+      void app
+        .close()
+        .catch(log)
+        .finally(() => {
+          isClosed = true;
+          shell.quit();
+        });
+    }),
+  );
+}
+
+/** Null for what is not there or no JSON. */
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch(() => 'null');
+  return JSON.parse(text);
+}
+
+function readVersion(root: string): string {
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+}

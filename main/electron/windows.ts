@@ -1,0 +1,93 @@
+/** Every window of the desktop app, what they are made of, and the hotkey. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../host/log.ts';
+import type { ElectronModule } from './assemble.ts';
+import { offerReload } from './dialogs.ts';
+import { createHotkey, type Hotkey } from './hotkey.ts';
+import { createNotice, type Notice } from './notice.ts';
+import { createOverlays, type Overlays } from './overlay.ts';
+import type { Places } from './places.ts';
+import { createQuick, type QuickAsk } from './quick.ts';
+import type { Remembered } from './remembered.ts';
+import { createScreen, type ScreenAccess } from './screen.ts';
+import { createSignal, type Signal } from './signal.ts';
+import { createMainWindow, type MainWindow } from './window.ts';
+
+/** How long windows take to be gone from the screen after they were hidden, ms. */
+const vanishMs = 150;
+
+export interface WindowsParts {
+  electron: ElectronModule;
+  places: Places;
+  remembered: Remembered;
+  log: Log;
+  wayland: boolean;
+  /** Wayland only: the desktop has the GlobalShortcuts portal. */
+  portal: boolean;
+  /** Closing the main window hides it. */
+  closesToTray: () => boolean;
+}
+
+export interface Windows {
+  main: MainWindow;
+  quick: QuickAsk;
+  notice: Notice;
+  overlays: Overlays;
+  hotkey: Hotkey;
+  screen: ScreenAccess;
+  isDark: () => boolean;
+  /** Takes our own windows out of the way; returns a function that brings them back. */
+  hide: () => Promise<() => void>;
+  onMainClosed: Signal['on'];
+}
+
+export function createWindows({ electron, places, remembered, log, wayland, portal, closesToTray }: WindowsParts): Windows {
+  const { BrowserWindow, desktopCapturer, globalShortcut, nativeTheme, systemPreferences } = electron;
+  const { platform } = process;
+  const { preload } = places;
+  const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);
+  const isDark = (): boolean => nativeTheme.shouldUseDarkColors;
+  const shared = { createWindow, platform, preload, isDark };
+  const mainClosed = createSignal();
+
+  const screen = createScreen({ screen: electron.screen, desktopCapturer, systemPreferences, platform, wayland });
+  const main = createMainWindow({
+    ...shared,
+    icon: join(places.icons, '256x256.png'),
+    displays: screen.displays,
+    primaryWorkArea: () => electron.screen.getPrimaryDisplay().workArea,
+    remembered,
+    closesToTray,
+    onPageGone: (repeatedly) => {
+      log(repeatedly ? 'the page of the main window ended repeatedly' : 'the page of the main window ended and is loaded again');
+      if (repeatedly) offerReload(electron, () => main.window()?.reload()).catch(log);
+    },
+    onClosed: mainClosed.emit,
+  });
+  const quick = createQuick(shared);
+
+  async function hide(): Promise<() => void> {
+    const hidMain = main.isFocused();
+    const hidQuick = quick.isVisible();
+    if (hidMain) main.hide();
+    if (hidQuick) quick.hide();
+    if (hidMain || hidQuick) await sleep(vanishMs);
+    return () => {
+      if (hidMain) main.comeBack();
+      if (hidQuick) quick.reveal();
+    };
+  }
+
+  return {
+    main,
+    quick,
+    notice: createNotice(shared),
+    overlays: createOverlays({ createWindow, globalShortcut, platform, wayland, preload }),
+    hotkey: createHotkey({ globalShortcut, platform, wayland, portal }),
+    screen,
+    isDark,
+    hide,
+    onMainClosed: mainClosed.on,
+  };
+}
