@@ -4,7 +4,7 @@ import { parentChannel } from '../process/channel.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
 import type { DocumentFile } from '../services/ports.ts';
-import type { DocumentReply, DocumentRequest } from './document-client.ts';
+import type { DocumentReply, DocumentRequest } from './document-process.ts';
 import { pagePicture } from './page-picture.ts';
 import { openDocument, type OpenDocument } from './open-document.ts';
 

@@ -22,6 +22,8 @@ const longestSide = 4096;
 export const largestPicture = 100_000_000;
 /** Less between the lightest and the darkest pixel below a word, and nobody sees it. */
 const leastContrast = 40;
+/** Less than this anywhere on a page, and nothing is on it. */
+const leastMark = 8;
 
 /** Points at a resolution -> pixels, smaller where they are too many. */
 export function fitDrawing(width: number, height: number, dpi: number): { width: number; height: number; scale: number } {
@@ -36,8 +38,8 @@ export function isTooLarge(width: number, height: number): boolean {
   return fitDrawing(width, height, 72).scale < 1;
 }
 
-/** The lightest minus the darkest value of any channel in a box; 0 outside the drawing. */
-export function contrast({ data, width, height }: Drawing, box: Box): number {
+/** Whether the lightest and the darkest value of some channel in a box are `least` apart; outside the drawing there is nothing. */
+function hasContrast({ data, width, height }: Drawing, box: Box, least: number): boolean {
   const left = Math.max(0, Math.floor(box.left));
   const right = Math.min(width, Math.ceil(box.right));
   const top = Math.max(0, Math.floor(box.top));
@@ -50,12 +52,14 @@ export function contrast({ data, width, height }: Drawing, box: Box): number {
       if (value < low[channel]!) low[channel] = value;
       if (value > high[channel]!) high[channel] = value;
     }
+    // Most words are seen in their first rows, and most pages are not blank.
+    if (high.some((value, channel) => value - low[channel]! >= least)) return true;
   }
-  return Math.max(0, ...high.map((value, channel) => value - low[channel]!));
+  return false;
 }
 
 export function isSeen(drawing: Drawing, box: Box): boolean {
-  return contrast(drawing, box) >= leastContrast;
+  return hasContrast(drawing, box, leastContrast);
 }
 
 /** Whether ink of this colour would be seen on what lies at the box. */
@@ -69,5 +73,5 @@ export function wouldBeSeen(drawing: Drawing, box: Box, colour: readonly [number
 
 /** Nothing is on it. */
 export function isBlank(drawing: Drawing): boolean {
-  return contrast(drawing, { left: 0, top: 0, right: drawing.width, bottom: drawing.height }) < 8;
+  return !hasContrast(drawing, { left: 0, top: 0, right: drawing.width, bottom: drawing.height }, leastMark);
 }

@@ -1,7 +1,8 @@
 /** Characters with their places -> words, and of those what a person sees of them as text. */
 import type { PageFlag, PageWord } from '../services/ports.ts';
+import type { Character } from './characters.ts';
 import { isBlank, isSeen, isTooLarge, wouldBeSeen, type Box, type Drawing } from './drawing.ts';
-import type { Character, PdfPage } from './pdfium.ts';
+import type { PdfPage } from './pdfium-page.ts';
 
 /** Dots an inch at which a word is looked for. */
 const dpi = 96;
@@ -27,6 +28,11 @@ interface Word {
   box: Box | null;
 }
 
+interface PlacedWord extends Word {
+  /** In the pixels of the drawing. */
+  place: Box | null;
+}
+
 export function readText(page: PdfPage): PageText {
   const characters = page.characters();
   const drawing = page.draw(dpi);
@@ -37,10 +43,9 @@ export function readText(page: PdfPage): PageText {
     return { text: '', words: [], flags: [...flags], hidden: 0, blank: false };
   }
   let closeLooks = 0;
-  const isVisible = ({ from, text, box }: Word): boolean => {
+  const isVisible = ({ from, text, place }: PlacedWord): boolean => {
     // What pdfium adds between words has no place and needs none.
-    if (!box) return true;
-    const place = page.place(box, drawing);
+    if (!place) return true;
     if (isSeen(drawing, place)) return true;
     if (drawing.scale < (dpi / 72) * 0.99 && closeLooks++ < mostCloseLooks && isSeenClosely(page, place, drawing)) return true;
     const ink = page.ink(from);
@@ -48,14 +53,14 @@ export function readText(page: PdfPage): PageText {
     flags.add('font-missing');
     return true;
   };
-  const words = wordsOf(characters);
+  const words = wordsOf(characters).map((word): PlacedWord => ({ ...word, place: word.box && page.place(word.box, drawing) }));
   const seen = words.filter(isVisible);
   if (seen.length < words.length) flags.add('hidden-text');
   return {
     text: textOf(characters, seen.length < words.length ? new Set(seen) : null, words),
-    words: seen.flatMap(({ text, box }) => {
-      if (!box) return [];
-      const { left, top, right, bottom } = page.place(box, drawing);
+    words: seen.flatMap(({ text, place }) => {
+      if (!place) return [];
+      const { left, top, right, bottom } = place;
       const points = [left, top, right, bottom].map((pixels) => Math.round((pixels / drawing.scale) * 10) / 10);
       return [{ text, box: points as PageWord['box'] }];
     }),
