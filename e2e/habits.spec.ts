@@ -129,7 +129,7 @@ slow('settings are kept: a theme, a longest answer; a wrong value says why', asy
   await expect(page.getByRole('dialog', { name: 'Settings' }).getByLabel('Longest answer')).toHaveValue('64');
 });
 
-slow('what is no picture is refused by name, and the question stays', async ({ loupe }) => {
+slow('what is not a picture is refused by name, and the question stays', async ({ loupe }) => {
   await loupe.skipWelcome();
   await loupe.question.fill('Precious words');
   const choosing = loupe.page.waitForEvent('filechooser');

@@ -119,10 +119,10 @@ test('another folder for downloads: said when it is none, used when it is', asyn
   await expect(field).toHaveValue(join(folder, 'models'));
   await field.fill('drive');
   await page.getByRole('button', { name: 'Use this folder' }).click();
-  await expect(page.getByText('drive is no full path.')).toBeVisible();
+  await expect(page.getByText('drive is not a full path.')).toBeVisible();
   await field.fill(join(folder, 'drive'));
   await page.getByRole('button', { name: 'Use this folder' }).click();
-  await expect(page.getByText('drive is no full path.')).toBeHidden();
+  await expect(page.getByText('drive is not a full path.')).toBeHidden();
   expect(existsSync(join(folder, 'drive'))).toBe(true);
   expect(await violations(page), 'folder').toEqual([]);
   await page.getByRole('button', { name: 'Use the default folder' }).click();

@@ -29,7 +29,7 @@ test('times of today, of this year, and older', () => {
   expect(when(new Date(2025, 11, 31).getTime(), now)).toBe('Dec 31, 2025');
 });
 
-test('what is no time is shown as nothing: a message with it must not take the window down', () => {
+test('what is not a time is shown as nothing: a message with it must not take the window down', () => {
   expect([when(9e15), isoTime(9e15)]).toEqual(['', undefined]);
   expect(isoTime(0)).toBe('1970-01-01T00:00:00.000Z');
 });

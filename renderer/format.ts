@@ -13,7 +13,7 @@ const time = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit',
 const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short' });
 const dayAndYear = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
 
-/** "14:05" today, "Mar 3" this year, else with the year; nothing for what is no time. */
+/** "14:05" today, "Mar 3" this year, else with the year; nothing for what is not a time. */
 export function when(at: number, now = Date.now()): string {
   const then = new Date(at);
   if (Number.isNaN(then.getTime())) return '';
@@ -22,7 +22,7 @@ export function when(at: number, now = Date.now()): string {
   return (then.getFullYear() === today.getFullYear() ? day : dayAndYear).format(then);
 }
 
-/** For machines; undefined for what is no time. */
+/** For machines; undefined for what is not a time. */
 export function isoTime(at: number): string | undefined {
   const then = new Date(at);
   return Number.isNaN(then.getTime()) ? undefined : then.toISOString();

@@ -108,7 +108,7 @@ test('stages side by side: as many at a time as there are lanes, results in the 
 test('every environment variable of ours is in docs/README.md, and none that is gone', async () => {
   const isSource = (path: string): boolean =>
     /^(main|renderer|setup|e2e|native)\/.*\.(ts|mjs|cjs|cpp|h)$/.test(path) && !path.endsWith('setup/checks.test.ts');
-  /** Names of macros and of CMake's options, which are no variables of the environment. */
+  /** Names of macros and of CMake's options, which are not variables of the environment. */
   const isBuild = /^LOUPE_(VK_\w+|GLSLC|NODE_\w+|SHADER_OUT|SHADERS_DIR|FIXTURES_DIR|TESTS|VULKAN_INCLUDE)$/;
   const texts = (await sourceFiles()).filter(isSource).map((path) => readFileSync(inRoot(path), 'utf8'));
   const named = (text: string): string[] => text.match(/\bLOUPE_[A-Z_]*[A-Z]\b/g) ?? [];

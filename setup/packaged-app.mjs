@@ -146,7 +146,7 @@ export function driveApp(desktop, executable) {
 }
 
 /**
- * Null for what is no PNG, such as a preview, or is not whole yet.
+ * Null for what is not a PNG, such as a preview, or is not whole yet.
  * @param {string} path
  * @returns {{ width: number, height: number } | null}
  */

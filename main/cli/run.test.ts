@@ -38,7 +38,7 @@ interface Outcome {
 interface Situation {
   engine?: Engine;
   input?: string;
-  /** Of stdin, for what is no text. */
+  /** Of stdin, for bytes that are not text. */
   bytes?: Uint8Array;
   errIsTerminal?: boolean;
   interrupt?: AbortController;

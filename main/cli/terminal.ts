@@ -15,7 +15,7 @@ export interface Terminal {
   readonly errIsTerminal: boolean;
   /** stdin to its end. */
   readInput(): Promise<string>;
-  /** stdin as it comes, for what is no text. */
+  /** stdin as it comes, for bytes that are not text. */
   input(): Readable;
   startEngine(): Engine;
   startPictures(): PictureWorker;

@@ -10,7 +10,7 @@ test('logarithms of shares, in the row of the token before', () => {
   expect([...best].map(Math.exp)).toEqual([expect.closeTo(0.625), expect.closeTo(1 / 3)]);
 });
 
-test('large logits do not overflow, and what is no number stays none', () => {
+test('large logits do not overflow, and what is not a number stays none', () => {
   const { logProbabilities } = scoreTokens(rows([1e4, 1e4 - 1]), 2, 0, [0]);
   expect(logProbabilities[0]).toBeCloseTo(-Math.log(1 + Math.exp(-1)));
   for (const bad of [NaN, Infinity])

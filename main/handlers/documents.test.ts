@@ -130,7 +130,7 @@ test('of a document that is removed nothing is left: no word, no name, no pictur
   expect(readdirSync(join(directory, 'documents', 'incoming'))).toEqual([]);
 });
 
-test('what is no document is refused by its name', async () => {
+test('what is not a document is refused by its name', async () => {
   await expect(send('notes.txt', new TextEncoder().encode('Dear diary'))).rejects.toThrow('notes.txt is neither a PDF nor a picture');
   await expect(ask('documents.read', { id: 99, ocr: false, password: null })).rejects.toThrow('There is no document 99.');
 });

@@ -18,7 +18,7 @@ const mediaTypes: Record<string, string> = {
   '.json': 'application/json',
 };
 
-/** Null for what is no address of a file inside `directory`. It may still not exist. */
+/** Null for what is not an address of a file inside `directory`. It may still not exist. */
 export function staticFile(directory: string, pathname: string): StaticFile | null {
   const name = decode(pathname === '/' ? '/index.html' : pathname);
   if (name === null || name.includes('\0')) return null;

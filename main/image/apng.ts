@@ -51,7 +51,7 @@ export function readApng(bytes: Uint8Array): Apng | null {
   }
   if (!header || !animated) return null;
   const [width, height] = sideOf(header, 0);
-  // What has no pixels, or lies outside the picture, is no frame.
+  // What has no pixels, or lies outside the picture, is not a frame.
   const whole = frames.filter((frame) => frame.parts.length > 0 && frame.x + frame.width <= width && frame.y + frame.height <= height);
   return whole.length > 1 ? { width, height, frames: whole, header, shared } : null;
 }

@@ -51,7 +51,7 @@ export function recognise(bytes: Uint8Array, name: string): Format {
     );
   }
   if (format === null) {
-    throw new LoupeError('image_unreadable', `${name} is no picture that Loupe knows (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO).`);
+    throw new LoupeError('image_unreadable', `${name} is not a picture that Loupe knows (PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, ICO).`);
   }
   return format;
 }

@@ -61,7 +61,7 @@ describe('TIFF', () => {
     );
   });
 
-  test('thumbnails and masks are no pages', async () => {
+  test('thumbnails and masks are not pages', async () => {
     const bytes = tiff(3, { subfileTypes: [0, 1, 4] });
     expect(tiffPages(bytes)).toHaveLength(1);
     expect((await decodeImage(bytes, 'x.tif')).part).toBeNull();

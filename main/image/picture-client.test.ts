@@ -70,7 +70,7 @@ test('pictures are composed in order, under black letters on white', async () =>
   expect(await pixel(composed, 1, 1)).toEqual([255, 255, 255]);
 });
 
-test('what is no picture is refused by name', async () => {
+test('what is not a picture is refused by name', async () => {
   const worker = start();
   await expect(worker.inspect({ bytes: Buffer.from('%PDF-1.7\n'), name: 'letter.pdf' })).rejects.toMatchObject({
     message: 'letter.pdf is a PDF, and Loupe reads pictures only.',

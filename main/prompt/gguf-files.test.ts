@@ -104,7 +104,7 @@ test('a base model ends at the end of the text only, and completes', () => {
 
 test.each<[string, Record<string, GgufValue | undefined>, string]>([
   ['no tokens', { 'tokenizer.ggml.tokens': undefined }, 'tokenizer_missing'],
-  ['tokens that are no texts', { 'tokenizer.ggml.tokens': [1, 2] }, 'tokenizer_invalid'],
+  ['tokens that are not texts', { 'tokenizer.ggml.tokens': [1, 2] }, 'tokenizer_invalid'],
   ['SentencePiece', { 'tokenizer.ggml.model': 'llama' }, 'tokenizer_invalid'],
   ['words cut in another way', { 'tokenizer.ggml.pre': 'qwen2' }, 'tokenizer_invalid'],
   ['no merges', { 'tokenizer.ggml.merges': undefined }, 'tokenizer_invalid'],

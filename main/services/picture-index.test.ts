@@ -106,7 +106,7 @@ test('while somebody waits for words nothing is begun', async () => {
 test('a picture that cannot be read is not tried again; where nothing can be read it is left at that', async () => {
   const bad = rig({
     act: async (name) => {
-      if (name === 'b') throw new LoupeError('image_unreadable', 'b is no picture.');
+      if (name === 'b') throw new LoupeError('image_unreadable', 'b is not a picture.');
       return [line(name)];
     },
   });

@@ -6,7 +6,7 @@ export function encodeFrame(value: unknown): string {
   );
 }
 
-/** Throws `SyntaxError` when it is no JSON. */
+/** Throws `SyntaxError` when it is not JSON. */
 export function decodeFrame(frame: string): unknown {
   return JSON.parse(frame, (_, field: unknown) => {
     const bytes = (field as { $bytes?: unknown } | null)?.$bytes;

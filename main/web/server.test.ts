@@ -233,7 +233,7 @@ describe('requests', () => {
   });
 
   test.each(['nonsense', '{"name":"app.info"}', '[]', 'null', '7'])(
-    'a frame that is no request (%s) ends the connection',
+    'a frame that is not a request (%s) ends the connection',
     async (frame) => {
       const other = (await connect({ cookie, origin: origin() }))!;
       const closed = new Promise((resolve) => other.once('close', resolve));

@@ -445,7 +445,7 @@ TEST_F(Shards, IndexCannotLeaveTheFolder) {
         ".//model.safetensors", "./../model.safetensors", "a/b/c/d/e/f", "sub/", "..\\model.safetensors", "C:model.safetensors", "a\nb"}) {
     index_["weight_map"]["language_model.lm_head.weight"] = name;
     write_index();
-    expect_error(ErrorCode::checkpoint_header, {"language_model.lm_head.weight", "no file within the model folder"}, [&] { open(); });
+    expect_error(ErrorCode::checkpoint_header, {"language_model.lm_head.weight", "not a file within the model folder"}, [&] { open(); });
   }
 }
 

@@ -141,7 +141,8 @@ void expect_case(const Case& c, Activations activations) {
                                    trace.greedy_logits.begin() + static_cast<long>((i + 1) * vocabulary));
     EXPECT_LE(relative_l2(found, row), limits.logits) << "greedy step " << i;
     if (trace.greedy_tokens[i] == wanted_tokens[i]) continue;
-    EXPECT_LE(row[static_cast<size_t>(wanted_tokens[i])] - row[trace.greedy_tokens[i]], limits.tie) << "greedy step " << i << " is no tie";
+    EXPECT_LE(row[static_cast<size_t>(wanted_tokens[i])] - row[trace.greedy_tokens[i]], limits.tie)
+        << "greedy step " << i << " is not a tie";
     break;
   }
 }

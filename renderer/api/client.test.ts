@@ -66,7 +66,7 @@ test('bytes travel as base64, however many', () => {
   expect(Buffer.from(frame.input.bytes.$bytes, 'base64').equals(Buffer.from(bytes))).toBe(true);
 });
 
-test('what is no JSON is nothing', () => {
+test('what is not JSON is nothing', () => {
   expect(decodeFrame('{')).toBeUndefined();
   expect(decodeFrame(new ArrayBuffer(1))).toBeUndefined();
   expect(decodeFrame('{"a":1}')).toEqual({ a: 1 });

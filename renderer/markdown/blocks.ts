@@ -32,7 +32,7 @@ export interface Row {
 }
 
 export interface Item {
-  /** Whether it is ticked off; null where it is no task. */
+  /** Whether it is ticked off; null where it is not a task. */
   task: boolean | null;
   /** What a task is called. */
   name: string;

@@ -21,7 +21,7 @@ const unsafe = [
   'x',
 ];
 
-test.each(unsafe)('%s is no link', (href) => {
+test.each(unsafe)('%s is not a link', (href) => {
   expect(safeLink(href)).toBeNull();
 });
 

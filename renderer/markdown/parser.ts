@@ -8,7 +8,7 @@ import MarkdownIt, { type StateBlock } from 'markdown-it';
 
 /** Lists and quotes stand within each other this deep; what would be deeper is text. */
 export const deepestBlock = 20;
-/** What has more columns is no table. */
+/** What has more columns is not a table. */
 export const mostColumns = 100;
 
 /**

@@ -5,7 +5,7 @@ import { strings } from '../strings.ts';
 
 export type PictureKind = Input<'pictures.add'>['kind'];
 
-/** What browsers call a picture on the clipboard that is no file. */
+/** What browsers call a picture on the clipboard that is not a file. */
 const browsersName = 'image.png';
 
 /** Hands a file to the app. Rejects with `RequestFailure`. */

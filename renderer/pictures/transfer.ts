@@ -18,7 +18,7 @@ export interface Carried<F extends NamedFile = File> {
 }
 
 export type Taken<F extends NamedFile = File> =
-  /** `others`: names of files that are no pictures. */
+  /** `others`: names of files that are not pictures. */
   | { kind: 'pictures'; files: F[]; others: string[] }
   /** Pictures that are their own addresses (data:). */
   | { kind: 'data'; addresses: string[] }

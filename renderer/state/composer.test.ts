@@ -68,10 +68,10 @@ test('a question waits for the pictures that are being read; one that cannot be 
   void it.addFiles([file('b.txt')], 'file');
   const second = it.send();
   await vi.advanceTimersByTimeAsync(10);
-  refuse(new RequestFailure({ code: 'image_unreadable', message: 'b.txt is no picture.', nextStep: 'Take another.' }));
+  refuse(new RequestFailure({ code: 'image_unreadable', message: 'b.txt is not a picture.', nextStep: 'Take another.' }));
   expect(await second).toBeNull();
   expect(it.text).toBe('And this?');
-  expect(it.failure?.message).toBe('b.txt is no picture.');
+  expect(it.failure?.message).toBe('b.txt is not a picture.');
 });
 
 test('the last picture chosen is the last one attached, however long each takes; every refusal is named', async () => {
@@ -86,11 +86,13 @@ test('the last picture chosen is the last one attached, however long each takes;
   }
   for (const name of ['x.txt', 'y.txt']) {
     await vi.waitFor(() => expect(waiting).toHaveLength(1));
-    waiting.pop()!.reject(new RequestFailure({ code: 'image_unreadable', message: `${name} is no picture.`, nextStep: 'Take another.' }));
+    waiting
+      .pop()!
+      .reject(new RequestFailure({ code: 'image_unreadable', message: `${name} is not a picture.`, nextStep: 'Take another.' }));
   }
   await second;
   expect(it.pictures.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
-  expect(it.failure?.message).toBe('x.txt is no picture. y.txt is no picture.');
+  expect(it.failure?.message).toBe('x.txt is not a picture. y.txt is not a picture.');
 });
 
 test('a question that could not be sent comes back, before what was typed meanwhile', async () => {
@@ -143,7 +145,7 @@ test('a picture that cannot be read is said to be so, and the others are added',
   const { composer: it } = composer({
     'pictures.add': ({ name }) => {
       if (name === 'bad.png')
-        throw new RequestFailure({ code: 'image_unreadable', message: 'bad.png is no picture.', nextStep: 'Save it again.' });
+        throw new RequestFailure({ code: 'image_unreadable', message: 'bad.png is not a picture.', nextStep: 'Save it again.' });
       return picture('c');
     },
   });

@@ -25,7 +25,7 @@ export function parseVerdict(text: string): Verdict {
 }
 
 /**
- * Leaves out verdicts and the questions that were judged: they are no conversation.
+ * Leaves out verdicts and the questions that were judged: they are not part of the conversation.
  * A picture that came with one moves to the next question.
  */
 export function withoutVerdicts(path: readonly Message[]): Message[] {

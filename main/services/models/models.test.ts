@@ -117,7 +117,7 @@ test('two files below a folder with commas: a list in the record, and what older
   expect(models.list().map(({ present }) => present)).toEqual([true, false, false]);
 });
 
-test('what is no model is refused by name', async () => {
+test('what is not a model is refused by name', async () => {
   const empty = await mkdtemp(join(folder, 'empty-'));
   await expect(usableModel(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'model_missing' });
   await expect(usableModel(empty)).rejects.toMatchObject({ code: 'model_missing', message: expect.stringContaining(empty) as string });

@@ -39,14 +39,14 @@ class Entries {
     const GgufValue* value = own(key);
     if (!value) fail(key, "is missing");
     const std::optional<std::int64_t> integer = value->as_integer();
-    if (!integer) fail(key, "is no whole number");
+    if (!integer) fail(key, "is not a whole number");
     return *integer;
   }
   double number(const std::string& key) const {
     const GgufValue* value = own(key);
     if (!value) fail(key, "is missing");
     const std::optional<double> number = value->as_number();
-    if (!number || !std::isfinite(*number)) fail(key, "is no number");
+    if (!number || !std::isfinite(*number)) fail(key, "is not a number");
     return *number;
   }
   json integers(const std::string& key) const {
@@ -56,7 +56,7 @@ class Entries {
     json list = json::array();
     value->for_each([&](const GgufValue& element) {
       const std::optional<std::int64_t> integer = element.as_integer();
-      if (!integer) fail(key, "lists something that is no whole number");
+      if (!integer) fail(key, "lists something that is not a whole number");
       list.push_back(*integer);
     });
     return list;

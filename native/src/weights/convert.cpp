@@ -75,7 +75,7 @@ void to_floats(DType dtype, std::span<const std::byte> bytes, std::span<float> o
     return;
   }
   if (is_block_type(dtype)) return dequantise(dtype, bytes, out);
-  if (!is_plain_weight_type(dtype)) throw Error(ErrorCode::checkpoint_dtype, std::string(to_string(dtype)) + " is no type of weights.");
+  if (!is_plain_weight_type(dtype)) throw Error(ErrorCode::checkpoint_dtype, std::string(to_string(dtype)) + " is not a type of weights.");
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::uint16_t bits;
     std::memcpy(&bits, bytes.data() + i * 2, 2);

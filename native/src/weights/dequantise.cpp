@@ -137,7 +137,7 @@ Block block_reader(DType dtype) {
     case DType::q4_k: return q4_k;
     case DType::q5_k: return q5_k;
     case DType::q6_k: return q6_k;
-    default: throw Error(ErrorCode::internal, std::string(to_string(dtype)) + " is no block type.");
+    default: throw Error(ErrorCode::internal, std::string(to_string(dtype)) + " is not a block type.");
   }
 }
 

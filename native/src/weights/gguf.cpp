@@ -163,7 +163,7 @@ std::uint64_t alignment_of(const Reader& in, const GgufMetadata& metadata) {
   const std::optional<std::int64_t> value = found->second.as_integer();
   if (!value || *value < 1 || static_cast<std::uint64_t>(*value) > max_alignment ||
       !std::has_single_bit(static_cast<std::uint64_t>(*value))) {
-    in.fail("general.alignment is no power of two up to " + std::to_string(max_alignment) + ".");
+    in.fail("general.alignment is not a power of two up to " + std::to_string(max_alignment) + ".");
   }
   return static_cast<std::uint64_t>(*value);
 }
@@ -228,7 +228,7 @@ void require_magic(std::span<const std::byte> file, const std::string& name) {
     throw Error(ErrorCode::file_truncated, name + " has " + count_of(file.size(), "byte") + "; a GGUF file begins with 24.",
                 download_incomplete);
   }
-  throw Error(ErrorCode::checkpoint_header, name + " does not begin with GGUF: it is no GGUF file.",
+  throw Error(ErrorCode::checkpoint_header, name + " does not begin with GGUF: it is not a GGUF file.",
               "Choose a .gguf file, or a folder with config.json and *.safetensors.");
 }
 

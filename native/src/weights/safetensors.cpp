@@ -64,7 +64,7 @@ std::vector<std::int64_t> parse_shape(const json& entry, const Place& place) {
   for (const json& dimension : *found) {
     if (!dimension.is_number_unsigned() ||
         dimension.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      place.fail(ErrorCode::checkpoint_header, "has a shape that is no list of natural numbers.");
+      place.fail(ErrorCode::checkpoint_header, "has a shape that is not a list of natural numbers.");
     }
     shape.push_back(dimension.get<std::int64_t>());
   }
@@ -220,7 +220,7 @@ ShardIndex parse_shard_index(std::string_view text, std::string_view file_name) 
     const std::string& stated = file.get_ref<const std::string&>();
     const std::optional<std::string> shard = shard_path(stated);
     if (!shard)
-      throw fail("weight_map puts " + in_quotes(tensor) + " into " + in_quotes(stated) + ", which is no file within the model folder.");
+      throw fail("weight_map puts " + in_quotes(tensor) + " into " + in_quotes(stated) + ", which is not a file within the model folder.");
     index.file_of_tensor.emplace(tensor, *shard);
     index.tensors_of[*shard].push_back(tensor);
   }

@@ -121,7 +121,7 @@ json parse_json_object(std::string_view original, std::string_view file, ErrorCo
     if (!parsed.is_object()) throw Error(code, name + ": expected a JSON object, found " + parsed.type_name() + ".");
     return parsed;
   } catch (const json::parse_error& error) {
-    // The parser's own words may quote bytes that are no UTF-8; the position says enough.
+    // The parser's own words may quote bytes that are not UTF-8; the position says enough.
     throw Error(code, name + ": not valid JSON at byte " + std::to_string(error.byte) + " of " + std::to_string(text.size()) + ".",
                 download_again);
   } catch (const json::exception&) {

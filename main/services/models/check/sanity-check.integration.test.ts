@@ -118,12 +118,12 @@ describe('by what every model that sees knows', () => {
     });
   });
 
-  test('a weight that is no number', slow, async () => {
+  test('a weight that is not a number', slow, async () => {
     const { begin } = place('language_model.model.norm.weight');
     // The bf16 pattern of NaN.
     expect(await report((file) => file.writeUInt16LE(0x7fc0, begin), { withReferences: false })).toMatchObject({
       sound: false,
-      findings: ['It computes values that are no numbers.'],
+      findings: ['It computes values that are not numbers.'],
     });
   });
 });

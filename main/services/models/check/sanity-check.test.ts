@@ -37,9 +37,9 @@ test('a sound model: what was measured, and nothing to say', () => {
 });
 
 test.each<[string, Partial<Measured>, string]>([
-  ['no numbers in the text', { second: score([...known.slice(0, -1), NaN]) }, 'no numbers'],
-  ['no numbers in a picture', { odds: [Infinity, 1] }, 'no numbers'],
-  ['no numbers in an answer', { answers: [score([NaN])] }, 'no numbers'],
+  ['no numbers in the text', { second: score([...known.slice(0, -1), NaN]) }, 'not numbers'],
+  ['no numbers in a picture', { odds: [Infinity, 1] }, 'not numbers'],
+  ['no numbers in an answer', { answers: [score([NaN])] }, 'not numbers'],
   [
     'other numbers the second time',
     { second: score(known.map((value, index) => (index === 20 ? value - 0.02 : value))) },

@@ -144,7 +144,7 @@ export function judge({ first, second, odds, answers, speaksEnglish, shortAnswer
   if (!areNumbers({ first, second, odds, answers }))
     return {
       sound: false,
-      findings: ['It computes values that are no numbers.'],
+      findings: ['It computes values that are not numbers.'],
       perplexity: null,
       pictureOdds: null,
       behind: null,

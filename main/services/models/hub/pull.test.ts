@@ -130,7 +130,7 @@ describe('from the list to the files', () => {
     expect(isOffline({ HF_HUB_OFFLINE: '0' })).toBe(false);
   });
 
-  test('names that would leave the folder are no files of a model', () => {
+  test('names that would leave the folder are not files of a model', () => {
     expect(
       ['model-00001-of-00005.safetensors', 'config.json', 'chat_template.jinja', 'LICENSE.txt', 'USE_POLICY.md'].filter(
         (path) => !isNeeded(path),

@@ -157,7 +157,7 @@ describe("Ollama's store", () => {
     return place;
   }
 
-  test('of its parameters those that say how to sample; what is no parameter is passed over', async () => {
+  test('of its parameters those that say how to sample; what is not a parameter is passed over', async () => {
     const [latest] = await modelsOf(store);
     expect((await openManifest(store, latest!)).advice).toEqual({ temperature: 0.6, topP: 0.9 });
     expect(await findModel(`${store}:latest`)).toMatchObject({ advice: { temperature: 0.6, topP: 0.9 } });

@@ -81,7 +81,7 @@ async function placeOfFile(path: string): Promise<ModelPlace> {
   if (await beginsLikeGguf(path)) return { gguf: [path] };
   const store = await storeOfManifest(path);
   if (store) return placeInStore(await openManifest(store.folder, store.model));
-  throw new LoupeError('model_missing', `${path} is no model: it is neither a GGUF file nor a manifest of Ollama.`);
+  throw new LoupeError('model_missing', `${path} is not a model: it is neither a GGUF file nor a manifest of Ollama.`);
 }
 
 /** All parts of what one of several names. */
@@ -89,7 +89,7 @@ async function ggufFiles(named: string): Promise<string[]> {
   const path = resolve(named);
   const found = await stat(path).catch(() => null);
   if (!found) throw new LoupeError('model_missing', `There is no file ${path}.`);
-  if (!found.isFile() || !(await beginsLikeGguf(path))) throw new LoupeError('model_missing', `${path} is no GGUF file.`);
+  if (!found.isFile() || !(await beginsLikeGguf(path))) throw new LoupeError('model_missing', `${path} is not a GGUF file.`);
   return partsOf(basename(path), await readdir(dirname(path))).map((name) => join(dirname(path), name));
 }
 

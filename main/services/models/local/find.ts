@@ -101,7 +101,7 @@ export function ofInterest(models: FoundModel[]): FoundModel[] {
   );
 }
 
-/** What a folder of a cache, a snapshot or a file in one holds; null elsewhere, and where that is no model. */
+/** What a folder of a cache, a snapshot or a file in one holds; null elsewhere, and where that is not a model. */
 async function inCachedRepository(at: string, signal?: AbortSignal): Promise<FoundModel[] | null> {
   const repository = cachedAt(at);
   if (!repository) return null;

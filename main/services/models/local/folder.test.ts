@@ -39,7 +39,7 @@ test('what others left in a folder of theirs is not written through', async () =
   expect(readdirSync(shared)).toContain(link);
 });
 
-test.each(['', 'models', './models', '~other/models'])('%j is no full path', async (named) => {
+test.each(['', 'models', './models', '~other/models'])('%j is not a full path', async (named) => {
   await expect(usableFolder(named)).rejects.toMatchObject({ code: 'usage' });
   expect(existsSync(join(process.cwd(), 'models'))).toBe(false);
 });

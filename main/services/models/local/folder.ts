@@ -16,7 +16,7 @@ export async function usableFolder(named: string): Promise<string> {
   if (!isAbsolute(path))
     throw new LoupeError(
       'usage',
-      `${named.trim() || 'Nothing'} is no full path.`,
+      named.trim() === '' ? 'The path of the folder is empty.' : `${named.trim()} is not a full path.`,
       'Give the full path of the folder, as in /media/usb/models.',
     );
   await withFileErrors(path, async () => {

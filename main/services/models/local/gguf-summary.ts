@@ -28,7 +28,7 @@ const most = {
   dimensions: 8,
 };
 
-/** Rejects with `checkpoint_header` for what is no GGUF file, `file_truncated` where it ends inside its head. */
+/** Rejects with `checkpoint_header` for what is not a GGUF file, `file_truncated` where it ends inside its head. */
 export function readGgufSummary(path: string): Promise<GgufSummary> {
   return withReader(path, summarise);
 }
@@ -60,7 +60,7 @@ async function withReader<Result>(path: string, read: (reader: Reader) => Promis
 }
 
 async function begin(reader: Reader): Promise<{ tensorCount: number; entryCount: number }> {
-  if ((await reader.text(4)) !== ggufMagic) throw reader.bad('is no GGUF file');
+  if ((await reader.text(4)) !== ggufMagic) throw reader.bad('is not a GGUF file');
   const version = await reader.u32();
   if (version === 0x0200_0000 || version === 0x0300_0000) throw reader.bad('is written for big-endian machines');
   if (version !== 2 && version !== 3) throw reader.bad(`is a GGUF file of version ${version}, and Loupe reads 2 and 3`);

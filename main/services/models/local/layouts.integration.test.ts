@@ -236,7 +236,7 @@ describe('published folders', () => {
       () => indexed(two(), (name) => `../Llama-3.2-Demo/${name}`),
       [],
       'unsupported',
-      /'\.\.\/Llama-3\.2-Demo\/model-00001-of-00002\.safetensors', which is no file within the model folder/,
+      /'\.\.\/Llama-3\.2-Demo\/model-00001-of-00002\.safetensors', which is not a file within the model folder/,
       /index/,
     ],
     [
@@ -591,7 +591,7 @@ describe('GGUF files', () => {
     ).toMatchObject(refused(state, message, nextStep));
   });
 
-  test('several quantisations share one projector, which is no model itself', async () => {
+  test('several quantisations share one projector, which is not a model itself', async () => {
     const at = join(folder, 'shared');
     const { text, projector } = pairOf(whole, 'mmproj');
     write(at, { 'Llama-Q4_K_M.gguf': ggufOf(text), 'Llama-Q8_0.gguf': ggufOf(text), 'mmproj-f16.gguf': ggufOf(projector) });

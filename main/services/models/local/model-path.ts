@@ -62,7 +62,7 @@ function halfThere(pieces: readonly string[]): string[] | null {
   return null;
 }
 
-/** With or without the spaces around it, as it is; null for what is no file. */
+/** With or without the spaces around it, as it is; null for what is not a file. */
 function fileNamed(text: string): string | null {
   return [text, text.trim()].find((name) => name !== '' && isFile(resolve(name))) ?? null;
 }

@@ -65,7 +65,7 @@ export async function modelsOf(store: string): Promise<ListedModel[]> {
   return models.sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** The store and the model that a file belongs to; null when it is no manifest of a store. */
+/** The store and the model that a file belongs to; null when it is not a manifest of a store. */
 export async function storeOfManifest(path: string): Promise<{ folder: string; model: ListedModel } | null> {
   const folder = dirname(dirname(dirname(dirname(dirname(path)))));
   const model = listedAs(join(folder, 'manifests'), path);
