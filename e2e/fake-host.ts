@@ -7,7 +7,7 @@ import { flushCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createFakeEngine } from '../main/engine/fake.ts';
+import { createFakeEngine } from '../main/engine/test/fake-engine.ts';
 import type { Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApp, type App } from './app.ts';
 import { parseEvent, parseOutput, requests, textOf, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
 import { dispatch } from './dispatch.ts';
-import { createFakeEngine } from './engine/fake.ts';
+import { createFakeEngine } from './engine/test/fake-engine.ts';
 import { createPictureWorker } from './image/picture-client.ts';
 import { createDocumentReader } from './documents/document-client.ts';
 import { createTextRecogniser } from './ocr/ocr-client.ts';

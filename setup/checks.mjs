@@ -27,7 +27,7 @@ async function tool(path, args, name, env = process.env) {
   return single(name, end.code === 0 ? undefined : `${describeEnd(end)} (see the log above)`);
 }
 
-export const checkedFolders = ['main', 'setup', 'fixtures', 'resources', 'e2e'];
+export const checkedFolders = ['main', 'setup', 'fixtures', 'resources', 'training', 'e2e'];
 
 /** TypeScript's own record of the folder lets it look again only at what changed. @param {string} folder */
 export const types = (folder) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LoupeError } from '../errors.ts';
 import type { DeviceInfo } from '../native-surface.ts';
-import { createFakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
+import { createFakeEngine, type FakeEngineOptions } from '../engine/test/fake-engine.ts';
 import { openModelServices } from '../model-services.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
 import type { Engine } from '../services/ports.ts';

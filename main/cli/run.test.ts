@@ -11,7 +11,7 @@ import { createDocumentReader } from '../documents/document-client.ts';
 import { line as textLine, writePdf } from '../documents/test/write-pdf.ts';
 import { forkHost } from '../process/channel.ts';
 import { createEngineClient } from '../engine/client.ts';
-import { createFakeEngine } from '../engine/fake.ts';
+import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../host/paths.ts';

@@ -9,7 +9,7 @@ import { parseEvent, parseOutput, type EventMessage, type Input, type Output, ty
 import { dispatch } from '../dispatch.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { line, writePdf } from '../documents/test/write-pdf.ts';
-import { createFakeEngine } from '../engine/fake.ts';
+import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { openStore } from '../storage/store.ts';

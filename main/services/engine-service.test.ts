@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { defaultSettings, type EngineState, type Settings } from '../contract.ts';
-import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../engine/fake.ts';
+import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../engine/test/fake-engine.ts';
 import { createEngineService, type EngineService } from './engine-service.ts';
 import { LoupeError } from '../errors.ts';
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
-import { createFakeEngine } from '../engine/fake.ts';
+import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { defaultSettings, type EventMessage, type Message, type Payload } from '../../contract.ts';
-import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../../engine/fake.ts';
+import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
 import { LoupeError } from '../../errors.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EventMessage, Message, Payload } from '../../contract.ts';
-import { createFakeEngine } from '../../engine/fake.ts';
+import { createFakeEngine } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
 import { LoupeError } from '../../errors.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFakeEngine } from '../../engine/fake.ts';
+import { createFakeEngine } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import type { ChatMessage, PageReading, Store } from '../ports.ts';
 import { askDocument, citationInWords, coverageInWords, promptOf, type AskOptions, type DocumentAnswer } from './ask.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { events, type EventMessage, type Payload } from '../../contract.ts';
 import * as v from 'valibot';
-import { createFakeEngine } from '../../engine/fake.ts';
+import { createFakeEngine } from '../../engine/test/fake-engine.ts';
 import { createLog } from '../../host/log.ts';
 import { openStore } from '../../storage/store.ts';
 import { LoupeError } from '../../errors.ts';

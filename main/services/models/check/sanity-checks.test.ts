@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { defaultSettings, type EngineState, type EventMessage, type SanityCheck } from '../../../contract.ts';
-import { createFakeEngine } from '../../../engine/fake.ts';
+import { createFakeEngine } from '../../../engine/test/fake-engine.ts';
 import { createEngineService, type EngineService } from '../../engine-service.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { Body, SanityCheckRecord, Score } from '../../ports.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { ModelSizes } from '../../../native-surface.ts';
-import { createFakeEngine } from '../../../engine/fake.ts';
+import { createFakeEngine } from '../../../engine/test/fake-engine.ts';
 import { LoupeError } from '../../../errors.ts';
 import { loadPlanned, planLoad } from './placement.ts';
 

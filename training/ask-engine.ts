@@ -1,15 +1,15 @@
 /**
  * Asks the demo model the held-out questions of training/evaluation_set.py through the engine.
  *
- *   node main/engine/demo-model.eval.ts SET [OUT.json] [--every N] [--model FOLDER]
+ *   node training/ask-engine.ts SET [OUT.json] [--every N] [--model FOLDER]
  *
  * Prints the share of exact answers by cell; OUT.json gets them, and every answer.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { demoModel } from '../host/paths.ts';
-import { createEngineClient } from './client.ts';
-import { askAll, readCases, shares } from './test/held-out.ts';
+import { demoModel } from '../main/host/paths.ts';
+import { createEngineClient } from '../main/engine/client.ts';
+import { askAll, readCases, shares } from '../main/engine/test/held-out.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,10 +1,11 @@
 /** An Engine that answers without a model: the same words for the same question. For tests of everything above the engine. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { LoupeError } from '../errors.ts';
-import type { Engine, EngineLoss } from '../services/ports.ts';
-import type { Body, ChatMessage, GenerateReply, LoadedModel, ModelPlace, Score, TurnStatistics } from '../protocol.ts';
-import type { DeviceInfo, MemoryReport, ModelFacts, ModelSizes } from '../native-surface.ts';
+import { LoupeError } from '../../errors.ts';
+import type { Engine, EngineLoss } from '../../services/ports.ts';
+import type { Body, ChatMessage, GenerateReply, LoadedModel, ModelPlace, Score, TurnStatistics } from '../../protocol.ts';
+import type { ModelFacts, ModelSizes } from '../../native-surface.ts';
+import { device, estimate, loaded, memory } from './fake-facts.ts';
 
 export interface FakeEngineOptions {
   /** Default: says what it was asked and how many pictures it was given. */
@@ -28,88 +29,6 @@ export interface FakeEngine extends Engine {
   crash(): void;
 }
 
-const device: DeviceInfo = {
-  index: 0,
-  name: 'Fake device',
-  kind: 'cpu',
-  driver: 'fake',
-  apiVersion: '1.3.0',
-  vendorId: 0,
-  deviceId: 0,
-  memoryBytes: 8 * 2 ** 28,
-  budgetBytes: null,
-  maxBindingBytes: 1 << 27,
-  maxSharedMemoryBytes: 1 << 15,
-  subgroupSize: 8,
-  features: {
-    float16: true,
-    storage16: true,
-    storage8: true,
-    int8: true,
-    subgroupArithmetic: true,
-    cooperativeMatrix: false,
-    timestamps: false,
-    memoryBudget: false,
-  },
-  suitable: true,
-  reason: '',
-};
-
-const loaded: LoadedModel = {
-  model: {
-    architecture: 'mllama',
-    vocabularySize: 320,
-    contextLength: 512,
-    weightBytes: 1000,
-    placement: {
-      deviceBytes: 1000,
-      hostBytes: 0,
-      hostLayers: [],
-      embeddingOnHost: false,
-      outputOnHost: false,
-      visionOnHost: false,
-      asPlanned: true,
-    },
-    parameters: 500,
-    imageToken: 320,
-    vision: { tileSize: 56, maxTiles: 4, patchesPerTile: 16 },
-    stopTokens: [257],
-  },
-  device,
-  paths: { matmul: 'fake' },
-  promptFormat: 'template',
-};
-
-const estimate: ModelSizes = {
-  layers: [
-    { cross: false, bytes: 300 },
-    { cross: true, bytes: 200 },
-  ],
-  embeddingBytes: 200,
-  outputBytes: 200,
-  visionBytes: 100,
-  contextLength: 512,
-  selfKvBytesPerToken: 1,
-  crossKvBytes: 100,
-  scratchBytes: 100,
-  deviceBudgetBytes: 10_000,
-  hostBudgetBytes: 10_000,
-  hostIsApart: true,
-};
-
-const memory: MemoryReport = {
-  deviceBytes: 1000,
-  devicePeakBytes: 1000,
-  hostWeightBytes: 0,
-  hostVisibleBytes: 0,
-  largestAllocationBytes: 1000,
-  weightBytes: 1000,
-  selfKvBytes: 0,
-  crossKvBytes: 0,
-  longestSubmissionMs: 0,
-  validationErrors: 0,
-};
-
 export function createFakeEngine({
   answer = describe,
   wordMs = 0,
@@ -117,7 +36,7 @@ export function createFakeEngine({
   contextLength = loaded.model.contextLength,
   sizes = {},
   score = sure,
-  inspect,
+  inspect = factsOf,
 }: FakeEngineOptions = {}): FakeEngine {
   const listeners: ((loss: EngineLoss) => void)[] = [];
   let isLoaded = false;
@@ -147,11 +66,7 @@ export function createFakeEngine({
     },
     async inspect(place, { signal } = {}) {
       begin(signal);
-      if (inspect) return inspect(place);
-      const names = 'gguf' in place ? [] : readdirSync(place.directory).filter((name) => name.endsWith('.safetensors'));
-      const files = 'gguf' in place ? place.gguf : names.map((name) => join(place.directory, name));
-      const fileBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
-      return { architecture: 'mllama', precision: 'BF16', files, fileBytes, deviceBytes: fileBytes };
+      return inspect(place);
     },
     async estimate({ contextLength: tokens = contextLength }, { signal } = {}) {
       begin(signal);
@@ -164,19 +79,7 @@ export function createFakeEngine({
       if (signal?.aborted) throw new LoupeError('cancelled', 'The request (load) was cancelled.');
       onProgress?.(1000, 1000);
       isLoaded = true;
-      const { hostLayers = [], embeddingOnHost = false } = request;
-      const hostBytes = hostLayers.reduce(
-        (sum, layer) => sum + estimate.layers[layer]!.bytes,
-        embeddingOnHost ? estimate.embeddingBytes : 0,
-      );
-      const placement = {
-        ...loaded.model.placement,
-        deviceBytes: loaded.model.weightBytes - hostBytes,
-        hostBytes,
-        hostLayers,
-        embeddingOnHost,
-      };
-      return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement } };
+      return { ...loaded, model: { ...loaded.model, contextLength: request.contextLength ?? contextLength, placement: placed(request) } };
     },
     async countTokens({ messages, prompts, most = Infinity, answerSoFar = '' }, { signal } = {}) {
       begin(signal);
@@ -214,14 +117,7 @@ export function createFakeEngine({
         tokens: Int32Array.from({ length: generated }, (_, index) => index),
         finish,
         statistics: statistics(generated, images),
-        sampling: {
-          temperature: sampling?.temperature ?? 0,
-          topK: sampling?.topK ?? 0,
-          topP: sampling?.topP ?? 1,
-          minP: sampling?.minP ?? 0,
-          repetitionPenalty: sampling?.repetitionPenalty ?? 1,
-          seed: sampling?.seed ?? 0,
-        },
+        sampling: samplingOf(sampling),
         images: [],
       };
     },
@@ -266,6 +162,31 @@ export function createFakeEngine({
       crashed = true;
     },
   };
+}
+
+function samplingOf({
+  temperature = 0,
+  topK = 0,
+  topP = 1,
+  minP = 0,
+  repetitionPenalty = 1,
+  seed = 0,
+}: NonNullable<Body<'generate'>['sampling']> = {}): GenerateReply['sampling'] {
+  return { temperature, topK, topP, minP, repetitionPenalty, seed };
+}
+
+/** Takes whatever there is. */
+function factsOf(place: ModelPlace): ModelFacts {
+  const names = 'gguf' in place ? [] : readdirSync(place.directory).filter((name) => name.endsWith('.safetensors'));
+  const files = 'gguf' in place ? place.gguf : names.map((name) => join(place.directory, name));
+  const fileBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  return { architecture: 'mllama', precision: 'BF16', files, fileBytes, deviceBytes: fileBytes };
+}
+
+/** As it was asked for. */
+function placed({ hostLayers = [], embeddingOnHost = false }: Body<'load'>): LoadedModel['model']['placement'] {
+  const hostBytes = hostLayers.reduce((sum, layer) => sum + estimate.layers[layer]!.bytes, embeddingOnHost ? estimate.embeddingBytes : 0);
+  return { ...loaded.model.placement, deviceBytes: loaded.model.weightBytes - hostBytes, hostBytes, hostLayers, embeddingOnHost };
 }
 
 /** Of everything but what a picture's name does not say. */
