@@ -5,6 +5,7 @@
 //   sum w x = s0 (sum q x - middle sum x) + s1 (the same of elements 16-31) - offset sum x
 // Dispatch: ceil(n / ROWS) workgroups, folded into y where x would exceed the device's limit.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
@@ -38,26 +39,36 @@ void main() {
   const uint units = groups / 4;
   for (uint i = 0; i < ROWS * COLUMNS; ++i) sum[i] = 0.0;
   for (uint unit = thread; unit < units; unit += threads) {
-    vec4 quants[ROWS][8];
+    Unit stored[ROWS];
     vec3 scales[ROWS];
     for (uint r = 0; r < ROWS; ++r) {
       // Rows beyond the end repeat the last one; their sums are dropped.
       const Row at = row_of(min(row + r, n - 1), units);
       scales[r] = load_scales(at, unit);
-      load_unit(at, unit, quants[r]);
+      stored[r] = load_unit(at, unit);
     }
-    for (uint c = 0; c < COLUMNS; ++c) {
-      const uint from = x_offset4 + (c * units + unit) * 8;
-      vec4 a[8];
-      for (uint i = 0; i < 8; ++i) a[i] = x[from + i];
-      const float low = dot(a[0] + a[1] + a[2] + a[3], vec4(1.0)), high = dot(a[4] + a[5] + a[6] + a[7], vec4(1.0));
-      for (uint r = 0; r < ROWS; ++r) {
-        float low_dot = -QUANT_MIDDLE * low, high_dot = -QUANT_MIDDLE * high;
-        for (uint i = 0; i < 4; ++i) {
-          low_dot += dot(quants[r][i], a[i]);
-          high_dot += dot(quants[r][i + 4], a[i + 4]);
+    // Four elements at a time of all rows and columns, so that few unpacked quants exist at once.
+    [[unroll]] for (uint half_unit = 0; half_unit < 2; ++half_unit) {
+      float product[ROWS * COLUMNS];
+      vec4 total[COLUMNS];
+      for (uint c = 0; c < COLUMNS; ++c) total[c] = vec4(0.0);
+      for (uint i = 0; i < ROWS * COLUMNS; ++i) product[i] = 0.0;
+      [[unroll]] for (uint i = 0; i < 4; ++i) {
+        vec4 a[COLUMNS];
+        for (uint c = 0; c < COLUMNS; ++c) {
+          a[c] = x[x_offset4 + (c * units + unit) * 8 + half_unit * 4 + i];
+          total[c] += a[c];
         }
-        sum[r * COLUMNS + c] += scales[r].x * low_dot + scales[r].y * high_dot - scales[r].z * (low + high);
+        for (uint r = 0; r < ROWS; ++r) {
+          const vec4 quants = quants_of(stored[r], half_unit * 4 + i);
+          for (uint c = 0; c < COLUMNS; ++c) product[r * COLUMNS + c] += dot(quants, a[c]);
+        }
+      }
+      for (uint c = 0; c < COLUMNS; ++c) {
+        const float all = dot(total[c], vec4(1.0));
+        for (uint r = 0; r < ROWS; ++r)
+          sum[r * COLUMNS + c] +=
+              (half_unit == 0 ? scales[r].x : scales[r].y) * (product[r * COLUMNS + c] - QUANT_MIDDLE * all) - scales[r].z * all;
       }
     }
   }

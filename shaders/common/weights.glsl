@@ -146,21 +146,31 @@ vec4 load_quants(Row row, uint unit, uint i) {
 #endif
 }
 
-// The same for a whole unit, in 16-byte loads.
-void load_unit(Row row, uint unit, out vec4 quants[8]) {
+// A whole unit as it is stored, in 16-byte loads. Unpacked it would take eight times the registers.
+struct Unit {
+  uvec4 first;
+  uvec4 second;  // Q8_0 only
+  uvec2 high;
+};
+
+Unit load_unit(Row row, uint unit) {
+  Unit u;
 #if defined(WEIGHT_Q8_0)
-  const uvec4 first = weights[row.quants + unit * 2], second = weights[row.quants + unit * 2 + 1];
-  for (uint i = 0; i < 4; ++i) {
-    quants[i] = signed_bytes_of(first[i]);
-    quants[i + 4] = signed_bytes_of(second[i]);
-  }
+  u.first = weights[row.quants + unit * 2];
+  u.second = weights[row.quants + unit * 2 + 1];
 #else
-  const uvec4 words = weights[row.quants + unit];
-  const uint first_high = load_high(row, unit, 0), second_high = load_high(row, unit, 4);
-  for (uint i = 0; i < 4; ++i) {
-    quants[i] = join_bits(words[i], first_high, i);
-    quants[i + 4] = join_bits(words[i], second_high, i + 4);
-  }
+  u.first = weights[row.quants + unit];
+  u.high = uvec2(load_high(row, unit, 0), load_high(row, unit, 4));
+#endif
+  return u;
+}
+
+// As load_quants, of a unit at hand.
+vec4 quants_of(Unit u, uint i) {
+#if defined(WEIGHT_Q8_0)
+  return signed_bytes_of(i < 4 ? u.first[i & 3u] : u.second[i & 3u]);
+#else
+  return join_bits(u.first[i & 3u], i < 4 ? u.high.x : u.high.y, i);
 #endif
 }
 
