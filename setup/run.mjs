@@ -14,6 +14,7 @@ import { inRoot, root } from './paths.mjs';
 import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
+import { shaderStats } from './shader-stats.mjs';
 import { slice, test, testEngine } from './test.mjs';
 import { benchText } from './text-benchmark.mjs';
 
@@ -49,6 +50,7 @@ const commands = {
   package: packageApp,
   'bench-hotkey': benchHotkey,
   'bench-text': benchText,
+  'shader-stats': shaderStats,
 };
 
 async function main() {

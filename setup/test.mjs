@@ -20,6 +20,7 @@ import { which } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { ensureNewerDriver } from './newer-driver.mjs';
 import { say } from './report.mjs';
+import { shaderBudgets } from './shader-stats.mjs';
 import { ensureSliceCheckpoint } from './slice-checkpoint.mjs';
 import { softwareVulkan } from './software-vulkan.mjs';
 import { account, orFailure, sideBySide } from './stages.mjs';
@@ -43,13 +44,14 @@ const withoutDevice = [
   { name: 'text in pictures', run: () => vitest('text', 'text in pictures') },
   { name: 'mutated checkpoints', run: () => fuzz('fuzz_checkpoint', 'mutated checkpoints') },
   { name: 'mutated GGUF files', run: () => fuzz('fuzz_gguf', 'mutated GGUF files') },
+  { name: 'shader budgets', run: shaderBudgets },
   { name: 'window tests', run: () => vitest('window', 'window tests') },
   ...checkedFolders.map((folder) => ({ name: `types of ${folder}/`, run: () => types(folder) })),
   { name: 'import rules', run: boundaries },
   { name: 'format', run: format },
   { name: 'lint of Python', run: python },
 ];
-const ofTheEngine = new Set(['mutated checkpoints', 'mutated GGUF files']);
+const ofTheEngine = new Set(['mutated checkpoints', 'mutated GGUF files', 'shader budgets']);
 
 /** Every check. @returns {Promise<number>} exit code */
 export async function test() {
