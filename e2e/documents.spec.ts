@@ -1,7 +1,7 @@
 /** The library: adding, reading, searching, removing. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'playwright/test';
+import type { Locator, Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import { violations } from './support/axe.ts';
 import { expect, test } from './support/loupe.ts';
@@ -20,12 +20,60 @@ function library(page: Page) {
   };
 }
 
-const lease = writePdf({ pages: [{ content: line('Rent is due monthly') }, { content: line('Termination requires notice') }] });
+/** What is looked for stands at the foot of a page, where it has to be scrolled to. */
+const lease = writePdf({
+  pages: [{ content: line('Rent is due monthly') }, { content: line('Termination requires notice', 72, 60) }, { content: '' }],
+  catalog: '/PageLabels<</Nums[0<</S/r>>1<</S/D>>]>>',
+});
 
 function save(directory: string, name: string, bytes: Uint8Array | string): string {
   const path = join(directory, name);
   writeFileSync(path, bytes);
   return path;
+}
+
+/** What keys do in the viewer of `lease`, which is open at its second page with a word marked. */
+async function useKeys(page: Page, viewer: Locator): Promise<void> {
+  const current = (name: string): Promise<void> =>
+    expect(viewer.getByRole('region', { name, exact: true })).toHaveAttribute('aria-current', 'page');
+  const small = viewer.getByRole('listbox', { name: 'Small pages at the side' });
+  await expect(small.getByRole('option', { selected: true })).toHaveAccessibleName('Page 1 (2)');
+  await page.keyboard.press('End');
+  await current('Page 2 (3)');
+  await expect(small.getByRole('option', { selected: true })).toHaveAccessibleName('Page 2 (3), blank');
+  await page.keyboard.press('F3');
+  await current('Page 1 (2)');
+  await expect(viewer.locator('.mark')).toBeInViewport();
+
+  // By the number that is printed on it; what is typed wrongly can be typed again.
+  const field = viewer.getByRole('textbox', { name: 'Page', exact: true });
+  await page.keyboard.press('g');
+  await page.keyboard.type('9');
+  await page.keyboard.press('Enter');
+  await expect(viewer.getByRole('alert')).toHaveText('There is no page 9.');
+  await page.keyboard.type('i');
+  await page.keyboard.press('Enter');
+  await current('Page i (1)');
+  await expect(field).not.toBeFocused();
+
+  await page.keyboard.press('Control+f');
+  await page.keyboard.type('requires');
+  await page.keyboard.press('Enter');
+  await expect(viewer.getByRole('search')).toContainText('On 1 page');
+  await current('Page 1 (2)');
+  await page.keyboard.press('Escape');
+  await expect(viewer.locator('.mark')).toHaveCount(0);
+  await expect(viewer).toBeVisible();
+
+  const sheet = viewer.getByRole('region', { name: 'Page 1 (2)', exact: true });
+  const before = (await sheet.boundingBox())!;
+  await page.keyboard.press('+');
+  await expect.poll(async () => (await sheet.boundingBox())!.width / before.width).toBeCloseTo(1.25, 1);
+  await page.keyboard.press('0');
+  await page.keyboard.press('r');
+  await expect.poll(async () => (await sheet.boundingBox())!.height / before.height).toBeCloseTo((595 / 842) ** 2, 1);
+  await page.keyboard.press('t');
+  await expect(small).toBeHidden();
 }
 
 test('documents are added, read, searched and removed, by keyboard as well', async ({ loupe, host }) => {
@@ -37,7 +85,7 @@ test('documents are added, read, searched and removed, by keyboard as well', asy
   expect(await violations(page)).toEqual([]);
 
   await add(save(host.directory, 'lease.pdf', lease), save(host.directory, 'page.pdf', '<!doctype html><title>Log in</title>'));
-  await expect(row('lease.pdf')).toContainText('2 pages have text.');
+  await expect(row('lease.pdf')).toContainText('2 pages have text, 1 is blank.');
   await expect(dialog.getByRole('alert')).toContainText('page.pdf is a web page, not a document.');
   await dialog.getByRole('button', { name: 'Dismiss' }).click();
   await add(save(host.directory, 'copy.pdf', lease));
@@ -46,31 +94,25 @@ test('documents are added, read, searched and removed, by keyboard as well', asy
 
   await dialog.getByRole('textbox', { name: 'Search all documents' }).fill('terminate');
   await expect(dialog.getByRole('list', { name: 'Pages that were found' }).getByRole('listitem')).toHaveText([
-    /lease\.pdf, page 2\s*Termination requires notice/,
+    /lease\.pdf, page 1\s*Termination requires notice/,
   ]);
   await expect(dialog.locator('mark')).toHaveText('Termination');
   expect(await violations(page)).toEqual([]);
 
   // The page that was found, with the word marked on it.
-  await dialog.getByRole('button', { name: /lease\.pdf, page 2/ }).press('Enter');
+  await dialog.getByRole('button', { name: /lease\.pdf, page 1/ }).press('Enter');
   const viewer = page.getByRole('dialog', { name: 'lease.pdf' });
-  const second = viewer.getByRole('region', { name: 'Page 2' });
+  const pages = viewer.getByRole('group', { name: 'Pages', exact: true });
+  const second = pages.getByRole('region', { name: 'Page 1 (2)' });
   await expect(second.getByRole('img')).toHaveJSProperty('complete', true);
   expect(await second.getByRole('img').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(600);
-  await expect(second.locator('.mark')).toHaveCount(1);
+  await expect(second.locator('.mark')).toBeInViewport();
   const [mark, sheet] = await Promise.all([second.locator('.mark').boundingBox(), second.boundingBox()]);
-  // `line` writes at 72 points from the left, 100 from the top, of a page of 595 by 842.
+  // `line` writes at 72 points from the left, 60 from the foot, of a page of 595 by 842.
   expect((mark!.x - sheet!.x) / sheet!.width).toBeCloseTo(72 / 595, 1);
+  expect((mark!.y - sheet!.y) / sheet!.height).toBeCloseTo((842 - 72) / 842, 1);
   expect(await violations(page)).toEqual([]);
-  await viewer.getByRole('group', { name: 'Pages', exact: true }).focus();
-  await page.keyboard.press('Home');
-  await expect(viewer.getByRole('region', { name: 'Page 1' })).toHaveAttribute('aria-current', 'page');
-  await page.keyboard.press('F3');
-  await expect(second).toHaveAttribute('aria-current', 'page');
-  await page.keyboard.press('g');
-  await page.keyboard.type('9');
-  await page.keyboard.press('Enter');
-  await expect(viewer.getByRole('alert')).toHaveText('There is no page 9.');
+  await useKeys(page, viewer);
   await page.keyboard.press('Escape');
   await expect(viewer).toBeHidden();
 
@@ -117,5 +159,5 @@ test('a locked document asks for its password, and another that is dropped besid
     [...lease],
   );
   await page.dispatchEvent('body', 'drop', { dataTransfer: carried });
-  await expect(row('lease.pdf')).toContainText('2 pages have text.');
+  await expect(row('lease.pdf')).toContainText('2 pages have text, 1 is blank.');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { markedWords } from './marked-words.ts';
+import { markedWords, piecesOf } from './marked-words.ts';
 
 const page = (text: string): Parameters<typeof markedWords>[0] => text.split(' ').map((word) => ({ text: word, box: [0, 0, 1, 1] }));
 const marked = (text: string, wanted: string): string[] => markedWords(page(text), wanted).map((index) => page(text)[index]!.text);
@@ -19,4 +19,9 @@ test('a quote is marked where it stands, across lines and in spite of its marks'
   expect(marked(text, '“three months written notice”')).toEqual(['Three', 'months’', 'written', 'notice,']);
   // What is not there in one piece is looked for word by word.
   expect(marked(text, 'months of notice')).toEqual(['notice', 'months’', 'notice,']);
+});
+
+test('words that follow one another are one piece', () => {
+  expect(piecesOf([])).toEqual([]);
+  expect(piecesOf([2, 3, 4, 7, 9, 10])).toEqual([[2, 3, 4], [7], [9, 10]]);
 });

@@ -12,6 +12,17 @@ export function markedWords(words: readonly PageWord[], wanted: string): number[
   return words.flatMap(({ text }, index) => (stems.some((stem) => isSimilar(plain(text), stem)) ? [index] : []));
 }
 
+/** Words that follow one another are one piece: what a person steps through. */
+export function piecesOf(indices: readonly number[]): number[][] {
+  const pieces: number[][] = [];
+  for (const index of indices) {
+    const last = pieces.at(-1);
+    if (last?.at(-1) === index - 1) last.push(index);
+    else pieces.push([index]);
+  }
+  return pieces;
+}
+
 /** Letters and digits alone decide: a page breaks lines, and a model sets its own quotation marks. */
 function quoteIn(words: readonly PageWord[], wanted: string): number[] | null {
   const quote = plain(wanted);

@@ -48,6 +48,33 @@ export function pageAt({ pages }: Layout, scrolled: number, height: number): num
   return lastAtOrAbove(pages, scrolled + height / 3);
 }
 
+/** A place in the column that means the same after its pages have changed their sizes. */
+export interface Anchor {
+  index: number;
+  /** How far into the page, of its height. */
+  share: number;
+}
+
+export function anchorAt({ pages }: Layout, scrolled: number): Anchor {
+  const index = lastAtOrAbove(pages, scrolled);
+  const page = pages[index];
+  return { index, share: page ? (scrolled - page.top) / page.height : 0 };
+}
+
+export function scrolledTo({ pages }: Layout, { index, share }: Anchor): number {
+  const page = pages[index];
+  return page ? page.top + share * page.height : 0;
+}
+
+type Box = readonly [left: number, top: number, right: number, bottom: number];
+
+/** Where a box of a page is once the page is turned by `quarters`, as shares of the width and the height that it then has. */
+export function turnedBox([left, top, right, bottom]: Box, { width, height }: PageSize, quarters: number): Box {
+  let [x1, y1, x2, y2] = [left / width, top / height, right / width, bottom / height];
+  for (let turn = 0; turn < quarters; turn++) [x1, y1, x2, y2] = [1 - y2, x1, 1 - y1, x2];
+  return [x1, y1, x2, y2];
+}
+
 function lastAtOrAbove(pages: readonly PlacedPage[], at: number): number {
   let low = 0;
   let high = pages.length - 1;

@@ -23,6 +23,14 @@ test('a slash may need Shift on some keyboards', () => {
   expect(matches(press('/', { ctrlKey: true, shiftKey: true }), 'shortcuts', false)).toBe(true);
 });
 
+test('a plus is the key itself, with Shift or on a key that has it above an equals sign', () => {
+  expect(matches(press('+', { shiftKey: true }), 'zoomIn', false)).toBe(true);
+  expect(matches(press('+'), 'zoomIn', false)).toBe(true);
+  expect(matches(press('='), 'zoomIn', false)).toBe(true);
+  expect(matches(press('+', { ctrlKey: true }), 'zoomIn', false)).toBe(false);
+  expect(shortcutText('zoomIn', false)).toBe('+');
+});
+
 test('no two shortcuts are the same', () => {
   const all = Object.values(shortcuts);
   expect(new Set(all).size).toBe(all.length);

@@ -23,10 +23,24 @@ export const shortcuts = {
   documents: 'Mod+Shift+D',
   settings: 'Mod+,',
   shortcuts: 'Mod+/',
+  nextPage: 'PageDown',
+  previousPage: 'PageUp',
+  firstPage: 'Home',
+  lastPage: 'End',
+  goToPage: 'G',
+  findInDocument: 'Mod+F',
+  nextHit: 'F3',
+  previousHit: 'Shift+F3',
+  zoomIn: '+',
+  zoomOut: '-',
+  fitPage: '0',
+  rotatePages: 'R',
+  thumbnails: 'T',
+  copyPage: 'Mod+C',
 } as const;
 
-/** Work as well, and are not shown: a browser window without tabs does hand Mod+N on. */
-const alternatives: Partial<Record<keyof typeof shortcuts, string>> = { newConversation: 'Mod+N' };
+/** Work as well, and are not shown: a browser window without tabs does hand Mod+N on; a plus needs Shift on many keyboards. */
+const alternatives: Partial<Record<keyof typeof shortcuts, string>> = { newConversation: 'Mod+N', zoomIn: '=' };
 
 export type ShortcutName = keyof typeof shortcuts;
 
@@ -47,6 +61,24 @@ export const globalShortcuts = [
   'shortcuts',
 ] as const satisfies ShortcutName[];
 
+/** Of the viewer of documents. */
+export const viewerShortcuts = [
+  'nextPage',
+  'previousPage',
+  'firstPage',
+  'lastPage',
+  'goToPage',
+  'findInDocument',
+  'nextHit',
+  'previousHit',
+  'zoomIn',
+  'zoomOut',
+  'fitPage',
+  'rotatePages',
+  'thumbnails',
+  'copyPage',
+] as const satisfies ShortcutName[];
+
 interface Combination {
   mod: boolean;
   shift: boolean;
@@ -56,8 +88,13 @@ interface Combination {
 
 export const isMac = /mac/i.test(globalThis.navigator?.platform ?? '');
 
+/** The plus key is named like what joins the others. */
+function partsOf(shortcut: string): string[] {
+  return shortcut === '+' ? ['+'] : shortcut.split('+');
+}
+
 function parse(shortcut: string): Combination {
-  const parts = shortcut.split('+');
+  const parts = partsOf(shortcut);
   return { mod: parts.includes('Mod'), shift: parts.includes('Shift'), alt: parts.includes('Alt'), key: parts.at(-1)!.toLowerCase() };
 }
 
@@ -77,12 +114,12 @@ function isPressed(event: KeyboardEvent, shortcut: string, mac: boolean): boolea
 
 const macNames: Record<string, string> = { Mod: '⌘', Shift: '⇧', Alt: '⌥' };
 const otherNames: Record<string, string> = { Mod: 'Ctrl' };
-const keyNames: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc' };
+const keyNames: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc', PageDown: 'PgDn', PageUp: 'PgUp' };
 
 /** The keys as they are printed on the keyboard, in order. */
 export function shortcutKeys(name: ShortcutName, mac = isMac): string[] {
   const names = mac ? macNames : otherNames;
-  return shortcuts[name].split('+').map((part) => names[part] ?? keyNames[part] ?? part);
+  return partsOf(shortcuts[name]).map((part) => names[part] ?? keyNames[part] ?? part);
 }
 
 /** "Ctrl+Shift+C", or "⇧⌘C" on a Mac. */

@@ -17,6 +17,8 @@ export class Ui {
   #composed = $state.raw<Picture[]>([]);
   #inspected = $state.raw<Picture | null>(null);
   #place = $state.raw<PagePlace | null>(null);
+  /** Where the viewer was opened from. */
+  #beforeViewer: 'library' | null = null;
   #section = $state.raw<string | null>(null);
   #sidebarShown = $state(false);
 
@@ -67,9 +69,15 @@ export class Ui {
     this.#dialog = 'compose';
   }
 
+  /** Leaving it leads back to where it was called from. */
   view(place: PagePlace): void {
+    if (this.#dialog !== 'document') this.#beforeViewer = this.#dialog === 'library' ? 'library' : null;
     this.#place = place;
     this.#dialog = 'document';
+  }
+
+  closeViewer(): void {
+    this.#dialog = this.#beforeViewer;
   }
 
   closeDialog(): void {

@@ -1,25 +1,38 @@
 import type { DocumentPage } from '../../main/contract.ts';
 
+const numbers = new Intl.NumberFormat('en');
+
 export const viewer = {
   pages: 'Pages',
+  thumbnails: 'Small pages at the side',
+  thumbnail: ({ label, number, state }: DocumentPage) => `${pageName(label, number)}${stateNames[state]}`,
   previous: 'Previous page',
   next: 'Next page',
   page: 'Page',
-  of: (count: number) => `of ${new Intl.NumberFormat('en').format(count)}`,
+  /** Where the printed number is not the place, both are said. */
+  of: (page: DocumentPage | null, count: number) =>
+    page && page.label !== String(page.number)
+      ? `${numbers.format(page.number)} of ${numbers.format(count)}`
+      : `of ${numbers.format(count)}`,
   noPage: (name: string) => `There is no page ${name}.`,
   zoomIn: 'Zoom in',
   zoomOut: 'Zoom out',
-  fit: 'Fit the width',
+  zoom: (zoom: number) => `${Math.round(zoom * 100)} %`,
+  fit: (zoom: number) => `Zoom ${Math.round(zoom * 100)} %: fit the width`,
   rotate: 'Turn the pages',
   search: 'Search this document',
-  nextHit: 'Next page with a hit',
-  previousHit: 'Previous page with a hit',
-  hits: (count: number) => (count === 0 ? 'Nothing found' : count === 1 ? 'On 1 page' : `On ${count} pages`),
+  nextHit: 'Next hit',
+  previousHit: 'Previous hit',
+  hits: (count: number, limit: number) =>
+    count === 0 ? 'Nothing found' : count === 1 ? 'On 1 page' : `On ${count} pages${count >= limit ? ' or more' : ''}`,
   copy: 'Copy the text of this page',
   copied: 'The text of the page was copied.',
   noText: 'This page has no text to copy yet.',
-  notDrawn: (number: number) => `Page ${number} cannot be shown. If the document has a password, enter it in the list of documents.`,
-  pageName: (label: string, number: number) => (label === String(number) ? `Page ${number}` : `Page ${label} (${number})`),
+  drawing: (number: number) => `Page ${number} is being drawn.`,
+  notDrawn: (number: number) => `Page ${number} cannot be shown.`,
+  locked: (name: string) => `The pages of ${name} cannot be shown without its password.`,
+  enterPassword: 'Enter the password',
+  pageName,
   /** What became of it, where there is something to say. */
   notes: ({ number, state, flags, hiddenWords, failure }: DocumentPage): string[] => [
     ...(failure ? [`${failure.message} ${failure.nextStep}`] : []),
@@ -28,6 +41,19 @@ export const viewer = {
     ...(state === 'ocr' ? [`The text of page ${number} was read from its picture.`] : []),
     ...flags.flatMap((flag) => flagNotes[flag]?.(number, hiddenWords) ?? []),
   ],
+};
+
+function pageName(label: string, number: number): string {
+  return label === String(number) ? `Page ${number}` : `Page ${label} (${number})`;
+}
+
+const stateNames: Record<DocumentPage['state'], string> = {
+  text: '',
+  ocr: ', read from its picture',
+  picture: ', no text yet',
+  blank: ', blank',
+  failed: ', could not be read',
+  waiting: ', still to be read',
 };
 
 const flagNotes: { [Flag in DocumentPage['flags'][number]]?: (number: number, hiddenWords: number) => string } = {

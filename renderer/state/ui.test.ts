@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { Ui } from './ui.svelte.ts';
+
+test('leaving a document leads back to where it was opened from', () => {
+  const ui = new Ui();
+  const place = { documentId: 1, page: 3, find: null };
+  ui.view(place);
+  expect([ui.dialog, ui.place]).toEqual(['document', place]);
+  ui.closeViewer();
+  expect(ui.dialog).toBeNull();
+
+  ui.open('library');
+  ui.view(place);
+  // Another page of it: still from the library.
+  ui.view({ ...place, page: 4 });
+  ui.closeViewer();
+  expect(ui.dialog).toBe('library');
+});
