@@ -37,13 +37,16 @@ export async function whyNoDesktop() {
   return undefined;
 }
 
+/** What a desktop's programs share. @typedef {{ run: Run, env: NodeJS.ProcessEnv, xdotool: (...args: string[]) => Promise<string> }} Session */
+/** @typedef {(command: string, args: string[], options?: import('node:child_process').SpawnOptions) => import('node:child_process').ChildProcess} Run */
+
 /** @param {{ width: number, height: number }} size */
 export async function startDesktop({ width, height }) {
   const folder = mkdtempSync(join(tmpdir(), 'loupe-desktop-'));
   chmodSync(folder, 0o755);
   /** @type {import('node:child_process').ChildProcess[]} */
   const children = [];
-  /** @param {string} command @param {string[]} args @param {import('node:child_process').SpawnOptions} [options] */
+  /** @type {Run} */
   function run(command, args, options = {}) {
     const child = spawn(command, args, { stdio: 'ignore', ...options });
     child.on('error', () => {});
@@ -51,32 +54,10 @@ export async function startDesktop({ width, height }) {
     return child;
   }
 
-  // Only programs that have the cookie may draw on this screen or press its keys.
-  const authority = join(folder, 'authority');
-  writeFileSync(authority, cookie(), { mode: 0o644 });
-  const screenOptions = [
-    '-displayfd',
-    '3',
-    '-screen',
-    '0',
-    `${width}x${height}x24`,
-    '-fbdir',
-    folder,
-    '-auth',
-    authority,
-    '-nolisten',
-    'tcp',
-  ];
-  const server = run('Xvfb', screenOptions, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
-  const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
-  const home = join(folder, 'home');
-  for (const part of ['.', 'run', 'data', '.config']) {
-    mkdirSync(join(home, part), { recursive: true, mode: 0o700 });
-    if (isRoot) chownSync(join(home, part), nobody, nobody);
-  }
+  const home = makeHome(folder);
   const env = {
     ...{ PATH: process.env['PATH'], LANG: 'C.UTF-8', HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), LOUPE_DATA: join(home, 'data') },
-    ...{ DISPLAY: `:${number}`, XAUTHORITY: authority, XDG_SESSION_TYPE: 'x11', DBUS_SESSION_BUS_ADDRESS: 'disabled:' },
+    ...{ ...(await startScreen(folder, { width, height }, run)), XDG_SESSION_TYPE: 'x11', DBUS_SESSION_BUS_ADDRESS: 'disabled:' },
   };
 
   /** @param {string[]} args */
@@ -84,41 +65,11 @@ export async function startDesktop({ width, height }) {
     return (await capture('xdotool', args, { env })).stdout.trim();
   }
 
-  let isStopping = false;
-  let managers = 0;
-  startWindowManager();
+  const session = { run, env, xdotool };
+  const manager = superviseWindowManager(session);
   await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
-  await startPanel();
+  await startPanel(session);
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
-
-  /** Starts it again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. */
-  function startWindowManager() {
-    managers++;
-    const manager = run('openbox', [], { env, ...unprivileged, stdio: ['ignore', 'ignore', 'pipe'] });
-    let words = '';
-    manager.stderr?.on('data', (/** @type {Buffer} */ data) => {
-      words = `${words}${data}`.slice(-2000);
-    });
-    manager.once('exit', (code, signal) => {
-      if (isStopping || managers > 5) return;
-      say(`the window manager ended (${signal ?? `code ${code}`}); another takes over. Its last words: ${words.trim() || 'none'}`);
-      startWindowManager();
-    });
-  }
-
-  /** A place for tray icons. Asked for while the window manager is still starting, it may wait for ever: then another one does not. */
-  async function startPanel() {
-    for (let left = 2; ; left--) {
-      const panel = run('tint2', [], { env, ...unprivileged });
-      try {
-        await until('panel', async () => (await xdotool('search', '--onlyvisible', '--class', '^tint2$')) !== '', { patienceMs: 30_000 });
-        return;
-      } catch (error) {
-        panel.kill();
-        if (left === 0) throw error;
-      }
-    }
-  }
 
   const screen = openSync(join(folder, 'Xvfb_screen0'), 'r');
   const { base, stride } = layout(screen);
@@ -159,9 +110,9 @@ export async function startDesktop({ width, height }) {
 
     /** Ends the window manager as a crash does; resolves once the next one answers. */
     async crashWindowManager() {
-      const before = managers;
+      const before = manager.started();
       children.findLast((child) => child.spawnfile === 'openbox')?.kill('SIGKILL');
-      await until('next window manager', () => managers > before);
+      await until('next window manager', () => manager.started() > before);
       const main = (await this.windows())[0];
       // Until it has taken over, nothing moves the keyboard: leaving a window and coming back is its work.
       await until('window manager that gives the keyboard', async () => {
@@ -172,7 +123,7 @@ export async function startDesktop({ width, height }) {
     },
 
     async stop() {
-      isStopping = true;
+      manager.stop();
       closeSync(screen);
       for (const child of children.reverse()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -184,6 +135,74 @@ export async function startDesktop({ width, height }) {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
+}
+
+/** A screen in memory. Only programs that have the cookie may draw on it or press its keys. @param {string} folder @param {{ width: number, height: number }} size @param {Run} run */
+async function startScreen(folder, { width, height }, run) {
+  const authority = join(folder, 'authority');
+  writeFileSync(authority, cookie(), { mode: 0o644 });
+  const screen = ['-screen', '0', `${width}x${height}x24`, '-fbdir', folder];
+  const server = run('Xvfb', ['-displayfd', '3', ...screen, '-auth', authority, '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
+  return { DISPLAY: `:${number}`, XAUTHORITY: authority };
+}
+
+/** @param {string} folder */
+function makeHome(folder) {
+  const home = join(folder, 'home');
+  for (const part of ['.', 'run', 'data', '.config']) {
+    mkdirSync(join(home, part), { recursive: true, mode: 0o700 });
+    if (isRoot) chownSync(join(home, part), nobody, nobody);
+  }
+  return home;
+}
+
+/** Starts it again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. @param {Session} session */
+function superviseWindowManager({ run, env }) {
+  const most = 6;
+  let started = 0;
+  let isStopping = false;
+
+  function start() {
+    started++;
+    const manager = run('openbox', [], { env, ...unprivileged, stdio: ['ignore', 'ignore', 'pipe'] });
+    let words = '';
+    manager.stderr?.on('data', (/** @type {Buffer} */ data) => {
+      words = `${words}${data}`.slice(-2000);
+    });
+    manager.once('exit', (code, signal) => {
+      if (isStopping || started === most) return;
+      say(`the window manager ended (${signal ?? `code ${code}`}); another takes over. Its last words: ${words.trim() || 'none'}`);
+      start();
+    });
+  }
+
+  start();
+  return {
+    started: () => started,
+    stop() {
+      isStopping = true;
+    },
+  };
+}
+
+/**
+ * A place for tray icons. Asked for while the window manager is still starting, it may wait for ever: then another one does not.
+ * @param {Session} session
+ */
+async function startPanel({ run, env, xdotool }) {
+  for (let left = 2; ; left--) {
+    const panel = run('tint2', [], { env, ...unprivileged });
+    try {
+      await until('panel', async () => (await xdotool('search', '--onlyvisible', '--class', '^tint2$')) !== '', { patienceMs: 30_000 });
+      return;
+    } catch (error) {
+      panel.kill();
+      if (left === 0) throw error;
+    }
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import type { HostProcess } from '../process/channel.ts';
 import type { TextRecogniser } from '../services/ports.ts';
-import { createTextRecogniser, type OcrLimits, type OcrReply, type OcrRequest } from './ocr-client.ts';
+import { createTextRecogniser } from './ocr-client.ts';
+import type { OcrLimits, OcrReply, OcrRequest } from './ocr-process.ts';
 
 const line = {
   before: '',

@@ -8,7 +8,7 @@ import { readImageSource } from '../image/source.ts';
 import { ocrModels } from '../host/paths.ts';
 import { toFailure } from '../errors.ts';
 import type { OcrPicture } from '../services/ports.ts';
-import type { OcrReply, OcrRequest } from './ocr-client.ts';
+import type { OcrReply, OcrRequest } from './ocr-process.ts';
 import { createRecogniser, type Recogniser } from './recognise.ts';
 
 const lifeline = holdLifeline();

@@ -294,42 +294,7 @@ export function createElectronDouble({
     downloads: [] as Handler[],
   });
 
-  const app = Object.assign(new EmitterDouble(), {
-    quits: 0,
-    exits: [] as number[],
-    paths: new Map<string, string>(),
-    switches: [] as string[],
-    lockData: undefined as unknown,
-    sandboxed: false,
-    isPackaged: packaged,
-    setName: () => {},
-    setPath: (name: string, path: string) => void app.paths.set(name, path),
-    enableSandbox: () => void (app.sandboxed = true),
-    commandLine: { appendSwitch: (name: string) => void app.switches.push(name) },
-    requestSingleInstanceLock: (data: unknown) => {
-      app.lockData = data;
-      return lock;
-    },
-    whenReady: async () => {},
-    getLoginItemSettings: () => ({ wasOpenedAtLogin: false }),
-    setLoginItemSettings: () => {},
-    setAsDefaultProtocolClient: () => true,
-    quit: () => {
-      app.quits++;
-      let prevented = false;
-      app.emit('before-quit', { preventDefault: () => (prevented = true) });
-      if (!prevented) app.emit('quit');
-    },
-    exit: (code: number) => void app.exits.push(code),
-  });
-
-  const describe = ({ id, bounds, scaleFactor }: NonNullable<ElectronDoubleOptions['displays']>[number]): unknown => ({
-    id,
-    label: `Panel ${id}`,
-    bounds,
-    workArea: { ...bounds, height: bounds.height - 40 },
-    scaleFactor,
-  });
+  const app = appDouble({ lock, packaged });
 
   class Window extends WindowDouble {
     static getAllWindows = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
@@ -373,9 +338,11 @@ export function createElectronDouble({
     },
     safeStorage,
     screen: Object.assign(new EmitterDouble(), {
-      getAllDisplays: () => displays.map(describe),
+      getAllDisplays: () => displays.map(describeDisplay),
       getPrimaryDisplay: () =>
-        describe(displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) }),
+        describeDisplay(
+          displays[0] ?? { id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(0, 0) },
+        ),
       getCursorScreenPoint: () => ({ x: 0, y: 0 }),
     }),
     session: {
@@ -415,6 +382,42 @@ export function createElectronDouble({
     trayMenus,
     session,
   };
+}
+
+function appDouble({ lock, packaged }: { lock: boolean; packaged: boolean }): ElectronDouble['app'] {
+  const app = Object.assign(new EmitterDouble(), {
+    quits: 0,
+    exits: [] as number[],
+    paths: new Map<string, string>(),
+    switches: [] as string[],
+    lockData: undefined as unknown,
+    sandboxed: false,
+    isPackaged: packaged,
+    setName: () => {},
+    setPath: (name: string, path: string) => void app.paths.set(name, path),
+    enableSandbox: () => void (app.sandboxed = true),
+    commandLine: { appendSwitch: (name: string) => void app.switches.push(name) },
+    requestSingleInstanceLock: (data: unknown) => {
+      app.lockData = data;
+      return lock;
+    },
+    whenReady: async () => {},
+    getLoginItemSettings: () => ({ wasOpenedAtLogin: false }),
+    setLoginItemSettings: () => {},
+    setAsDefaultProtocolClient: () => true,
+    quit: () => {
+      app.quits++;
+      let prevented = false;
+      app.emit('before-quit', { preventDefault: () => (prevented = true) });
+      if (!prevented) app.emit('quit');
+    },
+    exit: (code: number) => void app.exits.push(code),
+  });
+  return app;
+}
+
+function describeDisplay({ id, bounds, scaleFactor }: NonNullable<ElectronDoubleOptions['displays']>[number]): unknown {
+  return { id, label: `Panel ${id}`, bounds, workArea: { ...bounds, height: bounds.height - 40 }, scaleFactor };
 }
 
 interface MenuDouble {

@@ -87,9 +87,7 @@ export function createFakeEngine({
       const counts = (prompts ?? [messages.keys()]).map(
         (indices) => countWords(Array.from(indices, (index) => messages[index]!)) + wordsOf(answerSoFar).length,
       );
-      const fitting = counts.findIndex((tokens) => tokens <= most);
-      const prompt = fitting === -1 ? counts.length - 1 : fitting;
-      return { prompt, tokens: counts[prompt]! };
+      return firstFitting(counts, most);
     },
     async generate({ messages, answerSoFar = '', maxTokens, sampling }, { signal, onText, onStage } = {}) {
       begin();
@@ -98,20 +96,18 @@ export function createFakeEngine({
       const words = wordsOf(whole.startsWith(answerSoFar) ? whole.slice(answerSoFar.length) : whole);
       const images = messages.flatMap(({ content }) => content).filter(({ type }) => type === 'image').length;
       onStage?.('prefill', 1, 1);
-      let text = '';
-      let generated = 0;
-      let finish: GenerateReply['finish'] = 'stop';
-      for (const word of words) {
-        await new Promise((resolve) => setTimeout(resolve, generated < wordsAtOnce ? 0 : wordMs));
-        failIfCrashed('generate');
-        if (signal?.aborted || closed) finish = 'cancelled';
-        else if (generated === maxTokens) finish = 'length';
-        if (finish !== 'stop') break;
-        text += word;
-        generated++;
-        onText?.(word);
-        onStage?.('decode', generated, maxTokens);
-      }
+      const { text, generated, finish } = await write(words, {
+        maxTokens,
+        pauseMs: (written) => (written < wordsAtOnce ? 0 : wordMs),
+        isCancelled: () => {
+          failIfCrashed('generate');
+          return signal?.aborted === true || closed;
+        },
+        onWord: (word, written) => {
+          onText?.(word);
+          onStage?.('decode', written, maxTokens);
+        },
+      });
       return {
         text,
         tokens: Int32Array.from({ length: generated }, (_, index) => index),
@@ -128,18 +124,10 @@ export function createFakeEngine({
       if (signal?.aborted) throw new LoupeError('cancelled', 'Scoring was cancelled.');
       return scores;
     },
-    async trace({ tokens, images, continueFor }, { signal } = {}) {
+    async trace(request, { signal } = {}) {
       begin(signal);
       needModel();
-      const vocabulary = loaded.model.vocabularySize;
-      return {
-        hiddenSize: 1,
-        logits: new Float32Array(tokens.length * vocabulary),
-        greedyTokens: new Int32Array(continueFor),
-        greedyLogits: new Float32Array(continueFor * vocabulary),
-        aspectRatioIds: new Int32Array(images.length).fill(1),
-        numTiles: new Int32Array(images.length).fill(1),
-      };
+      return traced(request);
     },
     async quantise({ target }, { onProgress } = {}) {
       begin();
@@ -173,6 +161,51 @@ function samplingOf({
   seed = 0,
 }: NonNullable<Body<'generate'>['sampling']> = {}): GenerateReply['sampling'] {
   return { temperature, topK, topP, minP, repetitionPenalty, seed };
+}
+
+interface Writing {
+  maxTokens: number;
+  pauseMs: (written: number) => number;
+  /** Asked after each pause. */
+  isCancelled: () => boolean;
+  onWord: (word: string, written: number) => void;
+}
+
+/** A token is a word. */
+async function write(
+  words: string[],
+  { maxTokens, pauseMs, isCancelled, onWord }: Writing,
+): Promise<{ text: string; generated: number; finish: GenerateReply['finish'] }> {
+  let text = '';
+  let generated = 0;
+  for (const word of words) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs(generated)));
+    if (isCancelled()) return { text, generated, finish: 'cancelled' };
+    if (generated === maxTokens) return { text, generated, finish: 'length' };
+    text += word;
+    onWord(word, ++generated);
+  }
+  return { text, generated, finish: 'stop' };
+}
+
+/** The last where none fits. */
+function firstFitting(counts: number[], most: number): { prompt: number; tokens: number } {
+  const fitting = counts.findIndex((tokens) => tokens <= most);
+  const prompt = fitting === -1 ? counts.length - 1 : fitting;
+  return { prompt, tokens: counts[prompt]! };
+}
+
+/** Of the right sizes, and of zeros. */
+function traced({ tokens, images, continueFor }: Body<'trace'>): Awaited<ReturnType<Engine['trace']>> {
+  const vocabulary = loaded.model.vocabularySize;
+  return {
+    hiddenSize: 1,
+    logits: new Float32Array(tokens.length * vocabulary),
+    greedyTokens: new Int32Array(continueFor),
+    greedyLogits: new Float32Array(continueFor * vocabulary),
+    aspectRatioIds: new Int32Array(images.length).fill(1),
+    numTiles: new Int32Array(images.length).fill(1),
+  };
 }
 
 /** Takes whatever there is. */

@@ -80,6 +80,8 @@ export interface Bench {
 }
 
 /** `real`: the engine itself in place of the double. */
+const demoChoice = { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true } as const;
+
 export function openBench(limits: Limits | undefined, { real = false } = {}): Bench {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-still-'));
   const fuse = join(directory, 'fuse');
@@ -106,10 +108,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   const engine = createEngineService({
     engine: port,
     settings: () => ({ ...defaultSettings, ...store.settings() }),
-    model: () => ({
-      choice: { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true },
-      place: async () => ({ directory: demo }),
-    }),
+    model: () => ({ choice: demoChoice, place: async () => ({ directory: demo }) }),
     onChange: () => {},
   });
   const chat = createChat({ store, engine, emit: (event) => onEvent(event), checkpointMs: 20 });
@@ -134,16 +133,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
     });
   }
 
-  async function standsStill(): Promise<number> {
-    while (!existsSync(`${fuse}.burnt`)) await sleep(5);
-    const at = Number(readFileSync(`${fuse}.burnt`, 'utf8'));
-    rmSync(`${fuse}.burnt`);
-    return at;
-  }
-
-  function set({ at, how }: { at: string; how: string }): void {
-    writeFileSync(fuse, JSON.stringify({ at, how }));
-  }
+  const set = ({ at, how }: { at: string; how: string }): void => writeFileSync(fuse, JSON.stringify({ at, how }));
 
   /** What reaches the place. The process that runs is of no use where a fresh one has to get there. */
   function approach({ at }: Stop): Promise<unknown> {
@@ -190,7 +180,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       set(stop);
       const approached = approach(stop);
       const first = send('Hello?', stop.at === 'encode' ? anyPicture : null);
-      const stoodAt = await standsStill();
+      const stoodAt = await standsStill(fuse);
       let stopped: Message | null = null;
       let last = first;
       if (stop.person === 'asks again') {
@@ -210,6 +200,14 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+/** Resolves with when it did, by the clock, ms. */
+async function standsStill(fuse: string): Promise<number> {
+  while (!existsSync(`${fuse}.burnt`)) await sleep(5);
+  const at = Number(readFileSync(`${fuse}.burnt`, 'utf8'));
+  rmSync(`${fuse}.burnt`);
+  return at;
 }
 
 /** Of the demo model's samples. */
