@@ -19,10 +19,14 @@ let directory: string;
 let app: App;
 const events: EventMessage[] = [];
 
-beforeAll(() => {
+beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'loupe-documents-'));
+  const store = openStore(directory, { tolerant: true });
+  // The backup of the day, which keeps what it has: none is due while documents come and go.
+  await store.care.maintain();
+  expect(readdirSync(join(directory, 'backups'))).toHaveLength(1);
   app = createApp({
-    store: openStore(directory, { tolerant: true }),
+    store,
     engine: createFakeEngine(),
     pictures: createPictureWorker(),
     documents: createDocumentReader(),
