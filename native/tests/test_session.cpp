@@ -163,6 +163,26 @@ INSTANTIATE_TEST_SUITE_P(Tiny, Reference, ::testing::ValuesIn(cases()), [](const
   return name;
 });
 
+// Nine dispatches a layer that runs, and four around them, in one submission; a draw from many takes a second one. Each waits
+// for the one before at most.
+TEST(Session, CountsWhatTheDeviceIsAskedToDoForAToken) {
+  for (const char* name : {"text", "text-after-image-dialogue"}) {
+    const Prompt& prompt = case_named(name).prompt;
+    const auto session = open_session();
+    const TextConfig& text = session->model().config.text;
+    const size_t layers = static_cast<size_t>(text.num_layers) - (prompt.images.empty() ? text.cross_attention_layers.size() : 0);
+    GenerateRequest request = greedy(prompt, 4);
+    const DeviceWork work = session->generate(request, {}).statistics.token_work;
+    EXPECT_EQ(work.dispatches, 9.0 * static_cast<double>(layers) + 4) << name;
+    EXPECT_EQ(work.submissions, 1) << name;
+    EXPECT_LE(work.barriers, work.dispatches - work.submissions) << name;
+    request.sampling = {0.6f, 0, 0.9f, 0, 1};
+    const DeviceWork drawn = session->generate(request, {}).statistics.token_work;
+    EXPECT_EQ(drawn.dispatches, work.dispatches + 1) << name;
+    EXPECT_LE(drawn.submissions, 2) << name;
+  }
+}
+
 TEST(Session, SecondImageOnCachedPrefixEqualsFullComputation) {
   const Prompt& both = case_named("second-image-replaces-first").prompt;
   const uint32_t image_token = 320;

@@ -7,7 +7,8 @@
 // The last --host-layers layers are left in the host's memory.
 //
 // Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, milliseconds to encode
-// a picture of --tiles tiles (cross-attention keys and values included), the longest submission, and memory.
+// a picture of --tiles tiles (cross-attention keys and values included), what the device is asked to do for a token, the
+// longest submission, and memory.
 
 #include <cmath>
 #include <cstdio>
@@ -82,12 +83,19 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
                  return 1e3 * prompt / result.statistics.prefill_ms;
                }),
         "tokens/s");
+  DeviceWork work;
   const auto generation = [&](const Prompt& start) {
     const GenerateResult result = session.generate({start, generate, {}, {}, 0}, {});
+    work = result.statistics.token_work;
     return 1e3 * (generate - 1) / result.statistics.decode_ms;
   };
   const std::string tg = "tg" + std::to_string(generate) + " @ " + std::to_string(depth);
+  const auto print_work = [&] {
+    std::printf("%-36s %10.0f dispatches, %.0f barriers, %.0f submissions\n", "  a token", work.dispatches, work.barriers,
+                work.submissions);
+  };
   print(tg, repeat(repeats, [&] { return generation({fresh.tokens(depth + 1), {}}); }), "tokens/s");
+  print_work();
   if (!config.vision || !with_image) return;
   Prompt look;
   print("encode " + std::to_string(tiles) + " tiles",
@@ -107,6 +115,7 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
                  return generation(start);
                }),
         "tokens/s");
+  print_work();
 }
 
 }  // namespace

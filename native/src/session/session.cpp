@@ -282,8 +282,19 @@ void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
   }
   upload_rows(&token, 1, position);
   state_.mapped<uint32_t>()[state_position] = position;
-  recorded_->recorder.replay();
+  vk::Recorder& recorder = recorded_->recorder;
+  const uint64_t submissions = recorder.submissions();
+  recorder.replay();
+  replayed_.dispatches += static_cast<double>(recorder.dispatches());
+  replayed_.barriers += static_cast<double>(recorder.barriers());
+  replayed_.submissions += static_cast<double>(recorder.submissions() - submissions);
   recorded_longest_ms_ = std::max(recorded_longest_ms_, recorded_->recorder.longest_submission_ms());
+}
+
+DeviceWork Session::work_so_far() const {
+  return {replayed_.dispatches + static_cast<double>(recorder_.dispatches()),
+          replayed_.barriers + static_cast<double>(recorder_.barriers()),
+          replayed_.submissions + static_cast<double>(recorder_.submissions())};
 }
 
 uint32_t Session::choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw) {
@@ -337,6 +348,7 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       statistics.prefill_ms += now_ms() - prefill_begin;
     }
     double first_token_at = 0;
+    DeviceWork first_token_work;
     while (true) {
       if (result.tokens.size() == request.max_tokens) {
         result.finish = Finish::length;
@@ -347,6 +359,13 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       if (result.tokens.empty()) {
         first_token_at = now_ms();
         statistics.first_token_ms = first_token_at - begin;
+        first_token_work = work_so_far();
+      } else {
+        const DeviceWork work = work_so_far();
+        const double steps = static_cast<double>(result.tokens.size());
+        statistics.token_work = {(work.dispatches - first_token_work.dispatches) / steps,
+                                 (work.barriers - first_token_work.barriers) / steps,
+                                 (work.submissions - first_token_work.submissions) / steps};
       }
       statistics.decode_ms = now_ms() - first_token_at;
       if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end()) {

@@ -35,9 +35,15 @@ struct Listener {
 
 enum class Finish { stop, length, context, cancelled };
 
+/// What the device is asked to do. The barriers that begin and end every submission are not counted.
+struct DeviceWork {
+  double dispatches = 0, barriers = 0, submissions = 0;
+};
+
 struct GenerateStatistics {
   uint32_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0, images_encoded = 0, images_cached = 0;
   double encode_ms = 0, prefill_ms = 0, first_token_ms = 0, decode_ms = 0;
+  DeviceWork token_work;  ///< of one token after the first, drawing it included
 };
 
 struct GenerateResult {
@@ -109,6 +115,8 @@ class Session {
   /// One token at `position`, by the recorded step. Leaves its logits in logits_.
   void step(uint32_t token, uint32_t position, const CrossKv* image);
   uint32_t choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw);
+  /// Of all steps so far, and of what else has been submitted.
+  DeviceWork work_so_far() const;
   void upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first);
   void read_back(const Tensor& tensor, std::vector<float>& out);
   void forget_recorded_step();
@@ -134,6 +142,7 @@ class Session {
   struct Recorded;
   std::unique_ptr<Recorded> recorded_;
   double recorded_longest_ms_ = 0;
+  DeviceWork replayed_;  ///< by recorded steps
 };
 
 }  // namespace loupe
