@@ -37,8 +37,14 @@ export async function whyNoDesktop() {
   return undefined;
 }
 
-/** What a desktop's programs share. @typedef {{ run: Run, env: NodeJS.ProcessEnv, xdotool: (...args: string[]) => Promise<string> }} Session */
-/** @typedef {(command: string, args: string[], options?: import('node:child_process').SpawnOptions) => import('node:child_process').ChildProcess} Run */
+/**
+ * What a desktop's programs share.
+ * @typedef {{ run: Run, env: NodeJS.ProcessEnv, xdotool: (...args: string[]) => Promise<string> }} Session
+ */
+/**
+ * @typedef {(command: string, args: string[], options?: import('node:child_process').SpawnOptions) =>
+ *   import('node:child_process').ChildProcess} Run
+ */
 
 /** @param {{ width: number, height: number }} size */
 export async function startDesktop({ width, height }) {
@@ -137,7 +143,12 @@ export async function startDesktop({ width, height }) {
   };
 }
 
-/** A screen in memory. Only programs that have the cookie may draw on it or press its keys. @param {string} folder @param {{ width: number, height: number }} size @param {Run} run */
+/**
+ * A screen in memory. Only programs that have the cookie may draw on it or press its keys.
+ * @param {string} folder
+ * @param {{ width: number, height: number }} size
+ * @param {Run} run
+ */
 async function startScreen(folder, { width, height }, run) {
   const authority = join(folder, 'authority');
   writeFileSync(authority, cookie(), { mode: 0o644 });
@@ -159,7 +170,10 @@ function makeHome(folder) {
   return home;
 }
 
-/** Starts it again when it dies, as a session does: without one no window gets the keyboard, and none can be closed. @param {Session} session */
+/**
+ * Starts it again when it dies, as a session does: without one no window gets the keyboard, and none can be closed.
+ * @param {Session} session
+ */
 function superviseWindowManager({ run, env }) {
   const most = 6;
   let started = 0;
