@@ -76,7 +76,7 @@ async function converse(
   conversationId: number | null = null,
   parentId: number | null = null,
 ): Promise<Output<'chat.send'>> {
-  const sent = await ask('chat.send', { conversationId, parentId, text, pictures });
+  const sent = await ask('chat.send', { conversationId, parentId, text, pictures, scope: null });
   await vi.waitFor(() =>
     expect(events).toContainEqual(
       expect.objectContaining({
@@ -281,7 +281,9 @@ describe('pictures', () => {
       code: 'image_unreadable',
       message: expect.stringContaining('notes.txt') as string,
     });
-    await expect(ask('chat.send', { conversationId: null, parentId: null, text: 'Hi', pictures: ['0'.repeat(64)] })).rejects.toMatchObject({
+    await expect(
+      ask('chat.send', { conversationId: null, parentId: null, text: 'Hi', pictures: ['0'.repeat(64)], scope: null }),
+    ).rejects.toMatchObject({
       code: 'not_found',
     });
     // A question about a picture that is not there begins no conversation.

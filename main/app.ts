@@ -64,7 +64,6 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     directory: modelsDirectory(host.dataDirectory),
     emit,
   });
-  const chat = createChat({ store, engine, emit });
   const pictures = createPictures({ store, worker });
   const text = createPictureText({ recogniser: ocr, emit });
   const capture = ports.capture({
@@ -83,6 +82,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     directory: join(host.dataDirectory, 'cache', 'pages'),
     passwordOf: readings.passwordOf,
   });
+  const chat = createChat({ store, engine, showPage: pagePictures.show, emit });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,

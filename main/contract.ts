@@ -29,6 +29,7 @@ import {
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
 import { display, captureState, copying } from './contract/capture.ts';
+import { questionScope } from './contract/asking.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -66,6 +67,7 @@ export type {
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Display, CaptureState, Copying } from './contract/capture.ts';
+export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits } from './contract/common.ts';
@@ -73,6 +75,7 @@ export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
+export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
 export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';
 
 /** For what is kept as JSON and parsed again when it is read. */
@@ -223,6 +226,8 @@ export const requests = {
       parentId: v.nullable(id),
       text: v.pipe(text(limits.message), v.trim(), v.minLength(1)),
       pictures: v.pipe(v.array(hash), v.maxLength(limits.picturesPerMessage)),
+      /** The documents that it is about; null: none. */
+      scope: v.nullable(questionScope),
     }),
     output: v.strictObject({ conversation: conversationSummary, question: message, answer: message }),
   },

@@ -1,5 +1,6 @@
 /** Every text of the window, by area. A translation is another object of the same type. */
 import { about, shortcutSheet } from './strings/about.ts';
+import { asking } from './strings/asking.ts';
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures } from './strings/common.ts';
@@ -23,6 +24,7 @@ export const strings = {
   failures,
   sidebar,
   chat,
+  asking,
   capture,
   compose,
   documents,

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { LoupeError } from '../errors.ts';
 import { demoModel } from '../host/paths.ts';
-import { askDocument, citationInWords, coverageInWords } from '../services/documents/ask.ts';
+import { citationInWords, coverageInWords } from '../contract.ts';
+import { askDocument, drawnBy, seenWidth } from '../services/documents/ask.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { idOf, readRest, type LibraryContext } from './library-context.ts';
@@ -10,7 +11,7 @@ import { engineSettings, namedModel, wholeNumber } from './options.ts';
 import { exitCodes, type ExitCode } from './terminal.ts';
 
 export async function askAboutDocument(context: LibraryContext): Promise<ExitCode> {
-  const { values, terminal, documents } = context;
+  const { values, terminal, documents, showPage } = context;
   const signal = terminal.interrupted;
   const [which, question, ...more] = context.named;
   if (which === undefined || question === undefined || question.trim() === '')
@@ -33,7 +34,10 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
     );
     if (loaded.promptFormat === 'completion' || loaded.promptFormat === 'guard')
       throw new LoupeError('usage', 'This model does not answer questions.', 'Choose a model that chats.');
-    const answer = await askDocument({ documents, engine, contextLength: loaded.model.contextLength }, id, question.trim(), {
+    const { password } = values;
+    const draw = loaded.model.vision ? drawnBy((of, page) => showPage(of, page, { width: seenWidth, password })) : null;
+    const answerer = { documents, engine, contextLength: loaded.model.contextLength, draw };
+    const answer = await askDocument(answerer, { kind: 'document', id, pages: null }, question.trim(), {
       signal,
       maxTokens,
       ...(mostPages === undefined ? {} : { mostPages }),
@@ -47,7 +51,7 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
       terminal.out(`${answer.text.endsWith('\n') ? '' : '\n'}\n`);
       if (answer.citations.length === 0) terminal.out('The answer quotes no page, so nothing in it was checked.\n');
       for (const citation of answer.citations) terminal.out(`${citationInWords(citation)}\n`);
-      if (answer.words.length > 0) terminal.out(`Searched for: ${answer.words.join(', ')}.\n`);
+      if (answer.coverage.words.length > 0) terminal.out(`Searched for: ${answer.coverage.words.join(', ')}.\n`);
       terminal.out(`${coverage}\n`);
     }
     return answer.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;

@@ -1,6 +1,7 @@
 /** Conversations, their messages and how far an answer is. */
 import * as v from 'valibot';
 import { id, count, time, hash, text, limits, failure } from './common.ts';
+import { askedScope, citation, coverage } from './asking.ts';
 import { picture } from './pictures.ts';
 
 export const turnStatistics = v.strictObject({
@@ -58,6 +59,12 @@ export const message = v.strictObject({
   statistics: v.nullable(turnStatistics),
   /** Null where no guard was asked. */
   judgement: v.nullable(judgement),
+  /** Of a question about documents: what it is about. */
+  scope: v.nullable(askedScope),
+  /** Of an answer to one: what was looked at for it. Null until that is decided. */
+  coverage: v.nullable(coverage),
+  /** Of an answer to one, once it has ended: its quotes, checked, in the order of the text. */
+  citations: v.array(citation),
   createdAt: time,
 });
 

@@ -18,6 +18,9 @@ function message(id: number, parentId: number | null, role: Message['role'], tex
     model: role === 'user' ? null : 'Demo model',
     statistics: null,
     judgement: null,
+    scope: null,
+    coverage: null,
+    citations: [],
     createdAt: 1000 + id,
     ...more,
   };
@@ -187,6 +190,8 @@ test('JSON: the whole tree, as documented', () => {
     [5, 4],
   ]);
   expect(Object.keys(document.messages[0]!).sort()).toEqual([
+    'citations',
+    'coverage',
     'createdAt',
     'failure',
     'finish',
@@ -196,6 +201,7 @@ test('JSON: the whole tree, as documented', () => {
     'parentId',
     'pictures',
     'role',
+    'scope',
     'state',
     'statistics',
     'text',

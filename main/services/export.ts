@@ -1,5 +1,5 @@
 /** A conversation as a document: Markdown to read, JSON with everything (docs/export.md). */
-import type { Conversation, Message, Picture } from '../contract.ts';
+import { citationInWords, coverageInWords, scopeInWords, type Conversation, type Message, type Picture } from '../contract.ts';
 import { answerSection, oneLine, questionSection } from './export-markdown.ts';
 
 /** Raised when a reader of the JSON would have to change. */
@@ -34,11 +34,27 @@ function localDate(ms: number): string {
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((number) => String(number).padStart(2, '0')).join('-');
 }
 
-function messageBlocks({ role, text, pictures, state, failure, model }: Message): string[] {
+function messageBlocks(message: Message): string[] {
+  const { role, text, pictures, state, failure, model, scope } = message;
   const heading = role === 'user' ? '## Question' : `## Answer${model === null ? '' : ` (${oneLine(model)})`}`;
   const note = failure ? `Failed: ${oneLine(failure.message)}` : stateNotes[state];
   const words = role === 'user' ? questionSection(text) : answerSection(text);
-  return [heading, ...pictures.map(pictureLine), ...(words === '' ? [] : [words]), ...(note ? [`*${note}*`] : [])];
+  return [
+    heading,
+    ...(scope ? [`*About ${oneLine(scopeInWords(scope))}*`] : []),
+    ...pictures.map(pictureLine),
+    ...(words === '' ? [] : [words]),
+    ...(note ? [`*${note}*`] : []),
+    ...sourceBlocks(message),
+  ];
+}
+
+/** Of an answer from documents: its citations, checked, and what was looked at. */
+function sourceBlocks({ coverage, citations }: Message): string[] {
+  if (!coverage) return [];
+  const lines = citations.map((citation) => `- ${oneLine(citationInWords(citation, coverage.documents > 1))}`);
+  const searched = coverage.words.length > 0 ? ` Searched for: ${coverage.words.join(', ')}.` : '';
+  return [...(lines.length > 0 ? [lines.join('\n')] : []), `*${oneLine(coverageInWords(coverage) + searched)}*`];
 }
 
 const stateNotes: Record<Message['state'], string | null> = {

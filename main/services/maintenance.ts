@@ -6,7 +6,7 @@ import type { Store } from './ports.ts';
 
 export interface MaintenanceOptions {
   store: Store;
-  chat: Pick<Chat, 'isBusy' | 'forget'>;
+  chat: Pick<Chat, 'isBusy' | 'forget' | 'checkRest'>;
   manager: Pick<ModelManager, 'recover' | 'pause'>;
   emit: (event: EventMessage) => void;
   onFault?: ((error: unknown) => void) | undefined;
@@ -32,6 +32,7 @@ export function startMaintenance({ store, chat, manager, emit, onFault = () => {
     if (recovered) return;
     try {
       store.conversations.markInterrupted();
+      if (store.care.state().access === 'writable') chat.checkRest();
       manager.recover();
       recovered = store.care.state().access === 'writable';
     } catch (error) {

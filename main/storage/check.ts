@@ -143,6 +143,7 @@ const jsonColumns = [
   ['documents', 'failure'],
   ['pages', 'flags'],
   ['pages', 'failure'],
+  ['coverages', 'words'],
 ] as const;
 
 /** Reads everything. */

@@ -10,7 +10,7 @@ import { searchQuery } from './search.ts';
 
 export type ConversationQueries = Pick<
   ConversationStore,
-  'list' | 'summary' | 'open' | 'search' | 'message' | 'path' | 'pinnedPicture' | 'draft' | 'recentPrompts'
+  'list' | 'summary' | 'open' | 'search' | 'message' | 'path' | 'looks' | 'unchecked' | 'pinnedPicture' | 'draft' | 'recentPrompts'
 >;
 export type ConversationCommands = Omit<ConversationStore, keyof ConversationQueries>;
 
@@ -53,6 +53,8 @@ export function conversationQueries(database: ReadDatabase, picture: (hash: stri
     search: searchQuery(database),
     message: messages.one,
     path: messages.path,
+    looks: messages.looks,
+    unchecked: messages.unchecked,
     pinnedPicture: (id) => get(id).pinnedPicture,
     draft: () => draft(null),
     recentPrompts: messages.recentPrompts,

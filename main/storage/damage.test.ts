@@ -34,6 +34,7 @@ beforeAll(async () => {
   const say = (text: string) =>
     store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures: [], state: 'complete', model: null });
   for (let count = 0; count < 4; count++) say(`${count} words `.repeat(1200));
+  answerFromDocument(store, id);
   store.saveSettings({ systemPrompt: 'Be brief. '.repeat(800) });
   store.conversations.saveDraft(null, 'a draft', []);
   // Pages that nothing is in any more.
@@ -66,6 +67,33 @@ beforeAll(async () => {
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
+
+/** Rows in every table that there is for it. */
+function answerFromDocument(store: Store, conversationId: number): void {
+  const file = { hash: 'b'.repeat(64), name: 'lease.pdf', kind: 'pdf', bytes: 1, pageCount: 40, from: 1, to: 40 } as const;
+  const { id: documentId, name } = store.documents.add(file);
+  const said = { conversationId, text: 'The rent', pictures: [], model: null };
+  const question = store.conversations.append({
+    ...said,
+    parentId: null,
+    role: 'user',
+    state: 'complete',
+    scope: { kind: 'document', id: documentId, pages: null },
+  });
+  const answer = store.conversations.append({ ...said, parentId: question.id, role: 'assistant', state: 'streaming' });
+  const numbers = Array.from({ length: 40 }, (_, index) => index + 1);
+  store.conversations.saveCoverage(answer.id, {
+    ...{ named: false, documents: 1, pages: 40, outside: 0, searched: 0, waiting: 40, picture: 0, failed: 0, blank: 0, words: ['rent'] },
+    looks: numbers.map((number) => ({ documentId, name, number, label: `${number}`, outcome: 'text', length: 0 })),
+  });
+  store.conversations.update(answer.id, {
+    ...{ text: 'The rent', state: 'complete', failure: null, finish: 'stop', model: null, statistics: null },
+    citations: numbers.map((number) => ({
+      ...{ offset: number, length: 1, page: `${number}`, quote: 'the rent of the flat', finding: 'unchecked', found: null },
+      ...{ documentId, name, removed: false, number, label: `${number}` },
+    })),
+  });
+}
 
 /** Every row of every table but the index, which is made of them. */
 function contents(directory: string): string {

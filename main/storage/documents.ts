@@ -9,6 +9,7 @@ import {
   type Clock,
   type DocumentStore,
   type PageHit,
+  type PageLabel,
   type PageQuery,
   type StoredDocument,
   type StoredPage,
@@ -18,12 +19,19 @@ import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { parseJson, toJson } from './rows.ts';
 import { isUnspaced } from '../scripts.ts';
 
-export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'marks' | 'numbers' | 'search'>;
+export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'labels' | 'marks' | 'numbers' | 'search'>;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
 
 type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
 type PageRow = Omit<StoredPage, 'failure' | 'flags'> & { failure: string | null; flags: string };
 type PageValues = PageRow & { id: number; unspaced: number };
+/** Where is looked for. */
+interface Within {
+  documentId: number | null;
+  from: number;
+  to: number;
+}
+
 type HitRow = Omit<PageHit, 'snippet'> & { snippet: string };
 
 const states = ['waiting', ...pageStates] as const;
@@ -58,6 +66,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const byHash = database.prepare<[string], DocumentRow>(documentRows('hash = ?'));
   const pages = database.prepare<[number], PageRow>(`select ${pageColumns} from pages where document_id = ? order by number`);
   const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
+  const labels = database.prepare<[number], PageLabel>('select number, label from pages where document_id = ? order by number');
   const marks = database
     .prepare<[number], string>(
       `select coalesce(group_concat(mark, ''), '')
@@ -88,6 +97,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
       if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
       return toPage(row);
     },
+    labels: (id) => (get(id), labels.all(id)),
     marks: (id) => (get(id), marks.get(id)!),
     numbers: (id, state) => numbers.all(id, state),
     search: pageSearch(database),
@@ -98,9 +108,9 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
   // Nobody can have written these, so that a text cannot pretend to be a hit.
   const open = `<${randomUUID()}>`;
   const close = `</${randomUUID()}>`;
-  const scope = '(:documentId is null or pages.document_id = :documentId)';
+  const scope = '(:documentId is null or pages.document_id = :documentId) and pages.number between :from and :to';
   const from = `join documents on documents.id = pages.document_id and documents.removed = 0`;
-  const ranked = database.prepare<{ match: string; documentId: number | null; limit: number }, HitRow>(
+  const ranked = database.prepare<Within & { match: string; limit: number }, HitRow>(
     `with best as (
        select page_words.rowid as id, bm25(page_words) as score
        from page_words join pages on pages.id = page_words.rowid and ${scope}
@@ -111,12 +121,13 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
      from best cross join page_words on page_words.rowid = best.id join pages on pages.id = best.id ${from}
      where page_words match :match order by best.score, best.id`,
   );
-  const texts = database.prepare<{ documentId: number | null }, HitRow>(
+  const texts = database.prepare<Within, HitRow>(
     `select pages.document_id as documentId, documents.name, pages.number, pages.label, pages.text as snippet
      from pages ${from} where pages.unspaced = 1 and ${scope} order by pages.document_id desc, pages.number`,
   );
 
-  return ({ words, documentId = null, limit }) => {
+  return ({ words, documentId = null, pages = { from: 1, to: Number.MAX_SAFE_INTEGER }, limit }) => {
+    const within: Within = { documentId, from: pages.from, to: pages.to };
     const wanted = [...new Set(words.map((word) => word.normalize('NFC')).filter((word) => /[\p{L}\p{N}]/u.test(word)))].slice(
       0,
       mostWords,
@@ -124,17 +135,17 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
     const spaced = wanted.filter((word) => !isUnspaced(word));
     const glued = wanted.filter(isUnspaced);
     const match = spaced.map((word) => `"${word.replaceAll('"', '""').replaceAll('\0', '')}"`).join(' OR ');
-    const byWords = match === '' ? [] : ranked.all({ match, documentId, limit }).map((row) => ({ ...row, snippet: marked(row.snippet) }));
+    const byWords = match === '' ? [] : ranked.all({ ...within, match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet) }));
     if (glued.length === 0) return byWords;
-    const byCharacter = byCharacters(glued, documentId, limit);
+    const byCharacter = byCharacters(glued, within, limit);
     const known = new Set(byCharacter.map(keyOf));
     return [...byCharacter, ...byWords.filter((hit) => !known.has(keyOf(hit)))].slice(0, limit);
   };
 
   /** In scripts without spaces: the pages with most of what is wanted first. */
-  function byCharacters(wanted: string[], documentId: number | null, limit: number): PageHit[] {
+  function byCharacters(wanted: string[], within: Within, limit: number): PageHit[] {
     const found: { hit: PageHit; score: number }[] = [];
-    for (const row of texts.iterate({ documentId })) {
+    for (const row of texts.iterate(within)) {
       const text = row.snippet.normalize('NFC');
       const held = wanted.filter((term) => text.includes(term));
       if (held.length > 0) found.push({ hit: { ...row, snippet: excerpt(text, held) }, score: held.length });
@@ -194,6 +205,8 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
+    /** They are the page's. What an answer quotes is the answer's. */
+    forgetWords: database.prepare<[number]>('update citations set found = null where document_id = ? and found is not null'),
     removePages: database.prepare<[number]>('delete from pages where document_id = ?'),
     markRemoved: database.prepare<[number]>("update documents set removed = 1, name = '', failure = null where id = ?"),
   };
@@ -225,6 +238,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     remove: (id) => {
       queries.get(id);
       transaction(database, () => {
+        statements.forgetWords.run(id);
         statements.removePages.run(id);
         statements.markRemoved.run(id);
         // Until the index is merged it holds the words, marked as deleted.

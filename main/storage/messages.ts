@@ -1,7 +1,8 @@
 /** Messages: a tree for each conversation. */
-import type { Judgement, Message } from '../contract.ts';
+import type { Citation, Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
-import type { Clock, FinishedAnswer, NewMessage } from '../services/ports.ts';
+import type { Clock, FinishedAnswer, NewCoverage, NewMessage } from '../services/ports.ts';
+import { askingCommands, askingQueries } from './asking.ts';
 import { transaction, unflushed } from './database.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
 import { isUnspaced } from '../scripts.ts';
@@ -30,6 +31,7 @@ const picturesOf = (from: string): string => `select message_pictures.message_id
 type MessagePictureRow = PictureRow & { messageId: number };
 
 export function messageQueries(database: ReadDatabase) {
+  const asking = askingQueries(database);
   const statements = {
     ofConversation: database.prepare<[number], MessageRow>(`select ${messageColumns} from messages where conversation_id = ? order by id`),
     picturesOfConversation: database.prepare<[number], MessagePictureRow>(
@@ -54,7 +56,7 @@ export function messageQueries(database: ReadDatabase) {
 
   /** Of a deleted conversation, too. */
   function stored(id: number): Message {
-    const [message] = joined(statements.one.all(id), statements.picturesOfOne.all(id));
+    const [message] = asking.completed(joined(statements.one.all(id), statements.picturesOfOne.all(id)));
     if (!message) throw noMessage(id);
     return message;
   }
@@ -62,7 +64,7 @@ export function messageQueries(database: ReadDatabase) {
   return {
     /** Parents before children. */
     ofConversation: (conversationId: number): Message[] =>
-      joined(statements.ofConversation.all(conversationId), statements.picturesOfConversation.all(conversationId)),
+      asking.completed(joined(statements.ofConversation.all(conversationId), statements.picturesOfConversation.all(conversationId))),
 
     stored,
 
@@ -72,10 +74,13 @@ export function messageQueries(database: ReadDatabase) {
     },
 
     path: (id: number): Message[] => {
-      const messages = joined(statements.path.all(id), statements.picturesOfPath.all(id));
+      const messages = asking.completed(joined(statements.path.all(id), statements.picturesOfPath.all(id)));
       if (messages.length === 0) throw noMessage(id);
       return messages;
     },
+
+    looks: asking.looks,
+    unchecked: asking.unchecked,
 
     newestBelow: (id: number): number => {
       const leaf = statements.newestBelow.get(id);
@@ -96,6 +101,7 @@ export function messageQueries(database: ReadDatabase) {
 }
 
 export function messageCommands(database: WriteDatabase, clock: Clock, { stored }: MessageQueries) {
+  const asking = askingCommands(database);
   database.function('is_unspaced', { deterministic: true }, (text) => Number(isUnspaced(text as string)));
 
   const statements = {
@@ -123,7 +129,7 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
   };
 
   return {
-    append: ({ conversationId, parentId, role, text, pictures: hashes, state, model }: NewMessage): Message =>
+    append: ({ conversationId, parentId, role, text, pictures: hashes, state, model, scope = null }: NewMessage): Message =>
       transaction(database, () => {
         if (parentId !== null && !statements.isIn.get(parentId, conversationId)) throw noMessage(parentId);
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
@@ -133,6 +139,7 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
         const unspaced = Number(isUnspaced(text));
         const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
+        if (scope) asking.saveScope(id, scope);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
         return stored(id);
       }),
@@ -144,11 +151,25 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
       });
     },
 
-    update: (id: number, { text, state, failure, finish, model, statistics, judgement }: FinishedAnswer): Message => {
-      const end = [toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null)] as const;
-      if (statements.finish.run(text, state, ...end, Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
+    update: (id: number, { text, state, failure, finish, model, statistics, judgement, citations }: FinishedAnswer): Message =>
+      transaction(database, () => {
+        const end = [toJson(failure), finish, model, toJson(statistics), toJson(judgement ?? null)] as const;
+        if (statements.finish.run(text, state, ...end, Number(isUnspaced(text)), id).changes === 0) throw noMessage(id);
+        asking.saveCitations(id, citations ?? null);
+        return stored(id);
+      }),
+
+    saveCoverage: (id: number, coverage: NewCoverage): Message => {
+      if (!statements.exists.get(id)) throw noMessage(id);
+      asking.saveCoverage(id, coverage);
       return stored(id);
     },
+
+    saveCitations: (id: number, citations: Citation[]): Message =>
+      transaction(database, () => {
+        asking.saveCitations(id, citations);
+        return stored(id);
+      }),
 
     judge: (id: number, judgement: Judgement): Message => {
       if (statements.judge.run(toJson(judgement), id).changes === 0) throw noMessage(id);

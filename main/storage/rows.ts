@@ -75,6 +75,8 @@ export function toMessage({ failure, statistics, judgement, ...row }: MessageRow
   return {
     ...row,
     pictures,
+    // What is kept of questions about documents: see asking.ts.
+    ...{ scope: null, coverage: null, citations: [] },
     failure: parseJson(failureSchema, failure),
     statistics: parseJson(statisticsSchema, statistics),
     judgement: parseJson(judgementSchema, judgement),

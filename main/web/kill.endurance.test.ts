@@ -41,7 +41,13 @@ async function killWhileStreaming(
     });
   });
   // The fake engine says back what it was asked, so that a long question gets a long answer.
-  const { conversation, answer } = await window.ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [] });
+  const { conversation, answer } = await window.ask('chat.send', {
+    conversationId: null,
+    parentId: null,
+    text: question,
+    pictures: [],
+    scope: null,
+  });
   await streaming;
   await sleep(afterMs);
   const killedAt = performance.now();

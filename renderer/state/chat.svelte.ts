@@ -1,8 +1,9 @@
-import type { Draft, Message, Output, Picture } from '../../main/contract.ts';
+import type { AskedScope, Draft, Message, Output, Picture } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { Composer } from './composer.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
+import { isSameSubject, lastScope, sentScope } from './question-scope.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
 const noDraft: Draft = { text: '', pictures: [] };
@@ -31,6 +32,10 @@ export class Chat {
     });
     client.on('windows.show', ({ conversationId }) => {
       if (conversationId !== null) void this.open(conversationId);
+    });
+    client.on('document.removed', ({ id }) => {
+      const { scope } = this.composer;
+      if (scope?.kind === 'document' && scope.id === id) this.composer.scope = null;
     });
     client.on('engine.changed', ({ status }) => {
       if (status === 'ready') this.composer.measure();
@@ -102,6 +107,13 @@ export class Chat {
     if (sent && this.#current === from) this.#follow(sent);
   }
 
+  /** Makes documents what the next question is about: in this conversation where that is its subject, else in a new one. */
+  async askAbout(scope: AskedScope): Promise<void> {
+    if (this.#current && !isSameSubject(lastScope(this.#current.path), scope)) await this.startNew();
+    this.composer.scope = scope;
+    this.composer.focus();
+  }
+
   /** Null ends it. */
   edit(messageId: number | null): void {
     this.#editing = messageId;
@@ -119,6 +131,7 @@ export class Chat {
       parentId: question.parentId,
       text,
       pictures: question.pictures.map(({ hash }) => hash),
+      scope: sentScope(question.scope),
     });
     this.#editing = null;
     if (this.#current?.id === question.conversationId) this.#follow(sent);
@@ -159,7 +172,7 @@ export class Chat {
     this.#current = conversation;
     this.#sought = null;
     this.#editing = null;
-    this.composer.load(conversation?.id ?? null, draft);
+    this.composer.load(conversation?.id ?? null, draft, conversation && lastScope(conversation.path));
   }
 }
 

@@ -89,7 +89,9 @@ test('an edited question becomes a branch with the same pictures', async () => {
   it.editLastQuestion();
   expect(it.editing).toBe(1);
   await it.resend(stored.messages[0]!, 'In other words');
-  expect(client.inputs('chat.send')).toEqual([{ conversationId: 1, parentId: null, text: 'In other words', pictures: ['a'.repeat(64)] }]);
+  expect(client.inputs('chat.send')).toEqual([
+    { conversationId: 1, parentId: null, text: 'In other words', pictures: ['a'.repeat(64)], scope: null },
+  ]);
   expect(it.current?.path.map(({ id }) => id)).toEqual([3, 4]);
   expect(it.editing).toBeNull();
 });

@@ -1,8 +1,9 @@
-import { limits, type Draft, type Output, type Picture } from '../../main/contract.ts';
+import { limits, type AskedScope, type Draft, type Output, type Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { readPicture, type PictureKind } from '../pictures/read-picture.ts';
 import { strings } from '../strings.ts';
+import { sentScope } from './question-scope.ts';
 import { delayed } from './timing.ts';
 
 const saveDelay = 400;
@@ -29,6 +30,7 @@ export class Composer {
   #failure = $state.raw<RequestFailure | null>(null);
   #sending = $state(false);
   #paged = $state.raw<Picture | null>(null);
+  #scope = $state.raw<AskedScope | null>(null);
   /** Settles when every picture that was added so far is read, or is known not to be. */
   #reads: Promise<void> = Promise.resolve();
   #input: HTMLTextAreaElement | undefined;
@@ -81,6 +83,16 @@ export class Composer {
     return this.#paged;
   }
 
+  /** The documents that the question is about; null: none. It stays for the next question. */
+  get scope(): AskedScope | null {
+    return this.#scope;
+  }
+
+  set scope(scope: AskedScope | null) {
+    this.#scope = scope;
+    this.#failure = null;
+  }
+
   get isEmpty(): boolean {
     return this.#text === '' && this.#pictures.length === 0 && this.#adding.length === 0;
   }
@@ -89,14 +101,15 @@ export class Composer {
     return this.#text.trim() !== '' && !this.#sending;
   }
 
-  /** Begins with what was left in this conversation's composer. */
-  load(conversationId: number | null, draft: Draft): void {
+  /** Begins with what was left in this conversation's composer, about what was asked about last. */
+  load(conversationId: number | null, draft: Draft, scope: AskedScope | null = null): void {
     this.#save.flush();
     this.#draftOf = conversationId;
     this.#text = draft.text;
     this.#pictures = draft.pictures;
     this.#adding = [];
     this.#paged = null;
+    this.#scope = scope;
     this.#failure = null;
     this.#usage = null;
     this.#measureSoon();
@@ -201,7 +214,12 @@ export class Composer {
     this.#pictures = [];
     this.#paged = null;
     try {
-      const sent = await this.#client.request('chat.send', { ...this.#place(), text, pictures: pictures.map(({ hash }) => hash) });
+      const sent = await this.#client.request('chat.send', {
+        ...this.#place(),
+        text,
+        pictures: pictures.map(({ hash }) => hash),
+        scope: sentScope(this.#scope),
+      });
       if (this.#draftOf === draftOf) void this.#saveDraft();
       else void this.#clearDraft(draftOf);
       return sent;

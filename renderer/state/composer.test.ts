@@ -41,7 +41,9 @@ test('a sent question leaves an empty composer and an empty draft', async () => 
   it.text = 'Why?';
   it.add(picture('a'));
   expect(await it.send()).toBe(sent);
-  expect(client.inputs('chat.send')).toEqual([{ conversationId: null, parentId: null, text: 'Why?', pictures: ['a'.repeat(64)] }]);
+  expect(client.inputs('chat.send')).toEqual([
+    { conversationId: null, parentId: null, text: 'Why?', pictures: ['a'.repeat(64)], scope: null },
+  ]);
   expect(it.isEmpty).toBe(true);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: null, text: '', pictures: [] });

@@ -62,6 +62,9 @@ export function message(id: number, parentId: number | null, more: Partial<Messa
     model: role === 'user' ? null : 'Demo',
     statistics: null,
     judgement: null,
+    scope: null,
+    coverage: null,
+    citations: [],
     createdAt: id,
     ...more,
   };

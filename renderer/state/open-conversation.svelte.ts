@@ -1,5 +1,6 @@
 import type { CheckState, Conversation, ConversationSummary, Message, Payload, Picture, TurnState } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
+import { withoutDocument } from './question-scope.ts';
 import { AnswerStream, nextFrame, type Schedule } from './answer-stream.svelte.ts';
 
 /** Between two tries to fetch what was missed, ms. */
@@ -35,6 +36,9 @@ export class OpenConversation {
     this.#schedule = schedule;
     this.#take(conversation);
     this.#stopListening = [
+      client.on('document.removed', ({ id }) => {
+        this.#messages = new Map([...this.#messages].map(([key, message]) => [key, withoutDocument(message, id)]));
+      }),
       client.on('message.changed', (message) => {
         if (message.conversationId === this.id) this.put(message);
       }),

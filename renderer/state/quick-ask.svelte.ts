@@ -74,6 +74,7 @@ export class QuickAsk {
         parentId: current?.leafId ?? null,
         text,
         pictures: current ? [] : [picture.hash],
+        scope: null,
       });
       // Another picture was captured meanwhile: this answer is read in the main window.
       if (picture !== this.#picture) return true;

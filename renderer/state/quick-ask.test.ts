@@ -26,6 +26,9 @@ function message(fields: Partial<Message>): Message {
     model: 'demo',
     statistics: null,
     judgement: null,
+    scope: null,
+    coverage: null,
+    citations: [],
     createdAt: 0,
     ...fields,
   };
@@ -83,8 +86,8 @@ test('the first question takes the picture along, the next ones follow the answe
   emit('message.changed', { ...answerOf(quick), state: 'complete', text: 'A cat.' });
   await quick.ask('What colour?');
   expect(requests.filter(({ name }) => name === 'chat.send').map(({ input }) => input)).toEqual([
-    { conversationId: null, parentId: null, text: 'What is this?', pictures: [picture.hash] },
-    { conversationId: 7, parentId: 11, text: 'What colour?', pictures: [] },
+    { conversationId: null, parentId: null, text: 'What is this?', pictures: [picture.hash], scope: null },
+    { conversationId: 7, parentId: 11, text: 'What colour?', pictures: [], scope: null },
   ]);
 });
 

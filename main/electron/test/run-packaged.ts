@@ -97,7 +97,13 @@ const picture = (await ask('pictures.add', {
   kind: 'file',
 })) as Picture;
 const lines = (await ask('pictures.text', { hash: picture.hash })) as TextLine[];
-const { answer } = (await ask('chat.send', { conversationId: null, parentId: null, text: question, pictures: [picture.hash] })) as {
+const { answer } = (await ask('chat.send', {
+  conversationId: null,
+  parentId: null,
+  text: question,
+  pictures: [picture.hash],
+  scope: null,
+})) as {
   answer: Message;
 };
 const document = await readDocument();

@@ -111,11 +111,22 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
     model: () => ({ choice: demoChoice, place: async () => ({ directory: demo }) }),
     onChange: () => {},
   });
-  const chat = createChat({ store, engine, emit: (event) => onEvent(event), checkpointMs: 20 });
+  const chat = createChat({
+    store,
+    engine,
+    showPage: () => Promise.reject(new Error('No page is looked at here.')),
+    emit: (event) => onEvent(event),
+    checkpointMs: 20,
+  });
 
   function send(text: string, picture: string | null): Message {
-    return chat.send({ conversationId: null, parentId: null, text, pictures: picture === null ? [] : [addPicture(store, picture).hash] })
-      .answer;
+    return chat.send({
+      conversationId: null,
+      parentId: null,
+      text,
+      pictures: picture === null ? [] : [addPicture(store, picture).hash],
+      scope: null,
+    }).answer;
   }
 
   function ended(sent: Message): Promise<Message> {

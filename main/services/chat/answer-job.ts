@@ -1,6 +1,7 @@
 /** One answer, from the moment it is asked for until it is stored, however it ends. */
 import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from '../../contract.ts';
 import { toLoupeError, type Failure } from '../../errors.ts';
+import type { DocumentQuestions } from '../documents/questions.ts';
 import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
@@ -10,6 +11,7 @@ import { messagesForUse, promptParts, promptsForUse } from './question.ts';
 export interface AnswerJobOptions {
   store: Store;
   engine: EngineService;
+  questions: DocumentQuestions;
   emit: (event: EventMessage) => void;
   /** The longest time between two checkpoints of the text. */
   checkpointMs: number;
@@ -101,9 +103,9 @@ export class AnswerJob {
   }
 
   async #generate(port: Engine): Promise<Ending> {
-    const { store, engine } = this.#options;
+    const { store, engine, questions } = this.#options;
     const { signal } = this.#abort;
-    const { conversationId, parentId } = this.answer;
+    const { id, conversationId, parentId } = this.answer;
     const settings = store.settings();
     const state = engine.state();
     const contextLength = state.contextLength!;
@@ -113,11 +115,17 @@ export class AnswerJob {
     const maxTokens = isGuard ? verdictTokens : settings.maxTokens;
     // Of verdicts the likeliest counts.
     const sampling = isGuard ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
+    const question = store.conversations.message(parentId!);
+    const about = await questions.prompt(id, question, {
+      ...{ port, contextLength, maxTokens, signal, systemPrompt: settings.systemPrompt, use: state.use, sees: state.vision !== null },
+      onLook: (answer) => this.#options.emit({ event: 'message.changed', payload: { ...answer, text: this.#text } }),
+    });
     const window = await fitPrompt(
       promptParts(store, state, {
         path: withoutVerdicts(store.conversations.path(parentId!)),
         conversationId,
-        attached: store.conversations.message(parentId!).pictures.length > 0,
+        attached: question.pictures.length > 0,
+        about,
       }),
       { contextLength, answer: roomForAnswer(maxTokens, contextLength) },
       (prompts, most) => port.countTokens({ ...promptsForUse(prompts, state.use), most, answerSoFar: this.#text }, { signal }),

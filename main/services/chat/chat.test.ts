@@ -58,11 +58,18 @@ function begin({
     onChange: () => {},
   });
   const used = over ? { ...store, settings: () => store.settings(), conversations: { ...store.conversations, ...over } } : store;
-  chat = createChat({ store: used, engine, emit: (event) => void events.push(event), checkpointMs: 20, retryMs: 20 });
+  chat = createChat({
+    store: used,
+    engine,
+    showPage: () => Promise.reject(new Error('No page is looked at here.')),
+    emit: (event) => void events.push(event),
+    checkpointMs: 20,
+    retryMs: 20,
+  });
 }
 
 const ask = (text: string, conversationId: number | null = null, parentId: number | null = null): ReturnType<Chat['send']> =>
-  chat.send({ conversationId, parentId, text, pictures: [] });
+  chat.send({ conversationId, parentId, text, pictures: [], scope: null });
 
 /** The answer once it has ended. */
 function ended(id: number): Promise<Message> {
@@ -180,7 +187,7 @@ describe('a question', () => {
       thumbnail: new Uint8Array([1]),
       display: null,
     }).hash;
-    const { answer } = chat.send({ conversationId: null, parentId: null, text: 'What?', pictures: [hash] });
+    const { answer } = chat.send({ conversationId: null, parentId: null, text: 'What?', pictures: [hash], scope: null });
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', failure: { code: 'image_unseen' } });
   });
 });

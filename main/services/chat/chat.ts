@@ -6,6 +6,7 @@
  */
 import type { Conversation, EventMessage, Input, Message, Output } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
+import { createDocumentQuestions, type DocumentQuestionsOptions } from '../documents/questions.ts';
 import type { EngineService } from '../engine-service.ts';
 import { withoutVerdicts } from '../guard/verdict.ts';
 import type { FinishedAnswer, Store } from '../ports.ts';
@@ -18,6 +19,8 @@ import { createUnstoredAnswers } from './unstored-answers.ts';
 export interface ChatOptions {
   store: Store;
   engine: EngineService;
+  /** A page of a document as a picture, so many pixels wide. */
+  showPage: DocumentQuestionsOptions['show'];
   emit: (event: EventMessage) => void;
   /** Between two checkpoints of an answer that is being written, at most. */
   checkpointMs?: number;
@@ -37,6 +40,8 @@ export interface Chat {
   isBusy(conversationId?: number): boolean;
   /** The conversation with its answers as they are now, not as they were stored last. */
   live(conversation: Conversation): Conversation;
+  /** Checks the citations of answers that an earlier process left. */
+  checkRest(): void;
   /** Ends all that is being written. To be called before another store takes the place of this one, which nothing of it may reach. */
   forget(): void;
   /** Answers that are being written are stored as interrupted. */
@@ -45,7 +50,8 @@ export interface Chat {
 
 const titleLength = 60;
 
-export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
+export function createChat({ store, engine, showPage, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
+  const questions = createDocumentQuestions({ store, show: showPage });
   /** Answers that are waiting or being written, by message. */
   const jobs = new Map<number, AnswerJob>();
   const closed = new AbortController();
@@ -67,7 +73,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   }
 
   function begin(answer: Message): Message {
-    const job = new AnswerJob(answer, { store, engine, emit, checkpointMs, onEnd: finish });
+    const job = new AnswerJob(answer, { store, engine, questions, emit, checkpointMs, onEnd: finish });
     jobs.set(answer.id, job);
     emit({ event: 'message.changed', payload: answer });
     emitConversation(answer.conversationId);
@@ -75,8 +81,10 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
     return answer;
   }
 
-  function finish({ answer }: AnswerJob, finished: FinishedAnswer): void {
+  function finish({ answer }: AnswerJob, ended: FinishedAnswer): void {
     jobs.delete(answer.id);
+    const citations = questions.check(answer.id, ended.text);
+    const finished = citations ? { ...ended, citations } : ended;
     try {
       const stored = store.conversations.update(answer.id, finished);
       emit({ event: 'message.changed', payload: stored });
@@ -116,6 +124,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
   return {
     send(input) {
       unstored.store();
+      if (input.scope) questions.refuse(input.scope);
       const question = storeQuestion(store, input, (id) => jobs.has(id));
       emit({ event: 'message.changed', payload: question });
       const answer = answerTo(question.id, question.conversationId);
@@ -151,6 +160,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
         return finished ? { ...message, ...finished, judgement: null } : message;
       }),
     }),
+    checkRest: questions.checkRest,
     forget() {
       interruptAll();
       unstored.forget();
@@ -167,7 +177,7 @@ export function createChat({ store, engine, emit, checkpointMs = 400, retryMs = 
 /** In a conversation of its own where it names none. Throws before anything is stored where its parent or a picture is missing. */
 function storeQuestion(
   store: Store,
-  { conversationId, parentId, text, pictures }: Input<'chat.send'>,
+  { conversationId, parentId, text, pictures, scope }: Input<'chat.send'>,
   isBeingWritten: (messageId: number) => boolean,
 ): Message {
   const parent = conversationId === null ? null : parentOf(store, conversationId, parentId, isBeingWritten);
@@ -180,6 +190,7 @@ function storeQuestion(
     pictures,
     state: 'complete',
     model: null,
+    scope,
   });
 }
 
@@ -231,6 +242,9 @@ const blankQuestion: Message = {
   model: null,
   statistics: null,
   judgement: null,
+  scope: null,
+  coverage: null,
+  citations: [],
   createdAt: 0,
 };
 

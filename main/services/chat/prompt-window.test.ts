@@ -29,6 +29,9 @@ function conversation(...texts: string[]): Message[] {
       model: null,
       statistics: null,
       judgement: null,
+      scope: null,
+      coverage: null,
+      citations: [],
       createdAt: 0,
     };
   });

@@ -6,6 +6,7 @@
  */
 import type { Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
+import type { PagePrompt } from '../documents/page-prompt.ts';
 import type { ChatMessage, ChatPart } from '../ports.ts';
 
 export interface PromptParts {
@@ -17,6 +18,8 @@ export interface PromptParts {
   /** False for text models: pictures are left out. */
   sees: boolean;
   pathOf: (hash: string) => string;
+  /** Of a question about documents: what the model gets in its place. */
+  about?: PagePrompt | null;
 }
 
 export interface PromptWindow {
@@ -31,20 +34,25 @@ export function promptFrom(parts: PromptParts, first: number): ChatMessage[] {
 
 /** One prompt for each start. They share their messages, but for those that a picture moved to. */
 export function promptsFrom(parts: PromptParts, starts: readonly number[]): ChatMessage[][] {
-  const { systemPrompt, path, pathOf } = parts;
+  const { path, pathOf, about = null } = parts;
+  const systemPrompt = about?.instructions ?? parts.systemPrompt;
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }];
   const built = new Map<Message, Map<string | null, ChatMessage>>(path.map((message) => [message, new Map()]));
   const messageWith = (message: Message, hash: string | null): ChatMessage => {
     const variants = built.get(message)!;
-    const picture: ChatPart[] = hash === null ? [] : [{ type: 'image', image: { path: pathOf(hash) } }];
-    const made = variants.get(hash) ?? { role: message.role, content: [...picture, { type: 'text', text: message.text }] };
+    const pages = message === path.at(-1) ? about : null;
+    const image = pages?.picture ?? (hash === null ? null : { path: pathOf(hash) });
+    const picture: ChatPart[] = image ? [{ type: 'image', image }] : [];
+    const made = variants.get(hash) ?? { role: message.role, content: [...picture, { type: 'text', text: pages?.text ?? message.text }] };
     variants.set(hash, made);
     return made;
   };
   return starts.map((first) => [...system, ...placePictures(parts, first).map(({ message, hash }) => messageWith(message, hash))]);
 }
 
-function placePictures({ path, pinned, sees }: PromptParts, first: number): { message: Message; hash: string | null }[] {
+function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, first: number): { message: Message; hash: string | null }[] {
+  // A page that is looked at is all that is.
+  const sees = seesAny && !about?.picture;
   const pictureOf = ({ pictures }: Message): string | null => (sees ? (pictures.at(-1)?.hash ?? null) : null);
   // An answer that was stopped before its first word is empty.
   const kept = path.slice(first).filter(({ role, text }) => role === 'user' || text !== '');

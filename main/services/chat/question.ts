@@ -3,6 +3,7 @@ import type { EngineState, Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { guardMessages } from '../guard/verdict.ts';
 import type { ChatMessage, Store } from '../ports.ts';
+import type { PagePrompt } from '../documents/page-prompt.ts';
 import { poolMessages, type PromptParts } from './prompt-window.ts';
 
 export interface Question {
@@ -12,13 +13,15 @@ export interface Question {
   conversationId: number | null;
   /** Whether the question itself came with a picture. Absent = whether the last message of `path` did. */
   attached?: boolean;
+  /** What the model gets of documents. Absent: the question is about none. */
+  about?: PagePrompt | null;
 }
 
 /** Throws `image_unseen` where a picture is attached that the model cannot see. */
 export function promptParts(
   store: Pick<Store, 'conversations' | 'pictures' | 'settings'>,
   { vision, model }: Pick<EngineState, 'vision' | 'model'>,
-  { path, conversationId, attached = (path.at(-1)?.pictures.length ?? 0) > 0 }: Question,
+  { path, conversationId, attached = (path.at(-1)?.pictures.length ?? 0) > 0, about = null }: Question,
 ): PromptParts {
   const pinned = conversationId === null ? null : store.conversations.pinnedPicture(conversationId);
   const sees = vision !== null;
@@ -29,7 +32,7 @@ export function promptParts(
       'Choose a vision model in the settings, or ask without a picture.',
     );
   }
-  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path };
+  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path, about };
 }
 
 /** Instructions are for models that chat: a base model would continue them, a guard would judge them. */

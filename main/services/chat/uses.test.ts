@@ -63,11 +63,16 @@ function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
     },
     onChange: () => {},
   });
-  chat = createChat({ store, engine, emit: (event) => void events.push(event) });
+  chat = createChat({
+    store,
+    engine,
+    showPage: () => Promise.reject(new Error('No page is looked at here.')),
+    emit: (event) => void events.push(event),
+  });
 }
 
 const ask = (text: string, after?: Message, pictures: string[] = []): ReturnType<Chat['send']> =>
-  chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures });
+  chat.send({ conversationId: after?.conversationId ?? null, parentId: after?.id ?? null, text, pictures, scope: null });
 
 function picture(name: string): string {
   return store.pictures.add({

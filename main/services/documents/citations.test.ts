@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkCitations, citationsIn, pageNamed } from './citations.ts';
+import { checkCitations, citationsIn, pageNamed, type QuotedPage, type QuotedPages } from './citations.ts';
 
 const pages = [
   { number: 1, label: 'i', text: 'The tenant pays a security of 2,400 euros, returned within six\nweeks after the keys are handed back.' },
@@ -16,8 +16,14 @@ const pages = [
   },
 ];
 
+/** Of one document: every page may have the words. */
+function among(listed: Pick<QuotedPage, 'number' | 'label' | 'text'>[]): QuotedPages {
+  const all = listed.map((page) => ({ documentId: 1, name: 'lease.pdf', ...page }));
+  return { named: ({ page }) => [pageNamed(page, all)].filter((one) => one !== null), likely: () => all };
+}
+
 const check = (page: string, quote: string): [string, number | null, string | null] => {
-  const [{ finding, number, found }] = checkCitations(`So it is [p. ${page} "${quote}"].`, pages) as [
+  const [{ finding, number, found }] = checkCitations(`So it is [p. ${page} "${quote}"].`, among(pages)) as [
     ReturnType<typeof checkCitations>[number],
   ];
   return [finding, number, found];
@@ -34,6 +40,10 @@ describe('citations in an answer', () => {
     ]);
     expect(citationsIn(answer).map(({ offset, length }) => answer.slice(offset, offset + length))[0]).toBe('[p. 12 "so it is"]');
     expect(citationsIn('[p. 1 "never closed')).toEqual([]);
+    expect(citationsIn('[lease.pdf, p. 12 "so it is"] [Bericht 2026.pdf: page 3]').map(({ document, page }) => [document, page])).toEqual([
+      ['lease.pdf', '12'],
+      ['Bericht 2026.pdf', '3'],
+    ]);
   });
 
   test('name pages by the number that is printed on them, then by their index', () => {
@@ -100,7 +110,7 @@ describe('a quote is', () => {
     expect(check('i', 'the landlord pays all of the heating costs')).toEqual(['not-found', 1, null]);
     expect(check('2', 'the landlord pays all of the heating costs')).toEqual(['unchecked', 3, null]);
     expect(check('99', 'the landlord pays all of the heating costs')).toEqual(['unchecked', null, null]);
-    expect(checkCitations('[p. i]', pages)[0]).toMatchObject({ finding: 'unchecked', number: 1 });
+    expect(checkCitations('[p. i]', among(pages))[0]).toMatchObject({ finding: 'unchecked', number: 1 });
     expect(check('i', 'a')[0]).toBe('unchecked');
   });
 });
@@ -113,7 +123,7 @@ test('every digit of every number, changed, is noticed', () => {
     for (const digit of '0123456789') {
       if (digit === text[index]) continue;
       const quote = text.slice(0, index) + digit + text.slice(index + 1);
-      expect(checkCitations(`[p. 1 "${quote}"]`, page)[0]!.finding, quote).toBe('numbers-differ');
+      expect(checkCitations(`[p. 1 "${quote}"]`, among(page))[0]!.finding, quote).toBe('numbers-differ');
       changed++;
     }
   }

@@ -1,32 +1,28 @@
 /** Quotes in an answer, compared with the page that they name. The program decides what is verified, never the model. */
+import type { Citation } from '../../contract.ts';
 import { isUnspaced } from '../../scripts.ts';
-import type { StoredPage } from '../ports.ts';
 
-export type QuotedPage = Pick<StoredPage, 'number' | 'label' | 'text'>;
-
-export interface Citation {
-  /** Of its first character in the answer, in UTF-16 units. */
-  offset: number;
-  length: number;
-  /** As it is written: an index or the number that is printed on the page. */
-  page: string;
-  /** Null where it names the page alone. */
-  quote: string | null;
+export interface QuotedPage {
+  documentId: number;
+  /** The document's. */
+  name: string;
+  number: number;
+  label: string;
+  text: string;
 }
 
-/**
- * `verified`: these words are on that page. `close`: similar words are, see `found`. `numbers-differ`: similar words with other
- * digits. `other-page`: on page `number`, not on the one that is named. `not-found`: on none. `unchecked`: no words are quoted, there
- * is no such page, or it has no text.
- */
-export type Finding = 'verified' | 'close' | 'numbers-differ' | 'other-page' | 'not-found' | 'unchecked';
+/** As it is written. */
+export interface WrittenCitation extends Pick<Citation, 'offset' | 'length' | 'page' | 'quote'> {
+  /** Null where it names the page alone. */
+  document: string | null;
+}
 
-export interface CheckedCitation extends Citation {
-  finding: Finding;
-  /** Of the page that has the words, or that is named; null where there is no such page. */
-  number: number | null;
-  /** The page's own words, where they are not those of the quote. */
-  found: string | null;
+/** Where quotes are looked up. */
+export interface QuotedPages {
+  /** Pages that it may mean, the likeliest first. */
+  named(citation: WrittenCitation): QuotedPage[];
+  /** Pages that may have these words, the likeliest first. */
+  likely(quote: string): QuotedPage[];
 }
 
 /** At least so much of the quote has to be in the page, letter by letter, to be called similar. */
@@ -36,43 +32,50 @@ const longestAligned = 600;
 /** A quote of fewer letters and digits says nothing about where it is from. */
 const leastLetters = 3;
 
-const pattern = /\[\s*(?:page|pp?)\b\.?\s*([\p{L}\p{N}][\p{L}\p{N}.-]*)\s*[,:;]?\s*(?:["“„«]([^\]]*?)["”“»]\s*)?\]/giu;
+const pattern =
+  /\[\s*(?:([^[\]"“„«»”\n]{1,255}?)[\s,:;]+)?(?:page|pp?)\b\.?\s*([\p{L}\p{N}][\p{L}\p{N}.-]*)\s*[,:;]?\s*(?:["“„«]([^\]]*?)["”“»]\s*)?\]/giu;
 
-/** `[p. 12 "words"]`, in the order of the answer. */
-export function citationsIn(answer: string): Citation[] {
+/** `[p. 12 "words"]`, `[lease.pdf, p. 12 "words"]`, in the order of the answer. */
+export function citationsIn(answer: string): WrittenCitation[] {
   return [...answer.matchAll(pattern)].map((match) => ({
     offset: match.index,
     length: match[0].length,
-    page: match[1]!,
-    quote: match[2]?.trim() || null,
+    document: match[1]?.trim() ?? null,
+    page: match[2]!,
+    quote: match[3]?.trim() || null,
   }));
 }
 
-/** Of all the pages of the document. */
-export function checkCitations(answer: string, pages: readonly QuotedPage[]): CheckedCitation[] {
-  const texts = new Map<number, Letters>();
-  const lettersOf = ({ number, text }: QuotedPage): Letters => {
-    const known = texts.get(number) ?? lettersIn(text);
-    texts.set(number, known);
-    return known;
+export function checkCitations(answer: string, pages: QuotedPages): Citation[] {
+  const known = new Map<string, Letters>();
+  const lettersOf = ({ documentId, number, text }: QuotedPage): Letters => {
+    const key = `${documentId}.${number}`;
+    const letters = known.get(key) ?? lettersIn(text);
+    known.set(key, letters);
+    return letters;
   };
   return citationsIn(answer).map((citation) => {
-    const named = pageNamed(citation.page, pages);
-    const quote = citation.quote === null ? null : lettersIn(citation.quote);
-    const checked = { ...citation, number: named?.number ?? null, found: null };
-    if (!quote || quote.text.length < leastLetters) return { ...checked, finding: 'unchecked' };
-    if (named && isIn(quote, lettersOf(named))) return { ...checked, finding: 'verified' };
-    const other = pages.find((page) => page !== named && page.text !== '' && isIn(quote, lettersOf(page)));
-    if (other) return { ...checked, finding: 'other-page', number: other.number };
-    if (!named || named.text === '') return { ...checked, finding: 'unchecked' };
-    const similar = mostSimilar(quote, lettersOf(named), named.text);
-    if (!similar) return { ...checked, finding: 'not-found' };
-    return { ...checked, finding: similar.sameDigits ? 'close' : 'numbers-differ', found: similar.words };
+    const { offset, length, page, quote } = citation;
+    const result = (finding: Citation['finding'], at: QuotedPage | null, found: string | null = null): Citation => ({
+      ...{ offset, length, page, quote, finding, found, removed: false },
+      ...{ documentId: at?.documentId ?? null, name: at?.name ?? null, number: at?.number ?? null, label: at?.label ?? null },
+    });
+    const named = pages.named(citation);
+    const [first = null] = named;
+    const letters = quote === null ? null : lettersIn(quote);
+    if (!letters || letters.text.length < leastLetters) return result('unchecked', first);
+    const has = named.find((one) => isIn(letters, lettersOf(one)));
+    if (has) return result('verified', has);
+    const other = pages.likely(quote!).find((one) => one.text !== '' && isIn(letters, lettersOf(one)));
+    if (other) return result('other-page', other);
+    if (!first || first.text === '') return result('unchecked', first);
+    const similar = mostSimilar(letters, lettersOf(first), first.text);
+    return similar ? result(similar.sameDigits ? 'close' : 'numbers-differ', first, similar.words) : result('not-found', first);
   });
 }
 
 /** The number that is printed on it comes first: it is the one that people see. */
-export function pageNamed<Page extends QuotedPage>(name: string, pages: readonly Page[]): Page | null {
+export function pageNamed<Page extends Pick<QuotedPage, 'number' | 'label'>>(name: string, pages: readonly Page[]): Page | null {
   const label = name.toLowerCase();
   const byLabel = pages.filter((page) => page.label.toLowerCase() === label);
   if (byLabel.length === 1) return byLabel[0]!;

@@ -38,10 +38,11 @@ test('the guard is loaded after the answer, and the model that answered after th
   const chat = createChat({
     store,
     engine,
+    showPage: () => Promise.reject(new Error('No page is looked at here.')),
     emit: ({ event, payload }) => void (event === 'answer.check' && payload.failure && failures.push(payload.failure)),
   });
   try {
-    const { answer } = chat.send({ conversationId: null, parentId: null, text: 'Who signed it?', pictures: [] });
+    const { answer } = chat.send({ conversationId: null, parentId: null, text: 'Who signed it?', pictures: [], scope: null });
     const judged = await vi.waitFor(
       () => {
         expect(failures).toEqual([]);

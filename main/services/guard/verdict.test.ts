@@ -48,6 +48,9 @@ function message(id: number, role: Message['role'], fields: Partial<Message> = {
     model: role === 'assistant' ? 'Llama' : null,
     statistics: null,
     judgement: null,
+    scope: null,
+    coverage: null,
+    citations: [],
     createdAt: 0,
     ...fields,
   };

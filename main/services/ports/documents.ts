@@ -1,4 +1,5 @@
 /** Documents, page by page. */
+import type { Coverage, Look } from '../../contract.ts';
 import type { Failure } from '../../errors.ts';
 import type { Abortable } from './common.ts';
 
@@ -116,6 +117,8 @@ export interface StoredPage extends Pick<
   failure: Failure | null;
 }
 
+export type PageLabel = Pick<StoredPage, 'number' | 'label'>;
+
 export interface NewDocument extends DocumentFacts {
   hash: string;
   /** The pages that are to be read. */
@@ -123,11 +126,22 @@ export interface NewDocument extends DocumentFacts {
   to: number;
 }
 
+/** What the model gets of a page for an answer: so many UTF-16 units of its text, or its picture with them. */
+export interface KeptLook extends Omit<Look, 'removed'> {
+  length: number;
+}
+
+export interface NewCoverage extends Omit<Coverage, 'looks'> {
+  looks: KeptLook[];
+}
+
 /** What is looked for: any of the words, in any form that their stem has. */
 export interface PageQuery {
   words: string[];
   /** Absent: in all of them. */
   documentId?: number | undefined;
+  /** Of each document. Absent: all pages. */
+  pages?: { from: number; to: number } | undefined;
   limit: number;
 }
 
@@ -148,6 +162,8 @@ export interface DocumentStore {
   /** With a row for each of its pages, before the first is read. */
   add(document: NewDocument): StoredDocument;
   pages(id: number): StoredPage[];
+  /** What its pages are called, in order. */
+  labels(id: number): PageLabel[];
   page(id: number, number: number): StoredPage;
   /** The state of each page, in order: the first letter of its name. */
   marks(id: number): string;

@@ -1,5 +1,6 @@
 /** What is kept. */
 import type {
+  Citation,
   Conversation,
   ConversationSummary,
   Draft,
@@ -7,6 +8,7 @@ import type {
   Message,
   Picture,
   PictureOrigin,
+  QuestionScope,
   SearchHit,
   BackupChoice,
   Settings,
@@ -15,7 +17,7 @@ import type {
 } from '../../contract.ts';
 import type { Failure } from '../../errors.ts';
 import type { Loose } from './common.ts';
-import type { DocumentFiles, DocumentStore } from './documents.ts';
+import type { DocumentFiles, DocumentStore, KeptLook, NewCoverage } from './documents.ts';
 import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './models.ts';
 
 /**
@@ -75,6 +77,8 @@ export interface NewMessage {
   pictures: string[];
   state: Message['state'];
   model: string | null;
+  /** Of a question about documents. Absent: about none. */
+  scope?: QuestionScope | null;
 }
 
 export interface FinishedAnswer {
@@ -86,6 +90,8 @@ export interface FinishedAnswer {
   statistics: StoredStatistics | null;
   /** Absent where no guard was asked. */
   judgement?: Judgement;
+  /** Absent where they are not checked yet, or there is nothing to check. */
+  citations?: Citation[];
 }
 
 /** `busy` is false in all that it returns, and `checks` empty: the chat service knows better. */
@@ -109,6 +115,14 @@ export interface ConversationStore {
   checkpoint(messageId: number, text: string): void;
   /** `streaming`: an answer is continued. */
   update(messageId: number, answer: FinishedAnswer): Message;
+  /** What is looked at for an answer; once, before the model is asked. Returns the answer. */
+  saveCoverage(messageId: number, coverage: NewCoverage): Message;
+  /** What the model gets of documents for this answer; empty where that is not decided. */
+  looks(messageId: number): KeptLook[];
+  /** Answers that have ended and whose citations were not checked, as after a crash. */
+  unchecked(): number[];
+  /** Returns the answer. */
+  saveCitations(messageId: number, citations: Citation[]): Message;
   /** What a guard says of a complete answer and its question; throws `not_found` for any other. */
   judge(messageId: number, judgement: Judgement): Message;
   /** Shows the newest leaf below the message, and returns its id. */

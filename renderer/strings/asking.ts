@@ -1,0 +1,34 @@
+import {
+  citationInWords,
+  coverageInWords,
+  scopeInWords,
+  type AskedScope,
+  type Citation,
+  type Coverage,
+  type Finding,
+} from '../../main/contract.ts';
+
+export const asking = {
+  about: (scope: AskedScope) => `About ${scopeInWords(scope)}`,
+  clear: (scope: AskedScope) => `Stop asking about ${scopeInWords(scope)}`,
+  placeholder: 'Ask about what the pages say',
+  placeholderLibrary: 'Ask about your documents',
+  choosing: 'Looking for the pages that answer this',
+  coverage: (coverage: Coverage) => coverageInWords(coverage),
+  searchedFor: (words: readonly string[]) => `Searched for: ${words.join(', ')}.`,
+  citations: 'Citations, checked against the pages',
+  noCitations: 'The answer quotes no page, so nothing in it was checked.',
+  findings: {
+    verified: 'Verified',
+    close: 'Close',
+    'numbers-differ': 'Numbers differ',
+    'other-page': 'On another page',
+    'not-found': 'Not found',
+    unchecked: 'Not checked',
+  } satisfies Record<Finding, string>,
+  /** The finding stands before it. */
+  citation: (citation: Citation, ofSeveral: boolean) => citationInWords(citation, ofSeveral).replace(/^[^:]+: /, ''),
+  open: (citation: Citation, ofSeveral: boolean) => `${citationInWords(citation, ofSeveral)} Open the page.`,
+  ask: 'Ask about it',
+  askAll: 'Ask about all documents',
+};
