@@ -108,7 +108,8 @@ export function coverageInWords(coverage: Coverage): string {
   if (named && pages > 1) sentences.push('The question names it, so the others were not searched.');
   else {
     if (searched > 0) sentences.push(`${were(searched)} searched by ${searched === 1 ? 'its' : 'their'} text.`);
-    if (picture > 0) sentences.push(`${number(picture)} ${picture === 1 ? 'has' : 'have'} no text and ${picture === 1 ? 'was' : 'were'} not searched.`);
+    if (picture > 0)
+      sentences.push(`${number(picture)} ${picture === 1 ? 'has' : 'have'} no text and ${picture === 1 ? 'was' : 'were'} not searched.`);
     if (waiting > 0) sentences.push(`${number(waiting)} ${waiting === 1 ? 'is' : 'are'} still to be read.`);
     if (failed > 0) sentences.push(`${number(failed)} could not be read.`);
     if (blank > 0) sentences.push(`${number(blank)} ${blank === 1 ? 'is' : 'are'} blank.`);
@@ -136,7 +137,9 @@ export function citationInWords({ finding: is, page, number: at, quote, found, n
     case 'verified':
       return `Verified: page ${page}${of} has “${quote}”.`;
     case 'close':
-      return found === null ? `Close: page ${page}${of} has similar words, not “${quote}”.` : `Close: page ${page}${of} has “${found}”, not “${quote}”.`;
+      return found === null
+        ? `Close: page ${page}${of} has similar words, not “${quote}”.`
+        : `Close: page ${page}${of} has “${found}”, not “${quote}”.`;
     case 'numbers-differ':
       return found === null
         ? `Numbers differ: page ${page}${of} has other numbers than “${quote}”.`
@@ -146,7 +149,9 @@ export function citationInWords({ finding: is, page, number: at, quote, found, n
     case 'not-found':
       return `Not found: “${quote}” is not on page ${page}${of}.`;
     case 'unchecked':
-      return quote === null ? `Not checked: no words of page ${page}${of} are quoted.` : `Not checked: “${quote}” (page ${page}${of} has no text here).`;
+      return quote === null
+        ? `Not checked: no words of page ${page}${of} are quoted.`
+        : `Not checked: “${quote}” (page ${page}${of} has no text here).`;
     default:
       return is satisfies never;
   }
