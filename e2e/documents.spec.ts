@@ -115,6 +115,7 @@ test('documents are added, read, searched and removed, by keyboard as well', asy
   await useKeys(page, viewer);
   await page.keyboard.press('Escape');
   await expect(viewer).toBeHidden();
+  await expect(dialog.getByRole('button', { name: /lease\.pdf, page 1/ })).toBeFocused();
 
   await dialog.getByRole('textbox', { name: 'Search all documents' }).focus();
   await page.keyboard.press('Escape');
@@ -160,4 +161,38 @@ test('a locked document asks for its password, and another that is dropped besid
   );
   await page.dispatchEvent('body', 'drop', { dataTransfer: carried });
   await expect(row('lease.pdf')).toContainText('2 pages have text, 1 is blank.');
+});
+
+test('after a restart the pages of a locked document ask for its password again', async ({ loupe, host }, testInfo) => {
+  testInfo.skip(testInfo.project.name === 'electron', 'restarts the web host');
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  const { row, add } = library(page);
+  await add(save(host.directory, 'locked.pdf', writePdf({ pages: [{ content: line('Salary') }], password: 'open' })));
+  const question = page.getByRole('dialog', { name: 'locked.pdf needs a password' });
+  const password = question.getByRole('textbox', { name: 'Password' });
+  await password.fill('open');
+  await page.keyboard.press('Enter');
+  await expect(row('locked.pdf')).toContainText('1 page has text.');
+
+  await host.stop('SIGTERM');
+  await page.goto(await host.start());
+  await expect(loupe.question).toBeVisible();
+  await page.keyboard.press('Control+Shift+D');
+  await row('locked.pdf').getByRole('button', { name: 'locked.pdf', exact: true }).click();
+  const viewer = page.getByRole('dialog', { name: 'locked.pdf' });
+  const alert = viewer.getByRole('alert').filter({ hasText: 'without its password' });
+  for (const [entered, isRight] of [
+    ['shut', false],
+    ['open', true],
+  ] as const) {
+    await alert.getByRole('button', { name: 'Enter the password' }).click();
+    await password.fill(entered);
+    await page.keyboard.press('Enter');
+    await expect(question).toBeHidden();
+    if (!isRight) await expect(alert).toContainText('The password does not open locked.pdf.');
+  }
+  await expect(viewer.getByRole('region', { name: 'Page 1' }).getByRole('img')).toHaveJSProperty('complete', true);
+  await expect(alert).toBeHidden();
 });

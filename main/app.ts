@@ -81,6 +81,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     reader: documents,
     directory: join(host.dataDirectory, 'cache', 'pages'),
     passwordOf: readings.passwordOf,
+    onLocked: readings.fail,
   });
   const chat = createChat({ store, engine, showPage: pagePictures.show, emit });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });

@@ -8,7 +8,11 @@ export interface Brought {
   leftOut: number;
   /** There were more than `mostFiles`. */
   cutOff: boolean;
+  /** Names of files and folders that could not be read: a drive was pulled out, or they may not be. */
+  unread: string[];
 }
+
+export const nothingBrought: Readonly<Brought> = { files: [], leftOut: 0, cutOff: false, unread: [] };
 
 /** Loupe looks into the bytes; this only spares sending what cannot be one. */
 export function mayBeDocument({ name, type }: { name: string; type: string }): boolean {
@@ -29,8 +33,8 @@ export function bringsDocuments(data: DataTransfer): boolean {
 /** The entries have to be taken from the event at once: later they are gone. */
 export async function filesOfDrop(data: DataTransfer): Promise<Brought> {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return { files: [...data.files], leftOut: 0, cutOff: false };
-  const brought: Brought = { files: [], leftOut: 0, cutOff: false };
+  if (entries.length === 0) return { ...nothingBrought, files: [...data.files] };
+  const brought: Brought = { files: [], leftOut: 0, cutOff: false, unread: [] };
   for (const entry of entries) await collect(entry, brought, true);
   return brought;
 }
@@ -40,13 +44,23 @@ export function filesOfFolder(all: readonly File[]): Brought {
   const documents = all.filter((file) => !isHidden(file.name) && mayBeDocument(file));
   const hidden = all.filter(({ name }) => isHidden(name)).length;
   return {
+    ...nothingBrought,
     files: documents.slice(0, mostFiles),
     leftOut: all.length - hidden - documents.length,
     cutOff: documents.length > mostFiles,
   };
 }
 
+/** What cannot be read costs none of the others. */
 async function collect(entry: FileSystemEntry, brought: Brought, isNamed: boolean): Promise<void> {
+  try {
+    await collectFrom(entry, brought, isNamed);
+  } catch {
+    brought.unread.push(entry.name);
+  }
+}
+
+async function collectFrom(entry: FileSystemEntry, brought: Brought, isNamed: boolean): Promise<void> {
   if (brought.files.length >= mostFiles) {
     brought.cutOff = true;
     return;

@@ -24,6 +24,8 @@ export class Library {
   /** What events have said while the list was on its way: it is newer. Null: of a document that is removed. */
   #news = new Map<number, LibraryDocument | null>();
   readonly #searchSoon = delayed(() => void this.#search(), searchDelay);
+  /** The notice of documents that were there already, which a folder has many of. */
+  #known = { notice: 0, count: 0 };
 
   constructor(client: Client, toasts: Toasts) {
     this.#client = client;
@@ -31,7 +33,7 @@ export class Library {
     this.uploads = new Uploads(client, ({ document, known }) => {
       // What an event has said of it meanwhile is newer.
       if (!this.find(document.id)) this.#place(document);
-      if (known) toasts.show({ message: strings.documents.known(document.name) });
+      if (known) this.#sayKnown(document.name);
     });
     client.on('document.changed', (document) => {
       this.#news.set(document.id, document);
@@ -93,8 +95,13 @@ export class Library {
     }
   }
 
-  add({ files, leftOut, cutOff }: Brought): void {
+  add({ files, leftOut, cutOff, unread }: Brought): void {
     this.uploads.add(files);
+    const [first] = unread;
+    if (first !== undefined) {
+      const message = strings.documents.unread(first, unread.length);
+      this.#toasts.show({ tone: 'danger', message, nextStep: strings.documents.goneStep });
+    }
     if (leftOut > 0) this.#toasts.show({ message: strings.documents.leftOut(leftOut) });
     if (cutOff) this.#toasts.show({ message: strings.documents.tooMany(mostFiles) });
   }
@@ -116,6 +123,13 @@ export class Library {
     this.#toasts.attempt(
       this.#client.request('documents.remove', { id }).then(() => this.#toasts.show({ message: strings.documents.removed(name) })),
     );
+  }
+
+  #sayKnown(name: string): void {
+    const { notice, count } = this.#known;
+    const more = this.#toasts.shown.some(({ id }) => id === notice) ? count + 1 : 1;
+    this.#toasts.dismiss(notice);
+    this.#known = { notice: this.#toasts.show({ message: strings.documents.known(name, more) }), count: more };
   }
 
   #place(document: LibraryDocument): void {

@@ -85,9 +85,23 @@ test('the search shows the answer to the last question only', async () => {
 
 test('says what a folder had besides documents', () => {
   const { library, toasts } = rig();
-  library.add({ files: [], leftOut: 2, cutOff: true });
+  library.add({ files: [], leftOut: 2, cutOff: true, unread: ['scans', 'more'] });
   expect(toasts.shown.map(({ message }) => message)).toEqual([
+    'scans and 1 more cannot be read.',
     '2 files were left out: they are neither PDFs nor pictures.',
     'A folder may have 2,000 files at most. The others were left out.',
   ]);
+});
+
+test('many that are there already are one notice', async () => {
+  const { library, toasts } = rig({
+    'documents.begin': ({ name }) => ({ upload: name }),
+    'documents.piece': () => null,
+    'documents.finish': ({ upload }) => ({ document: document(1, { name: upload }), known: true }),
+  });
+  const shown = (): string[] => toasts.shown.map(({ message }) => message);
+  library.add({ files: [new File(['a'], 'a.pdf')], leftOut: 0, cutOff: false, unread: [] });
+  await vi.waitFor(() => expect(shown()).toEqual(['a.pdf is in the library already.']));
+  library.add({ files: [new File(['b'], 'b.pdf'), new File(['c'], 'c.pdf')], leftOut: 0, cutOff: false, unread: [] });
+  await vi.waitFor(() => expect(shown()).toEqual(['3 documents are in the library already.']));
 });

@@ -32,7 +32,7 @@ export class Ui {
     return this.#composed;
   }
 
-  /** Where the viewer of documents begins. */
+  /** Where the viewer of documents begins; in the library, what was looked at last. */
   get place(): PagePlace | null {
     return this.#place;
   }
@@ -61,6 +61,7 @@ export class Ui {
 
   open(dialog: Exclude<DialogName, 'compose' | 'document'>, section: string | null = null): void {
     this.#section = section;
+    this.#place = null;
     this.#dialog = dialog;
   }
 

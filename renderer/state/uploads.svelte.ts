@@ -82,6 +82,10 @@ export class Uploads {
     void this.#drop(upload);
   }
 
+  cancelAll(uploads: readonly Upload[]): void {
+    for (const upload of uploads) this.cancel(upload);
+  }
+
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;

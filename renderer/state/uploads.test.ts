@@ -104,3 +104,11 @@ test('a file that can no longer be read says so', async () => {
   uploads.add([gone]);
   await vi.waitFor(() => expect(uploads.all[0]?.failure?.message).toBe('gone.pdf cannot be read any more.'));
 });
+
+test('those that wait can be left out at once', async () => {
+  const { client, uploads } = rig(() => new Promise<never>(() => {}) as never);
+  uploads.add([file('first.pdf'), file('second.pdf'), file('third.pdf')]);
+  await vi.waitFor(() => expect(client.inputs('documents.finish')).toHaveLength(1));
+  uploads.cancelAll(uploads.all.filter(({ state }) => state === 'waiting'));
+  expect(uploads.all.map(({ name }) => name)).toEqual(['first.pdf']);
+});

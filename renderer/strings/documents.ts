@@ -58,7 +58,14 @@ export const documents = {
     tooLong: 'Which pages to read?',
     failed: 'Not added',
   },
-  known: (name: string) => `${name} is in the library already.`,
+  known: (name: string, count: number) =>
+    count === 1 ? `${name} is in the library already.` : `${numbers.format(count)} documents are in the library already.`,
+  unread: (name: string, count: number) =>
+    count === 1 ? `${name} cannot be read.` : `${name} and ${numbers.format(count - 1)} more cannot be read.`,
+  wait: (count: number) => `${numbers.format(count)} files wait for their turn.`,
+  cancelAll: 'Do not add them',
+  moreFailed: (count: number) => (count === 1 ? '1 more file was not added.' : `${numbers.format(count)} more files were not added.`),
+  dismissAll: 'Dismiss all',
   notADocument: (name: string) => `${name} is neither a PDF nor a picture that Loupe reads.`,
   notADocumentStep: 'Export it as PDF and add that.',
   tooLarge: (name: string, size: number, most: number) => `${name} has ${bytes(size)}; at most ${bytes(most)} is read.`,

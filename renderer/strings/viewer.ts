@@ -30,7 +30,7 @@ export const viewer = {
   noText: 'This page has no text to copy yet.',
   drawing: (number: number) => `Page ${number} is being drawn.`,
   notDrawn: (number: number) => `Page ${number} cannot be shown.`,
-  locked: (name: string) => `The pages of ${name} cannot be shown without its password.`,
+  lockedStep: 'Its pages cannot be shown without its password.',
   enterPassword: 'Enter the password',
   pageName,
   /** What became of it, where there is something to say. */

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { LoupeError } from '../../errors.ts';
 import { openStore } from '../../storage/store.ts';
 import type { Store } from '../ports.ts';
 import { createPagePictures, type PagePictures } from './page-pictures.ts';
@@ -12,6 +13,8 @@ let store: Store;
 let pictures: PagePictures;
 /** What was drawn, as "name:page:width:password". */
 let drawn: string[];
+/** What was said to be locked. */
+let locked: [number, string][];
 const bytesDrawn = 1000;
 
 beforeEach(() => {
@@ -19,6 +22,7 @@ beforeEach(() => {
   cache = join(folder, 'cache', 'pages');
   store = openStore(join(folder, 'data'));
   drawn = [];
+  locked = [];
   begin();
 });
 afterEach(() => {
@@ -31,9 +35,11 @@ function begin(mostBytes?: number): void {
     store,
     directory: cache,
     passwordOf: (id) => (id === 2 ? 'open' : undefined),
+    onLocked: (id, failure) => locked.push([id, failure.code]),
     ...(mostBytes === undefined ? {} : { mostBytes }),
     reader: {
       async showPage({ name, password = 'none' }, page, { width }) {
+        if (name === 'locked.pdf') throw new LoupeError('document_locked', 'locked.pdf needs a password.');
         drawn.push(`${name}:${page}:${width}:${password}`);
         return { bytes: new Uint8Array(bytesDrawn).fill(page), mediaType: 'image/png' };
       },
@@ -120,4 +126,11 @@ test('a folder that cannot be written to costs no picture', async () => {
     reader: { showPage: async () => ({ bytes: new Uint8Array(1), mediaType: 'image/png' }) },
   });
   expect((await blocked.show(id, 1, 160)).bytes).toHaveLength(1);
+});
+
+test('says which document is locked: a window is only told that there is no picture', async () => {
+  const hash = 'c'.repeat(64);
+  const { id } = store.documents.add({ kind: 'pdf', name: 'locked.pdf', bytes: 1, pageCount: 1, hash, from: 1, to: 1 });
+  await expect(pictures.show(id, 1, 160)).rejects.toMatchObject({ code: 'document_locked' });
+  expect([locked, kept(hash)]).toEqual([[[id, 'document_locked']], []]);
 });

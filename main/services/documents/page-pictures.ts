@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pageWidths } from '../../contract.ts';
-import { LoupeError } from '../../errors.ts';
+import { LoupeError, toLoupeError, type Failure } from '../../errors.ts';
 import { makeFolder } from '../../make-folder.ts';
 import type { DocumentReader, PagePicture, Store } from '../ports.ts';
 
@@ -14,6 +14,8 @@ export interface PagePicturesOptions {
   directory: string;
   /** What a person entered for this document since the app was started. */
   passwordOf: (id: number) => string | undefined;
+  /** Called where a page cannot be drawn without a password, or with the one that was entered. */
+  onLocked?: (id: number, failure: Failure) => void;
   mostBytes?: number;
 }
 
@@ -39,6 +41,7 @@ export function createPagePictures({
   reader,
   directory,
   passwordOf,
+  onLocked = () => {},
   mostBytes = usualMostBytes,
 }: PagePicturesOptions): PagePictures {
   const { documents, documentFiles } = store;
@@ -84,7 +87,12 @@ export function createPagePictures({
         await utimes(join(folder, file), now, now).catch(() => {});
         return { bytes: before, mediaType: 'image/png' };
       }
-      const picture = await reader.showPage({ path: documentFiles.path(hash), name, password: passwordOf(id) }, page, { width });
+      const from = { path: documentFiles.path(hash), name, password: passwordOf(id) };
+      const picture = await reader.showPage(from, page, { width }).catch((thrown: unknown) => {
+        const error = toLoupeError(thrown);
+        if (error.code === 'document_locked') onLocked(id, error.toFailure());
+        throw thrown;
+      });
       // A full disk, or one that may not be written to, only costs the next drawing.
       if (documents.find(hash)) await keep(folder, file, picture.bytes).catch(() => {});
       // It may have been removed while its picture was being written.

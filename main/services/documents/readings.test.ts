@@ -166,3 +166,14 @@ test('a document that is removed while it is read is not missed', async () => {
   await readings.stop(id);
   expect(store.documents.list()).toEqual([]);
 });
+
+test('says why a document that is read cannot be shown, until a password is entered', async () => {
+  const id = await add('locked.pdf', 1);
+  readings.start(id, { ocr: false });
+  await vi.waitFor(() => expect(readings.view(store.documents.get(id)).reading).toBeNull());
+  readings.fail(id, new LoupeError('document_locked', 'locked.pdf needs a password.').toFailure());
+  await vi.waitFor(() => expect(events.at(-1)).toMatchObject({ payload: { id, failure: { code: 'document_locked' } } }));
+  readings.start(id, { ocr: false, password: 'open' });
+  await vi.waitFor(() => expect(events.at(-1)).toMatchObject({ payload: { id, failure: null, reading: null } }));
+  expect(readings.passwordOf(id)).toBe('open');
+});

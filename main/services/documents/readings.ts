@@ -22,6 +22,8 @@ export interface Readings {
   start(id: number, options: { ocr: boolean; password?: string | undefined }): void;
   /** What was last entered for it, until the app ends. */
   passwordOf(id: number): string | undefined;
+  /** Reports of a document why it cannot be shown, until it is read again, which is also how it gets a password. */
+  fail(id: number, failure: Failure): void;
   /** Resolves when nothing of it is read any more. */
   stop(id: number): Promise<void>;
   /** Begins with what an earlier run, or another database, left. */
@@ -103,12 +105,15 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
   }
 
   function add(id: number, { ocr, password = passwords.get(id), again }: Pick<Reading, 'ocr' | 'password' | 'again'>): void {
-    failures.delete(id);
+    const hadFailed = failures.delete(id);
     if (password !== undefined) passwords.set(id, password);
     const before = queue.find((reading) => reading.id === id && !reading.abort.signal.aborted);
     if (before && (before.ocr || !ocr)) return;
     const { states } = store.documents.get(id);
-    if (states.waiting + (again ? states.failed : 0) + (ocr ? states.picture : 0) === 0) return;
+    if (states.waiting + (again ? states.failed : 0) + (ocr ? states.picture : 0) === 0) {
+      if (hadFailed) reportNow(id);
+      return;
+    }
     // What waits is read by the one that is there already; this one finds only the pictures left.
     queue.push({ id, ocr, again, password, abort: new AbortController(), ended: Promise.withResolvers() });
     reportNow(id);
@@ -118,6 +123,12 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
   return {
     view,
     passwordOf: (id) => passwords.get(id),
+
+    fail(id, failure) {
+      failures.set(id, failure);
+      report(id);
+    },
+
     start: (id, { ocr, password }) => add(id, { ocr, password, again: true }),
 
     async stop(id) {
