@@ -84,16 +84,14 @@ export function createFakeEngine({
     async countTokens({ messages, prompts, most = Infinity, answerSoFar = '' }, { signal } = {}) {
       begin(signal);
       needModel();
-      const counts = (prompts ?? [messages.keys()]).map(
-        (indices) => countWords(Array.from(indices, (index) => messages[index]!)) + wordsOf(answerSoFar).length,
-      );
-      return firstFitting(counts, most);
+      const soFar = wordsOf(answerSoFar).length;
+      const all = (prompts ?? [messages.keys()]).map((indices) => Array.from(indices, (index) => messages[index]!));
+      return firstFitting(all.map(countWords), most - soFar, soFar);
     },
     async generate({ messages, answerSoFar = '', maxTokens, sampling }, { signal, onText, onStage } = {}) {
       begin();
       needModel();
-      const whole = answer(messages);
-      const words = wordsOf(whole.startsWith(answerSoFar) ? whole.slice(answerSoFar.length) : whole);
+      const words = wordsOf(restOf(answer(messages), answerSoFar));
       const images = messages.flatMap(({ content }) => content).filter(({ type }) => type === 'image').length;
       onStage?.('prefill', 1, 1);
       const { text, generated, finish } = await write(words, {
@@ -189,10 +187,14 @@ async function write(
 }
 
 /** The last where none fits. */
-function firstFitting(counts: number[], most: number): { prompt: number; tokens: number } {
+function firstFitting(counts: number[], most: number, more: number): { prompt: number; tokens: number } {
   const fitting = counts.findIndex((tokens) => tokens <= most);
   const prompt = fitting === -1 ? counts.length - 1 : fitting;
-  return { prompt, tokens: counts[prompt]! };
+  return { prompt, tokens: counts[prompt]! + more };
+}
+
+function restOf(whole: string, soFar: string): string {
+  return whole.startsWith(soFar) ? whole.slice(soFar.length) : whole;
 }
 
 /** Of the right sizes, and of zeros. */
