@@ -1,23 +1,12 @@
+/** `loupe models`: what is on this computer, what can be downloaded, and what can be done with it. */
 import { resolve } from 'node:path';
-import {
-  formatBytes,
-  modelPaths,
-  type CatalogueEntry,
-  type CatalogueView,
-  type Download,
-  type EventMessage,
-  type Fitting,
-  type FoundModel,
-  type Licence,
-  type LicenceId,
-  type ModelChoice,
-  type Verification,
-} from '../contract.ts';
-import type { ModelServices } from '../model-services.ts';
-import { dataDirectory } from '../host/paths.ts';
+import { formatBytes, modelPaths, type CatalogueEntry, type Download, type EventMessage, type ModelChoice } from '../contract.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../errors.ts';
-import { joinPaths, pathsNamed } from '../services/models/local/model-path.ts';
+import { dataDirectory } from '../host/paths.ts';
+import { joinPaths } from '../services/models/local/model-path.ts';
 import { quantisedForms } from '../services/models/quantise.ts';
+import { absolute, agree, catalogueEntry, flags, knownModel, type Context, type Run } from './models-context.ts';
+import { bar, describeEntry, describeFound, findingInWords, licenceInWords, printed, progressLine, stateInWords } from './models-words.ts';
 import { oneOf, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
 import { inTime } from './units.ts';
@@ -45,29 +34,6 @@ export const modelsHelp = `loupe models COMMAND [options]
 
   HF_ENDPOINT chooses another hub, HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
 `;
-
-const flags = {
-  json: { type: 'boolean' },
-  data: { type: 'string' },
-  from: { type: 'string' },
-  to: { type: 'string' },
-  form: { type: 'string' },
-  files: { type: 'boolean' },
-  'accept-licence': { type: 'boolean' },
-  anyway: { type: 'boolean' },
-} as const;
-
-type Values = ReturnType<typeof parseFlags<typeof flags>>['values'];
-
-interface Context extends ModelServices {
-  terminal: Terminal;
-  values: Values;
-  line: (text: string) => void;
-  /** Until it is called again or the command ends. */
-  onEvent: (listener: (event: EventMessage) => void) => void;
-}
-
-type Run = (context: Context, argument: string | undefined) => Promise<ExitCode>;
 
 const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'needed' | 'pair'; flags: (keyof typeof flags)[] }> = {
   list: { run: list, argument: 'none', flags: [] },
@@ -136,27 +102,8 @@ async function list({ manager, models, values, terminal, line }: Context): Promi
   line('To download');
   for (const entry of view.entries) if (entry.model === null) describeEntry(entry, line);
   if (view.devicesFailure) line(`\nHow they would run here is not known: ${view.devicesFailure.message}`);
-  if (view.freeBytes !== null) line(`\nThe disk of ${view.directory} has ${formatBytes(view.freeBytes)} to give.`);
+  if (view.freeBytes !== null) line(`\nThe disk of ${view.directory} has ${formatBytes(view.freeBytes)} free.`);
   return exitCodes.ok;
-}
-
-/** Programs know `outcome` by an older name as well. */
-function printed({ entries, ...view }: CatalogueView): unknown {
-  const withVerdict = (fitting: Fitting): unknown => ({ ...fitting, verdict: fitting.outcome });
-  const all = entries.map((entry) => ({ ...entry, fits: entry.fits.map((fit) => ({ ...fit, all: fit.all.map(withVerdict) })) }));
-  return { entries: all, ...view };
-}
-
-const forms: Record<Fitting['quantisation'], string> = { bf16: 'as published', q8_0: 'in 8 bits', q4_k_m: 'in 4 bits' };
-const outcomes: Record<Fitting['outcome'], string> = { fits: 'fits', slow: 'slow', no: 'no' };
-
-function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text: string) => void): void {
-  line(`  ${id}, ${formatBytes(bytes)}`);
-  line(`      ${purpose}`);
-  const [first] = fits;
-  if (!first) return;
-  const best = first.all.find(({ quantisation }) => quantisation === first.recommended) ?? first.all.at(-1)!;
-  line(`      ${outcomes[best.outcome]}, ${forms[best.quantisation]}: ${best.reason}`);
 }
 
 async function find({ manager, values, terminal, line }: Context, path: string | undefined): Promise<ExitCode> {
@@ -166,21 +113,6 @@ async function find({ manager, values, terminal, line }: Context, path: string |
     line('No model was found in the usual places (Hugging Face, Ollama, LM Studio, llama.cpp). Name a folder or a drive to look there.');
   else for (const model of found) describeFound(model, line);
   return exitCodes.ok;
-}
-
-const sources: Record<FoundModel['source'], string> = {
-  huggingface: 'Hugging Face cache',
-  ollama: 'Ollama',
-  lmstudio: 'LM Studio',
-  llamacpp: 'llama.cpp',
-  folder: 'folder',
-};
-
-function describeFound({ name, source, precision, bytes, path, problem, added }: FoundModel, line: (text: string) => void): void {
-  const about = [sources[source], precision, bytes > 0 ? formatBytes(bytes) : ''].filter(Boolean).join(', ');
-  line(`${name} (${about})${added ? ', in the list' : ''}`);
-  for (const file of modelPaths(path)) line(`    ${file}`);
-  if (problem) line(`    ${problem.state}: ${problem.message}`);
 }
 
 async function pull(context: Context, named: string | undefined): Promise<ExitCode> {
@@ -318,17 +250,6 @@ async function verify(context: Context, named: string | undefined): Promise<Exit
   return found.changed.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
-function findingInWords({ name }: ModelChoice, { intact, changed, unknown }: Verification): string {
-  if (changed.length > 0)
-    return (
-      `${name}: ${changed.length === 1 ? 'one file is' : `${changed.length} files are`} not what it should be. ` +
-      `Download the model again.\n${changed.map((file) => `  ${file}`).join('\n')}`
-    );
-  const known = intact > 0 ? `${intact} ${intact === 1 ? 'file has' : 'files have'} the checksum of the source` : '';
-  const noted = unknown > 0 ? `of ${unknown} no source states one; what they are now was noted` : '';
-  return `${name}: ${[known, noted].filter(Boolean).join('; ')}.`;
-}
-
 async function remove(context: Context, named: string | undefined): Promise<ExitCode> {
   const { manager, values, terminal, line } = context;
   const model = knownModel(context, named!);
@@ -343,92 +264,4 @@ async function licence(context: Context, named: string | undefined): Promise<Exi
   const shown = manager.licence((await catalogueEntry(context, named!)).licence);
   terminal.out(values.json ? `${JSON.stringify({ ok: true, licence: shown })}\n` : licenceInWords(shown));
   return exitCodes.ok;
-}
-
-/** Shows the licence unless it was agreed to; `--accept-licence` agrees. */
-function agree({ manager, values, terminal }: Context, id: LicenceId): void {
-  const shown = manager.licence(id);
-  if (shown.acceptedAt !== null) return;
-  if (values['accept-licence']) {
-    manager.acceptLicence(id, shown.version);
-    return;
-  }
-  terminal.err(licenceInWords(shown));
-  throw new LoupeError(
-    'licence_needed',
-    `The ${shown.name} has not been agreed to yet.`,
-    'Run the same command with --accept-licence to agree to it.',
-  );
-}
-
-function licenceInWords({ name, version, points, mustNot, europe, text, usePolicy, acceptedAt }: Licence): string {
-  return [
-    `${name} (${version}), in short:`,
-    ...points.map((point) => `  - ${point}`),
-    'You agree not to use it to:',
-    ...mustNot.map((point) => `  - ${point}`),
-    ...(europe ? [europe] : []),
-    `The licence: ${text}`,
-    `The acceptable use policy: ${usePolicy}`,
-    ...(acceptedAt === null ? [] : [`Agreed to on ${new Date(acceptedAt).toISOString().slice(0, 10)}.`]),
-    '',
-  ].join('\n');
-}
-
-/** By id, repository, or a part of either that only one has. */
-async function catalogueEntry({ manager }: Context, named: string): Promise<CatalogueEntry> {
-  const { entries } = await manager.catalogue();
-  const wanted = named.toLowerCase();
-  const exact = entries.find(
-    ({ id, repository, mirrors }) => id === wanted || [repository, ...mirrors].some((name) => name.toLowerCase() === wanted),
-  );
-  const like = entries.filter(({ id }) => id.includes(wanted));
-  if (exact) return exact;
-  if (like.length === 1) return like[0]!;
-  const known = (like.length > 0 ? like : entries).map(({ id }) => id).join(', ');
-  throw new LoupeError(
-    'usage',
-    like.length > 1 ? `"${named}" may be one of several models.` : `There is no model "${named}" to download.`,
-    `Known: ${known}.`,
-  );
-}
-
-/** By its name, its path, or that of one of its files. */
-function knownModel({ models }: Context, named: string): ModelChoice {
-  const all = models.list();
-  const path = absolute(named);
-  const found =
-    all.find(({ id }) => id === named || absolute(id) === path) ??
-    all.find(({ name }) => name.toLowerCase() === named.toLowerCase()) ??
-    all.find(({ id }) => modelPaths(id).includes(path));
-  if (!found)
-    throw new LoupeError('usage', `There is no model "${named}" in the list.`, `Known: ${all.map(({ name }) => name).join(', ')}.`);
-  return found;
-}
-
-function absolute(path: string): string {
-  return joinPaths(pathsNamed(path).map((part) => resolve(part)));
-}
-
-function stateInWords({ state, doneBytes, totalBytes, bytesPerSecond, failure }: Download): string {
-  const share =
-    totalBytes > 0 ? `${Math.floor((doneBytes / totalBytes) * 100)} %, ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : '';
-  if (state === 'queued') return 'waits for its turn';
-  if (state === 'failed') return `failed${share && ` at ${share}`}: ${failure?.message ?? ''}`;
-  if (state === 'paused') return `paused at ${share || 'its beginning'}`;
-  if (!share) return 'asking for the list of files';
-  const left = bytesPerSecond ? `, ${formatBytes(bytesPerSecond)}/s, ${inTime((totalBytes - doneBytes) / bytesPerSecond)} left` : '';
-  return `${bar(doneBytes / totalBytes)} ${share}${left}`;
-}
-
-function bar(share: number): string {
-  const width = 20;
-  const full = Math.round(Math.min(1, share) * width);
-  return `[${'#'.repeat(full)}${'.'.repeat(width - full)}]`;
-}
-
-/** One line that is written over; only a person who watches sees it. "" removes it. */
-function progressLine(terminal: Terminal, json: boolean | undefined): (text: string) => void {
-  if (json || !terminal.errIsTerminal) return () => {};
-  return (text) => terminal.err(`\r\x1b[K${text}`);
 }

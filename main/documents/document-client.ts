@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { forkHost, type SpawnHost } from '../process/channel.ts';
-import { usualLimits } from '../engine/watch.ts';
+import { usualLimits } from '../engine/limits.ts';
 import { LoupeError } from '../errors.ts';
 import { pageFlags, pageStates, type DocumentFile, type DocumentReader, type PageReading } from '../services/ports.ts';
 import { createDocumentProcess, nameOf, type DocumentLimits, type DocumentWork } from './document-process.ts';

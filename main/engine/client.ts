@@ -22,7 +22,10 @@ import {
   type WorkStage,
 } from '../protocol.ts';
 import { hasPictures, withoutBytes, withTiles } from './prepare-images.ts';
-import { Rates, usualLimits, Watch, type Hang, type Limits } from './watch.ts';
+import { usualLimits, type Limits } from './limits.ts';
+import { describeExit, exitWords, hangWords } from './loss-words.ts';
+import { Rates } from './rates.ts';
+import { Watch, type Hang } from './watch.ts';
 
 export interface EngineClientOptions {
   spawn?: SpawnHost;
@@ -458,21 +461,6 @@ function stagesOf(kind: RequestKind, result: unknown): readonly WorkStage[] {
   return typeof stages === 'function' ? stages(result) : stages;
 }
 
-function hangWords(hang: Hang): string {
-  switch (hang.kind) {
-    case 'start':
-      return 'it did not become ready';
-    case 'silent':
-      return 'it gave no sign of life';
-    case 'stuck':
-      return hang.stage === 'none' ? 'its main thread was stuck' : `its main thread was stuck (${hang.stage})`;
-    case 'still':
-      return `no progress during ${hang.stage}`;
-    default:
-      return hang satisfies never;
-  }
-}
-
 /** Rejects as soon as `signal` is aborted; what it waited for continues. */
 async function orAborted<Waited>(waited: Promise<Waited>, kind: RequestKind | 'start', signal: AbortSignal | undefined): Promise<Waited> {
   if (!signal) return waited;
@@ -485,14 +473,4 @@ async function orAborted<Waited>(waited: Promise<Waited>, kind: RequestKind | 's
   } finally {
     signal.removeEventListener('abort', abort);
   }
-}
-
-function exitWords({ code, signal }: HostExit): string {
-  if (signal !== null) return `signal ${signal}`;
-  return code === null ? 'it could not be started' : `exit code ${code}`;
-}
-
-function describeExit(exit: HostExit): string {
-  const lastLine = exit.lastWords.split('\n').at(-1)?.trim();
-  return lastLine ? `${exitWords(exit)}, last words: ${lastLine}` : exitWords(exit);
 }

@@ -18,12 +18,9 @@ import { parentChannel, type ParentChannel } from '../process/channel.ts';
 import { holdLifeline, type Lifeline } from '../process/lifeline.ts';
 import {
   parseRequest,
-  type Body,
   type ChatMessage,
   type EngineSettings,
   type Event,
-  type ImageSeen,
-  type PreparedPicture,
   type ModelPlace,
   type Request,
   type RequestOf,
@@ -32,6 +29,7 @@ import {
   type Score,
   type WorkStage,
 } from '../protocol.ts';
+import { nativeImage, picturesOf, preparedFor, seen } from './prepared-pictures.ts';
 import { scoreTokens } from './score.ts';
 
 const lifeline = holdLifeline();
@@ -456,33 +454,6 @@ function messageAt(messages: ChatMessage[], index: number): ChatMessage {
   const message = messages[index];
   if (!message) throw new LoupeError('protocol', `A prompt names message ${index} of ${messages.length}.`);
   return message;
-}
-
-function picturesOf(messages: ChatMessage[], model: ModelInfo): PreparedPicture[] {
-  const images = messages.flatMap(({ content }) => content.flatMap((part) => (part.type === 'image' ? [part.image] : [])));
-  return images.map((image) => preparedFor(image, model));
-}
-
-function preparedFor(image: Body<'trace'>['images'][number], { vision }: ModelInfo): PreparedPicture {
-  if (!vision) throw new LoupeError('image_unseen', 'The loaded model reads text only; it cannot see pictures.');
-  if (!('tiles' in image)) throw new LoupeError('protocol', 'A picture came to the engine without its tiles.');
-  if (image.tiles.length !== image.numTiles * vision.tileSize ** 2 * 3)
-    throw new LoupeError('protocol', 'The tiles of a picture were prepared for another model.');
-  return image;
-}
-
-/** What the addon asks for, and no more. */
-function nativeImage({
-  hash,
-  tiles,
-  numTiles,
-  aspectRatioId,
-}: PreparedPicture): Pick<PreparedPicture, 'hash' | 'tiles' | 'numTiles' | 'aspectRatioId'> {
-  return { hash, tiles, numTiles, aspectRatioId };
-}
-
-function seen({ hash, width, height, layout: { resized, canvas, arrangement } }: PreparedPicture): ImageSeen {
-  return { hash, width, height, resized, canvas, arrangement };
 }
 
 function nothingGenerated(promptTokens: number, prepareMs: number): Pick<Result<'generate'>, 'text' | 'tokens' | 'finish' | 'statistics'> {

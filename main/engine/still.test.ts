@@ -10,7 +10,7 @@ import { createEngineClient } from './client.ts';
 import { beatEnvironment } from '../process/lifeline.ts';
 import { addonDouble, allStops, demo, openBench, wholeAnswer, type Stop } from './test/standing-still.ts';
 import type { WorkStage } from '../protocol.ts';
-import { usualLimits, type Limits } from './watch.ts';
+import { usualLimits, type Limits } from './limits.ts';
 
 const { seeds } = createRequire(import.meta.url)(addonDouble) as { seeds: Record<'stream' | 'hang', number> };
 const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }];

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { readBeats } from '../process/lifeline.ts';
 import type { WorkStage } from '../protocol.ts';
-import { Rates, usualLimits, Watch, type Hang, type Limits } from './watch.ts';
+import { usualLimits, type Limits } from './limits.ts';
+import { Rates } from './rates.ts';
+import { Watch, type Hang } from './watch.ts';
 
 const limits: Limits = {
   ...usualLimits,

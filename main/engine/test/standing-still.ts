@@ -12,7 +12,7 @@ import { openStore } from '../../storage/store.ts';
 import { forkHost, type HostProcess } from '../../process/channel.ts';
 import { createEngineClient } from '../client.ts';
 import { beatEnvironment } from '../../process/lifeline.ts';
-import type { Limits } from '../watch.ts';
+import type { Limits } from '../limits.ts';
 
 export const addonDouble = fileURLToPath(new URL('./addon-double.cjs', import.meta.url));
 export const demo = fileURLToPath(new URL('../../../resources/demo-model/', import.meta.url));
