@@ -41,6 +41,8 @@ const uint QUADS = KV_PIECE / 4, PIECES = HEAD_DIM / KV_PIECE, ROUNDS = (PIECES 
 const uint PADDED4 = ROUNDS * 4 * QUADS;
 // Keys that the threads sum up side by side: a power of two, so that eight times as many divide a chunk.
 const uint WAYS = PIECES <= 4 ? 16 : PIECES <= 8 ? 8 : PIECES <= 16 ? 4 : PIECES <= 32 ? 2 : 1;
+// Keys that a thread takes at a time, so that eight loads are on their way where heads are wide.
+const uint SETS = ROUNDS >= 8 ? 1 : 2;
 const uint AHEAD = 8, KEY_THREADS = 4, KEYS = 64 / KEY_THREADS, LANES = 64 / GROUP, MINE = (CHUNK + LANES - 1) / LANES;
 
 shared vec4 tile_q[GROUP * PADDED4];
@@ -69,29 +71,22 @@ void main() {
 
   // Keys beyond the last are read as the last; nobody looks at their scores.
   const uint lane = thread % KEY_THREADS;
-  for (uint j = thread / KEY_THREADS; j < count; j += 2 * KEYS) {
-    uvec4 near[ROUNDS], far[ROUNDS];
-    const uint a = from + min(j, last) * pitch, b = from + min(j + KEYS, last) * pitch;
-    [[unroll]] for (uint i = 0; i < ROUNDS; ++i)
-      near[i] = keys[a + min(i * KEY_THREADS + lane, PIECES - 1)];
-    [[unroll]] for (uint i = 0; i < ROUNDS; ++i)
-      far[i] = keys[b + min(i * KEY_THREADS + lane, PIECES - 1)];
-    float near_sum[GROUP], far_sum[GROUP];
-    [[unroll]] for (uint g = 0; g < GROUP; ++g)
-      near_sum[g] = far_sum[g] = 0.0;
+  for (uint j = thread / KEY_THREADS; j < count; j += SETS * KEYS) {
+    uvec4 k[SETS][ROUNDS];
+    [[unroll]] for (uint s = 0; s < SETS; ++s) [[unroll]]
+      for (uint i = 0; i < ROUNDS; ++i) k[s][i] = keys[from + min(j + s * KEYS, last) * pitch + min(i * KEY_THREADS + lane, PIECES - 1)];
+    float sum[SETS][GROUP];
+    [[unroll]] for (uint s = 0; s < SETS; ++s) [[unroll]]
+      for (uint g = 0; g < GROUP; ++g) sum[s][g] = 0.0;
     [[unroll]] for (uint i = 0; i < ROUNDS; ++i) [[unroll]]
-      for (uint e = 0; e < QUADS; ++e) {
-        const vec4 k = unpack_kv(near[i], e), l = unpack_kv(far[i], e);
-        [[unroll]] for (uint g = 0; g < GROUP; ++g) {
+      for (uint e = 0; e < QUADS; ++e) [[unroll]]
+        for (uint g = 0; g < GROUP; ++g) {
           const vec4 query = tile_q[g * PADDED4 + (i * KEY_THREADS + lane) * QUADS + e];
-          near_sum[g] += dot(query, k);
-          far_sum[g] += dot(query, l);
+          [[unroll]] for (uint s = 0; s < SETS; ++s)
+            sum[s][g] += dot(query, unpack_kv(k[s][i], e));
         }
-      }
-    [[unroll]] for (uint g = 0; g < GROUP; ++g) {
-      shares[g * CHUNK + j][lane] = near_sum[g];
-      shares[g * CHUNK + j + KEYS][lane] = far_sum[g];
-    }
+    [[unroll]] for (uint s = 0; s < SETS; ++s) [[unroll]]
+      for (uint g = 0; g < GROUP; ++g) shares[g * CHUNK + j + s * KEYS][lane] = sum[s][g];
   }
   barrier();
 
