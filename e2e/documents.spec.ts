@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright/test';
+import { rc4Encryption } from '../main/documents/test/encrypt-pdf.ts';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import { violations } from './support/axe.ts';
 import { expect, test } from './support/loupe.ts';
@@ -138,7 +139,7 @@ test('a locked document asks for its password, and another that is dropped besid
   await loupe.skipWelcome();
   await page.keyboard.press('Control+Shift+D');
   const { dialog, row, add } = library(page);
-  await add(save(host.directory, 'locked.pdf', writePdf({ pages: [{ content: line('Salary') }], password: 'open' })));
+  await add(save(host.directory, 'locked.pdf', writePdf({ pages: [{ content: line('Salary') }], encryption: rc4Encryption('open') })));
   const locked = page.getByRole('dialog', { name: 'locked.pdf needs a password' });
   await expect(locked.getByRole('textbox', { name: 'Password' })).toBeFocused();
   expect(await violations(page)).toEqual([]);
@@ -169,7 +170,7 @@ test('after a restart the pages of a locked document ask for its password again'
   await loupe.skipWelcome();
   await page.keyboard.press('Control+Shift+D');
   const { row, add } = library(page);
-  await add(save(host.directory, 'locked.pdf', writePdf({ pages: [{ content: line('Salary') }], password: 'open' })));
+  await add(save(host.directory, 'locked.pdf', writePdf({ pages: [{ content: line('Salary') }], encryption: rc4Encryption('open') })));
   const question = page.getByRole('dialog', { name: 'locked.pdf needs a password' });
   const password = question.getByRole('textbox', { name: 'Password' });
   await password.fill('open');

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { rc4Encryption } from '../documents/test/encrypt-pdf.ts';
 import { line, writePdf } from '../documents/test/write-pdf.ts';
 import { root } from '../host/paths.ts';
 
@@ -56,7 +57,7 @@ describe('loupe documents read', () => {
   });
 
   it('opens a locked file, and asks for its password', async () => {
-    const locked = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], password: 'sesame' }));
+    const locked = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], encryption: rc4Encryption('sesame') }));
     expect((await loupe('read', locked)).err).toBe(
       'loupe: locked.pdf needs a password.\nPass it with --password. Loupe does not keep it.\n',
     );
@@ -137,7 +138,7 @@ describe('the library', () => {
   });
 
   it('asks for the password of a locked file', async () => {
-    const locked = save('secret.pdf', writePdf({ pages: [{ content: line('Secret') }], password: 'sesame' }));
+    const locked = save('secret.pdf', writePdf({ pages: [{ content: line('Secret') }], encryption: rc4Encryption('sesame') }));
     expect((await inLibrary('add', locked)).err).toBe(
       'loupe: secret.pdf needs a password.\nPass it with --password. Loupe does not keep it.\n',
     );

@@ -65,7 +65,7 @@ export function documentAsJson({ id, name, kind, bytes, pageCount, states, failu
 
 const stateWords: Record<StoredPageState, string> = {
   text: 'with text',
-  ocr: 'read from their pictures',
+  ocr: 'read by OCR',
   picture: 'without text yet',
   blank: 'blank',
   failed: 'failed',

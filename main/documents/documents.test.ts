@@ -12,6 +12,7 @@ import { root } from '../host/paths.ts';
 import type { DocumentFile, DocumentReader, PageReading } from '../services/ports.ts';
 import { randomNumbers } from '../test/random.ts';
 import { createDocumentReader } from './document-client.ts';
+import { aesEncryption, rc4Encryption } from './test/encrypt-pdf.ts';
 import { line, stream, writePdf } from './test/write-pdf.ts';
 
 let folder: string;
@@ -301,11 +302,39 @@ describe('what cannot be read', () => {
     await expect(reader.open({ path: join(path, 'x.pdf') })).rejects.toMatchObject({ code: 'document_missing' });
   });
 
-  it('opens a locked file with its password alone', async () => {
-    const file = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], password: 'open sesame' }));
+  const composed = 'naïve пароль 契約';
+  it.each([
+    ['RC4', rc4Encryption('open sesame'), 'open sesame'],
+    ['RC4, a word with accents', rc4Encryption('pässwört'), 'pässwört'],
+    ['RC4, accents as a Mac may type them', rc4Encryption('pässwört'), 'pässwört'.normalize('NFD')],
+    ['AES-256', aesEncryption({ user: 'open sesame', owner: 'owner' }), 'open sesame'],
+    ['AES-256, its owner', aesEncryption({ user: 'open sesame', owner: 'Besitzer ß' }), 'Besitzer ß'],
+    ['AES-256, any script', aesEncryption({ user: composed, owner: 'owner' }), composed],
+    ['AES-256, accents as a Mac may type them', aesEncryption({ user: composed, owner: 'owner' }), composed.normalize('NFD')],
+  ])('opens a locked file with its password alone: %s', async (_, encryption, password) => {
+    const broken = stream('/Filter/FlateDecode', Buffer.from('this was deflated once'));
+    const file = save(
+      'locked.pdf',
+      writePdf({
+        pages: [{ content: line('Secret') }, { content: '/X Do', resources: '/XObject<</X 10 0 R>>' }],
+        objects: [broken],
+        encryption,
+      }),
+    );
     await expect(reader.open(file)).rejects.toMatchObject({ code: 'document_locked', message: 'locked.pdf needs a password.' });
     await expect(reader.open({ ...file, password: 'sesame' })).rejects.toThrow('The password does not open locked.pdf.');
-    expect((await readAll({ ...file, password: 'open sesame' })).map(brief)).toEqual([['text', [], 'Secret']]);
+    const [sound, damaged] = await readAll({ ...file, password });
+    expect(brief(sound!)).toEqual(['text', [], 'Secret']);
+    // The second reader has the password, too.
+    expect(damaged!.flags).toContain('damaged');
+  });
+
+  it('needs no password where only changes are forbidden', async () => {
+    const file = save(
+      'owned.pdf',
+      writePdf({ pages: [{ content: line('Open') }], encryption: aesEncryption({ user: '', owner: 'owner' }) }),
+    );
+    expect((await readAll(file)).map(brief)).toEqual([['text', [], 'Open']]);
   });
 
   it('reads a file with rubbish in front of it', async () => {

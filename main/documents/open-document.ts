@@ -115,8 +115,19 @@ function readPart(file: OpenFile, position: number, length: number): Uint8Array 
 
 let pdfium: Promise<Pdfium> | null = null;
 
-async function openPdf(file: OpenFile, password: string | undefined): Promise<OpenDocument> {
-  const pdf = (await (pdfium ??= loadPdfium())).open(file, file.name, password);
+/** With the password as it was typed or, as the standard has it, composed: some keyboards take accents apart. Throws as pdfium does. */
+function openWith(pdfium: Pdfium, file: OpenFile, typed: string | undefined): { pdf: Pdf | null; password: string | undefined } {
+  const composed = typed?.normalize('NFKC');
+  try {
+    return { pdf: pdfium.open(file, file.name, typed), password: typed };
+  } catch (error) {
+    if (composed === typed || !(error instanceof LoupeError) || error.code !== 'document_locked') throw error;
+    return { pdf: pdfium.open(file, file.name, composed), password: composed };
+  }
+}
+
+async function openPdf(file: OpenFile, typed: string | undefined): Promise<OpenDocument> {
+  const { pdf, password } = openWith(await (pdfium ??= loadPdfium()), file, typed);
   const pageCount = pdf?.pageCount ?? 0;
   if (!pdf || pageCount === 0) {
     pdf?.close();

@@ -1,6 +1,6 @@
 /** PDF files for tests, object by object: every awkward thing that a file can have, and nothing else. */
-import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
+import type { Encryption } from './encrypt-pdf.ts';
 
 export interface PageOptions {
   content: string;
@@ -19,16 +19,15 @@ export interface FileOptions {
   catalog?: string;
   /** What /Count says. */
   count?: number;
-  password?: string;
+  /** Of the pages' contents; other objects are written as they are. */
+  encryption?: Encryption;
 }
 
 const firstOwn = 10;
 const font = 3;
 
 /** Objects: 1 catalog, 2 pages, 3 Helvetica, from 10 on `objects`, then each page and its content. */
-export function writePdf({ pages, objects = [], catalog = '', count = pages.length, password }: FileOptions): Buffer {
-  const id = Buffer.from('0123456789abcdef');
-  const key = password === undefined ? null : encryptionKey(password, id);
+export function writePdf({ pages, objects = [], catalog = '', count = pages.length, encryption }: FileOptions): Buffer {
   const numbered = new Map<number, Buffer>();
   const firstPage = firstOwn + objects.length;
   numbered.set(1, Buffer.from(`<</Type/Catalog/Pages 2 0 R${catalog}>>`));
@@ -45,7 +44,7 @@ export function writePdf({ pages, objects = [], catalog = '', count = pages.leng
       ),
     );
     const data = Buffer.from(content, 'latin1');
-    numbered.set(number + 1, stream('', key ? rc4(objectKey(key, number + 1), data) : data));
+    numbered.set(number + 1, stream('', encryption?.stream(number + 1, data) ?? data));
   }
   const parts: Buffer[] = [Buffer.from('%PDF-1.7\n')];
   let length = parts[0]!.length;
@@ -57,14 +56,10 @@ export function writePdf({ pages, objects = [], catalog = '', count = pages.leng
     length += part.length;
   }
   const rows = [...offsets].map(([number, offset]) => `${number} 1\n${String(offset).padStart(10, '0')} 00000 n \n`).join('');
-  const encryption = key
-    ? `/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<${owner.toString('hex')}>/U<${rc4(key, padding).toString('hex')}>>>` +
-      `/ID[<${id.toString('hex')}><${id.toString('hex')}>]`
-    : '';
   parts.push(
     Buffer.from(
       `xref\n0 1\n0000000000 65535 f \n${rows}trailer<</Size ${Math.max(...numbered.keys()) + 1}` +
-        `/Root 1 0 R${encryption}>>\nstartxref\n${length}\n%%EOF\n`,
+        `/Root 1 0 R${encryption?.trailer ?? ''}>>\nstartxref\n${length}\n%%EOF\n`,
     ),
   );
   return Buffer.concat(parts);
@@ -83,45 +78,4 @@ export function stream(entries: string, data: Buffer | string, deflate = false):
 /** A line in Helvetica. */
 export function line(text: string, x = 72, y = 700, before = ''): string {
   return `q ${before} BT /F 12 Tf ${x} ${y} Td (${text}) Tj ET Q\n`;
-}
-
-// Standard security handler, revision 2: 40 bits of RC4.
-const padding = Buffer.from('28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a', 'hex');
-const owner = Buffer.alloc(32, 7);
-
-function encryptionKey(password: string, id: Buffer): Buffer {
-  const padded = Buffer.concat([Buffer.from(password, 'latin1'), padding]).subarray(0, 32);
-  const permissions = Buffer.alloc(4);
-  permissions.writeInt32LE(-4);
-  return createHash('md5')
-    .update(Buffer.concat([padded, owner, permissions, id]))
-    .digest()
-    .subarray(0, 5);
-}
-
-function objectKey(key: Buffer, number: number): Buffer {
-  const salt = Buffer.from([number & 255, (number >> 8) & 255, (number >> 16) & 255, 0, 0]);
-  return createHash('md5')
-    .update(Buffer.concat([key, salt]))
-    .digest()
-    .subarray(0, 10);
-}
-
-function rc4(key: Buffer, data: Buffer): Buffer {
-  const state = Array.from({ length: 256 }, (_, index) => index);
-  const swap = (a: number, b: number): void => void ([state[a], state[b]] = [state[b]!, state[a]!]);
-  for (let i = 0, j = 0; i < 256; i++) {
-    j = (j + state[i]! + key[i % key.length]!) & 255;
-    swap(i, j);
-  }
-  let i = 0;
-  let j = 0;
-  return Buffer.from(
-    data.map((byte) => {
-      i = (i + 1) & 255;
-      j = (j + state[i]!) & 255;
-      swap(i, j);
-      return byte ^ state[(state[i]! + state[j]!) & 255]!;
-    }),
-  );
 }

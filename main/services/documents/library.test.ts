@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDocumentReader } from '../../documents/document-client.ts';
+import { rc4Encryption } from '../../documents/test/encrypt-pdf.ts';
 import { line, writePdf } from '../../documents/test/write-pdf.ts';
 import { root } from '../../host/paths.ts';
 import { openStore } from '../../storage/store.ts';
@@ -84,7 +85,7 @@ describe('adding', () => {
   });
 
   test('a password is used and not kept', async () => {
-    const path = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], password: 'sesame' }));
+    const path = save('locked.pdf', writePdf({ pages: [{ content: line('Secret') }], encryption: rc4Encryption('sesame') }));
     await expect(library.add(path)).rejects.toMatchObject({ code: 'document_locked' });
     const { document } = await library.add(path, { password: 'sesame' });
     await expect(library.read(document.id)).rejects.toMatchObject({ code: 'document_locked', message: 'locked.pdf needs a password.' });
