@@ -22,6 +22,7 @@ import { createSanityChecks } from './services/models/check/sanity-checks.ts';
 import { sessionSecrets } from './services/models/hub/secrets.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels } from './services/models/models.ts';
+import { createSecondReader } from './services/second-reader/second-reader.ts';
 import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
 import { createPictures } from './services/pictures.ts';
@@ -83,7 +84,14 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     passwordOf: readings.passwordOf,
     onLocked: readings.fail,
   });
-  const chat = createChat({ store, engine, showPage: pagePictures.show, emit });
+  const secondReader = createSecondReader({
+    store,
+    read: async (hash, signal) => text.readLater(hash, { source: pictures.original(hash) }, signal),
+    sees: () => engine.state().vision !== null,
+    emit,
+    onFault: host.onFault,
+  });
+  const chat = createChat({ store, engine, showPage: pagePictures.show, emit, onAnswer: (answer) => void secondReader.check(answer) });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,
@@ -120,6 +128,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     async close() {
       maintenance.close();
       pictureIndex.close();
+      secondReader.close();
       chat.close();
       sanityChecks.close();
       await Promise.all([uploads.close(), readings.close()]);

@@ -6,6 +6,7 @@
  * A picture is named by the SHA-256 of its file, in hexadecimal; `pictureUrl` shows it.
  */
 import * as v from 'valibot';
+import { difference } from './contract/differences.ts';
 import { id, count, time, hash, text, side, size, region, limits } from './contract/common.ts';
 import { picture, pages, textLine, modelView } from './contract/pictures.ts';
 import { message, conversationSummary, draft, checkState, conversation, searchHit, turnState } from './contract/conversations.ts';
@@ -68,6 +69,7 @@ export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Display, CaptureState, Copying } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
+export type { Difference } from './contract/differences.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits } from './contract/common.ts';
@@ -76,6 +78,7 @@ export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
 export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
+export { differenceInWords } from './contract/differences.ts';
 export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';
 
 /** For what is kept as JSON and parsed again when it is read. */
@@ -83,6 +86,7 @@ export { failure as failureSchema } from './contract/common.ts';
 export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
 export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
 export { settings as settingsSchema } from './contract/settings.ts';
+export const differencesSchema = v.array(difference);
 
 // --- requests
 

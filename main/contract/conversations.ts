@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { id, count, time, hash, text, limits, failure } from './common.ts';
 import { askedScope, citation, coverage } from './asking.ts';
+import { difference } from './differences.ts';
 import { picture } from './pictures.ts';
 
 export const turnStatistics = v.strictObject({
@@ -65,6 +66,8 @@ export const message = v.strictObject({
   coverage: v.nullable(coverage),
   /** Of an answer to one, once it has ended: its quotes, checked, in the order of the text. */
   citations: v.array(citation),
+  /** Of an answer about a picture: where the picture's text has something else, in the order of the answer. */
+  differences: v.array(difference),
   createdAt: time,
 });
 

@@ -35,6 +35,8 @@ export const settings = v.strictObject({
   sendWith: v.picklist(['enter', 'mod-enter']),
   /** The text in pictures is read in the background, so that the search finds it. */
   searchPictures: v.boolean(),
+  /** Answers about pictures are compared with the text that is read in them. */
+  secondReader: v.boolean(),
   /** How often the hints of the capture overlay were shown. */
   captureHintsShown: count,
   /** The first-run page was left. */
@@ -64,6 +66,7 @@ export const defaultSettings: Settings = {
   closeToTray: true,
   sendWith: 'enter',
   searchPictures: true,
+  secondReader: true,
   captureHintsShown: 0,
   welcomed: false,
 };

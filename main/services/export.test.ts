@@ -21,6 +21,7 @@ function message(id: number, parentId: number | null, role: Message['role'], tex
     scope: null,
     coverage: null,
     citations: [],
+    differences: [],
     createdAt: 1000 + id,
     ...more,
   };
@@ -193,6 +194,7 @@ test('JSON: the whole tree, as documented', () => {
     'citations',
     'coverage',
     'createdAt',
+    'differences',
     'failure',
     'finish',
     'id',
@@ -231,6 +233,19 @@ test.each([
   ['家族 👩‍👩‍👧', '家族 👩‍👩‍👧'],
 ])('the file name of %j', (title, name) => {
   expect(fileNameOf(title)).toBe(name);
+});
+
+test('where an answer differs from the text of its picture, both are told', () => {
+  const differences = [
+    { offset: 0, length: 5, answer: '1,208', picture: '1,280*' },
+    { offset: 9, length: 4, answer: '7200', picture: null },
+  ];
+  const told = { ...conversation, messages: conversation.messages.map((each) => (each.role === 'user' ? each : { ...each, differences })) };
+  const { text } = exportConversation(told, 'markdown');
+  expect(text).toContain(
+    '\n\n- The picture’s text says 1,280\\*; the answer says 1,208.\n- The answer says 7200; the picture’s text does not have it.\n',
+  );
+  expect(exportConversation(told, 'json').text).toContain('"picture": "1,280*"');
 });
 
 test('a long title is cut between characters', () => {

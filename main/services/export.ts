@@ -1,5 +1,13 @@
 /** A conversation as a document: Markdown to read, JSON with everything (docs/export.md). */
-import { citationInWords, coverageInWords, scopeInWords, type Conversation, type Message, type Picture } from '../contract.ts';
+import {
+  citationInWords,
+  coverageInWords,
+  differenceInWords,
+  scopeInWords,
+  type Conversation,
+  type Message,
+  type Picture,
+} from '../contract.ts';
 import { answerSection, oneLine, questionSection } from './export-markdown.ts';
 
 /** Raised when a reader of the JSON would have to change. */
@@ -46,6 +54,9 @@ function messageBlocks(message: Message): string[] {
     ...(words === '' ? [] : [words]),
     ...(note ? [`*${note}*`] : []),
     ...sourceBlocks(message),
+    ...(message.differences.length > 0
+      ? [message.differences.map((difference) => `- ${oneLine(differenceInWords(difference))}`).join('\n')]
+      : []),
   ];
 }
 

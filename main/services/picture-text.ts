@@ -5,6 +5,8 @@ import type { OcrPicture, TextRecogniser } from './ports.ts';
 export interface PictureText {
   /** The picture of this hash. Rejects as `TextRecogniser` does. */
   read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
+  /** As `read`, while nobody waits for it: without events, at the lowest priority. */
+  readLater(hash: string, picture: OcrPicture, signal: AbortSignal): Promise<TextLine[]>;
   /** Of a picture that is read once, without events; `stop` knows it as `of`. */
   readOnce(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]>;
   /** Its readers are rejected with `cancelled`. */
@@ -45,6 +47,10 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
     async read(hash, picture) {
       const onLine = (line: TextLine): void => emit({ event: 'text.line', payload: { of: hash, line } });
       return remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture, onLine))));
+    },
+    async readLater(hash, picture, signal) {
+      const begun = known.get(hash) ?? running.get(hash)?.result;
+      return remember(hash, await (begun ?? recogniser.recognise(picture, { background: true, signal })));
     },
     readOnce(of, picture, onLine) {
       stop(of);

@@ -137,6 +137,7 @@ const jsonColumns = [
   ['messages', 'failure'],
   ['messages', 'statistics'],
   ['messages', 'judgement'],
+  ['messages', 'differences'],
   ['pictures', 'origin'],
   ['drafts', 'pictures'],
   ['settings', 'value'],

@@ -1,5 +1,5 @@
 /** Messages: a tree for each conversation. */
-import type { Citation, Judgement, Message } from '../contract.ts';
+import type { Citation, Difference, Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, FinishedAnswer, NewCoverage, NewMessage } from '../services/ports.ts';
 import { askingCommands, askingQueries } from './asking.ts';
@@ -121,10 +121,14 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
     ),
     checkpoint: database.prepare<[string, number]>("update messages set text = ? where id = ? and state = 'streaming'"),
     finish: database.prepare<[string, string, string | null, string | null, string | null, string | null, string | null, number, number]>(
-      `update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ?, unspaced = ?
+      `update messages set text = ?, state = ?, failure = ?, finish = ?, model = ?, statistics = ?, judgement = ?, unspaced = ?,
+         differences = null
        where id = ?`,
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
+    differ: database.prepare<[string, number, string]>(
+      "update messages set differences = ? where id = ? and text = ? and state = 'complete'",
+    ),
     interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
   };
 
@@ -175,6 +179,9 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
       if (statements.judge.run(toJson(judgement), id).changes === 0) throw noMessage(id);
       return stored(id);
     },
+
+    saveDifferences: (id: number, text: string, differences: Difference[]): Message | null =>
+      statements.differ.run(JSON.stringify(differences), id, text).changes === 0 ? null : stored(id),
 
     markInterrupted: (): number => statements.interrupt.run().changes,
   };

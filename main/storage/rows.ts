@@ -1,6 +1,7 @@
 /** Rows as SQLite returns them -> entities of the contract. JSON of another shape than expected counts as absent. */
 import * as v from 'valibot';
 import {
+  differencesSchema,
   failureSchema,
   judgementSchema,
   originSchema,
@@ -53,6 +54,7 @@ export interface MessageRow {
   model: string | null;
   statistics: string | null;
   judgement: string | null;
+  differences: string | null;
   createdAt: number;
 }
 
@@ -68,10 +70,11 @@ export const messageColumns = [
   'messages.model',
   'messages.statistics',
   'messages.judgement',
+  'messages.differences',
   'messages.created_at as createdAt',
 ].join(', ');
 
-export function toMessage({ failure, statistics, judgement, ...row }: MessageRow, pictures: Picture[]): Message {
+export function toMessage({ failure, statistics, judgement, differences, ...row }: MessageRow, pictures: Picture[]): Message {
   return {
     ...row,
     pictures,
@@ -80,6 +83,7 @@ export function toMessage({ failure, statistics, judgement, ...row }: MessageRow
     failure: parseJson(failureSchema, failure),
     statistics: parseJson(statisticsSchema, statistics),
     judgement: parseJson(judgementSchema, judgement),
+    differences: parseJson(differencesSchema, differences) ?? [],
   };
 }
 

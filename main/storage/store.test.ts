@@ -114,6 +114,21 @@ test('a conversation is kept whole', () => {
   expect(opened.messages[0]!.pictures).toEqual([{ hash, name: 'a.png', width: 4, height: 3, bytes: 1, origin: { kind: 'paste' } }]);
 });
 
+test('where an answer differs from its picture is kept with it, for as long as the answer stays as it is', () => {
+  const { conversations } = store;
+  const { id } = conversations.create('Invoice');
+  const answer = say(id, say(id, null, 'user', 'The total?').id, 'assistant', '1,208', [], 'streaming');
+  const differences = [{ offset: 0, length: 5, answer: '1,208', picture: '1,280' }];
+  const end = { text: '1,208', state: 'complete', failure: null, finish: 'stop', model: 'demo', statistics: null } as const;
+  expect(conversations.saveDifferences(answer.id, '1,208', differences)).toBe(null);
+  expect(conversations.update(answer.id, end).differences).toEqual([]);
+  expect(conversations.saveDifferences(answer.id, 'Another text', differences)).toBe(null);
+  expect(conversations.saveDifferences(answer.id, '1,208', differences)).toMatchObject({ id: answer.id, differences });
+  reopen();
+  expect(parseOutput('conversations.open', store.conversations.open(id)).messages[1]).toMatchObject({ differences });
+  expect(store.conversations.update(answer.id, { ...end, text: '1,208 in all' }).differences).toEqual([]);
+});
+
 test('messages are a tree', () => {
   const { conversations } = store;
   const { id } = conversations.create('Tree');
@@ -398,10 +413,12 @@ test('JSON that is not what it should be becomes its absence', () => {
   const { id } = store.conversations.create('Broken');
   say(id, null, 'user', 'x', [hash]);
   store.close();
-  raw(`update messages set statistics = '{"promptTokens": "many"}', failure = '{'; update pictures set origin = '{"kind": "moon"}'`);
+  raw(
+    `update messages set statistics = '{"promptTokens": "many"}', failure = '{', differences = '[1]'; update pictures set origin = '{"kind": "moon"}'`,
+  );
   store = openStore(folder, { clock });
   expect(store.conversations.open(id).messages).toMatchObject([
-    { statistics: null, failure: null, pictures: [{ origin: { kind: 'file' } }] },
+    { statistics: null, failure: null, differences: [], pictures: [{ origin: { kind: 'file' } }] },
   ]);
 });
 

@@ -47,6 +47,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     judge: 'writes',
     saveCoverage: 'writes',
     saveCitations: 'writes',
+    saveDifferences: 'writes',
     selectBranch: 'writes',
     pinPicture: 'writes',
     saveDraft: 'writes',

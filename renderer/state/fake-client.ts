@@ -65,6 +65,7 @@ export function message(id: number, parentId: number | null, more: Partial<Messa
     scope: null,
     coverage: null,
     citations: [],
+    differences: [],
     createdAt: id,
     ...more,
   };

@@ -29,6 +29,7 @@ function message(fields: Partial<Message>): Message {
     scope: null,
     coverage: null,
     citations: [],
+    differences: [],
     createdAt: 0,
     ...fields,
   };

@@ -26,6 +26,8 @@ export const settings = {
   >,
   searchPictures: 'Search the text in pictures',
   searchPicturesHint: 'Loupe reads your pictures on this computer while it is idle. Turning this off deletes the text it has read.',
+  secondReader: 'Compare answers with the text in the picture',
+  secondReaderHint: 'When an answer has other numbers or names than the text Loupe reads in the picture, it says so below the answer.',
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',

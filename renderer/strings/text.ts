@@ -1,8 +1,12 @@
+import { differenceInWords, type Difference } from '../../main/contract.ts';
+
 /** Text that is read in pictures. */
 export const text = {
   copy: 'Copy text',
   reading: 'Reading the text…',
   readSoFar: (lines: number) => (lines === 1 ? '1 line so far' : `${lines.toLocaleString('en')} lines so far`),
+  differences: 'Compared with the text in the picture',
+  difference: (difference: Difference) => differenceInWords(difference),
   stop: 'Stop',
   copied: (lines: number) => (lines === 1 ? '1 line copied' : `${lines.toLocaleString('en')} lines copied`),
   noPicture: 'There is no picture to copy text from.',

@@ -22,6 +22,8 @@ export interface ChatOptions {
   /** A page of a document as a picture, so many pixels wide. */
   showPage: DocumentQuestionsOptions['show'];
   emit: (event: EventMessage) => void;
+  /** Called with each answer once it is stored as it ended. */
+  onAnswer?: (answer: Message) => void;
   /** Between two checkpoints of an answer that is being written, at most. */
   checkpointMs?: number;
   /** Between two tries to store an answer that the disk had no room for. */
@@ -50,7 +52,7 @@ export interface Chat {
 
 const titleLength = 60;
 
-export function createChat({ store, engine, showPage, emit, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
+export function createChat({ store, engine, showPage, emit, onAnswer = () => {}, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const questions = createDocumentQuestions({ store, show: showPage });
   /** Answers that are waiting or being written, by message. */
   const jobs = new Map<number, AnswerJob>();
@@ -69,6 +71,7 @@ export function createChat({ store, engine, showPage, emit, checkpointMs = 400, 
 
   function announce(answer: Message): void {
     emit({ event: 'message.changed', payload: answer });
+    onAnswer(answer);
     void checks.check(answer);
   }
 
@@ -89,12 +92,16 @@ export function createChat({ store, engine, showPage, emit, checkpointMs = 400, 
       const stored = store.conversations.update(answer.id, finished);
       emit({ event: 'message.changed', payload: stored });
       emitConversation(answer.conversationId);
+      onAnswer(stored);
       void checks.check(stored);
     } catch (thrown) {
       const error = toLoupeError(thrown);
       // Deleted meanwhile: nobody looks at it any more.
       if (error.code === 'not_found') return;
-      emit({ event: 'message.changed', payload: { ...answer, ...finished, judgement: null, state: 'failed', failure: error.toFailure() } });
+      emit({
+        event: 'message.changed',
+        payload: { ...answer, ...finished, judgement: null, differences: [], state: 'failed', failure: error.toFailure() },
+      });
       emitConversation(answer.conversationId);
       unstored.keep(answer.id, finished);
     }
@@ -157,7 +164,7 @@ export function createChat({ store, engine, showPage, emit, checkpointMs = 400, 
         const job = jobs.get(message.id);
         if (job) return { ...message, text: job.text };
         const finished = unstored.get(message.id);
-        return finished ? { ...message, ...finished, judgement: null } : message;
+        return finished ? { ...message, ...finished, judgement: null, differences: [] } : message;
       }),
     }),
     checkRest: questions.checkRest,
@@ -245,6 +252,7 @@ const blankQuestion: Message = {
   scope: null,
   coverage: null,
   citations: [],
+  differences: [],
   createdAt: 0,
 };
 

@@ -32,6 +32,7 @@ function conversation(...texts: string[]): Message[] {
       scope: null,
       coverage: null,
       citations: [],
+      differences: [],
       createdAt: 0,
     };
   });

@@ -51,6 +51,7 @@ function message(id: number, role: Message['role'], fields: Partial<Message> = {
     scope: null,
     coverage: null,
     citations: [],
+    differences: [],
     createdAt: 0,
     ...fields,
   };

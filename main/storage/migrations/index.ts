@@ -6,7 +6,18 @@ import { unspaced } from './005-unspaced.ts';
 import { documents } from './006-documents.ts';
 import { pictureTexts } from './007-picture-texts.ts';
 import { asking } from './008-asking.ts';
+import { differences } from './009-differences.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
-export const migrations: readonly Migration[] = [first, models, selfTests, judgements, unspaced, documents, pictureTexts, asking];
+export const migrations: readonly Migration[] = [
+  first,
+  models,
+  selfTests,
+  judgements,
+  unspaced,
+  documents,
+  pictureTexts,
+  asking,
+  differences,
+];

@@ -1,0 +1,58 @@
+/** Compares finished answers with the text of their picture, while nobody waits. What differs is stored with the answer. */
+import { isVerdict, type EventMessage, type Message, type TextLine } from '../../contract.ts';
+import { toLoupeError } from '../../errors.ts';
+import type { Store } from '../ports.ts';
+import { differencesIn } from './compare.ts';
+
+export interface SecondReaderOptions {
+  store: Pick<Store, 'conversations' | 'settings'>;
+  /** The text of a picture. */
+  read: (hash: string, signal: AbortSignal) => Promise<TextLine[]>;
+  /** The model that answers sees pictures. */
+  sees: () => boolean;
+  emit: (event: EventMessage) => void;
+  onFault?: ((error: unknown) => void) | undefined;
+}
+
+export interface SecondReader {
+  /** Of an answer that was just stored as it ended. Never rejects: `message.changed` reports what is found. */
+  check(answer: Message): Promise<void>;
+  close(): void;
+}
+
+export function createSecondReader({ store, read, sees, emit, onFault = () => {} }: SecondReaderOptions): SecondReader {
+  const closing = new AbortController();
+
+  /** Also what was asked, which the answer may repeat. */
+  function pictureOf(answer: Message): { hash: string; known: string } | null {
+    const path = store.conversations.path(answer.parentId!);
+    // Of a question about documents the pages are looked at.
+    if (path.at(-1)!.scope) return null;
+    const pinned = store.conversations.pinnedPicture(answer.conversationId);
+    const hash = pinned ?? path.flatMap(({ pictures }) => pictures.at(-1)?.hash ?? []).at(-1);
+    const known = [...path.filter(({ role }) => role === 'user').map(({ text }) => text), store.settings().systemPrompt].join('\n');
+    return hash === undefined ? null : { hash, known };
+  }
+
+  return {
+    async check(answer) {
+      try {
+        // What was cut off may end within a number.
+        if (answer.state !== 'complete' || answer.finish !== 'stop' || isVerdict(answer)) return;
+        if (!store.settings().secondReader || !sees()) return;
+        const about = pictureOf(answer);
+        if (!about) return;
+        const lines = await read(about.hash, closing.signal);
+        const differences = differencesIn(answer.text, lines, about.known);
+        if (differences.length === 0 || closing.signal.aborted) return;
+        const stored = store.conversations.saveDifferences(answer.id, answer.text, differences);
+        if (stored) emit({ event: 'message.changed', payload: stored });
+      } catch (thrown) {
+        const { code } = toLoupeError(thrown);
+        // Deleted or closed meanwhile: nobody waits for it.
+        if (code !== 'not_found' && code !== 'cancelled') onFault(thrown);
+      }
+    },
+    close: () => closing.abort(),
+  };
+}
