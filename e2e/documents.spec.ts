@@ -123,6 +123,19 @@ test('documents are added, read, searched and removed, by keyboard as well', asy
   await expect(row('lease.pdf')).toBeVisible();
 
   await row('lease.pdf').getByRole('button', { name: 'Actions for lease.pdf' }).press('Enter');
+  await page.getByRole('menuitem', { name: 'What was read' }).press('Enter');
+  const read = page.getByRole('dialog', { name: 'What was read of lease.pdf' });
+  await expect(read.getByRole('listitem')).toHaveText([/Pages 1 to 2\s*Have text\./, /Page 2 \(3\)\s*Is blank\./]);
+  expect(await violations(page)).toEqual([]);
+  await read.getByRole('button', { name: /Page 2 \(3\)/ }).press('Enter');
+  await expect(viewer.getByRole('region', { name: 'Page 2 (3)' })).toHaveAttribute('aria-current', 'page');
+  await page.keyboard.press('a');
+  await expect(viewer).toBeHidden();
+  await expect(loupe.question).toBeFocused();
+  await expect(page.getByText('About lease.pdf, page 3')).toBeVisible();
+  await page.keyboard.press('Control+Shift+D');
+
+  await row('lease.pdf').getByRole('button', { name: 'Actions for lease.pdf' }).press('Enter');
   await page.getByRole('menuitem', { name: 'Remove' }).press('Enter');
   await expect(page.getByRole('dialog', { name: 'Remove lease.pdf?' })).toContainText('Your own file stays where it is.');
   await page.getByRole('button', { name: 'Remove the document' }).press('Enter');

@@ -37,6 +37,7 @@ export const shortcuts = {
   rotatePages: 'R',
   thumbnails: 'T',
   copyPage: 'Mod+C',
+  askAboutPage: 'A',
 } as const;
 
 /** Work as well, and are not shown: a browser window without tabs does hand Mod+N on; a plus needs Shift on many keyboards. */
@@ -77,6 +78,7 @@ export const viewerShortcuts = [
   'rotatePages',
   'thumbnails',
   'copyPage',
+  'askAboutPage',
 ] as const satisfies ShortcutName[];
 
 interface Combination {

@@ -50,6 +50,7 @@ export const shortcutSheet = {
     rotatePages: 'Turn the pages',
     thumbnails: 'Small pages at the side',
     copyPage: 'Copy the text of the page, when nothing is selected',
+    askAboutPage: 'Ask about the page',
   } satisfies Record<ShortcutName, string>,
   hotkey: 'Capture from any program',
   send: 'Ask',

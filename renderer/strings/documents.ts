@@ -1,5 +1,6 @@
 import type { DocumentPage, LibraryDocument } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
+import { viewer } from './viewer.ts';
 
 const numbers = new Intl.NumberFormat('en');
 
@@ -78,6 +79,17 @@ export const documents = {
   gone: (name: string) => `${name} cannot be read any more.`,
   goneStep: 'Check that its drive is still connected, then add it again.',
 
+  whatWasRead: 'What was read',
+  whatWasReadTitle: (name: string) => `What was read of ${name}`,
+  /** "Page iii (3)", "Pages 4 to 9". */
+  runName: (from: DocumentPage, to: DocumentPage) =>
+    from === to ? viewer.pageName(from.label, from.number) : `Pages ${numbers.format(from.number)} to ${numbers.format(to.number)}`,
+  why: (from: DocumentPage, to: DocumentPage) => {
+    const notes = from === to ? viewer.notes(from).join(' ') : '';
+    if (notes !== '') return notes;
+    const words = from === to ? states[from.state].one : states[from.state].many;
+    return `${words[0]!.toUpperCase()}${words.slice(1)}.`;
+  },
   actions: (name: string) => `Actions for ${name}`,
   readPictures: (count: number) => (count === 1 ? 'Read the text in its picture' : `Read the text in ${numbers.format(count)} pictures`),
   resume: 'Read the rest',

@@ -28,6 +28,7 @@ export const viewer = {
   copy: 'Copy the text of this page',
   copied: 'The text of the page was copied.',
   noText: 'This page has no text to copy yet.',
+  ask: 'Ask about this page',
   drawing: (number: number) => `Page ${number} is being drawn.`,
   notDrawn: (number: number) => `Page ${number} cannot be shown.`,
   lockedStep: 'Its pages cannot be shown without its password.',
