@@ -151,3 +151,31 @@ test('the search finds words in a picture of a conversation, and says so; switch
   await search.fill('quantity');
   await expect(page.getByText('Nothing contains “quantity”.')).toBeVisible();
 });
+
+test('where an answer differs from the text of its picture, a line below it shows both', async ({ loupe, page }) => {
+  const differences = [
+    { offset: 0, length: 5, answer: '1,208', picture: '1,280' },
+    { offset: 9, length: 4, answer: '7200', picture: null },
+  ];
+  // The engine of these tests says back what it is asked, which is never doubted: the finding is put into what the app reports.
+  await page.routeWebSocket(/.*/, (window) => {
+    const app = window.connectToServer();
+    app.onMessage((message) =>
+      window.send(
+        typeof message === 'string' ? message.replaceAll('"differences":[]', `"differences":${JSON.stringify(differences)}`) : message,
+      ),
+    );
+  });
+  await page.reload();
+  await loupe.skipWelcome();
+  await loupe.ask('1,208 and 7200');
+  const said = loupe.answers.last().getByRole('region', { name: 'Compared with the text in the picture' });
+  await expect(said.getByRole('listitem')).toHaveText([
+    'The picture’s text says 1,280; the answer says 1,208.',
+    'The answer says 7200; the picture’s text does not have it.',
+  ]);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page), colorScheme).toEqual([]);
+  }
+});
