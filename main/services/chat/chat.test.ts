@@ -17,6 +17,7 @@ let port: FakeEngine;
 let engine: EngineService;
 let chat: Chat;
 let events: EventMessage[];
+let finished: Message[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'loupe-chat-'));
@@ -40,6 +41,7 @@ function begin({
   ...rest
 }: FakeEngineOptions & { sees?: boolean; isGone?: () => boolean; over?: Partial<Store['conversations']> } = {}): void {
   events = [];
+  finished = [];
   port = createFakeEngine({ answer, wordMs, ...rest });
   if (!sees) {
     const load = port.load.bind(port);
@@ -63,6 +65,7 @@ function begin({
     engine,
     showPage: () => Promise.reject(new Error('No page is looked at here.')),
     emit: (event) => void events.push(event),
+    onAnswer: (answer) => void finished.push(answer),
     checkpointMs: 20,
     retryMs: 20,
   });
@@ -113,6 +116,7 @@ describe('a question', () => {
       model: 'Fake',
       statistics: { generatedTokens: 20, contextLength: 512, forgottenMessages: 0 },
     });
+    expect(finished).toEqual([done]);
     expect(streamed(answer.id)).toBe(words(20));
     expect(phases(answer.id)).toEqual(['waiting', 'loading', 'preparing', 'reading', 'writing']);
     expect(store.conversations.open(conversation.id).messages).toEqual([question, done]);
