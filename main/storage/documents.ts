@@ -110,16 +110,29 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
   const close = `</${randomUUID()}>`;
   const scope = '(:documentId is null or pages.document_id = :documentId) and pages.number between :from and :to';
   const from = `join documents on documents.id = pages.document_id and documents.removed = 0`;
-  const ranked = database.prepare<Within & { match: string; limit: number }, HitRow>(
-    `with best as (
-       select page_words.rowid as id, bm25(page_words) as score
-       from page_words join pages on pages.id = page_words.rowid and ${scope}
-       where page_words match :match order by score, page_words.rowid limit :limit
-     )
+  const shown = (best: string): string => `with ${best}
      select pages.document_id as documentId, documents.name, pages.number, pages.label,
        snippet(page_words, 0, '${open}', '${close}', '…', 24) as snippet
      from best cross join page_words on page_words.rowid = best.id join pages on pages.id = best.id ${from}
-     where page_words match :match order by best.score, best.id`,
+     where page_words match :match order by best.score, best.id`;
+  const ranked = database.prepare<Within & { match: string; limit: number }, HitRow>(
+    shown(`best as (
+       select page_words.rowid as id, bm25(page_words) as score
+       from page_words join pages on pages.id = page_words.rowid and ${scope}
+       where page_words match :match order by score, page_words.rowid limit :limit
+     )`),
+  );
+  // Inside a document a word counts by how rare it is there, not in the library, and once a page: contracts repeat themselves.
+  const rankedInside = database.prepare<Within & { match: string; words: string; limit: number }, HitRow>(
+    shown(`hits as materialized (
+       select wanted.key as word, page_words.rowid as id, bm25(page_words) as likeness
+       from json_each(:words) as wanted cross join page_words join pages on pages.id = page_words.rowid and ${scope}
+       where page_words match wanted.value
+     ), weights as (
+       select word, ln(1 + (select count(distinct id) from hits) * 1.0 / count(*)) as weight from hits group by word
+     ), best as (
+       select id, -sum(weight) as score from hits join weights using (word) group by id order by score, sum(likeness), id limit :limit
+     )`),
   );
   const texts = database.prepare<Within, HitRow>(
     `select pages.document_id as documentId, documents.name, pages.number, pages.label, pages.text as snippet
@@ -134,8 +147,11 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
     );
     const spaced = wanted.filter((word) => !isUnspaced(word));
     const glued = wanted.filter(isUnspaced);
-    const match = spaced.map((word) => `"${word.replaceAll('"', '""').replaceAll('\0', '')}"`).join(' OR ');
-    const byWords = match === '' ? [] : ranked.all({ ...within, match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet) }));
+    const terms = spaced.map((word) => `"${word.replaceAll('"', '""').replaceAll('\0', '')}"`);
+    const all = { ...within, match: terms.join(' OR '), limit };
+    const found =
+      terms.length === 0 ? [] : documentId === null ? ranked.all(all) : rankedInside.all({ ...all, words: JSON.stringify(terms) });
+    const byWords = found.map((row) => ({ ...row, snippet: marked(row.snippet) }));
     if (glued.length === 0) return byWords;
     const byCharacter = byCharacters(glued, within, limit);
     const known = new Set(byCharacter.map(keyOf));

@@ -2,10 +2,11 @@
 import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from '../../contract.ts';
 import { toLoupeError, type Failure } from '../../errors.ts';
 import type { DocumentQuestions } from '../documents/questions.ts';
+import { roomForAnswer } from '../answer-room.ts';
 import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
-import { fitPrompt, roomForAnswer } from './prompt-window.ts';
+import { fitPrompt } from './prompt-window.ts';
 import { messagesForUse, promptParts, promptsForUse } from './question.ts';
 
 export interface AnswerJobOptions {

@@ -7,12 +7,13 @@
 import type { Conversation, EventMessage, Input, Message, Output } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
 import { createDocumentQuestions, type DocumentQuestionsOptions } from '../documents/questions.ts';
+import { roomForAnswer } from '../answer-room.ts';
 import type { EngineService } from '../engine-service.ts';
 import { withoutVerdicts } from '../guard/verdict.ts';
 import type { FinishedAnswer, Store } from '../ports.ts';
 import { AnswerJob } from './answer-job.ts';
 import { createGuardChecks } from './guard-check.ts';
-import { fitPrompt, roomForAnswer, type ChoosePrompt } from './prompt-window.ts';
+import { fitPrompt, type ChoosePrompt } from './prompt-window.ts';
 import { promptParts, promptsForUse } from './question.ts';
 import { createUnstoredAnswers } from './unstored-answers.ts';
 

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Message, Picture } from '../../contract.ts';
 import type { ChatMessage } from '../ports.ts';
-import { fitPrompt, poolMessages, promptFrom, promptsFrom, roomForAnswer, type ChoosePrompt, type PromptParts } from './prompt-window.ts';
+import { roomForAnswer } from '../answer-room.ts';
+import { fitPrompt, poolMessages, promptFrom, promptsFrom, type ChoosePrompt, type PromptParts } from './prompt-window.ts';
 
 const picture = (letter: string): Picture => ({
   hash: letter.repeat(64),

@@ -70,11 +70,6 @@ function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, firs
   return kept.map((message, index) => ({ message, hash: pictures[index] ?? null }));
 }
 
-/** Tokens kept free for the answer. */
-export function roomForAnswer(maxTokens: number, contextLength: number): number {
-  return Math.min(maxTokens, Math.max(64, Math.floor(contextLength / 4)));
-}
-
 /** Which of `prompts` fits: the first that has at most `most` tokens, or the last where none has. */
 export type ChoosePrompt = (prompts: ChatMessage[][], most: number) => Promise<{ prompt: number; tokens: number }>;
 

@@ -4,7 +4,7 @@
  */
 import type { Citation, Coverage, QuestionScope } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
-import { roomForAnswer } from '../chat/prompt-window.ts';
+import { roomForAnswer } from '../answer-room.ts';
 import type { DocumentStore, Engine, GenerateReply, ImageSource, KeptLook, NewCoverage, PagePicture } from '../ports.ts';
 import { choosePages, withoutText, type Choice, type ChooseOptions, type ChosenPage } from './choose-pages.ts';
 import { checkCitations } from './citations.ts';
