@@ -2,7 +2,7 @@
 // The app that runs on it is not root's: Chromium's sandbox would not start.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,12 @@ import { say } from './report.mjs';
 const nobody = 65_534;
 const isRoot = process.getuid?.() === 0;
 export const unprivileged = isRoot ? { uid: nobody, gid: nobody } : {};
+
+/** To the user that the app runs as. @param {string} folder */
+export function giveAway(folder) {
+  if (!isRoot) return;
+  for (const entry of ['.', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) chownSync(join(folder, entry), nobody, nobody);
+}
 
 /** The colour of the empty screen: no toolkit has it. */
 export const backdrop = 0x3366cc;

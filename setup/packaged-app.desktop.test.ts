@@ -2,12 +2,16 @@
  * The packaged app as a person has it: in a real Electron, on a screen, with keys and a pointer. `npm test` says which
  * Electron, and skips these where none can be had.
  */
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { backdrop, isDimmed, startDesktop, until, type Desktop } from './desktop.mjs';
+import { createDocumentReader } from '../main/documents/document-client.ts';
+import { line, writePdf } from '../main/documents/test/write-pdf.ts';
+import { createLibrary } from '../main/services/documents/library.ts';
+import { openStore } from '../main/storage/store.ts';
+import { backdrop, giveAway, isDimmed, startDesktop, until, type Desktop } from './desktop.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
 import { driveApp, hotkey, packageAround, type Driver } from './packaged-app.mjs';
 
@@ -22,6 +26,7 @@ beforeAll(async () => {
   const packaged = await packageAround(found.runtime);
   folder = packaged.folder;
   desktop = await startDesktop({ width: 1280, height: 800 });
+  await leaveDocument(desktop.data);
   app = driveApp(desktop, packaged.executable);
   first = app.start();
   await until('main window', app.main);
@@ -30,6 +35,21 @@ afterAll(async () => {
   await desktop?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** A document that was added and not read yet when the app ended last. */
+async function leaveDocument(data: string): Promise<void> {
+  const reader = createDocumentReader();
+  const store = openStore(data);
+  try {
+    const file = join(folder, 'lease.pdf');
+    writeFileSync(file, writePdf({ pages: [{ content: line('Notice is three months') }] }));
+    await createLibrary({ store, reader }).add(file);
+  } finally {
+    store.close();
+    await reader.close();
+  }
+  giveAway(data);
+}
 
 /** Each test finds the main window open and nothing in front of it, whatever the one before came to. */
 beforeEach(async () => {
@@ -65,6 +85,18 @@ test('the menu of the main window captures', async () => {
   await app.openOverlay(() => walk('Alt_L', 'Down', 'Return'));
   await desktop.key('Escape');
   await app.overlayGone();
+});
+
+test('a document that waits is read out of the package, by its own process', async () => {
+  const database = new Database(join(desktop.data, 'loupe.db'), { readonly: true });
+  try {
+    const read = database.prepare<[], { state: string; text: string; flags: string }>(
+      "select state, text, flags from pages where state <> 'waiting'",
+    );
+    expect(await until('page that is read', () => read.get())).toEqual({ state: 'text', text: 'Notice is three months', flags: '[]' });
+  } finally {
+    database.close();
+  }
 });
 
 test('hotkey, Esc, hotkey, drag, Enter, with the main window open: no round is lost', async () => {
