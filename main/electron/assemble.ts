@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type * as electronModule from 'electron';
 import { createApp, type App } from '../app.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
@@ -13,6 +12,7 @@ import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import type { Engine, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
+import type { ElectronModule } from './electron-module.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { chooseFolder, reportCapture } from './dialogs.ts';
 import { answer, entry } from './entries.ts';
@@ -29,8 +29,6 @@ import { keychainSecrets } from './secrets.ts';
 import { createLoupeTray } from './tray.ts';
 import { startUtilityHost } from './utility-host.ts';
 import { createWindows, type Windows } from './windows.ts';
-
-export type ElectronModule = typeof electronModule;
 
 export interface Assembly {
   electron: ElectronModule;

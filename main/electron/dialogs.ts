@@ -1,10 +1,8 @@
 /** What the shell asks and reports in the system's own dialogs. */
-import type * as electronModule from 'electron';
 import { toLoupeError } from '../errors.ts';
+import type { ElectronModule } from './electron-module.ts';
 import { answer } from './entries.ts';
 import { words } from './words.ts';
-
-type ElectronModule = typeof electronModule;
 
 const screenRecordingSettings = 'x-apple.systempreferences:com.apple.preference.security?Privacy_ScreenCapture';
 

@@ -1,14 +1,12 @@
 /** What follows the settings, and what the system reports. */
-import type * as electronModule from 'electron';
 import type { Settings } from '../contract.ts';
 import type { Log } from '../host/log.ts';
+import type { ElectronModule } from './electron-module.ts';
 import { setAutostart } from './autostart.ts';
 import { configHome } from './desktop.ts';
 import { entry } from './entries.ts';
 import type { Hotkey } from './hotkey.ts';
 import { outdatesFrames } from './screen.ts';
-
-type ElectronModule = typeof electronModule;
 
 interface FollowerOptions {
   electron: ElectronModule;

@@ -2,11 +2,11 @@
 import { accessSync, constants, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type * as electronModule from 'electron';
 import { createLog } from '../host/log.ts';
 import { makeFolderSync } from '../make-folder.ts';
 import { dataDirectory } from '../host/paths.ts';
 import { toLoupeError } from '../errors.ts';
+import type { ElectronModule } from './electron-module.ts';
 import { assemble } from './assemble.ts';
 import { offerLink } from './dialogs.ts';
 import { hasShortcutsPortal, isWayland } from './desktop.ts';
@@ -16,8 +16,6 @@ import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent 
 import { scheme, schemePrivileges } from './options.ts';
 import { findPlaces } from './places.ts';
 import { words } from './words.ts';
-
-type ElectronModule = typeof electronModule;
 
 export interface StartOptions {
   /** Folder of the entry and what was built with it. */

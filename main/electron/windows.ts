@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../host/log.ts';
-import type { ElectronModule } from './assemble.ts';
+import type { ElectronModule } from './electron-module.ts';
 import { offerReload } from './dialogs.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createNotice, type Notice } from './notice.ts';
