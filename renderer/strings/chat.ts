@@ -130,7 +130,7 @@ export const chat = {
 
   // Before the first question
   emptyTitle: 'What should Loupe look at?',
-  emptyWays: 'Capture a part of the screen, or paste, drop or choose a picture. Nothing leaves this machine.',
+  emptyWays: 'Capture a part of the screen, or paste, drop or choose a picture or a document. Nothing leaves this machine.',
   suggestions: 'Suggestions',
   waysToBegin: 'Ways to start',
   wayCapture: 'Capture',

@@ -123,7 +123,7 @@ async function fitPages(
   throw new LoupeError(
     'context_full',
     `The model holds ${contextLength} tokens, which is too few for the question with a page.`,
-    'Shorten the question, or raise the context length.',
+    'Raise the context length in the settings, or choose a model that holds more.',
   );
 }
 
