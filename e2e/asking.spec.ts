@@ -1,0 +1,57 @@
+/** Questions about documents: what was looked at, and what became of each citation. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { line, writePdf } from '../main/documents/test/write-pdf.ts';
+import { violations } from './support/axe.ts';
+import { expect, testWithFakeEngine } from './support/loupe.ts';
+
+const test = testWithFakeEngine(0);
+
+const lease = writePdf({
+  pages: [{ content: line('Rent is due monthly') }, { content: line('Termination requires notice', 72, 60) }, { content: '' }],
+  catalog: '/PageLabels<</Nums[0<</S/r>>1<</S/D>>]>>',
+});
+
+/** The fake engine says back what it is asked, so that a question with citations gets an answer with them. */
+test('a document is asked about: the answer shows what was looked at, and each citation opens its page', async ({
+  loupe,
+  host,
+}, testInfo) => {
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  const dialog = page.getByRole('dialog', { name: 'Documents' });
+  const row = dialog.getByRole('article', { name: 'lease.pdf' });
+  const path = join(host.directory, 'lease.pdf');
+  writeFileSync(path, lease);
+  const choosing = page.waitForEvent('filechooser');
+  await dialog.getByRole('button', { name: 'Add documents' }).click();
+  await (await choosing).setFiles(path);
+  await expect(row).toContainText('2 pages have text');
+  await row.getByRole('button', { name: 'Actions for lease.pdf' }).click();
+  await page.getByRole('menuitem', { name: 'Ask about it' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByText('About lease.pdf')).toBeVisible();
+
+  await page.keyboard.type(
+    'Is it [p. 3 "Termination requires notice"] or [p. i "Rent is due weekly"] or [p. 1 "Termination requires notice"]?',
+  );
+  await page.keyboard.press('Enter');
+  const sources = page.getByRole('region', { name: 'Citations, checked against the pages' });
+  await expect(sources.getByRole('listitem')).toHaveCount(3);
+  await expect(sources).toContainText('Looked at 2 of 3 pages (1, printed i; 2, printed 1). 1 is blank.');
+  await expect(sources.getByRole('listitem').nth(2)).toContainText('Verified: page 1 has “Termination requires notice”.');
+  await page.screenshot({ path: testInfo.outputPath('asked.png') });
+  expect(await violations(page)).toEqual([]);
+
+  // The next question is about it as well, until that is taken away.
+  await expect(page.getByRole('button', { name: 'Stop asking about lease.pdf' })).toBeVisible();
+  await sources.getByRole('button', { name: /^Verified/ }).focus();
+  await page.keyboard.press('Enter');
+  const viewer = page.getByRole('dialog', { name: 'lease.pdf' });
+  await expect(viewer.getByRole('region', { name: 'Page 1 (2)', exact: true })).toHaveAttribute('aria-current', 'page');
+  await expect(viewer.locator('.mark').first()).toBeInViewport();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Stop asking about lease.pdf' }).click();
+  await expect(page.getByRole('button', { name: 'Stop asking about lease.pdf' })).toBeHidden();
+});
