@@ -119,7 +119,7 @@ describe('documents ask', () => {
       ok: true,
       answer: 'So [p. 1 "3 months"].',
       citations: [{ page: '1', quote: '3 months', finding: 'verified', number: 1 }],
-      coverage: { lookedAt: [{ number: 1, label: '1' }], blank: 1, pages: 2 },
+      coverage: { looks: [{ number: 1, label: '1' }], blank: 1, pages: 2 },
       coverageLine: 'Looked at 1 of 2 pages (1). 1 is blank.',
     });
     expect((await run(['documents', 'ask', 'lease.pdf'])).code).toBe(2);
