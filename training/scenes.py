@@ -354,15 +354,12 @@ def colour_word(rng: random.Random) -> str:
     return rng.choice(["colour", "color"])
 
 
-def dialog(sheet: Sheet, strings: Strings) -> list[Question]:
-    """Buttons, alone or below a title and a message."""
-    rng = sheet.rng
-    font = sheet.font()
-    left, y = margin(sheet) + 2, margin(sheet) + 2
+def dialog_words(sheet: Sheet, strings: Strings, left: int, y: float) -> tuple[str | None, str | None, float]:
+    """Title and message, each where it has room. Returns them, and where the rest begins."""
+    rng, font = sheet.rng, sheet.font()
     title = message = None
     wide = sheet.width - 2 * left
-    kind = rng.random()
-    if kind < 0.45 and sheet.height > 5 * sheet.em:
+    if rng.random() < 0.45 and sheet.height > 5 * sheet.em:
         if rng.random() < 0.7:
             title = strings.word().capitalize() if rng.random() < 0.5 else strings.line(18)
             if sheet.measure(title, font) > wide:
@@ -383,10 +380,19 @@ def dialog(sheet: Sheet, strings: Strings) -> list[Question]:
         else:
             sheet.write(left, y + sheet.em, message, font)
             y += sheet.em * rng.uniform(1.5, 2.4)
+    return title, message, y
+
+
+Button = tuple[str, str]
+
+
+def dialog_buttons(sheet: Sheet, strings: Strings, left: int, y: float) -> tuple[list[Button], bool]:
+    """Caption and colour of each button that has room, and whether they stand in a column."""
+    rng, font = sheet.rng, sheet.font()
     count = rng.choices([1, 2, 3, 4, 5], [6, 5, 3, 1, 1])[0]
     column = rng.random() < 0.25
     colours = rng.sample(COLOUR_NAMES, count) if rng.random() < 0.8 else [rng.choice(COLOUR_NAMES)] * count
-    buttons: list[tuple[str, str]] = []
+    buttons: list[Button] = []
     x, right, bottom = float(left), 0.0, y
     if rng.random() < 0.25:
         x += rng.uniform(0, 0.4) * sheet.width
@@ -410,105 +416,77 @@ def dialog(sheet: Sheet, strings: Strings) -> list[Question]:
             y = low + sheet.em * rng.uniform(0.2, 0.7)
         else:
             x = end + sheet.em * rng.uniform(0.3, 1.2)
+    if buttons and rng.random() < 0.7:
+        tight(sheet, max(right, max(letter.x for letter in sheet.letters) + sheet.em), bottom)
+    return buttons, column
+
+
+def ask_only_button(rng: random.Random, text: str, colour: str, alone: bool) -> list[Question]:
+    """`alone`: there are no other words to read."""
+    word = colour_word(rng)
+    asks_colour = [
+        f"What {word} is the button?",
+        f"What is the {word} of the button?",
+        f"Which {word} is the button?",
+        f"Tell me the {word} of the button.",
+    ]
+    asks_text = ["What does the button say?", "What is written on the button?", "Read the button.", "What is the text on the button?"]
+    questions = [
+        Question(rng.choice(asks_colour), f"The button is {colour}.", "", "", "colour"),
+        Question(rng.choice(asks_text), "", text, "", "short"),
+    ]
+    if alone and rng.random() < 0.5:
+        questions.append(read(rng, text, "short"))
+    return questions
+
+
+def ask_buttons(rng: random.Random, buttons: list[Button], column: bool) -> list[Question]:
+    word = colour_word(rng)
+    questions = []
+    for text, colour in rng.sample(buttons, min(3, len(buttons))):
+        if rng.random() < 0.6:
+            name = text if rng.random() < 0.8 else text.lower()
+            asks = [f"What {word} is the {name} button?", f"What is the {word} of the {name} button?"]
+            questions.append(Question(rng.choice(asks), f"The button is {colour}.", "", "", "colour"))
+        if sum(colour == other for _, other in buttons) == 1:
+            asks = [f"What does the {colour} button say?", f"What is written on the {colour} button?"]
+            questions.append(Question(rng.choice(asks), "", text, "", "short"))
+    if not column and len({text for text, _ in buttons}) == len(buttons):
+        nth = rng.randrange(len(buttons))
+        place = ORDINALS[nth] if nth < len(buttons) - 1 else "last"
+        questions.append(Question(f"What does the {place} button say?", "", buttons[nth][0], "", "short"))
+    return questions
+
+
+def dialog(sheet: Sheet, strings: Strings) -> list[Question]:
+    """Buttons, alone or below a title and a message."""
+    rng = sheet.rng
+    left, top = margin(sheet) + 2, margin(sheet) + 2
+    title, message, y = dialog_words(sheet, strings, left, top)
+    buttons, column = dialog_buttons(sheet, strings, left, y)
     if not buttons:
         return []
-    ends = [letter.x for letter in sheet.letters]
-    if rng.random() < 0.7:
-        tight(sheet, max(right, max(ends) + sheet.em), bottom)
-    questions = []
-    word = colour_word(rng)
     if len(buttons) == 1:
-        text, colour = buttons[0]
-        questions.append(
-            Question(
-                rng.choice(
-                    [
-                        f"What {word} is the button?",
-                        f"What is the {word} of the button?",
-                        f"Which {word} is the button?",
-                        f"Tell me the {word} of the button.",
-                    ]
-                ),
-                f"The button is {colour}.",
-                "",
-                "",
-                "colour",
-            )
-        )
-        questions.append(
-            Question(
-                rng.choice(
-                    ["What does the button say?", "What is written on the button?", "Read the button.", "What is the text on the button?"]
-                ),
-                "",
-                text,
-                "",
-                "short",
-            )
-        )
-        if message is None and title is None and rng.random() < 0.5:
-            questions.append(read(rng, text, "short"))
+        questions = ask_only_button(rng, *buttons[0], alone=message is None and title is None)
     else:
-        for text, colour in rng.sample(buttons, min(3, len(buttons))):
-            if rng.random() < 0.6:
-                name = text if rng.random() < 0.8 else text.lower()
-                questions.append(
-                    Question(
-                        rng.choice([f"What {word} is the {name} button?", f"What is the {word} of the {name} button?"]),
-                        f"The button is {colour}.",
-                        "",
-                        "",
-                        "colour",
-                    )
-                )
-            if sum(colour == other for _, other in buttons) == 1:
-                questions.append(
-                    Question(
-                        rng.choice([f"What does the {colour} button say?", f"What is written on the {colour} button?"]),
-                        "",
-                        text,
-                        "",
-                        "short",
-                    )
-                )
-        if not column and len({text for text, _ in buttons}) == len(buttons) and y == y:
-            nth = rng.randrange(len(buttons))
-            questions.append(
-                Question(
-                    f"What does the {ORDINALS[nth] if nth < len(buttons) - 1 else 'last'} button say?", "", buttons[nth][0], "", "short"
-                )
-            )
+        questions = ask_buttons(rng, buttons, column)
     if rng.random() < 0.5:
-        count_said = "is 1 button" if len(buttons) == 1 else f"are {len(buttons)} buttons"
-        questions.append(
-            Question(rng.choice(["How many buttons are there?", "Count the buttons."]), f"There {count_said}.", "", "", "count")
-        )
+        said = "is 1 button" if len(buttons) == 1 else f"are {len(buttons)} buttons"
+        questions.append(Question(rng.choice(["How many buttons are there?", "Count the buttons."]), f"There {said}.", "", "", "count"))
     if message:
-        questions.append(
-            Question(
-                rng.choice(["What does the message say?", "Read the message.", "What is the message?", "What does the dialog say?"]),
-                "",
-                message,
-                "",
-                "line",
-            )
-        )
+        asks = ["What does the message say?", "Read the message.", "What is the message?", "What does the dialog say?"]
+        questions.append(Question(rng.choice(asks), "", message, "", "line"))
     if title:
         questions.append(Question(rng.choice(["What is the title?", "Read the title.", "What is the heading?"]), "", title, "", "title"))
     if rng.random() < 0.25:
         other = rng.choice([name for name in COLOUR_NAMES if name not in {colour for _, colour in buttons}])
-        questions.append(
-            missing(
-                rng.choice(
-                    [
-                        f"What does the {other} button say?",
-                        "Which bar is the highest?",
-                        f"What is the {strings.label().lower()}?",
-                        "How many bars are there?",
-                    ]
-                )
-            )
-        )
+        asks = [
+            f"What does the {other} button say?",
+            "Which bar is the highest?",
+            f"What is the {strings.label().lower()}?",
+            "How many bars are there?",
+        ]
+        questions.append(missing(rng.choice(asks)))
     return questions
 
 

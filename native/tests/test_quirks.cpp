@@ -38,7 +38,9 @@ TEST(Quirks, DecideWhatAutoTakes) {
   const Engine& e = engine();
   const bool expected = e.device->quirks().fast_matrices && ops::has_half_matmul(*e.device, *e.pipelines);
   EXPECT_EQ(ops::best_activations(*e.device, *e.pipelines), expected ? Activations::f16 : Activations::f32);
-  if (e.device->info().kind == vk::DeviceKind::cpu) EXPECT_EQ(ops::best_activations(*e.device, *e.pipelines), Activations::f32);
+  if (e.device->info().kind == vk::DeviceKind::cpu) {
+    EXPECT_EQ(ops::best_activations(*e.device, *e.pipelines), Activations::f32);
+  }
 }
 
 }  // namespace

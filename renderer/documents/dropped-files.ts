@@ -76,7 +76,7 @@ async function collectFrom(entry: FileSystemEntry, brought: Brought, isNamed: bo
   else brought.leftOut++;
 }
 
-/** By name, as a person sees them; a reader hands over a hundred at a time. */
+/** By name, as a person sees them; a reader returns a hundred at a time. */
 async function childrenOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];

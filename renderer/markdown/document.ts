@@ -107,7 +107,7 @@ function finishedPart(text: string): string {
   return whole.slice(0, at);
 }
 
-/** `rest` was not parsed yet: it goes on with a block of code or a paragraph, and stands below other blocks. */
+/** `rest` was not parsed yet: it continues a block of code or a paragraph, and stands below other blocks. */
 function withRest(blocks: readonly Block[], parsed: string, rest: string): readonly Block[] {
   if (rest === '') return blocks;
   const last = blocks.at(-1);

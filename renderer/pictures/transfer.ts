@@ -152,7 +152,7 @@ function imageAddresses(html: string): string[] {
   return found;
 }
 
-/** The forms that a browser hands over; the rest it keeps to itself. */
+/** The forms that a browser gives to a page; it keeps the rest to itself. */
 export function carriedBy(data: DataTransfer | null): Carried {
   const read = (type: string): string => data?.getData(type) ?? '';
   return { files: [...(data?.files ?? [])], text: read('text/plain'), html: read('text/html'), uris: read('text/uri-list') };
@@ -163,7 +163,7 @@ export function mayBringPictures(data: DataTransfer | null): boolean {
   return data?.types.some((type) => type === 'Files' || type === 'text/uri-list') === true;
 }
 
-/** Null for what is no such address after all. */
+/** Null for what is not such an address after all. */
 export function fileOfAddress(address: string, name: string): File | null {
   const [head, body] = [address.slice(0, address.indexOf(',')), address.slice(address.indexOf(',') + 1)];
   const type = /^data:(image\/[^;,]+)/i.exec(head)?.[1];

@@ -192,7 +192,7 @@ export class Composer {
   }
 
   /**
-   * Asks once the attached pictures are read, and answers what the app made of it. Null when
+   * Asks once the attached pictures are read, and resolves with what the app made of it. Null when
    * that failed: the question is back then, and `failure` says why.
    */
   async send(): Promise<Output<'chat.send'> | null> {

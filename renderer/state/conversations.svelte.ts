@@ -144,7 +144,7 @@ export class Conversations {
     const query = this.#query;
     try {
       const hits = await this.#client.request('conversations.search', { query, limit: searchLimit });
-      // Answers to earlier letters are of no use any more.
+      // The answers to earlier letters are out of date.
       if (this.#query === query) this.#hits = hits;
     } catch (error) {
       this.#toasts.failure(error);

@@ -1,4 +1,4 @@
-/** What questions are about, as the window shows it and as the app is told. */
+/** What questions are about, as the window shows it and as the app takes it. */
 import type { AskedScope, Message, QuestionScope } from '../../main/contract.ts';
 
 export function sentScope(scope: AskedScope | null): QuestionScope | null {

@@ -22,7 +22,7 @@ export class Ui {
   #section = $state.raw<string | null>(null);
   #sidebarShown = $state(false);
 
-  /** Null: none. */
+  /** The one that is open; null where none is. */
   get dialog(): DialogName | null {
     return this.#dialog;
   }

@@ -93,14 +93,8 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   let onEvent = (_: EventMessage): void => {};
   const port = createEngineClient({
     spawn: () => {
-      const host = forkHost({
-        env: {
-          ...(real ? {} : { LOUPE_ADDON: addonDouble, DOUBLE_FUSE: fuse }),
-          ...(limits && { [beatEnvironment.beatMs]: String(limits.beatMs) }),
-        },
-      });
-      hosts.push(host);
-      return host;
+      hosts.push(forkHost({ env: environmentOf(limits, real ? null : fuse) }));
+      return hosts.at(-1)!;
     },
     ...(limits && { limits }),
   });
@@ -120,13 +114,8 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   });
 
   function send(text: string, picture: string | null): Message {
-    return chat.send({
-      conversationId: null,
-      parentId: null,
-      text,
-      pictures: picture === null ? [] : [addPicture(store, picture).hash],
-      scope: null,
-    }).answer;
+    const pictures = picture === null ? [] : [addPicture(store, picture).hash];
+    return chat.send({ conversationId: null, parentId: null, text, pictures, scope: null }).answer;
   }
 
   function ended(sent: Message): Promise<Message> {
@@ -210,6 +199,14 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
       store.close();
       rmSync(directory, { recursive: true });
     },
+  };
+}
+
+/** `fuse` null: the real addon. */
+function environmentOf(limits: Limits | undefined, fuse: string | null): NodeJS.ProcessEnv {
+  return {
+    ...(fuse === null ? {} : { LOUPE_ADDON: addonDouble, DOUBLE_FUSE: fuse }),
+    ...(limits && { [beatEnvironment.beatMs]: String(limits.beatMs) }),
   };
 }
 

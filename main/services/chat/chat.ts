@@ -52,6 +52,8 @@ export interface Chat {
 }
 
 const titleLength = 60;
+/** What is known of an answer that is not stored. */
+const notJudged = { judgement: null, differences: [] };
 
 export function createChat({ store, engine, showPage, emit, onAnswer = () => {}, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
   const questions = createDocumentQuestions({ store, show: showPage });
@@ -99,20 +101,16 @@ export function createChat({ store, engine, showPage, emit, onAnswer = () => {},
       const error = toLoupeError(thrown);
       // Deleted meanwhile: nobody looks at it any more.
       if (error.code === 'not_found') return;
-      emit({
-        event: 'message.changed',
-        payload: { ...answer, ...finished, judgement: null, differences: [], state: 'failed', failure: error.toFailure() },
-      });
+      const failed: Message = { ...answer, ...finished, ...notJudged, state: 'failed', failure: error.toFailure() };
+      emit({ event: 'message.changed', payload: failed });
       emitConversation(answer.conversationId);
       unstored.keep(answer.id, finished);
     }
   }
 
   function answerTo(parentId: number, conversationId: number): Message {
-    const state = 'streaming';
-    return begin(
-      store.conversations.append({ conversationId, parentId, role: 'assistant', text: '', pictures: [], state, model: answerer() }),
-    );
+    const fresh = { role: 'assistant', text: '', state: 'streaming' } as const;
+    return begin(store.conversations.append({ conversationId, parentId, ...fresh, pictures: [], model: answerer() }));
   }
 
   /** An answer that can be followed by another attempt. */
@@ -161,12 +159,7 @@ export function createChat({ store, engine, showPage, emit, onAnswer = () => {},
       ...conversation,
       busy: isBusy(conversation.id),
       checks: checks.of(conversation.id),
-      messages: conversation.messages.map((message) => {
-        const job = jobs.get(message.id);
-        if (job) return { ...message, text: job.text };
-        const finished = unstored.get(message.id);
-        return finished ? { ...message, ...finished, judgement: null, differences: [] } : message;
-      }),
+      messages: conversation.messages.map((message) => asItIsNow(message, jobs.get(message.id), unstored.get(message.id))),
     }),
     checkRest: questions.checkRest,
     forget() {
@@ -180,6 +173,11 @@ export function createChat({ store, engine, showPage, emit, onAnswer = () => {},
       unstored.close();
     },
   };
+}
+
+function asItIsNow(message: Message, job: AnswerJob | undefined, finished: FinishedAnswer | undefined): Message {
+  if (job) return { ...message, text: job.text };
+  return finished ? { ...message, ...finished, ...notJudged } : message;
 }
 
 /** In a conversation of its own where it names none. Throws before anything is stored where its parent or a picture is missing. */
