@@ -8,8 +8,11 @@ import { Passed, readTree } from './tree.mjs';
 /** @typedef {import('./counts.mjs').Counts} Counts */
 /** @typedef {import('./tree.mjs').Tree} Tree */
 
-/** Tests that need neither the engine, nor a screen, nor minutes. */
-const isQuickTest = /^(main|setup|renderer)\/.*(?<!\.(integration|slice|endurance|desktop))\.test\.ts$/;
+/**
+ * Tests that need neither the engine, nor a screen, nor minutes. The others have their kind in their names, as vitest.config.ts lists
+ * them.
+ */
+export const isQuickTest = /^(main|setup|renderer)\/([^/]+\/)*[^./]+\.test\.ts$/;
 
 /** @returns {Promise<number>} exit code */
 export async function check() {

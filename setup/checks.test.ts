@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, matchesGlob } from 'node:path';
 import { cruise } from 'dependency-cruiser';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import rules from '../.dependency-cruiser.js';
 import { single } from './counts.mjs';
+import config from '../vitest.config.ts';
+import { isQuickTest } from './check.mjs';
 import { inRoot } from './paths.mjs';
 import { readSettings } from './python.mjs';
 import { sideBySide } from './stages.mjs';
@@ -122,4 +124,17 @@ test('every README and every page of docs/ is in the list of docs/README.md', as
   const pages = (await sourceFiles()).filter((path) => /(^|\/)README\.md$|^docs\/[^/]+\.md$/.test(path) && path !== 'docs/README.md');
   const linked = (path: string): boolean => list.includes(path.startsWith('docs/') ? `(${path.slice('docs/'.length)})` : `(../${path})`);
   expect(pages.filter((path) => !linked(path))).toEqual([]);
+});
+
+test('the quick tests of a check are those of the projects that it runs', async () => {
+  const projects = config.test!.projects as { test: { name: string; include: string[]; exclude?: string[] } }[];
+  const quick = projects.map(({ test: project }) => project).filter(({ name }) => name === 'unit' || name === 'window');
+  const isIn = (path: string): boolean =>
+    quick.some(
+      ({ include, exclude = [] }) =>
+        include.some((pattern) => matchesGlob(path, pattern)) && !exclude.some((pattern) => matchesGlob(path, pattern)),
+    );
+  const tests = (await sourceFiles()).filter((path) => path.endsWith('.test.ts'));
+  expect(tests.length).toBeGreaterThan(100);
+  expect(tests.filter((path) => isQuickTest.test(path) !== isIn(path))).toEqual([]);
 });
