@@ -40,11 +40,12 @@ async function prepare() {
   if (!stdout.includes('VK_KHR_cooperative_matrix')) throw new Error('the newer software driver does not offer VK_KHR_cooperative_matrix');
 
   const node = join(tree.folder, 'bin', 'node');
-  if (!existsSync(node) || statSync(node).mtimeMs < statSync(process.execPath).mtimeMs) {
+  const runs = async () => (await capture(node, ['--version'])).stdout.trim() === process.version;
+  // It knows the place of its libraries: in a checkout that was moved or copied it does not run any more.
+  if (!existsSync(node) || statSync(node).mtimeMs < statSync(process.execPath).mtimeMs || !(await runs())) {
     await copyOnto(tree, process.execPath, `${node}.partial`);
     renameSync(`${node}.partial`, node);
   }
-  const { stdout: version } = await capture(node, ['--version']);
-  if (version.trim() !== process.version) throw new Error('the copy of Node for the newer C library does not run');
+  if (!(await runs())) throw new Error('the copy of Node for the newer C library does not run');
   return { tree, manifest, layers: join(tree.folder, 'root/usr/share/vulkan/explicit_layer.d'), node };
 }
