@@ -4,18 +4,22 @@ import type { App, AppPorts } from './app-ports.ts';
 import type { EventMessage } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { documentHandlers } from './handlers/documents.ts';
+import { extractionHandlers } from './handlers/extractions.ts';
 import { hostHandlers } from './handlers/host.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
-import type { CaptureHost } from './services/ports.ts';
+import type { CaptureHost, DocumentFile } from './services/ports.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createLibrary } from './services/documents/library.ts';
 import { createPagePictures } from './services/documents/page-pictures.ts';
 import { createReadings } from './services/documents/readings.ts';
 import { createUploads } from './services/documents/uploads.ts';
-import { createEngineService } from './services/engine-service.ts';
+import { drawnBy, seenWidth } from './services/documents/ask.ts';
+import { createEngineService, type EngineService } from './services/engine-service.ts';
+import { createExtractions } from './services/extraction/extractions.ts';
+import { createPictureReader } from './services/extraction/picture-reader.ts';
 import { startMaintenance } from './services/maintenance.ts';
 import { readReferences } from './services/models/check/sanity-check.ts';
 import { createSanityChecks } from './services/models/check/sanity-checks.ts';
@@ -74,16 +78,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     emit,
     settings: () => store.settings(),
   });
-  const library = createLibrary({ store, reader: documents });
-  const uploads = createUploads({ files: store.documentFiles, library });
-  const readings = createReadings({ store, library, recogniser: ocr, emit, onFault: host.onFault });
-  const pagePictures = createPagePictures({
-    store,
-    reader: documents,
-    directory: join(host.dataDirectory, 'cache', 'pages'),
-    passwordOf: readings.passwordOf,
-    onLocked: readings.fail,
-  });
+  const { library, uploads, readings, pagePictures, extractions } = createDocumentParts(ports, engine, emit);
   const secondReader = createSecondReader({
     store,
     read: async (hash, signal) => text.readLater(hash, { source: pictures.original(hash) }, signal),
@@ -102,9 +97,13 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   });
   listeners.add(({ event }) => {
     if (event === 'message.changed' || event === 'storage.changed' || event === 'settings.changed') pictureIndex.look();
-    if (event === 'storage.changed') readings.resume();
+    if (event === 'storage.changed') {
+      readings.resume();
+      extractions.resumeAll();
+    }
   });
   readings.resume();
+  extractions.resumeAll();
   if (store.care.state().access !== 'closed') void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
 
   return {
@@ -115,6 +114,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       ...conversationHandlers({ store, chat, emit }),
       ...pictureHandlers({ pictures, text, engine }),
       ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
+      ...extractionHandlers(extractions),
       ...captureHandlers(capture),
     },
     on(listener) {
@@ -131,11 +131,43 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       secondReader.close();
       chat.close();
       sanityChecks.close();
-      await Promise.all([uploads.close(), readings.close()]);
+      await Promise.all([uploads.close(), readings.close(), extractions.close()]);
       await Promise.all([engine.close(), worker.close(), documents.close(), ocr.close(), manager.close()]);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);
       store.close();
     },
   };
+}
+
+/** What works with the library of documents. */
+function createDocumentParts(
+  { store, host, documents, ocr }: Pick<AppPorts, 'store' | 'host' | 'documents' | 'ocr'>,
+  engine: EngineService,
+  emit: (event: EventMessage) => void,
+) {
+  const library = createLibrary({ store, reader: documents });
+  const uploads = createUploads({ files: store.documentFiles, library });
+  const readings = createReadings({ store, library, recogniser: ocr, emit, onFault: host.onFault });
+  const pagePictures = createPagePictures({
+    store,
+    reader: documents,
+    directory: join(host.dataDirectory, 'cache', 'pages'),
+    passwordOf: readings.passwordOf,
+    onLocked: readings.fail,
+  });
+  const fileOf = (id: number): DocumentFile => {
+    const { hash, name } = store.documents.get(id);
+    return { path: store.documentFiles.path(hash), name, password: readings.passwordOf(id) };
+  };
+  const extractions = createExtractions({
+    store,
+    engine,
+    readings,
+    draw: drawnBy((id, number) => pagePictures.show(id, number, seenWidth)),
+    readPicture: createPictureReader({ reader: documents, recogniser: ocr, fileOf }),
+    emit,
+    onFault: host.onFault,
+  });
+  return { library, uploads, readings, pagePictures, extractions };
 }

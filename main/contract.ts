@@ -31,6 +31,7 @@ import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
 import { display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
+import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -71,6 +72,16 @@ export type { Display, CaptureState, Copying } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
+export type {
+  CellState,
+  ColumnSum,
+  Doubt,
+  Extraction,
+  ExtractionCell,
+  ExtractionField,
+  ExtractionRow,
+  ExtractionSummary,
+} from './contract/extraction.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits } from './contract/common.ts';
 export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
@@ -78,6 +89,8 @@ export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
 export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
+export { columnSum, doubtsInWords, extractionLimits, sumInWords } from './contract/extraction.ts';
+export { dayIn, numberIn } from './contract/values.ts';
 export { differenceInWords } from './contract/differences.ts';
 export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';
 
@@ -86,6 +99,7 @@ export { failure as failureSchema } from './contract/common.ts';
 export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
 export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
 export { settings as settingsSchema } from './contract/settings.ts';
+export { doubts as doubtsSchema, extractionFields as extractionFieldsSchema } from './contract/extraction.ts';
 export const differencesSchema = v.array(difference);
 
 // --- requests
@@ -318,6 +332,42 @@ export const requests = {
     output: v.array(documentHit),
   },
 
+  /** Tables of what was taken from documents, the last begun first. */
+  'extractions.list': { input: none, output: v.array(extractionSummary) },
+  'extractions.open': { input: v.strictObject({ id }), output: extraction },
+  /**
+   * A row for each document, or for each of their pages that is not blank; all cells wait. The chosen model then fills them, one
+   * after the other; `extraction.cell` reports each.
+   */
+  'extractions.create': {
+    input: v.strictObject({
+      name: v.pipe(text(extractionLimits.name), v.trim(), v.minLength(1)),
+      fields: extractionFields,
+      by: v.picklist(['document', 'page']),
+      documents: v.pipe(v.array(id), v.minLength(1), v.maxLength(extractionLimits.rows)),
+    }),
+    output: extractionSummary,
+  },
+  /** Fills what waits, and tries again what failed. Returns at once. */
+  'extractions.resume': { input: v.strictObject({ id }), output: done },
+  /** What is filled stays. */
+  'extractions.stop': { input: v.strictObject({ id }), output: done },
+  'extractions.rename': {
+    input: v.strictObject({ id, name: v.pipe(text(extractionLimits.name), v.trim(), v.minLength(1)) }),
+    output: done,
+  },
+  'extractions.remove': { input: v.strictObject({ id }), output: done },
+  /** What a person says of a cell: another value, or null: it is right as it is. An empty value: there is none. */
+  'extractions.enter': {
+    input: v.strictObject({ id, row: count, field: count, value: v.nullable(text(extractionLimits.value)) }),
+    output: extractionCell,
+  },
+  /** CSV for spreadsheets: what they would take for a formula is marked as text. */
+  'extractions.export': {
+    input: v.strictObject({ id, format: v.picklist(['csv', 'json']) }),
+    output: v.strictObject({ fileName: v.string(), text: v.string() }),
+  },
+
   'capture.state': { input: none, output: captureState },
   /** Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. */
   'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
@@ -374,6 +424,10 @@ export const events = {
   /** Added, a page of it read, stopped, failed. */
   'document.changed': libraryDocument,
   'document.removed': v.strictObject({ id }),
+  /** Begun, resumed, stopped, renamed, another cell filled. */
+  'extraction.changed': extractionSummary,
+  'extraction.cell': v.strictObject({ id, row: count, field: count, cell: extractionCell }),
+  'extraction.removed': v.strictObject({ id }),
   'engine.changed': engineState,
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */

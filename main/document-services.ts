@@ -1,6 +1,10 @@
 /** The library of documents without a window: what `loupe documents` works with. */
+import type { EventMessage } from './contract.ts';
+import { drawnBy, seenWidth } from './services/documents/ask.ts';
 import { createLibrary, type Library } from './services/documents/library.ts';
-import type { DocumentReader, DocumentStore, PagePicture } from './services/ports.ts';
+import { createExtractions, type Extractions } from './services/extraction/extractions.ts';
+import { createPictureReader } from './services/extraction/picture-reader.ts';
+import type { DocumentFile, DocumentReader, DocumentStore, Engine, LoadedModel, PagePicture, TextRecogniser } from './services/ports.ts';
 import { openStore } from './storage/store.ts';
 
 export interface DocumentServices {
@@ -8,19 +12,48 @@ export interface DocumentServices {
   documents: DocumentStore;
   /** A page as a picture, so many pixels wide. Rejects as the reader does. */
   showPage(id: number, page: number, options: { width: number; password: string | undefined }): Promise<PagePicture>;
+  /** Tables that a loaded model fills. Their documents must be read before. */
+  tables(engine: Engine, loaded: LoadedModel, options: TablesOptions): Extractions;
   close(): void;
+}
+
+export interface TablesOptions {
+  recogniser: TextRecogniser;
+  /** Of the documents that need one. */
+  password: string | undefined;
+  emit: (event: EventMessage) => void;
 }
 
 /** Throws `store_*` when the data folder cannot be used, as while the app is running. The reader stays the caller's. */
 export function openDocumentServices(dataDirectory: string, reader: DocumentReader): DocumentServices {
   const store = openStore(dataDirectory);
+  const fileOf = (id: number, password: string | undefined): DocumentFile => {
+    const { hash, name } = store.documents.get(id);
+    return { path: store.documentFiles.path(hash), name, password };
+  };
+  const showPage: DocumentServices['showPage'] = async (id, page, { width, password }) =>
+    reader.showPage(fileOf(id, password), page, { width });
+
   return {
     library: createLibrary({ store, reader }),
     documents: store.documents,
-    showPage(id, page, { width, password }) {
-      const { hash, name } = store.documents.get(id);
-      return reader.showPage({ path: store.documentFiles.path(hash), name, password }, page, { width });
-    },
+    showPage,
+    tables: (engine, { model, promptFormat }, { recogniser, password, emit }) =>
+      createExtractions({
+        store,
+        engine: {
+          use: (_, work) => work(engine),
+          state: () => ({
+            use: promptFormat === 'guard' ? 'guard' : promptFormat === 'completion' ? 'complete' : 'chat',
+            contextLength: model.contextLength,
+            vision: model.vision,
+          }),
+        },
+        readings: { start: () => {}, ended: async () => {} },
+        draw: drawnBy((id, page) => showPage(id, page, { width: seenWidth, password })),
+        readPicture: createPictureReader({ reader, recogniser, fileOf: (id) => fileOf(id, password) }),
+        emit,
+      }),
     close: () => store.close(),
   };
 }

@@ -4,6 +4,7 @@ import { LoupeError } from '../errors.ts';
 import { demoModel } from '../host/paths.ts';
 import { citationInWords, coverageInWords } from '../contract.ts';
 import { askDocument, drawnBy, seenWidth } from '../services/documents/ask.ts';
+import type { Engine, LoadedModel } from '../services/ports.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { idOf, readRest, type LibraryContext } from './library-context.ts';
@@ -12,33 +13,20 @@ import { exitCodes, type ExitCode } from './terminal.ts';
 
 export async function askAboutDocument(context: LibraryContext): Promise<ExitCode> {
   const { values, terminal, documents, showPage } = context;
-  const signal = terminal.interrupted;
   const [which, question, ...more] = context.named;
   if (which === undefined || question === undefined || question.trim() === '')
     throw new LoupeError('usage', 'The document or the question is missing.', 'Write: loupe documents ask FILE "QUESTION"');
   if (more.length > 0) throw new LoupeError('usage', 'Put the question in quotation marks: it is one argument.');
   const mostPages = wholeNumber('--most-pages', values['most-pages'], 1);
   const maxTokens = wholeNumber('--max-tokens', values['max-tokens'], 1) ?? 1024;
-  const contextLength = wholeNumber('--context', values.context, 1);
-  const settings = engineSettings(values);
+  const load = modelOf(context);
   const id = await documentOf(context, which);
-  if (values.model === undefined)
-    terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
-  const place = await findModel(namedModel(values.model) ?? demoModel);
-  const engine = terminal.startEngine();
-  try {
-    const loaded = await loadPlanned(
-      engine,
-      { ...place, engine: settings, contextLength },
-      { model: values.model?.join(' and ') ?? 'The demo model', signal },
-    );
-    if (loaded.promptFormat === 'completion' || loaded.promptFormat === 'guard')
-      throw new LoupeError('usage', 'This model does not answer questions.', 'Choose a model that chats.');
+  return load(async (engine, { model }) => {
     const { password } = values;
-    const draw = loaded.model.vision ? drawnBy((of, page) => showPage(of, page, { width: seenWidth, password })) : null;
-    const answerer = { documents, engine, contextLength: loaded.model.contextLength, draw };
+    const draw = model.vision ? drawnBy((of, page) => showPage(of, page, { width: seenWidth, password })) : null;
+    const answerer = { documents, engine, contextLength: model.contextLength, draw };
     const answer = await askDocument(answerer, { kind: 'document', id, pages: null }, question.trim(), {
-      signal,
+      signal: terminal.interrupted,
       maxTokens,
       ...(mostPages === undefined ? {} : { mostPages }),
       expand: values.expand === true,
@@ -55,13 +43,35 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
       terminal.out(`${coverage}\n`);
     }
     return answer.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
-  } finally {
-    await engine.close();
-  }
+  });
+}
+
+/** Parses the flags now; what it returns loads the model that they name, and ends it with the work. */
+export function modelOf({ values, terminal }: LibraryContext) {
+  const contextLength = wholeNumber('--context', values.context, 1);
+  const settings = engineSettings(values);
+  return async <Result>(work: (engine: Engine, loaded: LoadedModel) => Promise<Result>): Promise<Result> => {
+    if (values.model === undefined)
+      terminal.err('loupe: no --model given; the small demo model answers. It only reads short text in simple screenshots.\n');
+    const place = await findModel(namedModel(values.model) ?? demoModel);
+    const engine = terminal.startEngine();
+    try {
+      const loaded = await loadPlanned(
+        engine,
+        { ...place, engine: settings, contextLength },
+        { model: values.model?.join(' and ') ?? 'The demo model', signal: terminal.interrupted },
+      );
+      if (loaded.promptFormat === 'completion' || loaded.promptFormat === 'guard')
+        throw new LoupeError('usage', 'This model does not answer questions.', 'Choose a model that chats.');
+      return await work(engine, loaded);
+    } finally {
+      await engine.close();
+    }
+  };
 }
 
 /** A file is added to the library first. */
-async function documentOf(context: LibraryContext, which: string): Promise<number> {
+export async function documentOf(context: LibraryContext, which: string): Promise<number> {
   const { documents, library, values, terminal } = context;
   if (/^\d+$/.test(which) && !existsSync(which)) return documents.get(idOf(which)).id;
   const { document } = await library.add(which, { password: values.password, signal: terminal.interrupted });

@@ -13,6 +13,10 @@ export const documentFlags = {
   pages: { type: 'string' },
   ocr: { type: 'boolean' },
   document: { type: 'string' },
+  field: { type: 'string', multiple: true },
+  by: { type: 'string' },
+  table: { type: 'string' },
+  format: { type: 'string' },
   data: { type: 'string' },
   json: { type: 'boolean' },
 } as const;

@@ -19,6 +19,7 @@ export const documentsHelp = `loupe documents COMMAND [options]
   list                      the documents in the library, and what became of their pages
   show ID                   prints the text of each page and its state
   ask ID|FILE QUESTION      answers from the pages that bear on it, checks each quote, and says what was looked at (a FILE is added)
+  extract ID|FILE...        takes fields from documents into a table, checks each value, and marks what is in doubt (a FILE is added)
   search WORDS              pages with any of the words, in any of their forms, the best first
   remove ID...              deletes documents from the library: text, search index and the copied file. Backups that were made before
                             keep the text until they are replaced, for 30 days at most
@@ -27,13 +28,17 @@ export const documentsHelp = `loupe documents COMMAND [options]
   "waiting"; and it says when its text is garbled, when the page is damaged, has text that nobody can see (which is left out), a
   form, a missing font or a picture that cannot be drawn, or is too large.
 
-  --password P              with read, add, resume: opens a locked file; Loupe does not keep it. The library keeps the text
+  --password P              with read, add, resume, ask, extract: opens a locked file; Loupe does not keep it. The library keeps the text
   --pages FROM-TO           with read, add, show: only these pages (at most 5,000 at once)
   --ocr                     with read, add, resume: reads pages without text from their pictures; several seconds each
   --document ID             with search: only in this document
-  --model MODEL             with ask, as with loupe ask; --context, --max-tokens, --device, --activations, --memory-budget, too
+  --model MODEL             with ask and extract, as with loupe ask; --context, --max-tokens, --device, --activations, --memory-budget, too
   --most-pages N            with ask: looks at so many pages at most (default 5)
   --expand                  with ask: the model first names other words to search for
+  --field NAME[:KIND]       with extract, once for each field; KIND is text, number or date (default text)
+  --by document|page        with extract: a row for each document, or for each page (default document)
+  --format csv|json         with extract: for spreadsheets or programs, on stdout (default: text)
+  --table ID                with extract: goes on with a table, or prints it
   --data DIR                the data folder (default: LOUPE_DATA or the usual folder)
   --json                    one JSON object; read: {"pages": [{"number", "label", "state", "flags", "text"}]}, and a page that failed
                             also says why

@@ -14,13 +14,15 @@ export interface LibraryRequest {
 
 export interface LibraryContext extends LibraryRequest, DocumentServices {
   line: (text: string) => void;
-  /** Started for the first page that needs it; null without --ocr. */
+  /** Started for the first page that needs it; null where pictures are not read. */
   recogniser: () => TextRecogniser | null;
 }
 
 export interface LibraryAction {
   run: (context: LibraryContext) => Promise<ExitCode> | ExitCode;
   flags: readonly (keyof Values)[];
+  /** Reads the text in pictures without --ocr. */
+  readsPictures?: boolean;
 }
 
 /** Says what became of its pages. */
@@ -42,7 +44,7 @@ export async function readRest(
     });
     if (!values.json) line(`  ${statesInWords(document)}`);
     const { picture } = document.states;
-    if (picture > 0 && !values.ocr)
+    if (picture > 0 && !recogniser())
       terminal.err(
         `loupe: ${picture} ${picture === 1 ? 'page of' : 'pages of'} ${name} ${picture === 1 ? 'has' : 'have'} no text yet.\n` +
           `Read ${picture === 1 ? 'it' : 'them'} now with: loupe documents resume ${id} --ocr\n`,

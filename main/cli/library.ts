@@ -8,6 +8,7 @@ import { pageRange } from '../services/documents/page-range.ts';
 import { wordsOf } from '../services/documents/question-words.ts';
 import type { StoredDocument, TextRecogniser } from '../services/ports.ts';
 import { askAboutDocument } from './ask-document.ts';
+import { extractFromDocuments } from './extract-documents.ts';
 import { engineFlagNames, withPasswordFlag } from './document-options.ts';
 import {
   documentAsJson,
@@ -29,12 +30,17 @@ export const actionsOfLibrary: Record<string, LibraryAction> = {
   show: { run: show, flags: ['pages'] },
   search: { run: search, flags: ['document'] },
   remove: { run: remove, flags: [] },
+  extract: {
+    run: extractFromDocuments,
+    flags: ['field', 'by', 'table', 'format', 'password', 'model', 'context', ...engineFlagNames],
+    readsPictures: true,
+  },
   ask: { run: askAboutDocument, flags: ['password', 'ocr', 'model', 'context', 'max-tokens', 'most-pages', 'expand', ...engineFlagNames] },
 };
 
 const mostHits = 20;
 
-export async function openedLibrary({ run }: LibraryAction, request: LibraryRequest): Promise<ExitCode> {
+export async function openedLibrary({ run, readsPictures = false }: LibraryAction, request: LibraryRequest): Promise<ExitCode> {
   const { terminal, values } = request;
   const reader = terminal.startDocuments();
   let recogniser: TextRecogniser | null = null;
@@ -45,7 +51,7 @@ export async function openedLibrary({ run }: LibraryAction, request: LibraryRequ
       ...request,
       ...services,
       line: lineWriter(terminal),
-      recogniser: () => (values.ocr ? (recogniser ??= terminal.startOcr()) : null),
+      recogniser: () => (values.ocr || readsPictures ? (recogniser ??= terminal.startOcr()) : null),
     });
   } finally {
     services?.close();

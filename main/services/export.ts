@@ -117,8 +117,8 @@ const longestName = 120;
 /** Names that Windows keeps for devices, with any ending. */
 const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 
-/** Without an ending. */
-export function fileNameOf(title: string): string {
+/** Without an ending. `kind`: what it is called where the title has nothing that may be in a name. */
+export function fileNameOf(title: string, kind = 'Conversation'): string {
   const plain = title
     .toWellFormed()
     .normalize('NFC')
@@ -126,8 +126,8 @@ export function fileNameOf(title: string): string {
     .replace(/[\\/:*?"<>|\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]/gu, ' ')
     .replace(/\s+/g, ' ');
   const name = trimEnds(shorten(trimEnds(plain)));
-  if (!name) return 'Conversation';
-  return reserved.test(name.split('.')[0]!.trim()) ? `Conversation ${name}` : name;
+  if (!name) return kind;
+  return reserved.test(name.split('.')[0]!.trim()) ? `${kind} ${name}` : name;
 }
 
 /** Dots in front hide a file; dots and spaces at the end vanish on Windows. */

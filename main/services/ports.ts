@@ -2,6 +2,7 @@
 export type * from './ports/common.ts';
 export * from './ports/documents.ts';
 export type * from './ports/engine.ts';
+export type * from './ports/extractions.ts';
 export type * from './ports/models.ts';
 export type * from './ports/pictures.ts';
 export type * from './ports/store.ts';

@@ -221,8 +221,12 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
-    /** They are the page's. What an answer quotes is the answer's. */
+    /** They are the page's. What an answer quotes is the answer's, and values are the table's. */
     forgetWords: database.prepare<[number]>('update citations set found = null where document_id = ? and found is not null'),
+    forgetPlaces: database.prepare<[number]>(
+      `update extraction_cells set quote = null, reading = null
+       where row_id in (select id from extraction_rows where document_id = ?) and (quote is not null or reading is not null)`,
+    ),
     removePages: database.prepare<[number]>('delete from pages where document_id = ?'),
     markRemoved: database.prepare<[number]>("update documents set removed = 1, name = '', failure = null where id = ?"),
   };
@@ -255,6 +259,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
       queries.get(id);
       transaction(database, () => {
         statements.forgetWords.run(id);
+        statements.forgetPlaces.run(id);
         statements.removePages.run(id);
         statements.markRemoved.run(id);
         // Until the index is merged it holds the words, marked as deleted.

@@ -5,6 +5,7 @@ import { conversationCommands, conversationQueries, type ConversationCommands, t
 import { openDatabase, openSnapshot } from './database.ts';
 import { documentCommands, documentQueries, type DocumentCommands, type DocumentQueries } from './documents.ts';
 import { downloadCommands, downloadQueries, type DownloadCommands, type DownloadQueries } from './downloads.ts';
+import { extractionCommands, extractionQueries, type ExtractionCommands, type ExtractionQueries } from './extractions.ts';
 import { readHandle, writeHandle, type ReadDatabase, type WriteDatabase } from './handles.ts';
 import { ledgerCommands, ledgerQueries, type LedgerCommands, type LedgerQueries } from './ledger.ts';
 import { licenceCommands, licenceQueries, type LicenceCommands, type LicenceQueries } from './licences.ts';
@@ -13,7 +14,10 @@ import { modelCommands, modelQueries, type ModelCommands, type ModelQueries } fr
 import { pictureCommands, pictureQueries, type PictureCommands, type PictureQueries } from './pictures.ts';
 import { settingsCommands, settingsQueries, type SettingsCommands, type SettingsQueries } from './settings.ts';
 
-export type Kept = Pick<Store, 'conversations' | 'pictures' | 'documents' | 'models' | 'downloads' | 'licences' | 'ledger'> & {
+export type Kept = Pick<
+  Store,
+  'conversations' | 'pictures' | 'documents' | 'extractions' | 'models' | 'downloads' | 'licences' | 'ledger'
+> & {
   settings: Pick<Store, 'settings' | 'saveSettings'>;
 };
 
@@ -21,6 +25,7 @@ export interface Queries {
   conversations: ConversationQueries;
   pictures: PictureQueries;
   documents: DocumentQueries;
+  extractions: ExtractionQueries;
   models: ModelQueries;
   downloads: DownloadQueries;
   licences: LicenceQueries;
@@ -32,6 +37,7 @@ export interface Commands {
   conversations: ConversationCommands;
   pictures: PictureCommands;
   documents: DocumentCommands;
+  extractions: ExtractionCommands;
   models: ModelCommands;
   downloads: DownloadCommands;
   licences: LicenceCommands;
@@ -87,6 +93,7 @@ function writable(on: Writable['on'], database: WriteDatabase, directory: string
       conversations: conversationCommands(database, reading, clock, queries.pictures.get),
       pictures: pictureCommands(database, clock, directory),
       documents: documentCommands(database, clock, queries.documents),
+      extractions: extractionCommands(database, clock, queries.extractions),
       models: modelCommands(database, clock),
       downloads: downloadCommands(database, clock, queries.downloads),
       licences: licenceCommands(database, clock),
@@ -103,6 +110,7 @@ function queriesOf(database: ReadDatabase, directory: string, clock: Clock): Que
     conversations: conversationQueries(database, pictures.get),
     pictures,
     documents: documentQueries(database),
+    extractions: extractionQueries(database),
     models: modelQueries(database),
     downloads: downloadQueries(database),
     licences: licenceQueries(database),

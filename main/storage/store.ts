@@ -80,6 +80,20 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     retry: 'writes',
     remove: 'frees',
   },
+  extractions: {
+    list: 'reads',
+    get: 'reads',
+    open: 'reads',
+    cell: 'reads',
+    nextWaiting: 'reads',
+    unfinished: 'reads',
+    create: 'writes',
+    saveCell: 'writes',
+    setStopped: 'writes',
+    retry: 'writes',
+    rename: 'writes',
+    remove: 'frees',
+  },
   models: {
     list: 'reads',
     checks: 'reads',
@@ -125,6 +139,7 @@ export function openStore(
     pictures: port('pictures'),
     documents: port('documents'),
     documentFiles: documentFiles(directory),
+    extractions: port('extractions'),
     models: port('models'),
     downloads: port('downloads'),
     licences: port('licences'),
@@ -171,7 +186,10 @@ function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name
 
 /** What the app needs to start works as with an empty store: default settings and empty lists. */
 function refuseClosed(keeper: Keeper, name: keyof Kept): void {
-  if ((name === 'conversations' || name === 'pictures' || name === 'documents') && keeper.state().access === 'closed')
+  if (
+    (name === 'conversations' || name === 'pictures' || name === 'documents' || name === 'extractions') &&
+    keeper.state().access === 'closed'
+  )
     throw keeper.problem()!;
 }
 

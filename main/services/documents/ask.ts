@@ -8,13 +8,15 @@ import { roomForAnswer } from '../answer-room.ts';
 import type { DocumentStore, Engine, GenerateReply, ImageSource, KeptLook, NewCoverage, PagePicture } from '../ports.ts';
 import { choosePages, withoutText, type Choice, type ChooseOptions, type ChosenPage } from './choose-pages.ts';
 import { checkCitations } from './citations.ts';
-import { messagesOf, pagePrompt, pagesOf, type PagePrompt } from './page-prompt.ts';
+import { messagesOf, pagePrompt, pagesOf, type PagePrompt, type PageTask } from './page-prompt.ts';
 import { quotedPages } from './quoted-pages.ts';
 
 export interface AskOptions extends ChooseOptions {
   maxTokens: number;
   /** Comes before the instructions. */
   systemPrompt?: string;
+  /** Absent: a question is answered. */
+  task?: PageTask | undefined;
 }
 
 export interface Answerer {
@@ -71,9 +73,9 @@ export async function promptFor(
   scope: QuestionScope,
   looks: readonly KeptLook[],
   question: string,
-  { systemPrompt = '' }: Pick<AskOptions, 'systemPrompt'>,
+  { systemPrompt = '', task }: Pick<AskOptions, 'systemPrompt' | 'task'>,
 ): Promise<PagePrompt> {
-  const prompt = pagePrompt(pagesOf(documents, looks), question, { several: scope.kind === 'library' });
+  const prompt = pagePrompt(pagesOf(documents, looks), question, { several: scope.kind === 'library', task });
   const seen = looks.find(({ outcome }) => outcome === 'picture');
   if (seen && !draw) throw unseen(seen);
   const picture = seen && draw ? await draw(seen) : null;
@@ -94,7 +96,7 @@ async function fitPages(
   scope: QuestionScope,
   { chosen, alone }: Choice,
   question: string,
-  { maxTokens, systemPrompt = '', signal }: AskOptions,
+  { maxTokens, systemPrompt = '', task, signal }: AskOptions,
 ): Promise<KeptLook[]> {
   const [best] = chosen as [ChosenPage];
   const pictured = alone && draw !== null;
@@ -105,7 +107,7 @@ async function fitPages(
     const prompt = pagePrompt(
       pages.map((page) => ({ ...page, outcome })),
       question,
-      { several: scope.kind === 'library' },
+      { several: scope.kind === 'library', task },
     );
     // The place of a picture is a token.
     const instructions = [systemPrompt, prompt.instructions].join('\n\n');

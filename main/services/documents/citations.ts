@@ -74,6 +74,23 @@ export function checkCitations(answer: string, pages: QuotedPages): Citation[] {
   });
 }
 
+/**
+ * Words, looked for in a text. `same`: whole words and whole numbers, however they are spaced. `close`: similar ones, with the same
+ * digits. `found`: as the text has them, where it does not have the same.
+ */
+export function lookForWords(
+  text: string,
+  words: string,
+): { finding: 'same' | 'close' | 'numbers-differ' | 'absent'; found: string | null } {
+  const wanted = lettersIn(words);
+  const letters = lettersIn(text);
+  if (wanted.text === '') return { finding: 'absent', found: null };
+  if (isIn(wanted, letters)) return { finding: 'same', found: null };
+  const similar = mostSimilar(wanted, letters, text);
+  if (!similar) return { finding: 'absent', found: null };
+  return { finding: similar.sameDigits ? 'close' : 'numbers-differ', found: similar.words };
+}
+
 /** The number that is printed on it comes first: it is the one that people see. */
 export function pageNamed<Page extends Pick<QuotedPage, 'number' | 'label'>>(name: string, pages: readonly Page[]): Page | null {
   const label = name.toLowerCase();

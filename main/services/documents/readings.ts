@@ -25,6 +25,8 @@ export interface Readings {
   /** Reports of a document why it cannot be shown, until it is read again, which is also how it gets a password. */
   fail(id: number, failure: Failure): void;
   /** Resolves when nothing of it is read any more. */
+  ended(id: number): Promise<void>;
+  /** As `ended`, and soon. */
   stop(id: number): Promise<void>;
   /** Begins with what an earlier run, or another database, left. */
   resume(): void;
@@ -120,6 +122,10 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
     run();
   }
 
+  async function ended(id: number): Promise<void> {
+    await Promise.all(queue.filter((reading) => reading.id === id).map((reading) => reading.ended.promise));
+  }
+
   return {
     view,
     passwordOf: (id) => passwords.get(id),
@@ -131,10 +137,11 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
 
     start: (id, { ocr, password }) => add(id, { ocr, password, again: true }),
 
+    ended,
+
     async stop(id) {
-      const stopped = queue.filter((reading) => reading.id === id);
-      for (const { abort } of stopped) abort.abort();
-      await Promise.all(stopped.map(({ ended }) => ended.promise));
+      for (const { abort } of queue.filter((reading) => reading.id === id)) abort.abort();
+      await ended(id);
     },
 
     resume() {

@@ -19,6 +19,7 @@ import type {
 import type { Failure } from '../../errors.ts';
 import type { Loose } from './common.ts';
 import type { DocumentFiles, DocumentStore, KeptLook, NewCoverage } from './documents.ts';
+import type { ExtractionStore } from './extractions.ts';
 import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './models.ts';
 
 /**
@@ -30,6 +31,7 @@ export interface Store {
   readonly pictures: PictureStore;
   readonly documents: DocumentStore;
   readonly documentFiles: DocumentFiles;
+  readonly extractions: ExtractionStore;
   settings(): Settings;
   /** Merges what is not undefined, stores it, and returns all settings. */
   saveSettings(change: Loose<Settings>): Settings;

@@ -7,6 +7,7 @@ import { documents } from './006-documents.ts';
 import { pictureTexts } from './007-picture-texts.ts';
 import { asking } from './008-asking.ts';
 import { differences } from './009-differences.ts';
+import { extractions } from './010-extractions.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   pictureTexts,
   asking,
   differences,
+  extractions,
 ];
