@@ -149,6 +149,6 @@ describe('the library', () => {
     expect((await inLibrary('list', '--ocr')).err).toContain('documents list has no option --ocr.');
     expect((await loupe('read', 'a.pdf', '--data', data)).err).toContain('documents read has no option --data.');
     expect((await inLibrary('show', 'lease.pdf')).err).toContain('Documents are named by their numbers, not "lease.pdf".');
-    expect((await loupe('frobnicate')).err).toContain('Known: read, add, resume, list, show, search, remove, ask.');
+    expect((await loupe('frobnicate')).err).toContain('Known: read, add, resume, list, show, search, remove, extract, ask.');
   });
 });
