@@ -1,0 +1,66 @@
+/** What a new user does in the first hour, and where it must not stumble. */
+import sharp from 'sharp';
+import type { Page } from 'playwright/test';
+import { expect, testWithFakeEngine } from './support/loupe.ts';
+
+const test = testWithFakeEngine(1, 1000);
+
+async function flat(background: string): Promise<Buffer> {
+  return sharp({ create: { width: 120, height: 80, channels: 3, background } })
+    .png()
+    .toBuffer();
+}
+
+/** As a program leaves a picture on the clipboard. */
+async function pastePicture(page: Page, bytes: Buffer): Promise<void> {
+  await page.evaluate((base64) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], 'shot.png', { type: 'image/png' }));
+    document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, bytes.toString('base64'));
+}
+
+test('the quick-ask window first: what was asked there is not hidden by the first page', async ({ loupe, page }) => {
+  await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
+  await page.goto(new URL('/?view=quick', page.url()).href);
+  await expect(page.getByText('There is no picture')).toBeVisible();
+  await pastePicture(page, await flat('#336699'));
+  await loupe.question.fill('What colour is it?');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Open in Loupe' }).click();
+  await expect(loupe.answers).toHaveCount(1);
+  await expect(loupe.question).toBeFocused();
+  await page.getByRole('button', { name: 'New conversation' }).click();
+  await page.goto(new URL('/', page.url()).href);
+  await expect(loupe.question).toBeFocused();
+});
+
+test('the keyboard is where one types', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await loupe.ask('First matter');
+  await page.getByRole('button', { name: 'New conversation' }).click();
+  await loupe.ask('Second matter');
+  await loupe.sidebar.getByRole('button', { name: /^First matter/ }).click();
+  await expect(loupe.question).toBeFocused();
+  await expect(page.getByRole('article').first()).toContainText('First matter');
+
+  // Typed elsewhere, it goes to the field; the space bar and keys of the list stay what they are.
+  await loupe.sidebar.getByRole('button', { name: 'Settings' }).focus();
+  await page.keyboard.type('Typed anywhere');
+  await expect(loupe.question).toHaveValue('Typed anywhere');
+  await loupe.question.fill('');
+
+  for (const [name, colour] of [
+    ['red.png', '#c00'],
+    ['green.png', '#0a0'],
+  ] as const) {
+    const choosing = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: 'Attach pictures' }).click();
+    await (await choosing).setFiles({ name, mimeType: 'image/png', buffer: await flat(colour) });
+    await expect(page.getByRole('button', { name: `Remove ${name}` })).toBeVisible();
+  }
+  await page.getByRole('button', { name: 'Compose them' }).click();
+  await page.getByRole('button', { name: 'Use this composition' }).click();
+  await expect(loupe.chips()).toHaveCount(1);
+  await expect(loupe.question).toBeFocused();
+});
