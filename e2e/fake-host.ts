@@ -7,8 +7,8 @@ import { flushCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createFakeEngine } from '../main/engine/test/fake-engine.ts';
-import type { Engine } from '../main/services/ports.ts';
+import { createFakeEngine, describe } from '../main/engine/test/fake-engine.ts';
+import type { ChatMessage, Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 
 const { values } = parseArgs({
@@ -20,10 +20,21 @@ const { values } = parseArgs({
   },
 });
 
+/** Reads a field of a page as it is, but for numbers of pages that speak of Bolt: one of their digits is another. */
+function fieldOf(messages: ChatMessage[]): string | null {
+  const prompt = messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join('\n');
+  const field = /\nField: (.*)$/.exec(prompt)?.[1];
+  if (field === undefined) return null;
+  const value = new RegExp(`^${RegExp.escape(field)}: (.*)$`, 'm').exec(prompt)?.[1];
+  if (value === undefined) return 'NONE';
+  const said = prompt.includes('Bolt') ? value.replace('2', '7') : value;
+  return `${said} [p. 1 "${field}: ${said}"]`;
+}
+
 /** Says back what it is asked, base models too; with a model that is called a guard it judges: questions are safe, answers are not. */
 function startEngine(): Engine {
   const options = { wordMs: Number(values['word-ms']), wordsAtOnce: Number(values['words-at-once']), contextLength: 8192 };
-  const chat = createFakeEngine(options);
+  const chat = createFakeEngine({ ...options, answer: (messages) => fieldOf(messages) ?? describe(messages) });
   const guard = createFakeEngine({ ...options, answer: (messages) => (messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6,S13') });
   let current = chat;
   return {

@@ -14,6 +14,7 @@ import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
+import { tables } from './strings/tables.ts';
 import { text } from './strings/text.ts';
 import { view } from './strings/view.ts';
 import { viewer } from './strings/viewer.ts';
@@ -35,6 +36,7 @@ export const strings = {
   quick,
   settings,
   storage,
+  tables,
   text,
   view,
   viewer,

@@ -4,6 +4,7 @@ import type { AppState } from './app.svelte.ts';
 import type { Chat } from './chat.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import type { Library } from './library.svelte.ts';
+import type { Tables } from './tables.svelte.ts';
 import type { Toasts } from './toasts.svelte.ts';
 import type { Ui } from './ui.svelte.ts';
 
@@ -23,6 +24,7 @@ export interface MainContext {
   conversations: Conversations;
   chat: Chat;
   library: Library;
+  tables: Tables;
 }
 
 /** Set by the main view. */

@@ -1,6 +1,6 @@
 import type { Picture } from '../../main/contract.ts';
 
-export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document';
+export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document' | 'tables';
 
 /** A page of a document to look at. */
 export interface PagePlace {
@@ -18,8 +18,9 @@ export class Ui {
   #inspected = $state.raw<Picture | null>(null);
   #place = $state.raw<PagePlace | null>(null);
   /** Where the viewer was opened from. */
-  #beforeViewer: 'library' | null = null;
+  #beforeViewer: 'library' | 'tables' | null = null;
   #section = $state.raw<string | null>(null);
+  #extracted = $state.raw<readonly number[] | null>(null);
   #sidebarShown = $state(false);
 
   /** The one that is open; null where none is. */
@@ -42,6 +43,11 @@ export class Ui {
     return this.#section;
   }
 
+  /** The documents that a new table begins with; null: no new one is made. */
+  get extracted(): readonly number[] | null {
+    return this.#extracted;
+  }
+
   get panel(): 'inspector' | null {
     return this.#inspected ? 'inspector' : null;
   }
@@ -62,7 +68,13 @@ export class Ui {
   open(dialog: Exclude<DialogName, 'compose' | 'document'>, section: string | null = null): void {
     this.#section = section;
     this.#place = null;
+    this.#extracted = null;
     this.#dialog = dialog;
+  }
+
+  extract(documents: readonly number[]): void {
+    this.#extracted = documents;
+    this.#dialog = 'tables';
   }
 
   compose(pictures: Picture[]): void {
@@ -72,7 +84,7 @@ export class Ui {
 
   /** Leaving it leads back to where it was called from. */
   view(place: PagePlace): void {
-    if (this.#dialog !== 'document') this.#beforeViewer = this.#dialog === 'library' ? 'library' : null;
+    if (this.#dialog !== 'document') this.#beforeViewer = this.#dialog === 'library' || this.#dialog === 'tables' ? this.#dialog : null;
     this.#place = place;
     this.#dialog = 'document';
   }

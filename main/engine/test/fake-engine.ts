@@ -244,7 +244,7 @@ function wordsOf(text: string): string[] {
   return text.match(/\s*\S+/g) ?? [];
 }
 
-function describe(messages: ChatMessage[]): string {
+export function describe(messages: ChatMessage[]): string {
   const parts = messages.flatMap(({ content }) => content);
   const images = parts.filter(({ type }) => type === 'image').length;
   const last = messages
