@@ -29,9 +29,10 @@ export const cellState = v.picklist(['waiting', 'sure', 'unsure', 'missing', 'fa
 /**
  * Why a cell is unsure. `no-quote`: no words of a page were cited for it. `not-on-page`: no page that was looked at has it.
  * `other-page`: it is on another page than the answer says. `not-in-quote`: the cited words do not have it. `beside-another`: the
- * name of the field stands beside something else. `picture-differs`: the picture of the page reads otherwise, see `reading`.
- * `picture-unread`: its text could not be compared with its picture. `not-a-number`, `not-a-date`: not of the kind that was asked
- * for. `pages-unread`: pages without text could not be searched.
+ * name of the field stands beside something else. `named-on-page`: the model found nothing, though a page names the field.
+ * `picture-differs`: the picture of the page reads otherwise, see `reading`. `picture-unread`: its text could not be compared with
+ * its picture. `not-a-number`, `not-a-date`: not of the kind that was asked for. `pages-unread`: pages without text could not be
+ * searched.
  */
 export const doubt = v.picklist([
   'no-quote',
@@ -39,6 +40,7 @@ export const doubt = v.picklist([
   'other-page',
   'not-in-quote',
   'beside-another',
+  'named-on-page',
   'picture-differs',
   'picture-unread',
   'not-a-number',
@@ -121,6 +123,8 @@ export function doubtsInWords({ doubts, quote, page, reading, value }: Extractio
         return `The model cited “${quote}” on page ${page}, which does not have it.`;
       case 'beside-another':
         return `The name of the field stands beside “${reading}”.`;
+      case 'named-on-page':
+        return `The model found nothing, but page ${page} has “${reading}”.`;
       case 'picture-differs':
         return `The picture of page ${page} reads “${reading}”.`;
       case 'picture-unread':
@@ -137,9 +141,9 @@ export function doubtsInWords({ doubts, quote, page, reading, value }: Extractio
   });
 }
 
-/** What a column of numbers adds up to; null where it is none, or where numbers of several currencies or units stand in it. */
+/** What a column of numbers adds up to; null where it is none, has one row, or where numbers of several currencies or units stand in it. */
 export function columnSum({ fields, rows }: Pick<Extraction, 'fields' | 'rows'>, field: number): ColumnSum | null {
-  if (fields[field]?.kind !== 'number') return null;
+  if (fields[field]?.kind !== 'number' || rows.length < 2) return null;
   const cells = rows.map(({ cells: of }) => of[field]!);
   const added = cells.flatMap(({ value, state }) => {
     const number = value === null ? null : numberIn(value);

@@ -41,7 +41,7 @@ describe('the value of an answer', () => {
     expect(valueIn(answer, total, checkCitations(answer, { named: () => [], likely: () => [] }))).toBe(value);
   });
 
-  test.each(['NONE', 'None.', 'Not stated', '', '[p. 1 "Total"]', '—'])('of %j is none', (answer) => {
+  test.each(['NONE', 'None.', 'Not stated', 'There is no total in the picture.', '', '[p. 1 "Total"]', '—'])('of %j is none', (answer) => {
     expect(valueIn(answer, total, checkCitations(answer, { named: () => [], likely: () => [] }))).toBeNull();
   });
 });
@@ -76,7 +76,8 @@ describe('a value', () => {
       doubts: ['not-on-page'],
       reading: 'Total\t€ 1,190.00'.replace('\t', ' '),
     });
-    expect(check('7.00', total)).toMatchObject({ doubts: ['not-on-page'], page: null, reading: null });
+    expect(check('7.00', total)).toMatchObject({ doubts: ['not-on-page'], page: 1, reading: 'Total € 1,190.00' });
+    expect(check('7.00', { name: 'Weight', kind: 'number' })).toMatchObject({ doubts: ['not-on-page'], page: null, reading: null });
   });
 
   test('of another field is in doubt, and the right one is shown', () => {

@@ -21,7 +21,8 @@ export function valueIn(answer: string, { name }: ExtractionField, citations: re
   for (const { offset, length } of citations.toReversed()) rest = `${rest.slice(0, offset)}\n${rest.slice(offset + length)}`;
   const lines = rest.split('\n').map((line) => plain(line, name));
   const value = lines.find((line) => /[\p{L}\p{N}]/u.test(line)) ?? '';
-  return value === '' || /^(?:none|not (?:stated|given|found|specified|mentioned|present)|n\/a|unknown)\b/i.test(value)
+  return value === '' ||
+    /^(?:none|not (?:stated|given|found|specified|mentioned|present)|n\/a|unknown|there is no|there are no)\b/i.test(value)
     ? null
     : value.slice(0, longestValue).toWellFormed();
 }
@@ -90,7 +91,15 @@ function placeOf(
   }
   doubts.push('not-on-page');
   const like = citations.find((citation) => citation.found !== null);
-  return { quote: null, page: like?.number ?? null, reading: like?.found ?? null };
+  if (like) return { quote: null, page: like.number, reading: like.found };
+  const named = namedOn(pages, field);
+  return { quote: null, page: named?.number ?? null, reading: named?.line ?? null };
+}
+
+/** The line that names the field most clearly and holds something else; null where none does. */
+export function namedOn(pages: readonly LookedPage[], field: ExtractionField): { number: number; line: string } | null {
+  const lines = linesOf(pages, field).filter(({ score, text }) => score >= 2 && holdsMore(text, field));
+  return lines.sort((one, other) => other.score - one.score)[0] ?? null;
 }
 
 interface Line {

@@ -3,8 +3,8 @@ import type { Doubt, ExtractionCell, ExtractionField, QuestionScope } from '../.
 import { toLoupeError } from '../../errors.ts';
 import { citationsOf, lookFor, promptFor, type Answerer } from '../documents/ask.ts';
 import { messagesOf, pagesAreQuoted, pagesOf, type PageTask } from '../documents/page-prompt.ts';
-import type { Abortable, DocumentStore, KeptLook } from '../ports.ts';
-import { checkValue, otherwiseRead, valueIn } from './check-value.ts';
+import type { Abortable, ChatMessage, DocumentStore, KeptLook } from '../ports.ts';
+import { checkValue, namedOn, otherwiseRead, valueIn } from './check-value.ts';
 
 export type ExtractionScope = Extract<QuestionScope, { kind: 'document' }>;
 
@@ -54,31 +54,64 @@ export async function takeValue(
   field: ExtractionField,
   { signal, expand }: Abortable & { expand?: boolean } = {},
 ): Promise<TakenValue> {
-  const { documents, engine } = answerer;
+  const { documents } = answerer;
   const options = { maxTokens: mostTokens, task: taskOf(field), signal, expand };
-  const without = (cell: ExtractionCell): TakenValue => ({ cell, looks: [] });
-  let looks: KeptLook[];
   try {
-    ({ looks } = await lookFor(answerer, scope, field.name, options));
+    const { looks } = await lookFor(answerer, scope, field.name, options);
+    return await ask(answerer, scope, field, looks, messagesOf(await promptFor(answerer, scope, looks, field.name, options)), signal);
   } catch (thrown) {
     const error = toLoupeError(thrown);
-    if (error.code === 'not_found') return without(missing(documents, scope));
-    if (error.code === 'context_full' || error.code === 'usage')
-      return without({ ...emptyCell, state: 'failed', failure: error.toFailure() });
-    throw thrown;
+    if (error.code === 'not_found') return { cell: missing(documents, scope), looks: [] };
+    if (error.code !== 'context_full' && error.code !== 'usage') throw thrown;
+    const look = error.code === 'context_full' ? onlyPage(answerer, scope) : null;
+    if (look) return ask(answerer, scope, field, [look], await shortPrompt(answerer, look, field), signal);
+    return { cell: { ...emptyCell, state: 'failed', failure: error.toFailure() }, looks: [] };
   }
-  const messages = messagesOf(await promptFor(answerer, scope, looks, field.name, options));
+}
+
+async function ask(
+  { documents, engine }: Answerer,
+  scope: ExtractionScope,
+  field: ExtractionField,
+  looks: readonly KeptLook[],
+  messages: ChatMessage[],
+  signal: AbortSignal | undefined,
+): Promise<TakenValue> {
   const { text } = await engine.generate({ messages, maxTokens: mostTokens, sampling: { temperature: 0 } }, { signal });
   signal?.throwIfAborted();
   const citations = citationsOf(documents, looks, text);
   const value = valueIn(text, field, citations);
-  if (value === null) return without(missing(documents, scope));
-  const checked = checkValue(value, field, pagesOf(documents, looks), citations);
-  return { cell: { ...emptyCell, ...checked, state: stateOf(checked) }, looks };
+  const pages = pagesOf(documents, looks);
+  if (value === null) {
+    const named = namedOn(pages, field);
+    if (!named) return { cell: missing(documents, scope), looks: [] };
+    const { number: page, line: reading } = named;
+    return { cell: { ...emptyCell, state: 'unsure', doubts: ['named-on-page'], page, reading }, looks };
+  }
+  const checked = checkValue(value, field, pages, citations);
+  return { cell: { ...emptyCell, ...checked, state: checked.doubts.length === 0 ? 'sure' : 'unsure' }, looks };
 }
 
-function stateOf({ doubts }: Pick<ExtractionCell, 'doubts'>): 'sure' | 'unsure' {
-  return doubts.length === 0 ? 'sure' : 'unsure';
+/** The page, where there is only one and the model sees pictures. */
+function onlyPage({ documents, draw }: Answerer, { id, pages }: ExtractionScope): KeptLook | null {
+  const { name, pageCount } = documents.get(id);
+  if (!draw || (pages === null && pageCount !== 1)) return null;
+  const { number, label, text } = documents.page(id, Number(pages ?? 1));
+  return { documentId: id, name, number, label, outcome: 'picture', length: text.length };
+}
+
+/** For a model that holds too little for the text of a page: its picture, and what anybody would ask. The check is the same. */
+async function shortPrompt({ draw }: Answerer, look: KeptLook, { name }: ExtractionField): Promise<ChatMessage[]> {
+  const image = await draw!(look);
+  return [
+    {
+      role: 'user',
+      content: [
+        { type: 'image', image },
+        { type: 'text', text: `What is the ${name.toLowerCase()}?` },
+      ],
+    },
+  ];
 }
 
 /** Pages that have no text were not searched for it. */

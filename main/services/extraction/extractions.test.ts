@@ -153,7 +153,8 @@ describe('what is not sure says why', () => {
     expect(await one(text, () => '1,790.00 [p. 1 "Total: 1,790.00"]')).toEqual(['unsure 1,790.00 not-on-page']);
     expect(await one(text, () => '1.00 [p. 1 "Subtotal: 1.00"]')).toEqual(['unsure 1.00 beside-another']);
     expect(await one(text, () => '1,190.00')).toEqual(['sure 1,190.00']);
-    expect(await one(text, () => 'NONE')).toEqual(['missing ']);
+    expect(await one(text, () => 'NONE')).toEqual(['unsure  named-on-page']);
+    expect(await one('Thank you.', () => 'NONE')).toEqual(['missing ']);
     expect(await one(text, () => 'ACME [p. 1 "Vendor: ACME"]')).toEqual(['unsure ACME beside-another not-a-number']);
   });
 
@@ -183,10 +184,21 @@ describe('what is not sure says why', () => {
     await extractions.close();
     begin({ contextLength: 40 });
     reply = honest;
-    const id = create([add('long.pdf', [invoice('ACME', '1').repeat(100)])]);
+    const long = invoice('ACME', '1').repeat(100);
+    const id = create([add('long.pdf', [long, long])]);
     await finished(id);
     expect(extractions.open(id).rows[0]!.cells[0]).toMatchObject({ state: 'failed', failure: { code: 'context_full' } });
   });
+});
+
+test('a model that holds too little for the text of a page is asked about its picture alone', async () => {
+  await extractions.close();
+  begin({ contextLength: 40 });
+  reply = (prompt) => (prompt.includes('total') ? '1,190.00' : 'There is no vendor.');
+  const id = create([add('a.pdf', [invoice('ACME', '1,190.00')])]);
+  await finished(id);
+  expect(prompts.map((prompt) => prompt.trim())).toEqual(['What is the vendor?', 'What is the total?']);
+  expect(cellsOf(id)).toEqual([['unsure  named-on-page', 'sure 1,190.00']]);
 });
 
 test('what a process left is filled by the next, and nothing is asked twice', async () => {
