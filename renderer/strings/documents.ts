@@ -100,7 +100,7 @@ export const documents = {
   removeTitle: (name: string) => `Remove ${name}?`,
   removeMessage:
     'Its text, its place in the search and Loupe’s copy of the file will be deleted. ' +
-    'This cannot be undone. Your own file stays where it is.',
+    'Answers and tables keep what they have of it. This cannot be undone. Your own file stays where it is.',
   removeConfirm: 'Remove the document',
   removed: (name: string) => `${name} was removed.`,
   cancel: 'Do not add it',
