@@ -6,6 +6,7 @@ import { justAbove, maxFileBytes as largestPictureFile } from '../image/limits.t
 import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
 import { LoupeError } from '../errors.ts';
+import { readWithoutWaiting } from '../regular-file.ts';
 import { fileType } from '../file-type.ts';
 import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../services/ports.ts';
 import { openAuditor } from './audit.ts';
@@ -55,7 +56,7 @@ export async function openDocument({ path, name, password }: DocumentFile): Prom
 function openFile(path: string, name = basename(path)): OpenFile {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openSync(path, readWithoutWaiting);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new LoupeError('document_missing', `${path} does not exist.`);

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { LoupeError } from '../errors.ts';
+import { readWithoutWaiting } from '../regular-file.ts';
 import type { ImageSource } from '../services/ports.ts';
 import { checkFileSize } from './limits.ts';
 
@@ -11,7 +12,7 @@ export async function readImageSource(source: ImageSource): Promise<{ bytes: Uin
 
 async function readImageFile(path: string): Promise<{ bytes: Uint8Array; name: string }> {
   const name = basename(path);
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+  const file = await open(path, readWithoutWaiting).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be opened (${error.code ?? error.message})`;
     throw new LoupeError('image_missing', `The picture ${path} ${why}.`);
   });

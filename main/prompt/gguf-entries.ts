@@ -2,9 +2,10 @@
 import type { GgufEntryValue } from '../native-surface.ts';
 import { LoupeError } from '../errors.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
-import { llama3Words, samplingEntries } from './gguf-files.ts';
+import { samplingEntries } from './gguf-files.ts';
 import { readStopTokens } from './prompt.ts';
 import { tokenSpelling } from './template.ts';
+import { llama3Words } from './words.ts';
 
 const normal = 1;
 const control = 3;

@@ -3,13 +3,11 @@ import type { GgufValue } from '../native-surface.ts';
 import { LoupeError } from '../errors.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
 import { llamaEnds } from './stops.ts';
+import { llama3Words } from './words.ts';
 
 /** Tokens as `tokenizer.ggml.token_type` numbers them. */
 const tokenTypes = { unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
 
-/** How Llama 3 cuts text into words; GGUF files only name it. As in tokenizer.json of Llama 3. */
-export const llama3Words =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 /**
  * How `tokenizer.ggml.pre` spells it, and whether a word that is a token as a whole is taken as it is. Converters call what
  * fine-tunes of 2024 saved without that sentence "smaug-bpe", after the first of them. Others ("dbrx", "falcon3") cut alike, but

@@ -6,10 +6,10 @@
  * recognised, since what it writes are verdicts.
  * Source: meta-llama/llama-models, models/llama3_2/{vision,text}_prompt_format.md
  */
-import { Template } from '@huggingface/jinja';
 import { LoupeError } from '../errors.ts';
 import type { Role } from '../protocol.ts';
 import type { CheckpointFiles } from './checkpoint-files.ts';
+import { parseTemplate, type RunTemplate } from './run-template.ts';
 import { turnEnd } from './stops.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -108,16 +108,16 @@ function templateRenderer(source: string, files: CheckpointFiles): (messages: Me
       'template_failed',
       `The chat template in ${files.directory} refused this conversation: ${error instanceof Error ? error.message : String(error)}.`,
     );
-  let template: Template;
+  let run: RunTemplate;
   try {
-    template = new Template(source);
+    run = parseTemplate(source);
   } catch (error) {
     throw fail(error);
   }
   const bosToken = tokenSpelling(files.tokenizerConfig?.['bos_token']) ?? begin;
   const eosToken = tokenSpelling(files.tokenizerConfig?.['eos_token']) ?? '';
   const render = (messages: { role: Role; content: string | ContentPart[] }[]): string =>
-    template.render({ messages, add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken });
+    run({ messages, add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken });
   const takesPlain = takesPlainText(render);
   const renderAll = (messages: Message[]): string => {
     const rendered = render(

@@ -7,6 +7,7 @@
  */
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
 import { LoupeError } from '../errors.ts';
+import { cutsWordsAsKnown } from './words.ts';
 
 interface AddedToken {
   id: number;
@@ -34,6 +35,7 @@ export function createTokenizer(json: Record<string, unknown>, config: Record<st
   if (!JSON.stringify(json['decoder'] ?? null).includes('"ByteLevel"')) throw fail('it is not byte-level');
   const added = addedTokens(json['added_tokens']);
   if (!added) throw fail('its added tokens are malformed');
+  if (!cutsWordsAsKnown(json)) throw fail('it cuts words by a pattern that Loupe does not know');
 
   const specials = added.filter(({ special }) => special).sort((a, b) => b.content.length - a.content.length);
   const specialTokens = new Map(specials.map(({ content, id }) => [content, id]));

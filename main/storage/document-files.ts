@@ -8,6 +8,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
+import { readWithoutWaiting } from '../regular-file.ts';
 import type { DocumentFiles, IncomingFile } from '../services/ports.ts';
 import { storeError } from './errors.ts';
 import type { WriteDatabase } from './handles.ts';
@@ -84,7 +85,7 @@ async function receive(directory: string): Promise<IncomingFile> {
 
 async function openSource(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    return await open(path, readWithoutWaiting);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new LoupeError('document_missing', `${path} does not exist.`);

@@ -8,12 +8,13 @@
  *
  * It finds answers that are nonsense, not answers that are a little worse; checksums find those.
  */
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import tasks from '../../../../resources/models/sanity-check.json' with { type: 'json' };
 import type { ModelInfo } from '../../../native-surface.ts';
 import { LoupeError } from '../../../errors.ts';
+import { isBounded } from '../../../json.ts';
+import { textOf } from '../../../regular-file.ts';
 import type { ChatMessage, Engine, ImageSource, ModelPlace, Score } from '../../ports.ts';
 
 export interface SanityCheckReport {
@@ -114,14 +115,8 @@ async function answerShortly(engine: Pick<Engine, 'generate'>, signal: AbortSign
 export async function readReferences(place: ModelPlace): Promise<Reference[]> {
   if (!('directory' in place)) return [];
   const path = join(place.directory, 'samples.json');
-  const found = await stat(path).catch(() => null);
-  if (!found || found.size > mostSampleBytes) return [];
-  const samples = v.safeParse(
-    v.array(sample),
-    await readFile(path, 'utf8')
-      .then(JSON.parse)
-      .catch(() => null),
-  );
+  const text = await textOf(path, { within: place.directory, mostBytes: mostSampleBytes });
+  const samples = v.safeParse(v.pipe(v.string(), v.check(isBounded), v.parseJson(), v.array(sample)), text);
   if (!samples.success) return [];
   return samples.output
     .slice(0, mostReferences)

@@ -3,10 +3,11 @@
  * source states: the Hub's, the names of a cache's or a store's blobs, or what they had before.
  */
 import { createHash } from 'node:crypto';
-import { open, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Clock, DownloadStore, FileCheck, FileChecksum, ModelStore } from '../../ports.ts';
+import { openRegularFile } from '../../../regular-file.ts';
 import { hashInto, withFileErrors, newHash } from '../hub/fetch-file.ts';
 
 export interface VerifyOptions {
@@ -65,7 +66,7 @@ async function digests(
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<{ sha256: string; git: string }> {
-  const handle = await withFileErrors(file, () => open(file, 'r'));
+  const handle = await openRegularFile(file);
   try {
     const sha256 = createHash('sha256');
     // Small files of a repository are named the way git does it.

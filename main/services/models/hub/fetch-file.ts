@@ -12,6 +12,7 @@ import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
+import { openRegularFile } from '../../../regular-file.ts';
 import type { DownloadFile, FileChecksum } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
 import { refusal } from './repository.ts';
@@ -295,7 +296,7 @@ async function holds(
 ): Promise<boolean> {
   if ((await sizeOf(target)) !== bytes) return false;
   if (complete) return true;
-  const handle = await withFileErrors(target, () => open(target, 'r'));
+  const handle = await openRegularFile(target);
   try {
     const hash = newHash(checksum, bytes);
     await hashInto(hash, handle, signal);

@@ -146,6 +146,12 @@ describe('from the list to the files', () => {
       'C:evil.json',
       'a\0.json',
       'setup.py',
+      'LICENSE.exe',
+      'NOTICE.lnk',
+      'USE_POLICY.bat',
+      'nul.json',
+      'CON.json',
+      'com1.x.safetensors',
     ];
     expect(hostile.filter(isNeeded)).toEqual([]);
   });

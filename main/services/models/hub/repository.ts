@@ -54,7 +54,9 @@ export function endpointOf(environment: NodeJS.ProcessEnv): string {
  * in other forms (original/, *.bin, *.gguf, onnx/) are not downloaded.
  */
 export function isNeeded(path: string): boolean {
-  return /^[\w][\w.-]*\.(safetensors|json|jinja)$/.test(path) || /^(LICENSE|LICENCE|USE_POLICY|NOTICE)(\.\w+)?$/i.test(path);
+  // Windows has devices of these names, whatever follows their first dot.
+  if (/^(con|prn|aux|nul|com\d|lpt\d)\./i.test(path)) return false;
+  return /^[\w][\w.-]*\.(safetensors|json|jinja)$/.test(path) || /^(LICENSE|LICENCE|USE_POLICY|NOTICE)(\.(txt|md))?$/i.test(path);
 }
 
 export async function listRepository(options: RepositoryOptions): Promise<Listing> {

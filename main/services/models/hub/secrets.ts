@@ -1,7 +1,7 @@
 /** The access token for the Hub: kept by Loupe, or where people have it already. */
-import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { textOf } from '../../../regular-file.ts';
 import type { SecretStore } from '../../ports.ts';
 
 /** In memory, of a host without a keychain. `problem` is why there is none, where the user should know. */
@@ -39,9 +39,7 @@ export async function hubToken(secrets: SecretStore, environment: NodeJS.Process
 async function ofTools(environment: NodeJS.ProcessEnv): Promise<string | null> {
   const home = environment['HF_HOME'] || join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface');
   const path = environment['HF_TOKEN_PATH'] || join(home, 'token');
-  const found = await stat(path).catch(() => null);
-  if (!found?.isFile() || found.size > mostBytes) return null;
-  const text = (await readFile(path, 'utf8').catch(() => '')).trim();
+  const text = ((await textOf(path, { mostBytes })) ?? '').trim();
   // A header takes printable ASCII only.
   return /^[\x21-\x7e]+$/.test(text) ? text : null;
 }

@@ -8,10 +8,11 @@
  *   NAME:TAG                 the same in this computer's own Ollama models folder
  *   a manifest file          of an Ollama models folder
  */
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileType } from '../../../file-type.ts';
 import { LoupeError } from '../../../errors.ts';
+import { openRegularFile } from '../../../regular-file.ts';
 import type { ModelPlace } from '../../ports.ts';
 import { ggufGroups, groupOf, partsOf, type GgufGroup } from './gguf-groups.ts';
 import { pathsNamed } from './model-path.ts';
@@ -94,9 +95,7 @@ async function ggufFiles(named: string): Promise<string[]> {
 }
 
 async function beginsLikeGguf(path: string): Promise<boolean> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
-  });
+  const file = await openRegularFile(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
     return fileType(buffer.subarray(0, bytesRead)) === 'gguf';

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -523,4 +524,17 @@ test('names tell apart what shapes do not', () => {
   expect(identify(shape('llama-3.3-70b-instruct'), 'my-70b')).toBeNull();
   expect(identify(shape('llama-3.2-11b-vision-instruct'), 'Llama-Guard-3-11B-Vision')?.id).toBe('llama-guard-3-11b-vision');
   expect(identify({ hidden: 96, layers: 6, imageSize: 56 }, 'Llama-3.2-11B-Vision-Instruct')).toBeNull();
+});
+
+test.skipIf(process.platform === 'win32')('FIFOs and devices in place of a model’s files keep nothing waiting', async () => {
+  const names = ['config.json', 'tokenizer.json', 'model.gguf', ...[1, 2, 3, 4, 5, 6].map((number) => `model-${number}.safetensors`)];
+  for (const place of ['pipes', 'devices']) {
+    mkdirSync(join(folder, place));
+    const paths = names.map((name) => join(folder, place, name));
+    if (place === 'pipes') execFileSync('mkfifo', paths);
+    else for (const path of paths) symlinkSync('/dev/zero', path);
+    const found = await findAt(join(folder, place));
+    expect(found.map(({ bytes }) => bytes)).toEqual(found.map(() => 0));
+    for (const path of paths) await expect(readGgufSummary(path)).rejects.toMatchObject({ code: 'file_missing' });
+  }
 });

@@ -2,10 +2,11 @@
  * Reads from the head of a GGUF file what it is and what belongs with it.
  * Only the engine knows whether it loads. The file is not trusted.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { GgufValue } from '../../../native-surface.ts';
 import { ggufMagic } from '../../../file-type.ts';
 import { LoupeError } from '../../../errors.ts';
+import { openRegularFile } from '../../../regular-file.ts';
 
 export interface GgufSummary {
   /** Metadata that is a text, a number or a truth value; lists are left out. */
@@ -21,10 +22,11 @@ const valueBytes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4
 
 const most = {
   headBytes: 256 * 1024 * 1024,
-  entries: 100_000,
-  tensors: 100_000,
+  // As in native/src/weights/gguf.cpp.
+  entries: 1 << 14,
+  tensors: 1 << 16,
   textBytes: 1024 * 1024,
-  listLength: 10_000_000,
+  listLength: 1 << 21,
   dimensions: 8,
 };
 
@@ -48,9 +50,7 @@ export function readGgufMetadata(path: string): Promise<ReadonlyMap<string, Gguf
 }
 
 async function withReader<Result>(path: string, read: (reader: Reader) => Promise<Result>): Promise<Result> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw new LoupeError('file_missing', `${path} cannot be read (${error.code ?? error.message}).`, 'Check the permissions of the file.');
-  });
+  const handle = await openRegularFile(path);
   try {
     const { size } = await handle.stat();
     return await read(new Reader(handle, path, size));

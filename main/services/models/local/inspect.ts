@@ -1,9 +1,10 @@
 /** What a folder or GGUF files seem to be, by their configuration and heads; `inspectedBy` asks the engine whether they load. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Engine, ModelPlace, ModelRecord } from '../../ports.ts';
 import { toLoupeError, type ErrorCode } from '../../../errors.ts';
 import { parseJsonObject } from '../../../json.ts';
+import { textOf } from '../../../regular-file.ts';
 import { catalogue, type CatalogueModel } from '../catalogue.ts';
 import { readGgufSummary, type GgufSummary } from './gguf-summary.ts';
 import { architectureOfConfig, architectureOfGguf, sectionsOf } from './shape.ts';
@@ -38,7 +39,8 @@ export interface Problem {
 /** The engine's `inspect`: what the loader makes of the files. */
 export type Inspector = Engine['inspect'];
 
-const maxJsonBytes = 64 * 1024 * 1024;
+/** Of config.json, as in native/src/model/config.cpp; real ones have a few kilobytes. */
+const mostJsonBytes = 4 * 1024 * 1024;
 
 /** A problem that is put right by fetching more, or one of the files that are here. */
 export function problemOf(error: unknown): Problem {
@@ -91,7 +93,7 @@ export async function inspectFolder(directory: string, name = basename(directory
   const isNamed =
     names.includes('config.json') || names.includes('adapter_config.json') || names.some((file) => /^consolidated\..*\.pth$/.test(file));
   if (!isNamed) return null;
-  const config = await readJson(join(directory, 'config.json'));
+  const config = parseJsonObject((await textOf(join(directory, 'config.json'), { within: directory, mostBytes: mostJsonBytes })) ?? '');
   const architecture = config?.['model_type'];
   if (typeof architecture !== 'string' && !holdsModel(names)) return null;
   const files = names.filter((file) => file.endsWith('.safetensors')).map((file) => join(directory, file));
@@ -186,10 +188,4 @@ export function identify({ hidden, layers, imageSize }: Shape, name: string): Ca
   const exact = candidates.filter(({ use }) => use === (guard ? 'guard' : instruct ? 'chat' : 'complete'));
   const [only] = exact.length > 0 ? exact : candidates;
   return (exact.length > 0 ? exact : candidates).length === 1 ? only! : null;
-}
-
-async function readJson(path: string): Promise<Record<string, unknown> | null> {
-  const found = await stat(path).catch(() => null);
-  if (!found?.isFile() || found.size > maxJsonBytes) return null;
-  return parseJsonObject(await readFile(path, 'utf8').catch(() => ''));
 }

@@ -1,6 +1,12 @@
 /** Folders that hold models, links among them, and where other programs keep theirs. */
-import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { parseJsonObject } from '../../../json.ts';
+import { textOf } from '../../../regular-file.ts';
+
+/** Of another program: a path or the name of a commit, and its settings. */
+const mostPointerBytes = 64 * 1024;
+const mostSettingsBytes = 4 * 1024 * 1024;
 
 /** A link that leads nowhere. */
 export interface BrokenLink {
@@ -99,19 +105,15 @@ export function huggingFaceCaches(environment: NodeJS.ProcessEnv, home: string):
 
 /** The usual places, the place that its pointer names where it was moved, and the folder that its settings name. */
 export async function lmStudioFolders(home: string): Promise<string[]> {
-  const pointer = (await readFile(join(home, '.lmstudio-home-pointer'), 'utf8').catch(() => '')).trim();
+  const pointer = (await textOf(join(home, '.lmstudio-home-pointer'), { mostBytes: mostPointerBytes }))?.trim();
   const bases = [...new Set([...(pointer ? [resolve(pointer)] : []), join(home, '.lmstudio'), join(home, '.cache', 'lm-studio')])];
   const named = await Promise.all(bases.map((base) => folderInSettings(join(base, 'settings.json'))));
   return [...new Set([...named.filter((folder) => folder !== null), ...bases.map((base) => join(base, 'models'))])];
 }
 
 async function folderInSettings(path: string): Promise<string | null> {
-  try {
-    const settings = JSON.parse(await readFile(path, 'utf8')) as { downloadsFolder?: unknown } | null;
-    return typeof settings?.downloadsFolder === 'string' && settings.downloadsFolder !== '' ? settings.downloadsFolder : null;
-  } catch {
-    return null;
-  }
+  const folder = parseJsonObject((await textOf(path, { mostBytes: mostSettingsBytes })) ?? '')?.['downloadsFolder'];
+  return typeof folder === 'string' && folder !== '' ? folder : null;
 }
 
 /** LLAMA_CACHE, else where the system keeps caches. */
@@ -145,7 +147,7 @@ export function cachedAt(path: string): (Cached & { snapshot: string | null }) |
 /** Of a repository, the one that refs/main names first, then from the newest. Where files were fetched one by one, each may hold one. */
 export async function snapshotsOf({ base }: Pick<Cached, 'base'>): Promise<string[]> {
   const snapshots = join(base, 'snapshots');
-  const main = (await readFile(join(base, 'refs', 'main'), 'utf8').catch(() => '')).trim();
+  const main = (await textOf(join(base, 'refs', 'main'), { mostBytes: mostPointerBytes }))?.trim();
   const names: string[] = await readdir(snapshots).catch(() => []);
   const dated = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(snapshots, name)).catch(() => null))?.mtimeMs ?? 0 })),

@@ -3,11 +3,13 @@
  * `blobs/sha256-HEX` make up a model. Read only.
  * Source: ollama v0.6.8, server/manifest.go and modelpath.go.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import * as v from 'valibot';
 import { LoupeError } from '../../../errors.ts';
+import { isBounded } from '../../../json.ts';
+import { readRegularFile, textOf } from '../../../regular-file.ts';
 import type { SamplingAdvice } from '../../ports.ts';
 
 /** A model that a manifest names. */
@@ -109,13 +111,13 @@ async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOut
     `The manifest of ${name} (${manifest}) is damaged.`,
     `Run \`ollama pull ${name}\` again.`,
   );
-  const found = await stat(manifest).catch(() => null);
-  if (!found || found.size > maxManifestBytes) throw damaged;
   try {
-    return v.parse(manifestSchema, JSON.parse(await readFile(manifest, 'utf8')));
+    const text = (await readRegularFile(manifest, { mostBytes: maxManifestBytes })).toString('utf8');
+    if (isBounded(text)) return v.parse(manifestSchema, JSON.parse(text));
   } catch {
-    throw damaged;
+    // Said below.
   }
+  throw damaged;
 }
 
 /** Older versions of Ollama wrote the colon into the file's name. */
@@ -166,6 +168,5 @@ function parametersIn(text = '{}'): Pick<StoredModel, 'advice' | 'stops'> {
 }
 
 async function readText(path: string): Promise<string> {
-  const { size } = await stat(path);
-  return size > maxTextBytes ? '' : readFile(path, 'utf8');
+  return (await textOf(path, { mostBytes: maxTextBytes })) ?? '';
 }
