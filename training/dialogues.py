@@ -4,10 +4,11 @@ A row is several conversations about one picture side by side; each position att
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from places import NOWHERE
 from scenes import Question
 from tokens import Tokens
 
@@ -82,12 +83,14 @@ class Row:
     sees: list[int] = field(default_factory=list)
     # Where an answer token is to be predicted: number of the answer, -1 elsewhere.
     answers: list[int] = field(default_factory=list)
+    # Which place of the picture that is seen holds what the token writes; NOWHERE for most.
+    looks: list[int] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
     conversations: int = 0
 
     def add(self, tokens: Tokens, turns: list[Turn]) -> bool:
         """False, and nothing added, where the conversation does not fit any more."""
-        ids, sees, owners, seen = [tokens.begin], [-1], [-1], -1
+        ids, sees, owners, looks, seen = [tokens.begin], [-1], [-1], [NOWHERE], -1
         for number, turn in enumerate(turns):
             question = tokens.user.copy()
             spans = [(question, seen)]
@@ -99,10 +102,12 @@ class Row:
                 ids += part
                 sees += [view] * len(part)
                 owners += [-1] * len(part)
+                looks += [NOWHERE] * len(part)
             answer = tokens.answer(turn.question)
             ids += answer
             sees += [seen] * len(answer)
             owners += [len(self.tasks) + number] * len(answer)
+            looks += tokens.looks(turn.question)
         if len(self.tokens) + len(ids) > self.length:
             return False
         self.tokens += ids
@@ -110,6 +115,7 @@ class Row:
         self.segments += [self.conversations] * len(ids)
         self.sees += sees
         self.answers += owners
+        self.looks += looks
         self.tasks += [turn.question.task if number == 0 or turn.picture is None else "takeover" for number, turn in enumerate(turns)]
         self.conversations += 1
         return True
@@ -119,6 +125,7 @@ class Row:
         rest = self.length - len(self.tokens)
         tokens = np.array(self.tokens + [padding] * rest)
         answers = np.append(self.answers + [-1] * rest, -1)[1:]
+        looks = np.append(self.looks + [NOWHERE] * rest, NOWHERE)[1:]
         return {
             "tokens": tokens,
             "positions": np.array(self.positions + [0] * rest),
@@ -126,13 +133,14 @@ class Row:
             "sees": np.array(self.sees + [-1] * rest),
             "targets": np.where(answers >= 0, np.append(tokens[1:], padding), padding),
             "answers": answers,
+            "looks": looks,
         }
 
 
 def fill_row(rng: random.Random, tokens: Tokens, length: int, questions: list[Question], second: list[Question] | None = None) -> Row:
     """As many conversations as fit. With `second`, the questions about a second picture, some take it up midway."""
     row = Row(length)
-    pool = [Question(worded(rng, q.ask), q.before, q.verbatim, q.after, q.task) for q in questions]
+    pool = [replace(q, ask=worded(rng, q.ask)) for q in questions]
     rng.shuffle(pool)
     if second:
         later = rng.sample(second, min(2, len(second)))

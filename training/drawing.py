@@ -110,6 +110,8 @@ class Sheet:
     unseen_fonts: bool
     ground: Colour = (255, 255, 255)
     letters: list[Letter] = field(default_factory=list)
+    # Everything written, in order: the text, and the letter of each of its characters, None for a space.
+    texts: list[tuple[str, list[Letter | None]]] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,11 +139,13 @@ class Sheet:
         self.draw.text((x, baseline), text, fill=self.ink if ink is None else ink, font=font, anchor="ls")
         middle = baseline - 0.32 * font.size
         before = 0.0
+        places: list[Letter | None] = []
         for index, character in enumerate(text):
             after = font.getlength(text[: index + 1])
-            if character != " ":
-                self.letters.append(Letter(character, x + (before + after) / 2, middle, line))
+            places.append(None if character == " " else Letter(character, x + (before + after) / 2, middle, line))
             before = after
+        self.texts.append((text, places))
+        self.letters += [letter for letter in places if letter]
         return x + before
 
     def thing(self, box: tuple[float, float, float, float], kind: str, colour: str | None) -> None:

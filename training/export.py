@@ -1,8 +1,8 @@
 """The checkpoint that the app ships, from a training run.
 
-    python export.py START_DIRECTORY RUN_DIRECTORY OUT_DIRECTORY
+    python export.py START_DIRECTORY RUN_DIRECTORY OUT_DIRECTORY [HEADS_FILE]
 
-OUT_DIRECTORY gets the checkpoint; auxiliary.safetensors beside this file, the heads that only training needs.
+OUT_DIRECTORY gets the checkpoint; HEADS_FILE, auxiliary.safetensors beside this file unless given, the heads that only training needs.
 Weights in bfloat16 under their published names; tables are zero for tiles that an aspect ratio does not use.
 """
 
@@ -26,7 +26,7 @@ FILES = (
 TABLES = ("tile_positional_embedding.embedding.weight", "gated_positional_embedding.tile_embedding.weight")
 
 
-def export(start: Path, run: Path, out: Path) -> None:
+def export(start: Path, run: Path, out: Path, heads_file: Path = Path(__file__).parent / "auxiliary.safetensors") -> None:
     out.mkdir(parents=True, exist_ok=True)
     shape = Shape.read(start)
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
@@ -41,11 +41,11 @@ def export(start: Path, run: Path, out: Path) -> None:
         weights[name] = tensor.to(torch.bfloat16).contiguous()
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     heads = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in state["auxiliary"].items()}
-    save_file(heads, Path(__file__).parent / "auxiliary.safetensors")
+    save_file(heads, heads_file)
     for name in FILES:
         if (start / name).resolve() != (out / name).resolve():
             shutil.copy(start / name, out / name)
 
 
 if __name__ == "__main__":
-    export(*map(Path, sys.argv[1:4]))
+    export(*map(Path, sys.argv[1:5]))

@@ -70,12 +70,16 @@ HELD_OUT = {
 MONOSPACED = {"DejaVu Sans Mono", "Liberation Mono", "Hack", "Fira Code", "JetBrains Mono", "mononoki"}
 
 
+def paths(held_out: bool) -> dict[str, list[str]]:
+    families = HELD_OUT if held_out else KNOWN
+    return {family: [f"/usr/share/fonts/{name}" for name in names.split()] for family, (_, names) in families.items()}
+
+
 @functools.cache
 def files(held_out: bool) -> dict[str, list[str]]:
     """Every file must be there: pictures of a seed depend on it."""
-    families = HELD_OUT if held_out else KNOWN
-    found = {family: [f"/usr/share/fonts/{name}" for name in names.split()] for family, (_, names) in families.items()}
-    missing = [path for paths in found.values() for path in paths if not glob.glob(path)]
+    found = paths(held_out)
+    missing = [path for of_family in found.values() for path in of_family if not glob.glob(path)]
     if missing:
         raise SystemExit(f"Fonts are missing: {', '.join(missing)}. Install the packages that training/README.md lists.")
     return found

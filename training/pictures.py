@@ -1,7 +1,7 @@
 """A picture with its tiles, its questions, and what the auxiliary heads should say about each patch."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -10,6 +10,7 @@ import tile_grid
 import tiles
 from drawing import COLOUR_NAMES, KINDS, Sheet
 from model import CHARACTER_SLOTS, CHARACTERS
+from places import Patches, patches_of
 from scenes import SCENES, Question
 from strings import Strings
 
@@ -47,7 +48,9 @@ def draw(
             break
     image = sheet.finish()
     cut, ratio, factor = tiles.cut(image, TILE)
-    return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, factor, scene), scene, sheet.em * factor)
+    patches = Patches(*tile_grid.ARRANGEMENTS[ratio - 1], TILE // PATCH, PATCH, factor)
+    questions = [replace(q, patches=patches_of(sheet.texts, q.verbatim, patches, sheet.width, sheet.height)) for q in questions]
+    return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, patches, scene), scene, sheet.em * factor)
 
 
 def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, scene: str) -> Sheet:
@@ -76,19 +79,17 @@ def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, 
     return Sheet(rng, round(wide * factor), round(high * factor), max(8, round(em * factor)), unseen_fonts)
 
 
-def patch_labels(sheet: Sheet, ratio: int, factor: float, scene: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def patch_labels(sheet: Sheet, ratio: int, patches: Patches, scene: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rows, columns = tile_grid.ARRANGEMENTS[ratio - 1]
     side = TILE // PATCH
-    high, wide = rows * side, columns * side
+    high, wide = patches.high, patches.wide
     characters = np.zeros((high, wide, CHARACTER_SLOTS), np.int64)
     kinds, colours = np.zeros((high, wide), np.int64), np.zeros((high, wide), np.int64)
     lines = np.full((high, wide), IGNORE, np.int64)
     cells: dict[tuple[int, int], list] = {}
     for letter in sheet.letters:
         if 0 <= letter.x < sheet.width and 0 <= letter.y < sheet.height:
-            cells.setdefault((min(high - 1, int(letter.y * factor // PATCH)), min(wide - 1, int(letter.x * factor // PATCH))), []).append(
-                letter
-            )
+            cells.setdefault(patches.cell(letter), []).append(letter)
     for (row, column), letters in cells.items():
         # Lines of a small print may share a patch: upper line first.
         letters.sort(key=lambda letter: (round(letter.y), letter.x))
@@ -98,7 +99,7 @@ def patch_labels(sheet: Sheet, ratio: int, factor: float, scene: str) -> tuple[n
         if scene in ("lines", "labelled", "short"):
             lines[row, column] = letters[0].line
     for thing in sheet.things:
-        left, top, right, bottom = (edge * factor / PATCH for edge in thing.box)
+        left, top, right, bottom = (edge * patches.scale for edge in thing.box)
         for row in range(max(0, int(top)), min(high, int(bottom) + 1)):
             for column in range(max(0, int(left)), min(wide, int(right) + 1)):
                 share = max(0, min(right, column + 1) - max(left, column)) * max(0, min(bottom, row + 1) - max(top, row))

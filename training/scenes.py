@@ -17,13 +17,17 @@ ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
 @dataclass(frozen=True)
 class Question:
-    """The answer is `before` + `verbatim` + `after`; `verbatim` stands in the picture and is spelled letter by letter."""
+    """The answer is `before` + `verbatim` + `after`; `verbatim` stands in the picture and is spelled letter by letter.
+
+    `patches`: for each byte of `verbatim` its place in what cross-attention sees, as far as known; see places.py.
+    """
 
     ask: str
     before: str
     verbatim: str
     after: str
     task: str
+    patches: tuple[int, ...] = ()
 
     @property
     def answer(self) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from places import NOWHERE
 from scenes import Question
 
 
@@ -37,6 +38,15 @@ class Tokens:
 
     def answer(self, question: Question) -> list[int]:
         return [*self.encode(question.before), *self.spell(question.verbatim), *self.encode(question.after), self.end_of_turn]
+
+    def looks(self, question: Question) -> list[int]:
+        """For each token of the answer the place that cross-attention should look at when it is to be predicted.
+
+        What stands before a name ("The highest bar is") already looks at the name: there it is decided which one.
+        """
+        before, after = self.encode(question.before), self.encode(question.after)
+        patches = list(question.patches) or [NOWHERE] * len(question.verbatim.encode())
+        return [*(patches[:1] * len(before) if patches else [NOWHERE] * len(before)), *patches, *[NOWHERE] * (len(after) + 1)]
 
     def decode(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids)

@@ -1,10 +1,12 @@
 """Trains the demo model; stops at SIGTERM and resumes at any time.
 
     python train.py START_DIRECTORY RUN_DIRECTORY --minutes 120
+    python train.py START_DIRECTORY RUN_DIRECTORY --round 8000
 
 START_DIRECTORY: a checkpoint in the published layout, the shipped one for example. RUN_DIRECTORY gets state.pt, from which the
 next call resumes, and log.jsonl. The learning rate falls along half a cosine to the end of `--minutes`, which counts
-all calls of a run.
+all calls of a run. With `--round` a call goes on to the end of the current round of as many steps, and in the next round the rate
+begins at the top again.
 
 Workers of one thread each train the same weights in turn, without waiting for each other: on cores that others use
 too, threads that meet at every product of matrices would stand still most of the time. With `--device cuda` one
@@ -14,10 +16,13 @@ worker draws the pictures on the CPU and computes on the GPU.
 import argparse
 import json
 import math
+import os
 import random
 import signal
 import time
 from collections import defaultdict
+from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +33,7 @@ from safetensors.torch import load_file
 import dialogues
 import pictures
 from drawing import COLOUR_NAMES, KINDS
+from looking import look_loss, look_weight
 from model import Auxiliary, Model, Shape
 from pictures import IGNORE, LINE_CLASSES, Picture
 from tiles import normalise
@@ -130,12 +136,15 @@ RARE_KINDS = torch.tensor([0.1] + [1.0] * (len(KINDS) - 1))
 RARE_COLOURS = torch.tensor([0.1] + [1.0] * len(COLOUR_NAMES))
 
 
-def answer_loss(model: Model, rows: dict[str, torch.Tensor], seen: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss, and which answer tokens the model would have chosen itself."""
-    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen))
+def answer_loss(
+    model: Model, rows: dict[str, torch.Tensor], seen: list[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """The loss, which answer tokens the model would have chosen itself, and the weights of its cross-attention."""
+    watched: list[torch.Tensor] = []
+    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen, watched))
     wanted = rows["answers"] >= 0
     losses = F.cross_entropy(logits.flatten(0, 1), rows["targets"].flatten(), reduction="none").view_as(wanted)
-    return (losses * wanted).sum() / wanted.sum(), (logits.argmax(-1) == rows["targets"]) | ~wanted
+    return (losses * wanted).sum() / wanted.sum(), (logits.argmax(-1) == rows["targets"]) | ~wanted, watched
 
 
 def exact(right: torch.Tensor, answers: torch.Tensor, tasks: list[list[str]]) -> list[tuple[str, bool]]:
@@ -152,7 +161,9 @@ class Run:
 
     def __init__(self, start: Path, directory: Path):
         directory.mkdir(parents=True, exist_ok=True)
-        self.directory = directory
+        for unfinished in directory.glob("state.*.new"):
+            unfinished.unlink()
+        self.directory, self.process = directory, os.getpid()
         self.tokens = Tokens(start)
         self.model = Model.load(start)
         self.auxiliary = Auxiliary(Shape.read(start), len(KINDS), len(COLOUR_NAMES) + 1, LINE_CLASSES)
@@ -203,20 +214,50 @@ class Run:
                 "optimizer": self.optimizer.state_dict(),
                 "counts": self.counts,
             }
-            torch.save(state, self.directory / "state.new")
-        (self.directory / "state.new").replace(self.directory / "state.pt")
+            write_whole(state, self.directory / "state.pt")
 
 
-def work(run: Run, number: int, options: argparse.Namespace) -> None:
+def write_whole(state: dict, path: Path) -> None:
+    """Whenever this is killed, `path` holds either what it held before or all of the new state."""
+    # Named after the process: one that outlives a killed run may write at the same time as the next run.
+    unfinished = path.with_suffix(f".{os.getpid()}.new")
+    with unfinished.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+@dataclass
+class Span:
+    """Over which the learning rate falls: all of `--minutes`, or one `--round`."""
+
+    counted: int  # which of Run.counts
+    begin: float
+    end: float
+
+    @staticmethod
+    def of(counts: torch.Tensor, options: argparse.Namespace) -> "Span":
+        if not options.round:
+            return Span(0, 0.0, options.minutes * 60)
+        begin = counts[1].item() // options.round * options.round
+        return Span(1, begin, begin + options.round)
+
+    def left(self, counts: torch.Tensor) -> float:
+        """From 1 down to 0, and below once the end is passed."""
+        return (self.end - counts[self.counted].item()) / (self.end - self.begin)
+
+
+def work(run: Run, number: int, options: argparse.Namespace, span: Span) -> None:
     """One worker: its own pictures and gradients, the common weights. Gradients that came too late are dropped."""
     base, first = run.counts[0].item(), run.counts[1].item()
     source = Source(int(first) * 16 + number, run.tokens)
     log = (run.directory / "log.jsonl").open("a")
     began = saved = time.monotonic()
-    end = options.minutes * 60
     totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     own = dropped = 0
-    while run.counts[0].item() < end and not run.stop.item():
+    # A worker whose first process was killed has a new parent.
+    while span.left(run.counts) > 0 and not run.stop.item() and run.process in (os.getpid(), os.getppid()):
         started = time.monotonic()
         step = run.counts[1].item()
         only_letters = source.rng.random() < options.perception
@@ -231,15 +272,17 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
             features, seen = look(run.model, batch, paired)
             # The new heads learn first what the features already tell.
             of_patches, letters = auxiliary_loss(run.auxiliary, features if step >= HEAD_START else features.detach(), batch)
-            of_answers, right = answer_loss(run.model, rows, seen)
-            loss = of_answers + 0.5 * of_patches
+            of_answers, right, watched = answer_loss(run.model, rows, seen)
+            of_looks, looked = look_loss(watched, rows["looks"], rows["sees"], seen[0].shape[1])
+            coefficient = options.looking * look_weight(span.left(run.counts))
+            loss = of_answers + 0.5 * of_patches + coefficient * of_looks
             answered = exact(right, rows["answers"], tasks)
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(run.parameters, 1.0)
         with run.lock:
             if torch.isfinite(norm) and run.counts[1].item() - step <= STALE:
-                left = 1 - run.counts[0].item() / end
+                left = span.left(run.counts)
                 pace = options.rate * min(1.0, (step - first + 1) / options.warm_up) * max(0.02, 0.5 - 0.5 * math.cos(math.pi * left))
                 for group in run.optimizer.param_groups:
                     group["lr"] = pace
@@ -256,6 +299,11 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
                 totals[key][0] += ok
                 totals[key][1] += 1
         kind = "page" if only_letters else "ask"
+        if not only_letters:
+            totals["=ask looks"][0] += looked
+            totals["=ask looks"][1] += 1
+            totals["=ask answer loss"][0] += of_answers.item()
+            totals["=ask answer loss"][1] += 1
         figures = {
             "letters": letters,
             f"letters/{tiles}": letters,
@@ -292,11 +340,11 @@ def work(run: Run, number: int, options: argparse.Namespace) -> None:
             saved = time.monotonic()
 
 
-def work_apart(run: Run, number: int, options: argparse.Namespace) -> None:
+def work_apart(run: Run, number: int, options: argparse.Namespace, span: Span) -> None:
     """As a process of its own, which the first one tells to stop."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
-    work(run, number, options)
+    work(run, number, options, span)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -304,18 +352,30 @@ def train(options: argparse.Namespace) -> None:
     if options.device != "cpu":
         torch.set_default_device(options.device)
     run = Run(options.start, options.run)
+    span = Span.of(run.counts, options)
     signal.signal(signal.SIGTERM, lambda *_: run.stop.fill_(1))
     if options.device == "cpu":
         context = torch.multiprocessing.get_context("fork")
-        workers = [context.Process(target=work_apart, args=(run, number, options)) for number in range(options.workers)]
+        workers = [context.Process(target=work_apart, args=(run, number, options, span)) for number in range(options.workers)]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        watch(workers)
     else:
         # A process that has begun with CUDA cannot fork.
-        work(run, 0, options)
+        work(run, 0, options, span)
     run.save()
+
+
+def watch(workers: list) -> None:
+    """Until all have ended. Where one was killed, the others may wait for its lock for ever, and the weights are half of a step."""
+    running = list(workers)
+    while running:
+        wait([worker.sentinel for worker in running])
+        if any(worker.exitcode for worker in running if not worker.is_alive()):
+            for worker in workers:
+                worker.kill()
+            raise SystemExit("A worker failed; nothing was saved. The next call goes on from the last save.")
+        running = [worker for worker in running if worker.is_alive()]
 
 
 if __name__ == "__main__":
@@ -323,11 +383,13 @@ if __name__ == "__main__":
     parser.add_argument("start", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--round", type=int, default=0, help="steps; takes the place of --minutes")
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--warm-up", type=int, default=150, help="steps")
     parser.add_argument(
         "--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns"
     )
+    parser.add_argument("--looking", type=float, default=0.0, help="weight of the loss on where the cross-attention looks")
     parser.add_argument("--workers", type=int, default=2, help="on the CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     train(parser.parse_args())
