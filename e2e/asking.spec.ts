@@ -41,7 +41,16 @@ test('a document is asked about: the answer shows what was looked at, and each c
   await expect(sources.getByRole('listitem')).toHaveCount(3);
   await expect(sources).toContainText('Looked at 2 of 3 pages (1, printed i; 2, printed 1). 1 is blank.');
   await expect(sources.getByRole('listitem').nth(2)).toContainText('Verified: page 1 has “Termination requires notice”.');
+  // In the answer itself each stands as a mark, which leads to its page.
+  const answer = page.getByRole('article').last();
+  const marks = answer.locator('[data-citation]');
+  await expect(marks).toHaveText(['p. 1', 'p. i', 'p. 1']);
+  await expect(marks.nth(1)).toHaveAccessibleName(/^p\. i: Not found: .* Open the page\.$/);
+  await expect(answer).not.toContainText('[p. 3');
   await page.screenshot({ path: testInfo.outputPath('asked.png') });
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  await page.screenshot({ path: testInfo.outputPath('asked-dark.png') });
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: null });
   expect(await violations(page)).toEqual([]);
 
   // The next question is about it as well, until that is taken away.
@@ -51,6 +60,10 @@ test('a document is asked about: the answer shows what was looked at, and each c
   const viewer = page.getByRole('dialog', { name: 'lease.pdf' });
   await expect(viewer.getByRole('region', { name: 'Page 1 (2)', exact: true })).toHaveAttribute('aria-current', 'page');
   await expect(viewer.locator('.mark').first()).toBeInViewport();
+  await page.keyboard.press('[');
+  await expect(viewer.getByRole('region', { name: 'Page i (1)', exact: true })).toHaveAttribute('aria-current', 'page');
+  await page.keyboard.press(']');
+  await expect(viewer.getByRole('region', { name: 'Page 1 (2)', exact: true })).toHaveAttribute('aria-current', 'page');
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Stop asking about lease.pdf' }).click();
   await expect(page.getByRole('button', { name: 'Stop asking about lease.pdf' })).toBeHidden();

@@ -25,7 +25,10 @@ function fieldOf(messages: ChatMessage[]): string | null {
   const prompt = messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join('\n');
   const field = /\nField: (.*)$/.exec(prompt)?.[1];
   if (field === undefined) return null;
-  const value = new RegExp(`^${RegExp.escape(field)}: (.*)$`, 'm').exec(prompt)?.[1];
+  const value = prompt
+    .split('\n')
+    .find((line) => line.startsWith(`${field}: `))
+    ?.slice(field.length + 2);
   if (value === undefined) return 'NONE';
   const said = prompt.includes('Bolt') ? value.replace('2', '7') : value;
   return `${said} [p. 1 "${field}: ${said}"]`;

@@ -131,7 +131,9 @@ function looksInWords(looks: readonly Look[], ofSeveral: boolean): string {
 }
 
 /** What the program found of a quote. `ofSeveral`: the answer is about several documents, so that each page is named with its own. */
-export function citationInWords({ finding: is, page, number: at, quote, found, name, removed }: Citation, ofSeveral = false): string {
+export function citationInWords({ finding: is, page, number, label, quote, found, name, removed }: Citation, ofSeveral = false): string {
+  // As it is printed, which is how pages are named.
+  const at = label ?? String(number);
   const of = ofSeveral && name !== null ? ` of ${documentInWords({ name, removed })}` : '';
   switch (is) {
     case 'verified':

@@ -31,6 +31,13 @@ test('a plus is the key itself, with Shift or on a key that has it above an equa
   expect(shortcutText('zoomIn', false)).toBe('+');
 });
 
+test('a bracket may need AltGr, which is Control and Alt on Windows', () => {
+  const graph = { ...press('[', { ctrlKey: true, altKey: true }), getModifierState: (name: string) => name === 'AltGraph' };
+  expect(matches(graph, 'previousCitation', false)).toBe(true);
+  expect(matches({ ...graph, key: 'k' }, 'search', false)).toBe(false);
+  expect(matches(press(']'), 'nextCitation', false)).toBe(true);
+});
+
 test('no two shortcuts are the same', () => {
   const all = Object.values(shortcuts);
   expect(new Set(all).size).toBe(all.length);

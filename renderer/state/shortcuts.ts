@@ -31,6 +31,8 @@ export const shortcuts = {
   findInDocument: 'Mod+F',
   nextHit: 'F3',
   previousHit: 'Shift+F3',
+  nextCitation: ']',
+  previousCitation: '[',
   zoomIn: '+',
   zoomOut: '-',
   fitPage: '0',
@@ -72,6 +74,8 @@ export const viewerShortcuts = [
   'findInDocument',
   'nextHit',
   'previousHit',
+  'nextCitation',
+  'previousCitation',
   'zoomIn',
   'zoomOut',
   'fitPage',
@@ -107,6 +111,8 @@ export function matches(event: KeyboardEvent, name: ShortcutName, mac = isMac): 
 
 function isPressed(event: KeyboardEvent, shortcut: string, mac: boolean): boolean {
   const { mod, shift, alt, key } = parse(shortcut);
+  // A bracket is typed with AltGr on many keyboards, which Windows reports as Control and Alt.
+  if (event.getModifierState?.('AltGraph')) return event.key === key && !mod && !alt;
   const command = mac ? event.metaKey : event.ctrlKey;
   const other = mac ? event.ctrlKey : event.metaKey;
   // "/" is Shift+7 on many keyboards: Shift counts only where the key is a letter or has a name.

@@ -9,6 +9,8 @@ export interface PagePlace {
   page: number;
   /** Words, or a quote, to be marked. */
   find: string | null;
+  /** Of an answer: the places of all of its citations, and which of them this is. */
+  cited?: { places: readonly Omit<PagePlace, 'cited'>[]; at: number };
 }
 
 /** What of the main window is open. Nothing here is kept. */
@@ -87,6 +89,15 @@ export class Ui {
     if (this.#dialog !== 'document') this.#beforeViewer = this.#dialog === 'library' || this.#dialog === 'tables' ? this.#dialog : null;
     this.#place = place;
     this.#dialog = 'document';
+  }
+
+  /** Where an answer's next citation leads, or the one before; from the last to the first. */
+  stepCitation(by: 1 | -1): void {
+    const cited = this.#place?.cited;
+    if (!cited) return;
+    const { places } = cited;
+    const at = (cited.at + by + places.length) % places.length;
+    this.view({ ...places[at]!, cited: { places, at } });
   }
 
   closeViewer(): void {

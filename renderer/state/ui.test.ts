@@ -16,3 +16,19 @@ test('leaving a document leads back to where it was opened from', () => {
   ui.closeViewer();
   expect(ui.dialog).toBe('library');
 });
+
+test('the citations of an answer are stepped through, round and round', () => {
+  const ui = new Ui();
+  const places = [
+    { documentId: 1, page: 3, find: 'rent' },
+    { documentId: 2, page: 1, find: null },
+  ];
+  ui.view({ ...places[1]!, cited: { places, at: 1 } });
+  ui.stepCitation(1);
+  expect(ui.place).toMatchObject({ ...places[0], cited: { at: 0 } });
+  ui.stepCitation(-1);
+  expect(ui.place).toMatchObject(places[1]!);
+  ui.view(places[0]!);
+  ui.stepCitation(1);
+  expect(ui.place).toEqual(places[0]);
+});

@@ -43,6 +43,8 @@ export const shortcutSheet = {
     goToPage: 'Go to a page',
     findInDocument: 'Search the document',
     nextHit: 'Next hit',
+    nextCitation: 'Next citation of the answer',
+    previousCitation: 'Previous citation of the answer',
     previousHit: 'Previous hit',
     zoomIn: 'Zoom in',
     zoomOut: 'Zoom out',

@@ -28,6 +28,10 @@ export const asking = {
   } satisfies Record<Finding, string>,
   /** The finding stands before it. */
   citation: (citation: Citation, ofSeveral: boolean) => citationInWords(citation, ofSeveral).replace(/^[^:]+: /, ''),
+  /** In the answer itself. */
+  mark: ({ label, page, name }: Citation, ofSeveral: boolean) =>
+    `${ofSeveral && name !== null ? `${name.length > 24 ? `${name.slice(0, 24)}…` : name} ` : ''}p. ${label ?? page}`,
+  finding: (citation: Citation, ofSeveral: boolean) => citationInWords(citation, ofSeveral),
   open: (citation: Citation, ofSeveral: boolean) => `${citationInWords(citation, ofSeveral)} Open the page.`,
   ask: 'Ask about it',
   askAll: 'Ask about all documents',

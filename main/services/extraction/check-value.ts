@@ -30,7 +30,7 @@ export function valueIn(answer: string, { name }: ExtractionField, citations: re
 /** Without the marks of Markdown, the field's name and quotation marks around it. */
 function plain(line: string, name: string): string {
   const unmarked = line.replace(/\*\*|__|`/g, '').replace(/^\s*(?:[-*•#>]+\s+)+/, '');
-  const label = new RegExp(`^\\s*(?:${RegExp.escape(name)}|value|answer)\\s*[:=]\\s*`, 'iu');
+  const label = new RegExp(`^\\s*(?:${literally(name)}|value|answer)\\s*[:=]\\s*`, 'iu');
   const bare = unmarked.replace(label, '').trim();
   return bare
     .replace(/^["“„«'‘](.*)["”“»'’][.,;]?$/u, '$1')
@@ -134,7 +134,7 @@ function linesWith(value: string, field: ExtractionField, pages: readonly Looked
 
 /** How clearly a line names a field: 3: it begins with the name, or one of its cells does; 2: it has all of its words; 0: it does not. */
 function labelScore(line: string, { name }: ExtractionField): number {
-  const label = new RegExp(`(?:^|\\t)\\s*${RegExp.escape(name.trim()).replace(/\\x20|\s+/g, '\\s+')}(?![\\p{L}\\p{N}])`, 'iu');
+  const label = new RegExp(`(?:^|\\t)\\s*${literally(name.trim()).replace(/\s+/g, '\\s+')}(?![\\p{L}\\p{N}])`, 'iu');
   if (label.test(line)) return 3;
   const words = new Set(
     (
@@ -146,6 +146,11 @@ function labelScore(line: string, { name }: ExtractionField): number {
   );
   const wanted = wordsOf(name).map((word) => stem(word.toLowerCase()));
   return wanted.length > 0 && wanted.every((word) => words.has(word)) ? 2 : 0;
+}
+
+/** As a pattern that matches this text alone. */
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 function stem(word: string): string {
