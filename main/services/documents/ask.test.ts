@@ -105,6 +105,14 @@ describe('what the model gets', () => {
     );
   });
 
+  test('is named as it is printed where it has what another page is cited for', async () => {
+    const id = add([notice, 'Preface', 'Pets are allowed.'], ['i', 'ii', '1']);
+    const { citations } = await ask(id, 'What about pets and notice?', () => 'Yes [p. ii "Pets are allowed"].');
+    expect(citations.map((citation) => citationInWords(citation))).toEqual([
+      'On another page: “Pets are allowed” is on page 1, not on page ii.',
+    ]);
+  });
+
   test('is what has room: fewer pages, or the beginning of one', async () => {
     const long = 'notice '.repeat(400);
     const id = add([`${long} first`, `${long} notice second`, 'Pets.']);
