@@ -105,8 +105,8 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
 
 type Spawner = (entry: string, name: string) => () => ReturnType<typeof startUtilityHost>;
 
-function spawner({ electron: { utilityProcess }, places, log }: Assembly): Spawner {
-  const env = placesEnvironment(places, process.env);
+function spawner({ electron: { app, utilityProcess }, places, log }: Assembly): Spawner {
+  const env = placesEnvironment(places, process.env, { packaged: app.isPackaged });
   return (script, name) => () => startUtilityHost({ fork: (...given) => utilityProcess.fork(...given), entry: script, name, env, log });
 }
 

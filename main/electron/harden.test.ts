@@ -109,3 +109,7 @@ test('the session permits, fetches and downloads nothing', () => {
   for (const handler of session.downloads) (handler as (event: unknown) => void)({ preventDefault });
   expect(preventDefault).toHaveBeenCalledOnce();
 });
+
+test('WebRTC reaches nothing', () => {
+  expect(page().contents.webRtc).toBe('disable_non_proxied_udp');
+});

@@ -29,6 +29,8 @@ export function hardenContents(contents: WebContents, { offerLink }: LinkOptions
     'will-attach-webview',
     entry((event) => event.preventDefault()),
   );
+  // A page has no use for WebRTC, which would ask servers for addresses past every other rule.
+  contents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
   contents.setWindowOpenHandler(
     entry(({ url }) => {
       const link = externalLink(url);

@@ -85,6 +85,29 @@ export function externalLink(address: string): { host: string; href: string } | 
   return { host: url.host, href: url.href };
 }
 
+/** Switches of Chromium that open the app to other programs, or take its walls down. A package does not start with any of them. */
+const refusedSwitches = [
+  'no-sandbox',
+  'disable-gpu-sandbox',
+  'single-process',
+  'disable-web-security',
+  'disable-site-isolation-trials',
+  'load-extension',
+  'js-flags',
+  'utility-cmd-prefix',
+  'renderer-cmd-prefix',
+  'gpu-launcher',
+  'host-resolver-rules',
+  'remote-debugging-port',
+  'remote-debugging-pipe',
+  'remote-debugging-address',
+  'remote-allow-origins',
+] as const;
+
+export function refusedSwitch(has: (name: string) => boolean): string | null {
+  return refusedSwitches.find((name) => has(name)) ?? null;
+}
+
 /** Colours of styles/tokens.css: a window has them before its page has. */
 export function paper(dark: boolean): string {
   return dark ? '#171614' : '#FBFAF7';

@@ -1,5 +1,6 @@
 /** Where things are: in a checkout beside the bundle, in a package beside the archive. */
 import { dirname, join } from 'node:path';
+import { childEnvironment } from '../process/environment.ts';
 
 export interface Places {
   renderer: string;
@@ -63,7 +64,11 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
   };
 }
 
-/** What other processes are told of them. Names that the person set win. */
-export function placesEnvironment({ addon, shaders, ocrModels }: Places, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { LOUPE_ADDON: addon, LOUPE_SHADERS: shaders, LOUPE_OCR: ocrModels, ...env };
+/** What other processes are told of them. In a checkout names that the person set win; a package runs what is in it. */
+export function placesEnvironment(
+  { addon, shaders, ocrModels }: Places,
+  env: NodeJS.ProcessEnv,
+  { packaged }: { packaged: boolean },
+): NodeJS.ProcessEnv {
+  return { LOUPE_ADDON: addon, LOUPE_SHADERS: shaders, LOUPE_OCR: ocrModels, ...childEnvironment(env, { packaged }) };
 }

@@ -337,3 +337,14 @@ test('a folder of models is chosen in the system’s dialog, or not', async () =
   const cancelled = await start();
   expect(await ask(cancelled, cancelled.windows[0]!, 'models.chooseFolder')).toEqual({ ok: true, output: null });
 });
+
+test.each(['no-sandbox', 'remote-debugging-port', 'remote-debugging-pipe', 'js-flags'])('a package does not start with --%s', (name) => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const bundle = join(directory, 'build', 'app');
+  const refusing = createElectronDouble({ packaged: true, switches: [name] });
+  startShell(refusing.electron, { bundle, args: [] });
+  expect(refusing.app.exits).toEqual([1]);
+  expect(refusing.app.sandboxed).toBe(false);
+  expect(said.mock.calls[0]![0]).toContain(`--${name}`);
+  said.mockRestore();
+});

@@ -13,7 +13,7 @@ import { hasShortcutsPortal, isWayland } from './desktop.ts';
 import { entry } from './entries.ts';
 import { hardenContents } from './harden.ts';
 import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
-import { scheme, schemePrivileges } from './options.ts';
+import { refusedSwitch, scheme, schemePrivileges } from './options.ts';
 import { findPlaces } from './places.ts';
 import { words } from './words.ts';
 
@@ -27,6 +27,12 @@ export interface StartOptions {
 /** To be called while the entry is loaded, before Electron is ready. */
 export function startShell(electron: ElectronModule, { bundle, args }: StartOptions): void {
   const { app, protocol } = electron;
+  const refused = app.isPackaged ? refusedSwitch((name) => app.commandLine.hasSwitch(name)) : null;
+  if (refused) {
+    process.stderr.write(words.fault.refusedSwitch(refused));
+    app.exit(1);
+    return;
+  }
   const { platform, env } = process;
   const wayland = isWayland(platform, env);
   const data = dataDirectory();

@@ -233,15 +233,17 @@ describe('places', () => {
     expect(places.preload).toBe(join('/opt', 'app.asar', 'build', 'app', 'preload.cjs'));
   });
 
-  test('the other processes are told, unless the person said otherwise', () => {
+  test('the other processes are told; in a checkout the person may say otherwise', () => {
     const places = findPlaces({ packaged: true, bundle: '/opt/app.asar/build/app', resources: '/opt' });
-    expect(placesEnvironment(places, { HOME: '/home/me' })).toEqual({
+    const packaged = { packaged: true };
+    const mine = { LOUPE_ADDON: '/mine.node', LOUPE_SHADERS: '/mine', LOUPE_VULKAN_LOADER: '/mine.so', LOUPE_OCR: '/mine' };
+    expect(placesEnvironment(places, { HOME: '/home/me', ...mine }, packaged)).toEqual({
       HOME: '/home/me',
       LOUPE_ADDON: places.addon,
       LOUPE_SHADERS: places.shaders,
       LOUPE_OCR: places.ocrModels,
     });
-    expect(placesEnvironment(places, { LOUPE_ADDON: '/mine.node' })['LOUPE_ADDON']).toBe('/mine.node');
+    expect(placesEnvironment(places, mine, { packaged: false })['LOUPE_ADDON']).toBe('/mine.node');
   });
 });
 

@@ -35,6 +35,7 @@ export const words = {
     refusedNext: 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
   },
   fault: {
+    refusedSwitch: (name: string) => `Loupe does not start with --${name}, which would open it to other programs. Start it without.\n`,
     start: 'Loupe could not start',
     unexpected: 'Loupe has to stop',
     unexpectedNext: 'An unexpected error occurred. Nothing that was saved is lost; the logs folder has a report. Start Loupe again.',

@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from './environment.ts';
 import { beatEnvironment, readBeats, type Beat } from './lifeline.ts';
 
 export interface Channel {
@@ -45,7 +46,7 @@ export function forkHost(options: { entry?: string; env?: NodeJS.ProcessEnv } = 
   const child = fork(options.entry ?? hostEntry, [], {
     serialization: 'advanced',
     execArgv: [],
-    env: { ...process.env, [beatEnvironment.parent]: String(process.pid), ...options.env },
+    env: { ...childEnvironment(process.env, { packaged: false }), [beatEnvironment.parent]: String(process.pid), ...options.env },
     // Standard output carries beats; what drivers print there goes no further.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -39,6 +39,10 @@ export class ContentsDouble extends EmitterDouble {
   readonly id = nextContentsId++;
   readonly sent: unknown[][] = [];
   openHandler: OpenHandler | null = null;
+  webRtc = '';
+  setWebRTCIPHandlingPolicy(policy: string): void {
+    this.webRtc = policy;
+  }
   destroyed = false;
   send(...message: unknown[]): void {
     this.sent.push(message);
@@ -243,6 +247,8 @@ export interface ElectronDoubleOptions {
   packaged?: boolean;
   /** What the person answers to dialogs: the button's index. */
   answer?: number;
+  /** Of Chromium, on the command line. */
+  switches?: readonly string[];
   /** The folder or file that the person chooses; absent = cancels. */
   chosen?: string;
   safeStorage?: SafeStorageDouble;
@@ -275,6 +281,7 @@ export interface ElectronDouble {
 export function createElectronDouble({
   lock = true,
   packaged = false,
+  switches = [],
   answer = 0,
   chosen,
   safeStorage = new SafeStorageDouble(),
@@ -294,7 +301,7 @@ export function createElectronDouble({
     downloads: [] as Handler[],
   });
 
-  const app = appDouble({ lock, packaged });
+  const app = appDouble({ lock, packaged, given: switches });
 
   class Window extends WindowDouble {
     static getAllWindows = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
@@ -384,7 +391,7 @@ export function createElectronDouble({
   };
 }
 
-function appDouble({ lock, packaged }: { lock: boolean; packaged: boolean }): ElectronDouble['app'] {
+function appDouble({ lock, packaged, given }: { lock: boolean; packaged: boolean; given: readonly string[] }): ElectronDouble['app'] {
   const app = Object.assign(new EmitterDouble(), {
     quits: 0,
     exits: [] as number[],
@@ -396,7 +403,10 @@ function appDouble({ lock, packaged }: { lock: boolean; packaged: boolean }): El
     setName: () => {},
     setPath: (name: string, path: string) => void app.paths.set(name, path),
     enableSandbox: () => void (app.sandboxed = true),
-    commandLine: { appendSwitch: (name: string) => void app.switches.push(name) },
+    commandLine: {
+      appendSwitch: (name: string) => void app.switches.push(name),
+      hasSwitch: (name: string) => given.includes(name),
+    },
     requestSingleInstanceLock: (data: unknown) => {
       app.lockData = data;
       return lock;
