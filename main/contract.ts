@@ -83,7 +83,7 @@ export type {
   ExtractionSummary,
 } from './contract/extraction.ts';
 export { formatBytes } from './contract/bytes.ts';
-export { limits } from './contract/common.ts';
+export { limits, usePictureKey } from './contract/common.ts';
 export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';

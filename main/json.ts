@@ -22,14 +22,12 @@ export function parseJsonObject(text: string): Record<string, unknown> | null {
 export function isBounded(text: string, limits = { deepest, mostValues }): boolean {
   let depth = 0;
   let values = 0;
-  let inText = false;
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
-    if (inText) {
-      if (character === backslash) at++;
-      else if (character === quote) inText = false;
-    } else if (character === quote) inText = true;
-    else if (character === openBrace || character === openBracket) {
+    if (character === quote) {
+      at = endOfText(text, at + 1);
+      if (at < 0) return false;
+    } else if (character === openBrace || character === openBracket) {
       values++;
       if (++depth > limits.deepest) return false;
     } else if (character === closeBrace || character === closeBracket) depth--;
@@ -37,6 +35,16 @@ export function isBounded(text: string, limits = { deepest, mostValues }): boole
     if (values > limits.mostValues) return false;
   }
   return true;
+}
+
+/** Of the quote that closes it; -1 where none does. */
+function endOfText(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(at - 1 - escapes) === backslash) escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+  return -1;
 }
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];

@@ -4,5 +4,9 @@ import './styles/base.css';
 import './styles/tooltip.css';
 import App from './App.svelte';
 import { connect } from './api/connect.ts';
+import Refused from './views/Refused.svelte';
 
-mount(App, { target: document.body, props: { client: connect(), view: new URLSearchParams(location.search).get('view') } });
+const client = await connect();
+const target = document.body;
+if (typeof client === 'string') mount(Refused, { target, props: { refusal: client } });
+else mount(App, { target, props: { client, view: new URLSearchParams(location.search).get('view') } });

@@ -2,7 +2,6 @@
 // again when a file of the app or the addon changes. For a browser on this machine alone, as the product's own web host is.
 import { spawn } from 'node:child_process';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { extname, join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,9 +11,11 @@ import { inRoot, nativeBuild, root } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 
 /** What the page asks of the host; everything else is Vite's, sources in renderer/pictures/ too. */
-export const ofHost = /^\/(socket$|pictures\/[0-9a-f]{64}|documents\/\d)/;
+export const ofHost = /^\/(session$|socket$|pictures\/[0-9a-f]{64}|documents\/\d)/;
 const isTest = /\.test\.ts$|[\\/]test[\\/]/;
 const cookieName = 'loupe-dev';
+
+/** @typedef {{ key: string, pictures: string }} Session */
 
 /** The page policy of the product, but for the style elements by which Vite brings changed styles. @param {string} policy */
 export function developmentPolicy(policy) {
@@ -74,7 +75,8 @@ export async function dev(args) {
 function watchHost(program) {
   /** @type {import('node:child_process').ChildProcess | undefined} */
   let child;
-  let cookie = '';
+  /** @type {Session | undefined} */
+  let session;
   let stopping = false;
   /** @type {Promise<void>} */
   let work = Promise.resolve();
@@ -88,8 +90,8 @@ function watchHost(program) {
       if (!stopping && code) say(`the host ended with code ${code}; it starts again when a file of main/ changes.`);
     });
     const link = await firstLine(started);
-    // The host's own link, opened on behalf of the page: its cookie stays here.
-    if (link) cookie = await openLink(link);
+    // The host's own link, opened on behalf of the page: its session stays here.
+    if (link) session = await openLink(link);
   }
 
   async function stop() {
@@ -119,7 +121,7 @@ function watchHost(program) {
     });
   }
 
-  return { start, stop: () => work.then(stop), changed, cookie: () => cookie };
+  return { start, stop: () => work.then(stop), changed, session: () => session };
 }
 
 /** A port of 127.0.0.1 that is free now. @returns {Promise<number>} */
@@ -151,20 +153,16 @@ function firstLine(child) {
   });
 }
 
-/** The session cookie that the host gives for its link. @param {string} link @returns {Promise<string>} */
-function openLink(link) {
-  return new Promise((resolve, reject) => {
-    get(link, (response) => {
-      response.resume();
-      const [cookie = ''] = response.headers['set-cookie'] ?? [];
-      resolve(cookie.split(';')[0] ?? '');
-    }).once('error', reject);
-  });
+/** The session that the host gives for its link. @param {string} link @returns {Promise<Session>} */
+async function openLink(link) {
+  const { origin, hash } = new URL(link);
+  const headers = { origin, authorization: `Loupe ${hash.slice('#token='.length)}` };
+  return /** @type {Session} */ (await (await fetch(new URL('/session', origin), { method: 'POST', headers })).json());
 }
 
 /**
- * @param {{ port: number, hostPort: number, host: { cookie:
- *   () => string } }} options `port` for the browser, `hostPort` of the host behind it
+ * @param {{ port: number, hostPort: number, host: { session:
+ *   () => Session | undefined } }} options `port` for the browser, `hostPort` of the host behind it
  */
 async function startVite({ port, hostPort, host }) {
   const { createLogger, createServer: createViteServer } = await import('vite');
@@ -188,6 +186,9 @@ async function startVite({ port, hostPort, host }) {
         if (url.searchParams.get('token') === secret) {
           response.setHeader('Set-Cookie', `${cookieName}=${secret}; HttpOnly; SameSite=Strict; Path=/`);
           response.writeHead(303, { Location: '/' }).end();
+        } else if (url.pathname === '/session' && isOurs(request.headers, ours)) {
+          // The page's own is none: the host's changes with every restart, and stays here.
+          response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"key":"dev","pictures":"dev"}');
         } else if (isOurs(request.headers, ours)) next();
         else response.writeHead(403, { 'Content-Type': 'text/plain' }).end('Open the link that `npm run dev` printed in the terminal.\n');
       });
@@ -219,12 +220,14 @@ async function startVite({ port, hostPort, host }) {
               'error',
               (_error, _request, response) => void ('writeHead' in response ? response.writeHead(503).end() : response.end()),
             );
-            const asOurs = (/** @type {import('node:http').ClientRequest} */ request) => {
-              request.setHeader('cookie', host.cookie());
+            proxy.on('proxyReq', (request) => {
+              request.path = request.path.replace(/\?key=.*$/, `?key=${host.session()?.pictures}`);
               if (request.getHeader('origin')) request.setHeader('origin', target);
-            };
-            proxy.on('proxyReq', asOurs);
-            proxy.on('proxyReqWs', asOurs);
+            });
+            proxy.on('proxyReqWs', (request) => {
+              request.setHeader('sec-websocket-protocol', `loupe, session.${host.session()?.key}`);
+              request.setHeader('origin', target);
+            });
           },
         },
       },

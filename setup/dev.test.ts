@@ -23,6 +23,7 @@ test.each([
 
 test.each([
   ['/socket', true],
+  ['/session', true],
   [`/pictures/${'0a'.repeat(32)}/thumb`, true],
   ['/pictures/take.ts', false],
   ['/socket.ts', false],

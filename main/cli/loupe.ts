@@ -37,8 +37,8 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');
     const served = await serve({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
-    return { link: () => served.host.link(), problem: () => served.problem(), close: () => served.close() };
+    const { problem, open, close } = served;
+    return { link: () => served.host.link(), problem, open, close };
   },
-  openLink: async (link) => (await import('../web/serve.ts')).openWithSystem(link),
   interrupted: interrupt.signal,
 });

@@ -74,7 +74,6 @@ async function run(
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,
-    openLink: refuse,
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(['models', ...args, '--data', join(folder, 'data')], terminal), ...said };

@@ -77,9 +77,13 @@ async function run(
     openDocuments: async ({ dataDirectory, reader }) => openDocumentServices(dataDirectory, reader),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
-      return { link: () => 'http://127.0.0.1/?token=t', problem: () => problem, close: async () => void (said.err += 'closed\n') };
+      return {
+        link: () => 'http://127.0.0.1/#token=t',
+        open: async () => false,
+        problem: () => problem,
+        close: async () => void (said.err += 'closed\n'),
+      };
     },
-    openLink: async () => false,
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(args, terminal), ...said };
@@ -481,7 +485,7 @@ describe('serve', () => {
     const ended = run(['serve', '--port', '8123', '--data', '/somewhere'], { interrupt, onOut: () => interrupt.abort() });
     expect(await ended).toEqual({
       code: 0,
-      out: 'http://127.0.0.1/?token=t\n',
+      out: 'http://127.0.0.1/#token=t\n',
       err: 'web host on port 8123 keeps /somewhere\nOpen the link in a browser on this machine.\nclosed\n',
     });
   });
@@ -520,7 +524,7 @@ describe('serve', () => {
     const interrupt = new AbortController();
     const problem: Failure = { ok: false, code: 'store_damaged', message: 'It is damaged.', nextStep: 'Restore a backup.' };
     const { code, out, err } = await run(['serve', '--data', '/somewhere'], { interrupt, problem, onOut: () => interrupt.abort() });
-    expect({ code, out }).toEqual({ code: 0, out: 'http://127.0.0.1/?token=t\n' });
+    expect({ code, out }).toEqual({ code: 0, out: 'http://127.0.0.1/#token=t\n' });
     expect(err).toContain('loupe: It is damaged.\nRestore a backup.\n');
   });
 });

@@ -25,7 +25,7 @@ export async function serve(args: string[], terminal: Terminal): Promise<ExitCod
   const link = served.link();
   terminal.out(`${link}\n`);
   if (terminal.errIsTerminal) terminal.err('This link works once. Press Ctrl-C to end Loupe.\n');
-  if (!values['no-open'] && !(await terminal.openLink(link))) terminal.err('Open the link in a browser on this machine.\n');
+  if (!values['no-open'] && !(await served.open(link))) terminal.err('Open the link in a browser on this machine.\n');
   await new Promise<void>((resolve) => {
     if (terminal.interrupted.aborted) resolve();
     else terminal.interrupted.addEventListener('abort', () => resolve());

@@ -27,8 +27,6 @@ export interface Terminal {
   openDocuments(options: { dataDirectory: string; reader: DocumentReader }): Promise<DocumentServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
-  /** False where there is no browser to open it in. */
-  openLink(link: string): Promise<boolean>;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
 }
@@ -36,6 +34,8 @@ export interface Terminal {
 export interface WebApp {
   /** A link that opens it once. */
   link(): string;
+  /** False where there is no browser to open it in. */
+  open(link: string): Promise<boolean>;
   /** What is wrong with the data that it keeps; null where nothing is known. */
   problem(): Failure | null;
   close(): Promise<void>;

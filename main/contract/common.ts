@@ -25,3 +25,15 @@ export const failure = v.strictObject({ ok: v.literal(false), code: v.string(), 
 
 export type Region = v.InferOutput<typeof region>;
 export type Failure = v.InferOutput<typeof failure>;
+
+let pictureKey = '';
+
+/** In a browser, which sends nothing but the address for a picture: what the web host wants to see in it. */
+export function usePictureKey(key: string): void {
+  pictureKey = key;
+}
+
+/** The address of something that is shown, with the key where there is one. */
+export function shownAt(path: string): string {
+  return pictureKey === '' ? path : `${path}?key=${pictureKey}`;
+}

@@ -1,6 +1,6 @@
 /** Documents of the library, and their pages. */
 import * as v from 'valibot';
-import { count, failure, id, side, time } from './common.ts';
+import { count, failure, id, shownAt, side, time } from './common.ts';
 
 /** `text`: the file's own; `ocr`: read from the picture; `picture`: only to be looked at, so far; `waiting`: not read yet. */
 export const pageState = v.picklist(['waiting', 'text', 'ocr', 'picture', 'blank', 'failed']);
@@ -67,7 +67,7 @@ export const pageWidths = [160, 640, 1280, 2048, 4096] as const;
 
 /** Where a page is shown; `width` in pixels of the screen is rounded up to one of `pageWidths`. */
 export function pageUrl(id: number, page: number, width: number): string {
-  return `/documents/${id}/${page}/${pageWidths.find((drawn) => drawn >= width) ?? pageWidths.at(-1)!}`;
+  return shownAt(`/documents/${id}/${page}/${pageWidths.find((drawn) => drawn >= width) ?? pageWidths.at(-1)!}`);
 }
 
 /** What `pageUrl` makes: the document, the page, the width. */

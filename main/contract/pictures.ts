@@ -1,6 +1,6 @@
 /** Pictures, what is read in them, and what a model sees of them. */
 import * as v from 'valibot';
-import { count, hash, side, size, region } from './common.ts';
+import { count, hash, side, size, region, shownAt } from './common.ts';
 
 /** Which page, frame or size it is of a file that holds several; numbers from 1 on. */
 export const pagePart = v.strictObject({ unit: v.picklist(['page', 'frame', 'size']), number: side, count: side });
@@ -102,5 +102,5 @@ export function partLabel({ unit, number, count: all }: PagePart): string {
 
 /** Where a host serves a picture: as it is, or at most 320 pixels wide and high. Displayable in any browser either way. */
 export function pictureUrl(picture: string, scale: 'full' | 'thumb'): string {
-  return scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`;
+  return shownAt(scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`);
 }

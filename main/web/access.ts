@@ -1,64 +1,106 @@
-/** Who has access: the browser that opens a link, which works once, has a session from then on. */
+/**
+ * Who has access: the window that opens a link, which works once, has a session from then on. Its secrets are sent by our page alone,
+ * because browsers send cookies to every port of a host (decision 22).
+ */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+
+/** What our page keeps of it. */
+export interface Session {
+  /** Opens the connection. */
+  key: string;
+  /** In the addresses of pictures and pages; good for nothing else. */
+  pictures: string;
+}
 
 export interface Access {
   /** False for a page that reached us by another name, as by a DNS entry that points here. */
   isOurHost(request: IncomingMessage): boolean;
-  /** True for plain navigation and images, which have no Origin; a page elsewhere cannot leave it out of a WebSocket. */
+  /** True for plain navigation, scripts and images, which have no Origin. */
   isOurOrigin(request: IncomingMessage): boolean;
-  hasSession(request: IncomingMessage): boolean;
-  /** Of our page, in a browser that has a session. */
-  mayConnect(request: IncomingMessage): boolean;
   /** For a link. */
   newToken(): string;
-  /** True once for each token. */
-  takeToken(token: string): boolean;
-  /** The header that gives a browser its session. */
-  readonly cookie: string;
+  /** For the token of a link, once, or the key of a session. `used`: a link that somebody had opened before. */
+  enter(request: IncomingMessage): Session | 'used' | 'unknown';
+  /** Of our page, with the key of a session, which lasts at least until the function that this returns is called. Null for others. */
+  connect(request: IncomingMessage): (() => void) | null;
+  mayShowPictures(key: string | null): boolean;
 }
 
-const cookieName = 'loupe-session';
-/** Links that were made and never used are forgotten at last. */
-const openLinks = 16;
+interface Kept extends Session {
+  connections: number;
+  /** When its last connection ended, or when it began. */
+  since: number;
+}
 
-export function createAccess(port: number): Access {
+/** Links that were made and never used are forgotten at last, and so are those that were used. */
+const mostTokens = 16;
+const mostSessions = 32;
+/** A session without a window, ms: a computer sleeps for a night. */
+const longestRest = 12 * 60 * 60 * 1000;
+/** How a connection names its session: the one thing that a page can send with it. */
+export const protocol = 'loupe';
+const sessionProtocol = /^session\.([\w-]{43})$/;
+
+export function createAccess(port: number, now: () => number = Date.now): Access {
   const tokens: string[] = [];
-  const session = secret();
+  const used: string[] = [];
+  let sessions: Kept[] = [];
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
 
   const isOurHost: Access['isOurHost'] = ({ headers }) => hosts.includes(headers.host ?? '');
   const isOurOrigin: Access['isOurOrigin'] = ({ headers }) => headers.origin === undefined || headers.origin === `http://${headers.host}`;
+  /** Every browser says where a connection or a POST comes from. */
+  const isOurPage = (request: IncomingMessage): boolean =>
+    isOurHost(request) && request.headers.origin !== undefined && isOurOrigin(request);
 
-  function hasSession({ headers }: IncomingMessage): boolean {
-    const found = (headers.cookie ?? '').split(/;\s*/).find((pair) => pair.startsWith(`${cookieName}-${port}=`));
-    return found !== undefined && equal(found.slice(found.indexOf('=') + 1), session);
+  function living(): Kept[] {
+    sessions = sessions.filter(({ connections, since }) => connections > 0 || now() - since < longestRest);
+    return sessions;
+  }
+
+  function begin(): Session {
+    const resting = living().filter(({ connections }) => connections === 0);
+    if (sessions.length >= mostSessions) sessions = sessions.filter((session) => session !== (resting[0] ?? sessions[0]));
+    const session = { key: secret(), pictures: secret(), connections: 0, since: now() };
+    sessions.push(session);
+    return session;
   }
 
   return {
     isOurHost,
     isOurOrigin,
-    hasSession,
-    // Every browser sends an Origin here.
-    mayConnect: (request) =>
-      isOurHost(request) &&
-      request.headers.origin !== undefined &&
-      isOurOrigin(request) &&
-      hasSession(request) &&
-      request.url === '/socket',
     newToken() {
       const token = secret();
       tokens.push(token);
-      if (tokens.length > openLinks) tokens.shift();
+      if (tokens.length > mostTokens) tokens.shift();
       return token;
     },
-    takeToken(given) {
+    enter(request) {
+      const given = /^Loupe ([\w-]{43})$/.exec(request.headers.authorization ?? '')?.[1];
+      if (given === undefined || !isOurPage(request)) return 'unknown';
       const index = tokens.findIndex((token) => equal(token, given));
-      if (index < 0) return false;
-      tokens.splice(index, 1);
-      return true;
+      if (index < 0) {
+        if (used.some((token) => equal(token, given))) return 'used';
+        return living().find(({ key }) => equal(key, given)) ?? 'unknown';
+      }
+      used.push(...tokens.splice(index, 1));
+      if (used.length > mostTokens) used.shift();
+      return begin();
     },
-    cookie: `${cookieName}-${port}=${session}; HttpOnly; SameSite=Strict; Path=/`,
+    connect(request) {
+      if (!isOurPage(request) || request.url !== '/socket') return null;
+      const [first, ...others] = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
+      const given = first === protocol && others.length === 1 ? sessionProtocol.exec(others[0]!)?.[1] : undefined;
+      const session = given === undefined ? undefined : living().find(({ key }) => equal(key, given));
+      if (!session) return null;
+      session.connections++;
+      return () => {
+        session.connections--;
+        session.since = now();
+      };
+    },
+    mayShowPictures: (given) => given !== null && living().some(({ pictures }) => equal(pictures, given)),
   };
 }
 

@@ -14,6 +14,7 @@ import type { Engine, PictureWorker, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
 import { browserCapture } from './browser-capture.ts';
+import { removeRedirects, writeRedirect } from './redirect-file.ts';
 import { startWebHost, type WebHost } from './server.ts';
 import { noteServing, withWayToRunning } from './serving.ts';
 
@@ -33,6 +34,8 @@ export interface Served {
   host: WebHost;
   /** What is wrong with the data that it keeps; null where nothing is known. */
   problem(): Failure | null;
+  /** Opens a link in the system's browser; false where there is none. */
+  open(link: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -80,8 +83,10 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     app,
     host,
     problem: () => store.care.problem(),
+    open: (link) => openWithSystem(writeRedirect(dataDirectory, link)),
     async close() {
       forgetServing();
+      removeRedirects(dataDirectory);
       await host.close();
       await app.close();
     },

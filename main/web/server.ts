@@ -1,9 +1,9 @@
 /**
  * The loopback host: the app for a browser on this machine only.
  *
- * It listens on 127.0.0.1 only. A link with a token that works once exchanges it for a session
- * cookie (HttpOnly, SameSite=Strict); every request needs the cookie, the right Host (against
- * DNS rebinding) and, where a browser sends one, the right Origin (against other pages).
+ * It listens on 127.0.0.1 only. The window itself is no secret and anybody gets it; what it shows comes through a connection that needs
+ * the key of a session, the right Host (against DNS rebinding) and the right Origin (against other pages). A link brings a token in
+ * its fragment, which no request carries, and the page exchanges it, once, for a session.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../errors.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { staticFile } from '../host/static-files.ts';
-import { createAccess, type Access } from './access.ts';
+import { createAccess, protocol, type Access } from './access.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 import { listenHere } from './listen.ts';
 
@@ -39,20 +39,25 @@ export interface WebHost {
 
 /** Base64 takes a third more, and a little around it. */
 const longestFrame = Math.ceil(limits.pictureBytes * 1.4);
-/** For browsers without a session. */
+/** For browsers without a session, and how another Loupe recognises this one. */
 export const withoutSession = 'Open Loupe with the link that it printed in the terminal.';
+/** Browsers open six connections to a host, and a window one more; the rest is for several browsers. */
+const mostConnections = 128;
+/** For a request's head, and for all of it, ms. A connection that sends nothing costs a file handle for no longer. */
+const patience = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 /** Bytes that a window may leave unread: one that hangs would fill the memory. It reconnects, and asks for what it missed. */
 export const mostUnread = 64 * 1024 * 1024;
 
 /** Throws `port_unavailable`. */
 export async function startWebHost({ app, rendererDirectory, port: wantedPort = 0, onFault = () => {} }: WebHostOptions): Promise<WebHost> {
-  const server = createServer((request, response) => {
+  const server = createServer(patience, (request, response) => {
     servePage(request, response, { app, rendererDirectory, access }).catch((error: unknown) => {
       onFault(error);
       if (!response.headersSent) say(response, 500, 'Loupe could not answer this. Reload the page.');
       else response.destroy();
     });
   });
+  server.maxConnections = mostConnections;
   const port = await listenHere(server, wantedPort);
   const access = createAccess(port);
   server.on('error', onFault);
@@ -61,8 +66,8 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   return {
     port,
     link: (conversationId) => {
-      const conversation = conversationId === undefined ? '' : `conversation=${conversationId}&`;
-      return `http://127.0.0.1:${port}/?${conversation}token=${access.newToken()}`;
+      const conversation = conversationId === undefined ? '' : `?conversation=${conversationId}`;
+      return `http://127.0.0.1:${port}/${conversation}#token=${access.newToken()}`;
     },
     async close() {
       closeSockets();
@@ -91,39 +96,39 @@ async function servePage(
   response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
   if (!access.isOurHost(request) || !access.isOurOrigin(request)) return say(response, 403, 'Other pages may not use this address.');
-  if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is supported here.');
-
   const url = URL.parse(request.url ?? '/', `http://${request.headers.host}`);
   if (!url) return say(response, 404, 'There is nothing here.');
-  const token = url.searchParams.get('token');
-  if (token !== null) {
-    if (!access.hasSession(request) && !access.takeToken(token))
-      return say(response, 403, 'This link was already used, or Loupe was restarted. Open the newest link from the terminal.');
-    url.searchParams.delete('token');
-    response.setHeader('Set-Cookie', access.cookie);
-    // Links lead to the page; another path could name another host.
-    response.writeHead(303, { Location: `/${url.search}` }).end();
-    return;
-  }
-  if (!access.hasSession(request)) return say(response, 403, withoutSession);
+  if (url.pathname === '/session') return giveSession(request, response, access);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'Only GET is supported here.');
 
   const picture = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(url.pathname);
+  const page = pageAddress.exec(url.pathname);
+  if (!picture && !page) return serveRenderer(response, rendererDirectory, url.pathname);
+  if (!access.mayShowPictures(url.searchParams.get('key'))) return say(response, 403, withoutSession);
+  // What is deleted leaves nothing in a browser's cache; what is shown again comes from the disk of the same machine.
+  response.setHeader('Cache-Control', 'no-store');
   if (picture) {
     const file = shownPicture(app, picture[1]!, picture[2] ? 'thumb' : 'full');
     if (!file) return say(response, 404, 'This picture is not stored here.');
-    response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
     return sendFile(response, file.path, file.mediaType);
   }
-  const page = pageAddress.exec(url.pathname);
-  if (page) return servePagePicture(response, app, page.slice(1).map(Number) as [number, number, number]);
-  return serveRenderer(response, rendererDirectory, url.pathname);
+  return servePagePicture(response, app, page!.slice(1).map(Number) as [number, number, number]);
+}
+
+/** To our page, for the token or the key in its Authorization: a header that no page elsewhere may send without asking. */
+function giveSession(request: IncomingMessage, response: ServerResponse, access: Access): void {
+  response.setHeader('Cache-Control', 'no-store');
+  const session = request.method === 'POST' ? access.enter(request) : 'unknown';
+  if (session === 'used') return say(response, 409, 'This link was used before.');
+  if (session === 'unknown') return say(response, 403, withoutSession);
+  const { key, pictures } = session;
+  response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ key, pictures }));
 }
 
 async function servePagePicture(response: ServerResponse, app: App, [document, page, width]: [number, number, number]): Promise<void> {
   try {
     const { bytes, mediaType } = await app.pagePicture(document, page, width);
-    // A document that is removed leaves nothing in a browser's cache; what is drawn again comes from Loupe's own.
-    response.writeHead(200, { 'Cache-Control': 'no-store', 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
+    response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
   } catch (error) {
     const { code } = toLoupeError(error);
     if (code !== 'not_found' && !code.startsWith('document_')) throw error;
@@ -156,7 +161,11 @@ interface SocketOptions extends Pick<WebHostOptions, 'app'> {
 
 /** Returns a function that ends them all. */
 function serveSockets(server: Server, { app, access, onFault }: SocketOptions): () => void {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: longestFrame });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: longestFrame,
+    handleProtocols: () => protocol,
+  });
   const stopEvents = app.on((event) => {
     const frame = encodeFrame(event);
     for (const socket of sockets.clients) {
@@ -168,7 +177,9 @@ function serveSockets(server: Server, { app, access, onFault }: SocketOptions): 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     // Until the stream is handed over only we listen: a reset without a listener would end the process.
     stream.on('error', () => stream.destroy());
-    if (!access.mayConnect(request)) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    const leave = access.connect(request);
+    if (!leave) return void stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    stream.once('close', leave);
     sockets.handleUpgrade(request, stream, head, listen);
   });
 

@@ -11,7 +11,7 @@ const notePath = (dataDirectory: string): string => join(dataDirectory, 'serving
 export function noteServing(dataDirectory: string, port: number): () => void {
   const path = notePath(dataDirectory);
   try {
-    writeFileSync(path, `${JSON.stringify({ port, pid: process.pid })}\n`);
+    writeFileSync(path, `${JSON.stringify({ port, pid: process.pid })}\n`, { mode: 0o600 });
   } catch {
     return () => {};
   }
@@ -41,7 +41,7 @@ function readNote(dataDirectory: string): { port: number; pid: number } | null {
 /** Whether who listens there turns strangers away in our words. */
 function isLoupe(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const request = get({ host: '127.0.0.1', port, timeout: 2000 }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path: '/session', timeout: 2000 }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text;

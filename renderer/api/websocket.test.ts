@@ -49,7 +49,7 @@ afterEach(() => {
 const last = () => FakeSocket.all.at(-1)!;
 
 test('requests wait for the connection, and answers find their requests in any order', async () => {
-  const transport = websocketTransport('ws://test/socket');
+  const transport = websocketTransport('ws://test/socket', 'key');
   const first = transport.request('a', 1);
   const second = transport.request('b', 2);
   expect(last().sent).toEqual([]);
@@ -65,7 +65,7 @@ test('requests wait for the connection, and answers find their requests in any o
 });
 
 test('a request that was under way when the connection ended fails, and is not sent again', async () => {
-  const transport = websocketTransport('ws://test/socket');
+  const transport = websocketTransport('ws://test/socket', 'key');
   last().open();
   const lost = transport.request('chat.send', {});
   last().end();
@@ -76,7 +76,7 @@ test('a request that was under way when the connection ended fails, and is not s
 });
 
 test('a request that was not sent yet survives a failed attempt to connect', async () => {
-  const request = websocketTransport('ws://test/socket').request('settings.get', {});
+  const request = websocketTransport('ws://test/socket', 'key').request('settings.get', {});
   last().end();
   await vi.advanceTimersByTimeAsync(250);
   last().open();
@@ -85,7 +85,7 @@ test('a request that was not sent yet survives a failed attempt to connect', asy
 });
 
 test('connects again with growing pauses, and says so', async () => {
-  const transport = websocketTransport('ws://test/socket');
+  const transport = websocketTransport('ws://test/socket', 'key');
   const states: boolean[] = [];
   transport.onConnection((connected) => states.push(connected));
   last().open();
@@ -102,21 +102,21 @@ test('connects again with growing pauses, and says so', async () => {
 });
 
 test('tries at once when the reader comes back', () => {
-  websocketTransport('ws://test/socket');
+  websocketTransport('ws://test/socket', 'key');
   last().end();
   window.dispatchEvent(new Event('focus'));
   expect(FakeSocket.all).toHaveLength(2);
 });
 
 test('a request that finds no connection for ten seconds fails', async () => {
-  const request = websocketTransport('ws://test/socket').request('a', 1);
+  const request = websocketTransport('ws://test/socket', 'key').request('a', 1);
   const failure = expect(request).rejects.toMatchObject({ code: 'disconnected' });
   await vi.advanceTimersByTimeAsync(10_000);
   await failure;
 });
 
 test('events are handed on as they come', () => {
-  const transport = websocketTransport('ws://test/socket');
+  const transport = websocketTransport('ws://test/socket', 'key');
   const heard: unknown[] = [];
   transport.onEvent((message) => heard.push(message));
   last().open();

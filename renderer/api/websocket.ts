@@ -17,9 +17,10 @@ interface Pending {
 
 /**
  * The loopback web host. Reconnects with growing pauses. A request that was sent and not answered
- * when the connection ended fails: whether the app acted on it cannot be known.
+ * when the connection ended fails: whether the app acted on it cannot be known. `key` is that of the session; a page can send it in no
+ * other way than as the name of a protocol.
  */
-export function websocketTransport(address: string): Transport {
+export function websocketTransport(address: string, key: string): Transport {
   const pending = new Map<number, Pending>();
   let eventListener: (message: unknown) => void = () => {};
   let connectionListener: (connected: boolean) => void = () => {};
@@ -35,7 +36,7 @@ export function websocketTransport(address: string): Transport {
   }
 
   function connect(): WebSocket {
-    const opening = new WebSocket(address);
+    const opening = new WebSocket(address, ['loupe', `session.${key}`]);
     opening.addEventListener('open', () => {
       pause = firstPause;
       connectionListener(true);

@@ -12,6 +12,22 @@ export const common = {
   notifications: 'Notifications',
 };
 
+/** In place of the window, in a browser. */
+export const refused = {
+  used: {
+    title: 'This link was used before',
+    next: 'Links to Loupe work once. If you have not opened this one, somebody else on this computer has: press Ctrl-C in the terminal, and start Loupe again. That shuts them out.',
+  },
+  unknown: {
+    title: 'Open Loupe with its link',
+    next: 'Loupe prints a link in the terminal when it starts. If it was started again since, the newest link is the one that works.',
+  },
+  unreachable: {
+    title: 'Loupe is not running',
+    next: 'Start it with `loupe serve`, and open the link that it prints.',
+  },
+} as const;
+
 export const failures = {
   noReply: (name: string) => `The app gave no usable answer to ${name}.`,
   versions: 'The window and the app have different versions. Close Loupe and start it again.',

@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import { WebSocket } from 'ws';
 import { parseOutput, type EventMessage, type Input, type Output, type RequestName } from '../../contract.ts';
+import type { Session } from '../access.ts';
 import { decodeFrame, encodeFrame } from '../frames.ts';
 
 export interface HttpAnswer {
@@ -25,17 +26,30 @@ export function httpGet(port: number, path: string, headers: Record<string, stri
   });
 }
 
-/** The cookie that a link gives. */
-export async function enter(link: string): Promise<{ port: number; cookie: string }> {
-  const { port, pathname, search } = new URL(link);
-  const { headers } = await httpGet(Number(port), pathname + search);
-  return { port: Number(port), cookie: String(headers['set-cookie']).split(';')[0]! };
+/** What the page asks with the token of its link, or the key that it has. */
+export function askSession(port: number, secret: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+  return httpGet(port, '/session', { origin: `http://127.0.0.1:${port}`, authorization: `Loupe ${secret}`, ...headers }, 'POST');
 }
 
+export const tokenOf = (link: string): string => new URL(link).hash.slice('#token='.length);
+
+/** The session that a link gives. */
+export async function enter(link: string): Promise<Session & { port: number }> {
+  const port = Number(new URL(link).port);
+  return { port, ...(JSON.parse((await askSession(port, tokenOf(link))).body) as Session) };
+}
+
+/** What a connection of our page brings. */
+export function ofPage(port: number, key: string): SocketHeaders {
+  return { origin: `http://127.0.0.1:${port}`, key };
+}
+
+export type SocketHeaders = Record<string, string> & { key?: string };
+
 /** Null when it is not let in. */
-export function openSocket(port: number, headers: Record<string, string>, path = '/socket'): Promise<WebSocket | null> {
+export function openSocket(port: number, { key, ...headers }: SocketHeaders, path = '/socket'): Promise<WebSocket | null> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, key === undefined ? [] : ['loupe', `session.${key}`], { headers });
     socket.once('open', () => resolve(socket));
     socket.once('error', () => resolve(null));
   });
@@ -66,8 +80,8 @@ export interface WebClient {
 }
 
 export async function connectWindow(link: string): Promise<WebClient> {
-  const { port, cookie } = await enter(link);
-  const socket = await openSocket(port, { cookie, origin: `http://127.0.0.1:${port}` });
+  const { port, key } = await enter(link);
+  const socket = await openSocket(port, ofPage(port, key));
   if (!socket) throw new Error('The web host let nobody in.');
   return {
     async ask(name, input) {
