@@ -15,7 +15,7 @@
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
 
 /** Where Loupe meets its user. Each is the top of a program of its own. */
-const hosts = '^main/(electron|cli|web)/';
+const hosts = '^main/(electron|cli|web|api)/';
 /** What puts the app together for a host. */
 const composition = '^main/(app|model-services|document-services)\\.ts$';
 
@@ -42,9 +42,9 @@ export default {
     ),
     forbid(
       'hosts-do-not-know-one-another',
-      'The app works without each of them. `loupe serve` starts the web host through its one entry.',
-      { path: '^main/(electron|cli|web)/' },
-      { path: hosts, pathNot: ['^main/$1/', '^main/web/serve\\.ts$'] },
+      'The app works without each of them. `loupe serve` and `loupe api` start theirs through its one entry.',
+      { path: '^main/(electron|cli|web|api)/' },
+      { path: hosts, pathNot: ['^main/$1/', '^main/(web|api)/serve\\.ts$'] },
     ),
     forbid(
       'services-know-ports',

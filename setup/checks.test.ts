@@ -64,6 +64,8 @@ test.each([
   ['main/web/a.ts', 'main/electron/b.ts', 'hosts-do-not-know-one-another'],
   ['main/cli/a.ts', 'main/web/server.ts', 'hosts-do-not-know-one-another'],
   ['main/cli/a.ts', 'main/web/serve.ts', null],
+  ['main/cli/a.ts', 'main/api/openai.ts', 'hosts-do-not-know-one-another'],
+  ['main/cli/a.ts', 'main/api/serve.ts', null],
   ['main/web/a.ts', 'main/app.ts', null],
   ['main/storage/a.ts', 'main/app.ts', 'composition-serves-hosts-alone'],
   ['main/contract.ts', 'main/host/log.ts', 'contract-stands-alone'],

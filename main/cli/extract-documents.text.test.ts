@@ -54,6 +54,7 @@ async function extract(answer: (prompt: string) => string, ...args: string[]): P
     openModels: refuse,
     openDocuments: async ({ dataDirectory, reader }) => openDocumentServices(dataDirectory, reader),
     startWeb: refuse,
+    startApi: refuse,
     interrupted: new AbortController().signal,
   };
   const code = await runLoupe(['documents', 'extract', ...args, '--data', join(folder, 'data'), '--model', folder], terminal);

@@ -40,5 +40,9 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     const { problem, open, close } = served;
     return { link: () => served.host.link(), problem, open, close };
   },
+  startApi: async (options) => {
+    const { serveApi } = await import('../api/serve.ts');
+    return serveApi({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
+  },
   interrupted: interrupt.signal,
 });

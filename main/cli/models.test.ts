@@ -74,6 +74,7 @@ async function run(
     startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
     startWeb: refuse,
+    startApi: refuse,
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(['models', ...args, '--data', join(folder, 'data')], terminal), ...said };

@@ -55,6 +55,15 @@ export function wholeNumber(flag: string, text: string | undefined, least: numbe
   return value;
 }
 
+export function portNumber(text: string | undefined, nextStep: string): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) {
+    throw new LoupeError('usage', `--port takes a whole number from 0 to 65535, not "${text}".`, nextStep);
+  }
+  return port;
+}
+
 export function decimal(flag: string, text: string | undefined, least: number, most: number): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);

@@ -84,6 +84,10 @@ async function run(
         close: async () => void (said.err += 'closed\n'),
       };
     },
+    startApi: async ({ port, key = 'a-new-key-of-its-own', origins }) => {
+      said.err += `api for ${origins.join(' and ') || 'programs alone'}\n`;
+      return { port, key, close: async () => void (said.err += 'closed\n') };
+    },
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(args, terminal), ...said };
@@ -488,6 +492,29 @@ describe('serve', () => {
       out: 'http://127.0.0.1/#token=t\n',
       err: 'web host on port 8123 keeps /somewhere\nOpen the link in a browser on this machine.\nclosed\n',
     });
+  });
+
+  test('the API prints its addresses and its key, and who may use it', async () => {
+    const api = (args: string[]): Promise<Outcome> => {
+      const interrupt = new AbortController();
+      return run(['api', ...args], { interrupt, onOut: () => interrupt.abort() });
+    };
+    expect(await api([])).toEqual({
+      code: 0,
+      out: 'OpenAI   http://127.0.0.1:11535/v1\nOllama   http://127.0.0.1:11535/a-new-key-of-its-own\nkey      a-new-key-of-its-own\n',
+      err: 'api for programs alone\nclosed\n',
+    });
+    expect(
+      await api(['--port', '8124', '--key', 'my-own-key', '--allow-origin', 'https://a.example', '--allow-origin', 'http://b:1']),
+    ).toMatchObject({
+      out: expect.stringContaining('http://127.0.0.1:8124/my-own-key\n') as string,
+      err: 'api for https://a.example and http://b:1\nclosed\n',
+    });
+    for (const origin of ['a.example', 'https://a.example/', '*', 'null']) {
+      expect(await api(['--allow-origin', origin])).toMatchObject({ code: 2, err: expect.stringContaining(`not "${origin}"`) as string });
+    }
+    expect(await api(['8124'])).toMatchObject({ code: 2 });
+    expect(await api(['--port', '99999'])).toMatchObject({ code: 2 });
   });
 
   test.each(['99999', 'high', '-1', '80.5', '0x50', '', ' 80', '1e3'])('--port=%s is none', async (port) => {

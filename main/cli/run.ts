@@ -1,5 +1,6 @@
 /** Arguments -> command -> exit code. */
 import { LoupeError } from '../errors.ts';
+import { api, apiHelp } from './api.ts';
 import { ask, askHelp } from './ask.ts';
 import { documents, documentsHelp } from './documents.ts';
 import { doctor, doctorHelp } from './doctor.ts';
@@ -19,6 +20,7 @@ interface Command {
 const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
   serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
+  api: { run: api, summary: 'answer other programs on this machine', help: apiHelp },
   text: { run: text, summary: 'read the text in pictures', help: textHelp },
   documents: { run: documents, summary: 'read PDFs, scans and pictures page by page', help: documentsHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },

@@ -1,6 +1,6 @@
 import { dataDirectory } from '../host/paths.ts';
 import { LoupeError } from '../errors.ts';
-import { parseFlags } from './options.ts';
+import { parseFlags, portNumber } from './options.ts';
 import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export const serveHelp = `loupe serve [options]       opens the app in your browser; only this machine can reach it
@@ -43,13 +43,9 @@ const blockedByBrowsers = [
 ];
 
 function wantedPort(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
   const nextStep = 'Choose one from 1024 to 65535, or leave --port out: Loupe then picks a free one.';
-  if (!/^\d+$/.test(text) || port > 65_535) {
-    throw new LoupeError('usage', `--port takes a whole number from 0 to 65535, not "${text}".`, nextStep);
-  }
-  if (blockedByBrowsers.includes(port)) {
+  const port = portNumber(text, nextStep);
+  if (port !== undefined && blockedByBrowsers.includes(port)) {
     throw new LoupeError('usage', `Browsers refuse to open pages on port ${port}: it belongs to another kind of program.`, nextStep);
   }
   return port;

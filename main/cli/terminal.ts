@@ -27,6 +27,8 @@ export interface Terminal {
   openDocuments(options: { dataDirectory: string; reader: DocumentReader }): Promise<DocumentServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
+  /** Starts the API for this machine's programs. */
+  startApi(options: ApiOptions): Promise<ApiApp>;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
 }
@@ -38,6 +40,21 @@ export interface WebApp {
   open(link: string): Promise<boolean>;
   /** What is wrong with the data that it keeps; null where nothing is known. */
   problem(): Failure | null;
+  close(): Promise<void>;
+}
+
+export interface ApiOptions {
+  dataDirectory: string;
+  port: number;
+  /** Absent: a new one. */
+  key: string | undefined;
+  /** Of pages that may use it. */
+  origins: readonly string[];
+}
+
+export interface ApiApp {
+  readonly port: number;
+  readonly key: string;
   close(): Promise<void>;
 }
 

@@ -166,7 +166,7 @@ test('a guard that hangs while it loads is given up with what it was wanted for,
   for (const giveUp of [(stop: AbortController) => stop.abort(), () => ((hangs = false), void service.load())]) {
     hangs = true;
     const stop = new AbortController();
-    const check = service.use(stop.signal, async () => {}, undefined, 'guard');
+    const check = service.use(stop.signal, async () => {}, { other: 'guard' });
     const refused = expect(check).rejects.toMatchObject({ code: 'cancelled' });
     await vi.waitFor(() => expect(service.state().status).toBe('loading'));
     // Another choice of model does not hurry it.

@@ -27,6 +27,15 @@ export interface EngineServiceOptions {
   cacheDirectory?: string | undefined;
 }
 
+export interface UseOptions {
+  /** Called at once. */
+  onWait?: () => void;
+  /** The id of another model than the chosen one; it is loaded, and stays until the chosen one is wanted again. */
+  other?: string | undefined;
+  /** Comes after everything that does not: what a person asks goes before what programs ask. */
+  givesWay?: boolean;
+}
+
 export interface EngineService {
   state(): EngineState;
   /** Null while another model is loaded for a moment, as a guard that checks an answer. */
@@ -40,9 +49,8 @@ export interface EngineService {
   follow(): Promise<void>;
   /**
    * Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded.
-   * With the id of another model that one is loaded; it stays until the chosen one is wanted again.
    */
-  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, onWait?: () => void, other?: string): Promise<Result>;
+  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, options?: UseOptions): Promise<Result>;
   /**
    * Work that nobody waits for, with the model that is loaded. Whoever wants the engine meanwhile aborts its signal and
    * comes next. Null where no model is loaded or the engine is in use.
@@ -122,7 +130,7 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
       loader.giveUpOutdated();
       return turns.take(() => loader.ensureLoaded().catch(() => {}));
     },
-    use(signal, work, onWait, other) {
+    use(signal, work, { onWait, other, givesWay } = {}) {
       onWait?.();
       return turns.take(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
@@ -130,7 +138,7 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
         if (other !== undefined) model(other);
         await loader.ensureLoaded(other, other === undefined ? undefined : signal);
         return watched(work(engine));
-      });
+      }, givesWay);
     },
     async whileIdle(work) {
       const loaded = loader.loaded();

@@ -2,8 +2,8 @@
  * Who has access: the window that opens a link, which works once, has a session from then on. Its secrets are sent by our page alone,
  * because browsers send cookies to every port of a host (decision 22).
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isSecret, newSecret } from '../host/secret.ts';
 
 /** What our page keeps of it. */
 export interface Session {
@@ -62,7 +62,7 @@ export function createAccess(port: number, now: () => number = Date.now): Access
   function begin(): Session {
     const resting = living().filter(({ connections }) => connections === 0);
     if (sessions.length >= mostSessions) sessions = sessions.filter((session) => session !== (resting[0] ?? sessions[0]));
-    const session = { key: secret(), pictures: secret(), connections: 0, since: now() };
+    const session = { key: newSecret(), pictures: newSecret(), connections: 0, since: now() };
     sessions.push(session);
     return session;
   }
@@ -71,7 +71,7 @@ export function createAccess(port: number, now: () => number = Date.now): Access
     isOurHost,
     isOurOrigin,
     newToken() {
-      const token = secret();
+      const token = newSecret();
       tokens.push(token);
       if (tokens.length > mostTokens) tokens.shift();
       return token;
@@ -79,10 +79,10 @@ export function createAccess(port: number, now: () => number = Date.now): Access
     enter(request) {
       const given = /^Loupe ([\w-]{43})$/.exec(request.headers.authorization ?? '')?.[1];
       if (given === undefined || !isOurPage(request)) return 'unknown';
-      const index = tokens.findIndex((token) => equal(token, given));
+      const index = tokens.findIndex((token) => isSecret(token, given));
       if (index < 0) {
-        if (used.some((token) => equal(token, given))) return 'used';
-        return living().find(({ key }) => equal(key, given)) ?? 'unknown';
+        if (used.some((token) => isSecret(token, given))) return 'used';
+        return living().find(({ key }) => isSecret(key, given)) ?? 'unknown';
       }
       used.push(...tokens.splice(index, 1));
       if (used.length > mostTokens) used.shift();
@@ -92,7 +92,7 @@ export function createAccess(port: number, now: () => number = Date.now): Access
       if (!isOurPage(request) || request.url !== '/socket') return null;
       const [first, ...others] = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/);
       const given = first === protocol && others.length === 1 ? sessionProtocol.exec(others[0]!)?.[1] : undefined;
-      const session = given === undefined ? undefined : living().find(({ key }) => equal(key, given));
+      const session = given === undefined ? undefined : living().find(({ key }) => isSecret(key, given));
       if (!session) return null;
       session.connections++;
       return () => {
@@ -100,15 +100,6 @@ export function createAccess(port: number, now: () => number = Date.now): Access
         session.since = now();
       };
     },
-    mayShowPictures: (given) => given !== null && living().some(({ pictures }) => equal(pictures, given)),
+    mayShowPictures: (given) => given !== null && living().some(({ pictures }) => isSecret(pictures, given)),
   };
-}
-
-function secret(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-function equal(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

@@ -15,11 +15,11 @@ import type { App } from '../app.ts';
 import { limits, pageAddress } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
 import { toLoupeError } from '../errors.ts';
+import { listenHere } from '../host/listen.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { staticFile } from '../host/static-files.ts';
 import { createAccess, protocol, type Access } from './access.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
-import { listenHere } from './listen.ts';
 
 export interface WebHostOptions {
   app: App;

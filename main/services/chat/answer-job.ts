@@ -87,11 +87,7 @@ export class AnswerJob {
         return engine.state().status === 'ready' ? 'waiting' : 'loading';
       };
       try {
-        return await engine.use(
-          this.#abort.signal,
-          (port) => this.#generate(port),
-          () => this.#emitState(waitingFor()),
-        );
+        return await engine.use(this.#abort.signal, (port) => this.#generate(port), { onWait: () => this.#emitState(waitingFor()) });
       } catch (thrown) {
         const { code } = toLoupeError(thrown);
         // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.

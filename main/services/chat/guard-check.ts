@@ -89,7 +89,7 @@ export function createGuardChecks({ store, engine, emit, closed }: GuardChecksOp
       };
       try {
         setPhase(answer, abort, 'waiting');
-        const judgement = await engine.use(abort.signal, work, () => {}, guard).finally(() => checks.delete(answer.id));
+        const judgement = await engine.use(abort.signal, work, { other: guard }).finally(() => checks.delete(answer.id));
         emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
       } catch (thrown) {
         const error = missingGuard(toLoupeError(thrown));

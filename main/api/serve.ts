@@ -1,0 +1,107 @@
+/** `loupe api`: the models and the engine of this machine behind the local API. */
+import { join } from 'node:path';
+import { LoupeError } from '../errors.ts';
+import { createLog } from '../host/log.ts';
+import { demoModel } from '../host/paths.ts';
+import { newSecret } from '../host/secret.ts';
+import { createPictureWorker } from '../image/picture-client.ts';
+import { createEngineService, type EngineService } from '../services/engine-service.ts';
+import { createModels, type Models } from '../services/models/models.ts';
+import type { Engine, PictureWorker, Store } from '../services/ports.ts';
+import { openStore } from '../storage/store.ts';
+import { shortestKey, usualLimits, type ApiLimits } from './limits.ts';
+import { createOllamaDialect } from './ollama.ts';
+import { createOpenAiDialect } from './openai.ts';
+import { createQueue } from './queue.ts';
+import { createAnswerer } from './request.ts';
+import { startApiServer, type ApiServer } from './server.ts';
+
+export interface ApiServeOptions {
+  /** With what prepares the pictures that it is asked about. */
+  startEngine: (pictures: PictureWorker) => Engine;
+  version: string;
+  dataDirectory: string;
+  /** 0 = any free one. */
+  port: number;
+  /** Absent: a new one. */
+  key?: string | undefined;
+  origins?: readonly string[];
+}
+
+export interface ServedApi {
+  readonly port: number;
+  readonly key: string;
+  close(): Promise<void>;
+}
+
+/** Ready when it answers; the model loads meanwhile. Throws `usage` for a bad key, `store_*` and `port_unavailable`. */
+export async function serveApi({
+  startEngine,
+  version,
+  dataDirectory,
+  port,
+  key = newSecret(),
+  origins = [],
+}: ApiServeOptions): Promise<ServedApi> {
+  checkKey(key);
+  const onFault = createLog(join(dataDirectory, 'logs'));
+  const store = openStore(dataDirectory);
+  const pictures = createPictureWorker();
+  const models = createModels({ store, demoModel });
+  const engine = createEngineService({
+    engine: startEngine(pictures),
+    settings: () => store.settings(),
+    model: (id) => models.chosen(id),
+    cacheDirectory: join(dataDirectory, 'cache'),
+    onChange: () => {},
+  });
+  const closeParts = async (): Promise<void> => {
+    await Promise.all([engine.close(), pictures.close()]);
+    store.close();
+  };
+  try {
+    const server = await startApi({ engine, models, pictures, settings: () => store.settings(), version, port, key, origins, onFault });
+    void engine.load();
+    return {
+      port: server.port,
+      key,
+      async close() {
+        await server.close();
+        await closeParts();
+      },
+    };
+  } catch (error) {
+    await closeParts();
+    throw error;
+  }
+}
+
+export interface ApiParts {
+  engine: EngineService;
+  models: Pick<Models, 'list'>;
+  pictures: Pick<PictureWorker, 'compose'>;
+  settings: Store['settings'];
+  version: string;
+  port: number;
+  key: string;
+  origins?: readonly string[];
+  limits?: ApiLimits;
+  onFault?: (error: unknown) => void;
+}
+
+/** The API beside an app that runs already. Throws `port_unavailable`. */
+export function startApi({ version, limits = usualLimits, ...parts }: ApiParts): Promise<ApiServer> {
+  const answerer = createAnswerer({ ...parts, queue: createQueue(limits.waiting) });
+  const dialects = [createOpenAiDialect(answerer, demoModel), createOllamaDialect(answerer, { demoModel, version })] as const;
+  return startApiServer({ ...parts, dialects, limits });
+}
+
+/** It stands in headers and addresses. */
+function checkKey(key: string): void {
+  if (key.length >= shortestKey && /^[\w-]+$/.test(key)) return;
+  throw new LoupeError(
+    'usage',
+    'The key does not do.',
+    `Choose one of at least ${shortestKey} letters (A-Z, a-z), digits, "-" and "_", or leave --key out: Loupe then makes one.`,
+  );
+}
