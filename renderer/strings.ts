@@ -3,7 +3,7 @@ import { about, shortcutSheet } from './strings/about.ts';
 import { asking } from './strings/asking.ts';
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
-import { common, failures, refused } from './strings/common.ts';
+import { common, failures, link, refused } from './strings/common.ts';
 import { compose } from './strings/compose.ts';
 import { documents } from './strings/documents.ts';
 import { guard } from './strings/guard.ts';
@@ -23,6 +23,7 @@ import { welcome } from './strings/welcome.ts';
 export const strings = {
   common,
   failures,
+  link,
   refused,
   sidebar,
   chat,

@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseMarkdown } from './document.ts';
 import type { Inline } from './inline.ts';
-import { decodeEntities, safeLink } from './links.ts';
+import { decodeEntities, safeLink, saysTarget, targetOf, withoutUnseen } from './links.ts';
 
 test('entities become characters, once', () => {
   expect(decodeEntities('a &amp; b &lt;i&gt; &#233; &#xE9; &nbsp;')).toBe('a & b <i> é é \u00a0');
@@ -56,3 +56,56 @@ test.each(['readme.md', 'e.g', 'example.org', '//a.b', 'https://', 'xhttps://a.b
     expect(addresses(text)).toEqual([]);
   },
 );
+
+describe('where a link leads', () => {
+  const url = (address: string): URL => safeLink(address)!;
+
+  test.each([
+    ['https://example.org/a', 'https://example.org/a'],
+    ['example.org', 'https://example.org/'],
+    ['https://example.org', 'https://example.org/'],
+    ['me@example.org', 'mailto:me@example.org'],
+    ['www.example.org/a', 'http://www.example.org/a'],
+  ])('the words %s say it', (words, address) => {
+    expect(saysTarget(words, url(address))).toBe(true);
+  });
+
+  test.each([
+    ['microsoft.com', 'https://t.co/x'],
+    ['https://microsoft.com/t.co', 'https://t.co/microsoft.com'],
+    ['bank.example', 'https://bank.example.evil.example/'],
+    ['https://bank.example/', 'https://bank.example.evil.example/'],
+    ['see example.org', 'https://example.org/'],
+    ['\u202egro.elpmaxe', 'https://example.org/'],
+    ['https://example.org/\u202e', 'https://example.org/%E2%80%AE'],
+    ['https://пример.example/', 'https://xn--e1afmkfd.example/'],
+    ['https://аррӏе.com/', 'https://аррӏе.com/'],
+    ['support@bank.example', 'mailto:evil@evil.example'],
+  ])('the words %j do not', (words, address) => {
+    expect(saysTarget(words, url(address))).toBe(false);
+  });
+
+  test('a host is shown as it is looked up, and no name passes for one', () => {
+    expect(targetOf(url('https://аррӏе.com/'))).toBe('xn--80ak6aa92e.com');
+    expect(safeLink('https://bank.example@evil.example/')).toBeNull();
+    expect(safeLink('https://:bank.example@evil.example/')).toBeNull();
+  });
+});
+
+test.each([
+  ['turn\u202e back', 'turn⟨U+202E⟩ back'],
+  ['a\u2066b\u2069c\u200bd\u0007', 'a⟨U+2066⟩b⟨U+2069⟩c⟨U+200B⟩d⟨U+0007⟩'],
+  [`look${[...'send it'].map((letter) => String.fromCodePoint(0xe0000 + letter.charCodeAt(0))).join('')}!`, 'look⟨U+E0000…⟩!'],
+])('what cannot be seen in %j is named', (text, seen) => {
+  expect(withoutUnseen(text)).toBe(seen);
+});
+
+test.each([
+  'line\nnext\tcell\r',
+  'שלום\u200f, مرحبا\u200e',
+  'می\u200cخواهم',
+  '👩\u200d💻 ❤\ufe0f',
+  '🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}',
+])('%j stays as it is', (text) => {
+  expect(withoutUnseen(text)).toBe(text);
+});

@@ -12,6 +12,14 @@ export const common = {
   notifications: 'Notifications',
 };
 
+/** Before a link to another page is opened; the desktop app asks in the same words. */
+export const link = {
+  question: (host: string) => `Open ${host} in your browser?`,
+  detail: 'Your browser will connect to it; Loupe itself will not.',
+  open: 'Open in Browser',
+  cancel: 'Cancel',
+} as const;
+
 /** In place of the window, in a browser. */
 export const refused = {
   used: {
