@@ -10,12 +10,14 @@
 
 Everything runs at idle priority in a scheduling group of its own: builds and tests keep the cores. The state is saved every two
 minutes. Whatever is killed, and however: `start` goes on from the last save. What a round made is kept in best/ only if every cell of
-the held-out questions is at least as good as in the shipped checkpoint, or in what best/ held before, and one is better.
+the held-out questions is at least as good as in the checkpoint of --start and in what best/ held before, and one is better. Both
+are asked on this machine: other versions of the fonts draw other pictures.
 """
 
 import argparse
 import ctypes
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +25,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +64,12 @@ class Plan:
         return self.state / "held-out"
 
     @property
+    def of_start(self) -> Path:
+        """What `start` answers right; another file once another checkpoint is shipped."""
+        checksum = hashlib.sha256((self.start / "model.safetensors").read_bytes()).hexdigest()
+        return self.state / f"start-{checksum[:12]}.json"
+
+    @property
     def evaluations(self) -> Path:
         return self.state / "evaluations.jsonl"
 
@@ -78,8 +86,8 @@ class Plan:
     def draw_questions(self, out: Path) -> list[str]:
         return self.python("evaluation_set.py", out)
 
-    def evaluate(self, cells: list[str], out: Path) -> list[str]:
-        return self.python("evaluate.py", self.candidate, self.questions, "--cells", ",".join(cells), "--json", out)
+    def evaluate(self, checkpoint: Path, cells: list[str], out: Path) -> list[str]:
+        return self.python("evaluate.py", checkpoint, self.questions, "--cells", ",".join(cells), "--json", out)
 
 
 def be_idle() -> None:
@@ -95,6 +103,16 @@ def be_idle() -> None:
 def worse_cells(before: dict, after: dict) -> list[str]:
     """Cells, in known and in held-out fonts, in which fewer answers are exact."""
     return [cell for cell in cells_of(before) if cell not in after or after[cell]["exact"] < before[cell]["exact"]]
+
+
+def higher(summaries: Iterable[dict]) -> dict:
+    """The best of each cell."""
+    best: dict = {}
+    for summary in summaries:
+        for cell, result in summary.items():
+            if cell not in best or result["exact"] > best[cell]["exact"]:
+                best[cell] = result
+    return best
 
 
 def better_cells(before: dict, after: dict) -> list[str]:
@@ -180,21 +198,33 @@ class Idle:
         unfinished.rename(directory)
         return True
 
+    def ask(self, checkpoint: Path, result: Path) -> bool:
+        """All held-out questions; `result` is there whole or not at all."""
+        plan = self.plan
+        if result.exists():
+            return True
+        cells = sorted({case["cell"] for case in json.loads((plan.questions / "cases.json").read_text())})
+        halves = {plan.state / f"eval.{number}.json": cells[number::2] for number in (0, 1) if cells[number::2]}
+        if not self.call(*(plan.evaluate(checkpoint, half, file) for file, half in halves.items())):
+            return False
+        summary = {}
+        for file in halves:
+            summary |= json.loads(file.read_text())
+            file.unlink()
+        unfinished = plan.state / "eval.new"
+        unfinished.write_text(json.dumps(dict(sorted(summary.items())), indent=1) + "\n")
+        unfinished.rename(result)
+        return True
+
     def judge(self) -> bool:
         """Evaluates the candidate; keeps it as the best, or drops it."""
         plan = self.plan
         if not plan.questions.exists() and not self.make(plan.questions, plan.draw_questions):
             return False
-        cells = sorted({case["cell"] for case in json.loads((plan.questions / "cases.json").read_text())})
-        halves = {plan.state / f"eval.{number}.json": cells[number::2] for number in (0, 1) if cells[number::2]}
-        if not self.call(*(plan.evaluate(half, file) for file, half in halves.items())):
+        if not (self.ask(plan.start, plan.of_start) and self.ask(plan.candidate, plan.candidate / "eval.json")):
             return False
-        after = {}
-        for file in halves:
-            after |= json.loads(file.read_text())
-            file.unlink()
-        (plan.candidate / "eval.json").write_text(json.dumps(dict(sorted(after.items())), indent=1) + "\n")
-        before = json.loads(((plan.best if plan.best.exists() else plan.start) / "eval.json").read_text())
+        after = json.loads((plan.candidate / "eval.json").read_text())
+        before = higher(json.loads(path.read_text()) for path in (plan.of_start, plan.best / "eval.json") if path.exists())
         worse, better = worse_cells(before, after), better_cells(before, after)
         kept = bool(better) and not worse
         entry = {"time": time.strftime("%Y-%m-%d %H:%M"), "kept": kept, "better": better, "worse": worse}

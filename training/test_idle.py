@@ -33,7 +33,7 @@ while not stop:
 """
 EXPORT = "import pathlib, sys; (pathlib.Path(sys.argv[1]) / 'model').write_text(pathlib.Path(sys.argv[2]).read_text())"
 DRAW = """import json, pathlib, sys; (pathlib.Path(sys.argv[1]) / 'cases.json').write_text(json.dumps([{'cell': 'a'}, {'cell': 'b'}]))"""
-# Every cell is as good as the file "score" says.
+# Every cell is as good as the file "score" beside the state says, or the one of the checkpoint that begins it.
 EVALUATE = """
 import json, pathlib, sys
 score = json.loads(pathlib.Path(sys.argv[1]).read_text())
@@ -54,17 +54,9 @@ class Counting(idle.Plan):
     def draw_questions(self, out):
         return [sys.executable, "-c", DRAW, str(out)]
 
-    def evaluate(self, cells, out):
-        return [sys.executable, "-c", EVALUATE, str(self.state / "score"), ",".join(cells), str(out)]
-
-
-def summary(a: float, b: float) -> dict:
-    return {
-        "a, known fonts": {"questions": 10, "exact": a},
-        "b, known fonts": {"questions": 10, "exact": b},
-        "a": {"questions": 20, "exact": 1.0},
-        "b, known fonts, one tile": {"questions": 5, "exact": 1.0},
-    }
+    def evaluate(self, checkpoint, cells, out):
+        score = checkpoint / "score" if checkpoint == self.start else self.state / "score"
+        return [sys.executable, "-c", EVALUATE, str(score), ",".join(cells), str(out)]
 
 
 class Idle(unittest.TestCase):
@@ -74,8 +66,12 @@ class Idle(unittest.TestCase):
         self.state = Path(directory.name) / "state"
         self.plan = Counting(self.state, self.state / "shipped", ENDLESS)
         self.plan.start.mkdir(parents=True)
-        (self.plan.start / "eval.json").write_text(json.dumps(summary(0.5, 0.5)))
+        self.ship(0.5, 0.5)
         self.addCleanup(self.stop)
+
+    def ship(self, a: float, b: float) -> None:
+        (self.plan.start / "score").write_text(json.dumps({"a": a, "b": b}))
+        (self.plan.start / "model.safetensors").write_text(f"{a} {b}")
 
     def said(self, command) -> str:
         with contextlib.redirect_stdout(io.StringIO()) as output:
@@ -162,7 +158,17 @@ class Idle(unittest.TestCase):
         self.assertFalse(self.judged(0.55, 0.9)["kept"])
         self.assertEqual((self.plan.best / "model").read_text(), "0.6 0.5")
         self.assertTrue(self.judged(0.6, 0.6)["kept"])
+        # Another checkpoint was shipped meanwhile.
+        self.ship(0.5, 0.8)
+        self.assertEqual(self.judged(0.7, 0.7)["worse"], ["b, known fonts"])
         self.assertEqual(json.loads((self.plan.best / "eval.json").read_text())["b, known fonts"]["exact"], 0.6)
+
+    def test_only_cells_in_one_kind_of_fonts_are_compared(self):
+        names = ["a", "a, known fonts", "a, held-out fonts", "a, known fonts, one tile", "chat, known fonts"]
+        before, after = ({name: {"questions": 10, "exact": exact} for name in names} for exact in (0.5, 0.4))
+        self.assertEqual(idle.worse_cells(before, after), ["a, known fonts", "a, held-out fonts", "chat, known fonts"])
+        self.assertEqual(idle.better_cells(after, before), idle.worse_cells(before, after))
+        self.assertEqual(idle.worse_cells(before, {}), idle.worse_cells(before, after))
 
     def test_rounds_are_evaluated_and_the_next_one_begins(self):
         self.plan.round = 5
