@@ -78,7 +78,7 @@ class Plan:
 
     def train(self) -> list[str]:
         """Ends with 0 after a round; at SIGTERM saves and ends."""
-        return self.python("train.py", self.start, self.run, "--round", self.round, "--perception", 0.2, "--rate", 2e-4)
+        return self.python("train.py", self.start, self.run, "--round", self.round, "--perception", 0.3, "--rate", 2e-4)
 
     def export(self, out: Path) -> list[str]:
         return self.python("export.py", self.start, self.run, out, out / "auxiliary.safetensors")

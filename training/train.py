@@ -389,7 +389,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns"
     )
-    parser.add_argument("--looking", type=float, default=0.0, help="weight of the loss on where the cross-attention looks")
+    parser.add_argument("--looking", type=float, default=0.0, help="weight of the loss on where the cross-attention looks; see README.md")
     parser.add_argument("--workers", type=int, default=2, help="on the CPU")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     train(parser.parse_args())
