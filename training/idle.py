@@ -171,14 +171,15 @@ class Idle:
             child.terminate()
 
     def call(self, *commands: list[str]) -> bool:
-        """Side by side. Whether all succeeded; False too when this is to stop."""
+        """Side by side, what they print dropped but for errors. Whether all succeeded; False too when this is to stop."""
 
         def end_with_parent() -> None:
             ctypes.CDLL(None).prctl(SIGNAL_AT_PARENTS_DEATH, signal.SIGTERM)
 
         for command in commands:
             if not self.stopping:
-                self.children.append(subprocess.Popen(command, cwd=HERE, pass_fds=[self.lock], preexec_fn=end_with_parent))
+                child = subprocess.Popen(command, cwd=HERE, stdout=subprocess.DEVNULL, pass_fds=[self.lock], preexec_fn=end_with_parent)
+                self.children.append(child)
         # A signal that came meanwhile found no child to end.
         if self.stopping:
             self.stop()
