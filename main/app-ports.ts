@@ -10,6 +10,7 @@ import type {
   Store,
   StoredFile,
   TextRecogniser,
+  WordVectors,
 } from './services/ports.ts';
 
 export interface Host {
@@ -39,6 +40,8 @@ export interface AppPorts<Capture extends CaptureHost = CaptureHost> {
   pictures: PictureWorker;
   documents: DocumentReader;
   ocr: TextRecogniser;
+  /** Called for each question about a document. Absent: its pages are ranked by the words of the question alone. */
+  wordVectors?: () => Promise<WordVectors>;
   /** Called with what the host needs to keep what it captures. */
   capture: (app: CaptureServices) => Capture;
   host: Host;

@@ -37,7 +37,7 @@ export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 const lastBackupMs = 4_000;
 
 export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>): App<Capture> {
-  const { store, host, pictures: worker, documents, ocr, secrets = sessionSecrets() } = ports;
+  const { store, host, pictures: worker, documents, ocr, wordVectors, secrets = sessionSecrets() } = ports;
   const listeners = new Set<(event: EventMessage) => void>();
   const emit = (event: EventMessage): void => {
     for (const listener of listeners) listener(event);
@@ -86,7 +86,14 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     emit,
     onFault: host.onFault,
   });
-  const chat = createChat({ store, engine, showPage: pagePictures.show, emit, onAnswer: (answer) => void secondReader.check(answer) });
+  const chat = createChat({
+    store,
+    engine,
+    showPage: pagePictures.show,
+    wordVectors,
+    emit,
+    onAnswer: (answer) => void secondReader.check(answer),
+  });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,
@@ -142,7 +149,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
 
 /** What works with the library of documents. */
 function createDocumentParts(
-  { store, host, documents, ocr }: Pick<AppPorts, 'store' | 'host' | 'documents' | 'ocr'>,
+  { store, host, documents, ocr, wordVectors }: Pick<AppPorts, 'store' | 'host' | 'documents' | 'ocr' | 'wordVectors'>,
   engine: EngineService,
   emit: (event: EventMessage) => void,
 ) {
@@ -165,6 +172,7 @@ function createDocumentParts(
     engine,
     readings,
     draw: drawnBy((id, number) => pagePictures.show(id, number, seenWidth)),
+    wordVectors,
     readPicture: createPictureReader({ reader: documents, recogniser: ocr, fileOf }),
     emit,
     onFault: host.onFault,

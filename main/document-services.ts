@@ -6,6 +6,8 @@ import { createExtractions, type Extractions } from './services/extraction/extra
 import { createPictureReader } from './services/extraction/picture-reader.ts';
 import type { DocumentFile, DocumentReader, DocumentStore, Engine, LoadedModel, PagePicture, TextRecogniser } from './services/ports.ts';
 import { openStore } from './storage/store.ts';
+import { wordVectorsDirectory } from './host/paths.ts';
+import { wordVectorsOf } from './word-vectors/word-vectors.ts';
 
 export interface DocumentServices {
   library: Library;
@@ -51,6 +53,7 @@ export function openDocumentServices(dataDirectory: string, reader: DocumentRead
         },
         readings: { start: () => {}, ended: async () => {} },
         draw: drawnBy((id, page) => showPage(id, page, { width: seenWidth, password })),
+        wordVectors: wordVectorsOf(wordVectorsDirectory),
         readPicture: createPictureReader({ reader, recogniser, fileOf: (id) => fileOf(id, password) }),
         emit,
       }),

@@ -176,7 +176,7 @@ describe('the archive', () => {
   });
 });
 
-test('beside the archive: engine, shaders, demo model, models that read text, icons', () => {
+test('beside the archive: engine, shaders, demo model, models that read text, vectors of words, icons', () => {
   const files = filesBelow(resources).filter((path) => !path.startsWith('app.asar'));
   expect(files).toEqual(
     expect.arrayContaining([
@@ -187,6 +187,8 @@ test('beside the archive: engine, shaders, demo model, models that read text, ic
       'ocr/detector.onnx',
       'ocr/recogniser.onnx',
       'ocr/characters.txt',
+      'word-vectors/vectors.bin',
+      'word-vectors/vocabulary.txt',
       'icons/tray.png',
       'icons/256x256.png',
     ]),

@@ -1,7 +1,7 @@
 /** `loupe documents ask`: an answer from the pages of a document, with its quotes checked. */
 import { existsSync } from 'node:fs';
 import { LoupeError } from '../errors.ts';
-import { demoModel } from '../host/paths.ts';
+import { demoModel, wordVectorsDirectory } from '../host/paths.ts';
 import { citationInWords, coverageInWords } from '../contract.ts';
 import { askDocument, drawnBy, seenWidth } from '../services/documents/ask.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
@@ -9,6 +9,7 @@ import { loadPlanned } from '../services/models/fit/placement.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { idOf, readRest, type LibraryContext } from './library-context.ts';
 import { engineSettings, namedModel, wholeNumber } from './options.ts';
+import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
 import { exitCodes, type ExitCode } from './terminal.ts';
 
 export async function askAboutDocument(context: LibraryContext): Promise<ExitCode> {
@@ -24,7 +25,7 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
   return load(async (engine, { model }) => {
     const { password } = values;
     const draw = model.vision ? drawnBy((of, page) => showPage(of, page, { width: seenWidth, password })) : null;
-    const answerer = { documents, engine, contextLength: model.contextLength, draw };
+    const answerer = { documents, engine, contextLength: model.contextLength, draw, wordVectors: wordVectorsOf(wordVectorsDirectory) };
     const answer = await askDocument(answerer, { kind: 'document', id, pages: null }, question.trim(), {
       signal: terminal.interrupted,
       maxTokens,

@@ -138,7 +138,7 @@ function search({ documents, named, values, terminal, line }: LibraryContext): E
   const documentId = wholeNumber('--document', values.document, 1);
   if (documentId !== undefined) documents.get(documentId);
   const words = wordsOf(named.join(' '));
-  const hits = documents.search({ words, documentId, limit: mostHits });
+  const hits = documents.search({ words, documentId, limit: mostHits }).map(({ score: _, ...hit }) => hit);
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, words, hits })}\n`);
   else if (hits.length === 0) line(`No page has any of these words: ${words.join(', ')}.`);
   for (const { documentId: id, name, number, label, snippet } of values.json ? [] : hits) {

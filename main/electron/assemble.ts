@@ -9,6 +9,7 @@ import { readAbilities } from '../host/abilities.ts';
 import type { Log } from '../host/log.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
+import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
 import type { Engine, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
@@ -136,6 +137,7 @@ function createDesktopApp(
     pictures,
     documents: createDocumentReader({ spawn: spawn(places.documentEntry, 'Loupe documents') }),
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
+    wordVectors: wordVectorsOf(places.wordVectors),
     capture: (services) => createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services }),
     abilities,
     secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform: process.platform, directory: data }),

@@ -14,6 +14,7 @@ export interface Places {
   addon: string;
   shaders: string;
   ocrModels: string;
+  wordVectors: string;
   demoModel: string;
   icons: string;
   /** Texts that the bundle gathered: a JSON list of {name, text}. */
@@ -50,6 +51,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
       addon: join(build, 'native', 'loupe.node'),
       shaders: join(build, 'shaders'),
       ocrModels: join(root, 'resources', 'ocr'),
+      wordVectors: join(root, 'resources', 'word-vectors'),
       demoModel: join(root, 'resources', 'demo-model'),
       icons: join(root, 'resources', 'icons'),
     };
@@ -59,6 +61,7 @@ export function findPlaces({ packaged, bundle, resources }: Surroundings): Place
     addon: join(resources, 'engine', 'loupe.node'),
     shaders: join(resources, 'engine', 'shaders'),
     ocrModels: join(resources, 'ocr'),
+    wordVectors: join(resources, 'word-vectors'),
     demoModel: join(resources, 'demo-model'),
     icons: join(resources, 'icons'),
   };

@@ -228,7 +228,7 @@ describe('places', () => {
 
   test('a package: native code reads beside the archive, never in it', () => {
     const places = findPlaces({ packaged: true, bundle: join('/opt', 'app.asar', 'build', 'app'), resources: '/opt' });
-    for (const path of [places.addon, places.shaders, places.ocrModels, places.demoModel, places.icons])
+    for (const path of [places.addon, places.shaders, places.ocrModels, places.wordVectors, places.demoModel, places.icons])
       expect(path).not.toContain('app.asar');
     expect(places.preload).toBe(join('/opt', 'app.asar', 'build', 'app', 'preload.cjs'));
   });

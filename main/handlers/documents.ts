@@ -62,7 +62,8 @@ export function documentHandlers({
     }),
     'documents.search': ({ query, documentId, limit }) => {
       const words = wordsOf(query);
-      return words.length === 0 ? [] : documents.search({ words, documentId: documentId ?? undefined, limit });
+      if (words.length === 0) return [];
+      return documents.search({ words, documentId: documentId ?? undefined, limit }).map(({ score: _, ...hit }) => hit);
     },
   };
 }

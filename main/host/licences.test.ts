@@ -8,7 +8,7 @@ test('everything that is shipped has its licence', async () => {
   expect(text('Llama 3.2')).toMatch(/LLAMA 3\.2 COMMUNITY LICENSE/i);
   // Five of them come with markdown-it.
   const inWindow = ['svelte', '@lucide/svelte', 'markdown-it', 'entities', 'linkify-it', 'mdurl', 'punycode.js', 'uc.micro'];
-  for (const name of ['PP-OCRv6', 'ONNX Runtime', 'better-sqlite3', 'sharp', 'marked', 'valibot', ...inWindow])
+  for (const name of ['PP-OCRv6', 'all-MiniLM-L6-v2', 'ONNX Runtime', 'better-sqlite3', 'sharp', 'marked', 'valibot', ...inWindow])
     expect(text(name), name).toMatch(/copyright|licen[cs]e/i);
   const libvips = licences.find(({ name }) => name.startsWith('@img/sharp-libvips'));
   expect(libvips?.text).toMatch(/LGPL/);

@@ -9,6 +9,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const demoModel = join(root, 'resources', 'demo-model');
 /** The models that read text in pictures. */
 export const ocrModels = join(root, 'resources', 'ocr');
+/** What is known of the meaning of words. */
+export const wordVectorsDirectory = join(root, 'resources', 'word-vectors');
 export const rendererDirectory = join(root, 'build', 'renderer');
 
 /** LOUPE_DATA, or the place that the system keeps for it: every host of one user finds the same conversations. */

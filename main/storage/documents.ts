@@ -11,6 +11,7 @@ import {
   type PageHit,
   type PageLabel,
   type PageQuery,
+  type RankedHit,
   type StoredDocument,
   type StoredPage,
 } from '../services/ports.ts';
@@ -32,7 +33,7 @@ interface Within {
   to: number;
 }
 
-type HitRow = Omit<PageHit, 'snippet'> & { snippet: string };
+type HitRow = Omit<RankedHit, 'snippet'> & { snippet: string };
 
 const states = ['waiting', ...pageStates] as const;
 const statesSchema = v.record(v.string(), v.number());
@@ -104,7 +105,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   };
 }
 
-function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
+function pageSearch(database: ReadDatabase): (query: PageQuery) => RankedHit[] {
   // Nobody can have written these, so that a text cannot pretend to be a hit.
   const open = `<${randomUUID()}>`;
   const close = `</${randomUUID()}>`;
@@ -112,7 +113,7 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
   const from = `join documents on documents.id = pages.document_id and documents.removed = 0`;
   const shown = (best: string): string => `with ${best}
      select pages.document_id as documentId, documents.name, pages.number, pages.label,
-       snippet(page_words, 0, '${open}', '${close}', '…', 24) as snippet
+       snippet(page_words, 0, '${open}', '${close}', '…', 24) as snippet, -best.score as score
      from best cross join page_words on page_words.rowid = best.id join pages on pages.id = best.id ${from}
      where page_words match :match order by best.score, best.id`;
   const ranked = database.prepare<Within & { match: string; limit: number }, HitRow>(
@@ -135,7 +136,7 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
      )`),
   );
   const texts = database.prepare<Within, HitRow>(
-    `select pages.document_id as documentId, documents.name, pages.number, pages.label, pages.text as snippet
+    `select pages.document_id as documentId, documents.name, pages.number, pages.label, pages.text as snippet, 0 as score
      from pages ${from} where pages.unspaced = 1 and ${scope} order by pages.document_id desc, pages.number`,
   );
 
@@ -159,17 +160,14 @@ function pageSearch(database: ReadDatabase): (query: PageQuery) => PageHit[] {
   };
 
   /** In scripts without spaces: the pages with most of what is wanted first. */
-  function byCharacters(wanted: string[], within: Within, limit: number): PageHit[] {
-    const found: { hit: PageHit; score: number }[] = [];
+  function byCharacters(wanted: string[], within: Within, limit: number): RankedHit[] {
+    const found: RankedHit[] = [];
     for (const row of texts.iterate(within)) {
       const text = row.snippet.normalize('NFC');
       const held = wanted.filter((term) => text.includes(term));
-      if (held.length > 0) found.push({ hit: { ...row, snippet: excerpt(text, held) }, score: held.length });
+      if (held.length > 0) found.push({ ...row, snippet: excerpt(text, held), score: held.length });
     }
-    return found
-      .sort((one, other) => other.score - one.score)
-      .slice(0, limit)
-      .map(({ hit }) => hit);
+    return found.sort((one, other) => other.score - one.score).slice(0, limit);
   }
 
   function marked(text: string): PageHit['snippet'] {

@@ -8,7 +8,8 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../host/licences.ts';
 import { createLog } from '../host/log.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
-import { demoModel, rendererDirectory, root } from '../host/paths.ts';
+import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
+import { demoModel, rendererDirectory, root, wordVectorsDirectory } from '../host/paths.ts';
 import { LoupeError, type Failure } from '../errors.ts';
 import type { Engine, PictureWorker, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
@@ -55,6 +56,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
     pictures,
     documents: createDocumentReader(),
     ocr: createTextRecogniser(),
+    wordVectors: wordVectorsOf(wordVectorsDirectory),
     capture: browserCapture,
     abilities: await readAbilities(demoModel),
     host: {

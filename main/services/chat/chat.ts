@@ -22,6 +22,7 @@ export interface ChatOptions {
   engine: EngineService;
   /** A page of a document as a picture, so many pixels wide. */
   showPage: DocumentQuestionsOptions['show'];
+  wordVectors?: DocumentQuestionsOptions['wordVectors'];
   emit: (event: EventMessage) => void;
   /** Called with each answer once it is stored as it ended. */
   onAnswer?: (answer: Message) => void;
@@ -55,8 +56,17 @@ const titleLength = 60;
 /** What is known of an answer that is not stored. */
 const notJudged = { judgement: null, differences: [] };
 
-export function createChat({ store, engine, showPage, emit, onAnswer = () => {}, checkpointMs = 400, retryMs = 3000 }: ChatOptions): Chat {
-  const questions = createDocumentQuestions({ store, show: showPage });
+export function createChat({
+  store,
+  engine,
+  showPage,
+  wordVectors,
+  emit,
+  onAnswer = () => {},
+  checkpointMs = 400,
+  retryMs = 3000,
+}: ChatOptions): Chat {
+  const questions = createDocumentQuestions({ store, show: showPage, wordVectors });
   /** Answers that are waiting or being written, by message. */
   const jobs = new Map<number, AnswerJob>();
   const closed = new AbortController();

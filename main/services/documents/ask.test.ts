@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { citationInWords, coverageInWords, type QuestionScope } from '../../contract.ts';
 import { createFakeEngine } from '../../engine/test/fake-engine.ts';
+import { wordVectorsDirectory } from '../../host/paths.ts';
 import { openStore } from '../../storage/store.ts';
+import { wordVectorsOf } from '../../word-vectors/word-vectors.ts';
 import type { ChatMessage, PageReading, Store } from '../ports.ts';
-import { askDocument, type AskOptions, type DocumentAnswer } from './ask.ts';
+import { askDocument, type Answerer, type AskOptions, type DocumentAnswer } from './ask.ts';
 import { messagesOf, pagePrompt, type PromptPage } from './page-prompt.ts';
 
 let folder: string;
@@ -58,7 +60,7 @@ async function ask(
   scope: number | QuestionScope,
   question: string,
   reply: (prompt: string) => string,
-  { contextLength = 4000, ...options }: Partial<AskOptions> & { contextLength?: number } = {},
+  { contextLength = 4000, wordVectors, ...options }: Partial<AskOptions> & Pick<Answerer, 'wordVectors'> & { contextLength?: number } = {},
 ): Promise<DocumentAnswer & { prompts: string[] }> {
   const prompts: string[] = [];
   const engine = createFakeEngine({
@@ -69,7 +71,7 @@ async function ask(
   });
   await engine.load({ directory: folder, engine: {} });
   const asked: QuestionScope = typeof scope === 'number' ? { kind: 'document', id: scope, pages: null } : scope;
-  const answer = await askDocument({ documents: store.documents, engine, contextLength, draw: null }, asked, question, {
+  const answer = await askDocument({ documents: store.documents, engine, contextLength, draw: null, wordVectors }, asked, question, {
     maxTokens: 200,
     ...options,
   });
@@ -87,6 +89,16 @@ describe('what the model gets', () => {
     expect(pagesIn(prompts[0]!)).toEqual([31, 32]);
     expect(coverage.words).toEqual(['terminate', 'rent', 'due']);
     expect(coverageInWords(coverage)).toBe('Looked at 2 of 32 pages (31, 32). 30 were searched by their text.');
+  });
+
+  test('is a page that says it in other words, too; but none where no page has any of the words', async () => {
+    const id = add([...filler, 'Dogs and cats are kept with the consent of the owner.', 'The tenant airs the rooms.']);
+    const wordVectors = wordVectorsOf(wordVectorsDirectory);
+    const asked = async (question: string, options: Parameters<typeof ask>[3]): Promise<number[]> =>
+      pagesIn((await ask(id, question, () => 'So.', { mostPages: 2, ...options })).prompts[0]!);
+    expect(await asked('Which pets may a tenant have?', {})).toEqual([32]);
+    expect(await asked('Which pets may a tenant have?', { wordVectors })).toEqual([31, 32]);
+    await expect(asked('Are pets fine?', { wordVectors })).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('is all of a short document, without a search', async () => {

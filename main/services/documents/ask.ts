@@ -11,7 +11,7 @@ import { checkCitations } from './citations.ts';
 import { messagesOf, pagePrompt, pagesOf, type PagePrompt, type PageTask } from './page-prompt.ts';
 import { quotedPages } from './quoted-pages.ts';
 
-export interface AskOptions extends ChooseOptions {
+export interface AskOptions extends Omit<ChooseOptions, 'wordVectors'> {
   maxTokens: number;
   /** Comes before the instructions. */
   systemPrompt?: string;
@@ -25,6 +25,7 @@ export interface Answerer {
   contextLength: number;
   /** A page as a picture; null where the model sees none. */
   draw: ((page: Pick<KeptLook, 'documentId' | 'name' | 'number'>) => Promise<ImageSource>) | null;
+  wordVectors?: ChooseOptions['wordVectors'];
 }
 
 export interface DocumentAnswer extends Pick<GenerateReply, 'text' | 'finish' | 'statistics'> {
@@ -60,7 +61,7 @@ export async function askDocument(
 
 /** What to look at: as many of the best pages as have room beside the answer. */
 export async function lookFor(answerer: Answerer, scope: QuestionScope, question: string, options: AskOptions): Promise<NewCoverage> {
-  const choice = await choosePages(answerer.documents, answerer.engine, scope, question, options);
+  const choice = await choosePages(answerer.documents, answerer.engine, scope, question, { ...options, wordVectors: answerer.wordVectors });
   const looks = await fitPages(answerer, scope, choice, question, options);
   const counts = { ...choice.counts };
   // What was looked at is counted once.

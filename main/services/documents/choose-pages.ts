@@ -1,8 +1,20 @@
 /** Which pages bear on a question. */
 import type { QuestionScope } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
-import type { Abortable, ChatMessage, DocumentStore, Engine, NewCoverage, StoredDocument, StoredPage } from '../ports.ts';
+import type {
+  Abortable,
+  ChatMessage,
+  DocumentStore,
+  Engine,
+  NewCoverage,
+  PageQuery,
+  RankedHit,
+  StoredDocument,
+  StoredPage,
+  WordVectors,
+} from '../ports.ts';
 import { pageNamed } from './citations.ts';
+import { pageLikeness } from './page-likeness.ts';
 import { pageRange, type PageRange } from './page-range.ts';
 import { wordsOf } from './question-words.ts';
 
@@ -11,6 +23,8 @@ export interface ChooseOptions extends Abortable {
   mostPages?: number | undefined;
   /** The model names other words for what is asked, which are searched for as well. */
   expand?: boolean | undefined;
+  /** Absent: pages are ranked by the words that they share with the question alone. */
+  wordVectors?: (() => Promise<WordVectors>) | undefined;
 }
 
 export interface ChosenPage extends Pick<StoredPage, 'number' | 'label' | 'text' | 'state'> {
@@ -29,6 +43,8 @@ export interface Choice {
 
 const usualPages = 5;
 const expansionTokens = 40;
+/** Pages of a document that are compared, of those that have most of the words and of those whose words are most alike. */
+const compared = 50;
 
 /** Rejects with `not_found` where no page matches, and as the engine does. */
 export async function choosePages(
@@ -38,30 +54,24 @@ export async function choosePages(
   question: string,
   options: ChooseOptions,
 ): Promise<Choice> {
-  const search = async (
-    words: string[],
-    where: Parameters<typeof searchedPages>[2],
-  ): Promise<{ words: string[]; chosen: ChosenPage[] }> => {
+  const searchFor: SearchFor = async () => {
     const more = options.expand ? await otherWords(engine, question, options.signal) : [];
-    const all = [...new Set([...words, ...more])];
-    return { words: all, chosen: searchedPages(documents, all, where) };
+    return [...new Set([...wordsOf(question), ...more])];
   };
   return scope.kind === 'library'
-    ? chooseInLibrary(documents, question, options, search)
-    : chooseInDocument(documents, scope, question, options, search);
+    ? chooseInLibrary(documents, options, searchFor)
+    : chooseInDocument(documents, scope, question, options, searchFor);
 }
 
-type Search = (
-  words: string[],
-  where: { id?: number; name: string; range?: PageRange; limit: number },
-) => Promise<{ words: string[]; chosen: ChosenPage[] }>;
+/** The words that are searched for. */
+type SearchFor = () => Promise<string[]>;
 
 async function chooseInDocument(
   documents: DocumentStore,
   { id, pages: asked }: Extract<QuestionScope, { kind: 'document' }>,
   question: string,
-  { mostPages = usualPages }: ChooseOptions,
-  search: Search,
+  { mostPages = usualPages, wordVectors, signal }: ChooseOptions,
+  searchFor: SearchFor,
 ): Promise<Choice> {
   const document = documents.get(id);
   const { name } = document;
@@ -77,16 +87,15 @@ async function chooseInDocument(
   if (readable.length === 0) throw withoutText(`The pages of ${name} have`, id);
   if (readable.length <= mostPages)
     return { chosen: readable.map((page) => chosenOf(document, page)), alone: false, counts: { ...counts, named: false, words: [] } };
-  const { words, chosen } = await search(wordsOf(question), { id, name, range, limit: mostPages });
+  const words = await searchFor();
+  const hits = found(documents, { words, documentId: id, pages: range, limit: Math.max(mostPages, compared) }, name);
+  const likeness = wordVectors ? await pageLikeness(await wordVectors(), words, readable, { signal }) : null;
+  const best = likeness ? ranked(hits, likeness) : hits.map(({ number }) => number);
+  const chosen = best.slice(0, mostPages).map((number) => chosenOf(document, documents.page(id, number)));
   return { chosen, alone: false, counts: { ...counts, named: false, words } };
 }
 
-async function chooseInLibrary(
-  documents: DocumentStore,
-  question: string,
-  { mostPages = usualPages }: ChooseOptions,
-  search: Search,
-): Promise<Choice> {
+async function chooseInLibrary(documents: DocumentStore, { mostPages = usualPages }: ChooseOptions, searchFor: SearchFor): Promise<Choice> {
   const all = documents.list();
   if (all.length === 0) throw new LoupeError('not_found', 'There are no documents in the library.', 'Add one, then ask again.');
   const sum = (state: keyof StoredDocument['states']): number => all.reduce((total, { states }) => total + states[state], 0);
@@ -105,20 +114,31 @@ async function chooseInLibrary(
       .filter(({ text }) => text !== '');
     return { chosen, alone: false, counts: { ...counts, words: [] } };
   }
-  const { words, chosen } = await search(wordsOf(question), { name: 'the library', limit: mostPages });
+  const words = await searchFor();
+  const hits = found(documents, { words, limit: mostPages }, 'the library');
+  const chosen = hits.map((hit) => chosenOf({ id: hit.documentId, name: hit.name }, documents.page(hit.documentId, hit.number)));
   return { chosen, alone: false, counts: { ...counts, words } };
 }
 
-function searchedPages(documents: DocumentStore, words: string[], { id, name, range, limit }: Parameters<Search>[1]): ChosenPage[] {
-  const hits = documents.search({ words, documentId: id, pages: range, limit });
+function found(documents: DocumentStore, query: PageQuery, name: string): RankedHit[] {
+  const hits = documents.search(query);
   if (hits.length === 0) {
     throw new LoupeError(
       'not_found',
-      `No page of ${name} matches. Searched for: ${words.join(', ')}.`,
+      `No page of ${name} matches. Searched for: ${query.words.join(', ')}.`,
       'Ask with words that the document uses, or name the page.',
     );
   }
-  return hits.map((hit) => chosenOf({ id: hit.documentId, name: hit.name }, documents.page(hit.documentId, hit.number)));
+  return hits;
+}
+
+/** The numbers of pages, the best first: what they have of the words and how alike theirs are count the same. */
+function ranked(hits: readonly RankedHit[], likeness: ReadonlyMap<number, number>): number[] {
+  const alike = [...likeness].sort(([, one], [, other]) => other - one).slice(0, compared);
+  const scores = new Map(hits.map(({ number, score }) => [number, score / hits[0]!.score]));
+  const [, most] = alike[0]!;
+  if (most > 0) for (const [number, likely] of alike) scores.set(number, (scores.get(number) ?? 0) + likely / most);
+  return [...scores].sort(([, one], [, other]) => other - one).map(([number]) => number);
 }
 
 function chosenOf({ id, name }: Pick<StoredDocument, 'id' | 'name'>, { number, label, text, state }: StoredPage): ChosenPage {

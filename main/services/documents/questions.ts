@@ -10,6 +10,7 @@ export interface DocumentQuestionsOptions {
   store: Pick<Store, 'documents' | 'conversations'>;
   /** A page as a picture, so many pixels wide. */
   show: (id: number, page: number, width: number) => Promise<PagePicture>;
+  wordVectors?: Answerer['wordVectors'];
 }
 
 export interface PromptOptions extends Abortable {
@@ -34,7 +35,7 @@ export interface DocumentQuestions {
   checkRest(): void;
 }
 
-export function createDocumentQuestions({ store, show }: DocumentQuestionsOptions): DocumentQuestions {
+export function createDocumentQuestions({ store, show, wordVectors }: DocumentQuestionsOptions): DocumentQuestions {
   const { documents, conversations } = store;
 
   const draw = drawnBy((id, number) => show(id, number, seenWidth));
@@ -49,7 +50,7 @@ export function createDocumentQuestions({ store, show }: DocumentQuestionsOption
       if (use !== 'chat')
         throw new LoupeError('usage', 'This model does not answer questions about documents.', 'Choose a model that chats.');
       if (scope.kind === 'document' && scope.removed) throw removed(scope.name);
-      const answerer: Answerer = { documents, engine: port, contextLength, draw: sees ? draw : null };
+      const answerer: Answerer = { documents, engine: port, contextLength, draw: sees ? draw : null, wordVectors };
       let looks = conversations.looks(answerId);
       if (looks.length === 0) {
         const coverage = await lookFor(answerer, scope, text, { maxTokens, systemPrompt, signal, expand: true });

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFakeEngine, type FakeEngine } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import { randomNumbers } from '../../test/random.ts';
+import { wordVectorsDirectory } from '../../host/paths.ts';
+import { wordVectorsOf } from '../../word-vectors/word-vectors.ts';
 import type { Store } from '../ports.ts';
 import { choosePages } from './choose-pages.ts';
 
@@ -26,6 +28,7 @@ let engine: FakeEngine;
 /** What the model names. */
 let named = '';
 
+const wordVectors = wordVectorsOf(wordVectorsDirectory);
 const seeds = [4, 5, 6, 7, 8];
 let random = randomNumbers(0);
 const below = (count: number): number => Math.floor(random() * count);
@@ -91,7 +94,7 @@ async function hitsAtThree(question: (fact: Fact) => string, { inside, expand }:
   for (const fact of facts) {
     named = fact.expansions;
     const scope = inside ? ({ kind: 'document', id: fact.documentId, pages: null } as const) : ({ kind: 'library' } as const);
-    const choice = choosePages(fact.store.documents, engine, scope, question(fact), { mostPages: 3, expand });
+    const choice = choosePages(fact.store.documents, engine, scope, question(fact), { mostPages: 3, expand, wordVectors });
     // Where nothing matches, nothing is chosen.
     const { chosen } = await choice.catch(() => ({ chosen: [] }));
     if (chosen.some(({ documentId, number }) => documentId === fact.documentId && number === fact.number)) hits++;
@@ -110,9 +113,11 @@ const inOtherWords = ({ paraphrased }: Fact): string => paraphrased;
 test.each([
   { what: 'in its words, in the library,', least: 97, question: inItsWords, how: { inside: false, expand: false } },
   { what: 'in its words and what a model names, in the library,', least: 97, question: inItsWords, how: { inside: false, expand: true } },
+  { what: 'in its words, in its document,', least: 97, question: inItsWords, how: { inside: true, expand: false } },
+  { what: 'in other words, in its document,', least: 25, question: inOtherWords, how: { inside: true, expand: false } },
   {
     what: 'in other words and what a model names, in its document,',
-    least: 80,
+    least: 90,
     question: inOtherWords,
     how: { inside: true, expand: true },
   },

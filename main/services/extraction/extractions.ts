@@ -21,6 +21,7 @@ export interface ExtractionsOptions {
   /** Reads what waits, and the text in pictures of pages. */
   readings: Pick<Readings, 'start' | 'ended'>;
   draw: NonNullable<Answerer['draw']>;
+  wordVectors?: Answerer['wordVectors'];
   readPicture: (page: Parameters<ReadPicture>[0], signal: AbortSignal) => ReturnType<ReadPicture>;
   emit: (event: EventMessage) => void;
   onFault?: ((error: unknown) => void) | undefined;
@@ -60,6 +61,7 @@ export function createExtractions({
   engine,
   readings,
   draw,
+  wordVectors,
   readPicture,
   emit,
   onFault = () => {},
@@ -137,7 +139,7 @@ export function createExtractions({
       const taken = await engine.use(signal, async (port) => {
         const { contextLength, vision, use } = engine.state();
         if (use !== 'chat') throw new LoupeError('model_missing', 'This model does not answer questions.', 'Choose a model that chats.');
-        const answerer: Answerer = { documents, engine: port, contextLength: contextLength!, draw: vision ? draw : null };
+        const answerer: Answerer = { documents, engine: port, contextLength: contextLength!, draw: vision ? draw : null, wordVectors };
         return takeValue(answerer, scope, field, { signal, expand: true });
       });
       // Somebody else may have the engine meanwhile.

@@ -153,6 +153,19 @@ export interface PageHit {
   snippet: { text: string; hit: boolean }[];
 }
 
+export interface RankedHit extends PageHit {
+  /** How well it matches; to be compared among the hits of one query. */
+  score: number;
+}
+
+/** Words that mean much the same have vectors that are alike. */
+export interface WordVectors {
+  /** Numbers of a vector. */
+  dimensions: number;
+  /** Adds the vector of a word, or those of its parts, to `sum`. Says whether it is known as a whole. */
+  add(word: string, sum: Float32Array): boolean;
+}
+
 /** What is kept of documents. Throws `not_found` for what is not (or no longer) there. */
 export interface DocumentStore {
   /** The last added first. */
@@ -175,7 +188,7 @@ export interface DocumentStore {
   /** Pages that failed wait again. Returns how many. */
   retry(id: number): number;
   /** Best first. */
-  search(query: PageQuery): PageHit[];
+  search(query: PageQuery): RankedHit[];
   /** With its pages and their words; the sweep takes its file, and what the log still holds. */
   remove(id: number): void;
 }
