@@ -21,6 +21,8 @@ export const usualLimits: ApiLimits = {
 /** Of one request; more than one is looked at only where they are composed. */
 export const mostPictures = 100;
 export const mostMessages = 10_000;
+/** Of a conversation that is kept: each is a commit. */
+export const mostKept = 200;
 /** Of all messages together: twice what fits the longest context. */
 export const mostText = 1_000_000;
 /** A request that is not read to its end by then is given up, ms. */

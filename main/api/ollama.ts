@@ -35,7 +35,7 @@ const options = v.nullish(
   }),
 );
 const images = v.nullish(v.pipe(v.array(v.string()), v.maxLength(mostPictures)));
-const common = { model: v.string(), stream: v.nullish(v.boolean()), options, loupe: loupeOptions };
+const common = { model: v.string(), stream: v.nullish(v.boolean()), options, store: v.nullish(v.boolean()), loupe: loupeOptions };
 const generateBody = v.looseObject({
   ...common,
   prompt: v.nullish(v.string()),
@@ -67,7 +67,6 @@ const unsupported = {
   think: [false],
   logprobs: [false],
   context: [[]],
-  store: [false],
 };
 
 export interface OllamaOptions {
@@ -158,7 +157,7 @@ function readChat(body: unknown): Asked {
 }
 
 function asked(
-  { model, stream, options: given, loupe }: v.InferOutput<v.ObjectSchema<typeof common, undefined>>,
+  { model, stream, options: given, store, loupe }: v.InferOutput<v.ObjectSchema<typeof common, undefined>>,
   rest: Pick<ProgramRequest, 'kind' | 'messages'> | null,
 ): Asked {
   const { num_predict: most, temperature, top_p: topP, top_k: topK, min_p: minP, repeat_penalty: repetitionPenalty } = given ?? {};
@@ -172,6 +171,7 @@ function asked(
       sampling: samplingOf({ temperature, topP, topK, minP, repetitionPenalty, seed: given?.seed }),
       stops: given?.stop ?? [],
       compose: loupe?.compose === 'grid',
+      store: store === true,
     },
   };
 }
@@ -215,8 +215,8 @@ function nanoseconds(ms: number): number {
   return Math.round(ms * 1e6);
 }
 
-function loupeOf({ model, pictures }: ProgramAnswer): object {
-  return { loupe: { model, ...(pictures ? { pictures } : {}) } };
+function loupeOf({ model, pictures, kept }: ProgramAnswer): object {
+  return { loupe: { model, ...(pictures && { pictures }), ...(kept && { kept }) } };
 }
 
 function line(value: unknown): string {

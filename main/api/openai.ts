@@ -36,6 +36,7 @@ const sampling = {
   temperature: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(2))),
   top_p: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   seed: v.nullish(seed),
+  store: v.nullish(v.boolean()),
   stop: v.nullish(stops),
   loupe: loupeOptions,
 };
@@ -65,7 +66,6 @@ const unsupported = {
   audio: [],
   echo: [false],
   suffix: [''],
-  store: [false],
 };
 
 export function createOpenAiDialect(answerer: Answerer, demoModel: string): Dialect {
@@ -132,7 +132,17 @@ function readCompletion(body: unknown): Asked {
 }
 
 function asked(
-  { model, stream, stream_options, temperature, top_p, seed, stop, loupe }: v.InferOutput<v.ObjectSchema<typeof sampling, undefined>>,
+  {
+    model,
+    stream,
+    stream_options,
+    temperature,
+    top_p,
+    seed,
+    stop,
+    store,
+    loupe,
+  }: v.InferOutput<v.ObjectSchema<typeof sampling, undefined>>,
   rest: Pick<ProgramRequest, 'kind' | 'messages' | 'maxTokens'>,
 ): Asked {
   return {
@@ -142,6 +152,7 @@ function asked(
       sampling: samplingOf({ temperature, topP: top_p, seed }),
       stops: stop ?? [],
       compose: loupe?.compose === 'grid',
+      store: store === true,
     },
     stream: stream === true,
     usage: stream_options?.include_usage === true,
@@ -238,8 +249,8 @@ function usageOf({ tokens: { prompt, cached, answer } }: ProgramAnswer): object 
   };
 }
 
-function loupeOf({ pictures }: ProgramAnswer): object {
-  return pictures ? { loupe: { pictures } } : {};
+function loupeOf({ pictures, kept }: ProgramAnswer): object {
+  return pictures || kept ? { loupe: { ...(pictures && { pictures }), ...(kept && { kept }) } } : {};
 }
 
 // --- failures

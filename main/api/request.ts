@@ -7,7 +7,8 @@ import { messagesForUse } from '../services/chat/question.ts';
 import type { EngineService } from '../services/engine-service.ts';
 import type { Models } from '../services/models/models.ts';
 import type { Body, ChatMessage, Engine, GenerateReply, PictureWorker } from '../services/ports.ts';
-import { mostPictures, mostText } from './limits.ts';
+import type { History, Kept } from './history.ts';
+import { mostKept, mostPictures, mostText } from './limits.ts';
 import { findModelNamed, nameModels, type NamedModel } from './names.ts';
 import type { Queue } from './queue.ts';
 
@@ -32,6 +33,8 @@ export interface ProgramRequest {
   stops: string[];
   /** Several pictures become one grid; otherwise the model looks at the last. */
   compose: boolean;
+  /** The conversation and its answer are kept among those of the person. */
+  store: boolean;
 }
 
 export interface ProgramAnswer {
@@ -45,6 +48,8 @@ export interface ProgramAnswer {
   ms: { load: number; prompt: number; answer: number; total: number };
   /** Null where there was no picture. `seen`: which of them the model looked at, from 1 on. */
   pictures: { given: number; seen: number[] } | null;
+  /** Null where nothing was to be kept. */
+  kept: Kept | null;
 }
 
 export interface Listening {
@@ -67,12 +72,13 @@ export interface AnswererOptions {
   settings: () => { model: string; maxTokens: number };
   pictures: Pick<PictureWorker, 'compose'>;
   queue: Queue;
+  history: History;
 }
 
 const resumesPerAnswer = 2;
 
 export function createAnswerer(options: AnswererOptions): Answerer {
-  const { engine, models, settings, pictures, queue } = options;
+  const { engine, models, settings, pictures, queue, history } = options;
   const named = (): NamedModel[] => nameModels(models.list());
   const find = (name: string): NamedModel => findModelNamed(named(), settings().model, name);
 
@@ -88,8 +94,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
     async answer(request, { signal, onText = () => {} }) {
       const came = performance.now();
       find(request.model);
-      checkLength(request.messages);
-      return queue.run(signal, async () => {
+      checkLength(request);
+      const { messages, writer, ...answer } = await queue.run(signal, async () => {
         const turn = performance.now();
         const { messages, pictures: seen } = await withOnePicture(request, pictures);
         const writing = createWriting(request.stops, onText);
@@ -100,9 +106,11 @@ export function createAnswerer(options: AnswererOptions): Answerer {
               const reply = await generate(port, { engine, request, messages, signal, writing, most: settings().maxTokens });
               const { promptTokens, reusedTokens, prepareMs, encodeMs, prefillMs, decodeMs } = reply.statistics;
               return {
+                messages,
+                writer: engine.state().model?.name ?? null,
                 model: named().find(({ choice }) => choice.id === engine.state().model?.id)?.name ?? request.model,
                 text: writing.text(),
-                finish: writing.ended() || reply.finish === 'stop' ? 'stop' : 'length',
+                finish: writing.ended() || reply.finish === 'stop' ? ('stop' as const) : ('length' as const),
                 tokens: { prompt: promptTokens, cached: reusedTokens, answer: writing.tokens() },
                 ms: { load: began - turn, prompt: prepareMs + encodeMs + prefillMs, answer: decodeMs, total: performance.now() - came },
                 pictures: seen,
@@ -115,6 +123,8 @@ export function createAnswerer(options: AnswererOptions): Answerer {
           }
         }
       });
+      const { text, finish } = answer;
+      return { ...answer, kept: request.store ? await history.keep(messages, { text, finish, model: writer }) : null };
     },
     load: (name, signal) => {
       const began = performance.now();
@@ -199,7 +209,8 @@ async function generate(port: Engine, { engine, request, messages, signal, writi
       messages: messagesForUse(messages, state.use),
       answerSoFar: writing.written(),
       maxTokens: Math.min(request.maxTokens ?? most, state.contextLength ?? most),
-      sampling: request.sampling,
+      // Of verdicts the likeliest counts.
+      sampling: state.use === 'guard' ? { temperature: 0, ...request.sampling } : request.sampling,
     },
     { signal: AbortSignal.any([signal, stop.signal]), onText: (text) => writing.push(text) },
   );
@@ -209,7 +220,14 @@ async function generate(port: Engine, { engine, request, messages, signal, writi
 }
 
 /** Tokenising a book costs seconds, before anybody finds that it does not fit. */
-function checkLength(messages: readonly ProgramMessage[]): void {
+function checkLength({ messages, store }: Pick<ProgramRequest, 'messages' | 'store'>): void {
+  if (store && messages.length > mostKept) {
+    throw new LoupeError(
+      'request_invalid',
+      `The conversation has ${messages.length} messages, and Loupe keeps at most ${mostKept}.`,
+      'Leave "store" out, or send fewer.',
+    );
+  }
   const characters = messages
     .flatMap(({ content }) => content)
     .reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), 0);

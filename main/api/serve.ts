@@ -7,8 +7,10 @@ import { newSecret } from '../host/secret.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createEngineService, type EngineService } from '../services/engine-service.ts';
 import { createModels, type Models } from '../services/models/models.ts';
+import { createPictures } from '../services/pictures.ts';
 import type { Engine, PictureWorker, Store } from '../services/ports.ts';
 import { openStore } from '../storage/store.ts';
+import { createHistory, type History } from './history.ts';
 import { shortestKey, usualLimits, type ApiLimits } from './limits.ts';
 import { createOllamaDialect } from './ollama.ts';
 import { createOpenAiDialect } from './openai.ts';
@@ -48,6 +50,7 @@ export async function serveApi({
   const store = openStore(dataDirectory);
   const pictures = createPictureWorker();
   const models = createModels({ store, demoModel });
+  const history = createHistory(store, createPictures({ store, worker: pictures }));
   const engine = createEngineService({
     engine: startEngine(pictures),
     settings: () => store.settings(),
@@ -60,7 +63,18 @@ export async function serveApi({
     store.close();
   };
   try {
-    const server = await startApi({ engine, models, pictures, settings: () => store.settings(), version, port, key, origins, onFault });
+    const server = await startApi({
+      engine,
+      models,
+      pictures,
+      history,
+      settings: () => store.settings(),
+      version,
+      port,
+      key,
+      origins,
+      onFault,
+    });
     void engine.load();
     return {
       port: server.port,
@@ -80,6 +94,7 @@ export interface ApiParts {
   engine: EngineService;
   models: Pick<Models, 'list'>;
   pictures: Pick<PictureWorker, 'compose'>;
+  history: History;
   settings: Store['settings'];
   version: string;
   port: number;

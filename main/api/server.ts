@@ -1,6 +1,7 @@
 /**
  * The local API's server: 127.0.0.1 only, on a port of its own, for programs that know the key. It checks who asks and how
- * much, then hands the request to the dialect of its path. It keeps nothing of what is asked or answered.
+ * much, then hands the request to the dialect of its path. By itself it keeps nothing of what is asked or
+ * answered.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { LoupeError, toLoupeError } from '../errors.ts';

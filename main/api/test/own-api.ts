@@ -47,6 +47,7 @@ export async function startOwnApi({ choices = [demo], limits, origins = [], comp
     engine,
     models: { list: () => choices },
     pictures: { compose: compose ?? (() => Promise.reject(new Error('nothing to compose in this test'))) },
+    history: { keep: () => Promise.reject(new Error('nothing to keep in this test')) },
     settings,
     version: '1.2.3',
     port: 0,
