@@ -8,7 +8,7 @@ import TriangleAlert from '@lucide/svelte/icons/triangle-alert';
 import type { Component } from 'svelte';
 import type { Citation, Finding, Message } from '../../main/contract.ts';
 import type { Insert } from '../markdown/inserts.ts';
-import type { PagePlace } from '../state/ui.svelte.ts';
+import type { PagePlace } from './page-place.ts';
 
 export const findingIcons: Record<Finding, Component<{ size?: number; strokeWidth?: number; 'aria-hidden'?: 'true' }>> = {
   verified: CircleCheck,

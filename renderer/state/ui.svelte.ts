@@ -1,17 +1,7 @@
 import type { Picture } from '../../main/contract.ts';
+import type { PagePlace } from '../documents/page-place.ts';
 
 export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document' | 'tables';
-
-/** A page of a document to look at. */
-export interface PagePlace {
-  documentId: number;
-  /** From 1 on. */
-  page: number;
-  /** Words, or a quote, to be marked. */
-  find: string | null;
-  /** Of an answer: the places of all of its citations, and which of them this is. */
-  cited?: { places: readonly Omit<PagePlace, 'cited'>[]; at: number };
-}
 
 /** What of the main window is open. Nothing here is kept. */
 export class Ui {

@@ -3,7 +3,7 @@ import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
 import { markedWords, piecesOf } from '../documents/marked-words.ts';
 import { delayed } from './timing.ts';
-import type { PagePlace } from './ui.svelte.ts';
+import type { PagePlace } from '../documents/page-place.ts';
 
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 const searchDelay = 200;

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import type { DocumentPage } from '../../main/contract.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { createFakeClient, type FakeClient } from './fake-client.ts';
-import type { PagePlace } from './ui.svelte.ts';
+import type { PagePlace } from '../documents/page-place.ts';
 import { Viewer } from './viewer.svelte.ts';
 
 const labels = ['i', 'ii', '1', '2', '3'];

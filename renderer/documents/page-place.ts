@@ -1,0 +1,10 @@
+/** A page of a document to look at. */
+export interface PagePlace {
+  documentId: number;
+  /** From 1 on. */
+  page: number;
+  /** Words, or a quote, to be marked. */
+  find: string | null;
+  /** Of an answer: the places of all of its citations, and which of them this is. */
+  cited?: { places: readonly Omit<PagePlace, 'cited'>[]; at: number };
+}
