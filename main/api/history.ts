@@ -3,7 +3,7 @@ import { toLoupeError } from '../errors.ts';
 import { titleOf } from '../services/chat/chat.ts';
 import type { Pictures } from '../services/pictures.ts';
 import type { FinishedAnswer, Store } from '../services/ports.ts';
-import type { ProgramMessage } from './request.ts';
+import type { ProgramMessage } from './message.ts';
 
 /** `conversation`: its id. Null where it could not be kept, which does not cost the answer. */
 export type Kept = { conversation: number } | { conversation: null; failure: string };

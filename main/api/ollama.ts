@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { wordsOf, type Call, type Dialect } from './dialect.ts';
 import { mostMessages, mostPictures } from './limits.ts';
+import type { ProgramMessage } from './message.ts';
 import { changedAt, type NamedModel } from './names.ts';
 import {
   loupeOptions,
@@ -14,7 +15,6 @@ import {
   stops,
   type Answerer,
   type ProgramAnswer,
-  type ProgramMessage,
   type ProgramRequest,
 } from './request.ts';
 

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { LoupeError, type ErrorCode } from '../errors.ts';
 import { statusOf, wordsOf, type Call, type Dialect } from './dialect.ts';
 import { mostMessages } from './limits.ts';
+import type { ProgramMessage, ProgramPart } from './message.ts';
 import { changedAt, type NamedModel } from './names.ts';
 import {
   loupeOptions,
@@ -15,8 +16,6 @@ import {
   stops,
   type Answerer,
   type ProgramAnswer,
-  type ProgramMessage,
-  type ProgramPart,
   type ProgramRequest,
 } from './request.ts';
 

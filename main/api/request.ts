@@ -9,16 +9,9 @@ import type { Models } from '../services/models/models.ts';
 import type { Body, ChatMessage, Engine, GenerateReply, PictureWorker } from '../services/ports.ts';
 import type { History, Kept } from './history.ts';
 import { mostKept, mostPictures, mostText } from './limits.ts';
+import type { ProgramMessage, ProgramPart } from './message.ts';
 import { findModelNamed, nameModels, type NamedModel } from './names.ts';
 import type { Queue } from './queue.ts';
-
-/** Pictures are bytes that were sent: a path would open what the program may not read. */
-export type ProgramPart = { type: 'text'; text: string } | { type: 'image'; image: { bytes: Uint8Array; name: string } };
-
-export interface ProgramMessage {
-  role: ChatMessage['role'];
-  content: ProgramPart[];
-}
 
 export interface ProgramRequest {
   /** As the program calls it. */
