@@ -42,11 +42,18 @@ test('a word that is not known whole has the sum of its parts', async () => {
   expect(whole).toEqual(sum);
 });
 
-test('files that do not fit each other are refused', async () => {
+test('files that are missing or do not fit each other are named', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'loupe-vectors-'));
   cpSync(wordVectorsDirectory, folder, { recursive: true });
   truncateSync(join(folder, 'vectors.bin'), 1280);
-  await expect(readWordVectors(folder)).rejects.toThrow('do not fit');
+  const named = {
+    code: 'file_missing',
+    message: `The vectors of words cannot be loaded from ${folder}.`,
+    nextStep: 'Install Loupe again.',
+  };
+  await expect(readWordVectors(folder)).rejects.toMatchObject(named);
+  rmSync(join(folder, 'vocabulary.txt'));
+  await expect(readWordVectors(folder)).rejects.toMatchObject(named);
   rmSync(folder, { recursive: true });
 });
 
