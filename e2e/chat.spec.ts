@@ -1,4 +1,7 @@
 /** From the first run to a conversation about pictures: real engine, real database, demo model. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { violations } from './support/axe.ts';
 import { expect, secondWindow, test } from './support/loupe.ts';
 import { distance, samples, type Sample } from './support/samples.ts';
 
@@ -136,6 +139,27 @@ test('a conversation is found by a word, renamed, pinned, deleted and brought ba
   await page.reload();
   await expect(renamed).toBeVisible();
   await expect(list.getByText('Pinned')).toBeVisible();
+});
+
+test('a conversation is deleted now: asked first, and nothing of it is left in any file', async ({ loupe, host }) => {
+  const { page } = loupe;
+  const list = page.getByRole('navigation', { name: 'Conversations' });
+  await loupe.skipWelcome();
+  await loupe.ask('Something about marmalade');
+  await page.keyboard.press('Control+n');
+  await loupe.ask('Another matter');
+  await list.getByRole('button', { name: /^Something about/ }).hover();
+  await list.getByRole('button', { name: 'Actions for Something about marmalade' }).click();
+  await page.getByRole('menuitem', { name: 'Delete now…' }).click();
+  const question = page.getByRole('dialog', { name: 'Delete “Something about marmalade” now?' });
+  expect(await violations(page)).toEqual([]);
+  await question.getByRole('button', { name: 'Delete now' }).click();
+  await expect(page.getByText('“Something about marmalade” was erased.')).toBeVisible();
+  await expect(list.getByRole('button', { name: /^Something about/ })).toHaveCount(0);
+  await expect(list.getByRole('button', { name: /^Another matter/ })).toBeFocused();
+  const files = readdirSync(host.directory, { recursive: true, encoding: 'utf8' }).map((name) => join(host.directory, name));
+  const holding = files.filter((path) => statSync(path).isFile() && readFileSync(path).includes('marmalade'));
+  expect(holding).toEqual([]);
 });
 
 test('an answer is stopped by a click, before it has a word', async ({ loupe }) => {

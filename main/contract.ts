@@ -218,6 +218,8 @@ export const requests = {
   'conversations.pin': { input: v.strictObject({ id, pinned: v.boolean() }), output: done },
   /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
   'conversations.delete': { input: v.strictObject({ id }), output: done },
+  /** For good: no word and no picture of it is left, in no index, log or backup. Stops an answer that is being written. */
+  'conversations.erase': { input: v.strictObject({ id }), output: done },
   'conversations.restore': { input: v.strictObject({ id }), output: done },
   /** Shows the newest branch that holds this message. Returns the new leaf. */
   'conversations.selectBranch': { input: v.strictObject({ messageId: id }), output: v.strictObject({ leafId: id }) },

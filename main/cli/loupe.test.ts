@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,20 @@ test('a checkout below a folder with a comma, % and #, quotes, an emoji and a li
     });
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+test.skipIf(process.platform === 'win32')('what it writes is its owner’s alone, also in a folder that everybody can read', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'loupe-umask-'));
+  try {
+    await chmod(data, 0o755);
+    const command = `umask 0; exec "${process.execPath}" "${entry}" models list --data "${data}"`;
+    expect(spawnSync('sh', ['-c', command], { env: { ...process.env, LOUPE_ADDON: addon } }).status).toBe(0);
+    const written = await readdir(data);
+    expect(written).toContain('loupe.db');
+    for (const name of written) expect(`${name} ${((await stat(join(data, name))).mode & 0o077).toString(8)}`).toBe(`${name} 0`);
+  } finally {
+    await rm(data, { recursive: true });
   }
 });
 

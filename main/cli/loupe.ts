@@ -7,6 +7,8 @@ import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { runLoupe } from './run.ts';
 import { exitCodes, loupeVersion } from './terminal.ts';
 
+// What Loupe writes is its owner's alone.
+process.umask(0o077);
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

@@ -31,14 +31,13 @@ export function createPageServer({
     const [, hash, thumb] = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(pathname) ?? [];
     if (hash) {
       const { path, mediaType } = pictureFile(hash, thumb ? 'thumb' : 'full');
-      // Named by its contents: it never changes.
-      return answer(await readFile(path), mediaType, 'private, max-age=31536000, immutable');
+      // What is deleted leaves nothing in a cache.
+      return answer(await readFile(path), mediaType, 'no-store');
     }
 
     const [, document, page, width] = pageAddress.exec(pathname) ?? [];
     if (document) {
       const { bytes, mediaType } = await pagePicture(Number(document), Number(page), Number(width));
-      // A document that is removed leaves nothing in a browser's cache; what is drawn again comes from Loupe's own.
       return answer(bytes, mediaType, 'no-store');
     }
 

@@ -32,6 +32,13 @@ export function conversationHandlers({ store, chat, emit }: ConversationHandlers
       conversations.delete(id);
       emit({ event: 'conversation.deleted', payload: { id } });
     }),
+    'conversations.erase': done(async ({ id }) => {
+      chat.stopConversation(id);
+      // Out of sight at once, and in the bin if erasing fails.
+      conversations.delete(id);
+      emit({ event: 'conversation.deleted', payload: { id } });
+      await store.care.erase(id);
+    }),
     'conversations.restore': done(({ id }) => {
       conversations.restore(id);
       changed(id);

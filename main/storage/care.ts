@@ -10,7 +10,7 @@ import { checkHere, type Checker } from './checker.ts';
 import { allowCheckpoints, forbidCheckpoints, logBytes } from './database.ts';
 import { changedMeanwhile, type Keeper } from './keeper.ts';
 import { isBackup } from './seal.ts';
-import { emptyBin } from './sweep.ts';
+import { emptyBin, erase } from './sweep.ts';
 
 const smallBytes = 8 * 1024 * 1024;
 
@@ -20,7 +20,7 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
   let finishing = false;
   /** At the end nobody is disturbed, and starting a process takes longer than checking a small file. */
   const examiner = (): Checker => (finishing && statSync(databasePath(directory)).size <= smallBytes ? checkHere : checker);
-  const maintain = createMaintenance(keeper, { examiner, checker, stop: stop.signal });
+  const { maintain, backUpNow } = createMaintenance(keeper, { examiner, checker, stop: stop.signal });
   const backups = createBackups(keeper, checker);
 
   return {
@@ -67,11 +67,30 @@ export function createCare(keeper: Keeper, checker: Checker): StoreCare & { clos
       return Math.max(0, (room.free() ?? 0) - (before ?? 0));
     },
 
+    async erase(id) {
+      // A log that may not be taken in yet would keep the words, and backups of a database that may be damaged are needed.
+      await maintain();
+      if (!keeper.mayCheckpoint() || keeper.state().damage) throw notErasable();
+      const older = listBackups(directory);
+      keeper.withReserve((database) => erase(database, directory, id, true));
+      await backUpNow();
+      for (const { path } of older) rmSync(path, { force: true });
+      keeper.look();
+    },
+
     close() {
       stop.abort();
       checker.close();
     },
   };
+}
+
+function notErasable(): LoupeError {
+  return new LoupeError(
+    'store_failed',
+    'The conversation is deleted, but not erased yet: the database could not be checked, and its backups may be needed.',
+    'Try again in a moment; until then it is kept for 30 days like other deleted conversations.',
+  );
 }
 
 interface MaintenanceOptions {
@@ -80,8 +99,11 @@ interface MaintenanceOptions {
   stop: AbortSignal;
 }
 
-/** Returns what checks the database and makes the backup that is due. It never rejects, and runs once at a time. */
-function createMaintenance(keeper: Keeper, { examiner, checker, stop }: MaintenanceOptions): () => Promise<void> {
+/** Returns what checks the database and makes the backup that is due, or one at once. They never reject; `maintain` runs once at a time. */
+function createMaintenance(
+  keeper: Keeper,
+  { examiner, checker, stop }: MaintenanceOptions,
+): { maintain: () => Promise<void>; backUpNow: () => Promise<void> } {
   const { directory, clock, room } = keeper;
   let maintaining: Promise<void> | null = null;
 
@@ -112,10 +134,10 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
   const damageOf = ({ problem }: Finding): string => `The database in ${directory} is damaged (${problem})`;
 
   /** Never of a database that is not known to be sound and whole; none where the disk has no room for it. */
-  async function backUpWhereDue(): Promise<void> {
+  async function backUpWhereDue(isDue: () => boolean): Promise<void> {
     const opened = keeper.opened();
     const { access, damage } = keeper.state();
-    if (opened.on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isBackupDue(directory, clock.now())) return;
+    if (opened.on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isDue()) return;
     const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
     const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
@@ -125,18 +147,27 @@ function createMaintenance(keeper: Keeper, { examiner, checker, stop }: Maintena
   }
 
   async function maintainOnce(): Promise<void> {
-    try {
+    await noticed(async () => {
       keeper.look();
       if (keeper.state().access === 'writable') room.keepReserve();
       await verify();
-      await backUpWhereDue();
+      await backUpWhereDue(() => isBackupDue(directory, clock.now()));
+    });
+  }
+
+  async function noticed(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (thrown) {
       // Without one more check or backup nothing is lost; the next time tries again.
       keeper.notice(thrown);
     }
   }
 
-  return () => (maintaining ??= maintainOnce().finally(() => (maintaining = null)));
+  return {
+    maintain: () => (maintaining ??= maintainOnce().finally(() => (maintaining = null))),
+    backUpNow: () => noticed(() => backUpWhereDue(() => true)),
+  };
 }
 
 function createBackups(

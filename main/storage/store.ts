@@ -8,6 +8,7 @@ import { withStoreErrors } from './errors.ts';
 import { Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
 import type { Kept, Queries } from './opened.ts';
+import { protect } from './protect.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
 import { sweep } from './sweep.ts';
 
@@ -129,6 +130,7 @@ export function openStore(
   withStoreErrors(directory, () => {
     // Readable by its owner alone.
     makeFolderSync(directory, 0o700);
+    protect(directory);
   });
   const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
   keeper.start();

@@ -120,6 +120,16 @@ export class Conversations {
     });
   }
 
+  /** For good: there is no way back. It leaves the list when the app says so. */
+  async erase({ id, title }: ConversationSummary): Promise<void> {
+    try {
+      await this.#client.request('conversations.erase', { id });
+      this.#toasts.show({ message: strings.sidebar.erased(title) });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
   async #restore(conversation: ConversationSummary): Promise<void> {
     try {
       await this.#client.request('conversations.restore', { id: conversation.id });

@@ -36,6 +36,18 @@ test('a deleted one can be brought back', async () => {
   expect(ids()).toEqual([3, 2, 1]);
 });
 
+test('one that is erased leaves the list when the app says so, with no way back', async () => {
+  const { client, toasts, ids, conversations } = await loaded({ 'conversations.erase': () => null });
+  await conversations.erase(conversations.get(2)!);
+  client.send('conversation.deleted', { id: 2 });
+  expect(client.inputs('conversations.erase')).toEqual([{ id: 2 }]);
+  expect(ids()).toEqual([3, 1]);
+  expect(toasts.shown[0]).not.toHaveProperty('action');
+  const failing = await loaded({ 'conversations.erase': refused });
+  await failing.conversations.erase(failing.conversations.get(2)!);
+  expect(failing.ids()).toEqual([3, 2, 1]);
+});
+
 test('a change that is refused is taken back, and said so', async () => {
   const { toasts, conversations, ids } = await loaded({
     'conversations.delete': refused,

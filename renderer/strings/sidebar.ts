@@ -22,6 +22,12 @@ export const sidebar = {
   unpin: 'Unpin',
   delete: 'Delete',
   deleted: (title: string) => `“${title}” was deleted.`,
+  erase: 'Delete now…',
+  eraseTitle: (title: string) => `Delete “${title}” now?`,
+  eraseMessage:
+    'It cannot be brought back. Its messages and the pictures that only it shows are erased from Loupe’s data, and so are all backups; a new backup is made of what remains.',
+  eraseConfirm: 'Delete now',
+  erased: (title: string) => `“${title}” was erased. No backup holds it any more.`,
   settings: 'Settings',
   help: 'Help and about',
   shortcuts: 'Keyboard shortcuts',

@@ -69,6 +69,11 @@ export interface StoreCare {
   accept(): StorageState;
   /** Returns how many bytes it freed. */
   emptyBin(): number;
+  /**
+   * Leaves nothing of a conversation, deleted or not: no row, no word in an index or log, no picture that only it shows, and no backup
+   * that may hold it; a new one is made first. Rejects with `not_found`, and `store_failed` while the database is not known to be sound.
+   */
+  erase(id: number): Promise<void>;
 }
 
 export interface NewMessage {
