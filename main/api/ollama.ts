@@ -1,22 +1,12 @@
 /** Ollama's dialect: /api/generate, /api/chat, /api/tags, /api/show, /api/version. What differs from it is in docs/api.md. */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import type { Answerer, ProgramAnswer } from './answerer.ts';
 import { wordsOf, type Call, type Dialect } from './dialect.ts';
 import { mostMessages, mostPictures } from './limits.ts';
 import type { ProgramMessage } from './message.ts';
 import { changedAt, type NamedModel } from './names.ts';
-import {
-  loupeOptions,
-  parseBody,
-  pictureOf,
-  refuseFields,
-  samplingOf,
-  seed,
-  stops,
-  type Answerer,
-  type ProgramAnswer,
-  type ProgramRequest,
-} from './request.ts';
+import { loupeOptions, parseBody, pictureOf, refuseFields, samplingOf, seed, stops, type ProgramRequest } from './request.ts';
 
 const number = v.nullish(v.pipe(v.number(), v.minValue(0)));
 const share = v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));

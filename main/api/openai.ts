@@ -2,22 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { LoupeError, type ErrorCode } from '../errors.ts';
+import type { Answerer, ProgramAnswer } from './answerer.ts';
 import { statusOf, wordsOf, type Call, type Dialect } from './dialect.ts';
 import { mostMessages } from './limits.ts';
 import type { ProgramMessage, ProgramPart } from './message.ts';
 import { changedAt, type NamedModel } from './names.ts';
-import {
-  loupeOptions,
-  parseBody,
-  pictureOf,
-  refuseFields,
-  samplingOf,
-  seed,
-  stops,
-  type Answerer,
-  type ProgramAnswer,
-  type ProgramRequest,
-} from './request.ts';
+import { loupeOptions, parseBody, pictureOf, refuseFields, samplingOf, seed, stops, type ProgramRequest } from './request.ts';
 
 const part = v.variant('type', [
   v.object({ type: v.literal('text'), text: v.string() }),

@@ -10,12 +10,12 @@ import { createModels, type Models } from '../services/models/models.ts';
 import { createPictures } from '../services/pictures.ts';
 import type { Engine, PictureWorker, Store } from '../services/ports.ts';
 import { openStore } from '../storage/store.ts';
+import { createAnswerer } from './answerer.ts';
 import { createHistory, type History } from './history.ts';
 import { shortestKey, usualLimits, type ApiLimits } from './limits.ts';
 import { createOllamaDialect } from './ollama.ts';
 import { createOpenAiDialect } from './openai.ts';
 import { createQueue } from './queue.ts';
-import { createAnswerer } from './request.ts';
 import { startApiServer, type ApiServer } from './server.ts';
 
 export interface ApiServeOptions {
