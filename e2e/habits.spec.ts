@@ -142,7 +142,7 @@ slow('what is not a picture is refused by name, and the question stays', async (
 });
 
 testWithFakeEngine(2)(
-  'questions and answers run no script and open no connection; a link opens a page of its own when it is clicked',
+  'questions and answers run no script and open no connection; a link opens a page of its own when that is agreed to',
   async ({ loupe, page, context }) => {
     test.setTimeout(240_000);
     const asked: IncomingMessage[] = [];
@@ -179,9 +179,10 @@ testWithFakeEngine(2)(
     ).toBe(0);
     expect(asked.map(({ url }) => url)).toEqual([]);
 
-    const opening = context.waitForEvent('page');
     await loupe.answers.last().locator(`a[href="${there}/link"]`).click();
-    expect((await opening).url()).toBe(`${there}/link`);
+    const opening = context.waitForEvent('page');
+    await page.getByRole('dialog').getByRole('button', { name: 'Open in Browser' }).click();
+    await (await opening).waitForURL(`${there}/link`);
     await expect.poll(() => asked.find(({ url }) => url === '/link')?.headers.host).toBe(there.slice('http://'.length));
     // It does not learn where it was opened from, and cannot steer the window.
     expect(asked[0]!.headers.referer).toBeUndefined();
