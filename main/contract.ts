@@ -84,7 +84,7 @@ export type {
 } from './contract/extraction.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
-export { textOf, partLabel, pictureUrl } from './contract/pictures.ts';
+export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';

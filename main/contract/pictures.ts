@@ -104,3 +104,6 @@ export function partLabel({ unit, number, count: all }: PagePart): string {
 export function pictureUrl(picture: string, scale: 'full' | 'thumb'): string {
   return shownAt(scale === 'full' ? `/pictures/${picture}` : `/pictures/${picture}/thumb`);
 }
+
+/** Takes the picture's hash, and whether the thumbnail is meant, from the path of `pictureUrl`. */
+export const pictureAddress = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/;

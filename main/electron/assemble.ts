@@ -13,6 +13,7 @@ import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
 import type { Engine, Store } from '../services/ports.ts';
 import { createChecker } from '../storage/check-client.ts';
 import { openStore } from '../storage/store.ts';
+import { offerContextMenus } from './context-menu.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { chooseFolder, reportCapture } from './dialogs.ts';
@@ -73,6 +74,11 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   }
 
   serve(assembly, app, windows);
+  offerContextMenus({
+    electron,
+    picture: (hash) => ({ ...store.pictures.original(hash), name: store.pictures.get(hash).name }),
+    onFault: log,
+  });
   const tray = offerStarts(assembly, { openMain, startCapture });
   windows.hotkey.onPress(() => startCapture('region'));
   windows.hotkey.onChange(() => tray.update(windows.hotkey.state()));

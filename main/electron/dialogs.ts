@@ -1,5 +1,5 @@
 /** What the shell asks and reports in the system's own dialogs. */
-import { toLoupeError } from '../errors.ts';
+import { toLoupeError, usualNextSteps } from '../errors.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { answer } from './entries.ts';
 import { words } from './words.ts';
@@ -51,6 +51,24 @@ export async function reportCapture({ dialog, shell }: ElectronModule, error: un
     }),
   );
   if (isPermission && response === 0) await answer(shell.openExternal(screenRecordingSettings));
+}
+
+/** For a picture that was to be saved as a file. */
+export async function reportPicture({ dialog }: ElectronModule, error: unknown): Promise<void> {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  // What the file system says, as when the disk is full; the rest has words of its own.
+  const written = /^E[A-Z]+$/.test(code);
+  const { message, nextStep } = written
+    ? { message: (error as Error).message, nextStep: usualNextSteps[code === 'ENOSPC' ? 'disk_full' : 'file_unwritable'] }
+    : toLoupeError(error);
+  await answer(
+    dialog.showMessageBox({
+      type: 'warning',
+      message: words.context.saveFailed,
+      detail: `${message}\n\n${nextStep}`,
+      buttons: [words.fault.close],
+    }),
+  );
 }
 
 /** After the page of the main window ended repeatedly: tries it again, or quits. */

@@ -1,7 +1,7 @@
 /** The rules of options.ts, put on everything that shows a page. */
 import type { Session, WebContents } from 'electron';
 import { entry } from './entries.ts';
-import { allowsPermission, externalLink, mayNavigate, mayRequest } from './options.ts';
+import { allowsPermission, externalLink, mayNavigate, mayRequest, spellsOffline } from './options.ts';
 
 export interface LinkOptions {
   /** Asks the person, and opens the link if they agree. */
@@ -59,6 +59,5 @@ export function hardenSession(session: Session, packaged: boolean): void {
     'will-download',
     entry((event) => event.preventDefault()),
   );
-  // Spelling dictionaries and the like would be fetched.
-  session.setSpellCheckerEnabled(false);
+  session.setSpellCheckerEnabled(spellsOffline(process.platform));
 }

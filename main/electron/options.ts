@@ -24,6 +24,11 @@ export function pageUrl(view: View): string {
   return url.href;
 }
 
+/** macOS has a spelling checker of its own; elsewhere Chromium would fetch its dictionaries from a server. */
+export function spellsOffline(platform: NodeJS.Platform): boolean {
+  return platform === 'darwin';
+}
+
 export function webPreferences(preload: string): WebPreferences {
   return {
     preload,
@@ -38,8 +43,7 @@ export function webPreferences(preload: string): WebPreferences {
     webviewTag: false,
     navigateOnDragDrop: false,
     safeDialogs: true,
-    // The dictionaries would come from a server.
-    spellcheck: false,
+    spellcheck: spellsOffline(process.platform),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Serves the page, pictures and frozen frames to our windows, under the one scheme that they know. */
 import type { App } from '../app-ports.ts';
-import { pageAddress } from '../contract.ts';
+import { pageAddress, pictureAddress } from '../contract.ts';
 import { toLoupeError } from '../errors.ts';
 import { staticFile } from '../host/static-files.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
@@ -28,7 +28,7 @@ export function createPageServer({
   onFault,
 }: PageServerOptions): (request: { url: string; method: string }) => Promise<Response> {
   async function find(pathname: string): Promise<Response> {
-    const [, hash, thumb] = /^\/pictures\/([0-9a-f]{64})(\/thumb)?$/.exec(pathname) ?? [];
+    const [, hash, thumb] = pictureAddress.exec(pathname) ?? [];
     if (hash) {
       const { path, mediaType } = pictureFile(hash, thumb ? 'thumb' : 'full');
       // What is deleted leaves nothing in a cache.

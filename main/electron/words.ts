@@ -23,6 +23,16 @@ export const words = {
     open: 'Open in Browser',
     cancel: 'Cancel',
   },
+  context: {
+    noSuggestions: 'No Spelling Suggestions',
+    learn: 'Learn Spelling',
+    lookUp: (text: string) => `Look Up “${text}”`,
+    copyPicture: 'Copy Picture',
+    savePicture: 'Save Picture As…',
+    saveTitle: 'Save Picture',
+    saveFailed: 'The picture could not be saved',
+    copyLink: 'Copy Link Address',
+  },
   folder: { title: 'Choose a Folder of Models', choose: 'Choose' },
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',

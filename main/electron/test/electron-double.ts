@@ -273,6 +273,9 @@ export interface ElectronDouble {
   errorBoxes: string[];
   messages: electronModule.MessageBoxOptions[];
   openDialogs: electronModule.OpenDialogOptions[];
+  saveDialogs: electronModule.SaveDialogOptions[];
+  /** Menus that came up under the pointer. */
+  popups: unknown[];
   opened: string[];
   trayMenus: unknown[];
   session: Record<string, Handler | undefined> & { downloads: Handler[] };
@@ -295,6 +298,8 @@ export function createElectronDouble({
   const errorBoxes: string[] = [];
   const messages: electronModule.MessageBoxOptions[] = [];
   const openDialogs: electronModule.OpenDialogOptions[] = [];
+  const saveDialogs: electronModule.SaveDialogOptions[] = [];
+  const popups: unknown[] = [];
   const opened: string[] = [];
   const trayMenus: unknown[] = [];
   const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, {
@@ -329,13 +334,20 @@ export function createElectronDouble({
         openDialogs.push(given.at(-1) as electronModule.OpenDialogOptions);
         return { canceled: chosen === undefined, filePaths: chosen === undefined ? [] : [chosen] };
       },
+      showSaveDialog: async (...given: unknown[]) => {
+        saveDialogs.push(given.at(-1) as electronModule.SaveDialogOptions);
+        return { canceled: chosen === undefined, filePath: chosen ?? '' };
+      },
     },
     globalShortcut: shortcuts,
     ipcMain: {
       handle: (name: string, handler: Handler) => void ipc.set(name, accept(handler)),
       removeHandler: (name: string) => void ipc.delete(name),
     },
-    Menu: { buildFromTemplate: (template: unknown) => acceptMenu(template), setApplicationMenu: () => {} },
+    Menu: {
+      buildFromTemplate: (template: MenuDouble[]) => Object.assign(acceptMenu(template), { popup: () => void popups.push(template) }),
+      setApplicationMenu: () => {},
+    },
     nativeTheme: Object.assign(new EmitterDouble(), { shouldUseDarkColors: false, themeSource: 'system' }),
     powerMonitor: new EmitterDouble(),
     protocol: {
@@ -385,6 +397,8 @@ export function createElectronDouble({
     errorBoxes,
     messages,
     openDialogs,
+    saveDialogs,
+    popups,
     opened,
     trayMenus,
     session,
@@ -435,8 +449,8 @@ interface MenuDouble {
   submenu?: MenuDouble[];
 }
 
-function acceptMenu(template: unknown): unknown {
-  for (const { click, submenu } of template as MenuDouble[]) {
+function acceptMenu(template: MenuDouble[]): MenuDouble[] {
+  for (const { click, submenu } of template) {
     if (click) accept(click);
     if (submenu) acceptMenu(submenu);
   }
