@@ -127,7 +127,7 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
     ),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     differ: database.prepare<[string, number, string]>(
-      "update messages set differences = ? where id = ? and text = ? and state = 'complete'",
+      "update messages set differences = ? where id = ? and text = ? and state <> 'streaming'",
     ),
     interrupt: database.prepare("update messages set state = 'interrupted', unspaced = is_unspaced(text) where state = 'streaming'"),
   };

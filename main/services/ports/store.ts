@@ -133,7 +133,7 @@ export interface ConversationStore {
   saveCitations(messageId: number, citations: Citation[]): Message;
   /** What a guard says of a complete answer and its question; throws `not_found` for any other. */
   judge(messageId: number, judgement: Judgement): Message;
-  /** Of a complete answer with this text, until it changes; null where there is none any more. Returns the answer. */
+  /** Of an answer that has ended with this text, until it changes; null where there is none any more. Returns the answer. */
   saveDifferences(messageId: number, text: string, differences: Difference[]): Message | null;
   /** Shows the newest leaf below the message, and returns its id. */
   selectBranch(messageId: number): number;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { defaultSettings, type EventMessage, type Message, type Picture, type TextLine } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import type { Store } from '../ports.ts';
-import { createSecondReader } from './second-reader.ts';
+import { createSecondReader, wholeWords } from './second-reader.ts';
 
 const line = (text: string): TextLine => ({
   before: '\n',
@@ -67,7 +67,7 @@ test('what differs from the picture in force is stored and told', async () => {
   expect(pinned.asked).toEqual(['pinned']);
 });
 
-test('nothing is read for answers that are not about a picture, are not whole, or where it is switched off', async () => {
+test('nothing is read for answers that are not about a picture, are being written, or where it is switched off', async () => {
   const document = { ...question, scope: { kind: 'library' } as const };
   const verdict = { by: 'Llama', question: { finding: 'safe' as const, categories: [] }, answer: null, ms: 1 };
   for (const [options, given] of [
@@ -75,14 +75,41 @@ test('nothing is read for answers that are not about a picture, are not whole, o
     [{ sees: false }, answer],
     [{ path: [{ ...question, pictures: [] }] }, answer],
     [{ path: [document] }, answer],
-    [{}, { ...answer, finish: 'length' }],
-    [{}, { ...answer, state: 'stopped' }],
+    [{}, { ...answer, state: 'streaming' }],
+    [{}, { ...answer, state: 'failed', finish: null, text: '' }],
     [{}, { ...answer, judgement: verdict }],
   ] as [Parameters<typeof rig>[0], Message][]) {
     const { reader, events, asked } = rig(options);
     await reader.check(given);
     expect({ asked, events }).toEqual({ asked: [], events: [] });
   }
+});
+
+test('an answer that was stopped or cut off is compared up to its last whole word', async () => {
+  for (const unfinished of [
+    { state: 'stopped', finish: 'cancelled' },
+    { state: 'complete', finish: 'length' },
+    { state: 'interrupted', finish: null },
+  ] as const) {
+    const cut = rig();
+    await cut.reader.check({ ...answer, ...unfinished, text: 'The total is 1,208' });
+    expect({ asked: cut.asked, events: cut.events }).toEqual({ asked: ['last'], events: [] });
+    const said = rig();
+    said.state.text = 'The total is 1,208. The tax i';
+    await said.reader.check({ ...answer, ...unfinished, text: said.state.text });
+    expect(said.events).toEqual([{ event: 'message.changed', payload: stored }]);
+  }
+});
+
+test.each([
+  ['The total is 1,208', 'The total is '],
+  ['The total is 1 208 eu', 'The total is '],
+  ['The total is 1,208. The ta', 'The total is 1,208. The '],
+  ['It is 12 ', 'It is '],
+  ['no', ''],
+  ['', ''],
+])('of %j the whole words are %j', (text, words) => {
+  expect(wholeWords(text)).toBe(words);
 });
 
 test('an answer that agrees, changed meanwhile, or whose app closes is left alone', async () => {

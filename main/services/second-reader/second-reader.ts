@@ -37,13 +37,15 @@ export function createSecondReader({ store, read, sees, emit, onFault = () => {}
   return {
     async check(answer) {
       try {
-        // What was cut off may end within a number.
-        if (answer.state !== 'complete' || answer.finish !== 'stop' || isVerdict(answer)) return;
+        if (answer.state === 'streaming' || isVerdict(answer)) return;
+        const isWhole = answer.state === 'complete' && answer.finish === 'stop';
+        const words = isWhole ? answer.text : wholeWords(answer.text);
+        if (words.trim() === '') return;
         if (!store.settings().secondReader || !sees()) return;
         const about = pictureOf(answer);
         if (!about) return;
         const lines = await read(about.hash, closing.signal);
-        const differences = differencesIn(answer.text, lines, about.known);
+        const differences = differencesIn(words, lines, about.known);
         if (differences.length === 0 || closing.signal.aborted) return;
         const stored = store.conversations.saveDifferences(answer.id, answer.text, differences);
         if (stored) emit({ event: 'message.changed', payload: stored });
@@ -55,4 +57,19 @@ export function createSecondReader({ store, read, sees, emit, onFault = () => {}
     },
     close: () => closing.abort(),
   };
+}
+
+/** What stands before the word that was being written, and before a number that it may have belonged to: "1 208" of "1 208 eu". */
+export function wholeWords(text: string): string {
+  let end = wordStart(text, text.length);
+  for (let start = wordStart(text, end); start < end && /\p{Nd}/u.test(text.slice(start, end)); start = wordStart(text, end)) end = start;
+  return text.slice(0, end);
+}
+
+/** Where the last word before `end` begins, past the spaces behind it. */
+function wordStart(text: string, end: number): number {
+  let at = end;
+  while (at > 0 && /\s/u.test(text[at - 1]!)) at--;
+  while (at > 0 && !/\s/u.test(text[at - 1]!)) at--;
+  return at;
 }
