@@ -92,7 +92,9 @@ test('nothing that a document says, or a file is called, opens, fetches or runs'
     .press('Enter');
   await expect(page.getByRole('dialog', { name: 'injections.pdf' }).getByRole('img').first()).toHaveJSProperty('complete', true);
   await page.keyboard.press('Escape');
+  await expect(library).toBeVisible();
   await page.keyboard.press('Escape');
+  await expect(library).toBeHidden();
   const named = join(host.directory, '<img src=x onerror=alert(1)> [a](javascript:alert(1)).png');
   writeFileSync(named, readFileSync(samples[0]!.path));
   await loupe.attach(named);

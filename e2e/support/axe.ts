@@ -7,6 +7,11 @@ const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 /** Names of the rules, with the elements. */
 export async function violations(page: Page): Promise<string[]> {
+  // What is half faded in has not the colours that people read.
+  await page.evaluate(async () => {
+    const ending = document.getAnimations().filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime as number));
+    await Promise.allSettled(ending.map(({ finished }) => finished));
+  });
   // The policy of the page lets no script in; the test's own world may have one.
   await page.evaluate(readFileSync(axePath, 'utf8'));
   return page.evaluate(async () => {
