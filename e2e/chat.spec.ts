@@ -147,6 +147,7 @@ test('a conversation is deleted now: asked first, and nothing of it is left in a
   await loupe.skipWelcome();
   await loupe.ask('Something about marmalade');
   await page.keyboard.press('Control+n');
+  await expect(loupe.answers).toHaveCount(0);
   await loupe.ask('Another matter');
   await list.getByRole('button', { name: /^Something about/ }).hover();
   await list.getByRole('button', { name: 'Actions for Something about marmalade' }).click();

@@ -39,6 +39,7 @@ test('the keyboard is where one types', async ({ loupe, page }) => {
   await loupe.skipWelcome();
   await loupe.ask('First matter');
   await page.getByRole('button', { name: 'New conversation' }).click();
+  await expect(loupe.answers).toHaveCount(0);
   await loupe.ask('Second matter');
   await loupe.sidebar.getByRole('button', { name: /^First matter/ }).click();
   await expect(loupe.question).toBeFocused();
