@@ -104,8 +104,7 @@ test('a conversation is found by a word, renamed, pinned, deleted and brought ba
   const list = page.getByRole('navigation', { name: 'Conversations' });
   await loupe.skipWelcome();
   await loupe.ask('Something about marmalade');
-  await page.keyboard.press('Control+n');
-  await expect(loupe.answers).toHaveCount(0);
+  await loupe.startNew();
   await loupe.ask('Another matter');
 
   await page.keyboard.press('Control+k');
@@ -146,8 +145,7 @@ test('a conversation is deleted now: asked first, and nothing of it is left in a
   const list = page.getByRole('navigation', { name: 'Conversations' });
   await loupe.skipWelcome();
   await loupe.ask('Something about marmalade');
-  await page.keyboard.press('Control+n');
-  await expect(loupe.answers).toHaveCount(0);
+  await loupe.startNew();
   await loupe.ask('Another matter');
   await list.getByRole('button', { name: /^Something about/ }).hover();
   await list.getByRole('button', { name: 'Actions for Something about marmalade' }).click();

@@ -46,8 +46,7 @@ test.describe('accessibility', () => {
     await page.keyboard.press('Enter');
     await loupe.lastAnswer();
     await expect(loupe.question).toBeFocused();
-    await page.keyboard.press('Control+n');
-    await expect(loupe.answers).toHaveCount(0);
+    await loupe.startNew();
     await page.keyboard.press('Control+k');
     await page.keyboard.type('keyboar');
     await expect(page.getByRole('navigation').getByRole('status')).toContainText(/hits?/);

@@ -12,8 +12,7 @@ const test = testWithFakeEngine(1);
 async function fill(host: Host, loupe: Window): Promise<void> {
   await loupe.skipWelcome();
   await loupe.ask('The first question about lenses');
-  await loupe.page.keyboard.press('Control+n');
-  await expect(loupe.answers).toHaveCount(0);
+  await loupe.startNew();
   await loupe.ask('The second question');
   await host.stop('SIGTERM');
   expect(readdirSync(join(host.directory, 'backups'))).toHaveLength(1);

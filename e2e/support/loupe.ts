@@ -90,6 +90,12 @@ export class Window {
     return this.page.getByRole('list', { name: 'Attached pictures' }).getByRole('listitem');
   }
 
+  /** Begins a conversation, and waits until it is empty: what is asked before would be counted with the answers of the other one. */
+  async startNew(): Promise<void> {
+    await this.page.keyboard.press('Control+n');
+    await expect(this.answers).toHaveCount(0);
+  }
+
   /** Asks and waits until the answer is whole. Returns its text. */
   async ask(text: string): Promise<string> {
     const before = await this.answers.count();
