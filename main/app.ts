@@ -13,6 +13,7 @@ import { modelsDirectory } from './host/paths.ts';
 import type { CaptureHost, DocumentFile } from './services/ports.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createLibrary } from './services/documents/library.ts';
+import { libraryFile } from './services/documents/library-file.ts';
 import { createPagePictures } from './services/documents/page-pictures.ts';
 import { createReadings } from './services/documents/readings.ts';
 import { createUploads } from './services/documents/uploads.ts';
@@ -163,10 +164,7 @@ function createDocumentParts(
     passwordOf: readings.passwordOf,
     onLocked: readings.fail,
   });
-  const fileOf = (id: number): DocumentFile => {
-    const { hash, name } = store.documents.get(id);
-    return { path: store.documentFiles.path(hash), name, password: readings.passwordOf(id) };
-  };
+  const fileOf = (id: number): DocumentFile => libraryFile(store.documentFiles, store.documents.get(id), readings.passwordOf(id));
   const extractions = createExtractions({
     store,
     engine,

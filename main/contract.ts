@@ -89,7 +89,7 @@ export { isVerdict } from './contract/conversations.ts';
 export { abilities, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
 export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
-export { columnSum, doubtsInWords, extractionLimits, sumInWords } from './contract/extraction.ts';
+export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
 export { dayIn, numberIn } from './contract/values.ts';
 export { differenceInWords } from './contract/differences.ts';
 export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';

@@ -2,6 +2,8 @@
 import type { EventMessage } from './contract.ts';
 import { drawnBy, seenWidth } from './services/documents/ask.ts';
 import { createLibrary, type Library } from './services/documents/library.ts';
+import { libraryFile } from './services/documents/library-file.ts';
+import { useOf } from './services/engine-service.ts';
 import { createExtractions, type Extractions } from './services/extraction/extractions.ts';
 import { createPictureReader } from './services/extraction/picture-reader.ts';
 import type { DocumentFile, DocumentReader, DocumentStore, Engine, LoadedModel, PagePicture, TextRecogniser } from './services/ports.ts';
@@ -29,10 +31,8 @@ export interface TablesOptions {
 /** Throws `store_*` when the data folder cannot be used, as while the app is running. The reader stays the caller's. */
 export function openDocumentServices(dataDirectory: string, reader: DocumentReader): DocumentServices {
   const store = openStore(dataDirectory);
-  const fileOf = (id: number, password: string | undefined): DocumentFile => {
-    const { hash, name } = store.documents.get(id);
-    return { path: store.documentFiles.path(hash), name, password };
-  };
+  const fileOf = (id: number, password: string | undefined): DocumentFile =>
+    libraryFile(store.documentFiles, store.documents.get(id), password);
   const showPage: DocumentServices['showPage'] = async (id, page, { width, password }) =>
     reader.showPage(fileOf(id, password), page, { width });
 
@@ -45,11 +45,7 @@ export function openDocumentServices(dataDirectory: string, reader: DocumentRead
         store,
         engine: {
           use: (_, work) => work(engine),
-          state: () => ({
-            use: promptFormat === 'guard' ? 'guard' : promptFormat === 'completion' ? 'complete' : 'chat',
-            contextLength: model.contextLength,
-            vision: model.vision,
-          }),
+          state: () => ({ use: useOf(promptFormat), contextLength: model.contextLength, vision: model.vision }),
         },
         readings: { start: () => {}, ended: async () => {} },
         draw: drawnBy((id, page) => showPage(id, page, { width: seenWidth, password })),

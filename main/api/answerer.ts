@@ -3,7 +3,7 @@ import { limits } from '../contract.ts';
 import { LoupeError, toLoupeError } from '../errors.ts';
 import { createStopTexts, type StopTexts } from '../prompt/stops.ts';
 import { messagesForUse } from '../services/chat/question.ts';
-import type { EngineService } from '../services/engine-service.ts';
+import { isEngineLost, resumesPerAnswer, type EngineService } from '../services/engine-service.ts';
 import type { Models } from '../services/models/models.ts';
 import type { Engine, GenerateReply, PictureWorker } from '../services/ports.ts';
 import type { History, Kept } from './history.ts';
@@ -51,8 +51,6 @@ export interface AnswererOptions {
   history: History;
 }
 
-const resumesPerAnswer = 2;
-
 export function createAnswerer(options: AnswererOptions): Answerer {
   const { engine, models, settings, pictures, queue, history } = options;
   const named = (): NamedModel[] => nameModels(models.list());
@@ -95,7 +93,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
           } catch (thrown) {
             const { code } = toLoupeError(thrown);
             // An engine that was lost starts again by itself, and goes on from the last word.
-            if ((code !== 'engine_crashed' && code !== 'device_lost') || resumed === resumesPerAnswer || signal.aborted) throw thrown;
+            if (!isEngineLost(code) || resumed === resumesPerAnswer || signal.aborted) throw thrown;
           }
         }
       });

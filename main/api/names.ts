@@ -22,7 +22,10 @@ export function nameModels(choices: readonly ModelChoice[]): NamedModel[] {
     });
 }
 
-/** How programs that were written for other servers spell Llama 3.2 Vision: llama3.2-vision:11b, meta-llama/Llama-3.2-11B-Vision-Instruct. */
+/**
+ * How programs that were written for other servers spell Llama 3.2 Vision: llama3.2-vision:11b,
+ * meta-llama/Llama-3.2-11B-Vision-Instruct.
+ */
 const llamaVision = /^(?:[\w.-]+\/)?(?:meta-)?llama-?3\.2-(?:\d+b-)?vision(?:-instruct)?(?::[\w.-]+)?$/i;
 
 /** Llama 3.2 Vision under the name of another server is the chosen model, if that sees. Throws `model_missing`. */

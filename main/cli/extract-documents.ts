@@ -1,5 +1,5 @@
 /** `loupe documents extract`: fields of documents as a table, as text, CSV or JSON. */
-import { columnSum, doubtsInWords, extractionLimits, sumInWords, type Extraction, type ExtractionField } from '../contract.ts';
+import { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords, type Extraction, type ExtractionField } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Extractions } from '../services/extraction/extractions.ts';
 import { documentOf, modelOf } from './ask-document.ts';
@@ -57,8 +57,8 @@ function refuseIncomplete(named: readonly string[], fields: readonly ExtractionF
   if (fields.length === 0) throw new LoupeError('usage', 'The fields are missing.', example);
   if (fields.length > extractionLimits.fields)
     throw new LoupeError('usage', `A table has at most ${extractionLimits.fields} fields.`, 'Make two tables.');
-  const twice = fields.find(({ name }, index) => fields.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) !== index);
-  if (twice) throw new LoupeError('usage', `The field ${twice.name} is named twice.`, 'Name each field once.');
+  const twice = nameTwice(fields);
+  if (twice !== undefined) throw new LoupeError('usage', `The field ${twice} is named twice.`, 'Name each field once.');
 }
 
 function progressOf({ terminal, values }: LibraryContext): (table: Extraction) => void {

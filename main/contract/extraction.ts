@@ -12,12 +12,18 @@ export const extractionField = v.strictObject({
   kind: fieldKind,
 });
 
+/** The name that a field shares with one before it, whatever their case. */
+export function nameTwice(fields: readonly { name: string }[]): string | undefined {
+  const names = fields.map(({ name }) => name.toLowerCase());
+  return fields.find((_, index) => names.indexOf(names[index]!) !== index)?.name;
+}
+
 /** Their names differ, whatever their case. */
 export const extractionFields = v.pipe(
   v.array(extractionField),
   v.minLength(1),
   v.maxLength(extractionLimits.fields),
-  v.check((fields) => new Set(fields.map(({ name }) => name.toLowerCase())).size === fields.length, 'two fields have the same name'),
+  v.check((fields) => nameTwice(fields) === undefined, 'two fields have the same name'),
 );
 
 /**

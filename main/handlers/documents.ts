@@ -2,6 +2,7 @@
 import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
 import type { Library } from '../services/documents/library.ts';
+import { libraryFile } from '../services/documents/library-file.ts';
 import type { PagePictures } from '../services/documents/page-pictures.ts';
 import { wordsOf } from '../services/documents/question-words.ts';
 import type { Readings } from '../services/documents/readings.ts';
@@ -33,9 +34,8 @@ export function documentHandlers({
     'documents.page': async ({ id, number }) => {
       const { state, text } = documents.page(id, number);
       if (state !== 'text') return { text, words: [] };
-      const { hash, name } = documents.get(id);
       // Where words are is no more than an aid: it is not there for a file that needs its password again.
-      const file = { path: documentFiles.path(hash), name, password: readings.passwordOf(id) };
+      const file = libraryFile(documentFiles, documents.get(id), readings.passwordOf(id));
       const words = await reader.readPage(file, number).then(
         (page) => page.words,
         () => [],

@@ -285,6 +285,19 @@ function viewOf({ device, model: { vision, contextLength, placement }, promptFor
     contextLength,
     hostBytes: placement.hostBytes,
     vision: vision && { tileSize: vision.tileSize, maxTiles: vision.maxTiles },
-    use: promptFormat === 'guard' ? 'guard' : promptFormat === 'completion' ? 'complete' : 'chat',
+    use: useOf(promptFormat),
   };
+}
+
+/** What a model is there for. */
+export function useOf(format: LoadedModel['promptFormat']): NonNullable<EngineState['use']> {
+  return format === 'guard' ? 'guard' : format === 'completion' ? 'complete' : 'chat';
+}
+
+/** An answer that loses its engine goes on from its last word on the next one, so many times. */
+export const resumesPerAnswer = 2;
+
+/** The engine starts again by itself, with the model that it had. */
+export function isEngineLost(code: ErrorCode): boolean {
+  return code === 'engine_crashed' || code === 'device_lost';
 }

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 const folders = ['pictures', 'documents', 'backups', 'logs', 'cache', 'shell'];
 const files = /^(loupe.*\.db(-wal|-shm|-journal)?(\.part)?|loupe\.lock|serving\.json|shell\.json|open-.*\.html)$/;
 
-/** What is not there or belongs to somebody else stays as it is. Means nothing on Windows, where folders of a person are closed to others. */
+/**
+ * What is not there or belongs to somebody else stays as it is.
+ * Means nothing on Windows, where folders of a person are closed to others.
+ */
 export function protect(directory: string): void {
   if (process.platform === 'win32') return;
   for (const name of readdirSync(directory)) {

@@ -3,7 +3,7 @@ import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from
 import { toLoupeError, type Failure } from '../../errors.ts';
 import type { DocumentQuestions } from '../documents/questions.ts';
 import { roomForAnswer } from '../answer-room.ts';
-import type { EngineService } from '../engine-service.ts';
+import { isEngineLost, resumesPerAnswer, type EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
 import { fitPrompt } from './prompt-window.ts';
@@ -30,7 +30,6 @@ interface Ending {
 
 const stoppedEnding: Ending = { state: 'stopped', finish: 'cancelled', failure: null, statistics: null };
 const phases = { encode: 'looking', prefill: 'reading', decode: 'writing' } as const satisfies Record<AnswerStage, TurnState['phase']>;
-const resumesPerAnswer = 2;
 
 /**
  * Waits for the engine, streams the answer, and stores a checkpoint of it while it grows. An answer that the engine lost
@@ -92,7 +91,7 @@ export class AnswerJob {
         const { code } = toLoupeError(thrown);
         // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.
         const full = code === 'device_out_of_memory' && engine.state().status === 'ready';
-        const lost = code === 'engine_crashed' || code === 'device_lost' || full;
+        const lost = isEngineLost(code) || full;
         if (!lost || resumed === resumesPerAnswer || this.#ended) throw thrown;
         lostEngine = !full;
       }

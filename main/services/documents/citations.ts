@@ -74,6 +74,12 @@ export function checkCitations(answer: string, pages: QuotedPages): Citation[] {
   });
 }
 
+/** Whether a text has these words: whole words and whole numbers, however they are spaced. Without letters and digits: no. */
+export function hasWords(text: string, words: string): boolean {
+  const wanted = lettersIn(words);
+  return wanted.text !== '' && isIn(wanted, lettersIn(text));
+}
+
 /**
  * Words, looked for in a text. `same`: whole words and whole numbers, however they are spaced. `close`: similar ones, with the same
  * digits. `found`: as the text has them, where it does not have the same.
@@ -83,8 +89,8 @@ export function lookForWords(
   words: string,
 ): { finding: 'same' | 'close' | 'numbers-differ' | 'absent'; found: string | null } {
   const wanted = lettersIn(words);
-  const letters = lettersIn(text);
   if (wanted.text === '') return { finding: 'absent', found: null };
+  const letters = lettersIn(text);
   if (isIn(wanted, letters)) return { finding: 'same', found: null };
   const similar = mostSimilar(wanted, letters, text);
   if (!similar) return { finding: 'absent', found: null };

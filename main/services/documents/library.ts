@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LoupeError, toLoupeError } from '../../errors.ts';
 import type { Abortable, BroughtFile, DocumentFacts, DocumentFile, IncomingFile, PageReading, Store, StoredDocument } from '../ports.ts';
+import { libraryFile } from './library-file.ts';
 import { pageRange } from './page-range.ts';
 import { readPage, type PageReader } from './page-reader.ts';
 
@@ -80,7 +81,7 @@ export function createLibrary({ store, reader }: LibraryOptions): Library {
 
     async read(id, { password, recogniser = null, signal, onPage } = {}) {
       const document = documents.get(id);
-      const file: DocumentFile = { path: documentFiles.path(document.hash), name: document.name, password };
+      const file = libraryFile(documentFiles, document, password);
       const pictures = recogniser ? documents.numbers(id, 'picture') : [];
       const numbers = [...documents.numbers(id, 'waiting'), ...pictures];
       if (numbers.length > 0 && !existsSync(file.path)) throw fileMissing(document);

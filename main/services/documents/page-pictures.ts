@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pageWidths } from '../../contract.ts';
 import { LoupeError, toLoupeError, type Failure } from '../../errors.ts';
 import { makeFolder } from '../../make-folder.ts';
+import { libraryFile } from './library-file.ts';
 import type { DocumentReader, PagePicture, Store } from '../ports.ts';
 
 export interface PagePicturesOptions {
@@ -87,7 +88,7 @@ export function createPagePictures({
         await utimes(join(folder, file), now, now).catch(() => {});
         return { bytes: before, mediaType: 'image/png' };
       }
-      const from = { path: documentFiles.path(hash), name, password: passwordOf(id) };
+      const from = libraryFile(documentFiles, { hash, name }, passwordOf(id));
       const picture = await reader.showPage(from, page, { width }).catch((thrown: unknown) => {
         const error = toLoupeError(thrown);
         if (error.code === 'document_locked') onLocked(id, error.toFailure());

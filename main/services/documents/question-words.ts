@@ -10,8 +10,13 @@ const common = new Set(
   ).split(' '),
 );
 
+/** All of them, in order. */
+export function allWords(text: string): string[] {
+  return text.normalize('NFC').match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+}
+
 export function wordsOf(question: string): string[] {
-  const all = question.normalize('NFC').match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  const all = allWords(question);
   const content = all.filter((word) => !common.has(word.toLowerCase()));
   return [...new Set(content.length > 0 ? content : all)];
 }

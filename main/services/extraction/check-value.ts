@@ -1,7 +1,7 @@
 /** A value that a model took from pages, compared with them. The program decides what is sure, never the model. */
 import { dayIn, numberIn, type Citation, type Doubt, type ExtractionCell, type ExtractionField } from '../../contract.ts';
-import { lookForWords } from '../documents/citations.ts';
-import { wordsOf } from '../documents/question-words.ts';
+import { hasWords, lookForWords } from '../documents/citations.ts';
+import { allWords, wordsOf } from '../documents/question-words.ts';
 
 /** A page that was looked at for it, with the text that the model got. */
 export interface LookedPage {
@@ -46,10 +46,11 @@ export function checkValue(
   citations: readonly Citation[],
 ): CheckedValue {
   const doubts: Doubt[] = [];
-  const place = placeOf(value, field, pages, citations, doubts);
+  const lines = linesOf(pages, field);
+  const place = placeOf(value, field, lines, citations, doubts);
   let { reading } = place;
   if (place.page !== null && !doubts.includes('not-on-page')) {
-    const other = labelledOtherwise(value, field, pages, place.quote);
+    const other = labelledOtherwise(value, field, lines, place.quote);
     if (other !== null) {
       doubts.push('beside-another');
       reading = other;
@@ -62,25 +63,19 @@ export function checkValue(
 
 type Place = Pick<CheckedValue, 'quote' | 'page' | 'reading'>;
 
-function placeOf(
-  value: string,
-  field: ExtractionField,
-  pages: readonly LookedPage[],
-  citations: readonly Citation[],
-  doubts: Doubt[],
-): Place {
-  const has = (text: string): boolean => lookForWords(text, value).finding === 'same';
+function placeOf(value: string, field: ExtractionField, all: readonly Line[], citations: readonly Citation[], doubts: Doubt[]): Place {
+  const has = (text: string): boolean => hasWords(text, value);
   const found = citations.filter(({ finding, quote }) => quote !== null && (finding === 'verified' || finding === 'other-page'));
   const cited = found.find(({ quote }) => has(quote!)) ?? found[0];
   if (cited?.number && has(cited.quote!)) {
     if (cited.finding === 'other-page') doubts.push('other-page');
     return { quote: cited.quote, page: cited.number, reading: null };
   }
-  const lines = linesWith(value, field, pages);
+  const lines = linesWith(value, all);
   const [best] = lines;
   if (best && cited?.number) {
     // The cited words may be those beside the value.
-    const beside = lines.find(({ number, zone }) => number === cited.number && lookForWords(zone, cited.quote!).finding === 'same');
+    const beside = lines.find(({ number, zone }) => number === cited.number && hasWords(zone, cited.quote!));
     if (beside) return { quote: beside.line, page: beside.number, reading: null };
     doubts.push('not-in-quote');
     return { quote: cited.quote, page: cited.number, reading: null };
@@ -92,14 +87,18 @@ function placeOf(
   doubts.push('not-on-page');
   const like = citations.find((citation) => citation.found !== null);
   if (like) return { quote: null, page: like.number, reading: like.found };
-  const named = namedOn(pages, field);
+  const named = clearestNamed(all, field);
   return { quote: null, page: named?.number ?? null, reading: named?.line ?? null };
 }
 
 /** The line that names the field most clearly and holds something else; null where none does. */
 export function namedOn(pages: readonly LookedPage[], field: ExtractionField): { number: number; line: string } | null {
-  const lines = linesOf(pages, field).filter(({ score, text }) => score >= 2 && holdsMore(text, field));
-  return lines.sort((one, other) => other.score - one.score)[0] ?? null;
+  return clearestNamed(linesOf(pages, field), field);
+}
+
+function clearestNamed(lines: readonly Line[], field: ExtractionField): Line | null {
+  const named = lines.filter(({ score, text }) => score >= 2 && holdsMore(text, field));
+  return named.sort((one, other) => other.score - one.score)[0] ?? null;
 }
 
 interface Line {
@@ -124,26 +123,17 @@ function linesOf(pages: readonly LookedPage[], field: ExtractionField): Line[] {
 }
 
 /** Those beside the field's name first. */
-function linesWith(value: string, field: ExtractionField, pages: readonly LookedPage[]): Line[] {
+function linesWith(value: string, lines: readonly Line[]): Line[] {
   // A value may go on in the next line.
   const first = value.split('\n')[0]!;
-  return linesOf(pages, field)
-    .filter(({ text }) => lookForWords(text, first).finding === 'same')
-    .sort((one, other) => other.score - one.score);
+  return lines.filter(({ text }) => hasWords(text, first)).sort((one, other) => other.score - one.score);
 }
 
 /** How clearly a line names a field: 3: it begins with the name, or one of its cells does; 2: it has all of its words; 0: it does not. */
 function labelScore(line: string, { name }: ExtractionField): number {
   const label = new RegExp(`(?:^|\\t)\\s*${literally(name.trim()).replace(/\s+/g, '\\s+')}(?![\\p{L}\\p{N}])`, 'iu');
   if (label.test(line)) return 3;
-  const words = new Set(
-    (
-      line
-        .normalize('NFC')
-        .toLowerCase()
-        .match(/[\p{L}\p{N}\p{M}]+/gu) ?? []
-    ).map(stem),
-  );
+  const words = new Set(allWords(line.toLowerCase()).map(stem));
   const wanted = wordsOf(name).map((word) => stem(word.toLowerCase()));
   return wanted.length > 0 && wanted.every((word) => words.has(word)) ? 2 : 0;
 }
@@ -158,9 +148,8 @@ function stem(word: string): string {
 }
 
 /** Another line that names the field more clearly than any with the value, or as clearly as can be, and holds something else. */
-function labelledOtherwise(value: string, field: ExtractionField, pages: readonly LookedPage[], quote: string | null): string | null {
-  const lines = linesOf(pages, field);
-  const has = (text: string): boolean => lookForWords(text, value).finding === 'same';
+function labelledOtherwise(value: string, field: ExtractionField, lines: readonly Line[], quote: string | null): string | null {
+  const has = (text: string): boolean => hasWords(text, value);
   const holding = lines.filter(({ text }) => has(text));
   // A value may begin in one line and end in the next.
   const own = holding.length > 0 ? holding : lines.filter(({ zone }) => has(zone));
@@ -178,13 +167,13 @@ function labelledOtherwise(value: string, field: ExtractionField, pages: readonl
 function isAbove(head: string, line: string, value: string, field: ExtractionField): boolean {
   const column = head.split('\t').findIndex((cell) => labelScore(cell, field) > 0);
   const cell = line.split('\t')[column];
-  return head.includes('\t') && cell !== undefined && lookForWords(cell, value).finding === 'same';
+  return head.includes('\t') && cell !== undefined && hasWords(cell, value);
 }
 
 /** Whether something that can be a value stands beside the name. */
 function holdsMore(line: string, { name, kind }: ExtractionField): boolean {
   const names = new Set(wordsOf(name).map((word) => stem(word.toLowerCase())));
-  const rest = (line.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? []).filter((word) => !names.has(stem(word)));
+  const rest = allWords(line.toLowerCase()).filter((word) => !names.has(stem(word)));
   return kind === 'text' ? rest.length > 0 : rest.some((word) => /\p{Nd}/u.test(word));
 }
 

@@ -116,10 +116,9 @@ async function shortPrompt({ draw }: Answerer, look: KeptLook, { name }: Extract
 
 /** Pages that have no text were not searched for it. */
 function missing(documents: DocumentStore, { id, pages }: ExtractionScope): ExtractionCell {
-  const unread = documents
-    .pages(id)
-    .filter(({ number }) => pages === null || String(number) === pages)
-    .some(({ state }) => state === 'waiting' || state === 'picture' || state === 'failed');
+  const unread = (['waiting', 'picture', 'failed'] as const)
+    .flatMap((state) => documents.numbers(id, state))
+    .some((number) => pages === null || String(number) === pages);
   return { ...emptyCell, state: 'missing', doubts: unread ? ['pages-unread'] : [] };
 }
 

@@ -1,0 +1,10 @@
+import type { DocumentFile, DocumentFiles, StoredDocument } from '../ports.ts';
+
+/** Loupe's copy of a document, as the reader takes it. */
+export function libraryFile(
+  files: Pick<DocumentFiles, 'path'>,
+  { hash, name }: Pick<StoredDocument, 'hash' | 'name'>,
+  password: string | undefined,
+): DocumentFile {
+  return { path: files.path(hash), name, password };
+}
