@@ -1,5 +1,5 @@
 /** Puts one database in the place of another. What was there gets another name and is never deleted. */
-import { copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { databasePath, flush, stamp, type Backup } from './backups.ts';
 import { removeSeal } from './seal.ts';
@@ -51,6 +51,11 @@ export function archiveLog(directory: string, now: number): string | null {
     for (const copy of [name, `${name}-wal`]) rmSync(join(directory, copy), { force: true });
     return null;
   }
+}
+
+/** Names of the files that `archiveDatabase` and `archiveLog` left, and that nobody has removed. */
+export function databasesAside(directory: string): string[] {
+  return readdirSync(directory).filter((name) => /^loupe-(replaced|damaged-log)-.*\.db(-wal)?$/.test(name));
 }
 
 function freeName(directory: string, wanted: string): string {

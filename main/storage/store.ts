@@ -1,4 +1,7 @@
-/** The `Store` port on SQLite and files. The folder: loupe.db and its seal, loupe.lock, loupe.reserve, pictures/, documents/, backups/. */
+/**
+ * The `Store` port on SQLite and files.
+ * The folder: loupe.db and its seal, loupe.lock, loupe.reserve, loupe.strays, pictures/, documents/, backups/.
+ */
 import { makeFolderSync } from '../make-folder.ts';
 import type { Clock, Store } from '../services/ports.ts';
 import { createCare } from './care.ts';
@@ -10,6 +13,7 @@ import { lockDownload } from './lock.ts';
 import type { Kept, Queries } from './opened.ts';
 import { protect } from './protect.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
+import { createStraySweep } from './strays.ts';
 import { sweep } from './sweep.ts';
 
 export interface StoreOptions {
@@ -135,6 +139,7 @@ export function openStore(
   const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
   keeper.start();
   const care = createCare(keeper, checker ?? checkHere);
+  const sweepStrays = createStraySweep(directory);
   const port = <Name extends keyof Kept>(name: Name): Kept[Name] => guarded(keeper, name);
   return {
     conversations: port('conversations'),
@@ -153,6 +158,7 @@ export function openStore(
       withStoreErrors(directory, () => {
         keeper.withReserve((database) => {
           sweep(database, directory, clock.now(), keeper.mayCheckpoint());
+          if (!keeper.damage()) sweepStrays(database, clock.now());
         });
       });
     },

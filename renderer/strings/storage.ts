@@ -22,7 +22,7 @@ export const storage = {
   backups: 'Backups',
   backupsHint:
     'Loupe makes and checks a backup once a day. It keeps those of the last three days, then one a week for four weeks. ' +
-    'What you delete disappears from them after about a month of daily use. Pictures are not copied; ' +
+    'What you delete disappears from them after about a month of daily use. Pictures and documents are not copied; ' +
     'they stay where they are.',
   checking: 'Checking the backups…',
   none: 'There is no backup yet. Loupe makes the first one within a minute of starting, or when you close it.',
@@ -37,7 +37,8 @@ export const storage = {
   restoreTitle: 'Restore this backup?',
   restoreMessage: (at: number) =>
     `Your conversations will be as they were on ${time.format(at)}. Your current conversations are not deleted: ` +
-    'they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
+    'they stay in the data folder, in a file whose name begins with “loupe-replaced”. Newer pictures and documents stay with it; ' +
+    'Loupe removes them 30 days after you have deleted that file.',
   restoreConfirm: 'Restore',
   restoring: 'Restoring…',
 
@@ -49,7 +50,8 @@ export const storage = {
   startAnewTitle: 'Start without your conversations?',
   startAnewMessage:
     'Loupe starts with an empty list. Your current conversations are not deleted: ' +
-    'they stay in the data folder, in a file whose name begins with “loupe-replaced”.',
+    'they stay in the data folder, in a file whose name begins with “loupe-replaced”. Their pictures and documents stay with it; ' +
+    'Loupe removes them 30 days after you have deleted that file.',
   startAnewConfirm: 'Start over',
   openFolder: 'Open the data folder',
 
