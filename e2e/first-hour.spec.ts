@@ -65,3 +65,46 @@ test('the keyboard is where one types', async ({ loupe, page }) => {
   await expect(loupe.chips()).toHaveCount(1);
   await expect(loupe.question).toBeFocused();
 });
+
+test('the open conversation is renamed, exported and deleted from the field, its row and the menu above it', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await loupe.ask('First matter');
+  await loupe.startNew();
+  await loupe.ask('Second matter');
+  await loupe.sidebar.getByRole('button', { name: /^First matter/ }).click();
+  await expect(loupe.question).toBeFocused();
+
+  await page.keyboard.press('F2');
+  const title = page.getByRole('textbox', { name: 'New title' });
+  await expect(title).toBeFocused();
+  await title.fill('Breakfast');
+  await title.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Breakfast' })).toBeVisible();
+  await expect(loupe.question).toBeFocused();
+
+  const row = loupe.sidebar.getByRole('button', { name: /^Breakfast/ });
+  await row.click({ button: 'right', position: { x: 20, y: 10 } });
+  const items = page.getByRole('menuitem');
+  await expect(items.first()).toBeFocused();
+  const offered = async (): Promise<string[]> => items.locator('.label').allInnerTexts();
+  const inRow = await offered();
+  expect(inRow).toEqual(['Rename', 'Pin', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…']);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Conversation actions' }).click();
+  await expect(items.first()).toBeFocused();
+  expect(await offered()).toEqual(inRow);
+  await page.keyboard.press('Escape');
+
+  // The keyboard's own way to a context menu.
+  await row.focus();
+  await page.keyboard.press('Shift+F10');
+  await expect(items.first()).toBeFocused();
+  await page.keyboard.press('Escape');
+
+  await loupe.question.focus();
+  await page.keyboard.press('Control+Shift+Backspace');
+  await expect(row).toHaveCount(0);
+  await expect(loupe.answers).toHaveCount(0);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByRole('heading', { name: 'Breakfast' })).toBeVisible();
+});

@@ -1,9 +1,11 @@
-import { limits, type ConversationSummary, type SearchHit } from '../../main/contract.ts';
+import { limits, type ConversationSummary, type Input, type SearchHit } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
+import { saveAs } from '../download.ts';
 import { strings } from '../strings.ts';
 import { delayed } from './timing.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
+export type ExportFormat = Input<'conversations.export'>['format'];
 export type GroupName = keyof typeof strings.sidebar.group;
 
 export interface Group {
@@ -121,10 +123,20 @@ export class Conversations {
   }
 
   /** For good: there is no way back. It leaves the list when the app says so. */
-  async erase({ id, title }: ConversationSummary): Promise<void> {
+  async erase({ id, title }: Pick<ConversationSummary, 'id' | 'title'>): Promise<void> {
     try {
       await this.#client.request('conversations.erase', { id });
       this.#toasts.show({ message: strings.sidebar.erased(title) });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
+  /** Hands it over as a file. */
+  async export(id: number, format: ExportFormat): Promise<void> {
+    try {
+      const { fileName, text } = await this.#client.request('conversations.export', { id, format });
+      saveAs(fileName, text);
     } catch (error) {
       this.#toasts.failure(error);
     }

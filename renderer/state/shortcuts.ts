@@ -12,6 +12,7 @@ export const shortcuts = {
   nextConversation: 'Alt+ArrowDown',
   rename: 'F2',
   delete: 'Delete',
+  deleteOpen: 'Mod+Shift+Backspace',
   capture: 'Mod+Shift+C',
   attach: 'Mod+O',
   compose: 'Mod+Shift+A',
@@ -59,6 +60,8 @@ export const globalShortcuts = [
   'inspector',
   'copyText',
   'export',
+  'rename',
+  'deleteOpen',
   'documents',
   'settings',
   'shortcuts',
@@ -120,7 +123,7 @@ function isPressed(event: KeyboardEvent, shortcut: string, mac: boolean): boolea
   return event.key.toLowerCase() === key && command === mod && !other && event.altKey === alt && shiftFits;
 }
 
-const macNames: Record<string, string> = { Mod: '⌘', Shift: '⇧', Alt: '⌥' };
+const macNames: Record<string, string> = { Mod: '⌘', Shift: '⇧', Alt: '⌥', Backspace: '⌫' };
 const otherNames: Record<string, string> = { Mod: 'Ctrl' };
 const keyNames: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc', PageDown: 'PgDn', PageUp: 'PgUp' };
 

@@ -25,6 +25,7 @@ export const shortcutSheet = {
     nextConversation: 'Conversation below',
     rename: 'Rename the conversation',
     delete: 'Delete the conversation',
+    deleteOpen: 'Delete the open conversation',
     capture: 'Capture the screen',
     attach: 'Attach pictures',
     compose: 'Compose pictures into one',
