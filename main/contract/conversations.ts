@@ -120,11 +120,11 @@ export const searchHit = v.strictObject({
   picture: v.nullable(v.string()),
 });
 
-/** What an answer is busy with. `done` of `total`: vision layers while looking, tokens while reading. */
+/** What an answer is busy with. `done` of `total`: pages, vision layers while looking, tokens while reading. */
 export const turnState = v.strictObject({
   messageId: id,
   conversationId: id,
-  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'looking', 'reading', 'writing']),
+  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'pages', 'looking', 'reading', 'writing']),
   done: count,
   total: count,
 });

@@ -13,6 +13,7 @@ interface ScopeRow {
   id: number;
   name: string;
   pages: string | null;
+  every: number;
   removed: number;
 }
 
@@ -32,7 +33,7 @@ const wordsSchema = v.array(v.string());
 export function askingQueries(database: ReadDatabase) {
   const statements = {
     scopes: database.prepare<[string], ScopeRow>(
-      `select message_id as messageId, kind, document_id as id, document_name as name, pages, ${isRemoved('document_id')} as removed
+      `select message_id as messageId, kind, document_id as id, document_name as name, pages, every, ${isRemoved('document_id')} as removed
        ${given} message_scopes on message_id = given.value`,
     ),
     coverages: database.prepare<[string], CoverageRow>(
@@ -40,7 +41,7 @@ export function askingQueries(database: ReadDatabase) {
        ${given} coverages on message_id = given.value`,
     ),
     looks: database.prepare<[string], LookRow>(
-      `select message_id as messageId, document_id as documentId, document_name as name, number, label, outcome, length,
+      `select message_id as messageId, document_id as documentId, document_name as name, number, label, outcome, length, noted, note,
          ${isRemoved('document_id')} as removed
        ${given} looks on message_id = given.value order by message_id, document_id, number`,
     ),
@@ -63,7 +64,7 @@ export function askingQueries(database: ReadDatabase) {
       ...counts,
       named: named === 1,
       words: parseJson(wordsSchema, words) ?? [],
-      looks: looks.map(({ messageId: _of, length: _length, removed, ...look }) => ({ ...look, removed: removed === 1 })),
+      looks: looks.map(({ messageId: _of, length: _length, note: _note, removed, ...look }) => ({ ...look, removed: removed === 1 })),
     };
   }
 
@@ -97,23 +98,27 @@ export function askingQueries(database: ReadDatabase) {
   };
 }
 
-function toScope({ kind, id, name, pages, removed }: ScopeRow): Message['scope'] {
-  return kind === 'library' ? { kind } : { kind, id, name, pages, removed: removed === 1 };
+function toScope({ kind, id, name, pages, every, removed }: ScopeRow): Message['scope'] {
+  const all = every === 1 ? { every: true as const } : {};
+  return kind === 'library' ? { kind, ...all } : { kind, id, name, pages, removed: removed === 1, ...all };
 }
 
 export function askingCommands(database: WriteDatabase) {
   const statements = {
     document: database.prepare<[number], string>('select name from documents where id = ? and removed = 0').pluck(),
-    scope: database.prepare<[number, string, number | null, string | null, string | null]>(
-      'insert into message_scopes (message_id, kind, document_id, document_name, pages) values (?, ?, ?, ?, ?)',
+    scope: database.prepare<[number, string, number | null, string | null, string | null, number]>(
+      'insert into message_scopes (message_id, kind, document_id, document_name, pages, every) values (?, ?, ?, ?, ?, ?)',
     ),
     coverage: database.prepare<CoverageCounts & { messageId: number; named: number; words: string }>(
       `insert into coverages (message_id, named, documents, pages, outside, searched, waiting, picture, failed, blank, words)
        values (:messageId, :named, :documents, :pages, :outside, :searched, :waiting, :picture, :failed, :blank, :words)`,
     ),
     look: database.prepare<KeptLook & { messageId: number }>(
-      `insert into looks (message_id, document_id, document_name, number, label, outcome, length)
-       values (:messageId, :documentId, :name, :number, :label, :outcome, :length)`,
+      `insert into looks (message_id, document_id, document_name, number, label, outcome, length, noted, note)
+       values (:messageId, :documentId, :name, :number, :label, :outcome, :length, :noted, :note)`,
+    ),
+    note: database.prepare<[string, string, number, number, number]>(
+      'update looks set noted = ?, note = ? where message_id = ? and document_id = ? and number = ?',
     ),
     clear: database.prepare<[number]>('delete from citations where message_id = ?'),
     citation: database.prepare<Omit<Citation, 'name' | 'removed'> & { messageId: number }>(
@@ -126,13 +131,14 @@ export function askingCommands(database: WriteDatabase) {
   return {
     /** Within the transaction that stores the question. */
     saveScope: (messageId: number, scope: QuestionScope): void => {
+      const every = Number(scope.every === true);
       if (scope.kind === 'library') {
-        statements.scope.run(messageId, scope.kind, null, null, null);
+        statements.scope.run(messageId, scope.kind, null, null, null, every);
         return;
       }
       const name = statements.document.get(scope.id);
       if (name === undefined) throw new LoupeError('not_found', `There is no document ${scope.id}.`, 'Look in the list of documents.');
-      statements.scope.run(messageId, scope.kind, scope.id, name, scope.pages);
+      statements.scope.run(messageId, scope.kind, scope.id, name, scope.pages, every);
     },
 
     saveCoverage: (messageId: number, { named, words, looks, ...counts }: NewCoverage): void =>
@@ -140,6 +146,11 @@ export function askingCommands(database: WriteDatabase) {
         statements.coverage.run({ ...counts, messageId, named: Number(named), words: JSON.stringify(words) });
         for (const look of looks) statements.look.run({ ...look, messageId });
       }),
+
+    /** Of a page that was looked at by itself; '' for nothing. */
+    saveNote: (messageId: number, { documentId, number }: Pick<KeptLook, 'documentId' | 'number'>, note: string): void => {
+      statements.note.run(note === '' ? 'nothing' : 'something', note, messageId, documentId, number);
+    },
 
     /** Instead of those that there were. Null: the answer is being written. */
     saveCitations: (messageId: number, citations: readonly Citation[] | null): void => {

@@ -84,7 +84,7 @@ function answerFromDocument(store: Store, conversationId: number): void {
   const numbers = Array.from({ length: 40 }, (_, index) => index + 1);
   store.conversations.saveCoverage(answer.id, {
     ...{ named: false, documents: 1, pages: 40, outside: 0, searched: 0, waiting: 40, picture: 0, failed: 0, blank: 0, words: ['rent'] },
-    looks: numbers.map((number) => ({ documentId, name, number, label: `${number}`, outcome: 'text', length: 0 })),
+    looks: numbers.map((number) => ({ documentId, name, number, label: `${number}`, outcome: 'text', length: 0, noted: null, note: null })),
   });
   store.conversations.update(answer.id, {
     ...{ text: 'The rent', state: 'complete', failure: null, finish: 'stop', model: null, statistics: null },

@@ -221,6 +221,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
     /** They are the page's. What an answer quotes is the answer's, and values are the table's. */
     forgetWords: database.prepare<[number]>('update citations set found = null where document_id = ? and found is not null'),
+    forgetNotes: database.prepare<[number]>('update looks set note = null where document_id = ? and note is not null'),
     forgetPlaces: database.prepare<[number]>(
       `update extraction_cells set quote = null, reading = null
        where row_id in (select id from extraction_rows where document_id = ?) and (quote is not null or reading is not null)`,
@@ -257,6 +258,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
       queries.get(id);
       transaction(database, () => {
         statements.forgetWords.run(id);
+        statements.forgetNotes.run(id);
         statements.forgetPlaces.run(id);
         statements.removePages.run(id);
         statements.markRemoved.run(id);

@@ -169,6 +169,8 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
       return stored(id);
     },
 
+    saveNote: asking.saveNote,
+
     saveCitations: (id: number, citations: Citation[]): Message =>
       transaction(database, () => {
         asking.saveCitations(id, citations);

@@ -51,6 +51,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     update: 'writes',
     judge: 'writes',
     saveCoverage: 'writes',
+    saveNote: 'writes',
     saveCitations: 'writes',
     saveDifferences: 'writes',
     selectBranch: 'writes',

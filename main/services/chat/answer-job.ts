@@ -115,6 +115,7 @@ export class AnswerJob {
     const about = await questions.prompt(id, question, {
       ...{ port, contextLength, maxTokens, signal, systemPrompt: settings.systemPrompt, use: state.use, sees: state.vision !== null },
       onLook: (answer) => this.#options.emit({ event: 'message.changed', payload: { ...answer, text: this.#text } }),
+      onPage: (done, total) => this.#emitState('pages', done, total),
     });
     const window = await fitPrompt(
       promptParts(store, state, {

@@ -10,7 +10,8 @@ import { wordVectorsDirectory } from '../../host/paths.ts';
 import { openStore } from '../../storage/store.ts';
 import { wordVectorsOf } from '../../word-vectors/word-vectors.ts';
 import type { ChatMessage, PageReading, Store } from '../ports.ts';
-import { askDocument, type Answerer, type AskOptions, type DocumentAnswer } from './ask.ts';
+import type { Answerer } from './answerer.ts';
+import { askDocument, type AskOptions, type DocumentAnswer } from './ask.ts';
 import { messagesOf, pagePrompt, type PromptPage } from './page-prompt.ts';
 
 let folder: string;

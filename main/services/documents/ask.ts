@@ -4,28 +4,21 @@
  */
 import type { Citation, Coverage, QuestionScope } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
-import { roomForAnswer } from '../answer-room.ts';
-import type { DocumentStore, Engine, GenerateReply, ImageSource, KeptLook, NewCoverage, PagePicture } from '../ports.ts';
+import type { DocumentStore, GenerateReply, KeptLook, NewCoverage, PagePicture } from '../ports.ts';
+import type { Answerer } from './answerer.ts';
 import { choosePages, withoutText, type Choice, type ChooseOptions, type ChosenPage } from './choose-pages.ts';
 import { checkCitations } from './citations.ts';
+import { isOneByOne, lookAtEvery, noteEach, promptFromNotes, type NoteOptions } from './every-page.ts';
 import { messagesOf, pagePrompt, pagesOf, type PagePrompt, type PageTask } from './page-prompt.ts';
+import { hasRoom, instructionsAfter } from './prompt-room.ts';
 import { quotedPages } from './quoted-pages.ts';
 
 export interface AskOptions extends Omit<ChooseOptions, 'wordVectors'> {
   maxTokens: number;
   /** Comes before the instructions. */
-  systemPrompt?: string;
+  systemPrompt?: string | undefined;
   /** Absent: a question is answered. */
   task?: PageTask | undefined;
-}
-
-export interface Answerer {
-  documents: DocumentStore;
-  engine: Pick<Engine, 'generate' | 'countTokens'>;
-  contextLength: number;
-  /** A page as a picture; null where the model sees none. */
-  draw: ((page: Pick<KeptLook, 'documentId' | 'name' | 'number'>) => Promise<ImageSource>) | null;
-  wordVectors?: ChooseOptions['wordVectors'];
 }
 
 export interface DocumentAnswer extends Pick<GenerateReply, 'text' | 'finish' | 'statistics'> {
@@ -43,24 +36,26 @@ export async function askDocument(
   answerer: Answerer,
   scope: QuestionScope,
   question: string,
-  { onText, ...options }: AskOptions & { onText?: (text: string) => void },
+  { onText, ...options }: AskOptions & Pick<NoteOptions, 'onPage'> & { onText?: (text: string) => void },
 ): Promise<DocumentAnswer> {
   const { documents, engine } = answerer;
   const { signal, maxTokens } = options;
-  const { looks, ...counts } = await lookFor(answerer, scope, question, options);
+  const { looks: planned, ...counts } = await lookFor(answerer, scope, question, options);
+  const looks = isOneByOne(planned) ? await noteEach(answerer, scope, planned, question, options) : planned;
   const messages = messagesOf(await promptFor(answerer, scope, looks, question, options));
   const reply = await engine.generate({ messages, maxTokens }, { signal, ...(onText ? { onText } : {}) });
   return {
     text: reply.text,
     finish: reply.finish,
     statistics: reply.statistics,
-    coverage: { ...counts, looks: looks.map(({ length: _, ...look }) => ({ ...look, removed: false })) },
+    coverage: { ...counts, looks: looks.map(({ length: _length, note: _note, ...look }) => ({ ...look, removed: false })) },
     citations: citationsOf(documents, looks, reply.text),
   };
 }
 
-/** What to look at: as many of the best pages as have room beside the answer. */
+/** What to look at: as many of the best pages as have room beside the answer, or every page. */
 export async function lookFor(answerer: Answerer, scope: QuestionScope, question: string, options: AskOptions): Promise<NewCoverage> {
+  if (scope.every) return lookAtEvery(answerer, scope, question, options);
   const choice = await choosePages(answerer.documents, answerer.engine, scope, question, { ...options, wordVectors: answerer.wordVectors });
   const looks = await fitPages(answerer, scope, choice, question, options);
   const counts = { ...choice.counts };
@@ -69,18 +64,25 @@ export async function lookFor(answerer: Answerer, scope: QuestionScope, question
   return { ...counts, looks };
 }
 
+/** Of pages that are looked at one by one, all must have been. */
 export async function promptFor(
-  { documents, draw }: Pick<Answerer, 'documents' | 'draw'>,
+  answerer: Answerer,
   scope: QuestionScope,
   looks: readonly KeptLook[],
   question: string,
-  { systemPrompt = '', task }: Pick<AskOptions, 'systemPrompt' | 'task'>,
+  options: Pick<AskOptions, 'systemPrompt' | 'task' | 'maxTokens' | 'signal'>,
 ): Promise<PagePrompt> {
+  const { documents, draw } = answerer;
+  const { systemPrompt, task } = options;
+  if (isOneByOne(looks)) {
+    const fromNotes = await promptFromNotes(answerer, scope, looks, question, options);
+    return { ...fromNotes, instructions: instructionsAfter(systemPrompt, fromNotes), picture: null };
+  }
   const prompt = pagePrompt(pagesOf(documents, looks), question, { several: scope.kind === 'library', task });
   const seen = looks.find(({ outcome }) => outcome === 'picture');
   if (seen && !draw) throw unseen(seen);
   const picture = seen && draw ? await draw(seen) : null;
-  return { ...prompt, instructions: [systemPrompt.trim(), prompt.instructions].filter(Boolean).join('\n\n'), picture };
+  return { ...prompt, instructions: instructionsAfter(systemPrompt, prompt), picture };
 }
 
 export function drawnBy(show: (documentId: number, number: number) => Promise<PagePicture>): NonNullable<Answerer['draw']> {
@@ -93,27 +95,20 @@ export function citationsOf(documents: DocumentStore, looks: readonly KeptLook[]
 
 /** In the order of the documents and their pages. Of a single page that has no room, its beginning. */
 async function fitPages(
-  { engine, contextLength, draw }: Answerer,
+  answerer: Answerer,
   scope: QuestionScope,
   { chosen, alone }: Choice,
   question: string,
-  { maxTokens, systemPrompt = '', task, signal }: AskOptions,
+  { maxTokens, systemPrompt, task, signal }: AskOptions,
 ): Promise<KeptLook[]> {
   const [best] = chosen as [ChosenPage];
-  const pictured = alone && draw !== null;
+  const pictured = alone && answerer.draw !== null;
   if (best.text === '' && !pictured) throw withoutText(`Page ${best.number} of ${best.name} has`, best.documentId);
-  const most = contextLength - roomForAnswer(maxTokens, contextLength);
   const outcome: KeptLook['outcome'] = pictured ? 'picture' : 'text';
-  const fits = async (pages: readonly ChosenPage[]): Promise<boolean> => {
-    const prompt = pagePrompt(
-      pages.map((page) => ({ ...page, outcome })),
-      question,
-      { several: scope.kind === 'library', task },
-    );
-    // The place of a picture is a token.
-    const instructions = [systemPrompt, prompt.instructions].join('\n\n');
-    const { tokens } = await engine.countTokens({ messages: messagesOf({ ...prompt, instructions, picture: null }) }, { signal });
-    return tokens + Number(pictured) <= most;
+  const fits = (pages: readonly ChosenPage[]): Promise<boolean> => {
+    const looked = pages.map((page) => ({ ...page, outcome }));
+    const prompt = pagePrompt(looked, question, { several: scope.kind === 'library', task });
+    return hasRoom(answerer, prompt, { maxTokens, systemPrompt, pictured, signal });
   };
   for (let count = chosen.length; count > 0; count--) {
     const pages = chosen.slice(0, count).sort(inOrder);
@@ -125,7 +120,7 @@ async function fitPages(
   }
   throw new LoupeError(
     'context_full',
-    `The model holds ${contextLength} tokens, which is too few for the question with a page.`,
+    `The model holds ${answerer.contextLength} tokens, which is too few for the question with a page.`,
     'Raise the context length in the settings, or choose a model that holds more.',
   );
 }
@@ -135,7 +130,7 @@ function inOrder(one: ChosenPage, other: ChosenPage): number {
 }
 
 function lookOf({ documentId, name, number, label, text }: ChosenPage, outcome: KeptLook['outcome']): KeptLook {
-  return { documentId, name, number, label, outcome, length: text.length };
+  return { documentId, name, number, label, outcome, length: text.length, noted: null, note: null };
 }
 
 /** As when the answer is continued by another model. */

@@ -96,17 +96,10 @@ async function chooseInDocument(
 }
 
 async function chooseInLibrary(documents: DocumentStore, { mostPages = usualPages }: ChooseOptions, searchFor: SearchFor): Promise<Choice> {
-  const all = documents.list();
-  if (all.length === 0) throw new LoupeError('not_found', 'There are no documents in the library.', 'Add one, then ask again.');
-  const sum = (state: keyof StoredDocument['states']): number => all.reduce((total, { states }) => total + states[state], 0);
-  const searched = sum('text') + sum('ocr');
-  const [waiting, picture, failed, blank] = [sum('waiting'), sum('picture'), sum('failed'), sum('blank')];
-  const counts = {
-    ...{ named: false, documents: all.length, outside: 0, searched, waiting, picture, failed, blank },
-    pages: searched + waiting + picture + failed + blank,
-  };
-  if (searched === 0)
-    throw new LoupeError('not_found', 'No page of the library has text yet.', 'Wait until the documents are read, then ask again.');
+  const all = inLibrary(documents);
+  const counts = countsOfLibrary(all);
+  const { searched } = counts;
+  if (searched === 0) throw unreadLibrary();
   if (searched <= mostPages) {
     const chosen = all
       .toReversed()
@@ -118,6 +111,27 @@ async function chooseInLibrary(documents: DocumentStore, { mostPages = usualPage
   const hits = found(documents, { words, limit: mostPages }, 'the library');
   const chosen = hits.map((hit) => chosenOf({ id: hit.documentId, name: hit.name }, documents.page(hit.documentId, hit.number)));
   return { chosen, alone: false, counts: { ...counts, words } };
+}
+
+/** Rejects with `not_found` where there are none. */
+export function inLibrary(documents: DocumentStore): StoredDocument[] {
+  const all = documents.list();
+  if (all.length === 0) throw new LoupeError('not_found', 'There are no documents in the library.', 'Add one, then ask again.');
+  return all;
+}
+
+export function unreadLibrary(): LoupeError {
+  return new LoupeError('not_found', 'No page of the library has text yet.', 'Wait until the documents are read, then ask again.');
+}
+
+export function countsOfLibrary(all: readonly StoredDocument[]): Omit<Choice['counts'], 'words'> {
+  const sum = (state: keyof StoredDocument['states']): number => all.reduce((total, { states }) => total + states[state], 0);
+  const searched = sum('text') + sum('ocr');
+  const [waiting, picture, failed, blank] = [sum('waiting'), sum('picture'), sum('failed'), sum('blank')];
+  return {
+    ...{ named: false, documents: all.length, outside: 0, searched, waiting, picture, failed, blank },
+    pages: searched + waiting + picture + failed + blank,
+  };
 }
 
 function found(documents: DocumentStore, query: PageQuery, name: string): RankedHit[] {
@@ -141,7 +155,7 @@ function ranked(hits: readonly RankedHit[], likeness: ReadonlyMap<number, number
   return [...scores].sort(([, one], [, other]) => other - one).map(([number]) => number);
 }
 
-function chosenOf({ id, name }: Pick<StoredDocument, 'id' | 'name'>, { number, label, text, state }: StoredPage): ChosenPage {
+export function chosenOf({ id, name }: Pick<StoredDocument, 'id' | 'name'>, { number, label, text, state }: StoredPage): ChosenPage {
   return { documentId: id, name, number, label, text, state };
 }
 
@@ -150,7 +164,7 @@ export function rangeOf({ pageCount, name }: Pick<StoredDocument, 'pageCount' | 
   return pages === null ? { from: 1, to: pageCount } : pageRange(pages, pageCount, name);
 }
 
-function countsOf(pages: readonly StoredPage[]): Pick<NewCoverage, 'pages' | 'searched' | 'waiting' | 'picture' | 'failed' | 'blank'> {
+export function countsOf(pages: readonly StoredPage[]): Pick<NewCoverage, 'pages' | 'searched' | 'waiting' | 'picture' | 'failed' | 'blank'> {
   const count = (...states: StoredPage['state'][]): number => pages.filter(({ state }) => states.includes(state)).length;
   return {
     pages: pages.length,

@@ -1,8 +1,10 @@
 /** Questions about documents in the chat: what is looked at is stored before the model is asked, and looked at again whenever it is asked again. */
 import type { Citation, EngineState, Message, QuestionScope } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
-import type { Abortable, Engine, PagePicture, Store } from '../ports.ts';
-import { citationsOf, drawnBy, lookFor, promptFor, seenWidth, type Answerer } from './ask.ts';
+import type { Abortable, Engine, KeptLook, PagePicture, Store } from '../ports.ts';
+import type { Answerer } from './answerer.ts';
+import { citationsOf, drawnBy, lookFor, promptFor, seenWidth } from './ask.ts';
+import { isOneByOne, noteEach } from './every-page.ts';
 import { rangeOf } from './choose-pages.ts';
 import type { PagePrompt } from './page-prompt.ts';
 
@@ -20,8 +22,10 @@ export interface PromptOptions extends Abortable {
   systemPrompt: string;
   use: EngineState['use'];
   sees: boolean;
-  /** Called with the answer once it is stored what is looked at. */
+  /** Called with the answer once it is stored what is looked at, and again when every page was. */
   onLook: (answer: Message) => void;
+  /** Called while pages are looked at one by one. */
+  onPage: (done: number, total: number) => void;
 }
 
 export interface DocumentQuestions {
@@ -45,7 +49,7 @@ export function createDocumentQuestions({ store, show, wordVectors }: DocumentQu
       if (scope.kind === 'document') rangeOf(documents.get(scope.id), scope.pages);
     },
 
-    async prompt(answerId, { scope, text }, { port, contextLength, maxTokens, systemPrompt, use, sees, signal, onLook }) {
+    async prompt(answerId, { scope, text }, { port, contextLength, maxTokens, systemPrompt, use, sees, signal, onLook, onPage }) {
       if (!scope) return null;
       if (use !== 'chat')
         throw new LoupeError('usage', 'This model does not answer questions about documents.', 'Choose a model that chats.');
@@ -57,7 +61,12 @@ export function createDocumentQuestions({ store, show, wordVectors }: DocumentQu
         onLook(conversations.saveCoverage(answerId, coverage));
         ({ looks } = coverage);
       }
-      return promptFor(answerer, scope, looks, text, { systemPrompt });
+      if (isOneByOne(looks)) {
+        const onNote = (look: KeptLook, note: string): void => conversations.saveNote(answerId, look, note);
+        looks = await noteEach(answerer, scope, looks, text, { signal, onNote, onPage });
+        onLook(conversations.message(answerId));
+      }
+      return promptFor(answerer, scope, looks, text, { maxTokens, systemPrompt, signal });
     },
 
     check(answerId, text) {

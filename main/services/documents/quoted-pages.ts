@@ -41,7 +41,9 @@ export function quotedPages(documents: DocumentStore, looks: readonly KeptLook[]
     likely(quote) {
       const words = wordsOf(quote);
       const hits = [...names.keys()].flatMap((documentId) => documents.search({ words, documentId, limit: mostLikely }));
-      return [...looks, ...hits].flatMap(({ documentId, number }) => pageOf(documentId, number));
+      // Of pages that were looked at one by one, those that bear on the question.
+      const likeliest = looks.filter(({ noted }) => noted !== 'nothing' && noted !== 'waiting');
+      return [...likeliest, ...hits].flatMap(({ documentId, number }) => pageOf(documentId, number));
     },
   };
 }

@@ -1,7 +1,8 @@
 /** One field of one document or page: asked for, and compared with the pages. */
 import type { Doubt, ExtractionCell, ExtractionField, QuestionScope } from '../../contract.ts';
 import { toLoupeError } from '../../errors.ts';
-import { citationsOf, lookFor, promptFor, type Answerer } from '../documents/ask.ts';
+import type { Answerer } from '../documents/answerer.ts';
+import { citationsOf, lookFor, promptFor } from '../documents/ask.ts';
 import { messagesOf, pagesAreQuoted, pagesOf, type PageTask } from '../documents/page-prompt.ts';
 import type { Abortable, ChatMessage, DocumentStore, KeptLook } from '../ports.ts';
 import { checkValue, namedOn, otherwiseRead, valueIn } from './check-value.ts';
@@ -97,7 +98,7 @@ function onlyPage({ documents, draw }: Answerer, { id, pages }: ExtractionScope)
   const { name, pageCount } = documents.get(id);
   if (!draw || (pages === null && pageCount !== 1)) return null;
   const { number, label, text } = documents.page(id, Number(pages ?? 1));
-  return { documentId: id, name, number, label, outcome: 'picture', length: text.length };
+  return { documentId: id, name, number, label, outcome: 'picture', length: text.length, noted: null, note: null };
 }
 
 /** For a model that holds too little for the text of a page: its picture, and what anybody would ask. The check is the same. */

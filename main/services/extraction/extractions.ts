@@ -5,7 +5,7 @@
 import type { EngineState, EventMessage, Extraction, ExtractionCell, ExtractionField, ExtractionSummary } from '../../contract.ts';
 import { extractionLimits } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
-import type { Answerer } from '../documents/ask.ts';
+import type { Answerer } from '../documents/answerer.ts';
 import type { Readings } from '../documents/readings.ts';
 import type { EngineService } from '../engine-service.ts';
 import type { CellPlace, NewExtraction, Store, StoredExtraction } from '../ports.ts';

@@ -129,6 +129,8 @@ export interface NewDocument extends DocumentFacts {
 /** What the model gets of a page for an answer: so many UTF-16 units of its text, or its picture with them. */
 export interface KeptLook extends Omit<Look, 'removed'> {
   length: number;
+  /** What the model noted of it when it looked at it by itself: '' for nothing. */
+  note: string | null;
 }
 
 export interface NewCoverage extends Omit<Coverage, 'looks'> {

@@ -125,6 +125,8 @@ export interface ConversationStore {
   update(messageId: number, answer: FinishedAnswer): Message;
   /** What is looked at for an answer; once, before the model is asked. Returns the answer. */
   saveCoverage(messageId: number, coverage: NewCoverage): Message;
+  /** What the model noted of a page that it looked at by itself; '' for nothing. */
+  saveNote(messageId: number, look: Pick<KeptLook, 'documentId' | 'number'>, note: string): void;
   /** What the model gets of documents for this answer; empty where that is not decided. */
   looks(messageId: number): KeptLook[];
   /** Answers that have ended and whose citations were not checked, as after a crash. */

@@ -8,6 +8,7 @@ import { pictureTexts } from './007-picture-texts.ts';
 import { asking } from './008-asking.ts';
 import { differences } from './009-differences.ts';
 import { extractions } from './010-extractions.ts';
+import { notes } from './011-notes.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   asking,
   differences,
   extractions,
+  notes,
 ];
