@@ -68,3 +68,58 @@ test('a document is asked about: the answer shows what was looked at, and each c
   await page.getByRole('button', { name: 'Stop asking about lease.pdf' }).click();
   await expect(page.getByRole('button', { name: 'Stop asking about lease.pdf' })).toBeHidden();
 });
+
+/** Twenty pages that have no room together. The fake engine notes what it is asked, so that every page has something about it. */
+const ledger = writePdf({
+  pages: Array.from({ length: 20 }, (_, page) => ({
+    content: Array.from({ length: 45 }, (_, row) =>
+      line(`Row ${row + 1} of sheet ${page + 1} has a payment to somebody for some thing or other`, 72, 780 - 16 * row),
+    ).join(''),
+  })),
+});
+
+test('a question is asked of every page: from the field, and again from an answer', async ({ loupe, host }, testInfo) => {
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  const dialog = page.getByRole('dialog', { name: 'Documents' });
+  const row = dialog.getByRole('article', { name: 'ledger.pdf' });
+  const path = join(host.directory, 'ledger.pdf');
+  writeFileSync(path, ledger);
+  const choosing = page.waitForEvent('filechooser');
+  await dialog.getByRole('button', { name: 'Add documents' }).click();
+  await (await choosing).setFiles(path);
+  await expect(row).toContainText('20 pages have text');
+  await row.getByRole('button', { name: 'Actions for ledger.pdf' }).click();
+  await page.getByRole('menuitem', { name: 'Ask about it' }).click();
+
+  // First of the best pages; the question itself makes the window offer more.
+  await page.keyboard.type('List the payments');
+  const every = page.getByRole('button', { name: 'Look at every page?' });
+  await expect(every).toHaveAttribute('aria-pressed', 'false');
+  await page.screenshot({ path: testInfo.outputPath('advice.png') });
+  await page.keyboard.press('Enter');
+  const sources = page.getByRole('region', { name: 'Citations, checked against the pages' });
+  await expect(sources).toContainText('Looked at 5 of 20 pages');
+  await page.screenshot({ path: testInfo.outputPath('offer.png') });
+  expect(await violations(page)).toEqual([]);
+  await sources.getByRole('button', { name: /^Look at every page \(20/ }).focus();
+  await page.keyboard.press('Enter');
+  await expect(sources).toContainText('Looked at 20 of 20 pages, one by one (1-20). 20 have something about it (1-20).');
+  await expect(page.getByText('About ledger.pdf, every page', { exact: true })).toBeVisible();
+  await expect(sources.getByRole('button', { name: /^Look at every page/ })).toBeHidden();
+  // It is a branch beside the first question, which is still there.
+  await page.getByRole('button', { name: 'Previous version' }).first().click();
+  await expect(sources).toContainText('Looked at 5 of 20 pages');
+
+  // By itself, for one question only.
+  await loupe.question.focus();
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('button', { name: 'Every page', exact: true })).toHaveAttribute('aria-pressed', 'true');
+  await page.screenshot({ path: testInfo.outputPath('every.png') });
+  await page.keyboard.type('And who was paid?');
+  await page.keyboard.press('Enter');
+  await expect(sources.last()).toContainText('Looked at 20 of 20 pages, one by one');
+  await expect(page.getByRole('button', { name: 'Every page', exact: true })).toHaveAttribute('aria-pressed', 'false');
+});

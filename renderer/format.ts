@@ -27,3 +27,14 @@ export function isoTime(at: number): string | undefined {
   const then = new Date(at);
   return Number.isNaN(then.getTime()) ? undefined : then.toISOString();
 }
+
+/** "less than a minute", "12 min", "1 h 5 min". */
+export function roughTime(seconds: number): string {
+  if (seconds < 60) return 'less than a minute';
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function timeLeft(seconds: number): string {
+  return `${roughTime(seconds)} left`;
+}

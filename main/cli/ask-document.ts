@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { LoupeError } from '../errors.ts';
 import { demoModel, wordVectorsDirectory } from '../host/paths.ts';
-import { citationInWords, coverageInWords } from '../contract.ts';
+import { citationInWords, coverageInWords, type QuestionScope } from '../contract.ts';
 import { askDocument, drawnBy, seenWidth } from '../services/documents/ask.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
@@ -19,6 +19,8 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
     throw new LoupeError('usage', 'The document or the question is missing.', 'Write: loupe documents ask FILE "QUESTION"');
   if (more.length > 0) throw new LoupeError('usage', 'Put the question in quotation marks: it is one argument.');
   const mostPages = wholeNumber('--most-pages', values['most-pages'], 1);
+  if (mostPages !== undefined && values.every)
+    throw new LoupeError('usage', '--every looks at all pages, --most-pages at some.', 'Leave one of them out.');
   const maxTokens = wholeNumber('--max-tokens', values['max-tokens'], 1) ?? 1024;
   const load = modelOf(context);
   const id = await documentOf(context, which);
@@ -26,11 +28,13 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
     const { password } = values;
     const draw = model.vision ? drawnBy((of, page) => showPage(of, page, { width: seenWidth, password })) : null;
     const answerer = { documents, engine, contextLength: model.contextLength, draw, wordVectors: wordVectorsOf(wordVectorsDirectory) };
-    const answer = await askDocument(answerer, { kind: 'document', id, pages: null }, question.trim(), {
+    const scope: QuestionScope = { kind: 'document', id, pages: null, ...(values.every ? { every: true } : {}) };
+    const answer = await askDocument(answerer, scope, question.trim(), {
       signal: terminal.interrupted,
       maxTokens,
       ...(mostPages === undefined ? {} : { mostPages }),
       expand: values.expand === true,
+      onPage: pageLine(context),
       ...(values.json ? {} : { onText: (text: string) => terminal.out(text) }),
     });
     const coverage = coverageInWords(answer.coverage);
@@ -45,6 +49,12 @@ export async function askAboutDocument(context: LibraryContext): Promise<ExitCod
     }
     return answer.finish === 'cancelled' ? exitCodes.interrupted : exitCodes.ok;
   });
+}
+
+/** Only a person who watches sees the progress. */
+function pageLine({ terminal, values }: LibraryContext): (done: number, total: number) => void {
+  if (values.json || !terminal.errIsTerminal) return () => {};
+  return (done, total) => terminal.err(done === total ? '\r\x1b[K' : `\r\x1b[Klooking at page ${done + 1} of ${total}`);
 }
 
 /** Parses the flags now; what it returns loads the model that they name, and ends it with the work. */

@@ -9,6 +9,7 @@ export const documentFlags = {
   'max-tokens': { type: 'string' },
   'most-pages': { type: 'string' },
   expand: { type: 'boolean' },
+  every: { type: 'boolean' },
   password: { type: 'string' },
   pages: { type: 'string' },
   ocr: { type: 'boolean' },

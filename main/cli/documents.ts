@@ -34,6 +34,7 @@ export const documentsHelp = `loupe documents COMMAND [options]
   --document ID             with search: only in this document
   --model MODEL             with ask and extract, as with loupe ask; --context, --max-tokens, --device, --activations, --memory-budget, too
   --most-pages N            with ask: looks at so many pages at most (default 5)
+  --every                   with ask: looks at every page by itself, however many there are
   --expand                  with ask: the model first names other words to search for
   --field NAME[:KIND]       with extract, once for each field; KIND is text, number or date (default text)
   --by document|page        with extract: a row for each document, or for each page (default document)

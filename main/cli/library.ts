@@ -35,7 +35,10 @@ export const actionsOfLibrary: Record<string, LibraryAction> = {
     flags: ['field', 'by', 'table', 'format', 'password', 'model', 'context', ...engineFlagNames],
     readsPictures: true,
   },
-  ask: { run: askAboutDocument, flags: ['password', 'ocr', 'model', 'context', 'max-tokens', 'most-pages', 'expand', ...engineFlagNames] },
+  ask: {
+    run: askAboutDocument,
+    flags: ['password', 'ocr', 'model', 'context', 'max-tokens', 'most-pages', 'expand', 'every', ...engineFlagNames],
+  },
 };
 
 const mostHits = 20;

@@ -106,7 +106,7 @@ export function scopeInWords(scope: AskedScope): string {
 const number = (count: number): string => count.toLocaleString('en');
 const were = (count: number): string => `${number(count)} ${count === 1 ? 'was' : 'were'}`;
 const are = (count: number): string => `${number(count)} ${count === 1 ? 'is' : 'are'}`;
-const has = (count: number): string => `${count === 0 ? 'None' : number(count)} ${count === 1 ? 'has' : 'have'}`;
+const has = (count: number): string => `${number(count)} ${count === 1 ? 'has' : 'have'}`;
 const pagesInWords = (count: number): string => `${number(count)} ${count === 1 ? 'page' : 'pages'}`;
 
 /**
@@ -126,7 +126,8 @@ export function coverageInWords(coverage: Coverage): string {
   if (oneByOne) {
     const bearing = done.filter(({ noted }) => noted === 'something');
     const left = looks.length - done.length;
-    if (done.length > 0) sentences.push(`${has(bearing.length)} something about it${listed(bearing)}.`);
+    if (bearing.length > 0) sentences.push(`${has(bearing.length)} something about it${listed(bearing)}.`);
+    else if (done.length > 0) sentences.push('None has anything about it.');
     const seen = done.filter(({ outcome }) => outcome === 'picture').length;
     if (seen > 0) sentences.push(`${were(seen)} seen as ${seen === 1 ? 'a picture' : 'pictures'}.`);
     if (left > 0) sentences.push(`${are(left)} still to be looked at.`);
@@ -168,7 +169,8 @@ function runsOf(looks: readonly Look[]): [Look, Look][] {
   for (const look of looks) {
     const run = runs.at(-1);
     const last = run?.at(-1);
-    if (last && look.number === last.number + 1 && [look, last].every(({ number: index, label }) => label === String(index))) run!.push(look);
+    if (last && look.number === last.number + 1 && [look, last].every(({ number: index, label }) => label === String(index)))
+      run!.push(look);
     else runs.push([look]);
   }
   return runs.flatMap((run): [Look, Look][] => (run.length > 2 ? [[run[0]!, run.at(-1)!]] : run.map((look) => [look, look])));

@@ -3,7 +3,7 @@ import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { readPicture, type PictureKind } from '../pictures/read-picture.ts';
 import { strings } from '../strings.ts';
-import { sentScope } from './question-scope.ts';
+import { sentScope, withEvery } from './question-scope.ts';
 import { delayed } from './timing.ts';
 
 const saveDelay = 400;
@@ -220,6 +220,7 @@ export class Composer {
         pictures: pictures.map(({ hash }) => hash),
         scope: sentScope(this.#scope),
       });
+      if (this.#scope?.every) this.#scope = withEvery(this.#scope, false);
       if (this.#draftOf === draftOf) void this.#saveDraft();
       else void this.#clearDraft(draftOf);
       return sent;

@@ -3,15 +3,35 @@ import type { AskedScope, Message, QuestionScope } from '../../main/contract.ts'
 
 export function sentScope(scope: AskedScope | null): QuestionScope | null {
   if (scope?.kind !== 'document') return scope;
-  const { kind, id, pages } = scope;
-  return { kind, id, pages };
+  const { name: _name, removed: _removed, ...sent } = scope;
+  return sent;
 }
 
 /** What the last question was about, which the next one is about as well; nothing where that document is gone. */
 export function lastScope(messages: readonly Message[]): AskedScope | null {
   const scope = messages.findLast(({ role }) => role === 'user')?.scope ?? null;
-  return scope?.kind === 'document' && scope.removed ? null : scope;
+  return scope?.kind === 'document' && scope.removed ? null : scope && withEvery(scope, false);
 }
+
+/** Looking at every page takes its time: it is asked for with each question. */
+export function withEvery(scope: AskedScope, every: boolean): AskedScope {
+  const { every: _every, ...rest } = scope;
+  return every ? { ...rest, every: true } : rest;
+}
+
+/** Whether a question seems to ask for all that there is, which the best pages alone may not have. */
+export function asksForAll(question: string): boolean {
+  return /\b(all|every|each|list|sum|total|totals|add up|altogether|overall|count|how many|how often|everything|any of)\b/i.test(question);
+}
+
+/** How long it takes to look at so many pages, ms, judged by an answer to the same question; null where that says nothing. */
+export function timeForPages(pages: number, { statistics, coverage }: Pick<Message, 'statistics' | 'coverage'>): number | null {
+  if (!statistics || !coverage || coverage.looks.length === 0 || statistics.tokensPerSecond === null) return null;
+  return pages * (statistics.firstTokenMs / coverage.looks.length + (tokensOfNote * 1000) / statistics.tokensPerSecond);
+}
+
+/** Of most pages the model notes nothing. */
+const tokensOfNote = 20;
 
 /** Different pages of a document are one subject. */
 export function isSameSubject(one: AskedScope | null, other: AskedScope): boolean {

@@ -1,3 +1,4 @@
+import { roughTime, timeLeft } from '../format.ts';
 import {
   citationInWords,
   coverageInWords,
@@ -11,6 +12,15 @@ import {
 export const asking = {
   about: (scope: AskedScope) => `About ${scopeInWords(scope)}`,
   clear: (scope: AskedScope) => `Stop asking about ${scopeInWords(scope)}`,
+  every: 'Every page',
+  everyHint: 'The model looks at each page by itself and answers from what it notes. That takes a few seconds a page.',
+  /** Where a question seems to ask for all that there is. */
+  everyAdvice: 'Look at every page?',
+  /** `ms`: how long it is likely to take; null where nobody knows. */
+  lookAtEvery: (pages: number | null, ms: number | null) =>
+    `Look at every page${pages === null ? '' : ` (${pages.toLocaleString('en')}${ms === null ? '' : `, about ${roughTime(ms / 1000)}`})`}`,
+  pageOf: (done: number, total: number, seconds: number | null) =>
+    `page ${Math.min(done + 1, total).toLocaleString('en')} of ${total.toLocaleString('en')}${seconds === null ? '' : `, about ${timeLeft(seconds)}`}`,
   placeholder: 'Ask about what the pages say',
   placeholderLibrary: 'Ask about your documents',
   choosing: 'Looking for the pages that answer this',

@@ -101,6 +101,7 @@ export const chat = {
     loading: 'Loading the model',
     restarting: 'The engine stopped and is restarting. The answer will continue from here',
     preparing: 'Preparing the picture',
+    pages: 'Looking at every page',
     looking: 'Looking at the picture',
     reading: 'Reading',
     writing: 'Writing',

@@ -1,5 +1,5 @@
 import type { Download, FileFit, Fitting, FoundModel, ModelChoice, SanityCheck, Quantising, Verification } from '../../main/contract.ts';
-import { bytes, when } from '../format.ts';
+import { bytes, timeLeft, when } from '../format.ts';
 
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', q8_0: 'In 8 bits', q4_k_m: 'In 4 bits' };
 
@@ -125,7 +125,7 @@ export const models = {
     if (state === 'paused') return share ? `Paused at ${share}` : 'Paused';
     if (state === 'failed') return share ? `Stopped at ${share}` : 'Stopped before the first file';
     if (share === '') return 'Getting the list of files…';
-    return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${left((totalBytes - doneBytes) / bytesPerSecond)}` : share;
+    return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${timeLeft((totalBytes - doneBytes) / bytesPerSecond)}` : share;
   },
   arrived: (name: string) => `${name} was downloaded.`,
 
@@ -153,10 +153,3 @@ export const models = {
   licenceAgree: 'I agree',
   licenceDecline: 'Not now',
 };
-
-function left(seconds: number): string {
-  if (seconds < 60) return 'less than a minute left';
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min left`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
-}

@@ -43,7 +43,7 @@ afterEach(async () => {
 const textOf = (messages: readonly ChatMessage[]): string =>
   messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join('\n');
 
-type Options = Omit<FakeEngineOptions, 'answer'> & { words?: string; sees?: boolean };
+type Options = FakeEngineOptions & { words?: string; sees?: boolean };
 
 function begin(reply: string, { words = '', sees = true, ...rest }: Options = {}): void {
   events = [];
@@ -326,6 +326,117 @@ describe('an answer from a document', () => {
       state: 'failed',
       failure: { message: 'lease.pdf was removed from the library.' },
     });
+  });
+});
+
+describe('every page', () => {
+  /** Twelve that have no room together, three with something about it. */
+  const pages = filler
+    .slice(0, 12)
+    .map((text, index) => `${text} ${'It was quiet there. '.repeat(60)}${index % 5 === 1 ? `\nPaid ${index + 1}.00 euros.` : ''}`);
+  const whole = (id: number): QuestionScope => ({ kind: 'document', id, pages: null, every: true });
+  const lines = /^Paid .*$/gm;
+
+  /** Notes the lines about payments; `onNote` gets how many pages were noted before. */
+  function beginNoting({
+    reply = 'Three [p. 2 "Paid 2.00 euros"].',
+    onNote = (_: number): void => {},
+    ...options
+  }: NotingOptions = {}): number[] {
+    const noted: number[] = [];
+    begin(reply, {
+      contextLength: 1000,
+      answer: (messages) => {
+        asked.push(messages);
+        const text = textOf(messages);
+        if (!text.startsWith('Copy from the page below')) return reply;
+        onNote(noted.length);
+        noted.push(Number(/^=+ page (\d+)/m.exec(text)![1]));
+        return (
+          text
+            .match(lines)
+            ?.map((line) => `"${line}"`)
+            .join('\n') ?? 'NOTHING'
+        );
+      },
+      ...options,
+    });
+    return noted;
+  }
+  interface NotingOptions extends Options {
+    reply?: string;
+    onNote?: (before: number) => void;
+  }
+
+  test('is noted by itself, with progress, and the answer shows which had something', async () => {
+    const id = add(pages);
+    const noted = beginNoting();
+    const done = await answered('Which payments were made?', whole(id));
+    expect(noted).toEqual(pages.map((_, index) => index + 1));
+    expect(done).toMatchObject({ state: 'complete', text: 'Three [p. 2 "Paid 2.00 euros"].' });
+    expect(line(done)).toBe('Looked at 12 of 12 pages, one by one (1-12). 3 have something about it (2, 7, 12).');
+    expect(found(done)).toEqual(['Verified: page 2 has “Paid 2.00 euros”.']);
+    const states = events.flatMap(({ event, payload }) => (event === 'answer.state' && payload.phase === 'pages' ? [payload] : []));
+    expect(states.map(({ done: page, total }) => `${page}/${total}`)).toEqual(Array.from({ length: 13 }, (_, page) => `${page}/12`));
+    // Another answer to the question looks at them anew.
+    await ended(chat.regenerate(done.id).id);
+    expect(noted).toHaveLength(24);
+  });
+
+  test('is looked at once: after a stop, a crash of the engine and a restart the rest is', async () => {
+    const id = add(pages);
+    let stop = (): void => {};
+    const noted = beginNoting({ onNote: (before) => void (before === 4 && stop()) });
+    const { answer } = ask('Which payments were made?', whole(id));
+    stop = () => chat.stop(answer.id);
+    const stopped = await ended(answer.id);
+    expect([stopped.state, stopped.text]).toEqual(['stopped', '']);
+    expect(line(stopped)).toBe('Looked at 4 of 12 pages, one by one (1-4). 1 has something about it (2). 8 are still to be looked at.');
+    expect(noted).toEqual([1, 2, 3, 4, 5]);
+
+    // In the next process, whose engine is lost once.
+    chat.close();
+    await engine.close();
+    let lost = false;
+    const rest = beginNoting({
+      onNote: (before) => {
+        if (before !== 3 || lost) return;
+        lost = true;
+        port.crash();
+      },
+    });
+    const done = await ended(chat.continue(answer.id).id);
+    expect([lost, done.state, line(done)]).toEqual([
+      true,
+      'complete',
+      'Looked at 12 of 12 pages, one by one (1-12). 3 have something about it (2, 7, 12).',
+    ]);
+    expect(new Set(rest)).toEqual(new Set([5, 6, 7, 8, 9, 10, 11, 12]));
+    expect(rest.length).toBeLessThanOrEqual(9);
+    expect(textOf(asked.at(-1)!)).toContain('===== page 2\n"Paid 2.00 euros."\n===== page 7\n"Paid 7.00 euros."\n===== page 12\n');
+  });
+
+  test('leaves no word of its notes when the document is removed', async () => {
+    const id = add(pages);
+    beginNoting({ reply: 'Three.' });
+    const done = await answered('Which payments were made?', whole(id));
+    expect(store.conversations.looks(done.id).map(({ note }) => note)).toContain('"Paid 7.00 euros."');
+    store.documents.remove(id);
+    expect(store.conversations.looks(done.id).map(({ note }) => note)).toEqual(pages.map(() => null));
+    expect(line(open(done).messages[1]!)).toContain('one by one (1-12). 3 have something about it (2, 7, 12).');
+    expect(open(done).messages[0]!.scope).toEqual({ kind: 'document', id, name: 'lease.pdf', pages: null, removed: true, every: true });
+  });
+
+  test('that a model finds nothing on leads to a sentence, not to an answer', async () => {
+    const id = add(pages.map((text) => text.replace(lines, '')));
+    beginNoting();
+    const done = await answered('Which payments were made?', whole(id));
+    expect(done).toMatchObject({
+      state: 'failed',
+      text: '',
+      failure: { message: 'The model found nothing about this on any of the 12 pages.' },
+    });
+    expect(line(done)).toBe('Looked at 12 of 12 pages, one by one (1-12). None has anything about it.');
   });
 });
 

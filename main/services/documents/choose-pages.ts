@@ -164,7 +164,9 @@ export function rangeOf({ pageCount, name }: Pick<StoredDocument, 'pageCount' | 
   return pages === null ? { from: 1, to: pageCount } : pageRange(pages, pageCount, name);
 }
 
-export function countsOf(pages: readonly StoredPage[]): Pick<NewCoverage, 'pages' | 'searched' | 'waiting' | 'picture' | 'failed' | 'blank'> {
+export function countsOf(
+  pages: readonly StoredPage[],
+): Pick<NewCoverage, 'pages' | 'searched' | 'waiting' | 'picture' | 'failed' | 'blank'> {
   const count = (...states: StoredPage['state'][]): number => pages.filter(({ state }) => states.includes(state)).length;
   return {
     pages: pages.length,

@@ -206,7 +206,11 @@ describe('notes that have no room together', () => {
   });
 
   test('of which not even one has are refused', async () => {
-    const never = foldNotes([note(1), note(2)], async () => false, () => Promise.reject(new Error('not reached')));
+    const never = foldNotes(
+      [note(1), note(2)],
+      async () => false,
+      () => Promise.reject(new Error('not reached')),
+    );
     await expect(never).rejects.toMatchObject({ code: 'context_full' });
   });
 

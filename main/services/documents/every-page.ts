@@ -84,7 +84,10 @@ function ofLibrary(documents: DocumentStore): { pages: ChosenPage[]; counts: Cou
   return { pages, counts: countsOfLibrary(all) };
 }
 
-function ofDocument(documents: DocumentStore, scope: Extract<QuestionScope, { kind: 'document' }>): { pages: ChosenPage[]; counts: Counts } {
+function ofDocument(
+  documents: DocumentStore,
+  scope: Extract<QuestionScope, { kind: 'document' }>,
+): { pages: ChosenPage[]; counts: Counts } {
   const document = documents.get(scope.id);
   const { from, to } = rangeOf(document, scope.pages);
   const all = documents.pages(scope.id);

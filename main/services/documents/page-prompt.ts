@@ -66,7 +66,11 @@ export interface PromptNote {
 }
 
 /** Of pages that were looked at one by one. The notes are data, as pages are. */
-export function notesPrompt(notes: readonly PromptNote[], question: string, { several }: { several: boolean }): Omit<PagePrompt, 'picture'> {
+export function notesPrompt(
+  notes: readonly PromptNote[],
+  question: string,
+  { several }: { several: boolean },
+): Omit<PagePrompt, 'picture'> {
   const parts = notes.map(({ from, to, text }) => ({ title: from === to ? from : `${from} to ${to}`, text }));
   return { instructions: instructionsForNotes(several), text: `${marked(parts, 'end of the notes')}\n\nQuestion: ${question}` };
 }
