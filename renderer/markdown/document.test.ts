@@ -4,7 +4,7 @@ import { mostPieces, type Block, type Cell, type Item } from './blocks.ts';
 import type { Chunks } from './chunks.ts';
 import { GrowingMarkdown, parseMarkdown } from './document.ts';
 import { deepestInline, type Inline } from './inline.ts';
-import { deepestBlock, mostColumns } from './parser.ts';
+import { deepestBlock, mostColumns, mostMissing } from './parser.ts';
 import { hostileAnswer } from './test/hostile.ts';
 
 const plain = (blocks: Chunks<Block>): unknown[] => blocks.flat().map(plainBlock);
@@ -167,6 +167,26 @@ test('a table with more columns than anybody reads is text', () => {
   const table = (columns: number) => `${'|a'.repeat(columns)}|\n${'|-'.repeat(columns)}|`;
   expect((parsed(table(mostColumns))[0] as unknown[])[0]).toBe('table');
   expect(parsed(table(mostColumns + 1))).toEqual([['p', table(mostColumns + 1).replace('\n', '/')]]);
+});
+
+test.each([
+  ['x', 1],
+  ['|x|y', 2],
+  ['x\\|y|', 1],
+  ['|x|y|z\\|', 3],
+  ['|', 0],
+  ['||', 1],
+])('a table in which more cells are missing than anybody leaves out ends, and nothing is lost: %s', (row, cells) => {
+  const columns = 100;
+  const rows = Math.floor(mostMissing / (columns - cells));
+  const text = `${'|a'.repeat(columns)}|\n${'|-'.repeat(columns)}|\n${`${row}\n`.repeat(rows + 2)}`;
+  const [[table, paragraph]] = parseMarkdown(text) as unknown as [[{ rows: Chunks<unknown> }, { inline: Inline[] }]];
+  expect(table.rows.flat()).toHaveLength(rows);
+  expect(words(paragraph.inline).split('/')).toHaveLength(2);
+  // Rows in another table of the same text count as well.
+  expect((parseMarkdown(`${text}\n${text}`).flat() as { type: string }[]).map(({ type }) => type).join()).toMatch(
+    /^table,.*table,paragraph$/,
+  );
 });
 
 test('more than any answer has is shown as it was written, and nothing is lost', () => {

@@ -52,7 +52,7 @@ export class GrowingMarkdown {
         end = end.slice(finished.length);
         beginning = beginning.slice(finished.length);
       }
-      const { blocks } = blocksOf(beginning, { references: { ...this.#environment.references } }, this.#pieces);
+      const { blocks } = blocksOf(beginning, copyOf(this.#environment), this.#pieces);
       this.#end = { text: beginning, blocks: keep(this.#end.blocks, blocks) };
     }
     return orAsWritten(append(this.#finished, withRest(this.#end.blocks, beginning, end.slice(beginning.length))), given);
@@ -75,7 +75,12 @@ export class GrowingMarkdown {
   }
 }
 
-const newEnvironment = (): Environment & { references: Record<string, unknown> } => ({ references: {} });
+const newEnvironment = (): Environment => ({ references: {} });
+
+/** For a part of the text that will be read again, and may add to each of what is kept. */
+function copyOf(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).map(([name, kept]) => [name, { ...(kept as object) }]));
+}
 
 /** `blocks` with `more` behind them; chunks that do not change are the same arrays. */
 function append(blocks: Chunks<Block>, more: readonly Block[]): Block[][] {

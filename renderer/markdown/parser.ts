@@ -10,6 +10,8 @@ import MarkdownIt, { type StateBlock } from 'markdown-it';
 export const deepestBlock = 20;
 /** What has more columns is not a table. */
 export const mostColumns = 100;
+/** So many cells may be left out at the ends of a text's rows: the library makes up each of them. The table ends at the next one. */
+export const mostMissing = 8_000;
 
 /**
  * Markup is recognised so that it can be shown as it was written. Links are judged when they are drawn (`safeLink`), and
@@ -60,16 +62,46 @@ function inDepth(rule: BlockRule): BlockRule {
   };
 }
 
+/** What the tables of a text have: kept beside its definitions, so that a text read in parts is counted as a whole. */
+interface TableCounts {
+  /** Of the table that is being read. */
+  columns: number;
+  /** Of all up to here. */
+  missing: number;
+}
+
+function countsOf({ env }: StateBlock): TableCounts {
+  return ((env as { tables?: TableCounts }).tables ??= { columns: 0, missing: 0 });
+}
+
+/** In a row: between its bars, of which those at its ends and those after a backslash part nothing. */
+function cellsIn(state: StateBlock, line: number): number {
+  const row = state.src.slice(state.bMarks[line], state.eMarks[line]).trim();
+  const bars = row.match(/(?<!\\)\|/g)?.length ?? 0;
+  return bars + 1 - Number(row.startsWith('|')) - Number(/(?<!\\)\|$/.test(row));
+}
+
 function inWidth(rule: BlockRule): BlockRule {
   return (state, start, end, silent) => {
     const head = state.src.slice(state.bMarks[start], state.eMarks[start]);
-    return head.split('|', mostColumns + 3).length <= mostColumns + 2 && rule(state, start, end, silent);
+    if (head.split('|', mostColumns + 3).length > mostColumns + 2) return false;
+    if (!silent) countsOf(state).columns = cellsIn(state, start);
+    return rule(state, start, end, silent);
   };
+}
+
+/** The library asks this before each row of a table. */
+function hasTooFew(state: StateBlock, line: number, _end: number, silent: boolean): boolean {
+  if (!silent || state.parentType !== 'table' || state.isEmpty(line)) return false;
+  const counts = countsOf(state);
+  counts.missing += Math.max(0, counts.columns - cellsIn(state, line));
+  return counts.missing > mostMissing;
 }
 
 limit('blockquote', inDepth);
 limit('list', inDepth);
 limit('table', inWidth);
+parser.block.ruler.before('paragraph', 'too_few_cells', hasTooFew, { alt: ['blockquote'] });
 
 const link = ruleOf(library.inline.ruler, 'link');
 /** A link that leads nowhere safe is shown as it was written. */

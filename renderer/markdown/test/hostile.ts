@@ -190,6 +190,7 @@ export const families: Record<string, (length: number) => string> = {
   'comments that never end': (n) => 'a <!-- '.repeat(n / 7),
   columns: (n) => `${'|a'.repeat(n / 4)}\n${'|-'.repeat(n / 4)}`,
   'short rows': (n) => `|${'a|'.repeat(90)}\n|${'-|'.repeat(90)}\n${'a\n'.repeat(n / 2)}`,
+  'tables of short rows': (n) => `|${'a|'.repeat(90)}\n|${'-|'.repeat(90)}\n${'a\n'.repeat(50)}\n`.repeat(n / 467),
   definitions: (n) => Array.from({ length: Math.floor(n / 16) }, (_, i) => `[a${i}]: b\n`).join('') + '[a1] '.repeat(n / 10),
   addresses: (n) => 'https://a.b/( www.a. a@b- '.repeat(n / 26),
   'a domain of dashes': (n) => `a@${'-'.repeat(n)}a`,
