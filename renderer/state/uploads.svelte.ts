@@ -17,7 +17,7 @@ export class Upload {
   state = $state<UploadState>('waiting');
   sent = $state(0);
   failure = $state.raw<RequestFailure | null>(null);
-  /** What the app calls it, from its first piece on. */
+  /** What the app calls it, from its first piece on; null again once the app keeps nothing of it. */
   id: string | null = null;
   isCancelled = false;
 
@@ -32,6 +32,12 @@ export class Upload {
 }
 
 type Added = Output<'documents.finish'>;
+
+/** What a person has entered for a file. */
+interface Given {
+  password: string | null;
+  pages: string | null;
+}
 
 /** Files on their way, one after the other; what has to be asked of a person holds up no other. */
 export class Uploads {
@@ -62,17 +68,31 @@ export class Uploads {
   }
 
   /** With the password, or the pages, that somebody entered. Resolves when the app has looked. */
-  async finish(upload: Upload, { password = null, pages = null }: { password?: string | null; pages?: string | null }): Promise<void> {
-    if (upload.id === null) return;
-    upload.state = 'checking';
+  async finish(upload: Upload, { password = null, pages = null }: Partial<Given>): Promise<void> {
+    if (upload.state === 'locked' || upload.state === 'tooLong') await this.#finish(upload, { password, pages });
+  }
+
+  async #finish(upload: Upload, given: Given): Promise<void> {
     try {
-      const added = await this.#client.request('documents.finish', { upload: upload.id, password, pages });
+      let added: Added | null = null;
+      // What waited long for somebody is gone from the app; the file itself is still here.
+      if (upload.id !== null) added = await this.#look(upload, given).catch(orNullWhereGone);
+      if (!added) {
+        await this.#bring(upload);
+        if (upload.isCancelled) return await this.#drop(upload);
+        added = await this.#look(upload, given);
+      }
       upload.id = null;
       this.#forget(upload);
       this.#onAdded(added);
     } catch (thrown) {
-      await this.#refused(upload, toRequestFailure(thrown), { password, pages });
+      await this.#refused(upload, toRequestFailure(thrown), given);
     }
+  }
+
+  async #look(upload: Upload, given: Given): Promise<Added> {
+    upload.state = 'checking';
+    return this.#client.request('documents.finish', { upload: upload.id!, ...given });
   }
 
   /** Takes it out of the list; nothing of it is kept. */
@@ -89,7 +109,7 @@ export class Uploads {
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let next = this.#next(); next; next = this.#next()) await this.#send(next);
+    for (let next = this.#next(); next; next = this.#next()) await this.#finish(next, { password: null, pages: null });
     this.#isSending = false;
   }
 
@@ -97,32 +117,29 @@ export class Uploads {
     return this.#all.find(({ state }) => state === 'waiting');
   }
 
-  async #send(upload: Upload): Promise<void> {
+  async #bring(upload: Upload): Promise<void> {
     const { file } = upload;
-    try {
-      upload.state = 'sending';
-      refuseOthers(file);
-      upload.id = (await this.#client.request('documents.begin', { name: file.name.slice(0, 255), bytes: file.size })).upload;
-      for (let at = 0; at < file.size && !upload.isCancelled; at += mostPieceBytes) {
-        const bytes = await bytesOf(file, at);
-        await this.#client.request('documents.piece', { upload: upload.id, bytes });
-        upload.sent = at + bytes.length;
-      }
-    } catch (thrown) {
-      return this.#fail(upload, toRequestFailure(thrown));
+    upload.state = 'sending';
+    upload.sent = 0;
+    refuseOthers(file);
+    upload.id = (await this.#client.request('documents.begin', { name: file.name.slice(0, 255), bytes: file.size })).upload;
+    for (let at = 0; at < file.size && !upload.isCancelled; at += mostPieceBytes) {
+      const bytes = await bytesOf(file, at);
+      await this.#client.request('documents.piece', { upload: upload.id, bytes });
+      upload.sent = at + bytes.length;
     }
-    if (upload.isCancelled) await this.#drop(upload);
-    else await this.finish(upload, {});
   }
 
-  async #refused(upload: Upload, failure: RequestFailure, given: { password: string | null; pages: string | null }): Promise<void> {
+  async #refused(upload: Upload, failure: RequestFailure, given: Given): Promise<void> {
     if (failure.code === 'document_locked') {
       upload.failure = given.password === null ? null : failure;
       upload.state = 'locked';
     } else if (failure.code === 'document_too_large' || (failure.code === 'usage' && given.pages !== null)) {
       upload.failure = failure;
       upload.state = 'tooLong';
-    } else await this.#fail(upload, failure);
+    } else return this.#fail(upload, failure);
+    // The app keeps the one that is asked about. The others are sent again once somebody has answered for them: hundreds may be locked.
+    if (this.asking !== upload) await this.#drop(upload);
   }
 
   async #fail(upload: Upload, failure: RequestFailure): Promise<void> {
@@ -141,6 +158,11 @@ export class Uploads {
   #forget(upload: Upload): void {
     this.#all = this.#all.filter((other) => other !== upload);
   }
+}
+
+function orNullWhereGone(thrown: unknown): null {
+  if (toRequestFailure(thrown).code === 'document_missing') return null;
+  throw thrown;
 }
 
 function refuseOthers(file: File): void {

@@ -52,6 +52,60 @@ test('one that needs a password waits for it, and holds up no other', async () =
   expect(uploads.all).toEqual([]);
 });
 
+test('of hundreds that need a password the app keeps one, and the others are sent again with what was entered', async () => {
+  const held = new Set<string>();
+  const most: number[] = [];
+  const client = createFakeClient({
+    'documents.begin': ({ name }) => (held.add(name), most.push(held.size), { upload: name }),
+    'documents.piece': () => null,
+    'documents.drop': ({ upload }) => (held.delete(upload), null),
+    'documents.finish': ({ upload, password }) => {
+      if (password !== 'open') throw failure('document_locked');
+      held.delete(upload);
+      return added(upload);
+    },
+  });
+  const names: string[] = [];
+  const uploads = new Uploads(client, ({ document }) => names.push(document.name));
+  const files = Array.from({ length: 100 }, (_, index) => file(`${index}.pdf`));
+  uploads.add(files);
+  await vi.waitFor(() => expect(uploads.all.filter(({ state }) => state === 'locked')).toHaveLength(100));
+  expect([...held]).toEqual(['0.pdf']);
+  while (uploads.asking) await uploads.finish(uploads.asking, { password: 'open' });
+  expect(names).toEqual(files.map(({ name }) => name));
+  expect([Math.max(...most), uploads.all, [...held]]).toEqual([2, [], []]);
+});
+
+test('one whose password comes after the app has dropped it is sent again', async () => {
+  let isGone = true;
+  const { client, uploads, names } = rig(({ upload, password }) => {
+    if (password === null) throw failure('document_locked');
+    if (isGone) {
+      isGone = false;
+      throw failure('document_missing');
+    }
+    return added(upload);
+  });
+  uploads.add([file('locked.pdf')]);
+  await vi.waitFor(() => expect(uploads.asking).not.toBeNull());
+  await uploads.finish(uploads.asking!, { password: 'open' });
+  expect([names, uploads.all, client.inputs('documents.piece').length]).toEqual([['locked.pdf'], [], 2]);
+});
+
+test('one that is cancelled while it is sent again is dropped', async () => {
+  const { client, uploads, names } = rig(() => {
+    throw failure('document_locked');
+  });
+  uploads.add([file('first.pdf'), file('second.pdf')]);
+  await vi.waitFor(() => expect(uploads.all.map(({ state }) => state)).toEqual(['locked', 'locked']));
+  const second = uploads.all[1]!;
+  const finished = uploads.finish(second, { password: 'open' });
+  uploads.cancel(second);
+  await finished;
+  expect([names, uploads.all.map(({ name }) => name)]).toEqual([[], ['first.pdf']]);
+  expect(client.inputs('documents.drop').map(({ upload }) => upload)).toEqual(['second.pdf', 'second.pdf']);
+});
+
 test('one that is too long waits for a range, also after one that it does not have', async () => {
   const { uploads, names } = rig(({ upload, pages }) => {
     if (pages === '1-2') return added(upload);

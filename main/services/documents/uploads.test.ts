@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LoupeError } from '../../errors.ts';
 import { openStore } from '../../storage/store.ts';
 import type { DocumentFile, DocumentReader, Store } from '../ports.ts';
@@ -92,6 +92,25 @@ test('nothing is left of what is dropped, abandoned or cut off by the end', asyn
   await expect(uploads.append(abandoned, bytesOf('x'))).rejects.toMatchObject({ code: 'document_missing' });
   await uploads.close();
   expect(onTheirWay()).toEqual([]);
+});
+
+test('what was abandoned goes though no other file comes', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const library = { addReceived: () => expect.unreachable() };
+  const left = createUploads({ files: store.documentFiles, library }, () => time);
+  await left.begin('a.pdf', 3);
+  time += 2 * 60 * 60 * 1000;
+  expect(onTheirWay()).toHaveLength(1);
+  vi.advanceTimersByTime(60 * 60 * 1000);
+  await vi.waitFor(() => expect(onTheirWay()).toEqual([]));
+  await left.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+test('files that begin at once are counted before they are there', async () => {
+  const all = await Promise.allSettled(Array.from({ length: 40 }, (_, count) => uploads.begin(`${count}.pdf`, 1)));
+  expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(32);
 });
 
 test('what is too large, and one too many, is refused before anything is kept', async () => {

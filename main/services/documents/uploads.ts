@@ -36,6 +36,9 @@ export function createUploads(
   now: () => number = () => performance.now(),
 ): Uploads {
   const uploads = new Map<string, Upload>();
+  let beginning = 0;
+  const timer = setInterval(() => void dropAbandoned().catch(() => {}), abandonedAfterMs / 4);
+  timer.unref();
 
   function get(id: string): Upload {
     const upload = uploads.get(id);
@@ -66,15 +69,16 @@ export function createUploads(
         throw new LoupeError('document_too_large', `${name} has ${formatBytes(bytes)}; at most 1 GB is read.`);
       }
       await dropAbandoned();
-      if (uploads.size >= mostUploads) {
+      if (uploads.size + beginning >= mostUploads) {
         throw new LoupeError(
           'document_failed',
           `${name} was not added: ${mostUploads} other files are on their way.`,
-          'Wait until some of them are in the library.',
+          'Wait until some of them are in the library, and leave out those that need a password you do not have. Then add it again.',
         );
       }
       const id = randomUUID();
-      const incoming = await files.receive();
+      beginning++;
+      const incoming = await files.receive().finally(() => beginning--);
       uploads.set(id, { incoming, name, bytes, received: 0, touchedAt: now(), turn: Promise.resolve() });
       return id;
     },
@@ -101,6 +105,7 @@ export function createUploads(
     drop,
 
     async close() {
+      clearInterval(timer);
       for (const id of uploads.keys()) await drop(id);
     },
   };
