@@ -139,7 +139,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       secondReader.close();
       chat.close();
       sanityChecks.close();
-      await Promise.all([uploads.close(), readings.close(), extractions.close()]);
+      await Promise.all([uploads.close(), readings.close(), extractions.close(), pagePictures.close()]);
       await Promise.all([engine.close(), worker.close(), documents.close(), ocr.close(), manager.close()]);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);

@@ -34,6 +34,7 @@ function ask(url: string, method = 'GET'): Promise<Response> {
     },
     pagePicture: async (document, page, width) => {
       if (document === 7) throw new LoupeError('document_locked', 'It needs a password.');
+      if (document === 8) throw new LoupeError('cancelled', 'It was removed.');
       if (document !== 3) throw new LoupeError('not_found', 'There is no such document.');
       return { bytes: new TextEncoder().encode(`page ${page}, ${width}`), mediaType: 'image/png' };
     },
@@ -75,6 +76,7 @@ test.each([
   [`loupe://app/pictures/${hash}/full`, 404],
   ['loupe://app/documents/4/12/640', 404],
   ['loupe://app/documents/7/12/640', 404],
+  ['loupe://app/documents/8/12/640', 404],
   ['loupe://app/documents/3/12', 404],
   [`loupe://app/pictures/${hash}%00`, 404],
   ['loupe://app/capture/43', 404],

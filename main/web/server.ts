@@ -131,7 +131,7 @@ async function servePagePicture(response: ServerResponse, app: App, [document, p
     response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
   } catch (error) {
     const { code } = toLoupeError(error);
-    if (code !== 'not_found' && !code.startsWith('document_')) throw error;
+    if (code !== 'not_found' && code !== 'cancelled' && !code.startsWith('document_')) throw error;
     say(response, 404, 'This page cannot be shown.');
   }
 }

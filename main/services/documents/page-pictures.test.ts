@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LoupeError } from '../../errors.ts';
 import { openStore } from '../../storage/store.ts';
 import type { Store } from '../ports.ts';
@@ -115,6 +115,77 @@ test('nothing is kept of a document that is removed while a picture of it is bei
   });
   expect((await late.show(id, 1, 160)).bytes).toHaveLength(1);
   expect(existsSync(join(cache, hash))).toBe(false);
+});
+
+/** Drawings that end when they are told to, or are stopped. */
+function slow(): { show: PagePictures; waiting: (() => void)[]; stopped: number[] } {
+  const waiting: (() => void)[] = [];
+  const stopped: number[] = [];
+  const show = createPagePictures({
+    store,
+    directory: cache,
+    passwordOf: () => undefined,
+    reader: {
+      showPage: (_, page, { signal }) =>
+        new Promise((resolve, reject) => {
+          waiting.push(() => resolve({ bytes: new Uint8Array(bytesDrawn), mediaType: 'image/png' }));
+          signal?.addEventListener('abort', () => {
+            stopped.push(page);
+            reject(new LoupeError('cancelled', 'Reading was stopped.'));
+          });
+        }),
+    },
+  });
+  return { show, waiting, stopped };
+}
+
+test('a page that several ask for at once is drawn once', async () => {
+  const { id } = add('a');
+  const { show, waiting } = slow();
+  const both = Promise.all([show.show(id, 1, 160), show.show(id, 1, 160)]);
+  await vi.waitFor(() => expect(waiting).toHaveLength(1));
+  waiting[0]!();
+  expect((await both).map(({ bytes }) => bytes.length)).toEqual([bytesDrawn, bytesDrawn]);
+});
+
+test('once it is closed, nothing is drawn, written or asked of the store', async () => {
+  const { id, hash } = add('a');
+  const { show, waiting, stopped } = slow();
+  const both = [1, 2].map((page) => show.show(id, page, 160));
+  const ends = Promise.allSettled(both);
+  await vi.waitFor(() => expect(waiting).toHaveLength(2));
+  await show.close();
+  store.close();
+  expect((await ends).map((end) => end.status === 'rejected' && (end.reason as LoupeError).code)).toEqual(['cancelled', 'cancelled']);
+  await expect(show.show(id, 3, 160)).rejects.toMatchObject({ code: 'cancelled' });
+  expect([stopped, kept(hash), waiting.length]).toEqual([[1, 2], [], 2]);
+  store = openStore(join(folder, 'data'));
+});
+
+test('what is being written when it is closed is whole or not there', async () => {
+  const { id, hash } = add('a');
+  const { show, waiting } = slow();
+  const picture = show.show(id, 1, 160);
+  await vi.waitFor(() => expect(waiting).toHaveLength(1));
+  waiting[0]!();
+  await Promise.resolve();
+  await Promise.allSettled([show.close(), picture]);
+  const after = kept(hash);
+  expect([[], ['1-160.png']]).toContainEqual(after);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(kept(hash)).toEqual(after);
+});
+
+test('of a document that is removed what waits is stopped, and that of others is not', async () => {
+  const [one, two] = [add('a'), add('b')];
+  const { show, waiting, stopped } = slow();
+  const ends = Promise.allSettled([show.show(one.id, 1, 160), show.show(two.id, 2, 160)]);
+  await vi.waitFor(() => expect(waiting).toHaveLength(2));
+  store.documents.remove(one.id);
+  await show.remove(one.hash);
+  waiting[1]!();
+  expect((await ends).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  expect([stopped, existsSync(join(cache, one.hash)), kept(two.hash)]).toEqual([[1], false, ['2-160.png']]);
 });
 
 test('a folder that cannot be written to costs no picture', async () => {

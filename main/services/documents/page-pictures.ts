@@ -1,7 +1,7 @@
 /** Pages as pictures for windows: drawn when they are asked for, and kept on the disk for the next time. */
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pageWidths } from '../../contract.ts';
 import { LoupeError, toLoupeError, type Failure } from '../../errors.ts';
 import { makeFolder } from '../../make-folder.ts';
@@ -21,12 +21,20 @@ export interface PagePicturesOptions {
 }
 
 export interface PagePictures {
-  /** `width` is one of `pageWidths`. Rejects with `not_found`, and as the reader does. */
+  /** `width` is one of `pageWidths`. Rejects with `not_found`, `cancelled`, and as the reader does. */
   show(id: number, page: number, width: number): Promise<PagePicture>;
-  /** Forgets every picture of a document. */
+  /** Forgets every picture of a document, those that are being drawn or wait for it too: they are rejected as `cancelled`. */
   remove(hash: string): Promise<void>;
   /** Forgets those of documents that are gone, as after a removal that was cut off. */
   prune(): Promise<void>;
+  /** Rejects what is being drawn or waits for it, and what comes later. Once this resolves, nothing is written any more. */
+  close(): Promise<void>;
+}
+
+interface Drawing {
+  hash: string;
+  abort: AbortController;
+  picture: Promise<PagePicture>;
 }
 
 interface Kept {
@@ -48,6 +56,9 @@ export function createPagePictures({
   const { documents, documentFiles } = store;
   /** Since the last look at what is there. */
   let written = Infinity;
+  /** By the path that the picture gets: one that several ask for at once is drawn once. */
+  const drawings = new Map<string, Drawing>();
+  let isClosed = false;
 
   const folderOf = (hash: string): string => join(directory, hash);
 
@@ -59,6 +70,33 @@ export function createPagePictures({
     written += bytes.length;
     // Looked through now and then: a folder of ten thousand files takes a moment.
     if (written > mostBytes / 16) await evict();
+  }
+
+  async function keptOrDrawn(id: number, page: number, width: number, path: string, signal: AbortSignal): Promise<PagePicture> {
+    const { hash, name } = documents.get(id);
+    const before = await readFile(path).catch(() => null);
+    if (before) {
+      const now = new Date();
+      await utimes(path, now, now).catch(() => {});
+      return { bytes: before, mediaType: 'image/png' };
+    }
+    const from = libraryFile(documentFiles, { hash, name }, passwordOf(id));
+    const picture = await reader.showPage(from, page, { width, signal }).catch((thrown: unknown) => {
+      const error = toLoupeError(thrown);
+      if (error.code === 'document_locked') onLocked(id, error.toFailure());
+      throw thrown;
+    });
+    if (signal.aborted) throw stopped();
+    // A full disk, or one that may not be written to, only costs the next drawing.
+    if (documents.find(hash)) await keep(dirname(path), basename(path), picture.bytes).catch(() => {});
+    // It may have been removed while its picture was being written.
+    if (!documents.find(hash)) await forget(hash);
+    return picture;
+  }
+
+  async function end(those: readonly Drawing[]): Promise<void> {
+    for (const { abort } of those) abort.abort();
+    await Promise.allSettled(those.map(({ picture }) => picture));
   }
 
   async function forget(hash: string): Promise<void> {
@@ -78,37 +116,38 @@ export function createPagePictures({
   return {
     async show(id, page, width) {
       if (!pageWidths.some((drawn) => drawn === width)) throw new LoupeError('not_found', `Pages are not drawn ${width} pixels wide.`);
-      const { hash, name } = documents.get(id);
+      if (isClosed) throw stopped();
+      const { hash } = documents.get(id);
       documents.page(id, page);
-      const folder = folderOf(hash);
-      const file = `${page}-${width}.png`;
-      const before = await readFile(join(folder, file)).catch(() => null);
-      if (before) {
-        const now = new Date();
-        await utimes(join(folder, file), now, now).catch(() => {});
-        return { bytes: before, mediaType: 'image/png' };
-      }
-      const from = libraryFile(documentFiles, { hash, name }, passwordOf(id));
-      const picture = await reader.showPage(from, page, { width }).catch((thrown: unknown) => {
-        const error = toLoupeError(thrown);
-        if (error.code === 'document_locked') onLocked(id, error.toFailure());
-        throw thrown;
-      });
-      // A full disk, or one that may not be written to, only costs the next drawing.
-      if (documents.find(hash)) await keep(folder, file, picture.bytes).catch(() => {});
-      // It may have been removed while its picture was being written.
-      if (!documents.find(hash)) await forget(hash);
+      const path = join(folderOf(hash), `${page}-${width}.png`);
+      const before = drawings.get(path);
+      if (before) return before.picture;
+      const abort = new AbortController();
+      const picture = keptOrDrawn(id, page, width, path, abort.signal).finally(() => drawings.delete(path));
+      drawings.set(path, { hash, abort, picture });
       return picture;
     },
 
-    remove: forget,
+    async remove(hash) {
+      await end([...drawings.values()].filter((drawing) => drawing.hash === hash));
+      await forget(hash);
+    },
 
     async prune() {
       const wanted = new Set(documents.list().map(({ hash }) => folderOf(hash)));
       for (const name of await readdir(directory).catch(() => []))
         if (!wanted.has(join(directory, name))) await rm(join(directory, name), { recursive: true, force: true });
     },
+
+    async close() {
+      isClosed = true;
+      await end([...drawings.values()]);
+    },
   };
+}
+
+function stopped(): LoupeError {
+  return new LoupeError('cancelled', 'Drawing the page was stopped.');
 }
 
 async function keptIn(directory: string): Promise<Kept[]> {
