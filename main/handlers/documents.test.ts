@@ -10,6 +10,7 @@ import { dispatch } from '../dispatch.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { line, writePdf } from '../documents/test/write-pdf.ts';
 import { createFakeEngine } from '../engine/test/fake-engine.ts';
+import { root } from '../host/paths.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { openStore } from '../storage/store.ts';
@@ -101,6 +102,24 @@ test('a file is sent, read, looked into, searched and removed', async () => {
   expect(readdirSync(join(directory, 'documents'), { recursive: true, encoding: 'utf8' }).filter((path) => path.length > 40)).toEqual([]);
   expect(readdirSync(join(directory, 'cache', 'pages'))).toEqual([]);
   await expect(app.pagePicture(id, 2, 640)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('a page that is read from its picture says where its words are, in the pixels of the picture', { timeout: 120_000 }, async () => {
+  const { document } = await send('screen.png', new Uint8Array(readFileSync(join(root, 'fixtures', 'ocr', 'pictures', '36.png'))));
+  const { id } = document;
+  await ask('documents.read', { id, ocr: true, password: null });
+  await vi.waitFor(async () => expect((await wholeOf(id))?.marks).toBe('o'), { timeout: 100_000, interval: 100 });
+  const [{ width, height } = { width: 0, height: 0 }] = await ask('documents.pages', { id });
+  const { text, words } = await ask('documents.page', { id, number: 1 });
+  expect(words.length).toBeGreaterThan(10);
+  expect(words.map((word) => word.text)).toEqual(text.split(/\s+/));
+  for (const { text: word, box } of words) {
+    const [left, top, right, bottom] = box;
+    expect(left >= 0 && left < right && right <= width && top >= 0 && top < bottom && bottom <= height, `${word}: ${box.join()}`).toBe(
+      true,
+    );
+  }
+  await ask('documents.remove', { id });
 });
 
 /** Files of the data folder that hold one of these words, in any case. The daily backup, which a slow test gets, may. */

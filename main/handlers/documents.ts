@@ -33,7 +33,8 @@ export function documentHandlers({
     'documents.pages': ({ id }) => documents.pages(id).map(({ text: _, ...page }) => page),
     'documents.page': async ({ id, number }) => {
       const { state, text } = documents.page(id, number);
-      if (state !== 'text') return { text, words: [] };
+      // Reading a picture again would take seconds: where its words are is kept.
+      if (state !== 'text') return { text, words: documents.words(id, number) };
       // Where words are is no more than an aid: it is not there for a file that needs its password again.
       const file = libraryFile(documentFiles, documents.get(id), readings.passwordOf(id));
       const words = await reader.readPage(file, number).then(

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NewDocument, PageReading, Store } from '../services/ports.ts';
 import { databasePath } from './backups.ts';
@@ -84,6 +85,32 @@ describe('pages', () => {
     store.documents.savePage(id, reading(2, 'Read since', { state: 'ocr' }));
     store.documents.savePage(id, reading(2, 'Read twice', { state: 'ocr' }));
     expect(store.documents.page(id, 2)).toMatchObject({ state: 'ocr', text: 'Read since' });
+  });
+
+  test('places are kept of words that were read from a picture, and go with the page', () => {
+    const { id } = store.documents.add(lease);
+    const words = [
+      { text: 'Notice', box: [10, 20, 60.5, 31] },
+      { text: '契約', box: [-3, 800, 700, 842] },
+    ] satisfies PageReading['words'];
+    store.documents.savePage(id, reading(1, 'Notice\n契約', { state: 'ocr', words }));
+    const kept = store.documents.words(id, 1);
+    expect(kept.map(({ text }) => text)).toEqual(['Notice', '契約']);
+    for (const [side, at] of [10, 20, 60.5, 31].entries()) expect(kept[0]!.box[side]).toBeCloseTo(at, 1);
+    // Nothing is beyond the page.
+    expect(kept[1]!.box.map(Math.round)).toEqual([0, 800, 595, 842]);
+    expect(() => store.documents.words(id, 9)).toThrow('lease.pdf has no page 9 here.');
+    // The file itself tells those of its own text; of words that are not those of the text no place is known.
+    store.documents.savePage(id, reading(2, 'Notice 契約', { words }));
+    store.documents.savePage(id, reading(3, 'Notice period', { state: 'ocr', words }));
+    expect([store.documents.words(id, 2), store.documents.words(id, 3)]).toEqual([[], []]);
+    store.documents.savePage(id, reading(1, 'Another', { state: 'ocr', words: [{ text: 'Another', box: [1, 1, 2, 2] }] }));
+    expect(store.documents.words(id, 1)).toEqual(kept);
+
+    store.documents.remove(id);
+    const raw = new Database(databasePath(folder), { readonly: true });
+    expect(raw.prepare('select count(*) from page_places').pluck().get()).toBe(0);
+    raw.close();
   });
 
   test('a part of a long document, and what is not there', () => {

@@ -11,16 +11,21 @@ import {
   type PageHit,
   type PageLabel,
   type PageQuery,
+  type PageWord,
   type RankedHit,
   type StoredDocument,
   type StoredPage,
 } from '../services/ports.ts';
 import { transaction } from './database.ts';
 import type { ReadDatabase, WriteDatabase } from './handles.ts';
+import { packPlaces, unpackPlaces } from './page-places.ts';
 import { parseJson, toJson } from './rows.ts';
 import { isUnspaced } from '../scripts.ts';
 
-export type DocumentQueries = Pick<DocumentStore, 'list' | 'get' | 'find' | 'pages' | 'page' | 'labels' | 'marks' | 'numbers' | 'search'>;
+export type DocumentQueries = Pick<
+  DocumentStore,
+  'list' | 'get' | 'find' | 'pages' | 'page' | 'words' | 'labels' | 'marks' | 'numbers' | 'search'
+>;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
 
 type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
@@ -67,6 +72,11 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const byHash = database.prepare<[string], DocumentRow>(documentRows('hash = ?'));
   const pages = database.prepare<[number], PageRow>(`select ${pageColumns} from pages where document_id = ? order by number`);
   const page = database.prepare<[number, number], PageRow>(`select ${pageColumns} from pages where document_id = ? and number = ?`);
+  const places = database
+    .prepare<[number, number], Buffer>(
+      `select boxes from page_places join pages on pages.id = page_places.page_id where document_id = ? and number = ? and state = 'ocr'`,
+    )
+    .pluck();
   const labels = database.prepare<[number], PageLabel>('select number, label from pages where document_id = ? order by number');
   const marks = database
     .prepare<[number], string>(
@@ -84,6 +94,19 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
     return toDocument(row);
   }
 
+  function getPage(id: number, number: number): StoredPage {
+    const { name } = get(id);
+    const row = page.get(id, number);
+    if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
+    return toPage(row);
+  }
+
+  function words(id: number, number: number): PageWord[] {
+    const { text, ...size } = getPage(id, number);
+    const boxes = places.get(id, number);
+    return boxes ? unpackPlaces(boxes, text, size) : [];
+  }
+
   return {
     list: () => list.all().map(toDocument),
     get,
@@ -92,12 +115,8 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
       return row ? toDocument(row) : null;
     },
     pages: (id) => (get(id), pages.all(id).map(toPage)),
-    page: (id, number) => {
-      const { name } = get(id);
-      const row = page.get(id, number);
-      if (!row) throw new LoupeError('not_found', `${name} has no page ${number} here.`, 'Name a page that it has.');
-      return toPage(row);
-    },
+    page: getPage,
+    words,
     labels: (id) => (get(id), labels.all(id)),
     marks: (id) => (get(id), marks.get(id)!),
     numbers: (id, state) => numbers.all(id, state),
@@ -217,6 +236,9 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
          text = :text, hidden_words = :hiddenWords, unspaced = :unspaced, failure = :failure
        where document_id = :id and number = :number and (state = 'waiting' or (state = 'picture' and :state = 'ocr'))`,
     ),
+    savePlaces: database.prepare<[Buffer, number, number]>(
+      'insert into page_places (page_id, boxes) select id, ? from pages where document_id = ? and number = ?',
+    ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
     /** They are the page's. What an answer quotes is the answer's, and values are the table's. */
@@ -238,14 +260,20 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
         for (let number = from; number <= to; number++) statements.insertPage.run(id, number, String(number));
         return queries.get(id);
       }),
-    savePage: (id, { number, label, width, height, rotation, state, flags, text, hiddenWords, failure }) => {
+    savePage: (id, { number, label, width, height, rotation, state, flags, text, words, hiddenWords, failure }) => {
       const values: PageValues = {
         ...{ id, number, label, width, height, rotation, state, text, hiddenWords },
         flags: JSON.stringify(flags),
         unspaced: Number(isUnspaced(text)),
         failure: toJson(failure),
       };
-      if (statements.savePage.run(values).changes === 1 || statements.isThere.get(id, number)) return;
+      const places = state === 'ocr' ? packPlaces(words, text, { width, height }) : null;
+      const isSaved = transaction(database, () => {
+        if (statements.savePage.run(values).changes === 0) return false;
+        if (places) statements.savePlaces.run(places, id, number);
+        return true;
+      });
+      if (isSaved || statements.isThere.get(id, number)) return;
       throw new LoupeError(
         'not_found',
         `There is no page ${number} of document ${id}.`,

@@ -77,6 +77,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     pages: 'reads',
     labels: 'reads',
     page: 'reads',
+    words: 'reads',
     marks: 'reads',
     numbers: 'reads',
     search: 'reads',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Quad, TextLine } from '../../contract.ts';
 import { createDocumentReader } from '../../documents/document-client.ts';
 import { rc4Encryption } from '../../documents/test/encrypt-pdf.ts';
 import { line, writePdf } from '../../documents/test/write-pdf.ts';
@@ -115,26 +116,16 @@ describe('folders', () => {
 
 describe('reading', () => {
   const mixed = writePdf({ pages: [{ content: line('Notice period') }, { content: drawing }, { content: '' }] });
-  const recogniser = (text: string | null): TextRecogniser => ({
-    recognise: async () =>
-      text === null
-        ? []
-        : [
-            {
-              before: '',
-              text,
-              confidence: 1,
-              quad: [
-                [0, 0],
-                [1, 0],
-                [1, 1],
-                [0, 1],
-              ],
-              words: [],
-            },
-          ],
+  const recogniser = (text: string | null, words: TextLine['words'] = []): TextRecogniser => ({
+    recognise: async () => (text === null ? [] : [{ before: '', text, confidence: 1, quad: square(0, 0), words }]),
     close: async () => {},
   });
+  const square = (left: number, top: number, side = 1): Quad => [
+    [left, top],
+    [left + side, top],
+    [left + side, top + side],
+    [left, top + side],
+  ];
 
   test('says of each page what became of it, and reads the picture of one later', async () => {
     const { document } = await library.add(save('mixed.pdf', mixed));
@@ -152,6 +143,30 @@ describe('reading', () => {
     expect(store.documents.page(document.id, 2)).toMatchObject({ state: 'ocr', text: 'Wiring diagram' });
     expect(store.documents.search({ words: ['diagrams'], limit: 5 }).map(({ number }) => number)).toEqual([2]);
     expect((await library.read(document.id, { recogniser: recogniser(null) })).states.ocr).toBe(1);
+  });
+
+  test('keeps where words are that were read from a picture, in the units of the page and upright', async () => {
+    const { document } = await library.add(save('mixed.pdf', mixed));
+    // A page is read at 150 dots an inch, and has 72 points an inch.
+    const turned: Quad = [
+      [300, 150],
+      [400, 200],
+      [375, 250],
+      [275, 200],
+    ];
+    const words = [
+      { text: 'Wiring', quad: square(150, 75, 75) },
+      { text: 'diagram', quad: turned },
+    ];
+    await library.read(document.id, { recogniser: recogniser('Wiring diagram', words) });
+    const kept = store.documents.words(document.id, 2);
+    expect(kept.map(({ text }) => text)).toEqual(['Wiring', 'diagram']);
+    for (const [index, expected] of [
+      [72, 36, 108, 72],
+      [132, 72, 192, 120],
+    ].entries())
+      for (const [side, at] of expected.entries()) expect(Math.abs(kept[index]!.box[side]! - at), `${index}.${side}`).toBeLessThan(0.3);
+    expect(store.documents.words(document.id, 1)).toEqual([]);
   });
 
   test('that is stopped is resumed with the page that waits', async () => {

@@ -180,11 +180,16 @@ export interface DocumentStore {
   /** What its pages are called, in order. */
   labels(id: number): PageLabel[];
   page(id: number, number: number): StoredPage;
+  /** Where the words are of a page that was read from its picture. Empty for others, and where their places are not known. */
+  words(id: number, number: number): PageWord[];
   /** The state of each page, in order: the first letter of its name. */
   marks(id: number): string;
   /** Of the pages in this state. */
   numbers(id: number, state: StoredPageState): number[];
-  /** Once: a page that is not waiting stays as it is, but for a picture whose text was read since. */
+  /**
+   * Once: a page that is not waiting stays as it is, but for a picture whose text was read since.
+   * Places of words are kept where they were read from the picture; of other pages the file itself tells them again.
+   */
   savePage(id: number, page: PageReading): void;
   saveFailure(id: number, failure: Failure | null): void;
   /** Pages that failed wait again. Returns how many. */

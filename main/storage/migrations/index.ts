@@ -9,6 +9,7 @@ import { asking } from './008-asking.ts';
 import { differences } from './009-differences.ts';
 import { extractions } from './010-extractions.ts';
 import { notes } from './011-notes.ts';
+import { pagePlaces } from './012-page-places.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   differences,
   extractions,
   notes,
+  pagePlaces,
 ];
