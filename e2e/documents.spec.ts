@@ -1,6 +1,7 @@
 /** The library: adding, reading, searching, removing. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright/test';
 import { rc4Encryption } from '../main/documents/test/encrypt-pdf.ts';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
@@ -209,4 +210,24 @@ test('after a restart the pages of a locked document ask for its password again'
   }
   await expect(viewer.getByRole('region', { name: 'Page 1' }).getByRole('img')).toHaveJSProperty('complete', true);
   await expect(alert).toBeHidden();
+});
+
+test('a page that was read from its picture opens with the words marked', async ({ loupe }) => {
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  const { dialog, row, add } = library(page);
+  await add(fileURLToPath(new URL('../fixtures/ocr/pictures/36.png', import.meta.url)));
+  await row('36.png').getByRole('button', { name: 'Read the text in its picture' }).click();
+  await expect(row('36.png')).toContainText('1 page was read from its picture.', { timeout: 60_000 });
+  await dialog.getByRole('textbox', { name: 'Search all documents' }).fill('island');
+  await dialog.getByRole('list', { name: 'Pages that were found' }).getByRole('button').press('Enter');
+  const viewer = page.getByRole('dialog', { name: '36.png' });
+  const mark = viewer.locator('.page .mark');
+  await expect(mark).toBeInViewport();
+  const [box, sheet] = [(await mark.boundingBox())!, (await viewer.getByRole('region', { name: 'Page 1' }).boundingBox())!];
+  // The second word of the sixth line of nine.
+  expect(Math.floor(((box.y + box.height / 2 - sheet.y) / sheet.height) * 9)).toBe(5);
+  expect(box.width / sheet.width).toBeLessThan(0.3);
+  expect(await violations(page)).toEqual([]);
 });

@@ -179,3 +179,54 @@ test('where an answer differs from the text of its picture, a line below it show
     expect(await violations(page), colorScheme).toEqual([]);
   }
 });
+
+test('words of an answer lead to their place in the picture, by pointer and by keyboard', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await attach(page, loupe, table);
+  // The engine of these tests says back what it is asked.
+  await loupe.ask('Supply current costs 179.58, and **Table** is 63.54 of nowhere.');
+  const answer = loupe.answers.last();
+  const dialog = page.getByRole('dialog', { name: '03.png' });
+  const said = dialog.getByRole('status');
+  const mark = dialog.locator('.mark');
+
+  // By keyboard, which reads the text where it is not known yet.
+  await answer.getByRole('button', { name: 'Find its words in the picture' }).press('Enter');
+  await expect(said).toHaveText('“Supply current”');
+  await expect(mark).toHaveCount(1);
+  await expect(mark.first()).toBeInViewport();
+  await expect(dialog.locator('img')).toHaveJSProperty('complete', true);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page), colorScheme).toEqual([]);
+  }
+  await page.keyboard.press(']');
+  await expect(said).toHaveText('“179.58”');
+  await page.keyboard.press(']');
+  await expect(said).toHaveText('“Table”');
+  await page.keyboard.press('[');
+  await expect(said).toHaveText('“179.58”');
+  // In the picture, the price is in the last column of the fifth line of nine.
+  const [box, whole] = [(await mark.boundingBox())!, (await dialog.locator('img').boundingBox())!];
+  expect((box.x - whole.x) / whole.width).toBeGreaterThan(0.5);
+  expect((box.y + box.height / 2 - whole.y) / whole.height).toBeCloseTo(0.5, 0);
+  await dialog.getByRole('button', { name: 'Actual size' }).click();
+  await expect(mark).toBeInViewport();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(answer.getByRole('button', { name: 'Find its words in the picture' })).toBeFocused();
+
+  // By pointer: the words that are there, and no others.
+  await answer.hover();
+  const words = answer.locator('.found');
+  await expect(words).toHaveText(['Supply current', '179.58', 'Table', '63.54']);
+  expect(await violations(page)).toEqual([]);
+  await words.nth(3).click();
+  await expect(said).toHaveText('“63.54”');
+  await page.keyboard.press('Escape');
+  // What is being selected is not clicked.
+  await words.nth(1).dblclick();
+  await page.keyboard.press('Escape');
+  await answer.getByText('of nowhere').click();
+  await expect(dialog).toBeHidden();
+});

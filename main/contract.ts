@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { difference } from './contract/differences.ts';
 import { id, count, time, hash, text, side, size, region, limits } from './contract/common.ts';
-import { picture, pages, textLine, modelView } from './contract/pictures.ts';
+import { foundWords, picture, pages, textLine, modelView } from './contract/pictures.ts';
 import { message, conversationSummary, draft, checkState, conversation, searchHit, turnState } from './contract/conversations.ts';
 import {
   mostPathCharacters,
@@ -35,7 +35,7 @@ import { extraction, extractionCell, extractionFields, extractionLimits, extract
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
-export type { Picture, PictureOrigin, PagePart, Pages, Quad, TextLine, ModelView } from './contract/pictures.ts';
+export type { Picture, PictureOrigin, PagePart, Pages, Quad, FoundWords, TextLine, ModelView } from './contract/pictures.ts';
 export type {
   Message,
   MessageState,
@@ -290,6 +290,11 @@ export const requests = {
    * Rejects with `cancelled` after `pictures.stopText`.
    */
   'pictures.text': { input: v.strictObject({ hash }), output: v.array(textLine) },
+  /**
+   * Which words of an answer are in the text of the picture, in the order of the answer. Null where its text is not known:
+   * nothing is read for it.
+   */
+  'pictures.find': { input: v.strictObject({ hash, answer: text(limits.message) }), output: v.nullable(v.array(foundWords)) },
   'pictures.stopText': { input: v.strictObject({ hash }), output: done },
   /** For the model that is loaded, else for the published one (560-pixel tiles). */
   'pictures.view': { input: size, output: modelView },

@@ -11,6 +11,9 @@ export const size = v.strictObject({ width: side, height: side });
 /** Whole pixels, inside the picture or display that it is part of. */
 export const region = v.strictObject({ x: count, y: count, width: side, height: side });
 
+/** Left, top, right, bottom. */
+export const box = v.tuple([v.number(), v.number(), v.number(), v.number()]);
+
 /** Longest texts, in UTF-16 units. A pasted book is a document, not a message. */
 export const limits = {
   message: 200_000,

@@ -1,6 +1,6 @@
 /** Documents of the library, and their pages. */
 import * as v from 'valibot';
-import { count, failure, id, shownAt, side, time } from './common.ts';
+import { box, count, failure, id, shownAt, side, time } from './common.ts';
 
 /** `text`: the file's own; `ocr`: read from the picture; `picture`: only to be looked at, so far; `waiting`: not read yet. */
 export const pageState = v.picklist(['waiting', 'text', 'ocr', 'picture', 'blank', 'failed']);
@@ -45,8 +45,8 @@ export const documentPage = v.strictObject({
   failure: v.nullable(failure),
 });
 
-/** Left, top, right, bottom, in the units of the page. */
-export const pageWord = v.strictObject({ text: v.string(), box: v.tuple([v.number(), v.number(), v.number(), v.number()]) });
+/** In the units of the page. */
+export const pageWord = v.strictObject({ text: v.string(), box });
 
 export const documentHit = v.strictObject({
   documentId: id,

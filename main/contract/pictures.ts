@@ -1,6 +1,6 @@
 /** Pictures, what is read in them, and what a model sees of them. */
 import * as v from 'valibot';
-import { count, hash, side, size, region, shownAt } from './common.ts';
+import { box, count, hash, side, size, region, shownAt } from './common.ts';
 
 /** Which page, frame or size it is of a file that holds several; numbers from 1 on. */
 export const pagePart = v.strictObject({ unit: v.picklist(['page', 'frame', 'size']), number: side, count: side });
@@ -64,6 +64,14 @@ export const textLine = v.strictObject({
   words: v.array(v.strictObject({ text: v.string(), quad })),
 });
 
+/** Words of an answer, and where the picture has them. */
+export const foundWords = v.strictObject({
+  /** As the answer has them. */
+  words: v.string(),
+  /** Each of them one box, or one for each part that stands by itself, as in another line: left, top, right, bottom in pixels of the picture. */
+  places: v.array(v.array(box)),
+});
+
 /**
  * What the model sees of a picture. It lies, scaled to `resized`, in the upper left corner of
  * `canvas`, which is cut into `grid` tiles of `tileSize`.
@@ -88,6 +96,7 @@ export type PagePart = v.InferOutput<typeof pagePart>;
 export type Pages = v.InferOutput<typeof pages>;
 export type Quad = v.InferOutput<typeof quad>;
 export type TextLine = v.InferOutput<typeof textLine>;
+export type FoundWords = v.InferOutput<typeof foundWords>;
 export type ModelView = v.InferOutput<typeof modelView>;
 
 /** All the text that was read in a picture, as it is copied: tables separated by tabs, paragraphs by empty lines. */

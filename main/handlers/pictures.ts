@@ -4,6 +4,8 @@ import { publishedVision, viewOf } from '../services/image-view.ts';
 import type { PictureText } from '../services/picture-text.ts';
 import type { Pictures } from '../services/pictures.ts';
 import type { CaptureHost } from '../services/ports.ts';
+import { findWords } from '../services/second-reader/find-words.ts';
+import { wordBoxes } from '../services/word-boxes.ts';
 import { done, type AreaHandlers } from './area.ts';
 
 export interface PictureHandlersOptions {
@@ -20,6 +22,10 @@ export function pictureHandlers({ pictures, text, engine }: PictureHandlersOptio
     'pictures.crop': ({ hash, region }) => pictures.crop(hash, region),
     'pictures.compose': ({ hashes, layout, labels }) => pictures.compose(hashes, layout, labels),
     'pictures.text': ({ hash }) => text.read(hash, { source: pictures.original(hash) }),
+    'pictures.find': ({ hash, answer }) => {
+      const lines = text.known(hash);
+      return lines && findWords(answer, wordBoxes(lines));
+    },
     'pictures.stopText': done(({ hash }) => text.stop(hash)),
     'pictures.view': (size) => viewOf(size, engine.chosen()?.vision ?? publishedVision),
   };

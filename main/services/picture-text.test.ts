@@ -47,6 +47,8 @@ test('lines are told while it is read; asked twice it is read once, and remember
   expect(await second).toEqual([line('a.png')]);
   expect(await text.read('a', picture('a.png'))).toEqual([line('a.png')]);
   expect(asked).toEqual(['a.png']);
+  expect([text.known('a'), text.known('b')]).toEqual([[line('a.png')], null]);
+  expect(asked).toEqual(['a.png']);
   expect(events).toEqual([{ event: 'text.line', payload: { of: 'a', line: line('a.png') } }]);
 });
 

@@ -5,6 +5,8 @@ import type { OcrPicture, TextRecogniser } from './ports.ts';
 export interface PictureText {
   /** The picture of this hash. Rejects as `TextRecogniser` does. */
   read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
+  /** What was read of it lately; null where that is not known. Reads nothing. */
+  known(hash: string): TextLine[] | null;
   /** As `read`, while nobody waits for it: without events, at the lowest priority. */
   readLater(hash: string, picture: OcrPicture, signal: AbortSignal): Promise<TextLine[]>;
   /** Of a picture that is read once, without events; `stop` knows it as `of`. */
@@ -44,6 +46,7 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
   }
 
   return {
+    known: (hash) => known.get(hash) ?? null,
     async read(hash, picture) {
       const onLine = (line: TextLine): void => emit({ event: 'text.line', payload: { of: hash, line } });
       return remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture, onLine))));

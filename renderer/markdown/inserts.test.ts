@@ -18,6 +18,21 @@ test.each([
   ).toEqual(parts);
 });
 
+test.each([
+  ['cat, category and concat: cat', ['cat'], [0, ', category and concat: ', 0]],
+  ['1,280 and 21,280 and 1,280.50; 1,280.', ['1,280'], [0, ' and 21,280 and 1,280.50; ', 0, '.']],
+  ['Total is Total 12', ['Total', 'Total 12'], [0, ' is ', 1]],
+  ['Totals 12, Total 123', ['Total', 'Total 12'], ['Totals 12, ', 0, ' 123']],
+  ['𝐀cat cat', ['cat'], ['𝐀cat ', 0]],
+])('whole words: %j', (text, sources, parts) => {
+  expect(
+    withInserts(
+      text,
+      sources.map((source) => ({ source, whole: true })),
+    ),
+  ).toEqual(parts);
+});
+
 test('a long text with many of them takes as long as it is', () => {
   const inserts = Array.from({ length: 50 }, (_, index) => ({ source: `[p. ${index} "words"]` }));
   const text = inserts

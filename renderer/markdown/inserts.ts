@@ -3,6 +3,8 @@
 export interface Insert {
   /** What it stands for, as it is written. */
   source: string;
+  /** Only where it is no part of a longer word or number. */
+  whole?: boolean;
 }
 
 /** Words, and in between the index of what stands there. What is formatted within, or is code, stays as it is written. */
@@ -12,11 +14,15 @@ export function withInserts(text: string, inserts: readonly Insert[]): (string |
   bySource.delete('');
   // The longest first: one may begin as another does.
   const lengths = [...new Set([...bySource.keys()].map(({ length }) => length))].sort((one, other) => other - one);
+  const stands = (all: string, at: number, length: number): boolean => {
+    const index = bySource.get(all.slice(at, at + length));
+    return index !== undefined && (!inserts[index]!.whole || isWhole(all, at, at + length));
+  };
   const beginnings = new Set([...bySource.keys()].map((source) => source[0]!));
   let from = 0;
   for (let at = 0; at < text.length; at++) {
     if (!beginnings.has(text[at]!)) continue;
-    const length = lengths.find((some) => bySource.has(text.slice(at, at + some)));
+    const length = lengths.find((some) => stands(text, at, some));
     if (length === undefined) continue;
     if (at > from) parts.push(text.slice(from, at));
     parts.push(bySource.get(text.slice(at, at + length))!);
@@ -25,4 +31,11 @@ export function withInserts(text: string, inserts: readonly Insert[]): (string |
   }
   if (from < text.length) parts.push(text.slice(from));
   return parts;
+}
+
+/** No letter or digit is next to it, nor a separator of a number behind which it goes on. */
+function isWhole(text: string, from: number, to: number): boolean {
+  const before = text.slice(Math.max(0, from - 3), from);
+  const after = text.slice(to, to + 3);
+  return !/[\p{L}\p{M}\p{N}]$|\p{N}[.,:/'’-]$/u.test(before) && !/^[\p{L}\p{M}\p{N}]|^[.,:/'’-]\p{N}/u.test(after);
 }

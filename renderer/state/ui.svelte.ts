@@ -1,7 +1,9 @@
 import type { Picture } from '../../main/contract.ts';
+import type { WordsInPicture } from './words-in-picture.ts';
 import type { PagePlace } from '../documents/page-place.ts';
 
-export type DialogName = 'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document' | 'tables';
+export type DialogName =
+  'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document' | 'tables' | 'words';
 
 /** What of the main window is open. Nothing here is kept. */
 export class Ui {
@@ -11,6 +13,7 @@ export class Ui {
   #place = $state.raw<PagePlace | null>(null);
   /** Where the viewer was opened from. */
   #beforeViewer: 'library' | 'tables' | null = null;
+  #words = $state.raw<WordsInPicture | null>(null);
   #section = $state.raw<string | null>(null);
   #extracted = $state.raw<readonly number[] | null>(null);
   #sidebarShown = $state(false);
@@ -28,6 +31,11 @@ export class Ui {
   /** Where the viewer of documents begins; in the library, what was looked at last. */
   get place(): PagePlace | null {
     return this.#place;
+  }
+
+  /** The words of an answer that are shown in their picture. */
+  get words(): WordsInPicture | null {
+    return this.#words;
   }
 
   /** The part of the settings page to begin at. */
@@ -57,7 +65,7 @@ export class Ui {
     this.#sidebarShown = shown;
   }
 
-  open(dialog: Exclude<DialogName, 'compose' | 'document'>, section: string | null = null): void {
+  open(dialog: Exclude<DialogName, 'compose' | 'document' | 'words'>, section: string | null = null): void {
     this.#section = section;
     this.#place = null;
     this.#extracted = null;
@@ -88,6 +96,11 @@ export class Ui {
     const { places } = cited;
     const at = (cited.at + by + places.length) % places.length;
     this.view({ ...places[at]!, cited: { places, at } });
+  }
+
+  showWords(words: WordsInPicture): void {
+    this.#words = words;
+    this.#dialog = 'words';
   }
 
   closeViewer(): void {

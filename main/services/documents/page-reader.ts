@@ -1,7 +1,8 @@
 /** One page as it is kept: the file's own text, or what is read from its picture. */
-import { textOf, type TextLine } from '../../contract.ts';
+import { textOf } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
-import type { DocumentFile, DocumentReader, PageDrawing, PageReading, PageWord, TextRecogniser } from '../ports.ts';
+import type { DocumentFile, DocumentReader, PageReading, TextRecogniser } from '../ports.ts';
+import { wordBoxes } from '../word-boxes.ts';
 
 /** Dots an inch at which a page is read from its picture. */
 const ocrDpi = 150;
@@ -24,24 +25,12 @@ export async function readPage(
   try {
     const drawing = await reader.drawPage(file, number, { dpi: ocrDpi, signal });
     const lines = await recogniser.recognise(drawing, { signal });
-    return lines.length === 0 ? page : { ...page, state: 'ocr', text: textOf(lines), words: wordsOf(lines, drawing, page) };
+    const words = wordBoxes(lines, { across: page.width / drawing.width, down: page.height / drawing.height });
+    return lines.length === 0 ? page : { ...page, state: 'ocr', text: textOf(lines), words };
   } catch (thrown) {
     const error = toLoupeError(thrown);
     if (error.code !== 'ocr_failed' && error.code !== 'document_failed') throw thrown;
     const message = `The text on page ${number} could not be read from its picture: ${error.message}`;
     return { ...page, failure: new LoupeError(error.code, message, error.nextStep).toFailure() };
   }
-}
-
-/** From pixels of the drawing to units of the page, upright around words that are turned. */
-function wordsOf(lines: readonly TextLine[], drawing: PageDrawing, page: PageReading): PageWord[] {
-  const across = page.width / drawing.width;
-  const down = page.height / drawing.height;
-  return lines.flatMap(({ words }) =>
-    words.map(({ text, quad }): PageWord => {
-      const xs = quad.map(([x]) => x * across);
-      const ys = quad.map(([, y]) => y * down);
-      return { text, box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] };
-    }),
-  );
 }

@@ -67,6 +67,9 @@ const common = new Set(
   ).split(' '),
 );
 
+/** `word`: in small letters. */
+export const isCommon = (word: string): boolean => common.has(word);
+
 /** Those that say what a number is about. */
 export function wordsIn(text: string): Word[] {
   return [...text.matchAll(/\p{L}{3,}/gu)].flatMap(({ 0: written, index }) => {
