@@ -41,7 +41,7 @@ test('that no word is there, or nothing could be read, is said; what was stopped
   await none.find();
   expect([none.ui.dialog, none.messages()]).toEqual([null, ['None of the answer’s words is in the text of the picture.']]);
   const fail = (code: 'cancelled' | 'ocr_failed') => () => {
-    throw new RequestFailure({ ok: false, code, message: 'It broke.', nextStep: 'Try again.' });
+    throw new RequestFailure({ code, message: 'It broke.', nextStep: 'Try again.' });
   };
   const broken = rig({ 'pictures.find': () => null, 'pictures.text': fail('ocr_failed') });
   await broken.find();
