@@ -112,6 +112,15 @@ test('a question is asked of every page: from the field, and again from an answe
   await page.getByRole('button', { name: 'Previous version' }).first().click();
   await expect(sources).toContainText('Looked at 5 of 20 pages');
 
+  // What was searched for can be changed.
+  await sources.getByRole('button', { name: 'Search for other words' }).click();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('sheet 7, sheet 11');
+  await page.screenshot({ path: testInfo.outputPath('words.png') });
+  await page.keyboard.press('Enter');
+  await expect(sources).toContainText('Searched for: sheet 7, sheet 11.');
+  await expect(sources.getByRole('button', { name: 'Search for other words' })).toBeVisible();
+
   // By itself, for one question only.
   await loupe.question.focus();
   await page.keyboard.press('Shift+Tab');

@@ -96,6 +96,7 @@ export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, p
 
 /** For what is kept as JSON and parsed again when it is read. */
 export { failure as failureSchema } from './contract/common.ts';
+export { questionScope as questionScopeSchema } from './contract/asking.ts';
 export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
 export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
 export { settings as settingsSchema } from './contract/settings.ts';
@@ -226,7 +227,12 @@ export const requests = {
   'conversations.pinPicture': { input: v.strictObject({ id, hash: v.nullable(hash) }), output: done },
   /** The contents of the composer; `id` null is the composer of a conversation that does not exist yet. */
   'conversations.saveDraft': {
-    input: v.strictObject({ id: v.nullable(id), text: text(limits.message), pictures: v.array(hash) }),
+    input: v.strictObject({
+      id: v.nullable(id),
+      text: text(limits.message),
+      pictures: v.array(hash),
+      scope: v.exactOptional(v.nullable(questionScope)),
+    }),
     output: done,
   },
   'conversations.draft': { input: none, output: draft },

@@ -4,17 +4,19 @@ import { count, id, side, text } from './common.ts';
 
 /** The model looks at each page by itself; absent: at the best. */
 const every = v.exactOptional(v.literal(true));
+/** What is searched for, instead of what the question says and the model names. */
+const words = v.exactOptional(v.pipe(v.array(v.pipe(text(100), v.trim(), v.minLength(1))), v.minLength(1), v.maxLength(64)));
 
 /** `pages` as in "3" or "3-12"; null: all of them. */
 export const questionScope = v.variant('kind', [
-  v.strictObject({ kind: v.literal('document'), id, pages: v.nullable(text(100)), every }),
-  v.strictObject({ kind: v.literal('library'), every }),
+  v.strictObject({ kind: v.literal('document'), id, pages: v.nullable(text(100)), every, words }),
+  v.strictObject({ kind: v.literal('library'), every, words }),
 ]);
 
 /** What a question was asked about. `removed`: the document is not in the library any more. */
 export const askedScope = v.variant('kind', [
-  v.strictObject({ kind: v.literal('document'), id, name: v.string(), removed: v.boolean(), pages: v.nullable(v.string()), every }),
-  v.strictObject({ kind: v.literal('library'), every }),
+  v.strictObject({ kind: v.literal('document'), id, name: v.string(), removed: v.boolean(), pages: v.nullable(v.string()), every, words }),
+  v.strictObject({ kind: v.literal('library'), every, words }),
 ]);
 
 /** `text`: the model got the whole text of the page; `beginning`: for want of room, only that; `picture`: it saw the page. */

@@ -85,7 +85,12 @@ export const conversationSummary = v.strictObject({
   busy: v.boolean(),
 });
 
-export const draft = v.strictObject({ text: text(limits.message), pictures: v.array(picture) });
+export const draft = v.strictObject({
+  text: text(limits.message),
+  pictures: v.array(picture),
+  /** Absent: none was left here. */
+  scope: v.exactOptional(v.nullable(askedScope)),
+});
 
 /** How far a guard is with checking an answer; `message.changed` reports its verdict. */
 export const checkState = v.strictObject({

@@ -49,7 +49,7 @@ export function conversationHandlers({ store, chat, emit }: ConversationHandlers
       const picture = hash === null ? null : store.pictures.get(hash);
       emit({ event: 'picture.pinned', payload: { conversationId: id, picture } });
     }),
-    'conversations.saveDraft': done(({ id, text, pictures }) => conversations.saveDraft(id, text, pictures)),
+    'conversations.saveDraft': done(({ id, text, pictures, scope }) => conversations.saveDraft(id, text, pictures, scope)),
     'conversations.draft': () => conversations.draft(),
     'conversations.export': ({ id, format }) => exportConversation(chat.live(conversations.open(id)), format),
 

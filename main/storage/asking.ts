@@ -14,6 +14,7 @@ interface ScopeRow {
   name: string;
   pages: string | null;
   every: number;
+  words: string | null;
   removed: number;
 }
 
@@ -33,7 +34,7 @@ const wordsSchema = v.array(v.string());
 export function askingQueries(database: ReadDatabase) {
   const statements = {
     scopes: database.prepare<[string], ScopeRow>(
-      `select message_id as messageId, kind, document_id as id, document_name as name, pages, every, ${isRemoved('document_id')} as removed
+      `select message_id as messageId, kind, document_id as id, document_name as name, pages, every, words, ${isRemoved('document_id')} as removed
        ${given} message_scopes on message_id = given.value`,
     ),
     coverages: database.prepare<[string], CoverageRow>(
@@ -98,16 +99,18 @@ export function askingQueries(database: ReadDatabase) {
   };
 }
 
-function toScope({ kind, id, name, pages, every, removed }: ScopeRow): Message['scope'] {
-  const all = every === 1 ? { every: true as const } : {};
+function toScope({ kind, id, name, pages, every, words, removed }: ScopeRow): Message['scope'] {
+  const chosen = parseJson(wordsSchema, words);
+  const all = { ...(every === 1 ? { every: true as const } : {}), ...(chosen ? { words: chosen } : {}) };
   return kind === 'library' ? { kind, ...all } : { kind, id, name, pages, removed: removed === 1, ...all };
 }
 
 export function askingCommands(database: WriteDatabase) {
   const statements = {
     document: database.prepare<[number], string>('select name from documents where id = ? and removed = 0').pluck(),
-    scope: database.prepare<[number, string, number | null, string | null, string | null, number]>(
-      'insert into message_scopes (message_id, kind, document_id, document_name, pages, every) values (?, ?, ?, ?, ?, ?)',
+    scope: database.prepare<Omit<ScopeRow, 'id' | 'name' | 'removed'> & { id: number | null; name: string | null }>(
+      `insert into message_scopes (message_id, kind, document_id, document_name, pages, every, words)
+       values (:messageId, :kind, :id, :name, :pages, :every, :words)`,
     ),
     coverage: database.prepare<CoverageCounts & { messageId: number; named: number; words: string }>(
       `insert into coverages (message_id, named, documents, pages, outside, searched, waiting, picture, failed, blank, words)
@@ -131,14 +134,16 @@ export function askingCommands(database: WriteDatabase) {
   return {
     /** Within the transaction that stores the question. */
     saveScope: (messageId: number, scope: QuestionScope): void => {
-      const every = Number(scope.every === true);
-      if (scope.kind === 'library') {
-        statements.scope.run(messageId, scope.kind, null, null, null, every);
+      const { kind } = scope;
+      const chosen = { every: Number(scope.every === true), words: scope.words ? JSON.stringify(scope.words) : null };
+      if (kind === 'library') {
+        statements.scope.run({ messageId, kind, id: null, name: null, pages: null, ...chosen });
         return;
       }
-      const name = statements.document.get(scope.id);
-      if (name === undefined) throw new LoupeError('not_found', `There is no document ${scope.id}.`, 'Look in the list of documents.');
-      statements.scope.run(messageId, scope.kind, scope.id, name, scope.pages, every);
+      const { id, pages } = scope;
+      const name = statements.document.get(id);
+      if (name === undefined) throw new LoupeError('not_found', `There is no document ${id}.`, 'Look in the list of documents.');
+      statements.scope.run({ messageId, kind, id, name, pages, ...chosen });
     },
 
     saveCoverage: (messageId: number, { named, words, looks, ...counts }: NewCoverage): void =>

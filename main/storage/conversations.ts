@@ -114,9 +114,9 @@ export function conversationCommands(
       if (hash !== null) picture(hash);
       changed(id, statements.pinPicture.run(hash, id));
     },
-    saveDraft: (id, text, pictures) => {
+    saveDraft: (id, text, pictures, scope) => {
       if (id !== null && !summary.get(id)) throw noConversation(id);
-      saveDraft(id, text, pictures);
+      saveDraft(id, text, pictures, scope);
     },
   };
 }

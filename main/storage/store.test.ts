@@ -359,6 +359,16 @@ test('drafts, one each', () => {
   expect(store.conversations.open(id).draft).toMatchObject({ text: 'older', pictures: [{ hash: a }] });
   store.conversations.saveDraft(null, '', []);
   expect(store.conversations.draft()).toEqual({ text: '', pictures: [] });
+  // What it is about, as it is called now; nothing once that is gone.
+  const document = store.documents.add({ hash: 'c'.repeat(64), name: 'lease.pdf', kind: 'pdf', bytes: 1, pageCount: 2, from: 1, to: 2 });
+  store.conversations.saveDraft(null, '', [], { kind: 'document', id: document.id, pages: '1', every: true });
+  store.conversations.saveDraft(id, 'about nothing', [], null);
+  expect(store.conversations.draft().scope).toEqual({
+    ...{ kind: 'document', id: document.id, name: 'lease.pdf', removed: false, pages: '1', every: true },
+  });
+  expect(store.conversations.open(id).draft.scope).toBeNull();
+  store.documents.remove(document.id);
+  expect(store.conversations.draft().scope).toBeNull();
   expect(() => {
     store.conversations.saveDraft(null, '', ['0'.repeat(64)]);
   }).toThrow(notFound);

@@ -3,7 +3,7 @@ import type { Client } from '../api/client.ts';
 import { Composer } from './composer.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
-import { isSameSubject, lastScope, sentScope, withEvery } from './question-scope.ts';
+import { forNext, isSameSubject, lastScope, sentScope, withEvery } from './question-scope.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
 const noDraft: Draft = { text: '', pictures: [] };
@@ -126,7 +126,12 @@ export class Chat {
 
   /** Asks an earlier question of every page: a branch beside it. Rejects with `RequestFailure`. */
   async askEveryPage(question: Message): Promise<void> {
-    if (question.scope) await this.resend({ ...question, scope: withEvery(question.scope, true) }, question.text);
+    if (question.scope) await this.resend({ ...question, scope: withEvery(forNext(question.scope), true) }, question.text);
+  }
+
+  /** Asks an earlier question of the pages that have other words: a branch beside it. Rejects with `RequestFailure`. */
+  async searchFor(question: Message, words: string[]): Promise<void> {
+    if (question.scope) await this.resend({ ...question, scope: { ...forNext(question.scope), words } }, question.text);
   }
 
   /** Asks an earlier question again, in other words: a branch beside it. Rejects with `RequestFailure`. */

@@ -3,7 +3,7 @@ import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { readPicture, type PictureKind } from '../pictures/read-picture.ts';
 import { strings } from '../strings.ts';
-import { sentScope, withEvery } from './question-scope.ts';
+import { forNext, sentScope } from './question-scope.ts';
 import { delayed } from './timing.ts';
 
 const saveDelay = 400;
@@ -91,6 +91,7 @@ export class Composer {
   set scope(scope: AskedScope | null) {
     this.#scope = scope;
     this.#failure = null;
+    this.#save();
   }
 
   get isEmpty(): boolean {
@@ -101,7 +102,7 @@ export class Composer {
     return this.#text.trim() !== '' && !this.#sending;
   }
 
-  /** Begins with what was left in this conversation's composer, about what was asked about last. */
+  /** Begins with what was left in this conversation's composer; where that says nothing of it, about `scope`. */
   load(conversationId: number | null, draft: Draft, scope: AskedScope | null = null): void {
     this.#save.flush();
     this.#draftOf = conversationId;
@@ -109,7 +110,7 @@ export class Composer {
     this.#pictures = draft.pictures;
     this.#adding = [];
     this.#paged = null;
-    this.#scope = scope;
+    this.#scope = draft.scope === undefined ? scope : draft.scope;
     this.#failure = null;
     this.#usage = null;
     this.#measureSoon();
@@ -220,7 +221,7 @@ export class Composer {
         pictures: pictures.map(({ hash }) => hash),
         scope: sentScope(this.#scope),
       });
-      if (this.#scope?.every) this.#scope = withEvery(this.#scope, false);
+      if (this.#scope) this.#scope = forNext(this.#scope);
       if (this.#draftOf === draftOf) void this.#saveDraft();
       else void this.#clearDraft(draftOf);
       return sent;
@@ -285,6 +286,7 @@ export class Composer {
         id: this.#draftOf,
         text: this.#text,
         pictures: this.#pictures.map(({ hash }) => hash),
+        scope: sentScope(this.#scope),
       });
     } catch {
       // The text is still on the screen, and the next change tries again.

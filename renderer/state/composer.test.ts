@@ -27,12 +27,27 @@ test('a draft is saved once writing pauses, and when another one is loaded', asy
   it.text = 'ab';
   expect(client.inputs('conversations.saveDraft')).toEqual([]);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(client.inputs('conversations.saveDraft')).toEqual([{ id: 3, text: 'ab', pictures: [] }]);
+  expect(client.inputs('conversations.saveDraft')).toEqual([{ id: 3, text: 'ab', pictures: [], scope: null }]);
   it.text = 'abc';
   it.load(4, { text: 'other', pictures: [picture('a')] });
-  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: 3, text: 'abc', pictures: [] });
+  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: 3, text: 'abc', pictures: [], scope: null });
   expect(it.text).toBe('other');
   expect(it.pictures.map(({ name }) => name)).toEqual(['a.png']);
+});
+
+test('what the question is about is kept with it, and so is that it is about nothing any more', async () => {
+  const { client, composer: it } = composer();
+  const scope = { kind: 'document', id: 7, name: 'lease.pdf', removed: false, pages: null } as const;
+  it.load(3, { text: '', pictures: [] }, scope);
+  expect(it.scope).toEqual(scope);
+  it.scope = null;
+  it.text = 'And the weather?';
+  it.flush();
+  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: 3, text: 'And the weather?', pictures: [], scope: null });
+  it.load(3, { text: 'And the weather?', pictures: [], scope: null }, scope);
+  expect(it.scope).toBeNull();
+  it.load(null, { text: '', pictures: [], scope: { kind: 'library', every: true } });
+  expect(it.scope).toEqual({ kind: 'library', every: true });
 });
 
 test('a sent question leaves an empty composer and an empty draft', async () => {
@@ -46,7 +61,7 @@ test('a sent question leaves an empty composer and an empty draft', async () => 
   ]);
   expect(it.isEmpty).toBe(true);
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: null, text: '', pictures: [] });
+  expect(client.inputs('conversations.saveDraft').at(-1)).toEqual({ id: null, text: '', pictures: [], scope: null });
 });
 
 test('a question waits for the pictures that are being read; one that cannot be read leaves it where it is', async () => {

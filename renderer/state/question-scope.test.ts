@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AskedScope, Message } from '../../main/contract.ts';
 import { PagePace } from './page-pace.svelte.ts';
-import { asksForAll, lastScope, sentScope, timeForPages, withEvery } from './question-scope.ts';
+import { asksForAll, lastScope, sentScope, timeForPages, withEvery, wordsIn } from './question-scope.ts';
 
 const lease: AskedScope = { kind: 'document', id: 3, name: 'lease.pdf', removed: false, pages: '2-9' };
 
@@ -10,9 +10,15 @@ test('every page is sent with the question, and is over with it', () => {
   expect(sentScope(every)).toEqual({ kind: 'document', id: 3, pages: '2-9', every: true });
   expect(sentScope(withEvery(every, false))).toEqual({ kind: 'document', id: 3, pages: '2-9' });
   expect(sentScope(withEvery({ kind: 'library' }, true))).toEqual({ kind: 'library', every: true });
-  const asked = [{ role: 'user', scope: every }] as Message[];
+  const asked = [{ role: 'user', scope: { ...every, words: ['rent'] } }] as Message[];
   expect(lastScope(asked)).toEqual(lease);
   expect(lastScope([{ role: 'user', scope: { ...every, removed: true } }] as Message[])).toBeNull();
+});
+
+test('words to search for are written with commas between them', () => {
+  expect(wordsIn(' notice period, terminate;  move out\nterminate, ,')).toEqual(['notice period', 'terminate', 'move out']);
+  expect(wordsIn(' , ;')).toEqual([]);
+  expect(wordsIn(Array.from({ length: 99 }, (_, index) => `word${index}`).join())).toHaveLength(64);
 });
 
 test.each([

@@ -10,13 +10,30 @@ export function sentScope(scope: AskedScope | null): QuestionScope | null {
 /** What the last question was about, which the next one is about as well; nothing where that document is gone. */
 export function lastScope(messages: readonly Message[]): AskedScope | null {
   const scope = messages.findLast(({ role }) => role === 'user')?.scope ?? null;
-  return scope?.kind === 'document' && scope.removed ? null : scope && withEvery(scope, false);
+  return scope?.kind === 'document' && scope.removed ? null : scope && forNext(scope);
 }
 
-/** Looking at every page takes its time: it is asked for with each question. */
+/** Looking at every page takes its time, and words are chosen for a question: the next one has neither. */
+export function forNext(scope: AskedScope): AskedScope {
+  const { words: _words, ...rest } = withEvery(scope, false);
+  return rest;
+}
+
 export function withEvery(scope: AskedScope, every: boolean): AskedScope {
   const { every: _every, ...rest } = scope;
   return every ? { ...rest, every: true } : rest;
+}
+
+/** As a person writes them, with commas between them. */
+export function wordsIn(written: string): string[] {
+  return [
+    ...new Set(
+      written
+        .split(/[,;\n]/)
+        .map((word) => word.trim().slice(0, 100).toWellFormed())
+        .filter(Boolean),
+    ),
+  ].slice(0, 64);
 }
 
 /** Whether a question seems to ask for all that there is, which the best pages alone may not have. */

@@ -26,6 +26,9 @@ export const asking = {
   choosing: 'Looking for the pages that answer this',
   coverage: (coverage: Coverage) => coverageInWords(coverage),
   searchedFor: (words: readonly string[]) => `Searched for: ${words.join(', ')}.`,
+  changeWords: 'Search for other words',
+  words: 'Words to search for, with commas between them',
+  searchAgain: 'Search again',
   citations: 'Citations, checked against the pages',
   noCitations: 'The answer quotes no page, so nothing in it was checked.',
   findings: {

@@ -294,6 +294,17 @@ describe('an answer from a document', () => {
     expect(store.conversations.message(first.id)).toEqual(first);
   });
 
+  test('keeps the words that a person chose to search for', async () => {
+    const id = add([...filler, notice, rent]);
+    begin('So.', { words: 'flat' });
+    const done = await answered('What is the rent?', { ...about(id), words: ['sweep', 'notice'] });
+    expect(done.coverage!.words).toEqual(['sweep', 'notice']);
+    expect(open(done).messages[0]!.scope).toEqual({
+      ...{ kind: 'document', id, name: 'lease.pdf', removed: false, pages: null, words: ['sweep', 'notice'] },
+    });
+    expect((await ended(chat.regenerate(done.id).id)).coverage).toEqual(done.coverage);
+  });
+
   test('is exported with what it is about, its citations and what was looked at', async () => {
     const id = add([...filler, notice, rent]);
     begin('So [p. 1 "The rent is 905.50 euros"] and [p. 32 "The rent is 905.50 euros"].');

@@ -149,6 +149,14 @@ describe('what the model gets', () => {
   });
 });
 
+test('what a person wants to be searched for is searched for, and the model names nothing', async () => {
+  const id = add([...filler, notice, 'Dogs are welcome.']);
+  const scope: QuestionScope = { kind: 'document', id, pages: null, words: ['dogs'] };
+  const { coverage, prompts } = await ask(scope, 'How do I terminate?', () => 'So.', { expand: true, mostPages: 1 });
+  expect([coverage.words, pagesIn(prompts[0]!), prompts.length]).toEqual([['dogs'], [32], 1]);
+  await expect(ask({ ...scope, words: ['zebra'] }, 'How do I terminate?', () => 'So.')).rejects.toThrow('Searched for: zebra.');
+});
+
 describe('what is asked about', () => {
   test('is a range of pages: the others are neither searched nor given', async () => {
     const id = add([notice, ...filler]);

@@ -55,6 +55,7 @@ export async function choosePages(
   options: ChooseOptions,
 ): Promise<Choice> {
   const searchFor: SearchFor = async () => {
+    if (scope.words) return scope.words;
     const more = options.expand ? await otherWords(engine, question, options.signal) : [];
     return [...new Set([...wordsOf(question), ...more])];
   };

@@ -142,7 +142,7 @@ export interface ConversationStore {
   pinPicture(id: number, hash: string | null): void;
   pinnedPicture(id: number): string | null;
   /** `id` null: of the conversation that does not exist yet. */
-  saveDraft(id: number | null, text: string, pictures: string[]): void;
+  saveDraft(id: number | null, text: string, pictures: string[], scope?: QuestionScope | null): void;
   draft(): Draft;
   /** Distinct questions, newest first, one line each. */
   recentPrompts(limit: number): string[];

@@ -10,6 +10,8 @@ import { differences } from './009-differences.ts';
 import { extractions } from './010-extractions.ts';
 import { notes } from './011-notes.ts';
 import { pagePlaces } from './012-page-places.ts';
+import { draftScopes } from './013-draft-scopes.ts';
+import { searchWords } from './014-search-words.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -26,4 +28,6 @@ export const migrations: readonly Migration[] = [
   extractions,
   notes,
   pagePlaces,
+  draftScopes,
+  searchWords,
 ];
