@@ -19,15 +19,33 @@ export class Upload {
   failure = $state.raw<RequestFailure | null>(null);
   /** What the app calls it, from its first piece on; null again once the app keeps nothing of it. */
   id: string | null = null;
+  /** What was entered and is right, while more is asked. */
+  password: string | null = null;
+  pages: string | null = null;
+  /** The password of another file that came with it: often it is the same. */
+  guess: string | null = null;
+  readonly #cancelled = Promise.withResolvers<never>();
   isCancelled = false;
 
   constructor(key: number, file: File) {
     this.key = key;
     this.file = file;
+    // Nobody may be reading.
+    this.#cancelled.promise.catch(() => {});
   }
 
   get name(): string {
     return this.file.name;
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+    this.#cancelled.reject(new Error('It was cancelled.'));
+  }
+
+  /** Rejects when it is cancelled, too: a drive that does not answer may keep a read waiting for ever. */
+  async read(from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await Promise.race([this.file.slice(from, to).arrayBuffer(), this.#cancelled.promise]));
   }
 }
 
@@ -45,6 +63,8 @@ export class Uploads {
   readonly #onAdded: (added: Added) => void;
   #all = $state.raw<readonly Upload[]>([]);
   #nextKey = 1;
+  /** What somebody entered for one is being tried. */
+  #isAnswered = $state(false);
   #isSending = false;
 
   constructor(client: Client, onAdded: (added: Added) => void) {
@@ -57,8 +77,17 @@ export class Uploads {
     return this.#all;
   }
 
-  /** The first that a person has to answer for. */
+  /** The first that a person has to answer for; none while an answer is being tried. */
   get asking(): Upload | null {
+    return this.#isAnswered ? null : this.#first();
+  }
+
+  /** Files that need a password, beside the first. */
+  get othersLocked(): number {
+    return this.#all.filter(({ state }) => state === 'locked').length - 1;
+  }
+
+  #first(): Upload | null {
     return this.#all.find(({ state }) => state === 'locked' || state === 'tooLong') ?? null;
   }
 
@@ -68,8 +97,21 @@ export class Uploads {
   }
 
   /** With the password, or the pages, that somebody entered. Resolves when the app has looked. */
-  async finish(upload: Upload, { password = null, pages = null }: Partial<Given>): Promise<void> {
-    if (upload.state === 'locked' || upload.state === 'tooLong') await this.#finish(upload, { password, pages });
+  async finish(upload: Upload, { password = upload.password, pages = upload.pages }: Partial<Given>): Promise<void> {
+    if (upload.state !== 'locked' && upload.state !== 'tooLong') return;
+    this.#isAnswered = true;
+    await this.#finish(upload, { password, pages });
+    if (password !== null && !this.#all.includes(upload) && !upload.isCancelled) this.#guess(password);
+    this.#isAnswered = false;
+  }
+
+  /** Tries it on the others that need one. */
+  #guess(password: string): void {
+    for (const upload of this.#all.filter(({ state }) => state === 'locked')) {
+      upload.guess = password;
+      upload.state = 'waiting';
+    }
+    void this.#sendAll();
   }
 
   async #finish(upload: Upload, given: Given): Promise<void> {
@@ -78,8 +120,7 @@ export class Uploads {
       // What waited long for somebody is gone from the app; the file itself is still here.
       if (upload.id !== null) added = await this.#look(upload, given).catch(orNullWhereGone);
       if (!added) {
-        await this.#bring(upload);
-        if (upload.isCancelled) return await this.#drop(upload);
+        if (!(await this.#bring(upload))) return;
         added = await this.#look(upload, given);
       }
       upload.id = null;
@@ -97,7 +138,7 @@ export class Uploads {
 
   /** Takes it out of the list; nothing of it is kept. */
   cancel(upload: Upload): void {
-    upload.isCancelled = true;
+    upload.cancel();
     this.#forget(upload);
     void this.#drop(upload);
   }
@@ -109,7 +150,7 @@ export class Uploads {
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let next = this.#next(); next; next = this.#next()) await this.#finish(next, { password: null, pages: null });
+    for (let next = this.#next(); next; next = this.#next()) await this.#finish(next, { password: next.guess, pages: next.pages });
     this.#isSending = false;
   }
 
@@ -117,29 +158,40 @@ export class Uploads {
     return this.#all.find(({ state }) => state === 'waiting');
   }
 
-  async #bring(upload: Upload): Promise<void> {
+  /** Whether all of it is with the app. */
+  async #bring(upload: Upload): Promise<boolean> {
     const { file } = upload;
     upload.state = 'sending';
     upload.sent = 0;
-    refuseOthers(file);
-    upload.id = (await this.#client.request('documents.begin', { name: file.name.slice(0, 255), bytes: file.size })).upload;
-    for (let at = 0; at < file.size && !upload.isCancelled; at += mostPieceBytes) {
-      const bytes = await bytesOf(file, at);
-      await this.#client.request('documents.piece', { upload: upload.id, bytes });
-      upload.sent = at + bytes.length;
+    try {
+      refuseOthers(file);
+      upload.id = (await this.#client.request('documents.begin', { name: file.name.slice(0, 255), bytes: file.size })).upload;
+      for (let at = 0; at < file.size && !upload.isCancelled; at += mostPieceBytes) {
+        const bytes = await bytesOf(upload, at);
+        await this.#client.request('documents.piece', { upload: upload.id, bytes });
+        upload.sent = at + bytes.length;
+      }
+    } catch (thrown) {
+      await this.#fail(upload, toRequestFailure(thrown));
+      return false;
     }
+    if (upload.isCancelled) await this.#drop(upload);
+    return !upload.isCancelled;
   }
 
   async #refused(upload: Upload, failure: RequestFailure, given: Given): Promise<void> {
     if (failure.code === 'document_locked') {
-      upload.failure = given.password === null ? null : failure;
+      upload.failure = given.password === upload.guess ? null : failure;
+      upload.guess = null;
+      upload.pages = given.pages;
       upload.state = 'locked';
     } else if (failure.code === 'document_too_large' || (failure.code === 'usage' && given.pages !== null)) {
       upload.failure = failure;
+      upload.password = given.password;
       upload.state = 'tooLong';
     } else return this.#fail(upload, failure);
     // The app keeps the one that is asked about. The others are sent again once somebody has answered for them: hundreds may be locked.
-    if (this.asking !== upload) await this.#drop(upload);
+    if (this.#first() !== upload) await this.#drop(upload);
   }
 
   async #fail(upload: Upload, failure: RequestFailure): Promise<void> {
@@ -179,12 +231,12 @@ function refuseOthers(file: File): void {
   }
 }
 
-async function bytesOf(file: File, at: number): Promise<Uint8Array<ArrayBuffer>> {
+async function bytesOf(upload: Upload, at: number): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return new Uint8Array(await file.slice(at, at + mostPieceBytes).arrayBuffer());
+    return await upload.read(at, at + mostPieceBytes);
   } catch {
     // A drive that was pulled out, a file that was moved.
     const text = strings.documents;
-    throw new RequestFailure({ code: 'document_missing', message: text.gone(file.name), nextStep: text.goneStep });
+    throw new RequestFailure({ code: 'document_missing', message: text.gone(upload.name), nextStep: text.goneStep });
   }
 }

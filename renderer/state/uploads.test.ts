@@ -4,7 +4,7 @@ import { RequestFailure } from '../api/transport.ts';
 import { createFakeClient, type FakeClient } from './fake-client.ts';
 import { Uploads } from './uploads.svelte.ts';
 
-type Finish = (input: Input<'documents.finish'>) => Output<'documents.finish'>;
+type Finish = (input: Input<'documents.finish'>) => Output<'documents.finish'> | Promise<Output<'documents.finish'>>;
 
 const added = (name: string): Output<'documents.finish'> => ({ document: { id: 1, name } as LibraryDocument, known: false });
 const failure = (code: string): RequestFailure => new RequestFailure({ code, message: `It failed: ${code}.`, nextStep: 'Wait.' });
@@ -52,15 +52,16 @@ test('one that needs a password waits for it, and holds up no other', async () =
   expect(uploads.all).toEqual([]);
 });
 
-test('of hundreds that need a password the app keeps one, and the others are sent again with what was entered', async () => {
+test('of hundreds that need a password the app keeps one; what opens one is tried on the others', async () => {
   const held = new Set<string>();
   const most: number[] = [];
+  const passwordOf = (name: string): string => (name === '50.pdf' || name === '60.pdf' ? 'other' : 'open');
   const client = createFakeClient({
     'documents.begin': ({ name }) => (held.add(name), most.push(held.size), { upload: name }),
     'documents.piece': () => null,
     'documents.drop': ({ upload }) => (held.delete(upload), null),
     'documents.finish': ({ upload, password }) => {
-      if (password !== 'open') throw failure('document_locked');
+      if (password !== passwordOf(upload)) throw failure('document_locked');
       held.delete(upload);
       return added(upload);
     },
@@ -68,12 +69,38 @@ test('of hundreds that need a password the app keeps one, and the others are sen
   const names: string[] = [];
   const uploads = new Uploads(client, ({ document }) => names.push(document.name));
   const files = Array.from({ length: 100 }, (_, index) => file(`${index}.pdf`));
+  const locked = (count: number): Promise<void> =>
+    vi.waitFor(() => expect(uploads.all.map(({ state }) => state)).toEqual(Array(count).fill('locked')), { timeout: 20_000 });
   uploads.add(files);
-  await vi.waitFor(() => expect(uploads.all.filter(({ state }) => state === 'locked')).toHaveLength(100));
-  expect([...held]).toEqual(['0.pdf']);
-  while (uploads.asking) await uploads.finish(uploads.asking, { password: 'open' });
-  expect(names).toEqual(files.map(({ name }) => name));
-  expect([Math.max(...most), uploads.all, [...held]]).toEqual([2, [], []]);
+  await locked(100);
+  expect([[...held], uploads.othersLocked]).toEqual([['0.pdf'], 99]);
+  await uploads.finish(uploads.asking!, { password: 'open' });
+  await locked(2);
+  // Nobody has said anything wrong of these.
+  expect(uploads.all.map(({ name, failure: why }) => [name, why])).toEqual([
+    ['50.pdf', null],
+    ['60.pdf', null],
+  ]);
+  await uploads.finish(uploads.asking!, { password: 'shut' });
+  expect([uploads.asking?.name, uploads.asking?.failure?.code, uploads.all.length]).toEqual(['50.pdf', 'document_locked', 2]);
+  await uploads.finish(uploads.asking!, { password: 'other' });
+  await vi.waitFor(() => expect(uploads.all).toEqual([]));
+  expect([names.length, Math.max(...most), [...held]]).toEqual([100, 2, []]);
+});
+
+test('while an answer is tried nothing else is asked', async () => {
+  const tried = Promise.withResolvers<null>();
+  const { uploads } = rig(async ({ password }) => {
+    if (password !== null) await tried.promise;
+    throw failure('document_locked');
+  });
+  uploads.add([file('first.pdf'), file('second.pdf')]);
+  await vi.waitFor(() => expect(uploads.othersLocked).toBe(1));
+  const finished = uploads.finish(uploads.asking!, { password: 'shut' });
+  expect(uploads.asking).toBeNull();
+  tried.resolve(null);
+  await finished;
+  expect([uploads.asking?.name, uploads.asking?.failure?.code]).toEqual(['first.pdf', 'document_locked']);
 });
 
 test('one whose password comes after the app has dropped it is sent again', async () => {
@@ -119,6 +146,21 @@ test('one that is too long waits for a range, also after one that it does not ha
   expect(names).toEqual(['long.pdf']);
 });
 
+test('one that is locked and too long is asked for both, and forgets neither', async () => {
+  const { uploads, names } = rig(({ upload, password, pages }) => {
+    if (password !== 'open') throw failure('document_locked');
+    if (pages !== '1-2') throw failure(pages === null ? 'document_too_large' : 'usage');
+    return added(upload);
+  });
+  uploads.add([file('long.pdf')]);
+  await vi.waitFor(() => expect(uploads.asking?.state).toBe('locked'));
+  await uploads.finish(uploads.asking!, { password: 'open' });
+  expect(uploads.asking?.state).toBe('tooLong');
+  await uploads.finish(uploads.asking!, { pages: '9000' });
+  await uploads.finish(uploads.asking!, { pages: '1-2' });
+  expect(names).toEqual(['long.pdf']);
+});
+
 test('one that fails says why, leaves nothing with the app, and the others are added', async () => {
   const { client, uploads, names } = rig(({ upload }) => {
     if (upload === 'bad.pdf') throw failure('document_unreadable');
@@ -132,6 +174,14 @@ test('one that fails says why, leaves nothing with the app, and the others are a
   ]);
   expect(client.inputs('documents.drop')).toEqual([{ upload: 'bad.pdf' }]);
   expect(client.inputs('documents.begin').map(({ name }) => name)).toEqual(['bad.pdf', 'good.pdf']);
+});
+
+test('one that has more bytes than is read is refused before any of them is sent, and not asked about', async () => {
+  const { client, uploads } = rig();
+  uploads.add([Object.defineProperty(file('huge.pdf'), 'size', { value: 2_000_000_000 })]);
+  await vi.waitFor(() => expect(uploads.all[0]?.state).toBe('failed'));
+  expect([uploads.all[0]?.failure?.message, uploads.asking]).toEqual(['huge.pdf has 2.0 GB; at most 1.0 GB is read.', null]);
+  expect(client.asked).toEqual([]);
 });
 
 test('one that is cancelled while it is sent is dropped', async () => {
@@ -157,6 +207,17 @@ test('a file that can no longer be read says so', async () => {
   gone.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) }) as Blob;
   uploads.add([gone]);
   await vi.waitFor(() => expect(uploads.all[0]?.failure?.message).toBe('gone.pdf cannot be read any more.'));
+});
+
+test('a drive that does not answer holds up the others until its file is cancelled', async () => {
+  const { uploads, names } = rig();
+  const stuck = file('stuck.pdf');
+  stuck.slice = () => ({ arrayBuffer: () => new Promise(() => {}) }) as unknown as Blob;
+  uploads.add([stuck, file('other.pdf')]);
+  await vi.waitFor(() => expect(uploads.all[0]?.state).toBe('sending'));
+  uploads.cancel(uploads.all[0]!);
+  await done(uploads);
+  expect(names).toEqual(['other.pdf']);
 });
 
 test('those that wait can be left out at once', async () => {

@@ -108,7 +108,9 @@ export const documents = {
 
   needsPassword: (name: string) => `${name} needs a password`,
   password: 'Password',
-  passwordHint: 'Loupe does not keep it. The text it reads stays searchable; to see the pages after a restart, enter it again.',
+  passwordHint: (others: number) =>
+    'Loupe does not keep it. The text it reads stays searchable; to see the pages after a restart, enter it again.' +
+    (others > 0 ? ` It is also tried on ${others === 1 ? '1 other file' : `${numbers.format(others)} other files`} that need one.` : ''),
   passwordWrong: 'This is not the password of this document.',
   unlock: 'Open',
   tooLong: (name: string) => `${name} is very long`,
