@@ -5,7 +5,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { runLoupe } from './run.ts';
-import { exitCodes, loupeVersion } from './terminal.ts';
+import { exitCodes, loupeVersion, withoutCommands } from './terminal.ts';
 
 // What Loupe writes is its owner's alone.
 process.umask(0o077);
@@ -23,10 +23,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exitCodes.ok);
 });
 
+const errIsTerminal = process.stderr.isTTY === true;
 process.exitCode = await runLoupe(process.argv.slice(2), {
-  out: (chunk) => void process.stdout.write(chunk),
-  err: (chunk) => void process.stderr.write(chunk),
-  errIsTerminal: process.stderr.isTTY === true,
+  // Files and other programs get every character as it is.
+  out: (chunk) => void process.stdout.write(process.stdout.isTTY ? withoutCommands(chunk) : chunk),
+  err: (chunk) => void process.stderr.write(errIsTerminal ? withoutCommands(chunk, { mayRedraw: true }) : chunk),
+  errIsTerminal,
   readInput: () => text(process.stdin),
   input: () => process.stdin,
   startEngine: () => createEngineClient(),

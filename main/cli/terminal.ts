@@ -80,6 +80,20 @@ export function loupeVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/**
+ * What a terminal would obey, made visible: the text of documents, pictures and models and the names of files may hold any character.
+ * `mayRedraw`: Loupe's own lines of progress go back to their beginning and erase what was there.
+ */
+export function withoutCommands(text: string, { mayRedraw = false }: { mayRedraw?: boolean } = {}): string {
+  const control = mayRedraw ? /\r(?:\u001b\[K)?|\r\n|[^\P{Cc}\n\t]/gu : /\r\n|[^\P{Cc}\n\t]/gu;
+  return text.replace(control, (found) => {
+    const code = found.codePointAt(0)!;
+    if (found.length > 1 || (mayRedraw && found === '\r')) return found;
+    // Unicode has a picture of each of the first 32, and of the one behind the letters.
+    return String.fromCodePoint(code < 0x20 ? 0x2400 + code : code === 0x7f ? 0x2421 : 0xfffd);
+  });
+}
+
 export function lineWriter(terminal: Terminal): (line: string) => void {
   return (line) => terminal.out(`${line}\n`);
 }
