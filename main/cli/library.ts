@@ -78,7 +78,7 @@ async function add(context: LibraryContext): Promise<ExitCode> {
   for (const path of named) {
     let files: string[] = [];
     try {
-      files = await filesAt(path);
+      files = await filesAt(path, failed);
     } catch (thrown) {
       failed(path, thrown);
     }

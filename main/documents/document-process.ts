@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { HostProcess, SpawnHost } from '../process/channel.ts';
 import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import type { DocumentFile, PageReading } from '../services/ports.ts';
+import { shownName } from './shown-name.ts';
 
 export type DocumentWork =
   | { kind: 'open' }
@@ -122,5 +123,5 @@ export function createDocumentProcess(spawn: SpawnHost, limits: DocumentLimits):
 }
 
 export function nameOf({ path, name }: DocumentFile): string {
-  return name ?? basename(path);
+  return shownName(name ?? basename(path));
 }

@@ -12,6 +12,7 @@ import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../s
 import { openAuditor } from './audit.ts';
 import { readText } from './page-text.ts';
 import { loadPdfium, type Bytes, type Pdf, type Pdfium } from './pdfium.ts';
+import { shownName } from './shown-name.ts';
 
 /** Dots an inch, or how many pixels wide the page is drawn. */
 export type Resolution = { dpi: number } | { width: number };
@@ -53,13 +54,18 @@ export async function openDocument({ path, name, password }: DocumentFile): Prom
   }
 }
 
-function openFile(path: string, name = basename(path)): OpenFile {
+function openFile(path: string, given = basename(path)): OpenFile {
+  const name = shownName(given);
   let descriptor: number;
   try {
     descriptor = openSync(path, readWithoutWaiting);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new LoupeError('document_missing', `${path} does not exist.`);
+    if (code === 'ENOENT') {
+      // As Node gives the names of old archives and foreign disks, which nothing opens any more.
+      const step = path.includes('\ufffd') ? 'Its name has characters that are not Unicode: rename the file, then add it.' : undefined;
+      throw new LoupeError('document_missing', `${path} does not exist.`, step);
+    }
     throw new LoupeError(
       'document_missing',
       `${path} cannot be opened (${code ?? message}).`,

@@ -12,7 +12,6 @@ import { line, writePdf } from '../../documents/test/write-pdf.ts';
 import { root } from '../../host/paths.ts';
 import { openStore } from '../../storage/store.ts';
 import type { DocumentReader, Store, TextRecogniser } from '../ports.ts';
-import { filesAt } from './folder.ts';
 import { createLibrary, type Library } from './library.ts';
 
 let folder: string;
@@ -42,8 +41,9 @@ function save(name: string, bytes: Uint8Array | string): string {
 const pagesOf = (count: number): Buffer =>
   writePdf({ pages: Array.from({ length: count }, (_, index) => ({ content: line(`Clause ${index + 1}`) })) });
 const drawing = '0 0 1 rg 100 100 200 200 re f';
+/** Copies, and what is not whole yet. */
 const kept = (): string[] =>
-  readdirSync(join(folder, 'data', 'documents'), { recursive: true, encoding: 'utf8' }).filter((path) => path.length > 40);
+  readdirSync(join(folder, 'data'), { recursive: true, encoding: 'utf8' }).filter((path) => /^documents\/.+\/./.test(path));
 
 describe('adding', () => {
   test('keeps the file by its hash and knows the same bytes again under any name', async () => {
@@ -54,6 +54,47 @@ describe('adding', () => {
     expect([again.known, again.document.id, again.document.name]).toEqual([true, first.document.id, 'договор 契約.pdf']);
     expect(kept()).toEqual([expect.stringContaining(first.document.hash)]);
     expect(store.documents.list()).toHaveLength(1);
+  });
+
+  test.each([
+    ['חוזה שכירות.pdf', 'חוזה שכירות.pdf'],
+    ['عقد إيجار.pdf', 'عقد إيجار.pdf'],
+    ['👩‍👩‍👧 receipts 🦊.pdf', '👩‍👩‍👧 receipts 🦊.pdf'],
+    [`${'é'.repeat(125)}.pdf`, `${'é'.repeat(125)}.pdf`],
+    ['two\nlines\u001b[2J.pdf', 'two lines [2J.pdf'],
+    ['invoice\u202efdp.exe', 'invoice fdp.exe'],
+    ['half \ud83d.pdf', 'half \ufffd.pdf'],
+    ['\n', 'A file without a name'],
+    ['%s `$(date)` <b>&amp; "\'".pdf', '%s `$(date)` <b>&amp; "\'".pdf'],
+  ])('takes a file whatever it is called: %j', async (name, shown) => {
+    const incoming = await store.documentFiles.receive();
+    await incoming.append(pagesOf(1));
+    const { document } = await library.addReceived(incoming, name);
+    expect([document.name, store.documents.list()[0]!.name]).toEqual([shown, shown]);
+    // As the command line does, where the system has such a name.
+    if (!/[\ud800-\udfff](?![\udc00-\udfff])|^\n$/u.test(name)) {
+      const { known } = await library.add(save(name, pagesOf(1)));
+      expect(known).toBe(true);
+    }
+    expect((await library.read(document.id)).states.text).toBe(1);
+  });
+
+  test.each([
+    ['is gone', (path: string) => rmSync(path), 'does not exist.'],
+    ['is another file', (path: string) => writeFileSync(path, pagesOf(3)), 'changed while it was being copied.'],
+    ['is a folder', (path: string) => (rmSync(path), mkdirSync(path)), 'cannot be read any more.'],
+  ])('says so where the file %s when its copy begins, and keeps nothing', async (_, change, message) => {
+    const path = save('lease.pdf', pagesOf(1));
+    const late: DocumentReader = {
+      ...reader,
+      open: async (...given) => {
+        const facts = await reader.open(...given);
+        change(path);
+        return facts;
+      },
+    };
+    await expect(createLibrary({ store, reader: late }).add(path)).rejects.toThrow(`lease.pdf ${message}`);
+    expect([store.documents.list(), kept()]).toEqual([[], []]);
   });
 
   test('brings back the copy that is missing', async () => {
@@ -92,25 +133,6 @@ describe('adding', () => {
     await expect(library.read(document.id)).rejects.toMatchObject({ code: 'document_locked', message: 'locked.pdf needs a password.' });
     expect(store.documents.get(document.id)).toMatchObject({ failure: null, states: { waiting: 1 } });
     expect((await library.read(document.id, { password: 'sesame' })).states).toMatchObject({ waiting: 0, text: 1 });
-  });
-});
-
-describe('folders', () => {
-  test('give their files in the order of their names, hidden ones left out', async () => {
-    const base = join(folder, 'scans');
-    mkdirSync(join(base, 'more'), { recursive: true });
-    for (const name of ['page 10.png', 'page 2.png', '.hidden', join('more', 'a.pdf')]) writeFileSync(join(base, name), 'x');
-    expect(await filesAt(base)).toEqual(['more/a.pdf', 'page 2.png', 'page 10.png'].map((name) => join(base, name)));
-    expect(await filesAt(join(base, 'page 2.png'))).toEqual([join(base, 'page 2.png')]);
-    expect(await filesAt(join(folder, 'gone'))).toEqual([join(folder, 'gone')]);
-  });
-
-  test('that are empty or too full are named', async () => {
-    const base = join(folder, 'many');
-    mkdirSync(base);
-    await expect(filesAt(base)).rejects.toThrow(`The folder ${base} has no files in it.`);
-    for (let count = 0; count <= 2000; count++) writeFileSync(join(base, `${count}`), '');
-    await expect(filesAt(base)).rejects.toThrow('The folder many has more than 2,000 files.');
   });
 });
 
