@@ -80,13 +80,19 @@ export class AnswerJob {
     const { engine } = this.#options;
     /** Until it continues. */
     let lostEngine = false;
+    /** Page by page: whoever asks something meanwhile goes first. */
+    let onePage = false;
     for (let resumed = 0; ; resumed++) {
       const waitingFor = (): TurnState['phase'] => {
         if (lostEngine) return 'restarting';
         return engine.state().status === 'ready' ? 'waiting' : 'loading';
       };
       try {
-        return await engine.use(this.#abort.signal, (port) => this.#generate(port), { onWait: () => this.#emitState(waitingFor()) });
+        const onWait = (): void => void (onePage || this.#emitState(waitingFor()));
+        const ending = await engine.use(this.#abort.signal, (port) => this.#generate(port), { onWait, givesWay: onePage });
+        if (ending) return ending;
+        onePage = true;
+        resumed = -1;
       } catch (thrown) {
         const { code } = toLoupeError(thrown);
         // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.
@@ -94,11 +100,13 @@ export class AnswerJob {
         const lost = isEngineLost(code) || full;
         if (!lost || resumed === resumesPerAnswer || this.#ended) throw thrown;
         lostEngine = !full;
+        onePage = false;
       }
     }
   }
 
-  async #generate(port: Engine): Promise<Ending> {
+  /** Null: there are more pages to look at before the answer is written. */
+  async #generate(port: Engine): Promise<Ending | null> {
     const { store, engine, questions } = this.#options;
     const { signal } = this.#abort;
     const { id, conversationId, parentId } = this.answer;
@@ -117,6 +125,7 @@ export class AnswerJob {
       onLook: (answer) => this.#options.emit({ event: 'message.changed', payload: { ...answer, text: this.#text } }),
       onPage: (done, total) => this.#emitState('pages', done, total),
     });
+    if (about === 'more-pages') return null;
     const window = await fitPrompt(
       promptParts(store, state, {
         path: withoutVerdicts(store.conversations.path(parentId!)),

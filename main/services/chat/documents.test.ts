@@ -427,6 +427,23 @@ describe('every page', () => {
     expect(textOf(asked.at(-1)!)).toContain('===== page 2\n"Paid 2.00 euros."\n===== page 7\n"Paid 7.00 euros."\n===== page 12\n');
   });
 
+  test('lets a question through that is asked meanwhile', async () => {
+    const id = add(pages);
+    let meanwhile = (): void => {};
+    const noted = beginNoting({ onNote: (before) => void (before === 4 && meanwhile()) });
+    const answers: number[] = [];
+    meanwhile = () => void answers.push(ask('And now something else?', null).answer.id);
+    const long = ask('Which payments were made?', whole(id)).answer.id;
+    expect(line(await ended(long))).toContain('Looked at 12 of 12 pages');
+    const order = events.flatMap(({ event, payload }) =>
+      event === 'message.changed' && payload.role === 'assistant' && payload.state === 'complete' ? [payload.id] : [],
+    );
+    expect(order).toEqual([answers[0], long]);
+    const questions = asked.map((messages) => (textOf(messages).startsWith('Copy from') ? 'page' : 'answer'));
+    expect(questions.indexOf('answer')).toBe(5);
+    expect(noted).toHaveLength(12);
+  });
+
   test('leaves no word of its notes when the document is removed', async () => {
     const id = add(pages);
     beginNoting({ reply: 'Three.' });

@@ -8,7 +8,7 @@ import type { DocumentStore, GenerateReply, KeptLook, NewCoverage, PagePicture }
 import type { Answerer } from './answerer.ts';
 import { choosePages, withoutText, type Choice, type ChooseOptions, type ChosenPage } from './choose-pages.ts';
 import { checkCitations } from './citations.ts';
-import { isOneByOne, lookAtEvery, noteEach, promptFromNotes, type NoteOptions } from './every-page.ts';
+import { isOneByOne, lookAtEvery, nextPage, notePage, promptFromNotes } from './every-page.ts';
 import { messagesOf, pagePrompt, pagesOf, type PagePrompt, type PageTask } from './page-prompt.ts';
 import { hasRoom, instructionsAfter } from './prompt-room.ts';
 import { quotedPages } from './quoted-pages.ts';
@@ -36,12 +36,17 @@ export async function askDocument(
   answerer: Answerer,
   scope: QuestionScope,
   question: string,
-  { onText, ...options }: AskOptions & Pick<NoteOptions, 'onPage'> & { onText?: (text: string) => void },
+  { onText, onPage, ...options }: AskOptions & { onText?: (text: string) => void; onPage?: (done: number, total: number) => void },
 ): Promise<DocumentAnswer> {
   const { documents, engine } = answerer;
   const { signal, maxTokens } = options;
-  const { looks: planned, ...counts } = await lookFor(answerer, scope, question, options);
-  const looks = isOneByOne(planned) ? await noteEach(answerer, scope, planned, question, options) : planned;
+  const { looks, ...counts } = await lookFor(answerer, scope, question, options);
+  for (let { look, done } = nextPage(looks); look; { look, done } = nextPage(looks)) {
+    onPage?.(done, looks.length);
+    look.note = await notePage(answerer, scope, look, question, signal);
+    look.noted = look.note === '' ? 'nothing' : 'something';
+    if (done + 1 === looks.length) onPage?.(looks.length, looks.length);
+  }
   const messages = messagesOf(await promptFor(answerer, scope, looks, question, options));
   const reply = await engine.generate({ messages, maxTokens }, { signal, ...(onText ? { onText } : {}) });
   return {

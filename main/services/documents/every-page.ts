@@ -4,7 +4,7 @@
  */
 import type { QuestionScope } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
-import type { Abortable, ChatMessage, DocumentStore, KeptLook, NewCoverage } from '../ports.ts';
+import type { ChatMessage, DocumentStore, KeptLook, NewCoverage } from '../ports.ts';
 import type { Answerer } from './answerer.ts';
 import {
   chosenOf,
@@ -30,13 +30,6 @@ import {
   type PromptPage,
 } from './page-prompt.ts';
 import { hasRoom, type RoomOptions } from './prompt-room.ts';
-
-export interface NoteOptions extends Abortable {
-  /** Called with what was noted of a page: '' for nothing. */
-  onNote?: ((look: KeptLook, note: string) => void) | undefined;
-  /** Called before the first page and after each with how many were looked at. */
-  onPage?: ((done: number, total: number) => void) | undefined;
-}
 
 /** Of a note. They are quotes; what runs on is cut. */
 const noteTokens = 160;
@@ -96,31 +89,13 @@ function ofDocument(
   return { pages: pages.map((page) => chosenOf(document, page)), counts };
 }
 
-/** The looks with what the model notes of those that wait; the others are kept as they are. Rejects as the engine does. */
-export async function noteEach(
-  answerer: Answerer,
-  scope: QuestionScope,
-  looks: readonly KeptLook[],
-  question: string,
-  { onNote, onPage, signal }: NoteOptions,
-): Promise<KeptLook[]> {
-  const noted: KeptLook[] = [];
-  for (const look of looks) {
-    onPage?.(noted.length, looks.length);
-    if (look.noted !== 'waiting') {
-      noted.push(look);
-      continue;
-    }
-    const note = await noteOf(answerer, scope, look, question, signal);
-    onNote?.(look, note);
-    noted.push({ ...look, noted: note === '' ? 'nothing' : 'something', note });
-  }
-  onPage?.(noted.length, looks.length);
-  return noted;
+/** The first page that is still to be looked at, and how many were. */
+export function nextPage(looks: readonly KeptLook[]): { look: KeptLook | undefined; done: number } {
+  return { look: looks.find(({ noted }) => noted === 'waiting'), done: looks.filter(({ noted }) => noted !== 'waiting').length };
 }
 
-/** A page that has no room is looked at in parts. */
-async function noteOf(
+/** What the model notes of a page: '' for nothing. One that has no room is looked at in parts. Rejects as the engine does. */
+export async function notePage(
   answerer: Answerer,
   scope: QuestionScope,
   look: KeptLook,

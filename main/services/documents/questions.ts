@@ -1,10 +1,10 @@
 /** Questions about documents in the chat: what is looked at is stored before the model is asked, and looked at again whenever it is asked again. */
 import type { Citation, EngineState, Message, QuestionScope } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
-import type { Abortable, Engine, KeptLook, PagePicture, Store } from '../ports.ts';
+import type { Abortable, Engine, PagePicture, Store } from '../ports.ts';
 import type { Answerer } from './answerer.ts';
 import { citationsOf, drawnBy, lookFor, promptFor, seenWidth } from './ask.ts';
-import { isOneByOne, noteEach } from './every-page.ts';
+import { nextPage, notePage } from './every-page.ts';
 import { rangeOf } from './choose-pages.ts';
 import type { PagePrompt } from './page-prompt.ts';
 
@@ -24,15 +24,18 @@ export interface PromptOptions extends Abortable {
   sees: boolean;
   /** Called with the answer once it is stored what is looked at, and again when every page was. */
   onLook: (answer: Message) => void;
-  /** Called while pages are looked at one by one. */
+  /** Called before each page that is looked at by itself, and after the last. */
   onPage: (done: number, total: number) => void;
 }
 
 export interface DocumentQuestions {
   /** Throws `not_found` and `usage` where nothing can be asked about this. */
   refuse(scope: QuestionScope): void;
-  /** What the model gets for an answer; null where the question is about no document. Rejects as asking does. */
-  prompt(answerId: number, question: Message, options: PromptOptions): Promise<PagePrompt | null>;
+  /**
+   * What the model gets for an answer; null where the question is about no document. Where pages are looked at one by one it
+   * looks at the next; `more-pages`: to be called again, whenever the model has time. Rejects as asking does.
+   */
+  prompt(answerId: number, question: Message, options: PromptOptions): Promise<PagePrompt | 'more-pages' | null>;
   /** The citations of an answer; null where there is nothing to check. Does not throw: what cannot be checked now is checked later. */
   check(answerId: number, text: string): Citation[] | null;
   /** Checks those of answers that a process left when it ended. */
@@ -61,10 +64,14 @@ export function createDocumentQuestions({ store, show, wordVectors }: DocumentQu
         onLook(conversations.saveCoverage(answerId, coverage));
         ({ looks } = coverage);
       }
-      if (isOneByOne(looks)) {
-        const onNote = (look: KeptLook, note: string): void => conversations.saveNote(answerId, look, note);
-        looks = await noteEach(answerer, scope, looks, text, { signal, onNote, onPage });
+      const { look, done } = nextPage(looks);
+      if (look) {
+        onPage(done, looks.length);
+        conversations.saveNote(answerId, look, await notePage(answerer, scope, look, text, signal));
+        if (done + 1 < looks.length) return 'more-pages';
+        onPage(looks.length, looks.length);
         onLook(conversations.message(answerId));
+        looks = conversations.looks(answerId);
       }
       return promptFor(answerer, scope, looks, text, { maxTokens, systemPrompt, signal });
     },
