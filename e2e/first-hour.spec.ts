@@ -108,3 +108,48 @@ test('the open conversation is renamed, exported and deleted from the field, its
   await page.getByRole('button', { name: 'Undo' }).click();
   await expect(page.getByRole('heading', { name: 'Breakfast' })).toBeVisible();
 });
+
+/** As a program leaves a text on the clipboard; the browser inserts it by itself. */
+async function pasteText(page: Page, text: string): Promise<void> {
+  await page.evaluate((words) => navigator.clipboard.writeText(words), text);
+  await page.keyboard.press('Control+v');
+}
+
+test('a long text is cut before it is inserted, refused where the model has no room for it, and folded in the conversation', async ({
+  loupe,
+  page,
+  context,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await loupe.skipWelcome();
+  // Counted, not timed: the field never holds more than it may, not even for a moment.
+  await loupe.question.evaluate((field: HTMLTextAreaElement) => {
+    field.addEventListener('input', () => {
+      document.body.dataset['most'] = String(Math.max(Number(document.body.dataset['most'] ?? 0), field.value.length));
+    });
+  });
+  await loupe.question.fill('Before ');
+  await pasteText(page, `line\r\n${'word '.repeat(100_000)}`);
+  await expect(page.getByText(/A question can have 200,000 characters at most\. .* left out\./)).toBeVisible();
+  expect(await loupe.question.evaluate((field: HTMLTextAreaElement) => field.value.length)).toBe(200_000);
+  expect(await page.evaluate(() => document.body.dataset['most'])).toBe('200000');
+  await expect(loupe.question).toHaveValue(/^Before line\nword word/);
+
+  // 40,000 words: the model has room for 8,192.
+  await loupe.question.fill('word '.repeat(40_000));
+  await expect(page.getByText('too long', { exact: true })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('alert')).toContainText('This question is too long for the model');
+  await expect(loupe.question).toHaveValue(/^word word/);
+  await expect(loupe.answers).toHaveCount(0);
+  await expect(loupe.sidebar.getByText('Your conversations will be listed here.')).toBeVisible();
+
+  await loupe.ask('word '.repeat(2_000));
+  const asked = page.getByRole('article', { name: 'You' });
+  const shown = (): Promise<number> => asked.locator('.words p').evaluate((words) => words.textContent.length);
+  expect(await shown()).toBeLessThan(1_300);
+  await asked.getByRole('button', { name: 'Show all 9,999 characters' }).click();
+  expect(await shown()).toBe(9_999);
+  await asked.getByRole('button', { name: 'Show less' }).click();
+  expect(await shown()).toBeLessThan(1_300);
+});

@@ -265,7 +265,8 @@ export const requests = {
   /** How full the context would be with this question; null while no model is loaded. */
   'chat.measure': {
     input: v.strictObject({ conversationId: v.nullable(id), parentId: v.nullable(id), text: text(limits.message), pictures: count }),
-    output: v.nullable(v.strictObject({ promptTokens: count, contextLength: count, forgottenMessages: count })),
+    /** `fits`: false where not even the question alone has room; null where no model is loaded. */
+    output: v.nullable(v.strictObject({ promptTokens: count, contextLength: count, forgottenMessages: count, fits: v.boolean() })),
   },
 
   /** Of a file that holds several pictures, adds the default one. */

@@ -192,6 +192,15 @@ describe('what a paste or a drop brings', () => {
     expect(decideTransfer({ files: [], text: '', html: '', uris: '', ...carried }, how)).toEqual(taken);
   });
 
+  test('a very long text is a text, whatever its lines look like, unless it is a picture', () => {
+    const long = `${'file:///home/me/picture.png\n'.repeat(100_000)}`;
+    const html = `<img src="${inline}">`;
+    expect(decideTransfer({ files: [], text: long, html, uris: '' }, 'paste')).toEqual({ kind: 'text' });
+    expect(decideTransfer({ files: [], text: long, html: '', uris: '' }, 'drop')).toEqual({ kind: 'text' });
+    const picture = `data:image/png;base64,${'A'.repeat(2_000_000)}`;
+    expect(decideTransfer({ files: [], text: picture, html: '', uris: '' }, 'paste')).toEqual({ kind: 'data', addresses: [picture] });
+  });
+
   test('markup made to be slow is read once', () => {
     for (const html of [
       '<img '.repeat(200_000),

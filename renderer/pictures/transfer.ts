@@ -30,8 +30,14 @@ export type Taken<F extends NamedFile = File> =
   | { kind: 'text' }
   | { kind: 'nothing' };
 
+/** No address and no list of names is longer: such a text is a text, and is not looked through while somebody waits. */
+const longestMention = 1_000_000;
+
 export function decideTransfer<F extends NamedFile>(carried: Carried<F>, how: 'paste' | 'drop'): Taken<F> {
-  const { files } = carried;
+  const { files, text } = carried;
+  if (text.length > longestMention && !isDataAddress(text.slice(0, 100).trimStart())) {
+    if (files.length === 0 || how === 'paste') return { kind: 'text' };
+  }
   if (files.length > 0) {
     // A spreadsheet brings its cells as text, as a table and as a picture of them: text is what they are pasted for.
     if (how === 'paste' && !isAboutFiles(carried)) return { kind: 'text' };

@@ -4,6 +4,7 @@ import { Composer } from './composer.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
 import { forNext, isSameSubject, lastScope, sentScope, withEvery } from './question-scope.ts';
+import { refuseTooLong } from './question-room.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
 const noDraft: Draft = { text: '', pictures: [] };
@@ -136,15 +137,17 @@ export class Chat {
 
   /** Asks an earlier question again, in other words: a branch beside it. Rejects with `RequestFailure`. */
   async resend(question: Message, text: string): Promise<void> {
+    const { conversationId, parentId, pictures } = question;
+    await refuseTooLong(this.#client, { conversationId, parentId, text, pictures: pictures.length });
     const sent = await this.#client.request('chat.send', {
-      conversationId: question.conversationId,
-      parentId: question.parentId,
+      conversationId,
+      parentId,
       text,
-      pictures: question.pictures.map(({ hash }) => hash),
+      pictures: pictures.map(({ hash }) => hash),
       scope: sentScope(question.scope),
     });
     this.#editing = null;
-    if (this.#current?.id === question.conversationId) this.#follow(sent);
+    if (this.#current?.id === conversationId) this.#follow(sent);
   }
 
   stop(): void {

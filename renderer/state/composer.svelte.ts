@@ -1,9 +1,10 @@
-import { limits, type AskedScope, type Draft, type Output, type Picture } from '../../main/contract.ts';
+import { limits, type AskedScope, type Draft, type Input, type Output, type Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import { RequestFailure } from '../api/transport.ts';
 import { readPicture, type PictureKind } from '../pictures/read-picture.ts';
 import { strings } from '../strings.ts';
 import { forNext, sentScope } from './question-scope.ts';
+import { needsCounting, refuseTooLong, tooLong } from './question-room.ts';
 import { delayed } from './timing.ts';
 
 const saveDelay = 400;
@@ -51,14 +52,12 @@ export class Composer {
   set text(text: string) {
     this.#text = text.slice(0, limits.message);
     this.#changed();
-    if (text.length > limits.message) this.#failure = tooLong();
+    if (text.length > limits.message) this.wasCut(text.length - limits.message);
   }
 
-  /** Whether one more character has room; `failure` says so where it has not. */
-  hasRoom(): boolean {
-    if (this.#text.length < limits.message) return true;
-    this.#failure = tooLong();
-    return false;
+  /** So many characters had no room; `failure` says so. */
+  wasCut(left: number): void {
+    this.#failure = tooLong(left);
   }
 
   get pictures(): readonly Picture[] {
@@ -209,14 +208,18 @@ export class Composer {
       }
     }
     this.#failure = null;
+    const question = this.#question();
     const text = this.#text;
     const pictures = this.#pictures;
     this.#text = '';
     this.#pictures = [];
     this.#paged = null;
     try {
+      if (needsCounting(text.length, this.#usage?.contextLength)) await refuseTooLong(this.#client, question);
+      const { conversationId, parentId } = question;
       const sent = await this.#client.request('chat.send', {
-        ...this.#place(),
+        conversationId,
+        parentId,
         text,
         pictures: pictures.map(({ hash }) => hash),
         scope: sentScope(this.#scope),
@@ -298,20 +301,20 @@ export class Composer {
     await this.#client.request('conversations.saveDraft', { id, text: '', pictures: [] }).catch(() => null);
   }
 
+  #question(): Input<'chat.measure'> {
+    return { ...this.#place(), text: this.#text, pictures: this.#pictures.length };
+  }
+
   async #measure(): Promise<void> {
     const draftOf = this.#draftOf;
     try {
-      const usage = await this.#client.request('chat.measure', { ...this.#place(), text: this.#text, pictures: this.#pictures.length });
+      const usage = await this.#client.request('chat.measure', this.#question());
       if (this.#draftOf === draftOf) this.#usage = usage;
     } catch {
       // A meter without a reading says nothing.
       this.#usage = null;
     }
   }
-}
-
-function tooLong(): RequestFailure {
-  return new RequestFailure({ code: 'usage', message: strings.chat.tooLong(limits.message), nextStep: strings.chat.tooLongStep });
 }
 
 function tooMany(): RequestFailure {

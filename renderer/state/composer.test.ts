@@ -9,6 +9,7 @@ afterEach(() => void vi.useRealTimers());
 
 const noDraft = { text: '', pictures: [] };
 const sent = { conversation: summary(7), question: message(1, null), answer: message(2, 1, { role: 'assistant' }) };
+const usage = { promptTokens: 10, contextLength: 100, forgottenMessages: 0, fits: true };
 const usual = { 'conversations.saveDraft': () => null, 'chat.measure': () => null };
 
 function composer(answers: Parameters<typeof createFakeClient>[0] = {}) {
@@ -210,7 +211,7 @@ test('a picture that was read for another draft does not end up in this one', as
 });
 
 test('the context is measured once writing pauses', async () => {
-  const { client, composer: it } = composer({ 'chat.measure': () => ({ promptTokens: 10, contextLength: 100, forgottenMessages: 0 }) });
+  const { client, composer: it } = composer({ 'chat.measure': () => usage });
   it.load(null, noDraft);
   it.text = 'a';
   it.text = 'ab';
@@ -219,15 +220,37 @@ test('the context is measured once writing pauses', async () => {
   expect(it.usage?.promptTokens).toBe(10);
 });
 
-test('a full question takes no further character and says so', () => {
+test('what a question has no room for is counted', () => {
   const { composer: it } = composer();
   it.load(null, noDraft);
-  it.text = 'a'.repeat(limits.message - 1);
-  expect(it.hasRoom()).toBe(true);
-  expect(it.failure).toBeNull();
   it.text = 'a'.repeat(limits.message);
-  expect(it.hasRoom()).toBe(false);
-  expect(it.failure?.message).toContain('200,000');
+  expect(it.failure).toBeNull();
+  it.text = 'a'.repeat(limits.message + 1_234);
+  expect(it.text.length).toBe(limits.message);
+  expect(it.failure?.message).toContain('1,234');
+});
+
+test('a question that cannot fit is not sent, and stays to be shortened', async () => {
+  const { client, composer: it } = composer({
+    'chat.send': () => sent,
+    'chat.measure': ({ text }) => ({ ...usage, promptTokens: text.length, fits: text.length < 1_000 }),
+  });
+  it.load(null, noDraft);
+  it.text = 'a'.repeat(5_000);
+  expect(await it.send()).toBeNull();
+  expect(client.inputs('chat.send')).toEqual([]);
+  expect(it.text).toBe('a'.repeat(5_000));
+  expect(it.failure?.message).toContain('5,000 tokens');
+  expect(it.canSend).toBe(true);
+  it.text = 'a'.repeat(50);
+  expect(await it.send()).toBe(sent);
+});
+
+test('where it cannot be counted, the app decides', async () => {
+  const { composer: it } = composer({ 'chat.send': () => sent, 'chat.measure': () => Promise.reject(new Error('gone')) });
+  it.load(null, noDraft);
+  it.text = 'a'.repeat(5_000);
+  expect(await it.send()).toBe(sent);
 });
 
 test('a question that comes back brings no picture twice that was attached again meanwhile', async () => {

@@ -1,6 +1,7 @@
 import type { Message, ModelView, Picture } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
+import { refuseTooLong, tooLong } from './question-room.ts';
 import { OpenConversation } from './open-conversation.svelte.ts';
 import { Seen } from './seen.svelte.ts';
 
@@ -52,6 +53,11 @@ export class QuickAsk {
     return this.#failure;
   }
 
+  /** So many characters of the question had no room; `failure` says so. */
+  wasCut(left: number): void {
+    this.#failure = tooLong(left);
+  }
+
   /** Starts over, even with the same picture. */
   show(picture: Picture): void {
     this.#picture = picture;
@@ -69,9 +75,10 @@ export class QuickAsk {
     this.#sending = true;
     this.#failure = null;
     try {
+      const place = { conversationId: current?.id ?? null, parentId: current?.leafId ?? null };
+      await refuseTooLong(this.#client, { ...place, text, pictures: 1 });
       const { conversation, question, answer } = await this.#client.request('chat.send', {
-        conversationId: current?.id ?? null,
-        parentId: current?.leafId ?? null,
+        ...place,
         text,
         pictures: current ? [] : [picture.hash],
         scope: null,

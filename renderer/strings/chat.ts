@@ -26,8 +26,14 @@ export const chat = {
   pinnedStays: (name: string) => `The model still sees the pinned picture: ${name}.`,
   unpin: 'Unpin',
   blind: (model: string) => `${model} cannot see pictures.`,
-  tooLong: (limit: number) => `A question can have ${limit.toLocaleString('en')} characters at most. The rest was left out.`,
+  tooLong: (limit: number, left: number) =>
+    `A question can have ${limit.toLocaleString('en')} characters at most. ` +
+    `${left === 1 ? 'One character was' : `${left.toLocaleString('en')} characters were`} left out.`,
   tooLongStep: 'Ask about part of the text, or split it into several questions.',
+  noRoom: (tokens: number, room: number) =>
+    `This question is too long for the model: it takes ${tokens.toLocaleString('en')} tokens, and there is room for ${room.toLocaleString('en')}.`,
+  noRoomStep: 'Shorten it, ask about part of the text, or increase the context length in the settings.',
+  noRoomShort: 'too long',
   remove: (name: string) => `Remove ${name}`,
   attached: 'Attached pictures',
   seen: 'Loupe will see this',
@@ -61,6 +67,8 @@ export const chat = {
   editName: 'Edit the question',
   ask: 'Ask',
   copy: 'Copy the question',
+  showAll: (characters: number) => `Show all ${characters.toLocaleString('en')} characters`,
+  showLess: 'Show less',
   copyAnswer: 'Copy the answer as Markdown',
   copyFailed: 'The text could not be copied.',
   copyFailedStep: 'Select the text and copy it with the keyboard.',

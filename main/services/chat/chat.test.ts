@@ -180,6 +180,15 @@ describe('a question', () => {
     });
   });
 
+  test('a question that has no room is counted before it is asked', async () => {
+    begin();
+    const { conversation, answer } = ask('a');
+    await ended(answer.id);
+    const place = { conversationId: conversation.id, parentId: answer.id, pictures: 0 };
+    expect(await chat.measure({ ...place, text: words(2_000) })).toMatchObject({ contextLength: 512, fits: false });
+    expect(await chat.measure({ ...place, text: words(100) })).toMatchObject({ fits: true });
+  });
+
   test('a text model that is given a picture says so', async () => {
     begin({ sees: false });
     const hash = store.pictures.add({

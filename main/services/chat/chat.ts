@@ -13,7 +13,7 @@ import { withoutVerdicts } from '../guard/verdict.ts';
 import type { FinishedAnswer, Store } from '../ports.ts';
 import { AnswerJob } from './answer-job.ts';
 import { createGuardChecks } from './guard-check.ts';
-import { fitPrompt, type ChoosePrompt } from './prompt-window.ts';
+import { measurePrompt, type ChoosePrompt } from './prompt-window.ts';
 import { promptParts, promptsForUse } from './question.ts';
 import { createUnstoredAnswers } from './unstored-answers.ts';
 
@@ -241,8 +241,8 @@ async function measure(
   // Counting takes no turn: it does not touch the model, and an answer may be being written.
   const choose: ChoosePrompt = (prompts, most) => engine.countTokens({ ...promptsForUse(prompts, engine.state().use), most }, signal);
   const parts = promptParts(store, engine.state(), { path: [...before, question], conversationId });
-  const { promptTokens, forgottenMessages } = await fitPrompt(parts, { contextLength, answer }, choose);
-  return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages };
+  const { promptTokens, forgottenMessages, fits } = await measurePrompt(parts, { contextLength, answer }, choose);
+  return { promptTokens: promptTokens + Math.min(pictures, 1), contextLength, forgottenMessages, fits };
 }
 
 const blankQuestion: Message = {

@@ -73,24 +73,35 @@ function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, firs
 /** Which of `prompts` fits: the first that has at most `most` tokens, or the last where none has. */
 export type ChoosePrompt = (prompts: ChatMessage[][], most: number) => Promise<{ prompt: number; tokens: number }>;
 
-/**
- * The longest run of exchanges up to the question that fits; `choose` is called once. Rejects with `context_full` when the
- * question alone does not fit.
- */
-export async function fitPrompt(
-  parts: PromptParts,
-  room: { contextLength: number; answer: number },
-  choose: ChoosePrompt,
-): Promise<PromptWindow & { promptTokens: number }> {
+export interface PromptRoom {
+  contextLength: number;
+  /** Kept free for the answer. */
+  answer: number;
+}
+
+export interface MeasuredPrompt extends PromptWindow {
+  promptTokens: number;
+  /** False: not even the question alone has room, which is what was counted. */
+  fits: boolean;
+}
+
+/** The longest run of exchanges up to the question that fits, else the question alone; `choose` is called once. */
+export async function measurePrompt(parts: PromptParts, room: PromptRoom, choose: ChoosePrompt): Promise<MeasuredPrompt> {
   const starts = parts.path.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
   const prompts = promptsFrom(parts, starts);
   const { prompt, tokens } = await choose(prompts, room.contextLength - room.answer);
   // A shorter answer is better than none.
-  if (tokens < room.contextLength || tokens <= room.contextLength - room.answer)
-    return { messages: prompts[prompt]!, promptTokens: tokens, forgottenMessages: starts[prompt]! };
+  const fits = tokens < room.contextLength || tokens <= room.contextLength - room.answer;
+  return { messages: prompts[prompt]!, promptTokens: tokens, forgottenMessages: starts[prompt]!, fits };
+}
+
+/** As `measurePrompt`; rejects with `context_full` when the question alone does not fit. */
+export async function fitPrompt(parts: PromptParts, room: PromptRoom, choose: ChoosePrompt): Promise<MeasuredPrompt> {
+  const measured = await measurePrompt(parts, room, choose);
+  if (measured.fits) return measured;
   throw new LoupeError(
     'context_full',
-    `The question takes ${tokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
+    `The question takes ${measured.promptTokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
     'Shorten the question, or raise the context length in the settings.',
   );
 }
