@@ -153,3 +153,83 @@ test('a long text is cut before it is inserted, refused where the model has no r
   await asked.getByRole('button', { name: 'Show less' }).click();
   expect(await shown()).toBeLessThan(1_300);
 });
+
+test('what the model sees of an attached picture opens in a new conversation, from its name as well', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach pictures' }).click();
+  await (await choosing).setFiles({ name: 'red.png', mimeType: 'image/png', buffer: await flat('#c00') });
+  const panel = page.getByRole('complementary', { name: 'What the model sees' });
+  await expect(page.getByRole('button', { name: 'Remove red.png' })).toBeVisible();
+  await loupe.chips().getByText('red.png').click();
+  await expect(panel).toBeVisible();
+  await page.getByRole('button', { name: 'What the model sees', exact: true }).click();
+  await expect(panel).toHaveCount(0);
+});
+
+test('a long conversation is read by keys: one press to each end, and by pages from the field', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  for (let turn = 0; turn < 14; turn++) await loupe.ask(`Turn ${turn}: ${'words and more words '.repeat(60)}`);
+  await page.reload();
+  const thread = page.getByRole('region', { name: 'Conversation' });
+  await expect(loupe.answers.last()).toBeVisible();
+  const fromEnd = (): Promise<number> => thread.evaluate((it) => Math.round(it.scrollHeight - it.scrollTop - it.clientHeight));
+  const fromStart = (): Promise<number> => thread.evaluate((it) => Math.round(it.scrollTop));
+
+  await loupe.question.focus();
+  await expect.poll(fromEnd).toBeLessThan(2);
+  await page.keyboard.press('PageUp');
+  await expect.poll(fromEnd).toBeGreaterThan(200);
+  await page.keyboard.press('PageDown');
+  await expect.poll(fromEnd).toBeLessThan(2);
+  await expect(loupe.question).toBeFocused();
+
+  await thread.focus();
+  await page.keyboard.press('Home');
+  await expect.poll(fromStart).toBe(0);
+  await expect(page.getByRole('article').first()).toContainText('Turn 0:');
+  await page.keyboard.press('End');
+  await expect.poll(fromEnd).toBeLessThan(2);
+});
+
+test('a notice is closed, the text grows, and the numbers of an answer never lie on it', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach pictures' }).click();
+  await (
+    await choosing
+  ).setFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('\x89PNG\r\n\x1a\nnonsense', 'latin1') });
+  const notice = page.getByRole('alert');
+  await expect(notice).toContainText('broken.png is damaged or cut short.');
+  await expect(notice).not.toContainText('buffer');
+  await notice.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(notice).toHaveCount(0);
+
+  await loupe.ask('How long?');
+  await loupe.answers.last().hover();
+  const numbers = page.getByRole('button', { name: /^How long it took/ });
+  await numbers.hover();
+  const bubble = page.locator('.tooltip');
+  await expect(bubble).toBeVisible();
+  const [above, below] = [await numbers.boundingBox(), await bubble.boundingBox()];
+  expect(below!.y).toBeGreaterThanOrEqual(above!.y + above!.height);
+
+  const height = (): Promise<number> => loupe.answers.last().evaluate((answer) => parseFloat(getComputedStyle(answer).fontSize));
+  const before = await height();
+  await page.keyboard.press('Control+,');
+  await page.getByRole('radio', { name: 'Larger' }).check();
+  await expect.poll(height).toBe(before * 1.25);
+});
+
+const slow = testWithFakeEngine(200);
+
+slow('an answer that Loupe was writing when it went away leaves no button to stop it', async ({ loupe, page, host }) => {
+  await loupe.skipWelcome();
+  await loupe.question.fill('word '.repeat(500));
+  await page.keyboard.press('Enter');
+  await expect(loupe.stop).toBeVisible();
+  await host.stop('SIGKILL');
+  await expect(page.getByText('The connection to Loupe was lost.').first()).toBeVisible();
+  await expect(loupe.stop).toHaveCount(0);
+  await expect(loupe.send).toBeDisabled();
+});

@@ -7,6 +7,8 @@ const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
 
 export const settings = v.strictObject({
   theme: v.picklist(['system', 'light', 'dark']),
+  /** Of all text in the window; `normal` is what the system or the browser asks for. */
+  textSize: v.picklist(['normal', 'large', 'larger']),
   /** Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
   hotkey: v.nullable(text(100)),
   /** `id` of a ModelChoice. */
@@ -45,6 +47,7 @@ export const settings = v.strictObject({
 
 export const defaultSettings: Settings = {
   theme: 'system',
+  textSize: 'normal',
   hotkey: 'CommandOrControl+Shift+Space',
   model: 'demo',
   device: null,

@@ -130,6 +130,6 @@ function differing(data: Uint8Array, channels: number, from: number, allowed: nu
 }
 
 export function unreadable(name: string, error: unknown): LoupeError {
-  const why = (error instanceof Error ? error.message : String(error)).split('\n')[0]!.trim();
-  return new LoupeError('image_unreadable', `${name} is damaged or cut short (${why}).`, undefined, { cause: error });
+  // What the decoder says is for the log: "Input buffer has corrupt header" helps nobody who has a picture to ask about.
+  return new LoupeError('image_unreadable', `${name} is damaged or cut short.`, undefined, { cause: error });
 }

@@ -18,6 +18,7 @@ export const compose = {
   tooMany: (left: number) => `Six pictures at most: ${left === 1 ? 'one was' : `${left} were`} left out.`,
   layout: 'Layout',
   layouts: { row: 'Side by side', column: 'Stacked', grid: 'Grid' },
+  sharpest: (layout: string) => `${layout} shows these pictures largest.`,
   labels: 'Labels A, B, C',
   labelsHint: 'So that you can ask “what changed from A to B?”',
   preview: 'Preview',

@@ -17,6 +17,8 @@ export const settings = {
   // General
   theme: 'Theme',
   themes: { system: 'Same as the system', light: 'Light', dark: 'Dark' } satisfies Record<Settings['theme'], string>,
+  textSize: 'Text size',
+  textSizes: { normal: 'Normal', large: 'Large', larger: 'Larger' } satisfies Record<Settings['textSize'], string>,
   sendWith: 'Send with',
   sendKeys: { enter: 'Enter', 'mod-enter': 'Ctrl + Enter' } satisfies Record<Settings['sendWith'], string>,
   sendKeysMac: { enter: 'Return', 'mod-enter': '⌘ + Return' } satisfies Record<Settings['sendWith'], string>,
@@ -119,7 +121,8 @@ export const settings = {
   asAdvised: 'Recommended',
   automatic: 'Automatic',
   prompts: 'Suggested questions',
-  promptsHint: 'Offered below a new capture and in an empty conversation. The demo model has its own.',
+  promptsHint:
+    'Offered below a new capture and in an empty conversation. The demo model answers questions about short text only, and offers none of them.',
   promptLabel: 'Name',
   promptText: 'Question',
   promptOf: (at: number) => `Suggestion ${at}`,

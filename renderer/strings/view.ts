@@ -35,5 +35,14 @@ export const view = {
   },
   numbers: ({ picture, canvas, grid, scale }: ModelView) =>
     `${picture.width} × ${picture.height} px at ${percent(scale)} on a canvas of ${canvas.width} × ${canvas.height} px, ${tiles(grid)}.`,
+  /** Which part of the canvas no picture lies on; empty where that is next to nothing. */
+  unused: ({ canvas, resized }: ModelView) => {
+    const right = 1 - resized.width / canvas.width;
+    const below = 1 - resized.height / canvas.height;
+    const bands = [right >= 0.05 ? `${percent(right)} on the right` : '', below >= 0.05 ? `${percent(below)} at the bottom` : ''].filter(
+      Boolean,
+    );
+    return bands.length > 0 ? `Unused by the pictures: ${bands.join(', ')}.` : '';
+  },
   size: ({ width, height }: { width: number; height: number }) => `${width} × ${height} px`,
 };

@@ -409,6 +409,12 @@ test.each([
     'An exceptionally long question that goes on and on about…',
   ],
   ['x'.repeat(100), `${'x'.repeat(60)}…`],
+  ['## **What** is `this`?', 'What is this?'],
+  ['> - [ ] see [the page](https://example.org/a)', '[ ] see the page'],
+  ['```ts\nconst a = 1;\n```', 'const a = 1;'],
+  ['2 * 3 * 4 and snake_case_name', '2 * 3 * 4 and snake_case_name'],
+  ['---', '---'],
+  ['# ', '#'],
 ])('the title of %j', (question, title) => {
   expect(titleOf(question)).toBe(title);
 });

@@ -265,9 +265,18 @@ const blankQuestion: Message = {
   createdAt: 0,
 };
 
-/** The question's first line, cut at a word. */
+/** Marks at the start of a line, a fence among them, and in pairs around words. A star or an underscore between words stays. */
+function withoutMarks(line: string): string {
+  return line
+    .replace(/^\s*(?:(?:>|#{1,6}|[-*+]|```\S*|~~~\S*|\||\$\$)(?:\s+|$))+/, '')
+    .replaceAll(/(\*\*|__|~~|`)(\S(?:[^*_~`]*\S)?)\1/g, '$2')
+    .replaceAll(/!?\[([^\]]*)\]\([^)\s]*\)/g, '$1');
+}
+
+/** The question's first line without the marks of Markdown, cut at a word. */
 export function titleOf(question: string): string {
-  const line = question.trim().split('\n')[0]!.replaceAll(/\s+/g, ' ').trim();
+  const lines = question.split('\n', 50).map((text) => withoutMarks(text.slice(0, 1_000)).replaceAll(/\s+/g, ' ').trim());
+  const line = lines.find((text) => text !== '') ?? question.trim().split('\n')[0]!;
   if (line.length <= titleLength) return line;
   const cut = line.slice(0, titleLength);
   const word = cut.lastIndexOf(' ');

@@ -24,6 +24,17 @@ export class EndFollower {
     this.#atEnd = false;
   }
 
+  /** To the very beginning, once everything above is there. */
+  toStart(): void {
+    this.#atEnd = false;
+    if (this.#scroller) this.#scroller.scrollTop = 0;
+  }
+
+  /** By what is in view, but for a line or two. */
+  page(by: 1 | -1): void {
+    this.#scroller?.scrollBy({ top: by * this.#scroller.clientHeight * 0.875 });
+  }
+
   /** `grow` adds something above; what is in view stays where it is. Browsers do so by themselves, but not at the very top. */
   growAbove(grow: () => void): void {
     const scroller = this.#scroller;

@@ -3,11 +3,13 @@ import type { Attachment } from 'svelte/attachments';
 const delay = 450;
 const gap = 6;
 
+type Side = 'above' | 'below';
+
 /** One bubble for the whole window, in the top layer so that nothing clips it. Only for the eye: the element's own name says the same. */
 let bubble: HTMLElement | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-function show(owner: Element, text: string): void {
+function show(owner: Element, text: string, side: Side): void {
   if (!owner.isConnected) return;
   if (bubble === undefined) {
     bubble = document.createElement('div');
@@ -23,8 +25,10 @@ function show(owner: Element, text: string): void {
   const { width, height } = bubble.getBoundingClientRect();
   const left = Math.max(gap, Math.min(at.left + at.width / 2 - width / 2, innerWidth - width - gap));
   const above = at.top - height - gap;
+  const below = at.bottom + gap;
+  const fitsBelow = below + height <= innerHeight - gap;
   bubble.style.left = `${left}px`;
-  bubble.style.top = `${above >= gap ? above : at.bottom + gap}px`;
+  bubble.style.top = `${(side === 'below' && fitsBelow) || above < gap ? below : above}px`;
 }
 
 function hide(): void {
@@ -32,16 +36,16 @@ function hide(): void {
   if (bubble?.matches(':popover-open')) bubble.hidePopover();
 }
 
-/** Shows `text` beside the element after a moment of pointing, or at once on keyboard focus. */
-export function tooltip(text: string): Attachment<HTMLElement> {
+/** Shows `text` beside the element after a moment of pointing, or at once on keyboard focus; above it, unless that would cover what is read. */
+export function tooltip(text: string, side: Side = 'above'): Attachment<HTMLElement> {
   return (element) => {
     const point = (event: PointerEvent) => {
       if (event.pointerType === 'touch') return;
       hide();
-      timer = setTimeout(() => show(element, text), delay);
+      timer = setTimeout(() => show(element, text, side), delay);
     };
     const focus = () => {
-      if (element.matches(':focus-visible')) show(element, text);
+      if (element.matches(':focus-visible')) show(element, text, side);
     };
     element.addEventListener('pointerenter', point);
     element.addEventListener('focus', focus);
