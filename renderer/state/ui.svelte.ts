@@ -1,9 +1,17 @@
-import type { Picture } from '../../main/contract.ts';
-import type { WordsInPicture } from './words-in-picture.ts';
+import type { FoundWords, Picture } from '../../main/contract.ts';
 import type { PagePlace } from '../documents/page-place.ts';
 
 export type DialogName =
   'compose' | 'settings' | 'models' | 'shortcuts' | 'about' | 'capture' | 'library' | 'document' | 'tables' | 'words';
+
+/** Words of an answer that are shown in their picture. */
+export interface WordsInPicture {
+  picture: Picture;
+  /** In the order of the answer; at least one. */
+  found: readonly FoundWords[];
+  /** Those that are shown first. */
+  at: number;
+}
 
 /** What of the main window is open. Nothing here is kept. */
 export class Ui {

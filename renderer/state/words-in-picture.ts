@@ -6,14 +6,6 @@ import { readText } from './copy-text.ts';
 import type { Toasts } from './toasts.svelte.ts';
 import type { Ui } from './ui.svelte.ts';
 
-export interface WordsInPicture {
-  picture: Picture;
-  /** In the order of the answer; at least one. */
-  found: readonly FoundWords[];
-  /** Those that are shown first. */
-  at: number;
-}
-
 /** Of an answer, from the first word that is in the picture; its text is read where it is not known. Does not reject. */
 export async function findWords(
   { client, toasts, ui }: { client: Client; toasts: Toasts; ui: Ui },
