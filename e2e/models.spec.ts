@@ -15,13 +15,16 @@ let folder: string;
 let hub: HubDouble;
 /** The weights do not come. */
 let held: boolean;
+/** The hub hangs up. */
+let unplugged: boolean;
 test.beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'loupe-e2e-models-'));
   held = true;
+  unplugged = false;
   hub = await startHubDouble({
     repository: small.mirrors[0]!,
     files: new Map(Object.entries(publishedFiles()).map(([name, content]) => [name, Buffer.from(content)])),
-    next: (what) => (what.endsWith('.safetensors') && held ? 'stall' : null),
+    next: (what) => (unplugged ? 'drop' : what.endsWith('.safetensors') && held ? 'stall' : null),
   });
   write(join(folder, 'hub', 'models--unsloth--Llama-3.2-11B-Vision-Instruct', 'snapshots', 'abc'), publishedFiles());
   // The host is started by the test and inherits this.
@@ -108,6 +111,27 @@ test('a download is paused, resumed and finished; the ledger says so; its files 
   await page.getByRole('button', { name: 'Delete the files' }).click();
   await expect(mine).toBeHidden();
   expect(existsSync(directory)).toBe(false);
+});
+
+test('without a connection the card says so, and tries again when it is told to', async ({ loupe }) => {
+  const { page } = loupe;
+  unplugged = true;
+  held = false;
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await loupe.skipWelcome();
+  await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Models' });
+  const card = dialog.getByRole('article', { name: new RegExp(`^${small.name}`) });
+  await card.getByRole('button', { name: /^Download/ }).click();
+  await page.getByRole('button', { name: 'I agree' }).click();
+  await expect(card.getByRole('alert')).toContainText('The connection to 127.0.0.1');
+  await expect(card).toContainText(/Try \d of 8 failed. Loupe keeps trying./);
+  expect(await violations(page), 'waiting for another try').toEqual([]);
+  await expect(card.getByRole('button', { name: 'Pause' })).toBeEnabled();
+  await expect(card.getByRole('button', { name: 'Cancel' })).toBeEnabled();
+  unplugged = false;
+  await card.getByRole('button', { name: 'Try now' }).click();
+  await expect(page.getByText(`${small.name} was downloaded.`)).toBeVisible();
 });
 
 test('another folder for downloads: said when it is none, used when it is', async ({ loupe }) => {

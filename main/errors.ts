@@ -68,6 +68,7 @@ export const errorCodes = [
 
   'offline',
   'network_failed',
+  'network_refused',
   'hub_gated',
   'hub_missing',
   'hub_invalid',
@@ -147,7 +148,8 @@ export const usualNextSteps: Record<ErrorCode, string> = {
   capture_failed: 'Try again; a screenshot from any other program can be pasted instead.',
   capture_permission: 'Allow screen recording for Loupe in the system’s settings, then try again.',
   offline: 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
-  network_failed: 'Check the connection, then resume: what has arrived is kept.',
+  network_failed: 'Check the connection, then try again: what has arrived is kept.',
+  network_refused: 'Ask whoever runs this network, then try again: what has arrived is kept.',
   hub_gated: 'Accept the licence on the model’s page and give Loupe your access token, or use an open copy.',
   hub_missing: 'Check the name of the model, or get it from another source.',
   hub_invalid: 'Try again later, or get the model from another source.',

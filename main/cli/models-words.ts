@@ -73,15 +73,20 @@ export function licenceInWords({ name, version, points, mustNot, europe, text, u
   ].join('\n');
 }
 
-export function stateInWords({ state, doneBytes, totalBytes, bytesPerSecond, failure }: Download): string {
+export function stateInWords({ state, doneBytes, totalBytes, bytesPerSecond, trouble, failure }: Download): string {
   const share =
     totalBytes > 0 ? `${Math.floor((doneBytes / totalBytes) * 100)} %, ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : '';
   if (state === 'queued') return 'waits for its turn';
   if (state === 'failed') return `failed${share && ` at ${share}`}: ${failure?.message ?? ''}`;
   if (state === 'paused') return `paused at ${share || 'its beginning'}`;
+  if (trouble) return `${triesInWords(trouble)}${share && ` at ${share}`}; Loupe keeps trying`;
   if (!share) return 'asking for the list of files';
   const left = bytesPerSecond ? `, ${formatBytes(bytesPerSecond)}/s, ${inTime((totalBytes - doneBytes) / bytesPerSecond)} left` : '';
   return `${bar(doneBytes / totalBytes)} ${share}${left}`;
+}
+
+function triesInWords({ tries, mostTries }: NonNullable<Download['trouble']>): string {
+  return `try ${tries} of ${mostTries} failed`;
 }
 
 export function bar(share: number): string {

@@ -117,6 +117,15 @@ test('pull: the licence first, then a bar, then the model; and away with it agai
   expect(existsSync(directory)).toBe(false);
 });
 
+test('pull without a connection says so with the first failure, once, and goes on by itself', { timeout: 30_000 }, async () => {
+  let failures = 2;
+  await hubOf(entry.mirrors[0]!, { next: (what) => (what === 'list' && failures-- > 0 ? 'drop' : null) });
+  const { code, err } = await run(['pull', entry.id, '--accept-licence']);
+  expect(code).toBe(0);
+  expect(err.match(/Loupe keeps trying/g)).toHaveLength(1);
+  expect(err).toMatch(/^loupe: The connection to 127\.0\.0\.1:\d+ broke \(.*\)\. Loupe keeps trying\.\n.*what has arrived is kept\.\n/);
+});
+
 test('pull --json says what came, and failures are failures', async () => {
   await hubOf(entry.repository, { token: 'hf_x' });
   const gated = await run(['pull', entry.id, '--from', entry.repository, '--accept-licence', '--json']);

@@ -1,6 +1,14 @@
 /** `loupe models`: what is on this computer, what can be downloaded, and what can be done with it. */
 import { resolve } from 'node:path';
-import { formatBytes, modelPaths, type CatalogueEntry, type Download, type EventMessage, type ModelChoice } from '../contract.ts';
+import {
+  formatBytes,
+  modelPaths,
+  type CatalogueEntry,
+  type Download,
+  type EventMessage,
+  type Failure,
+  type ModelChoice,
+} from '../contract.ts';
 import { fromFailure, isErrorCode, LoupeError } from '../errors.ts';
 import { dataDirectory } from '../host/paths.ts';
 import { joinPaths } from '../services/models/local/model-path.ts';
@@ -121,10 +129,19 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
   agree(context, entry.licence);
   refuseHopeless(context, entry);
   const show = progressLine(terminal, values.json);
+  let said = '';
+  /** Also where nobody watches the line that is written over; what stays the same is said once. */
+  const complain = ({ message, nextStep }: Failure): void => {
+    if (message === said) return;
+    said = message;
+    show('');
+    terminal.err(`loupe: ${message} Loupe keeps trying.\n${nextStep}\n`);
+  };
   const ended = new Promise<Download | null>((resolve) => {
     onEvent((event) => {
       if (event.event !== 'downloads.changed') return;
       const mine = event.payload.find(({ id }) => id === started?.id);
+      if (mine?.trouble) complain(mine.trouble.failure);
       if (mine) show(`${mine.name}: ${stateInWords(mine)}`);
       if (started && (!mine || mine.state === 'failed' || mine.state === 'paused')) {
         show('');

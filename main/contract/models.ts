@@ -148,6 +148,8 @@ export const download = v.strictObject({
   totalBytes: count,
   /** Of the last seconds; null while it is not running. */
   bytesPerSecond: v.nullable(v.number()),
+  /** Why it waits for another try while it is running: what the last met, and of how many tries in a row. */
+  trouble: v.nullable(v.strictObject({ failure, tries: count, mostTries: count })),
   failure: v.nullable(failure),
 });
 

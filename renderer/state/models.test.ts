@@ -57,6 +57,7 @@ const download: Download = {
   doneBytes: 1,
   totalBytes: 2,
   bytesPerSecond: null,
+  trouble: null,
   failure: null,
 };
 const entry = { id: 'm', licence: 'llama3.2' } as CatalogueView['entries'][number];

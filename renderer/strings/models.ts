@@ -115,15 +115,17 @@ export const models = {
   pause: 'Pause',
   resume: 'Resume',
   again: 'Try again',
+  tryNow: 'Try now',
   cancel: 'Cancel',
   cancelTitle: (name: string) => `Cancel the download of ${name}?`,
   cancelWords: (size: string) => `The part already downloaded (${size}) will be deleted. To keep it, pause the download instead.`,
   cancelConfirm: 'Cancel and delete',
-  progress: ({ state, doneBytes, totalBytes, bytesPerSecond }: Download) => {
+  progress: ({ state, doneBytes, totalBytes, bytesPerSecond, trouble }: Download) => {
     if (state === 'queued') return 'Waiting for the previous download to finish';
     const share = totalBytes === 0 ? '' : `${bytes(doneBytes)} of ${bytes(totalBytes)}`;
     if (state === 'paused') return share ? `Paused at ${share}` : 'Paused';
     if (state === 'failed') return share ? `Stopped at ${share}` : 'Stopped before the first file';
+    if (trouble) return [share, `Try ${trouble.tries} of ${trouble.mostTries} failed. Loupe keeps trying.`].filter(Boolean).join('. ');
     if (share === '') return 'Getting the list of files…';
     return bytesPerSecond ? `${share}, ${bytes(bytesPerSecond)}/s, ${timeLeft((totalBytes - doneBytes) / bytesPerSecond)}` : share;
   },

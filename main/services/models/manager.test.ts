@@ -48,11 +48,13 @@ function begin({
   devices = noDevices,
   freeBytes = async () => Infinity,
   startEngine = () => createFakeEngine(),
+  pauseMs = timing.pauseMs,
 }: {
   environment?: NodeJS.ProcessEnv;
   devices?: Engine['devices'];
   freeBytes?: (directory: string) => Promise<number>;
   startEngine?: () => Engine;
+  pauseMs?: number;
 } = {}): void {
   store = openStore(join(folder, 'data'));
   const all = {
@@ -76,7 +78,7 @@ function begin({
     },
     environment: all,
     hostMemoryBytes: 64e9,
-    downloads: { timing, freeBytes },
+    downloads: { timing: { ...timing, pauseMs, longestPauseMs: Math.max(pauseMs, timing.longestPauseMs) }, freeBytes },
   });
 }
 
@@ -162,6 +164,40 @@ describe('a download', () => {
       expect({ name, has: readFileSync(join(parentPath, name)).includes('hf_wrong') }).toEqual({ name, has: false });
     expect(JSON.stringify(told)).not.toContain('hf_wrong');
     expect(hub!.requests).toBeGreaterThan(0);
+  });
+
+  test('a try that fails says so at once, and the next begins when it is asked for', async () => {
+    let unplugged = true;
+    await hubOf(mirror, { next: (what) => (what === 'list' && unplugged ? 'drop' : null) });
+    begin({ pauseMs: 3_600_000 });
+    agree();
+    const { id: number } = await manager.download(id, null, null);
+    const tried = (tries: number) =>
+      vi.waitFor(() =>
+        expect(manager.downloads()[0]).toMatchObject({
+          state: 'running',
+          failure: null,
+          trouble: { failure: { message: expect.stringMatching(/^The connection to .* broke/) as string }, tries, mostTries: timing.tries },
+        }),
+      );
+    await tried(1);
+    await vi.waitFor(() => expect(last('downloads.changed')![0]!.trouble?.tries).toBe(1));
+    manager.resume(number);
+    await tried(2);
+    unplugged = false;
+    manager.resume(number);
+    await settled();
+    expect(last('models.changed')!.at(-1)).toMatchObject({ name: 'Llama-3.2-11B-Vision-Instruct', present: true });
+  });
+
+  test('a download that waits for another try is cancelled at once', async () => {
+    await hubOf(mirror, { next: () => 'drop' });
+    begin({ pauseMs: 3_600_000 });
+    agree();
+    const { id: number } = await manager.download(id, null, null);
+    await vi.waitFor(() => expect(manager.downloads()[0]?.trouble?.tries).toBe(1));
+    await manager.cancel(number);
+    expect(manager.downloads()).toEqual([]);
   });
 
   test('pause, go on, cancel', async () => {

@@ -10,7 +10,7 @@ import { bytesHere, removeFile } from './fetch-file.ts';
 import { createHttp, isOffline } from './http.ts';
 import { pull } from './pull.ts';
 import { endpointOf } from './repository.ts';
-import { usualTiming, type Timing } from './timing.ts';
+import { Pauses, usualTiming, type Timing, type Trouble } from './timing.ts';
 
 export interface DownloadsOptions {
   store: Pick<Store, 'downloads' | 'lockDownload'> & { ledger: Ledger };
@@ -29,6 +29,7 @@ export interface Downloads {
   list(): Download[];
   start(request: Pick<DownloadRecord, 'model' | 'repository' | 'directory'>): Download;
   pause(id: number): void;
+  /** Of one that runs and waits between tries: the next try begins now. */
   resume(id: number): void;
   /** Deletes what has arrived. */
   cancel(id: number): Promise<void>;
@@ -45,6 +46,9 @@ interface Running {
   id: number;
   stop: AbortController;
   ending: Ending | null;
+  /** What its tries meet; null while something arrives. */
+  trouble: Trouble | null;
+  pauses: Pauses;
   ended: Promise<void>;
 }
 
@@ -66,12 +70,14 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   const list = (): Download[] => open().map(view);
 
   function view(record: DownloadRecord): Download {
-    return viewOf(record, arrived.get(record.id), record.state === 'running' ? speed.value() : null);
+    const run = running?.id === record.id ? running : null;
+    return viewOf(record, arrived.get(record.id), { bytesPerSecond: run ? speed.value() : null, trouble: run?.trouble ?? null });
   }
 
   function onBytes(id: number, path: string, bytes: number): void {
     const here = arrived.get(id)!;
     here.set(path, bytes);
+    if (running) running.trouble = null;
     speed.sample(here);
     changed();
   }
@@ -86,7 +92,12 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const waiting = open().find(({ state }) => state === 'queued');
     if (!waiting) return;
     const stop = new AbortController();
-    const run: Running = { id: waiting.id, stop, ending: null, ended: Promise.resolve() };
+    const pauses = new Pauses((trouble) => {
+      run.trouble = trouble;
+      speed.reset();
+      changed();
+    });
+    const run: Running = { id: waiting.id, stop, ending: null, trouble: null, pauses, ended: Promise.resolve() };
     running = run;
     run.ended = work(waiting, run).finally(() => {
       running = null;
@@ -102,7 +113,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     changed.now();
     try {
       await readArrived(record);
-      await transfer(record, options, run.stop.signal, (path, bytes) => onBytes(id, path, bytes));
+      await transfer(record, options, run, (path, bytes) => onBytes(id, path, bytes));
       await onComplete(store.downloads.get(id));
       store.downloads.setState(id, 'complete', null);
     } catch (error) {
@@ -148,6 +159,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     resume(id) {
       const { state } = store.downloads.get(id);
       if (state === 'paused' || state === 'failed') queue(id);
+      else if (running?.id === id) running.pauses.end();
     },
     async cancel(id) {
       const before = store.downloads.get(id);
@@ -172,11 +184,11 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   };
 }
 
-/** Rejects with what aborted `signal`, or what went wrong. */
+/** Rejects with what stopped it, or what went wrong. */
 async function transfer(
   { id, model }: DownloadRecord,
   { store, token, clock, environment, timing = usualTiming, freeBytes }: DownloadsOptions,
-  signal: AbortSignal,
+  { stop: { signal }, pauses }: Pick<Running, 'stop' | 'pauses'>,
   onBytes: (path: string, bytes: number) => void,
 ): Promise<void> {
   const http = createHttp({ purpose: `download of ${catalogueModel(model).name}`, ledger: store.ledger, clock, environment });
@@ -189,6 +201,7 @@ async function transfer(
       lock: store.lockDownload,
       signal,
       timing,
+      pauses,
       onBytes,
       ...(freeBytes ? { freeBytes } : {}),
     });
@@ -200,7 +213,7 @@ async function transfer(
 function viewOf(
   { id, model, repository, directory, state, failure, files }: DownloadRecord,
   arrived: ReadonlyMap<string, number> | undefined,
-  bytesPerSecond: number | null,
+  { bytesPerSecond, trouble }: { bytesPerSecond: number | null; trouble: Trouble | null },
 ): Download {
   return {
     id,
@@ -212,6 +225,7 @@ function viewOf(
     doneBytes: files.reduce((sum, { path, bytes, complete }) => sum + (arrived?.get(path) ?? (complete ? bytes : 0)), 0),
     totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     bytesPerSecond,
+    trouble: trouble && { failure: trouble.error.toFailure(), tries: trouble.tries, mostTries: trouble.mostTries },
     failure,
   };
 }

@@ -8,6 +8,7 @@ import { randomNumbers } from '../../../test/random.ts';
 import { faults, sha256, startHubDouble, type Fault } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick } from '../test/hub-setup.ts';
 import { pull } from './pull.ts';
+import { Pauses } from './timing.ts';
 
 const runs = 500;
 const atOnce = 25;
@@ -93,6 +94,7 @@ async function run(seed: number): Promise<Outcome> {
         lock: lockDownload,
         signal,
         timing: { ...quick, random },
+        pauses: new Pauses(() => {}),
         freeBytes: async () => (written > fullAt ? 0 : Infinity),
         onBytes: (_, here) => {
           written = Math.max(written, here);

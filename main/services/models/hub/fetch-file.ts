@@ -16,7 +16,8 @@ import { openRegularFile } from '../../../regular-file.ts';
 import type { DownloadFile, FileChecksum } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
 import { refusal } from './repository.ts';
-import { Busy, inTime, withRetries, type Timing } from './timing.ts';
+import { unwilling } from './network-error.ts';
+import { inTime, withRetries, type Pauses, type Timing } from './timing.ts';
 
 export interface FetchOptions {
   http: Http;
@@ -28,6 +29,7 @@ export interface FetchOptions {
   target: string;
   signal: AbortSignal;
   timing: Timing;
+  pauses: Pauses;
   /** The part now comes from this state of the source; called before its first byte is written. */
   onEtag(etag: string | null): void;
   /** Bytes of the file that are here. Drops when it has to start over. */
@@ -46,7 +48,7 @@ const spaceStep = 64 * 1024 * 1024;
  * the part then stays for the next time.
  */
 export async function fetchFile(options: FetchOptions): Promise<void> {
-  const { file, target, signal, timing } = options;
+  const { file, target, signal, timing, pauses } = options;
   await withFileErrors(target, () => makeFolder(dirname(target)));
   if (await holds(target, file, signal)) {
     options.onBytes(file.bytes);
@@ -59,7 +61,7 @@ export async function fetchFile(options: FetchOptions): Promise<void> {
     let damaged = 0;
     for (;;) {
       if (part.position < file.bytes) {
-        await withRetries(signal, timing, async (progress) => {
+        await withRetries({ signal, timing, pauses }, async (progress) => {
           const before = part.position;
           try {
             await receive(part, options);
@@ -190,7 +192,7 @@ async function accept(
       await begin();
       throw new LoupeError('network_failed', `${host} says that ${target} is shorter than what is here.`);
     default:
-      throw new Busy(`${host} answered HTTP ${status}.`, headers['retry-after']);
+      throw unwilling(response);
   }
 }
 

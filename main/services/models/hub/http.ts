@@ -5,6 +5,7 @@
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { LoupeError } from '../../../errors.ts';
 import type { Clock, Ledger } from '../../ports.ts';
+import { networkError } from './network-error.ts';
 
 export interface HttpResponse {
   status: number;
@@ -20,7 +21,7 @@ export interface HttpResponse {
 
 export interface Http {
   /**
-   * Rejects with `offline`, `network_failed` (worth another try),
+   * Rejects with `offline`, `network_failed` (worth another try), `network_refused` (not worth one),
    * `hub_invalid` (a redirect that must not be followed), or what aborted `signal`.
    */
   get(url: string, options: { headers?: Record<string, string>; token?: string | null; signal: AbortSignal }): Promise<HttpResponse>;
@@ -80,7 +81,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
     try {
       answer = await request(url, { dispatcher: dispatcherFor(proxy), headers, signal });
     } catch (error) {
-      throw inOurWords(error, url, signal);
+      throw inOurWords(error, url, proxy, signal);
     }
     const { headers: received, bytes } = readHeaders(answer.headers);
     account.add(0, bytes);
@@ -91,7 +92,7 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
       status: answer.statusCode,
       headers: received,
       url: url.href,
-      body: counted(body, account, url, signal),
+      body: counted(body, account, (error) => inOurWords(error, url, proxy, signal)),
       discard: () => void body.destroy(),
     };
   }
@@ -156,14 +157,18 @@ function createAccount(ledger: Ledger, id: number): Account {
   };
 }
 
-async function* counted(body: AsyncIterable<Uint8Array>, account: Account, url: URL, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  account: Account,
+  inWords: (error: unknown) => unknown,
+): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) {
       account.add(0, chunk.byteLength);
       yield chunk;
     }
   } catch (error) {
-    throw inOurWords(error, url, signal);
+    throw inWords(error);
   }
 }
 
@@ -186,27 +191,9 @@ function isPrivate({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
 }
 
-/** What the network threw. Never carries what was sent. */
-function inOurWords(error: unknown, { host }: URL, signal: AbortSignal): unknown {
+function inOurWords(error: unknown, { host }: URL, proxy: URL | null, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  if (error instanceof LoupeError) return error;
-  const { code, message } = innermost(error);
-  if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_/.test(code)) {
-    return new LoupeError(
-      'hub_invalid',
-      `The certificate of ${host} is not trusted by this system (${code}).`,
-      'Check the date of this computer; behind a proxy that decrypts traffic, set NODE_EXTRA_CA_CERTS to its certificate.',
-    );
-  }
-  return new LoupeError('network_failed', `${host} could not be reached, or the connection broke (${code || message}).`);
-}
-
-function innermost(error: unknown): { code: string; message: string } {
-  let at = error;
-  while (at instanceof Error && at.cause instanceof Error) at = at.cause;
-  if (at instanceof AggregateError && at.errors.length > 0) return innermost(at.errors[0]);
-  const { code, message } = at as { code?: unknown; message?: unknown };
-  return { code: typeof code === 'string' ? code : '', message: typeof message === 'string' ? message : 'unknown' };
+  return error instanceof LoupeError ? error : networkError(error, { host, proxy: proxy?.host ?? null });
 }
 
 function requestBytes({ pathname, search, host }: URL, headers: Record<string, string>): number {

@@ -15,6 +15,7 @@ import { httpOf, memoryStore, quick, type MemoryStore } from '../test/hub-setup.
 import { isOffline, proxyFor } from './http.ts';
 import { pull, type PullOptions } from './pull.ts';
 import { endpointOf, isNeeded } from './repository.ts';
+import { Pauses } from './timing.ts';
 
 const repository = 'org/name';
 const timing = { ...quick, stallMs: 400, leastBytes: 1024 };
@@ -73,6 +74,7 @@ async function sit(
       lock: lockDownload,
       signal: new AbortController().signal,
       timing,
+      pauses: new Pauses(() => {}),
       onBytes: () => {},
       freeBytes: async () => Infinity,
       ...change,
@@ -320,7 +322,7 @@ describe('breaking off and resuming', () => {
   test('nobody there', async () => {
     expect(await failureOf(sit({ endpoint: 'http://127.0.0.1:1' }, begin()))).toMatchObject({
       code: 'network_failed',
-      message: '127.0.0.1:1 could not be reached, or the connection broke (ECONNREFUSED).',
+      message: '127.0.0.1:1 refuses the connection (ECONNREFUSED).',
     });
   });
 });

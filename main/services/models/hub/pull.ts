@@ -8,7 +8,7 @@ import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
 import { bytesHere, fetchFile, withFileErrors } from './fetch-file.ts';
 import type { Http } from './http.ts';
 import { fileUrl, listRepository } from './repository.ts';
-import { withRetries, type Timing } from './timing.ts';
+import { withRetries, type Pauses, type Timing } from './timing.ts';
 
 export interface PullOptions {
   http: Http;
@@ -18,6 +18,8 @@ export interface PullOptions {
   lock: LockFolder;
   signal: AbortSignal;
   timing: Timing;
+  /** Between tries. */
+  pauses: Pauses;
   /** How many bytes of a file are here. */
   onBytes(path: string, bytes: number): void;
   /** Bytes that may be written to a folder; absent = asks the system. */
@@ -60,9 +62,9 @@ function isOutdated(error: unknown): boolean {
 }
 
 async function plan(id: number, options: PullOptions): Promise<void> {
-  const { http, endpoint, token, store, signal, timing } = options;
+  const { http, endpoint, token, store, signal, timing, pauses } = options;
   const { repository } = store.get(id);
-  const { revision, files } = await withRetries(signal, timing, () =>
+  const { revision, files } = await withRetries({ signal, timing, pauses }, () =>
     listRepository({ http, endpoint, repository, token, signal, timing }),
   );
   store.setPlan(id, revision, files);
@@ -84,7 +86,7 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
 
 /** The first that fails stops the others. Small files come first: what is wrong with a model shows early. */
 async function fetchAll({ id, repository, revision, directory, files }: DownloadRecord, options: PullOptions): Promise<void> {
-  const { http, endpoint, token, store, timing, onBytes, freeBytes = freeBytesOf } = options;
+  const { http, endpoint, token, store, timing, pauses, onBytes, freeBytes = freeBytesOf } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const waiting = files.toSorted((a, b) => a.bytes - b.bytes);
@@ -101,6 +103,7 @@ async function fetchAll({ id, repository, revision, directory, files }: Download
         target: join(directory, path),
         signal,
         timing,
+        pauses,
         onEtag: (etag) => store.setEtag(id, path, etag),
         onBytes: (bytes) => onBytes(path, bytes),
         checkSpace: async () => {

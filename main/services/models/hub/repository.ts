@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadFile } from '../../ports.ts';
 import type { Http, HttpResponse } from './http.ts';
+import { unwilling } from './network-error.ts';
 import { inTime, type Timing } from './timing.ts';
 
 export interface Listing {
@@ -118,10 +119,7 @@ async function readJson<Schema extends v.GenericSchema>(
     alive(1);
     if (response.status !== 200) {
       response.discard();
-      throw (
-        refusal(response, repository, token !== null) ??
-        new LoupeError('network_failed', `${new URL(url).host} answered HTTP ${response.status}.`)
-      );
+      throw refusal(response, repository, token !== null) ?? unwilling(response);
     }
     const chunks: Uint8Array[] = [];
     let bytes = 0;

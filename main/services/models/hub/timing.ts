@@ -55,46 +55,79 @@ export async function inTime<Result>(
   }
 }
 
+/** What the tries of a download have met so far. */
+export interface Trouble {
+  error: LoupeError;
+  /** In a row, and after how many of them it is given up. */
+  tries: number;
+  mostTries: number;
+}
+
+/** The pauses between the tries of one download: somebody hears of each, and may end them. */
+export class Pauses {
+  readonly #running = new Set<AbortController>();
+  readonly #onTrouble: (trouble: Trouble) => void;
+
+  constructor(onTrouble: (trouble: Trouble) => void) {
+    this.#onTrouble = onTrouble;
+  }
+
+  /** The next tries begin now. */
+  end(): void {
+    for (const pause of this.#running) pause.abort();
+  }
+
+  /** Throws what aborted `signal`. */
+  async pause(trouble: Trouble, milliseconds: number, signal: AbortSignal): Promise<void> {
+    const early = new AbortController();
+    this.#running.add(early);
+    this.#onTrouble(trouble);
+    try {
+      await sleep(milliseconds, undefined, { signal: AbortSignal.any([signal, early.signal]) });
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      this.#running.delete(early);
+    }
+  }
+}
+
 /**
  * Runs `attempt` again after `network_failed`, with growing pauses. It returns how far it came
  * and throws what no second try will change.
  */
 export async function withRetries<Result>(
-  signal: AbortSignal,
-  timing: Timing,
+  { signal, timing, pauses }: { signal: AbortSignal; timing: Timing; pauses: Pauses },
   attempt: (progress: () => void) => Promise<Result>,
 ): Promise<Result> {
-  for (let failures = 0; ;) {
+  for (let tries = 0; ;) {
     try {
       return await attempt(() => {
-        failures = 0;
+        tries = 0;
       });
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (!(error instanceof LoupeError) || error.code !== 'network_failed') throw error;
-      failures++;
-      if (failures >= timing.tries) throw error;
-      await pause(failures, error, signal, timing);
+      tries++;
+      if (tries >= timing.tries) throw error;
+      await pauses.pause({ error, tries, mostTries: timing.tries }, pauseAfter(tries, error, timing), signal);
     }
   }
 }
 
-async function pause(failures: number, error: LoupeError, signal: AbortSignal, { pauseMs, longestPauseMs, random }: Timing): Promise<void> {
-  const longest = Math.min(longestPauseMs, pauseMs * 2 ** (failures - 1));
+/** Milliseconds. */
+function pauseAfter(tries: number, error: LoupeError, { pauseMs, longestPauseMs, random }: Timing): number {
+  const longest = Math.min(longestPauseMs, pauseMs * 2 ** (tries - 1));
   const asked = error instanceof Busy ? Math.min(longestPauseMs, error.retryAfterMs) : 0;
-  try {
-    await sleep(Math.max(asked, longest * (0.5 + random() / 2)), undefined, { signal });
-  } catch {
-    throw signal.reason;
-  }
+  return Math.max(asked, longest * (0.5 + random() / 2));
 }
 
 /** The server asks for patience. */
 export class Busy extends LoupeError {
   readonly retryAfterMs: number;
 
-  constructor(message: string, retryAfter: string | undefined) {
-    super('network_failed', message);
+  constructor(message: string, nextStep: string, retryAfter: string | undefined) {
+    super('network_failed', message, nextStep);
     const seconds = Number(retryAfter);
     this.retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
   }

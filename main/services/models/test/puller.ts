@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { lockDownload } from '../../../storage/lock.ts';
 import { toLoupeError } from '../../../errors.ts';
 import { pull } from '../hub/pull.ts';
+import { Pauses } from '../hub/timing.ts';
 import { httpOf, memoryStore, quick } from './hub-setup.ts';
 
 const [endpoint = '', repository = '', directory = ''] = process.argv.slice(2);
@@ -19,6 +20,7 @@ try {
     lock: lockDownload,
     signal: new AbortController().signal,
     timing: { ...quick, stallMs: 60_000 },
+    pauses: new Pauses(() => {}),
     freeBytes: async () => Infinity,
     onBytes: (path, bytes) => {
       if (begun || !path.endsWith('.safetensors') || bytes === 0) return;
