@@ -28,9 +28,17 @@ export interface TablesOptions {
   emit: (event: EventMessage) => void;
 }
 
-/** Throws `store_*` when the data folder cannot be used, as while the app is running. The reader stays the caller's. */
-export function openDocumentServices(dataDirectory: string, reader: DocumentReader): DocumentServices {
-  const store = openStore(dataDirectory);
+export interface DocumentServicesOptions {
+  dataDirectory: string;
+  /** Stays the caller's. */
+  reader: DocumentReader;
+  /** Nothing will be written: works beside the running app. */
+  reads?: boolean;
+}
+
+/** Throws `store_*` when the data folder cannot be used, as while the app is running, unless it only reads. */
+export function openDocumentServices({ dataDirectory, reader, reads = false }: DocumentServicesOptions): DocumentServices {
+  const store = openStore(dataDirectory, { shares: reads });
   const fileOf = (id: number, password: string | undefined): DocumentFile =>
     libraryFile(store.documentFiles, store.documents.get(id), password);
   const showPage: DocumentServices['showPage'] = async (id, page, { width, password }) =>

@@ -10,6 +10,8 @@ import { openStore } from './storage/store.ts';
 export interface ModelServicesOptions {
   dataDirectory: string;
   onEvent: (event: EventMessage) => void;
+  /** Nothing will be written: works beside the running app. */
+  reads?: boolean;
 }
 
 export interface ModelServicesSurroundings {
@@ -24,13 +26,13 @@ export interface ModelServices {
   close(): Promise<void>;
 }
 
-/** Throws `store_*` when the data folder cannot be used, as while the app is running. The engine starts only to list devices. */
+/** Throws `store_*` when the data folder cannot be used, as while the app is running, unless it only reads. The engine starts only to list devices. */
 export function openModelServices(
-  { dataDirectory, onEvent }: ModelServicesOptions,
+  { dataDirectory, onEvent, reads = false }: ModelServicesOptions,
   startEngine: () => Engine,
   { environment = process.env, hostMemoryBytes }: ModelServicesSurroundings = {},
 ): ModelServices {
-  const store = openStore(dataDirectory);
+  const store = openStore(dataDirectory, { shares: reads });
   const models = createModels({ store, demoModel });
   const manager = createModelManager({
     store,

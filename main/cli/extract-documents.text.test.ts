@@ -52,7 +52,7 @@ async function extract(answer: (prompt: string) => string, ...args: string[]): P
     startOcr: () => ({ ...ocr, close: async () => {} }),
     startDocuments: () => createDocumentReader(),
     openModels: refuse,
-    openDocuments: async ({ dataDirectory, reader }) => openDocumentServices(dataDirectory, reader),
+    openDocuments: async (options) => openDocumentServices(options),
     startWeb: refuse,
     startApi: refuse,
     interrupted: new AbortController().signal,

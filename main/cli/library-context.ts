@@ -23,6 +23,8 @@ export interface LibraryAction {
   flags: readonly (keyof Values)[];
   /** Reads the text in pictures without --ocr. */
   readsPictures?: boolean;
+  /** Works beside the running app. */
+  reads?: boolean;
 }
 
 /** Says what became of its pages. */

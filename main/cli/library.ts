@@ -26,9 +26,9 @@ import { exitCodes, lineWriter, reportFailure, type ExitCode } from './terminal.
 export const actionsOfLibrary: Record<string, LibraryAction> = {
   add: { run: add, flags: ['password', 'pages', 'ocr'] },
   resume: { run: resume, flags: ['password', 'ocr'] },
-  list: { run: list, flags: [] },
-  show: { run: show, flags: ['pages'] },
-  search: { run: search, flags: ['document'] },
+  list: { run: list, flags: [], reads: true },
+  show: { run: show, flags: ['pages'], reads: true },
+  search: { run: search, flags: ['document'], reads: true },
   remove: { run: remove, flags: [] },
   extract: {
     run: extractFromDocuments,
@@ -43,13 +43,16 @@ export const actionsOfLibrary: Record<string, LibraryAction> = {
 
 const mostHits = 20;
 
-export async function openedLibrary({ run, readsPictures = false }: LibraryAction, request: LibraryRequest): Promise<ExitCode> {
+export async function openedLibrary(
+  { run, readsPictures = false, reads = false }: LibraryAction,
+  request: LibraryRequest,
+): Promise<ExitCode> {
   const { terminal, values } = request;
   const reader = terminal.startDocuments();
   let recogniser: TextRecogniser | null = null;
   let services: DocumentServices | null = null;
   try {
-    services = await terminal.openDocuments({ dataDirectory: values.data ?? dataDirectory(), reader });
+    services = await terminal.openDocuments({ dataDirectory: values.data ?? dataDirectory(), reader, reads });
     return await run({
       ...request,
       ...services,

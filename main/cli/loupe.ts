@@ -36,7 +36,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   startOcr: () => createTextRecogniser(),
   startDocuments: () => createDocumentReader(),
   openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
-  openDocuments: async ({ dataDirectory, reader }) => (await import('../document-services.ts')).openDocumentServices(dataDirectory, reader),
+  openDocuments: async (options) => (await import('../document-services.ts')).openDocumentServices(options),
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');

@@ -47,14 +47,14 @@ export function agree({ manager, values, terminal }: Context, id: LicenceId): vo
   );
 }
 
-/** By id, repository, or a part of either that only one has. */
+/** By id, the name that the window shows, repository, or a part of the id that only one has. Points, dashes and spaces are alike. */
 export async function catalogueEntry({ manager }: Context, named: string): Promise<CatalogueEntry> {
   const { entries } = await manager.catalogue();
-  const wanted = named.toLowerCase();
-  const exact = entries.find(
-    ({ id, repository, mirrors }) => id === wanted || [repository, ...mirrors].some((name) => name.toLowerCase() === wanted),
+  const wanted = alike(named);
+  const exact = entries.find(({ id, name, repository, mirrors }) =>
+    [id, name, repository, ...mirrors].some((known) => alike(known) === wanted),
   );
-  const like = entries.filter(({ id }) => id.includes(wanted));
+  const like = entries.filter(({ id }) => alike(id).includes(wanted));
   if (exact) return exact;
   if (like.length === 1) return like[0]!;
   const known = (like.length > 0 ? like : entries).map(({ id }) => id).join(', ');
@@ -63,6 +63,13 @@ export async function catalogueEntry({ manager }: Context, named: string): Promi
     like.length > 1 ? `"${named}" may be one of several models.` : `There is no model "${named}" to download.`,
     `Known: ${known}.`,
   );
+}
+
+function alike(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9/]+/g, '-')
+    .replace(/^-|-$/g, '');
 }
 
 /** By its name, its path, or that of one of its files. */

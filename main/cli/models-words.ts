@@ -24,8 +24,8 @@ export function printed({ entries, ...view }: CatalogueView): unknown {
 const forms: Record<Fitting['quantisation'], string> = { bf16: 'as published', q8_0: 'in 8 bits', q4_k_m: 'in 4 bits' };
 const outcomes: Record<Fitting['outcome'], string> = { fits: 'fits', slow: 'slow', no: 'no' };
 
-export function describeEntry({ id, bytes, purpose, fits }: CatalogueEntry, line: (text: string) => void): void {
-  line(`  ${id}, ${formatBytes(bytes)}`);
+export function describeEntry({ id, bytes, missingBytes, purpose, fits }: CatalogueEntry, line: (text: string) => void): void {
+  line(`  ${id}, ${formatBytes(bytes)}${missingBytes > 0 ? `: the disk has ${formatBytes(missingBytes)} too little` : ''}`);
   line(`      ${purpose}`);
   const [first] = fits;
   if (!first) return;

@@ -6,6 +6,7 @@ import { LoupeError } from '../errors.ts';
 import type { DeviceInfo } from '../native-surface.ts';
 import { createFakeEngine, type FakeEngineOptions } from '../engine/test/fake-engine.ts';
 import { openModelServices } from '../model-services.ts';
+import { openStore } from '../storage/store.ts';
 import { catalogueModel } from '../services/models/catalogue.ts';
 import type { Engine } from '../services/ports.ts';
 import { startHubDouble, type HubDouble, type HubDoubleOptions } from '../services/models/test/hub-double.ts';
@@ -92,6 +93,36 @@ test('list: what is here, what can be had, and how it would run', async () => {
   // By its name of today, and by the one that programs may know.
   const [fitting] = (json.catalogue.entries[0] as { fits: { all: object[] }[] }).fits[0]!.all;
   expect(fitting).toMatchObject({ outcome: 'slow', verdict: 'slow' });
+});
+
+test('beside the running app: what reads works, and what writes says who has the folder', async () => {
+  const app = openStore(join(folder, 'data'));
+  try {
+    const { code, out } = await run(['list']);
+    expect([code, out]).toEqual([0, expect.stringContaining('  Demo model\n')]);
+    expect((await run(['find', folder])).err).toContain('No model was found');
+    expect((await run(['licence', '11b-vision-instruct'])).code).toBe(0);
+    const pulled = await run(['pull', '11b-vision-instruct', '--accept-licence']);
+    expect(pulled).toMatchObject({ code: 1, err: expect.stringMatching(/^loupe: Another Loupe is using .*data\.\nClose/) as string });
+  } finally {
+    app.close();
+  }
+});
+
+test.each([
+  'Llama 3.2 11B Vision Instruct',
+  'llama-3.2-11b-vision-instruct',
+  'meta-llama/Llama-3.2-11B-Vision-Instruct',
+  'llama 3.2 11b vision instruct',
+  '11B Vision Instruct',
+])('the name %j is that of one model', async (name) => {
+  const { code, err } = await run(['pull', name]);
+  expect([code, err]).toEqual([1, expect.stringContaining('The Llama 3.2 Community License has not been agreed to yet.')]);
+});
+
+test('a name in pieces', async () => {
+  const { code, err } = await run(['pull', 'Llama', '3.2', '11B']);
+  expect([code, err]).toEqual([2, expect.stringContaining('Put a name of several words in quotation marks: "Llama 3.2 11B".')]);
 });
 
 test('pull: the licence first, then a bar, then the model; and away with it again', async () => {

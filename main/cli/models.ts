@@ -43,16 +43,24 @@ export const modelsHelp = `loupe models COMMAND [options]
   HF_ENDPOINT chooses another hub, HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
 `;
 
-const commands: Record<string, { run: Run; argument: 'none' | 'optional' | 'needed' | 'pair'; flags: (keyof typeof flags)[] }> = {
-  list: { run: list, argument: 'none', flags: [] },
-  find: { run: find, argument: 'optional', flags: [] },
+interface Command {
+  run: Run;
+  argument: 'none' | 'optional' | 'needed' | 'pair';
+  flags: (keyof typeof flags)[];
+  /** Works beside the running app. */
+  reads?: boolean;
+}
+
+const commands: Record<string, Command> = {
+  list: { run: list, argument: 'none', flags: [], reads: true },
+  find: { run: find, argument: 'optional', flags: [], reads: true },
   pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence', 'anyway'] },
   import: { run: importModel, argument: 'pair', flags: ['accept-licence'] },
   quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'] },
   test: { run: testModel, argument: 'needed', flags: [] },
   verify: { run: verify, argument: 'needed', flags: [] },
   remove: { run: remove, argument: 'needed', flags: ['files'] },
-  licence: { run: licence, argument: 'needed', flags: [] },
+  licence: { run: licence, argument: 'needed', flags: [], reads: true },
 };
 
 export async function models(args: string[], terminal: Terminal): Promise<ExitCode> {
@@ -68,7 +76,11 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
     );
   const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
   if (rest.length > 0 || (argument !== undefined && command.argument === 'none'))
-    throw new LoupeError('usage', `"${rest[0] ?? argument}" is one argument too many for models ${name}.`);
+    throw new LoupeError(
+      'usage',
+      `"${rest[0] ?? argument}" is one argument too many for models ${name}.`,
+      rest.length > 0 ? `Put a name of several words in quotation marks: "${named.join(' ')}".` : undefined,
+    );
   if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair'))
     throw new LoupeError('usage', `models ${name} needs to know which one.`);
   const stray = (Object.keys(values) as (keyof typeof flags)[]).find(
@@ -77,7 +89,11 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
   if (stray) throw new LoupeError('usage', `models ${name} has no option --${stray}.`);
 
   let listener: (event: EventMessage) => void = () => {};
-  const services = await terminal.openModels({ dataDirectory: values.data ?? dataDirectory(), onEvent: (event) => listener(event) });
+  const services = await terminal.openModels({
+    dataDirectory: values.data ?? dataDirectory(),
+    onEvent: (event) => listener(event),
+    reads: command.reads === true,
+  });
   try {
     return await command.run({ ...services, terminal, values, line: lineWriter(terminal), onEvent: (next) => (listener = next) }, argument);
   } finally {

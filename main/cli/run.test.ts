@@ -74,7 +74,7 @@ async function run(
     startOcr: () => ({ ...ocr, close: async () => {} }),
     startDocuments: () => createDocumentReader(),
     openModels: () => Promise.reject(new Error('no models in this test')),
-    openDocuments: async ({ dataDirectory, reader }) => openDocumentServices(dataDirectory, reader),
+    openDocuments: async (options) => openDocumentServices(options),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
       return {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { DocumentServices } from '../document-services.ts';
+import type { DocumentServices, DocumentServicesOptions } from '../document-services.ts';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../host/paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../errors.ts';
@@ -21,10 +21,10 @@ export interface Terminal {
   startPictures(): PictureWorker;
   startOcr(): TextRecogniser;
   startDocuments(): DocumentReader;
-  /** The models of a data folder; nobody else may have it open. */
+  /** The models of a data folder; nobody else may have it open, unless it is only read. */
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
-  /** The library of documents in a data folder; nobody else may have it open. */
-  openDocuments(options: { dataDirectory: string; reader: DocumentReader }): Promise<DocumentServices>;
+  /** The library of documents in a data folder; nobody else may have it open, unless it is only read. */
+  openDocuments(options: DocumentServicesOptions): Promise<DocumentServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
   /** Starts the API for this machine's programs. */

@@ -72,6 +72,8 @@ const catalogueEntry = v.strictObject({
   repository: v.string(),
   /** Open copies. */
   mirrors: v.array(v.string()),
+  /** What the disk of the usual folder lacks for a download; 0 where it has room, or where that is not known. */
+  missingBytes: count,
   /** By device, the one that is used first. */
   fits: v.array(v.strictObject({ device: v.string(), recommended: v.nullable(quantisation), all: v.array(fitting) })),
   /** `id` of the ModelChoice that is this model, if one is. */

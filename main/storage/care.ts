@@ -111,7 +111,8 @@ function createMaintenance(
   async function verify(): Promise<void> {
     const opened = keeper.opened();
     if (opened.on === 'none' || keeper.isVerified() || keeper.isUnsound()) return;
-    if (opened.on === 'memory') return verifyUntouched();
+    // What is shared is its owner's to care for.
+    if (opened.commands === null) return opened.on === 'memory' ? verifyUntouched() : undefined;
     const seal = keeper.seal();
     if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
     forbidCheckpoints(opened.database);

@@ -67,6 +67,23 @@ export function openSnapshot(directory: string, migrations: readonly Migration[]
 }
 
 /**
+ * The database that another Loupe has open, read while that one writes: what it has committed is seen at once.
+ * Throws `store_newer`, and `store_locked` where it is of an older version, which only its owner may change.
+ */
+export function openBeside(directory: string, migrations: readonly Migration[]): Database.Database {
+  const database = new Database(databasePath(directory), { readonly: true, fileMustExist: true, timeout: 5000 });
+  try {
+    examine(database, directory, migrations);
+    if (version(database) !== migrations.at(-1)?.version)
+      throw new LoupeError('store_locked', `Another Loupe, of an older version, is using ${directory}.`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
  * The database with the contents of its log. To read a log, SQLite has to write: for a moment into a private
  * folder, or on a full disk into the place itself.
  */

@@ -13,7 +13,7 @@ import { damaged, storeError } from './errors.ts';
 import type { WriteDatabase } from './handles.ts';
 import { lockDirectory } from './lock.ts';
 import { migrations } from './migrations/index.ts';
-import { openInMemory, openNothing, openOnDisk, type Opened } from './opened.ts';
+import { openInMemory, openNothing, openOnDisk, openShared, type Opened } from './opened.ts';
 import { canBeWritten, type Room } from './room.ts';
 import { hasLogMode, isSealed, readSeal, removeSeal, writeSeal } from './seal.ts';
 import { isLogDamaged } from './wal.ts';
@@ -26,6 +26,8 @@ export interface KeeperOptions {
   tolerant: boolean;
   /** The seal is checked while the app runs; else before the database opens. */
   checksLater: boolean;
+  /** Reads what another Loupe has open, instead of failing with `store_locked`. */
+  shares: boolean;
 }
 
 /** What a window can do something about; for anything else there is no host to show it in. */
@@ -47,6 +49,7 @@ export class Keeper {
   readonly room: Room;
   readonly #tolerant: boolean;
   readonly #checksLater: boolean;
+  readonly #shares: boolean;
   readonly #listeners = new Set<(state: StorageState) => void>();
   #unlock: (() => void) | null = null;
   #opened: Opened | null = null;
@@ -65,12 +68,13 @@ export class Keeper {
   /** The state that listeners know, as JSON. */
   #reported = '';
 
-  constructor({ directory, clock, room, tolerant, checksLater }: KeeperOptions) {
+  constructor({ directory, clock, room, tolerant, checksLater, shares }: KeeperOptions) {
     this.directory = directory;
     this.clock = clock;
     this.room = room;
     this.#tolerant = tolerant;
     this.#checksLater = checksLater;
+    this.#shares = shares;
   }
 
   // --- its state
@@ -184,6 +188,7 @@ export class Keeper {
     try {
       this.#unlock ??= lockDirectory(this.directory);
     } catch (error) {
+      if (this.#shares && error instanceof LoupeError && error.code === 'store_locked') return this.#openShared(error);
       // Whether a folder can be written to does not always show before it is tried.
       if (error instanceof LoupeError || !existsSync(databasePath(this.directory))) throw error;
       return this.#openReadOnly();
@@ -223,6 +228,13 @@ export class Keeper {
     if (!existsSync(databasePath(this.directory))) throw this.#readOnly();
     this.#opened = openInMemory(this.directory, this.clock);
     this.#setAccess('readOnly');
+  }
+
+  /** To be written to it waits until the other Loupe has ended. */
+  #openShared(locked: LoupeError): void {
+    this.#opened = openShared(this.directory, this.clock);
+    this.#access = 'readOnly';
+    this.#problem = locked;
   }
 
   #openAgain(): void {
@@ -290,7 +302,7 @@ export class Keeper {
     return new LoupeError('store_read_only', `The folder ${this.directory} cannot be written to, so nothing new can be kept.`);
   }
 
-  /** A copy in memory is given up for the disk; where that fails, it stays. */
+  /** A copy, or what is shared, is given up for the disk; where that fails, it stays. */
   #openFromDisk(): void {
     const before = this.opened();
     try {

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import type { Clock, Store } from '../services/ports.ts';
 import { conversationCommands, conversationQueries, type ConversationCommands, type ConversationQueries } from './conversations.ts';
-import { openDatabase, openSnapshot } from './database.ts';
+import { openBeside, openDatabase, openSnapshot } from './database.ts';
 import { documentCommands, documentQueries, type DocumentCommands, type DocumentQueries } from './documents.ts';
 import { downloadCommands, downloadQueries, type DownloadCommands, type DownloadQueries } from './downloads.ts';
 import { extractionCommands, extractionQueries, type ExtractionCommands, type ExtractionQueries } from './extractions.ts';
@@ -57,22 +57,30 @@ interface Writable extends Readable {
   readonly commands: Commands;
 }
 
-/** Of a disk that cannot be written to. */
-interface Snapshot extends Readable {
-  readonly on: 'memory';
+/** `memory`: a copy, of a disk that cannot be written to. `shared`: what another Loupe has open, and writes. */
+interface ReadOnly extends Readable {
+  readonly on: 'memory' | 'shared';
   readonly commands: null;
 }
 
-export type Opened = Writable | Snapshot;
+export type Opened = Writable | ReadOnly;
 
 export function openOnDisk(directory: string, clock: Clock): Writable {
   return writable('disk', openDatabase(directory, migrations, clock.now()), directory, clock);
 }
 
-export function openInMemory(directory: string, clock: Clock): Snapshot {
-  const database = openSnapshot(directory, migrations, clock.now());
+export function openInMemory(directory: string, clock: Clock): ReadOnly {
+  return readOnly('memory', openSnapshot(directory, migrations, clock.now()), directory, clock);
+}
+
+/** Throws `store_locked` where it cannot be shared. */
+export function openShared(directory: string, clock: Clock): ReadOnly {
+  return readOnly('shared', openBeside(directory, migrations), directory, clock);
+}
+
+function readOnly(on: ReadOnly['on'], database: Database.Database, directory: string, clock: Clock): ReadOnly {
   return closedOnFailure(database, () => ({
-    on: 'memory',
+    on,
     queries: queriesOf(readHandle(database), directory, clock),
     commands: null,
     close: () => void database.close(),

@@ -23,6 +23,8 @@ export interface StoreOptions {
   room?: RoomSizes;
   /** Returns a store that is `closed`, with the way back, where the database cannot be opened. */
   tolerant?: boolean;
+  /** While another Loupe has the folder open, its data is read, and writing fails with `store_locked`. */
+  shares?: boolean;
 }
 
 /** What each call needs of the disk. `frees`: it may use the reserve where that is full. */
@@ -126,19 +128,19 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
 };
 
 /**
- * Creates the folder where there is none. Throws `store_locked` while another process has it open, `store_damaged`
+ * Creates the folder where there is none. Throws `store_locked` while another process has it open (unless it shares), `store_damaged`
  * and `store_newer` unless it is tolerant, `store_full`, `store_read_only` and `store_failed`; existing data stays as it is.
  */
 export function openStore(
   directory: string,
-  { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false }: StoreOptions = {},
+  { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false, shares = false }: StoreOptions = {},
 ): Store {
   withStoreErrors(directory, () => {
     // Readable by its owner alone.
     makeFolderSync(directory, 0o700);
     protect(directory);
   });
-  const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined });
+  const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined, shares });
   keeper.start();
   const care = createCare(keeper, checker ?? checkHere);
   const sweepStrays = createStraySweep(directory);

@@ -106,6 +106,8 @@ export const models = {
   noDevices: 'Loupe could not find out how well models would run here.',
   outcomes: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['outcome'], string>,
   form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,
+  diskLacks: (missing: string) =>
+    `The disk of the models folder has ${missing} too little for this. Free some space, or choose another folder in Settings > Model.`,
   base: 'Base models, for experiments',
   source: 'From',
   sourceMakers: (repository: string) => `${repository} (Meta; needs an access token)`,

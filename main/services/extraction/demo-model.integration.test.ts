@@ -55,7 +55,7 @@ async function draw(name: string, truth: readonly string[]): Promise<string> {
 }
 
 test(`of ${receipts * names.length} values at least 97 % of the sure are right, and 90 % of the wrong are marked`, async () => {
-  const services = openDocumentServices(join(folder, 'data'), reader);
+  const services = openDocumentServices({ dataDirectory: join(folder, 'data'), reader });
   try {
     const documents: number[] = [];
     for (const path of paths) {

@@ -258,6 +258,16 @@ describe('a download', () => {
     expect(last('models.changed')).toHaveLength(3);
   });
 
+  test('what the disk lacks is known before anything begins', async () => {
+    let free = catalogueModel(id).weightBytes;
+    begin({ freeBytes: async () => free });
+    const missing = async (): Promise<number> => (await manager.catalogue()).entries.find((entry) => entry.id === id)!.missingBytes;
+    // Some of it stays free.
+    expect(await missing()).toBe(256 * 1024 * 1024);
+    free += 256 * 1024 * 1024;
+    expect(await missing()).toBe(0);
+  });
+
   test('a full disk is its failure, and it goes on when there is room', async () => {
     let free = 1000;
     await hubOf(mirror);

@@ -22,6 +22,7 @@ import { createVerifications } from './check/verifications.ts';
 import { catalogueFits, fileFit, usableDevices, type Machine } from './fit/file-fit.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './hub/downloads.ts';
 import { isOffline } from './hub/http.ts';
+import { spareBytes } from './hub/pull.ts';
 import { accept, licenceFor, licenceView, requireAcceptance, writeNotice } from './hub/licence.ts';
 import { hubToken } from './hub/secrets.ts';
 import { findAt, findModels, ofInterest, type FoundModel as FoundFiles } from './local/find.ts';
@@ -119,7 +120,10 @@ export function createModelManager(options: ManagerOptions): ModelManager {
     ...options.downloads,
   });
 
-  const folder = async (): ReturnType<ModelManager['folder']> => ({ directory: directory(), freeBytes: await freeBytesAbove(directory()) });
+  const folder = async (): ReturnType<ModelManager['folder']> => ({
+    directory: directory(),
+    freeBytes: await freeBytesAbove(directory(), options.downloads?.freeBytes),
+  });
 
   async function tokenView(): Promise<CatalogueView['token']> {
     return { source: (await token())?.source ?? null, kept: secrets.kept, problem: secrets.problem() };
@@ -127,11 +131,12 @@ export function createModelManager(options: ManagerOptions): ModelManager {
 
   return {
     async catalogue() {
-      const entries = await catalogueEntries(machine, models.list(), store.downloads.list());
+      const place = await folder();
+      const entries = await catalogueEntries({ machine, list: models.list(), records: store.downloads.list(), freeBytes: place.freeBytes });
       const downloaded = store.downloads.list().filter(({ state }) => state === 'complete');
       return {
         ...entries,
-        ...(await folder()),
+        ...place,
         downloaded: downloaded.map(({ directory }) => directory),
         token: await tokenView(),
         offline: isOffline(environment),
@@ -256,14 +261,24 @@ function viewOf({ path, source, name, kind, format, precision, bytes, known, pro
   };
 }
 
-async function catalogueEntries(
-  machine: Machine,
-  list: ModelChoice[],
-  records: DownloadRecord[],
-): Promise<Pick<CatalogueView, 'entries' | 'devicesFailure'>> {
+interface Surroundings {
+  machine: Machine;
+  list: ModelChoice[];
+  records: DownloadRecord[];
+  /** Of the disk that downloads go to. */
+  freeBytes: number | null;
+}
+
+async function catalogueEntries({
+  machine,
+  list,
+  records,
+  freeBytes,
+}: Surroundings): Promise<Pick<CatalogueView, 'entries' | 'devicesFailure'>> {
   const { devices, failure } = await usableDevices(machine);
   const entries = catalogue().map((entry) => ({
     ...described(entry),
+    missingBytes: freeBytes === null ? 0 : Math.max(0, entry.weightBytes + spareBytes - freeBytes),
     fits: catalogueFits(entry, devices, machine),
     model: choiceFor(entry, list, records)?.id ?? null,
   }));

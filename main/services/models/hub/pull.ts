@@ -28,7 +28,7 @@ export interface PullOptions {
 
 const filesAtOnce = 4;
 /** Stays free on the disk. */
-const spareBytes = 256 * 1024 * 1024;
+export const spareBytes = 256 * 1024 * 1024;
 
 /** Resolves when every file is there and right. Rejects as `fetchFile`, or with `download_locked`. */
 export async function pull(id: number, options: PullOptions): Promise<void> {

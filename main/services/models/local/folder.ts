@@ -37,9 +37,9 @@ async function writeAndRemove(path: string): Promise<void> {
 }
 
 /** Of the disk that will hold the folder, which need not exist yet. */
-export async function freeBytesAbove(directory: string): Promise<number | null> {
+export async function freeBytesAbove(directory: string, freeBytes = freeBytesOf): Promise<number | null> {
   for (let at = directory; ; at = dirname(at)) {
-    const free = await freeBytesOf(at).catch(() => null);
+    const free = await freeBytes(at).catch(() => null);
     if (free !== null) return free;
     if (at === dirname(at)) return null;
   }
