@@ -49,7 +49,8 @@ test('what is here already is used where it lies, once the licence is agreed to'
   const dialog = page.getByRole('dialog', { name: 'Models' });
   const found = dialog.getByRole('article', { name: /^Hugging Face: Llama-3\.2-11B-Vision-Instruct/ });
   await expect(found).toBeVisible();
-  await expect(dialog.getByRole('article', { name: /^Llama 3\.2 11B Vision Instruct/ })).toBeVisible();
+  await expect(dialog.getByRole('article', { name: /^Llama 3\.2 11B Vision Instruct/ }).first()).toBeVisible();
+  await expect(dialog.getByRole('article', { name: /4 bits, ready to use/ })).toContainText('no access token is needed');
   expect(await violations(page), 'models').toEqual([]);
 
   await found.getByRole('button', { name: 'Use it' }).click();

@@ -28,6 +28,8 @@ export interface Host {
   /** Asks the person, from this folder on; null where none was chosen. Absent where the host cannot ask. */
   chooseFolder?: (from: string) => Promise<string | null>;
   openMain: (conversationId: number | null) => void;
+  /** Ends the app; absent where something else does, as the terminal of a web host. */
+  quit?: () => void;
   /** Autostart, hotkey and the like follow the settings. */
   settingsChanged?: () => void;
   /** Called with what failed in the background. */

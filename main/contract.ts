@@ -86,7 +86,7 @@ export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict } from './contract/conversations.ts';
-export { abilities, modelPaths } from './contract/models.ts';
+export { abilities, liesIn, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
 export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
 export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
@@ -131,6 +131,8 @@ export const requests = {
     input: v.strictObject({ which: v.picklist(['data', 'logs']) }),
     output: v.strictObject({ path: v.string(), opened: v.boolean() }),
   },
+  /** Ends Loupe; what is being written is kept. Only where `host` is `electron`: elsewhere it ends in its terminal. */
+  'app.quit': { input: none, output: done },
   /** Text of a licence or notice that comes with the app. */
   'app.licences': { input: none, output: v.array(v.strictObject({ name: v.string(), text: v.string() })) },
 

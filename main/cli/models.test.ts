@@ -89,7 +89,7 @@ test('list: what is here, what can be had, and how it would run', async () => {
     / {2}llama-3\.2-11b-vision-instruct, 21\.3 GB\n {6}Looks at screenshots.*\n {6}slow, as published: Without a graphics card/,
   );
   const json = JSON.parse((await run(['list', '--json'])).out) as { catalogue: { entries: unknown[] }; models: unknown[] };
-  expect([json.catalogue.entries.length, json.models.length]).toEqual([12, 1]);
+  expect([json.catalogue.entries.length, json.models.length]).toEqual([13, 1]);
   // By its name of today, and by the one that programs may know.
   const [fitting] = (json.catalogue.entries[0] as { fits: { all: object[] }[] }).fits[0]!.all;
   expect(fitting).toMatchObject({ outcome: 'slow', verdict: 'slow' });

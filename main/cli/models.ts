@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import {
   formatBytes,
+  liesIn,
   modelPaths,
   type CatalogueEntry,
   type Download,
@@ -40,7 +41,8 @@ export const modelsHelp = `loupe models COMMAND [options]
   --data DIR                the data folder (default: LOUPE_DATA or the usual folder)
   --json                    one JSON object
 
-  HF_ENDPOINT chooses another hub, HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
+  HF_ENDPOINT chooses another hub, LOUPE_OLLAMA_REGISTRY another registry for the model that is ready to use,
+  HTTPS_PROXY and NO_PROXY a proxy; HF_HUB_OFFLINE=1 keeps Loupe offline.
 `;
 
 interface Command {
@@ -177,7 +179,7 @@ async function pull(context: Context, named: string | undefined): Promise<ExitCo
     terminal.err('loupe: the download was stopped; the same command resumes it.\n');
     return exitCodes.interrupted;
   }
-  const model = models.list().find(({ id }) => id === started.directory);
+  const model = models.list().find(({ id }) => liesIn(id, started.directory));
   if (values.json) terminal.out(`${JSON.stringify({ ok: true, model, repository: started.repository })}\n`);
   else line(`${entry.name} is here: ${started.directory}`);
   return model ? tryNew(context, model) : exitCodes.ok;

@@ -68,8 +68,9 @@ const catalogueEntry = v.strictObject({
   licence: licenceId,
   /** As published. */
   bytes: count,
-  /** Its makers' repository, which requires an access token. */
+  /** Its makers' repository, which requires an access token, or the name in Ollama's library, which requires none. */
   repository: v.string(),
+  source: v.picklist(['hub', 'ollama']),
   /** Open copies. */
   mirrors: v.array(v.string()),
   /** What the disk of the usual folder lacks for a download; 0 where it has room, or where that is not known. */
@@ -231,6 +232,12 @@ export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;
 export type Device = v.InferOutput<typeof device>;
 export type Abilities = v.InferOutput<typeof abilities>;
+
+/** Whether the files of a model lie in a folder. */
+export function liesIn(id: string, folder: string): boolean {
+  const below = [`${folder}/`, `${folder}\\`];
+  return modelPaths(id).every((path) => path === folder || below.some((start) => path.startsWith(start)));
+}
 
 /** The paths behind a model's id: it is one path, or a JSON list where a model consists of several files. */
 export function modelPaths(id: string): string[] {

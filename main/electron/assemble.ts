@@ -29,7 +29,9 @@ import { placesEnvironment, type Places } from './places.ts';
 import { createRemembered, type Remembered } from './remembered.ts';
 import { keychainSecrets } from './secrets.ts';
 import { createLoupeTray } from './tray.ts';
+import { createTrayPresence } from './tray-presence.ts';
 import { startUtilityHost } from './utility-host.ts';
+import { words } from './words.ts';
 import { createWindows, type Windows } from './windows.ts';
 
 export interface Assembly {
@@ -39,6 +41,8 @@ export interface Assembly {
   log: Log;
   wayland: boolean;
   portal: boolean;
+  /** Asks the desktop. */
+  showsTray: () => Promise<boolean>;
 }
 
 /** Builds the app and its windows; `act` does what an intent asks for. Throws `store_*` where the data folder cannot be used at all. */
@@ -48,7 +52,13 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   const spawn = spawner(assembly);
   const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
   const remembered = createRemembered(join(data, 'shell.json'), log);
-  const windows = createWindows({ ...assembly, remembered, closesToTray: () => store.settings().closeToTray });
+  const presence = createTrayPresence(assembly.showsTray);
+  const windows = createWindows({
+    ...assembly,
+    remembered,
+    closesToTray: () => store.settings().closeToTray && presence.isShown(),
+    onHidden: () => tellOfTray(electron, remembered),
+  });
   const follow = createSettingsFollower({ electron, hotkey: windows.hotkey, log });
   const app = createDesktopApp(assembly, {
     store,
@@ -90,6 +100,12 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   if (electron.app.isPackaged) electron.app.setAsDefaultProtocolClient(scheme);
   endInOrder(assembly, app, windows, tray);
 
+  // Trays come and go with extensions of the desktop.
+  electron.app.on(
+    'browser-window-focus',
+    entry(() => void presence.look()),
+  );
+  await presence.look();
   follow(store.settings());
   tray.update(windows.hotkey.state());
   void app.handlers['engine.load']({});
@@ -158,6 +174,7 @@ function createDesktopApp(
       openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),
       openMain,
+      quit: () => electron.app.quit(),
       settingsChanged,
       onFault: log,
     },
@@ -205,6 +222,13 @@ function serve(
 interface Starts {
   openMain: (conversationId: number | null) => void;
   startCapture: (mode: 'region' | 'display' | 'last') => void;
+}
+
+/** Once: who closed the window may think that Loupe has ended. */
+function tellOfTray({ Notification }: ElectronModule, remembered: Remembered): void {
+  if (remembered.get().toldOfTray || !Notification.isSupported()) return;
+  new Notification({ ...words.tray, silent: true }).show();
+  remembered.set({ toldOfTray: true });
 }
 
 type LoupeTray = ReturnType<typeof createLoupeTray>;

@@ -41,7 +41,7 @@ const line = (before: string, text: string): TextLine => ({
 });
 
 function memory(): Remembered {
-  let state: RememberedState = { window: null, lastDisplay: null, lastRegions: {} };
+  let state: RememberedState = { window: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
   return {
     get: () => state,
     set: (change) => {

@@ -27,9 +27,43 @@ export async function hasShortcutsPortal(run: (command: string, args: string[]) 
   return false;
 }
 
-function succeeds(command: string, args: string[]): Promise<boolean> {
+const watcher = ['org.kde.StatusNotifierWatcher', '/StatusNotifierWatcher', 'org.kde.StatusNotifierWatcher'] as const;
+const registered = 'IsStatusNotifierHostRegistered';
+
+/**
+ * Whether the desktop shows icons in a tray. Linux desktops say so on the session bus; GNOME as it comes shows none, and Electron
+ * does not tell. The older trays of X11 are not on the bus: where nobody answers within a second, one is taken to be there under
+ * X11, but not in GNOME, which dropped them (decision 0029).
+ * https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/StatusNotifierWatcher/
+ */
+export async function showsTray(
+  platform: NodeJS.Platform,
+  env: NodeJS.ProcessEnv,
+  ask: (command: string, args: string[]) => Promise<string | null> = answerOf,
+): Promise<boolean> {
+  if (platform !== 'linux') return true;
+  const [service, path, name] = watcher;
+  const get = 'org.freedesktop.DBus.Properties.Get';
+  const questions: [string, string[]][] = [
+    ['busctl', ['--user', 'get-property', service, path, name, registered]],
+    ['gdbus', ['call', '--session', '--dest', service, '--object-path', path, '--method', get, name, registered]],
+    ['dbus-send', ['--session', '--print-reply', `--dest=${service}`, path, get, `string:${name}`, `string:${registered}`]],
+  ];
+  for (const question of questions) {
+    const answer = await ask(...question);
+    if (answer !== null) return /\btrue\b/.test(answer);
+  }
+  return !isWayland(platform, env) && !/gnome/i.test(env['XDG_CURRENT_DESKTOP'] ?? '');
+}
+
+async function succeeds(command: string, args: string[]): Promise<boolean> {
+  return (await answerOf(command, args)) !== null;
+}
+
+/** Null where there is no such program, or it failed. */
+function answerOf(command: string, args: string[]): Promise<string | null> {
   return new Promise((resolve) => {
-    execFile(command, args, { timeout: 1000 }, (error) => resolve(error === null));
+    execFile(command, args, { timeout: 1000 }, (error, output) => resolve(error === null ? output : null));
   });
 }
 

@@ -15,6 +15,8 @@ const schema = v.strictObject({
   lastDisplay: v.nullable(v.string()),
   /** By display, in pixels of a frame of this size. */
   lastRegions: v.record(v.string(), v.strictObject({ region, frame: size })),
+  /** The person knows that Loupe goes on in the tray. */
+  toldOfTray: v.optional(v.boolean(), false),
 });
 
 export type RememberedState = v.InferOutput<typeof schema>;
@@ -24,7 +26,7 @@ export interface Remembered {
   set(change: Partial<RememberedState>): void;
 }
 
-const nothing: RememberedState = { window: null, lastDisplay: null, lastRegions: {} };
+const nothing: RememberedState = { window: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
 
 /** A file that is missing or broken is as good as none. `onFault` hears when it cannot be written; work goes on without. */
 export function createRemembered(path: string, onFault: (error: unknown) => void): Remembered {

@@ -52,14 +52,17 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function start(args: string[] = [], options: ElectronDoubleOptions = {}): Promise<ElectronDouble> {
+async function start(
+  args: string[] = [],
+  { tray = true, ...options }: ElectronDoubleOptions & { tray?: boolean } = {},
+): Promise<ElectronDouble> {
   const png = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#c8791b' } })
     .png()
     .toBuffer();
   const displays = [{ id: 1, bounds: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1, image: new ImageDouble(1920, 1080, png) }];
   const double = createElectronDouble({ displays, ...options });
   running = double;
-  startShell(double.electron, { bundle: join(directory, 'build', 'app'), args });
+  startShell(double.electron, { bundle: join(directory, 'build', 'app'), args, showsTray: async () => tray });
   if (options.lock !== false)
     await vi.waitFor(() => expect(double.trayMenus.length + double.errorBoxes.length).toBeGreaterThan(0), { timeout: 5000 });
   return double;
@@ -88,6 +91,32 @@ test('the first instance opens its window on its own page', async () => {
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
   // The profile, and with it the lock, belongs to the data folder.
   expect(double.app.paths.get('userData')).toBe(join(directory, 'data', 'shell'));
+});
+
+test('closing the window leaves Loupe in the tray, which is said the first time', async () => {
+  const double = await start();
+  const [window] = double.windows as [WindowDouble];
+  window.close();
+  expect(window).toMatchObject({ destroyed: false, visible: false });
+  expect(double.notifications).toMatchObject([{ title: 'Loupe keeps running' }]);
+  window.show();
+  window.close();
+  expect([double.notifications.length, double.app.quits]).toEqual([1, 0]);
+});
+
+test('without a tray closing the window ends Loupe', async () => {
+  const double = await start([], { tray: false });
+  const ended = double.app.heard('quit');
+  (double.windows[0] as WindowDouble).close();
+  await ended;
+  expect(double.notifications).toEqual([]);
+});
+
+test('the window may end Loupe', async () => {
+  const double = await start();
+  const ended = double.app.heard('quit');
+  expect(await ask(double, double.windows[0] as WindowDouble, 'app.quit')).toMatchObject({ ok: true });
+  await ended;
 });
 
 test('a second start hands over what it was for, and ends', async () => {
@@ -136,7 +165,7 @@ test('windows ask, strangers do not', async () => {
   expect(info).toMatchObject({ ok: true, output: { host: 'electron', version: '1.2.3', dataDirectory: join(directory, 'data') } });
   expect(await ask(double, window, 'app.licences')).toEqual({ ok: true, output: [{ name: 'Loupe', text: '...' }] });
   expect(await ask(double, window, 'conversations.rename', { id: 'one', title: 'x' })).toMatchObject({ ok: false, code: 'protocol' });
-  expect(await ask(double, window, 'app.quit')).toMatchObject({ ok: false, code: 'protocol' });
+  expect(await ask(double, window, 'app.format')).toMatchObject({ ok: false, code: 'protocol' });
 
   const request = double.ipc.get('loupe:request') as (...given: unknown[]) => Promise<Reply>;
   for (const event of [

@@ -9,7 +9,7 @@ import { toLoupeError } from '../errors.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { assemble } from './assemble.ts';
 import { offerLink } from './dialogs.ts';
-import { hasShortcutsPortal, isWayland } from './desktop.ts';
+import { hasShortcutsPortal, isWayland, showsTray as desktopShowsTray } from './desktop.ts';
 import { entry } from './entries.ts';
 import { hardenContents } from './harden.ts';
 import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
@@ -22,10 +22,15 @@ export interface StartOptions {
   bundle: string;
   /** Of the command line, without the program. */
   args: string[];
+  /** Whether the desktop shows a tray; absent = asks it. */
+  showsTray?: () => Promise<boolean>;
 }
 
 /** To be called while the entry is loaded, before Electron is ready. */
-export function startShell(electron: ElectronModule, { bundle, args }: StartOptions): void {
+export function startShell(
+  electron: ElectronModule,
+  { bundle, args, showsTray = () => desktopShowsTray(process.platform, process.env) }: StartOptions,
+): void {
   const { app, protocol } = electron;
   const refused = app.isPackaged ? refusedSwitch((name) => app.commandLine.hasSwitch(name)) : null;
   if (refused) {
@@ -98,7 +103,7 @@ export function startShell(electron: ElectronModule, { bundle, args }: StartOpti
     .then(async () => {
       const places = findPlaces({ packaged: app.isPackaged, bundle, resources: process.resourcesPath });
       const portal = wayland && (await hasShortcutsPortal());
-      const assembled = await assemble({ electron, places, data, log, wayland, portal });
+      const assembled = await assemble({ electron, places, data, log, wayland, portal, showsTray });
       act = assembled.act;
       act(
         firstIntent(intent, {

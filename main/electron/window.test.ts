@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BrowserWindow } from 'electron';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { desktopEntry, setAutostart } from './autostart.ts';
-import { hasShortcutsPortal, isWayland } from './desktop.ts';
+import { hasShortcutsPortal, isWayland, showsTray } from './desktop.ts';
 import { menuTemplate } from './menu.ts';
 import { placesEnvironment, findPlaces } from './places.ts';
 import { createRemembered, type Remembered } from './remembered.ts';
@@ -47,6 +47,7 @@ describe('the main window', () => {
       primaryWorkArea: () => workArea,
       remembered,
       closesToTray: () => closesToTray,
+      onHidden: () => {},
       onPageGone: (repeatedly) => gone.push(repeatedly),
       onClosed,
     });
@@ -135,6 +136,7 @@ describe('what is remembered', () => {
       window: null,
       lastDisplay: '7',
       lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } },
+      toldOfTray: false,
     });
   });
 
@@ -147,7 +149,12 @@ describe('what is remembered', () => {
   ])('a broken file (%s) is as good as none', (text) => {
     const path = join(directory, 'shell.json');
     writeFileSync(path, text);
-    expect(createRemembered(path, () => {}).get()).toEqual({ window: null, lastDisplay: null, lastRegions: {} });
+    expect(createRemembered(path, () => {}).get()).toEqual({
+      window: null,
+      lastDisplay: null,
+      lastRegions: {},
+      toldOfTray: false,
+    });
   });
 
   test('what cannot be written is kept for this run', () => {
@@ -256,6 +263,32 @@ describe('the desktop', () => {
     ['darwin', { WAYLAND_DISPLAY: 'wayland-0' }, false],
   ])('%s %o', (platform, env, expected) => {
     expect(isWayland(platform, env)).toBe(expected);
+  });
+
+  const gnome = { XDG_CURRENT_DESKTOP: 'ubuntu:GNOME', XDG_SESSION_TYPE: 'x11' };
+
+  test.each<[string, string | null, string | null, string | null, boolean]>([
+    ['busctl finds a tray', 'b true\n', null, null, true],
+    ['busctl finds that there is none', 'b false\n', '(<true>,)', null, false],
+    ['gdbus finds a tray', null, '(<true>,)\n', null, true],
+    ['dbus-send finds a tray', null, null, 'method return time=1 sender=:1.2\n   variant       boolean true\n', true],
+    ['dbus-send finds that there is none', null, null, '   variant       boolean false\n', false],
+    ['nobody answers in GNOME', null, null, null, false],
+  ])('%s', async (_, busctl, gdbus, send, shown) => {
+    const answers: Record<string, string | null> = { busctl, gdbus, 'dbus-send': send };
+    expect(await showsTray('linux', gnome, async (command) => answers[command]!)).toBe(shown);
+  });
+
+  test.each<[NodeJS.ProcessEnv, boolean]>([
+    [{ XDG_SESSION_TYPE: 'x11', XDG_CURRENT_DESKTOP: 'i3' }, true],
+    [{}, true],
+    [{ XDG_SESSION_TYPE: 'wayland', XDG_CURRENT_DESKTOP: 'sway' }, false],
+  ])('where nobody answers, only X11 may have a tray: %o', async (env, shown) => {
+    expect(await showsTray('linux', env, async () => null)).toBe(shown);
+  });
+
+  test.each(['darwin', 'win32'] as const)('%s always shows one, and is not asked', async (platform) => {
+    expect(await showsTray(platform, {}, () => Promise.reject(new Error('asked')))).toBe(true);
   });
 
   test('the portal is there if either tool finds it', async () => {

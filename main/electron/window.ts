@@ -20,6 +20,8 @@ export interface MainWindowParts {
   remembered: Remembered;
   /** Closing hides: the app goes on in the tray. */
   closesToTray: () => boolean;
+  /** It was, by closing. */
+  onHidden: () => void;
   /** The page died; `repeatedly` when reloading does not help. */
   onPageGone: (repeatedly: boolean) => void;
   onClosed: () => void;
@@ -47,7 +49,7 @@ const crashesTolerated = 3;
 const crashWindowMs = 60_000;
 
 export function createMainWindow(parts: MainWindowParts): MainWindow {
-  const { createWindow, remembered, closesToTray, onPageGone, onClosed } = parts;
+  const { createWindow, remembered, closesToTray, onHidden, onPageGone, onClosed } = parts;
   let window: BrowserWindow | null = null;
   let isQuitting = false;
   let crashes: number[] = [];
@@ -73,6 +75,7 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
         if (isQuitting || !closesToTray()) return;
         event.preventDefault();
         created.hide();
+        onHidden();
       }),
     );
     created.once(

@@ -27,6 +27,7 @@ export interface WindowsParts {
   portal: boolean;
   /** Closing the main window hides it. */
   closesToTray: () => boolean;
+  onHidden: () => void;
 }
 
 export interface Windows {
@@ -42,7 +43,7 @@ export interface Windows {
   onMainClosed: Signal['on'];
 }
 
-export function createWindows({ electron, places, remembered, log, wayland, portal, closesToTray }: WindowsParts): Windows {
+export function createWindows({ electron, places, remembered, log, wayland, portal, closesToTray, onHidden }: WindowsParts): Windows {
   const { BrowserWindow, desktopCapturer, globalShortcut, nativeTheme, systemPreferences } = electron;
   const { platform } = process;
   const { preload } = places;
@@ -59,6 +60,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     primaryWorkArea: () => electron.screen.getPrimaryDisplay().workArea,
     remembered,
     closesToTray,
+    onHidden,
     onPageGone: (repeatedly) => {
       log(repeatedly ? 'the page of the main window ended repeatedly' : 'the page of the main window ended and is loaded again');
       if (repeatedly) offerReload(electron, () => main.window()?.reload()).catch(log);

@@ -55,6 +55,10 @@ export const words = {
     quit: 'Quit Loupe',
     close: 'Close',
   },
+  tray: {
+    title: 'Loupe keeps running',
+    body: 'Its icon is in the tray, and the hotkey works. To end it, choose Quit in the icon’s menu. Settings > General changes this.',
+  },
   menu: {
     ask: 'Ask About the Screen',
     askLast: 'Ask About the Same Region Again',

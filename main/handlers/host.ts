@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { AppPorts } from '../app-ports.ts';
 import { abilities as abilitiesSchema, type Abilities } from '../contract.ts';
+import { LoupeError } from '../errors.ts';
 import { done, type AreaHandlers } from './area.ts';
 
 const recentPromptsShown = 8;
@@ -25,6 +26,12 @@ export function hostHandlers({
       const path = which === 'data' ? host.dataDirectory : host.logsDirectory;
       return { path, opened: await host.openFolder(path) };
     },
+    'app.quit': done(() => {
+      if (!host.quit)
+        throw new LoupeError('usage', 'Loupe in a browser ends in the terminal that started it.', 'Press Ctrl-C there, or close this tab.');
+      // After the answer: the window that asks is still there.
+      setImmediate(host.quit);
+    }),
     'app.licences': () => host.licences(),
 
     'windows.openMain': done(({ conversationId }) => host.openMain(conversationId)),

@@ -1,13 +1,14 @@
-import type {
-  CatalogueEntry,
-  CatalogueView,
-  Download,
-  FoundModel,
-  Licence,
-  LicenceId,
-  ModelChoice,
-  Quantising,
-  Verification,
+import {
+  liesIn,
+  type CatalogueEntry,
+  type CatalogueView,
+  type Download,
+  type FoundModel,
+  type Licence,
+  type LicenceId,
+  type ModelChoice,
+  type Quantising,
+  type Verification,
 } from '../../main/contract.ts';
 import { toRequestFailure, type Client } from '../api/client.ts';
 import type { RequestFailure } from '../api/transport.ts';
@@ -45,7 +46,7 @@ export class ModelsPage {
         this.#downloads = downloads;
         // Cancelled ones are not in the list of models.
         for (const { name, directory } of ended)
-          if (app.models.some(({ id }) => id === directory)) toasts.show({ message: strings.models.arrived(name) });
+          if (app.models.some(({ id }) => liesIn(id, directory))) toasts.show({ message: strings.models.arrived(name) });
       }),
       client.on('verifications.changed', (verifications) => {
         this.#verifications = verifications;

@@ -99,8 +99,8 @@ export const models = {
   available: 'To download',
   availableHint: (free: string | null) =>
     free === null
-      ? 'From Hugging Face, only when you ask for it.'
-      : `From Hugging Face, only when you ask for it. Your disk has ${free} free.`,
+      ? 'From Hugging Face or Ollama’s library, only when you ask for it.'
+      : `From Hugging Face or Ollama’s library, only when you ask for it. Your disk has ${free} free.`,
   offline: 'Loupe is set to stay offline.',
   offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
   noDevices: 'Loupe could not find out how well models would run here.',
@@ -111,6 +111,7 @@ export const models = {
   base: 'Base models, for experiments',
   source: 'From',
   sourceMakers: (repository: string) => `${repository} (Meta; needs an access token)`,
+  sourceLibrary: (repository: string) => `From Ollama’s library (${repository.replace('library/', '')}); no access token is needed.`,
   sourceMirror: (repository: string) => `${repository} (an open copy)`,
   download: (size: string) => `Download ${size}`,
   downloadName: (size: string, name: string) => `Download ${size}: ${name}`,

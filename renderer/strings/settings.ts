@@ -34,7 +34,7 @@ export const settings = {
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',
   closeToTray: 'Keep running when the window is closed',
-  closeToTrayHint: 'Loupe stays in the tray and the hotkey keeps working.',
+  closeToTrayHint: 'Loupe stays in the tray and the hotkey keeps working. On a desktop without a tray, closing the window quits Loupe.',
   webOnly: 'This is Loupe in a browser: only the desktop app can start at login, stay in the tray and use a global hotkey.',
 
   // Capture

@@ -32,5 +32,6 @@ export const sidebar = {
   help: 'Help and about',
   shortcuts: 'Keyboard shortcuts',
   about: 'About Loupe',
+  quit: 'Quit Loupe',
   privacy: 'Privacy',
 };

@@ -278,6 +278,7 @@ export interface ElectronDouble {
   popups: unknown[];
   opened: string[];
   trayMenus: unknown[];
+  notifications: electronModule.NotificationConstructorOptions[];
   session: Record<string, Handler | undefined> & { downloads: Handler[] };
 }
 
@@ -302,6 +303,7 @@ export function createElectronDouble({
   const popups: unknown[] = [];
   const opened: string[] = [];
   const trayMenus: unknown[] = [];
+  const notifications: ElectronDouble['notifications'] = [];
   const session: ElectronDouble['session'] = Object.assign(Object.create(null) as Record<string, Handler | undefined>, {
     downloads: [] as Handler[],
   });
@@ -349,6 +351,16 @@ export function createElectronDouble({
       setApplicationMenu: () => {},
     },
     nativeTheme: Object.assign(new EmitterDouble(), { shouldUseDarkColors: false, themeSource: 'system' }),
+    Notification: class {
+      static isSupported = (): boolean => true;
+      readonly #options: electronModule.NotificationConstructorOptions;
+      constructor(options: electronModule.NotificationConstructorOptions) {
+        this.#options = options;
+      }
+      show(): void {
+        notifications.push(this.#options);
+      }
+    },
     powerMonitor: new EmitterDouble(),
     protocol: {
       registerSchemesAsPrivileged: (list: unknown[]) => void schemes.push(...list),
@@ -401,6 +413,7 @@ export function createElectronDouble({
     popups,
     opened,
     trayMenus,
+    notifications,
     session,
   };
 }

@@ -7,8 +7,11 @@ const source = JSON.parse(readFileSync(new URL('../../../resources/models/catalo
   models: object[];
 };
 
+/** Without what a library has ready in another form. */
+const published = () => catalogue().filter(({ library }) => !library);
+
 test('every system that Loupe is for is there, once', () => {
-  const repositories = catalogue().map(({ repository }) => repository.replace('meta-llama/', ''));
+  const repositories = published().map(({ repository }) => repository.replace('meta-llama/', ''));
   expect(repositories.toSorted()).toEqual([
     'Llama-3.1-70B-Instruct',
     'Llama-3.1-8B-Instruct',
@@ -27,7 +30,7 @@ test('every system that Loupe is for is there, once', () => {
 });
 
 test('sizes follow from the shapes', () => {
-  for (const { id, architecture, weightBytes: stated } of catalogue()) {
+  for (const { id, architecture, weightBytes: stated } of published()) {
     expect({ id, bytes: stated }).toEqual({ id, bytes: 2 * parameterCount(architecture) });
     expect(weightBytes(architecture, 'bf16').total).toBe(stated);
   }
@@ -41,6 +44,13 @@ test('parameters are those of the model cards', () => {
   expect(billions('llama-3.2-3b')).toBeCloseTo(3.21, 2);
   expect(billions('llama-3.1-8b-instruct')).toBeCloseTo(8.03, 2);
   expect(billions('llama-3.3-70b-instruct')).toBeCloseTo(70.6, 1);
+});
+
+test('what is ready to use is as large as its form is of that shape', () => {
+  const ready = catalogue().filter(({ library }) => library);
+  expect(ready.map(({ id }) => id)).toEqual(['llama-3.2-11b-vision-instruct-q4']);
+  for (const { architecture, weightBytes: stated, library } of ready)
+    expect(Math.abs(stated / weightBytes(architecture, library!.form).total - 1)).toBeLessThan(0.03);
 });
 
 test('models of one name carry the licence of that name', () => {

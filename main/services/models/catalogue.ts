@@ -58,6 +58,11 @@ const entry = v.strictObject({
   repository,
   /** Open copies of the same files. */
   mirrors: v.array(repository),
+  /**
+   * Where it is one of Ollama's library, `repository`, ready to use: its tag there, the form of its weights, and its folder here.
+   * `weightBytes` is then the size of all its files.
+   */
+  library: v.optional(v.strictObject({ tag: v.string(), form: v.picklist(['q4_k_m']), folder: v.string() })),
 });
 
 const schema = v.strictObject({

@@ -15,6 +15,7 @@ import { createModels } from './models.ts';
 import { sessionSecrets } from './hub/secrets.ts';
 import { startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from './test/hub-double.ts';
 import { quick } from './test/hub-setup.ts';
+import { startRegistryDouble } from './test/registry-double.ts';
 import { quantisedName } from './quantise.ts';
 import { ggufBytes, publishedFiles, write } from './test/write-model.ts';
 
@@ -125,6 +126,43 @@ describe('a download', () => {
     expect((await manager.catalogue()).entries.find((entry) => entry.id === id)!.model).toBe(directory);
     await manager.remove(directory, true);
     expect(existsSync(directory)).toBe(false);
+  });
+
+  test('of Ollama’s library is listed, checked and deleted as one model, and no token goes there', async () => {
+    const model = 'llama-3.2-11b-vision-instruct-q4';
+    const registry = await startRegistryDouble({
+      layers: {
+        model: Buffer.from(ggufBytes({ 'general.architecture': 'mllama', 'mllama.vision.block_count': 32, 'mllama.block_count': 40 })),
+        params: Buffer.from('{"temperature":0.6,"top_p":0.9}'),
+        license: Buffer.from('LLAMA 3.2 COMMUNITY LICENSE AGREEMENT'),
+      },
+    });
+    try {
+      begin({ environment: { LOUPE_OLLAMA_REGISTRY: registry.endpoint, HF_TOKEN: 'hf_secret' } });
+      expect((await manager.catalogue()).entries.find((entry) => entry.id === model)).toMatchObject({
+        source: 'ollama',
+        bytes: 7_800_000_000,
+        model: null,
+      });
+      await expect(manager.download(model, null, null)).rejects.toMatchObject({ code: 'licence_needed' });
+      agree();
+      const { directory } = await manager.download(model, null, null);
+      expect(directory).toBe(join(folder, 'models', 'Llama-3.2-11B-Vision-Instruct-Q4_K_M'));
+      await settled();
+      expect(manager.downloads()).toEqual([]);
+      const manifest = join(directory, 'manifests', 'registry.ollama.ai', 'library', 'llama3.2-vision', '11b');
+      expect(last('models.changed')!.at(-1)).toMatchObject({ id: manifest, name: 'llama3.2-vision:11b', kind: 'vision', present: true });
+      const view = await manager.catalogue();
+      expect(view.downloaded).toEqual([manifest]);
+      expect(view.entries.find((entry) => entry.id === model)!.model).toBe(manifest);
+      expect(view.entries.find((entry) => entry.id === id)!.model).toBeNull();
+      expect(await manager.verify(manifest)).toMatchObject({ state: 'done', intact: 1, changed: [], unknown: 0 });
+      expect(registry.leaks).toBe(0);
+      await manager.remove(manifest, true);
+      expect(existsSync(directory)).toBe(false);
+    } finally {
+      await registry.close();
+    }
   });
 
   test('with a token comes from its makers, else the failure says what to do', async () => {

@@ -1,18 +1,19 @@
 /** Everything about models but running them: what there is, what is here, what is on its way. */
 import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import type {
-  CatalogueView,
-  Download,
-  EventMessage,
-  FileFit,
-  FoundModel,
-  Licence,
-  LicenceId,
-  ModelChoice,
-  Quantising,
-  Settings,
-  Verification,
+import {
+  liesIn,
+  type CatalogueView,
+  type Download,
+  type EventMessage,
+  type FileFit,
+  type FoundModel,
+  type Licence,
+  type LicenceId,
+  type ModelChoice,
+  type Quantising,
+  type Settings,
+  type Verification,
 } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import type { Clock, DownloadRecord, Engine, SecretStore, SanityCheckRecord, Store } from '../ports.ts';
@@ -137,7 +138,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
       return {
         ...entries,
         ...place,
-        downloaded: downloaded.map(({ directory }) => directory),
+        downloaded: models.list().flatMap(({ id }) => (downloaded.some(({ directory }) => liesIn(id, directory)) ? [id] : [])),
         token: await tokenView(),
         offline: isOffline(environment),
       };
@@ -174,7 +175,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
       return downloads.start({
         model,
         repository: knownSource(entry, repository ?? usual),
-        directory: folder === null ? join(directory(), entry.repository.split('/')[1]!) : resolve(folder),
+        directory: folder === null ? join(directory(), entry.library?.folder ?? entry.repository.split('/')[1]!) : resolve(folder),
       });
     },
     pause: downloads.pause,
@@ -285,19 +286,19 @@ async function catalogueEntries({
   return { entries, devicesFailure: failure };
 }
 
-function described({ id, name, kind, use, purpose, licence, weightBytes: bytes, repository, mirrors }: CatalogueModel) {
-  return { id, name, kind, use, purpose, licence, bytes, repository, mirrors };
+function described({ id, name, kind, use, purpose, licence, weightBytes: bytes, repository, mirrors, library }: CatalogueModel) {
+  return { id, name, kind, use, purpose, licence, bytes, repository, mirrors, source: library ? ('ollama' as const) : ('hub' as const) };
 }
 
 /** What Loupe downloaded is known by its folder, what was found by what is in it. */
 function choiceFor(entry: CatalogueModel, list: ModelChoice[], records: DownloadRecord[]): ModelChoice | undefined {
   const folders = records.flatMap((record) => (record.model === entry.id ? [record.directory] : []));
   const names = [entry.repository, ...entry.mirrors].map((repository) => repository.split('/')[1]!.toLowerCase());
-  return list.find(({ id, name }) => folders.includes(id) || names.includes(name.toLowerCase()));
+  return list.find(({ id, name }) => folders.some((folder) => liesIn(id, folder)) || names.includes(name.toLowerCase()));
 }
 
 function downloadOf(id: string, records: DownloadRecord[]): DownloadRecord | undefined {
-  return records.find((download) => download.directory === id && download.state === 'complete');
+  return records.find((download) => liesIn(id, download.directory) && download.state === 'complete');
 }
 
 function notDownloaded(id: string): LoupeError {

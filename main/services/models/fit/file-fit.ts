@@ -34,11 +34,12 @@ export async function usableDevices({ devices, settings }: Machine): Promise<{ d
   }
 }
 
-/** How a model of the catalogue would run on each device, in every form of its weights. */
-export function catalogueFits({ architecture }: CatalogueModel, devices: FitDevice[], machine: Machine): CatalogueEntry['fits'] {
+/** How a model of the catalogue would run on each device, in every form of its weights, or in the one that there is. */
+export function catalogueFits({ architecture, library }: CatalogueModel, devices: FitDevice[], machine: Machine): CatalogueEntry['fits'] {
   const context = contextOf(machine);
   return devices.map((device) => {
-    const { recommended, all } = recommend({ architecture, context, device, host: { memoryBytes: machine.hostMemoryBytes } });
+    const request = { architecture, context, device, host: { memoryBytes: machine.hostMemoryBytes } };
+    const { recommended, all } = recommend(request, library && [library.form]);
     return {
       device: device.name,
       recommended: recommended?.quantisation ?? null,

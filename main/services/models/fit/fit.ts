@@ -255,8 +255,11 @@ export function adviceFor(request: FileFitRequest): FitAdvice | null {
 }
 
 /** The most precise that fits; else the quickest that runs; else null. With every quantisation's fit. */
-export function recommend(request: Omit<FitRequest, 'quantisation'>): { recommended: Fit | null; all: Fit[] } {
-  const all = quantisations.map((quantisation) => fit({ ...request, quantisation }));
+export function recommend(
+  request: Omit<FitRequest, 'quantisation'>,
+  forms: readonly FitRequest['quantisation'][] = quantisations,
+): { recommended: Fit | null; all: Fit[] } {
+  const all = forms.map((quantisation) => fit({ ...request, quantisation }));
   const running = all.filter(({ outcome }) => outcome !== 'no').sort((a, b) => (b.tokensPerSecond ?? 0) - (a.tokensPerSecond ?? 0));
   return { recommended: all.find(({ outcome }) => outcome === 'fits') ?? running[0] ?? null, all };
 }

@@ -1,6 +1,6 @@
 /** Downloads of models: one after the other, kept over restarts, reported to the window. */
 import { rmdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Download } from '../../../contract.ts';
 import { LoupeError, toLoupeError } from '../../../errors.ts';
 import type { Clock, DownloadRecord, Ledger, Store } from '../../ports.ts';
@@ -9,7 +9,8 @@ import { catalogueModel } from '../catalogue.ts';
 import { bytesHere, removeFile } from './fetch-file.ts';
 import { createHttp, isOffline } from './http.ts';
 import { pull } from './pull.ts';
-import { endpointOf } from './repository.ts';
+import { ollamaEndpointOf, ollamaSource } from './ollama-registry.ts';
+import { endpointOf, hubSource } from './repository.ts';
 import { Pauses, usualTiming, type Timing, type Trouble } from './timing.ts';
 
 export interface DownloadsOptions {
@@ -191,12 +192,14 @@ async function transfer(
   { stop: { signal }, pauses }: Pick<Running, 'stop' | 'pauses'>,
   onBytes: (path: string, bytes: number) => void,
 ): Promise<void> {
-  const http = createHttp({ purpose: `download of ${catalogueModel(model).name}`, ledger: store.ledger, clock, environment });
+  const { name, library } = catalogueModel(model);
+  const http = createHttp({ purpose: `download of ${name}`, ledger: store.ledger, clock, environment });
   try {
     await pull(id, {
       http,
-      endpoint: endpointOf(environment),
-      token: await token(),
+      source: library ? ollamaSource(ollamaEndpointOf(environment), library.tag) : hubSource(endpointOf(environment)),
+      // The token is for the Hub alone.
+      token: library ? null : await token(),
       store: store.downloads,
       lock: store.lockDownload,
       signal,
@@ -283,7 +286,20 @@ function createSpeed(): Speed {
 export async function removeDownloaded({ directory, files }: Pick<DownloadRecord, 'directory' | 'files'>): Promise<void> {
   await Promise.all(files.map(({ path }) => removeFile(join(directory, path))));
   await Promise.all(['NOTICE', '.loupe.lock'].map((name) => rm(join(directory, name), { force: true })));
-  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
+  const folders = new Set(files.flatMap(({ path }) => foldersOf(path)));
+  // The deepest first.
+  for (const folder of [...folders].sort((a, b) => b.length - a.length)) await removeEmpty(join(directory, folder));
+  await removeEmpty(directory);
+}
+
+/** Of "a/b/c" "a/b" and "a". */
+function foldersOf(path: string): string[] {
+  const folder = dirname(path);
+  return folder === '.' ? [] : [folder, ...foldersOf(folder)];
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error;
   });
 }

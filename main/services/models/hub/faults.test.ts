@@ -8,6 +8,7 @@ import { randomNumbers } from '../../../test/random.ts';
 import { faults, sha256, startHubDouble, type Fault } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick } from '../test/hub-setup.ts';
 import { pull } from './pull.ts';
+import { hubSource } from './repository.ts';
 import { Pauses } from './timing.ts';
 
 const runs = 500;
@@ -88,7 +89,7 @@ async function run(seed: number): Promise<Outcome> {
     try {
       await pull(id, {
         http,
-        endpoint: hub.endpoint,
+        source: hubSource(hub.endpoint),
         token: 'secret',
         store: store.downloads,
         lock: lockDownload,

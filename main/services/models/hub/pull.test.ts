@@ -14,7 +14,7 @@ import { sha256, startHubDouble, type Fault, type HubDouble, type HubDoubleOptio
 import { httpOf, memoryStore, quick, type MemoryStore } from '../test/hub-setup.ts';
 import { isOffline, proxyFor } from './http.ts';
 import { pull, type PullOptions } from './pull.ts';
-import { endpointOf, isNeeded } from './repository.ts';
+import { endpointOf, hubSource, isNeeded } from './repository.ts';
 import { Pauses } from './timing.ts';
 
 const repository = 'org/name';
@@ -68,7 +68,7 @@ async function sit(
   try {
     await pull(id, {
       http,
-      endpoint: hub.endpoint,
+      source: hubSource(hub.endpoint),
       token: null,
       store: store.downloads,
       lock: lockDownload,

@@ -1,18 +1,18 @@
 /** A model's files into a folder, several at a time, by one process. */
-import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statfs, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { formatBytes } from '../../../contract.ts';
 import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
-import { bytesHere, fetchFile, withFileErrors } from './fetch-file.ts';
+import { bytesHere, fetchFile, removeFile, withFileErrors } from './fetch-file.ts';
 import type { Http } from './http.ts';
-import { fileUrl, listRepository } from './repository.ts';
+import type { Source } from './repository.ts';
 import { withRetries, type Pauses, type Timing } from './timing.ts';
 
 export interface PullOptions {
   http: Http;
-  endpoint: string;
+  source: Source;
   token: string | null;
   store: DownloadStore;
   lock: LockFolder;
@@ -62,12 +62,21 @@ function isOutdated(error: unknown): boolean {
 }
 
 async function plan(id: number, options: PullOptions): Promise<void> {
-  const { http, endpoint, token, store, signal, timing, pauses } = options;
-  const { repository } = store.get(id);
-  const { revision, files } = await withRetries({ signal, timing, pauses }, () =>
-    listRepository({ http, endpoint, repository, token, signal, timing }),
-  );
+  const { http, source, token, store, signal, timing, pauses } = options;
+  const { repository, directory, files: before } = store.get(id);
+  const { revision, files } = await withRetries({ signal, timing, pauses }, () => source.list({ http, repository, token, signal, timing }));
   store.setPlan(id, revision, files);
+  const paths = new Set(files.map(({ path }) => path));
+  // Files that are named by their contents have other names now.
+  for (const { path } of before) if (!paths.has(path)) await removeFile(join(directory, path));
+  for (const { path, content } of files) if (content) await writeWhole(join(directory, path), content);
+}
+
+async function writeWhole(path: string, content: Buffer): Promise<void> {
+  await withFileErrors(path, async () => {
+    await makeFolder(dirname(path));
+    await writeFile(path, content);
+  });
 }
 
 async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = freeBytesOf }: PullOptions): Promise<void> {
@@ -86,7 +95,7 @@ async function checkRoom({ directory, files }: DownloadRecord, { freeBytes = fre
 
 /** The first that fails stops the others. Small files come first: what is wrong with a model shows early. */
 async function fetchAll({ id, repository, revision, directory, files }: DownloadRecord, options: PullOptions): Promise<void> {
-  const { http, endpoint, token, store, timing, pauses, onBytes, freeBytes = freeBytesOf } = options;
+  const { http, source, token, store, timing, pauses, onBytes, freeBytes = freeBytesOf } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const waiting = files.toSorted((a, b) => a.bytes - b.bytes);
@@ -96,7 +105,7 @@ async function fetchAll({ id, repository, revision, directory, files }: Download
       const { path } = file;
       await fetchFile({
         http,
-        url: fileUrl({ endpoint, repository }, revision!, path),
+        url: source.fileUrl(repository, revision!, file),
         token,
         repository,
         file,

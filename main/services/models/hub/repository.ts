@@ -6,15 +6,27 @@ import type { Http, HttpResponse } from './http.ts';
 import { unwilling } from './network-error.ts';
 import { inTime, type Timing } from './timing.ts';
 
+export interface ListedFile extends Pick<DownloadFile, 'path' | 'bytes' | 'checksum'> {
+  /** Where it came with the list. */
+  content?: Buffer;
+}
+
 export interface Listing {
   /** Commit: what is fetched later is of the same state. */
   revision: string;
-  files: Pick<DownloadFile, 'path' | 'bytes' | 'checksum'>[];
+  files: ListedFile[];
 }
 
-export interface RepositoryOptions {
+/** Where a model's files come from. */
+export interface Source {
+  /** Rejects with `network_failed`, `hub_invalid` and what `refusal` makes of the answer. */
+  list(options: ListOptions): Promise<Listing>;
+  /** Of a file that was listed. */
+  fileUrl(repository: string, revision: string, file: ListedFile): string;
+}
+
+export interface ListOptions {
   http: Http;
-  endpoint: string;
   repository: string;
   token: string | null;
   signal: AbortSignal;
@@ -39,6 +51,10 @@ const treeSchema = v.array(
 const mostPages = 20;
 const mostBytes = 8 * 1024 * 1024;
 
+export interface RepositoryOptions extends ListOptions {
+  endpoint: string;
+}
+
 export const defaultEndpoint = 'https://huggingface.co';
 
 /** HF_ENDPOINT, without a slash at its end. Throws `hub_invalid` for anything but a web address. */
@@ -60,7 +76,16 @@ export function isNeeded(path: string): boolean {
   return /^[\w][\w.-]*\.(safetensors|json|jinja)$/.test(path) || /^(LICENSE|LICENCE|USE_POLICY|NOTICE)(\.(txt|md))?$/i.test(path);
 }
 
-export async function listRepository(options: RepositoryOptions): Promise<Listing> {
+/** The Hugging Face Hub, or a mirror that speaks the same API. */
+export function hubSource(endpoint: string): Source {
+  return {
+    list: (options) => listRepository({ ...options, endpoint }),
+    fileUrl: (repository, revision, { path }) =>
+      `${endpoint}/${repository}/resolve/${revision}/${path.split('/').map(encodeURIComponent).join('/')}`,
+  };
+}
+
+async function listRepository(options: RepositoryOptions): Promise<Listing> {
   const { endpoint, repository } = options;
   const base = `${endpoint}/api/models/${repository}`;
   const { sha } = await readJson(options, `${base}/revision/main`, infoSchema).then(({ value }) => value);
@@ -78,14 +103,6 @@ export async function listRepository(options: RepositoryOptions): Promise<Listin
   if (!files.some(({ path }) => path.endsWith('.safetensors'))) throw invalid(options, 'holds no .safetensors file');
   if (new Set(files.map(({ path }) => path.toLowerCase())).size !== files.length) throw invalid(options, 'lists a file twice');
   return { revision: sha, files };
-}
-
-export function fileUrl(
-  { endpoint, repository }: Pick<RepositoryOptions, 'endpoint' | 'repository'>,
-  revision: string,
-  path: string,
-): string {
-  return `${endpoint}/${repository}/resolve/${revision}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
 /** A status that no second try will change; null for the others. */
@@ -113,9 +130,19 @@ async function readJson<Schema extends v.GenericSchema>(
   url: string,
   schema: Schema,
 ): Promise<{ value: v.InferOutput<Schema>; link: string | null }> {
+  const { bytes, headers } = await readList(options, url);
+  return { value: parseList(options, bytes, schema), link: nextLink(headers['link']) };
+}
+
+/** A list of files as it comes, of a few megabytes at most. */
+export async function readList(
+  options: RepositoryOptions,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ bytes: Buffer; headers: HttpResponse['headers'] }> {
   const { http, token, repository, timing } = options;
   return inTime(options.signal, timing, async (signal, alive) => {
-    const response = await http.get(url, { token, signal });
+    const response = await http.get(url, { headers, token, signal });
     alive(1);
     if (response.status !== 200) {
       response.discard();
@@ -132,20 +159,28 @@ async function readJson<Schema extends v.GenericSchema>(
     const length = response.headers['content-length'];
     if (length !== undefined && Number(length) !== bytes)
       throw new LoupeError('network_failed', `${new URL(url).host} broke the connection while it sent the list of files.`);
-    let json: unknown;
-    try {
-      json = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    } catch {
-      throw new LoupeError(
-        'network_failed',
-        `${new URL(url).host} answered with something that is not JSON.`,
-        'Check whether the network shows a log-in page.',
-      );
-    }
-    const result = v.safeParse(schema, json);
-    if (!result.success) throw invalid(options, `answers in a form that Loupe does not know (${result.issues[0].message})`);
-    return { value: result.output, link: nextLink(response.headers['link']) };
+    return { bytes: Buffer.concat(chunks), headers: response.headers };
   });
+}
+
+export function parseList<Schema extends v.GenericSchema>(
+  options: RepositoryOptions,
+  bytes: Buffer,
+  schema: Schema,
+): v.InferOutput<Schema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new LoupeError(
+      'network_failed',
+      `${new URL(options.endpoint).host} answered with something that is not JSON.`,
+      'Check whether the network shows a log-in page.',
+    );
+  }
+  const result = v.safeParse(schema, json);
+  if (!result.success) throw invalid(options, `answers in a form that Loupe does not know (${result.issues[0].message})`);
+  return result.output;
 }
 
 /** `<address>; rel="next"` */
@@ -158,6 +193,6 @@ function sameOrigin(url: URL, options: RepositoryOptions): string {
   return url.href;
 }
 
-function invalid({ endpoint, repository }: RepositoryOptions, what: string): LoupeError {
+export function invalid({ endpoint, repository }: RepositoryOptions, what: string): LoupeError {
   return new LoupeError('hub_invalid', `${repository} at ${new URL(endpoint).host} ${what}.`);
 }

@@ -177,7 +177,9 @@ function shapeOfGguf(heads: GgufSummary[]): Shape {
 /** Shapes tell the sizes apart, names the rest: base or Instruct, Guard, 3.1 or 3.3. */
 export function identify({ hidden, layers, imageSize }: Shape, name: string): CatalogueModel | null {
   const like = catalogue().filter(
-    ({ architecture: { text, vision } }) => text.hidden === hidden && text.layers === layers && (vision?.imageSize ?? null) === imageSize,
+    // What a library has ready is another form of a model that is published.
+    ({ library, architecture: { text, vision } }) =>
+      !library && text.hidden === hidden && text.layers === layers && (vision?.imageSize ?? null) === imageSize,
   );
   const guard = /guard/i.test(name);
   const version = /3[._-]?([123])(?!\d)/.exec(name)?.[1];

@@ -11,6 +11,7 @@ import { LoupeError } from '../../../errors.ts';
 import { isBounded } from '../../../json.ts';
 import { readRegularFile, textOf } from '../../../regular-file.ts';
 import type { SamplingAdvice } from '../../ports.ts';
+import { blobName, layersOf, ollamaHost, ollamaManifest, type OllamaLayer, type OllamaManifest } from '../ollama-manifest.ts';
 
 /** A model that a manifest names. */
 export interface ListedModel {
@@ -32,16 +33,11 @@ export interface StoredModel extends ListedModel {
   stops: string[];
 }
 
-const usualHost = 'registry.ollama.ai';
 const usualNamespace = 'library';
 const maxManifestBytes = 1 << 20;
 const maxTextBytes = 1 << 20;
 const mostStops = 64;
 const longestStop = 256;
-
-const layer = v.object({ mediaType: v.string(), digest: v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/)), size: v.number() });
-const manifestSchema = v.object({ layers: v.pipe(v.array(layer), v.maxLength(64)) });
-type Layer = v.InferOutput<typeof layer>;
 
 /** OLLAMA_MODELS, or where Ollama keeps its models: the user's and, on Linux, its service's. */
 export function defaultStores(environment: NodeJS.ProcessEnv = process.env): string[] {
@@ -79,7 +75,7 @@ function listedAs(root: string, path: string): ListedModel | null {
   const parts = relative(root, path).split(sep);
   const [host, namespace, model, tag] = parts;
   if (parts.length !== 4 || !tag || host === '..') return null;
-  const owner = host === usualHost ? (namespace === usualNamespace ? [] : [namespace]) : [host, namespace];
+  const owner = host === ollamaHost ? (namespace === usualNamespace ? [] : [namespace]) : [host, namespace];
   return { name: `${[...owner, model].join('/')}:${tag}`, tag, manifest: path };
 }
 
@@ -88,8 +84,8 @@ function listedAs(root: string, path: string): ListedModel | null {
  * Rejects with `file_missing` when one is missing, `checkpoint_unsupported` for anything but a GGUF model.
  */
 export async function openManifest(store: string, model: ListedModel): Promise<StoredModel> {
-  const { layers } = await readManifest(model);
-  const ofKind = (kind: string): Layer[] => layers.filter(({ mediaType }) => mediaType === `application/vnd.ollama.image.${kind}`);
+  const manifest = await readManifest(model);
+  const ofKind = (kind: string): OllamaLayer[] => layersOf(manifest, kind);
   const weights = [...ofKind('model'), ...ofKind('projector')];
   if (ofKind('model').length === 0)
     throw new LoupeError('checkpoint_unsupported', `${model.name} holds no GGUF model; Ollama runs it elsewhere or in another format.`);
@@ -105,7 +101,7 @@ export async function openManifest(store: string, model: ListedModel): Promise<S
   return { ...model, files, bytes: weights.reduce((sum, { size }) => sum + size, 0), licences, ...parametersIn(parameters) };
 }
 
-async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOutput<typeof manifestSchema>> {
+async function readManifest({ name, manifest }: ListedModel): Promise<OllamaManifest> {
   const damaged = new LoupeError(
     'checkpoint_header',
     `The manifest of ${name} (${manifest}) is damaged.`,
@@ -113,7 +109,7 @@ async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOut
   );
   try {
     const text = (await readRegularFile(manifest, { mostBytes: maxManifestBytes })).toString('utf8');
-    if (isBounded(text)) return v.parse(manifestSchema, JSON.parse(text));
+    if (isBounded(text)) return v.parse(ollamaManifest, JSON.parse(text));
   } catch {
     // Said below.
   }
@@ -121,8 +117,8 @@ async function readManifest({ name, manifest }: ListedModel): Promise<v.InferOut
 }
 
 /** Older versions of Ollama wrote the colon into the file's name. */
-async function blobOf(store: string, { name }: ListedModel, { digest }: Layer): Promise<string> {
-  for (const file of [digest.replace(':', '-'), digest]) {
+async function blobOf(store: string, { name }: ListedModel, { digest }: OllamaLayer): Promise<string> {
+  for (const file of [blobName(digest), digest]) {
     const path = join(store, 'blobs', file);
     if (await stat(path).catch(() => null)) return path;
   }

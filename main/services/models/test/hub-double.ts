@@ -168,10 +168,10 @@ interface FileServerOptions {
   ranges: string[];
 }
 
-type ServeFile = (request: IncomingMessage, response: ServerResponse, path: string, fault: Fault | null) => void;
+export type ServeFile = (request: IncomingMessage, response: ServerResponse, path: string, fault: Fault | null) => void;
 
 /** Serves files, each in the way that its fault asks for. */
-function createFileServer({ files, spoilt, ranges }: FileServerOptions): ServeFile {
+export function createFileServer({ files, spoilt, ranges }: FileServerOptions): ServeFile {
   let etagGeneration = 0;
 
   return (request, response, path, fault) => {
@@ -251,17 +251,17 @@ function spoil(body: Buffer): Buffer {
   return copy;
 }
 
-function end(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
+export function end(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text);
 }
 
-async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+export async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
   const server = createServer(handle);
   server.keepAliveTimeout = 1000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
 }
 
-function base(server: Server): string {
+export function base(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

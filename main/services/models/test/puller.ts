@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { lockDownload } from '../../../storage/lock.ts';
 import { toLoupeError } from '../../../errors.ts';
 import { pull } from '../hub/pull.ts';
+import { hubSource } from '../hub/repository.ts';
 import { Pauses } from '../hub/timing.ts';
 import { httpOf, memoryStore, quick } from './hub-setup.ts';
 
@@ -14,7 +15,7 @@ let begun = false;
 try {
   await pull(id, {
     http,
-    endpoint,
+    source: hubSource(endpoint),
     token: null,
     store: store.downloads,
     lock: lockDownload,
