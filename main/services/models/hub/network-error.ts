@@ -1,7 +1,12 @@
 /** What goes wrong on the way to a server, said so that a person knows where it is and what to do about it. */
 import { LoupeError } from '../../../errors.ts';
-import type { HttpResponse } from './http.ts';
 import { Busy } from './timing.ts';
+
+interface Answer {
+  status: number;
+  url: string;
+  headers: Readonly<Record<string, string | undefined>>;
+}
 
 interface Way {
   /** Of the server that was asked, with its port. */
@@ -95,7 +100,7 @@ function proxyAnswered(status: number, host: string, proxy: string): LoupeError 
 }
 
 /** A status that another try may change: 408, 429, 5xx and what no server should answer. */
-export function unwilling({ status, url, headers }: Pick<HttpResponse, 'status' | 'url' | 'headers'>): Busy {
+export function unwilling({ status, url, headers }: Answer): Busy {
   const { host } = new URL(url);
   const retryAfter = headers['retry-after'];
   if (status === 429)
