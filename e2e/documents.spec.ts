@@ -91,7 +91,7 @@ test('documents are added, read, searched and removed, by keyboard as well', asy
   await expect(dialog.getByRole('alert')).toContainText('page.pdf is a web page, not a document.');
   await dialog.getByRole('button', { name: 'Dismiss' }).click();
   await add(save(host.directory, 'copy.pdf', lease));
-  await expect(page.getByText('lease.pdf is in the library already.')).toBeVisible();
+  await expect(page.getByText('copy.pdf is in the library already, as lease.pdf.')).toBeVisible();
   expect(await violations(page)).toEqual([]);
 
   await dialog.getByRole('textbox', { name: 'Search all documents' }).fill('terminate');

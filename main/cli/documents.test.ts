@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,6 +103,9 @@ describe('the library', () => {
     expect([added.code, added.out]).toEqual([0, 'lease.pdf: added as document 1\n  3 pages: 1 with text, 1 without text yet, 1 blank\n']);
     expect(added.err).toBe('loupe: 1 page of lease.pdf has no text yet.\nRead it now with: loupe documents resume 1 --ocr\n');
     expect((await inLibrary('add', path)).out).toContain('lease.pdf: already in the library as document 1\n');
+    const copy = join(folder, 'copy.pdf');
+    copyFileSync(path, copy);
+    expect((await inLibrary('add', copy)).out).toContain('copy.pdf: already in the library as document 1, lease.pdf\n');
     expect((await inLibrary('list')).out).toMatch(
       /^ {3}1 {2}lease\.pdf, [\d.]+ k?B\n {6}3 pages: 1 with text, 1 without text yet, 1 blank\n$/,
     );

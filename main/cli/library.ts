@@ -1,4 +1,5 @@
 /** `loupe documents add`, `resume`, `list`, `show`, `search` and `remove`: the library of documents. */
+import { basename } from 'node:path';
 import { formatBytes } from '../contract.ts';
 import type { DocumentServices } from '../document-services.ts';
 import { LoupeError } from '../errors.ts';
@@ -75,6 +76,8 @@ async function add(context: LibraryContext): Promise<ExitCode> {
   const failed = (file: string, thrown: unknown): void => {
     if (signal.aborted) throw thrown;
     const error = withPasswordFlag(thrown, values.password);
+    // Of a full disk, say, which has no name of a file in it.
+    if (!error.message.includes(basename(file))) terminal.err(`loupe: ${basename(file)} was not added.\n`);
     worst = Math.max(worst, reportFailure(terminal, error, false)) as ExitCode;
     added.push({ file, failure: error.toFailure() });
   };
@@ -90,7 +93,7 @@ async function add(context: LibraryContext): Promise<ExitCode> {
         const { password, pages = null } = values;
         const { document, known } = await library.add(file, { password, pages, signal });
         if (known) documents.retry(document.id);
-        if (!values.json) line(`${document.name}: ${known ? 'already in the library as' : 'added as'} document ${document.id}`);
+        if (!values.json) line(known ? knownAs(file, document) : `${document.name}: added as document ${document.id}`);
         const now = await readRest(context, document);
         added.push({ ...documentAsJson(now), file, known });
         if (now.states.failed > 0) worst = Math.max(worst, exitCodes.failure) as ExitCode;
@@ -101,6 +104,11 @@ async function add(context: LibraryContext): Promise<ExitCode> {
   }
   if (values.json) terminal.out(`${JSON.stringify({ ok: worst === exitCodes.ok, documents: added })}\n`);
   return worst;
+}
+
+function knownAs(file: string, { id, name }: StoredDocument): string {
+  const other = basename(file) === name ? '' : `, ${name}`;
+  return `${basename(file)}: already in the library as document ${id}${other}`;
 }
 
 async function resume(context: LibraryContext): Promise<ExitCode> {

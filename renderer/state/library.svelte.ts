@@ -30,10 +30,10 @@ export class Library {
   constructor(client: Client, toasts: Toasts) {
     this.#client = client;
     this.#toasts = toasts;
-    this.uploads = new Uploads(client, ({ document, known }) => {
+    this.uploads = new Uploads(client, ({ document, known }, name) => {
       // What an event has said of it meanwhile is newer.
       if (!this.find(document.id)) this.#place(document);
-      if (known) this.#sayKnown(document.name);
+      if (known) this.#sayKnown(name, document.name);
     });
     client.on('document.changed', (document) => {
       this.#news.set(document.id, document);
@@ -125,11 +125,11 @@ export class Library {
     );
   }
 
-  #sayKnown(name: string): void {
+  #sayKnown(name: string, as: string): void {
     const { notice, count } = this.#known;
     const more = this.#toasts.shown.some(({ id }) => id === notice) ? count + 1 : 1;
     this.#toasts.dismiss(notice);
-    this.#known = { notice: this.#toasts.show({ message: strings.documents.known(name, more) }), count: more };
+    this.#known = { notice: this.#toasts.show({ message: strings.documents.known(name, as, more) }), count: more };
   }
 
   #place(document: LibraryDocument): void {

@@ -97,11 +97,14 @@ test('many that are there already are one notice', async () => {
   const { library, toasts } = rig({
     'documents.begin': ({ name }) => ({ upload: name }),
     'documents.piece': () => null,
-    'documents.finish': ({ upload }) => ({ document: document(1, { name: upload }), known: true }),
+    'documents.finish': ({ upload }) => ({ document: document(1, { name: upload === 'copy.pdf' ? 'a.pdf' : upload }), known: true }),
   });
   const shown = (): string[] => toasts.shown.map(({ message }) => message);
   library.add({ files: [new File(['a'], 'a.pdf')], leftOut: 0, cutOff: false, unread: [] });
   await vi.waitFor(() => expect(shown()).toEqual(['a.pdf is in the library already.']));
+  toasts.dismiss(toasts.shown[0]!.id);
+  library.add({ files: [new File(['a'], 'copy.pdf')], leftOut: 0, cutOff: false, unread: [] });
+  await vi.waitFor(() => expect(shown()).toEqual(['copy.pdf is in the library already, as a.pdf.']));
   library.add({ files: [new File(['b'], 'b.pdf'), new File(['c'], 'c.pdf')], leftOut: 0, cutOff: false, unread: [] });
   await vi.waitFor(() => expect(shown()).toEqual(['3 documents are in the library already.']));
 });

@@ -24,6 +24,7 @@ export class Upload {
   pages: string | null = null;
   /** The password of another file that came with it: often it is the same. */
   guess: string | null = null;
+  readonly tried = new Set<string>();
   readonly #cancelled = Promise.withResolvers<never>();
   isCancelled = false;
 
@@ -60,14 +61,16 @@ interface Given {
 /** Files on their way, one after the other; what has to be asked of a person holds up no other. */
 export class Uploads {
   readonly #client: Client;
-  readonly #onAdded: (added: Added) => void;
+  readonly #onAdded: (added: Added, name: string) => void;
   #all = $state.raw<readonly Upload[]>([]);
   #nextKey = 1;
   /** What somebody entered for one is being tried. */
   #isAnswered = $state(false);
   #isSending = false;
+  /** Passwords that opened a file, for as long as others are on their way. */
+  readonly #opening = new Set<string>();
 
-  constructor(client: Client, onAdded: (added: Added) => void) {
+  constructor(client: Client, onAdded: (added: Added, name: string) => void) {
     this.#client = client;
     this.#onAdded = onAdded;
   }
@@ -80,11 +83,6 @@ export class Uploads {
   /** The first that a person has to answer for; none while an answer is being tried. */
   get asking(): Upload | null {
     return this.#isAnswered ? null : this.#first();
-  }
-
-  /** Files that need a password, beside the first. */
-  get othersLocked(): number {
-    return this.#all.filter(({ state }) => state === 'locked').length - 1;
   }
 
   #first(): Upload | null {
@@ -101,17 +99,19 @@ export class Uploads {
     if (upload.state !== 'locked' && upload.state !== 'tooLong') return;
     this.#isAnswered = true;
     await this.#finish(upload, { password, pages });
-    if (password !== null && !this.#all.includes(upload) && !upload.isCancelled) this.#guess(password);
+    if (password !== null && !this.#all.includes(upload) && !upload.isCancelled) {
+      this.#opening.add(password);
+      for (const other of this.#all) if (other.state === 'locked') this.#guess(other);
+    }
     this.#isAnswered = false;
+    void this.#sendAll();
   }
 
-  /** Tries it on the others that need one. */
-  #guess(password: string): void {
-    for (const upload of this.#all.filter(({ state }) => state === 'locked')) {
-      upload.guess = password;
-      upload.state = 'waiting';
-    }
-    void this.#sendAll();
+  /** Whether there is a password to try, which is done in its turn. */
+  #guess(upload: Upload): boolean {
+    upload.guess = [...this.#opening].find((password) => !upload.tried.has(password)) ?? null;
+    if (upload.guess !== null) upload.state = 'waiting';
+    return upload.guess !== null;
   }
 
   async #finish(upload: Upload, given: Given): Promise<void> {
@@ -125,7 +125,7 @@ export class Uploads {
       }
       upload.id = null;
       this.#forget(upload);
-      this.#onAdded(added);
+      this.#onAdded(added, upload.name);
     } catch (thrown) {
       await this.#refused(upload, toRequestFailure(thrown), given);
     }
@@ -152,6 +152,7 @@ export class Uploads {
     this.#isSending = true;
     for (let next = this.#next(); next; next = this.#next()) await this.#finish(next, { password: next.guess, pages: next.pages });
     this.#isSending = false;
+    if (!this.#first()) this.#opening.clear();
   }
 
   #next(): Upload | undefined {
@@ -182,8 +183,9 @@ export class Uploads {
   async #refused(upload: Upload, failure: RequestFailure, given: Given): Promise<void> {
     if (failure.code === 'document_locked') {
       upload.failure = given.password === upload.guess ? null : failure;
-      upload.guess = null;
       upload.pages = given.pages;
+      if (given.password !== null) upload.tried.add(given.password);
+      if (this.#guess(upload)) return;
       upload.state = 'locked';
     } else if (failure.code === 'document_too_large' || (failure.code === 'usage' && given.pages !== null)) {
       upload.failure = failure;

@@ -73,7 +73,7 @@ test('of hundreds that need a password the app keeps one; what opens one is trie
     vi.waitFor(() => expect(uploads.all.map(({ state }) => state)).toEqual(Array(count).fill('locked')), { timeout: 20_000 });
   uploads.add(files);
   await locked(100);
-  expect([[...held], uploads.othersLocked]).toEqual([['0.pdf'], 99]);
+  expect([...held]).toEqual(['0.pdf']);
   await uploads.finish(uploads.asking!, { password: 'open' });
   await locked(2);
   // Nobody has said anything wrong of these.
@@ -88,6 +88,28 @@ test('of hundreds that need a password the app keeps one; what opens one is trie
   expect([names.length, Math.max(...most), [...held]]).toEqual([100, 2, []]);
 });
 
+test('what opened one is tried on those that come after it, and forgotten with the last of them', async () => {
+  const arriving = Promise.withResolvers<null>();
+  const { client, uploads, names } = rig(async ({ upload, password }) => {
+    if (upload === 'slow.pdf') await arriving.promise;
+    else if (password !== (upload === 'second.pdf' ? 'other' : 'open')) throw failure('document_locked');
+    return added(upload);
+  });
+  const order = ['first.pdf', 'second.pdf', 'slow.pdf', 'later.pdf'];
+  uploads.add(order.map((name) => file(name)));
+  await vi.waitFor(() => expect(uploads.all[2]?.state).toBe('checking'));
+  await uploads.finish(uploads.asking!, { password: 'open' });
+  arriving.resolve(null);
+  await vi.waitFor(() => expect(uploads.all.map(({ name }) => name)).toEqual(['second.pdf']));
+  await uploads.finish(uploads.asking!, { password: 'other' });
+  await done(uploads);
+  expect(names).toEqual(['first.pdf', 'slow.pdf', 'later.pdf', 'second.pdf']);
+  // It stayed with the app while what was known was tried.
+  expect(client.inputs('documents.begin').filter(({ name }) => name === 'later.pdf')).toHaveLength(1);
+  uploads.add([file('another day.pdf')]);
+  await vi.waitFor(() => expect(uploads.asking?.name).toBe('another day.pdf'));
+});
+
 test('while an answer is tried nothing else is asked', async () => {
   const tried = Promise.withResolvers<null>();
   const { uploads } = rig(async ({ password }) => {
@@ -95,7 +117,7 @@ test('while an answer is tried nothing else is asked', async () => {
     throw failure('document_locked');
   });
   uploads.add([file('first.pdf'), file('second.pdf')]);
-  await vi.waitFor(() => expect(uploads.othersLocked).toBe(1));
+  await vi.waitFor(() => expect(uploads.all.map(({ state }) => state)).toEqual(['locked', 'locked']));
   const finished = uploads.finish(uploads.asking!, { password: 'shut' });
   expect(uploads.asking).toBeNull();
   tried.resolve(null);

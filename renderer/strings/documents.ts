@@ -59,12 +59,16 @@ export const documents = {
     tooLong: 'Which pages to read?',
     failed: 'Not added',
   },
-  known: (name: string, count: number) =>
-    count === 1 ? `${name} is in the library already.` : `${numbers.format(count)} documents are in the library already.`,
+  known: (name: string, as: string, count: number) =>
+    count === 1
+      ? `${name} is in the library already${name === as ? '' : `, as ${as}`}.`
+      : `${numbers.format(count)} documents are in the library already.`,
   unread: (name: string, count: number) =>
     count === 1 ? `${name} cannot be read.` : `${name} and ${numbers.format(count - 1)} more cannot be read.`,
   wait: (count: number) => `${numbers.format(count)} files wait for their turn.`,
   cancelAll: 'Do not add them',
+  /** Of a full disk, say, which has no name of a file in it. */
+  notAdded: (name: string, why: string) => (why.includes(name) ? why : `${name} was not added. ${why}`),
   moreFailed: (count: number) => (count === 1 ? '1 more file was not added.' : `${numbers.format(count)} more files were not added.`),
   dismissAll: 'Dismiss all',
   notADocument: (name: string) => `${name} is neither a PDF nor a picture that Loupe reads.`,
@@ -108,9 +112,9 @@ export const documents = {
 
   needsPassword: (name: string) => `${name} needs a password`,
   password: 'Password',
-  passwordHint: (others: number) =>
+  passwordHint: (hasOthers: boolean) =>
     'Loupe does not keep it. The text it reads stays searchable; to see the pages after a restart, enter it again.' +
-    (others > 0 ? ` It is also tried on ${others === 1 ? '1 other file' : `${numbers.format(others)} other files`} that need one.` : ''),
+    (hasOthers ? ' It is also tried on the other files that are being added.' : ''),
   passwordWrong: 'This is not the password of this document.',
   unlock: 'Open',
   tooLong: (name: string) => `${name} is very long`,
