@@ -21,8 +21,8 @@ export const libraryDocument = v.strictObject({
   pageCount: count,
   /** How many pages there are of each state. */
   states: v.strictObject({ waiting: count, text: count, ocr: count, picture: count, blank: count, failed: count }),
-  /** The state of each page, in order: the first letter of its name. */
-  marks: v.pipe(v.string(), v.regex(/^[wtopbf]*$/)),
+  /** The state of each page, in order: the first letter of its name, a capital where a part of the page is missing or left out. */
+  marks: v.pipe(v.string(), v.regex(/^[wtopbf]*$/i)),
   /** Why reading it ended before its last page; null where it did not. */
   failure: v.nullable(failure),
   addedAt: time,

@@ -75,6 +75,22 @@ describe('pages', () => {
     expect(store.documents.numbers(id, 'waiting')).toEqual([2, 3]);
   });
 
+  test('marks are letters, capitals where a part of the page is missing or left out', () => {
+    const pages: [Partial<PageReading>, string][] = [
+      [{ flags: ['form', 'font-missing', 'too-large'] }, 't'],
+      [{ flags: ['form', 'hidden-text'] }, 'T'],
+      [{ flags: ['damaged'] }, 'T'],
+      [{ state: 'picture', flags: ['garbled'] }, 'P'],
+      [{ state: 'picture', flags: ['picture-not-drawn'] }, 'P'],
+      [{ state: 'ocr', flags: ['garbled', 'hidden-text'] }, 'o'],
+      [{ state: 'ocr', flags: ['damaged'] }, 'O'],
+      [{ state: 'blank' }, 'b'],
+    ];
+    const { id } = store.documents.add({ ...lease, pageCount: pages.length + 1, to: pages.length + 1 });
+    for (const [index, [page]] of pages.entries()) store.documents.savePage(id, reading(index + 1, 'Rent', page));
+    expect(store.documents.marks(id)).toBe(`${pages.map(([, mark]) => mark).join('')}w`);
+  });
+
   test('a page that was read stays as it is', () => {
     const { id } = store.documents.add(lease);
     store.documents.savePage(id, reading(1, 'First'));

@@ -8,6 +8,7 @@ import {
   pageStates,
   type Clock,
   type DocumentStore,
+  type PageFlag,
   type PageHit,
   type PageLabel,
   type PageQuery,
@@ -44,6 +45,9 @@ const states = ['waiting', ...pageStates] as const;
 const statesSchema = v.record(v.string(), v.number());
 const flagsSchema = v.array(v.picklist(pageFlags));
 const pageColumns = 'number, label, width, height, rotation, state, flags, text, hidden_words as hiddenWords, failure';
+const has = (flag: PageFlag): string => `flags like '%"${flag}"%'`;
+/** A part of it is missing or left out; what the file's own text lacks, a reading of the picture has. */
+const isInPart = `${has('damaged')} or ${has('picture-not-drawn')} or (state <> 'ocr' and (${has('garbled')} or ${has('hidden-text')}))`;
 /** More words than a question has, with what a model adds to them. They bound the work. */
 const mostWords = 64;
 /** Characters before and after a hit that was found by characters. */
@@ -81,7 +85,7 @@ export function documentQueries(database: ReadDatabase): DocumentQueries {
   const marks = database
     .prepare<[number], string>(
       `select coalesce(group_concat(mark, ''), '')
-       from (select substr(state, 1, 1) as mark from pages where document_id = ? order by number)`,
+       from (select iif(${isInPart}, upper(substr(state, 1, 1)), substr(state, 1, 1)) as mark from pages where document_id = ? order by number)`,
     )
     .pluck();
   const numbers = database

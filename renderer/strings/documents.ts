@@ -48,6 +48,7 @@ export const documents = {
       });
     return parts.length > 0 ? `${parts.join(', ')}.` : '';
   },
+  inPart: (count: number) => (count === 1 ? 'Part of 1 page is missing or left out.' : `Parts of ${pages(count)} are missing or left out.`),
   reading: (left: number, ocr: boolean) =>
     left === 0 ? 'Finishing' : ocr ? `Reading the text in pictures: ${pages(left)} left` : `Reading: ${pages(left)} left`,
   sending: (name: string) => `Adding ${name}`,

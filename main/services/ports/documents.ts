@@ -182,7 +182,7 @@ export interface DocumentStore {
   page(id: number, number: number): StoredPage;
   /** Where the words are of a page that was read from its picture. Empty for others, and where their places are not known. */
   words(id: number, number: number): PageWord[];
-  /** The state of each page, in order: the first letter of its name. */
+  /** The state of each page, in order: the first letter of its name, a capital where a part of the page is missing or left out. */
   marks(id: number): string;
   /** Of the pages in this state. */
   numbers(id: number, state: StoredPageState): number[];
