@@ -163,8 +163,8 @@ INSTANTIATE_TEST_SUITE_P(Tiny, Reference, ::testing::ValuesIn(cases()), [](const
   return name;
 });
 
-// Nine dispatches a layer that runs, and four around them, in one submission; a draw from many takes a second one. Each waits
-// for the one before at most.
+// Nine dispatches a layer that runs, and five around them. A draw from many takes three more, a penalty one; it is one submission
+// all the same. Each waits for the one before at most.
 TEST(Session, CountsWhatTheDeviceIsAskedToDoForAToken) {
   for (const char* name : {"text", "text-after-image-dialogue"}) {
     const Prompt& prompt = case_named(name).prompt;
@@ -173,13 +173,18 @@ TEST(Session, CountsWhatTheDeviceIsAskedToDoForAToken) {
     const size_t layers = static_cast<size_t>(text.num_layers) - (prompt.images.empty() ? text.cross_attention_layers.size() : 0);
     GenerateRequest request = greedy(prompt, 4);
     const DeviceWork work = session->generate(request, {}).statistics.token_work;
-    EXPECT_EQ(work.dispatches, 9.0 * static_cast<double>(layers) + 4) << name;
+    EXPECT_EQ(work.dispatches, 9.0 * static_cast<double>(layers) + 5) << name;
     EXPECT_EQ(work.submissions, 1) << name;
     EXPECT_LE(work.barriers, work.dispatches - work.submissions) << name;
     request.sampling = {0.6f, 0, 0.9f, 0, 1};
     const DeviceWork drawn = session->generate(request, {}).statistics.token_work;
-    EXPECT_EQ(drawn.dispatches, work.dispatches + 1) << name;
-    EXPECT_LE(drawn.submissions, 2) << name;
+    EXPECT_EQ(drawn.dispatches, work.dispatches + 3) << name;
+    EXPECT_EQ(drawn.submissions, 1) << name;
+    EXPECT_LE(drawn.barriers, drawn.dispatches - 1) << name;
+    request.sampling = {0, 0, 1, 0, 1.1f};
+    const DeviceWork penalised = session->generate(request, {}).statistics.token_work;
+    EXPECT_EQ(penalised.dispatches, work.dispatches + 1) << name;
+    EXPECT_EQ(penalised.submissions, 1) << name;
   }
 }
 

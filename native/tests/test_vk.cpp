@@ -155,7 +155,7 @@ class PipelineFiles : public ::testing::Test {
   static void write(const fs::path& path, const std::string& data) { std::ofstream(path, std::ios::binary) << data; }
   void compile_and_save() {
     vk::Pipelines pipelines(*engine().device, shader_directory(), folder_.string());
-    EXPECT_NE(pipelines.get("argmax", {}, 2, 8).handle, VkPipeline{});
+    EXPECT_NE(pipelines.get("argmax", {}, 2, 12).handle, VkPipeline{});
     pipelines.save();
   }
   fs::path folder_;
@@ -189,7 +189,7 @@ TEST_F(PipelineFiles, DamagedCachesAreReplaced) {
 TEST_F(PipelineFiles, AFolderThatCannotBeWrittenIsNoError) {
   write(folder_ / "file", "in the way");
   vk::Pipelines pipelines(*engine().device, shader_directory(), (folder_ / "file").string());
-  pipelines.get("argmax", {}, 2, 8);
+  pipelines.get("argmax", {}, 2, 12);
   EXPECT_NO_THROW(pipelines.save());
 }
 

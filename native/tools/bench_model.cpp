@@ -83,16 +83,17 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
                  return 1e3 * prompt / result.statistics.prefill_ms;
                }),
         "tokens/s");
-  DeviceWork work;
+  GenerateStatistics statistics;
   const auto generation = [&](const Prompt& start) {
     const GenerateResult result = session.generate({start, generate, {}, {}, 0}, {});
-    work = result.statistics.token_work;
+    statistics = result.statistics;
     return 1e3 * (generate - 1) / result.statistics.decode_ms;
   };
   const std::string tg = "tg" + std::to_string(generate) + " @ " + std::to_string(depth);
   const auto print_work = [&] {
-    std::printf("%-36s %10.0f dispatches, %.0f barriers, %.0f submissions\n", "  a token", work.dispatches, work.barriers,
-                work.submissions);
+    const DeviceWork& work = statistics.token_work;
+    std::printf("%-36s %10.0f dispatches, %.0f barriers, %.0f submissions, %.1f us of the host\n", "  a token", work.dispatches,
+                work.barriers, work.submissions, statistics.token_host_us);
   };
   print(tg, repeat(repeats, [&] { return generation({fresh.tokens(depth + 1), {}}); }), "tokens/s");
   print_work();

@@ -6,6 +6,7 @@
 #include "addon/values.h"
 #include "ops/self_test.h"
 #include "session/working_sizes.h"
+#include "vk/copy_bandwidth.h"
 
 namespace loupe::addon {
 
@@ -14,7 +15,8 @@ Napi::Function Engine::define(Napi::Env env) {
       env, "Engine",
       {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"),
        InstanceMethod<&Engine::estimate>("estimate"), InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"),
-       InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"), InstanceMethod<&Engine::cancel>("cancel"),
+       InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
+       InstanceMethod<&Engine::copy_bandwidth>("copyBandwidth"), InstanceMethod<&Engine::cancel>("cancel"),
        InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
 }
 
@@ -170,6 +172,15 @@ Napi::Value Engine::self_test(const Napi::CallbackInfo& info) {
     return start(info.Env(), [this](const Post&) -> MakeValue {
       Runtime& r = runtime();
       return [items = run_self_test(r.device, r.memory, r.pipelines, r.activations)](Napi::Env env) { return to_value(env, items); };
+    });
+  });
+}
+
+Napi::Value Engine::copy_bandwidth(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    return start(info.Env(), [this](const Post&) -> MakeValue {
+      Runtime& r = runtime();
+      return [rate = vk::copy_bandwidth(r.device, r.memory)](Napi::Env env) { return Napi::Number::New(env, rate); };
     });
   });
 }

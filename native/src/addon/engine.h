@@ -31,6 +31,7 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value trace(const Napi::CallbackInfo& info);
   Napi::Value self_test(const Napi::CallbackInfo& info);
+  Napi::Value copy_bandwidth(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
   /// Releases the device on a thread of its own: a driver that hangs holds up nothing else.
   Napi::Value close(const Napi::CallbackInfo& info);

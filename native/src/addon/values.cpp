@@ -14,6 +14,12 @@ const char* to_string(Finish finish) {
 }
 
 Napi::Value to_value(Napi::Env env, const GenerateStatistics& statistics) {
+  const Napi::Value token = object(env, {
+                                            {"dispatches", statistics.token_work.dispatches},
+                                            {"barriers", statistics.token_work.barriers},
+                                            {"submissions", statistics.token_work.submissions},
+                                            {"hostUs", statistics.token_host_us},
+                                        });
   return object(env, {
                          {"promptTokens", statistics.prompt_tokens},
                          {"reusedTokens", statistics.reused_tokens},
@@ -24,6 +30,7 @@ Napi::Value to_value(Napi::Env env, const GenerateStatistics& statistics) {
                          {"prefillMs", statistics.prefill_ms},
                          {"firstTokenMs", statistics.first_token_ms},
                          {"decodeMs", statistics.decode_ms},
+                         {"token", token},
                      });
 }
 

@@ -75,11 +75,6 @@ Tensor Bench::tensor(uint32_t rows, uint32_t cols, const Floats& values) {
   return {buffers_.back().slice().part(0, bytes), rows, cols, 0};
 }
 
-vk::Slice Bench::word(uint32_t value) {
-  buffers_.push_back(buffer(&value, 4, vk::Intent::activations));
-  return buffers_.back().slice().part(0, 4);
-}
-
 Matrix Bench::matrix(uint32_t rows, uint32_t cols, DType dtype, Floats& values) {
   Matrix made{rows, cols, round_up(cols, 8), {}};
   const uint64_t limit = std::min(memory_.max_allocation(), memory_.max_binding());
@@ -180,7 +175,7 @@ Case attention(Bench& bench, const std::string& name, uint32_t rows, const ops::
   const auto cache = std::make_shared<const KvCache>(bench.cache(mask.length, shape.kv_width(), half, k, v));
   const uint32_t position = mask.length - rows;
   ops::AttentionMask on_device = mask;
-  if (mask.kind == Mask::causal) on_device.position = {bench.word(0), 0, position};
+  if (mask.kind == Mask::causal) on_device.position = {bench.value(0u), 0, position};
   const Tensor in = bench.tensor(rows, shape.query_width(), q), out = bench.tensor(rows, shape.query_width());
   Case made{
       name, 4.0 * rows * mask.length * shape.query_width(), 2.0 * static_cast<double>(keys_count) * (half ? 2 : 4), exact_tolerance, {}, {},
@@ -215,7 +210,7 @@ Case attention_packed(Bench& bench, const std::string& name, const ops::HeadShap
 Case argmax(Bench& bench, const std::string& name, uint32_t vocabulary) {
   const Floats logits = bench.random(vocabulary);
   const Tensor in = bench.tensor(1, vocabulary, logits);
-  const vk::Slice out = bench.word(~0u);
+  const vk::Slice out = bench.value(~0u);
   Case made{name, 1.0 * vocabulary, 4.0 * vocabulary, 0, {}, {}, {}};
   made.record = [&bench, in, out] { ops::argmax(bench.graph, in, out); };
   made.found = [&bench, out] { return as_floats(bench.download<uint32_t>(out)); };
@@ -227,9 +222,9 @@ Case sample(Bench& bench, const std::string& name, uint32_t vocabulary, const op
   constexpr float uniform = 0.5f;
   const Floats logits = bench.random(vocabulary);
   const Tensor in = bench.tensor(1, vocabulary, logits);
-  const vk::Slice out = bench.word(~0u), recent = bench.word(0);
+  const vk::Slice out = bench.value(~0u), inputs = bench.value(ops::sampling_inputs(sampling, {}, uniform));
   Case made{name, 1.0 * vocabulary, 4.0 * vocabulary, 0, {}, {}, {}};
-  made.record = [&bench, in, recent, sampling, out] { ops::sample(bench.graph, in, recent, 0, sampling, uniform, out); };
+  made.record = [&bench, in, inputs, plan = ops::plan_of(sampling, vocabulary), out] { ops::sample(bench.graph, in, plan, inputs, out); };
   made.found = [&bench, out] { return as_floats(bench.download<uint32_t>(out)); };
   made.expected = [=] { return as_floats({scalar::sample(logits, {}, sampling, uniform)}); };
   return made;
@@ -254,7 +249,8 @@ std::vector<NamedCase> self_test_cases() {
       attending("attention, one row", 1, {Mask::causal, 300, {}, 0, 0, 0}),
       attending("attention, causal", 21, {Mask::causal, 50, {}, 0, 0, 0}),
       attending("attention, vision", 48, {Mask::vision, 48, {}, 2, 10, 16}),
-      {"argmax", [](Bench& b) { return argmax(b, "argmax", 5000); }},
+      {"sampling", [](Bench& b) { return argmax(b, "argmax", 5000); }},
+      {"sampling", [](Bench& b) { return sample(b, "top-k and top-p", 5000, {0.7f, 400, 0.9f, 0, 1}); }},
   };
 }
 
@@ -292,6 +288,7 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       decode_attention("decode attention, text", s.context),
       decode_attention("decode attention, picture", s.image_tokens),
       {"argmax", [=](Bench& b) { return argmax(b, "argmax", vocabulary); }},
+      {"sample top-p 0.9", [=](Bench& b) { return sample(b, "sample top-p 0.9", vocabulary, {0.6f, 0, 0.9f, 0, 1}); }},
       {"sample top-k 40, top-p 0.9", [=](Bench& b) { return sample(b, "sample top-k 40, top-p 0.9", vocabulary, {0.7f, 40, 0.9f, 0, 1}); }},
       {"RMS norm, one row", [=](Bench& b) { return rms_norm(b, "RMS norm, one row", 1, hidden); }},
   };

@@ -40,7 +40,11 @@ class Bench {
   /// Cut into row blocks as an upload cuts it. `values` become what the matrix stores.
   Matrix matrix(uint32_t rows, uint32_t cols, DType dtype, Floats& values);
   KvCache cache(uint32_t capacity, uint32_t width, bool half, Floats& keys, Floats& values);
-  vk::Slice word(uint32_t value);
+  template <class Value>
+  vk::Slice value(const Value& value) {
+    buffers_.push_back(buffer(&value, sizeof value, vk::Intent::activations));
+    return buffers_.back().slice().part(0, sizeof value);
+  }
 
   /// Submits what is recorded, waits, and fetches.
   template <class Value>

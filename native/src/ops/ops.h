@@ -6,6 +6,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 
 #include "graph/graph.h"
 
@@ -122,9 +123,31 @@ struct Sampling {
   uint32_t top_k = 0;     ///< 0 = off
   float top_p = 1, min_p = 0, repetition_penalty = 1;
 };
-/// Draws one token of logits [1, vocabulary]: penalty for tokens in `recent` (uint32 [recent_count]), temperature,
-/// top-k, top-p, min-p, then the smallest index whose cumulated probability exceeds `uniform` in [0, 1).
-void sample(Graph& g, const Tensor& logits, const vk::Slice& recent, uint32_t recent_count, const Sampling& sampling, float uniform,
-            const vk::Slice& out);
+/// Which dispatches a draw takes. What else it depends on is read from `SamplingInputs` when they run, so that a recorded
+/// step serves all requests of one plan.
+struct SamplingPlan {
+  bool penalty = false, greedy = true, top_k = false, top_p = false;
+  bool operator==(const SamplingPlan&) const = default;
+};
+SamplingPlan plan_of(const Sampling& sampling, uint32_t vocabulary);
+/// Tokens that one draw may penalise.
+constexpr uint32_t most_penalised = 1024;
+/// As the shaders read it; the host writes it before every draw (`sampling_inputs`).
+struct SamplingInputs {
+  float penalty = 1, inverse_penalty = 1;
+  float scale = 0;  ///< distance of a logit from the largest -> octaves of probability, 2^-27 each
+  uint32_t top_k = 0;
+  uint32_t top_p = 0;     ///< 2^-24
+  uint32_t farthest = 0;  ///< from min-p: tokens beyond this distance are dropped
+  uint32_t uniform = 0;   ///< 2^-24
+  uint32_t penalised_count = 0;
+  std::array<uint32_t, most_penalised> penalised{};
+};
+/// `penalised`: different tokens, at most `most_penalised`; `uniform` in [0, 1) chooses among the tokens.
+SamplingInputs sampling_inputs(const Sampling& sampling, std::span<const uint32_t> penalised, float uniform);
+/// Draws one token of logits [1, vocabulary]: penalty (in place), temperature, top-k, top-p, min-p, then the smallest index
+/// whose cumulated probability exceeds the uniform number. Probabilities are whole multiples of 2^-31 of the largest one, so
+/// that sums have no order and every device draws what the scalar twin draws. inputs: SamplingInputs; out: uint32.
+void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::Slice& inputs, const vk::Slice& out);
 
 }  // namespace loupe::ops

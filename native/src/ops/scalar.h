@@ -36,8 +36,9 @@ Floats attention(const Floats& q, const Floats& keys, const Floats& values, cons
 Floats gather_features(const Floats& final_state, const std::vector<Floats>& intermediate, uint32_t hidden, uint32_t tile, uint32_t padded,
                        uint32_t tokens);
 std::vector<uint32_t> argmax(const Floats& logits, uint32_t cols);
-/// The probabilities that `ops::sample` draws from; zero for what the filters removed.
+/// The probabilities that `sample` draws from, to the precision of its whole numbers; zero for what the filters removed.
 std::vector<double> sampling_distribution(Floats logits, std::span<const uint32_t> recent, const ops::Sampling& sampling);
-uint32_t sample(const Floats& logits, std::span<const uint32_t> recent, const ops::Sampling& sampling, float uniform);
+/// Token for token what `ops::sample` draws.
+uint32_t sample(Floats logits, std::span<const uint32_t> recent, const ops::Sampling& sampling, float uniform);
 
 }  // namespace loupe::scalar

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -14,8 +15,6 @@ namespace {
 /// Rows of logits computed at once while tracing; a row of Llama 3 has half a MiB.
 constexpr uint32_t trace_logit_rows = 16;
 constexpr uint64_t readback_bytes = 4u << 20;
-/// The repetition penalty looks back this far.
-constexpr uint32_t recent_limit = 1024;
 /// Words of state_: word 0 stays 0 (prefill passes its base by value), word 1 is the step's position.
 constexpr uint32_t state_zero = 0, state_position = 1;
 
@@ -56,7 +55,9 @@ class Finally {
 struct Session::Recorded {
   vk::Recorder recorder;
   const CrossKv* image;
-  Recorded(vk::Device& device, const CrossKv* image) : recorder(device, vk::Recorder::Mode::retained), image(image) {}
+  ops::SamplingPlan plan;
+  Recorded(vk::Device& device, const CrossKv* image, const ops::SamplingPlan& plan)
+      : recorder(device, vk::Recorder::Mode::retained), image(image), plan(plan) {}
 };
 
 Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations,
@@ -79,7 +80,7 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
       memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
   state_ = memory.allocate(256, vk::Intent::upload);
   std::memset(state_.mapped(), 0, 256);
-  recent_ = memory.allocate(recent_limit * 4, vk::Intent::upload);
+  sampling_ = memory.allocate(sizeof(ops::SamplingInputs), vk::Intent::upload);
   logits_ = memory.allocate(vocabulary * 4, vk::Intent::activations);
   chosen_ = memory.allocate(4, vk::Intent::readback);
   readback_ = memory.allocate(readback_bytes, vk::Intent::readback);
@@ -266,25 +267,27 @@ void Session::make_room(uint32_t positions, uint32_t used, const CrossKv* image)
   with_room(image, [&] { self_kv_.grow(positions, used, recorder_); });
 }
 
-void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
+void Session::step(uint32_t token, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) {
   make_room(position + 1, position, image);
-  if (recorded_ && recorded_->image != image) forget_recorded_step();
+  if (recorded_ && (recorded_->image != image || recorded_->plan != plan)) forget_recorded_step();
   if (!recorded_) {
-    auto recorded = std::make_unique<Recorded>(device_, image);
+    auto recorded = std::make_unique<Recorded>(device_, image, plan);
     recorded->recorder.set_cancel(&cancel_);
     Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations};
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
     decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
     output_logits(g, model_, hidden, logits_tensor());
-    ops::argmax(g, logits_tensor(), chosen_.slice());
+    ops::sample(g, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
     recorded_ = std::move(recorded);  // only now: recording may be cancelled, and half a step must not be replayed
   }
   upload_rows(&token, 1, position);
   state_.mapped<uint32_t>()[state_position] = position;
   vk::Recorder& recorder = recorded_->recorder;
   const uint64_t submissions = recorder.submissions();
+  const double waited = recorder.waited_ms();
   recorder.replay();
+  replayed_.waited_ms += recorder.waited_ms() - waited;
   replayed_.dispatches += static_cast<double>(recorder.dispatches());
   replayed_.barriers += static_cast<double>(recorder.barriers());
   replayed_.submissions += static_cast<double>(recorder.submissions() - submissions);
@@ -294,26 +297,21 @@ void Session::step(uint32_t token, uint32_t position, const CrossKv* image) {
 DeviceWork Session::work_so_far() const {
   return {replayed_.dispatches + static_cast<double>(recorder_.dispatches()),
           replayed_.barriers + static_cast<double>(recorder_.barriers()),
-          replayed_.submissions + static_cast<double>(recorder_.submissions())};
+          replayed_.submissions + static_cast<double>(recorder_.submissions()), replayed_.waited_ms + recorder_.waited_ms()};
 }
 
-uint32_t Session::choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw) {
-  const bool greedy = sampling.temperature <= 0;
-  // The recorded step has left the argmax behind.
-  if (greedy && sampling.repetition_penalty == 1) return *chosen_.mapped<uint32_t>();
-  ops::Sampling effective = sampling;
-  if (greedy) {
-    effective = {1, 1, 1, 0, sampling.repetition_penalty};
-  }
+void Session::prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history,
+                           std::optional<uint32_t> next) {
   std::set<uint32_t> recent;
-  if (sampling.repetition_penalty != 1)
-    for (size_t i = history.size() > recent_limit ? history.size() - recent_limit : 0; i < history.size(); ++i)
-      if (history[i].token < model_.text.output().rows) recent.insert(history[i].token);
-  std::copy(recent.begin(), recent.end(), recent_.mapped<uint32_t>());
-  ops::sample(graph_, logits_tensor(), recent_.slice(), static_cast<uint32_t>(recent.size()), effective, uniform(seed, draw),
-              chosen_.slice());
-  recorder_.sync();
-  return *chosen_.mapped<uint32_t>();
+  if (request.sampling.repetition_penalty != 1) {
+    const auto add = [&](uint32_t token) {
+      if (token < model_.text.output().rows) recent.insert(token);
+    };
+    for (const CachedToken& one : history.last(std::min<size_t>(history.size(), ops::most_penalised - (next ? 1 : 0)))) add(one.token);
+    if (next) add(*next);
+  }
+  const std::vector<uint32_t> penalised(recent.begin(), recent.end());
+  *sampling_.mapped<ops::SamplingInputs>() = ops::sampling_inputs(request.sampling, penalised, uniform(request.seed, draw));
 }
 
 GenerateResult Session::generate(const GenerateRequest& request, const Listener& listener) {
@@ -334,15 +332,20 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
   reused = std::min(reused, count - 1);
   statistics.reused_tokens = reused;
   cached_.resize(reused);
+  const ops::SamplingPlan plan = ops::plan_of(request.sampling, model_.text.output().rows);
 
   try {
+    prepare_draw(request, 0, wanted);
+    size_t computed = reused;
     const CrossKv* image = nullptr;
     for (const Segment& segment : segments(request.prompt, reused)) {
       image = cross_kv(segment.image, listener, statistics);
       const double prefill_begin = now_ms();
       prefill(request.prompt, segment, image, listener, count, [&](const Tensor& hidden) {
+        computed += hidden.rows;
+        if (computed < count) return;  // an answer begins after the last row alone
         output_logits(graph_, model_, hidden.view(hidden.rows - 1, 1), logits_tensor());
-        ops::argmax(graph_, logits_tensor(), chosen_.slice());
+        ops::sample(graph_, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
       });
       cached_.insert(cached_.end(), wanted.begin() + segment.begin, wanted.begin() + segment.end);
       statistics.prefill_ms += now_ms() - prefill_begin;
@@ -355,19 +358,21 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
         break;
       }
       if (cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
-      const uint32_t token = choose(request.sampling, cached_, request.seed, static_cast<uint32_t>(result.tokens.size()));
+      const uint32_t token = *chosen_.mapped<uint32_t>();
+      const double arrived = now_ms();
       if (result.tokens.empty()) {
-        first_token_at = now_ms();
+        first_token_at = arrived;
         statistics.first_token_ms = first_token_at - begin;
         first_token_work = work_so_far();
       } else {
         const DeviceWork work = work_so_far();
         const double steps = static_cast<double>(result.tokens.size());
-        statistics.token_work = {(work.dispatches - first_token_work.dispatches) / steps,
-                                 (work.barriers - first_token_work.barriers) / steps,
-                                 (work.submissions - first_token_work.submissions) / steps};
+        statistics.token_work = {
+            (work.dispatches - first_token_work.dispatches) / steps, (work.barriers - first_token_work.barriers) / steps,
+            (work.submissions - first_token_work.submissions) / steps, (work.waited_ms - first_token_work.waited_ms) / steps};
+        statistics.token_host_us = 1e3 * ((arrived - first_token_at) / steps - statistics.token_work.waited_ms);
       }
-      statistics.decode_ms = now_ms() - first_token_at;
+      statistics.decode_ms = arrived - first_token_at;
       if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end()) {
         result.finish = Finish::stop;
         break;
@@ -379,7 +384,8 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
         break;
       }
       if (result.tokens.size() == request.max_tokens) continue;
-      step(token, static_cast<uint32_t>(cached_.size()), image);
+      prepare_draw(request, static_cast<uint32_t>(result.tokens.size()), cached_, token);
+      step(token, static_cast<uint32_t>(cached_.size()), image, plan);
       cached_.push_back({token, {}});
     }
   } catch (const Error& error) {
@@ -454,7 +460,7 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     result.greedy_tokens.push_back(token);
     result.greedy_logits.insert(result.greedy_logits.end(), last.begin(), last.end());
     if (i + 1 == continue_for) break;
-    step(token, static_cast<uint32_t>(wanted.size()) + i, image);
+    step(token, static_cast<uint32_t>(wanted.size()) + i, image, {});
     last = last_logits();
   }
   return result;

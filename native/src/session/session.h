@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,15 +37,17 @@ struct Listener {
 
 enum class Finish { stop, length, context, cancelled };
 
-/// What the device is asked to do. The barriers that begin and end every submission are not counted.
+/// What the device is asked to do, and how long the host waits for it. The barriers that begin and end every submission are
+/// not counted.
 struct DeviceWork {
-  double dispatches = 0, barriers = 0, submissions = 0;
+  double dispatches = 0, barriers = 0, submissions = 0, waited_ms = 0;
 };
 
 struct GenerateStatistics {
   uint32_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0, images_encoded = 0, images_cached = 0;
   double encode_ms = 0, prefill_ms = 0, first_token_ms = 0, decode_ms = 0;
-  DeviceWork token_work;  ///< of one token after the first, drawing it included
+  DeviceWork token_work;     ///< of one token after the first, drawing it included
+  double token_host_us = 0;  ///< of decode_ms a token, what is not waiting
 };
 
 struct GenerateResult {
@@ -112,9 +116,10 @@ class Session {
   /// runs it once more.
   template <class Work>
   auto with_room(const CrossKv* kept, Work&& work);
-  /// One token at `position`, by the recorded step. Leaves its logits in logits_.
-  void step(uint32_t token, uint32_t position, const CrossKv* image);
-  uint32_t choose(const ops::Sampling& sampling, const std::vector<CachedToken>& history, uint64_t seed, uint32_t draw);
+  /// One token at `position`, by the recorded step. Leaves its logits in logits_ and what is drawn from them in chosen_.
+  void step(uint32_t token, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan);
+  /// Writes what draw number `draw` of a request depends on. `next` is what the step computes, after the tokens of `history`.
+  void prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history, std::optional<uint32_t> next = {});
   /// Of all steps so far, and of what else has been submitted.
   DeviceWork work_so_far() const;
   void upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first);
@@ -134,7 +139,7 @@ class Session {
   vk::Recorder recorder_;
   Graph graph_;
   vk::Buffer tokens_, rotations_, state_;  // written by the host before each pass
-  vk::Buffer recent_;                      // tokens that the repetition penalty concerns
+  vk::Buffer sampling_;                    // ops::SamplingInputs of the next draw, likewise
   vk::Buffer logits_, chosen_, readback_;
   std::vector<CachedToken> cached_;
 

@@ -255,9 +255,11 @@ void Recorder::submit(Segment& segment) {
 /// VK_TIMEOUT when the device has hung.
 VkResult Recorder::await_fence(VkFence fence) noexcept {
   const Quirks& quirks = device_.quirks();
+  const double began = now_ms();
   std::optional<activity::Waiting> waiting;
   for (uint32_t slices = 0; !device_.hung(); ++slices) {
     const VkResult result = device_.api().vkWaitForFences(device_.handle(), 1, &fence, VK_TRUE, slice_ns);
+    if (result != VK_TIMEOUT) waited_ms_ += now_ms() - began;
     if (result == VK_SUCCESS) activity::step();
     if (result != VK_TIMEOUT) return result;
     if (!waiting) waiting.emplace();

@@ -77,6 +77,8 @@ class Recorder {
   /// Recorded so far; the barriers that begin and end every submission not counted.
   uint64_t dispatches() const { return dispatches_; }
   uint64_t barriers() const { return barriers_; }
+  /// How long the host has waited for fences.
+  double waited_ms() const { return waited_ms_; }
 
  private:
   /// Milliseconds at the assumed rates: of the device, and of the bus.
@@ -119,7 +121,7 @@ class Recorder {
   size_t active_ = 0;
   std::vector<Binding> written_, read_;      ///< since the last barrier
   double device_scale_ = 1, bus_scale_ = 1;  ///< measured / expected, smoothed
-  double longest_ms_ = 0;
+  double longest_ms_ = 0, waited_ms_ = 0;
   uint64_t submissions_ = 0, dispatches_ = 0, barriers_ = 0;
   const std::atomic<bool>* cancel_ = nullptr;
 };

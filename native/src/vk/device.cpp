@@ -209,7 +209,8 @@ DeviceInfo Instance::describe(int index) const {
   info.int8 = v12.shaderInt8;
   info.storage8 = v12.storageBuffer8BitAccess;
   info.storage16 = v11.storageBuffer16BitAccess;
-  info.memory_model = v12.vulkanMemoryModel;
+  // Atomics on buffers, which the sampler needs, have the scope of the device; within the model that is a feature of its own.
+  info.memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope;
   if (size_control.subgroupSizeControl && size_control.computeFullSubgroups) {
     VkPhysicalDeviceSubgroupSizeControlProperties sizes{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
     VkPhysicalDeviceProperties2 query{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, &sizes};
@@ -320,7 +321,7 @@ Device::Device(std::shared_ptr<Instance> instance, const DeviceInfo& info)
       matrix.pNext = &size_control;
     }
     v12.shaderFloat16 = VK_TRUE;
-    v12.vulkanMemoryModel = VK_TRUE;
+    v12.vulkanMemoryModel = v12.vulkanMemoryModelDeviceScope = VK_TRUE;
     v11.storageBuffer16BitAccess = VK_TRUE;
   }
 

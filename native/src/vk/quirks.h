@@ -22,6 +22,8 @@ struct Quirks {
   uint32_t reduction_threads = 256;
   /// Whether cooperative matrices, where the driver offers them, are faster than float32 tiles.
   bool fast_matrices = true;
+  /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
+  uint32_t logits_a_part = 2048;
 };
 
 Quirks quirks_of(const DeviceInfo& device);
