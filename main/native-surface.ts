@@ -181,6 +181,17 @@ export interface GenerateStatistics {
   firstTokenMs: number;
   /** From the first token to the last. */
   decodeMs: number;
+  token: TokenWork;
+}
+
+/** What each token after the first asks for, drawing it included; zeros where there is none. */
+export interface TokenWork {
+  dispatches: number;
+  /** How often a dispatch waits for those before it; beginnings and ends of submissions not counted. */
+  barriers: number;
+  submissions: number;
+  /** Of the host, besides waiting for the device: microseconds. */
+  hostUs: number;
 }
 
 export interface GenerateResult {
@@ -251,6 +262,8 @@ export interface NativeEngine {
   trace(options: TraceOptions): Promise<TraceResult>;
   /** Ops against their scalar twins on this device. */
   selfTest(): Promise<SelfTestItem[]>;
+  /** Bytes a second, read and written, that copies within the device's memory move at best. Takes half a second. */
+  copyBandwidth(): Promise<number>;
   /** Ends the running generate or load within one step. */
   cancel(): void;
   memory(): MemoryReport;

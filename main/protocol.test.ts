@@ -16,6 +16,8 @@ const bodies: Record<RequestKind, unknown> = {
   score: { messages: null, texts: ['a'] },
   trace: { tokens: Int32Array.of(1), images: [{ path: '/a.png' }], continueFor: 0 },
   quantise: { directory: '/model', target: '/Llama.gguf', text: 'q8_0', vision: 'f16' },
+  measure: { tokens: 4, seed: 1, picture: { tiles: 2, seed: 1 }, maxTokens: 3 },
+  copyBandwidth: { engine },
   selfTest: { engine },
   memory: null,
 };

@@ -344,6 +344,38 @@ export const requests = {
     stages: ['quantise'],
   },
 
+  /** How fast is the loaded model? One answer to a prompt without meaning, which nothing ends before `maxTokens`. */
+  measure: {
+    body: v.strictObject({
+      /** Of the prompt. Another `seed` is another prompt from its first token on. */
+      tokens: v.pipe(count, v.minValue(1)),
+      seed: count,
+      /** One in front of the prompt, of as many tiles. Another `seed` is another picture. */
+      picture: v.optional(v.strictObject({ tiles: v.pipe(count, v.minValue(1)), seed: count })),
+      maxTokens: count,
+      /** Absent: as the checkpoint says. */
+      sampling: v.optional(v.strictObject(samplingFields)),
+    }),
+    result: v.object({
+      statistics: v.omit(turnStatistics, ['prepareMs']),
+      token: v.object({ dispatches: v.number(), barriers: v.number(), submissions: v.number(), hostUs: v.number() }),
+      sampling: v.object(samplingFields),
+    }),
+    model: 'used',
+    takesTurn: true,
+    stages: (result: unknown) =>
+      (result as { statistics?: Partial<TurnStatistics> } | null)?.statistics?.imagesEncoded ? answerStages : ['prefill', 'decode'],
+  },
+
+  /** Bytes a second that copies within the device's memory move: what kernels are compared with. */
+  copyBandwidth: {
+    body: v.strictObject({ engine: engineSettings }),
+    result: v.object({ device, bytesPerSecond: v.number() }),
+    model: 'unloaded',
+    takesTurn: true,
+    stages: ['open', 'self-test'],
+  },
+
   /** Operations against their scalar twins. */
   selfTest: {
     body: v.strictObject({ engine: engineSettings }),

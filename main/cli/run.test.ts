@@ -15,7 +15,7 @@ import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../host/paths.ts';
-import type { Failure } from '../errors.ts';
+import { LoupeError, type Failure } from '../errors.ts';
 import type { Engine, LoadedModel } from '../services/ports.ts';
 import { oddNames } from '../services/models/test/odd-names.ts';
 import { readSafetensors } from '../storage/safetensors.ts';
@@ -131,6 +131,53 @@ describe('documents ask', () => {
       coverageLine: 'Looked at 1 of 2 pages (1). 1 is blank.',
     });
     expect((await run(['documents', 'ask', 'lease.pdf'])).code).toBe(2);
+  });
+});
+
+describe('bench', () => {
+  test('measures what fits the context, and names what does not', async () => {
+    const { code, out, err } = await run(['bench', '--prompt', '64,9000', '--depth', '0', '--json']);
+    expect([code, err]).toEqual([0, '']);
+    const report = JSON.parse(out) as Record<string, unknown> & { measurements: { name: string }[] };
+    expect(report).toMatchObject({ ok: true, device: 'Fake device', copyBytesPerSecond: 1e9 });
+    expect(report.measurements).toContainEqual({ name: 'pp64', mean: 500, deviation: 0, unit: 'tokens/s' });
+    expect(report.measurements.map(({ name }) => name)).toEqual([
+      'pp64',
+      'pp9000',
+      'tg16 @ 0',
+      "tg16 @ 0, model's sampling",
+      'encode 1 tile',
+      'first token, 1 tile seen first',
+      'first token, 1 tile seen before',
+      'tg16 @ 0, picture',
+    ]);
+    expect(report.measurements[2]).toMatchObject({ mean: 1500, token: { dispatches: 9, barriers: 8, submissions: 1, hostUs: 20 } });
+  });
+
+  test('writes a line a measurement, and says that a processor does the work', async () => {
+    const engine = createFakeEngine({ contextLength: 100 });
+    const estimate = (request: Parameters<Engine['estimate']>[0]): ReturnType<Engine['estimate']> =>
+      (request.contextLength ?? 0) > 100
+        ? Promise.reject(new LoupeError('context_full', 'This model was trained for 100 tokens.'))
+        : createFakeEngine({ contextLength: 100 }).estimate(request);
+    const { code, out } = await run(['bench', '--prompt', '64,2048', '--tiles', '0'], { engine: { ...engine, estimate } });
+    expect(code).toBe(0);
+    expect(out).toContain('The demo model on Fake device, fake\n');
+    expect(out).toMatch(/A processor of \d+ threads does this/);
+    expect(out).toMatch(/^pp64 +500\.00 ± 0\.00 tokens\/s$/m);
+    expect(out).toMatch(
+      /^tg16 @ 0 +1500\.00 ± 0\.00 tokens\/s, \d+ % of the copy; a token: 9 dispatches, 8 barriers, 1 submission, 20 us/m,
+    );
+    expect(out).toContain('left out: reading 2048 tokens: the context holds 100\n');
+    expect(out).not.toContain('tile');
+  });
+
+  test('refuses numbers that are none', async () => {
+    expect(await run(['bench', '--prompt', '64,many'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--prompt takes a whole number from 1 on, not "many".') as string,
+    });
+    expect((await run(['bench', 'fast'])).code).toBe(2);
   });
 });
 

@@ -2,6 +2,7 @@
 import { LoupeError } from '../errors.ts';
 import { api, apiHelp } from './api.ts';
 import { ask, askHelp } from './ask.ts';
+import { bench, benchHelp } from './bench.ts';
 import { documents, documentsHelp } from './documents.ts';
 import { doctor, doctorHelp } from './doctor.ts';
 import { models, modelsHelp } from './models.ts';
@@ -25,6 +26,7 @@ const commands: Record<string, Command> = {
   documents: { run: documents, summary: 'read PDFs, scans and pictures page by page', help: documentsHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
+  bench: { run: bench, summary: 'measure how fast a model is on this machine', help: benchHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
   tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },
 };

@@ -12,8 +12,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { demoModel } from '../host/paths.ts';
 import { prepareImage } from '../image/prepare.ts';
 import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
-import type { Activations, Addon, GenerateOptions, ImageInput, NativeEngine, TraceResult } from '../native-surface.ts';
+import type { Activations, Addon, GenerateOptions, ImageInput, NativeEngine, TokenWork, TraceResult } from '../native-surface.ts';
 import { loadAddon, shaderDirectory } from '../process/addon.ts';
+import { meaninglessPrompt } from './meaningless-prompt.ts';
 import { relativeDistance } from './test/reference.ts';
 
 interface Case {
@@ -25,6 +26,11 @@ interface Case {
 
 const tiny = fileURLToPath(new URL('../../fixtures/reference/tiny/', import.meta.url));
 const { cases } = JSON.parse(readFileSync(join(tiny, 'cases.json'), 'utf8')) as { cases: Case[] };
+/** What one token may ask of the device. Counts that fall are written down, too. */
+const budgets = JSON.parse(readFileSync(new URL('../../setup/token-budgets.json', import.meta.url), 'utf8')) as Record<
+  string,
+  Omit<TokenWork, 'hostUs'>
+>;
 const tinyImageToken = 320;
 const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 };
 // Seconds on idle cores, many times that on busy ones.
@@ -231,6 +237,20 @@ describe('session', () => {
     await expect(generate([256, tinyImageToken], [{ ...image, tiles: image.tiles.subarray(1) }])).rejects.toMatchObject(invalid);
     await expect(generate([256, tinyImageToken], [{ ...image, aspectRatioId: 9 }])).rejects.toMatchObject(invalid);
     expect((await generate([256, tinyImageToken, 3], [image])).finish).toBe('length');
+  });
+
+  // The demo model's layers differ from the 11B model's in size and number only.
+  test.each(Object.keys(budgets))('a token asks the device for no more than its budget: %s', slow, async (name) => {
+    const picture = name.includes('picture') ? { tiles: 1, seed: 1 } : undefined;
+    const sampling = { ...greedy, ...(name.includes('drawn') && { temperature: 0.6, topP: 0.9 }) };
+    const { tokens, images } = meaninglessPrompt(await engine.load({ directory: demoModel }), 8, 1, picture);
+    const { hostUs, ...work } = (await generate(Array.from(tokens), images, { maxTokens: 3, sampling })).statistics.token;
+    expect(work).toEqual(budgets[name]);
+    expect(hostUs).toBeGreaterThan(0);
+  });
+
+  test('measures the memory of the device', slow, async () => {
+    expect(await engine.copyBandwidth()).toBeGreaterThan(0);
   });
 
   test('no validation error in all this', () => {

@@ -29,6 +29,7 @@ import {
   type Score,
   type WorkStage,
 } from '../protocol.ts';
+import { meaninglessPrompt } from './meaningless-prompt.ts';
 import { nativeImage, picturesOf, preparedFor, seen } from './prepared-pictures.ts';
 import { scoreTokens } from './score.ts';
 
@@ -56,7 +57,10 @@ interface Loaded {
   encoder: PromptEncoder | null;
 }
 
-type Work = Extract<Request, { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'selfTest' }>;
+type Work = Extract<
+  Request,
+  { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'measure' | 'copyBandwidth' | 'selfTest' }
+>;
 
 class Host {
   readonly #channel: ParentChannel;
@@ -145,6 +149,8 @@ class Host {
       case 'score':
       case 'trace':
       case 'quantise':
+      case 'measure':
+      case 'copyBandwidth':
       case 'selfTest':
         return this.#work(request);
       default:
@@ -170,6 +176,10 @@ class Host {
           return await this.#trace(request);
         case 'quantise':
           return await this.#quantise(request, running);
+        case 'measure':
+          return await this.#measure(request);
+        case 'copyBandwidth':
+          return await this.#copyBandwidth(request);
         case 'selfTest':
           return await this.#selfTest(request);
         default:
@@ -279,11 +289,12 @@ class Host {
     const end = ended
       ? { tokens: result.tokens.slice(0, pushed), finish: 'stop' as const }
       : { tokens: result.tokens, finish: result.finish };
+    const { token: _, ...statistics } = result.statistics;
     return {
       ...reply,
       text,
       ...end,
-      statistics: { ...result.statistics, prepareMs, firstTokenMs: prepareMs + result.statistics.firstTokenMs },
+      statistics: { ...statistics, prepareMs, firstTokenMs: prepareMs + statistics.firstTokenMs },
     };
   }
 
@@ -356,6 +367,30 @@ class Host {
     });
     running.cancel = cancel;
     return { ...(await done), hostPeakBytes: hostPeakBytes() };
+  }
+
+  async #measure({ id, body: { tokens, seed, picture, maxTokens, sampling } }: RequestOf<'measure'>): Promise<Result<'measure'>> {
+    const { model } = this.#needModel();
+    const settings: SamplingOptions = sampling ?? { ...this.#needLanguage().sampling, seed };
+    const prompt = this.#lifeline.during('language', () => meaninglessPrompt(model, tokens, seed, picture));
+    this.#enter(id, picture ? 'encode' : 'prefill');
+    const result = await this.#opened().generate({
+      ...prompt,
+      maxTokens,
+      stopTokens: [],
+      sampling: settings,
+      onStage: (stage) => this.#step(id, stage),
+    });
+    if (result.finish === 'cancelled') throw new LoupeError('cancelled', 'The measurement was cancelled.');
+    const { token, ...statistics } = result.statistics;
+    return { statistics, token, sampling: settings };
+  }
+
+  async #copyBandwidth({ id, body: { engine: settings } }: RequestOf<'copyBandwidth'>): Promise<Result<'copyBandwidth'>> {
+    const engine = await this.#open(id, settings);
+    this.#throwIfCancelled('The measurement');
+    this.#enter(id, 'self-test');
+    return { device: engine.device, bytesPerSecond: await engine.copyBandwidth() };
   }
 
   async #selfTest({ id, body: { engine: settings } }: RequestOf<'selfTest'>): Promise<Result<'selfTest'>> {

@@ -112,6 +112,7 @@ class Engine {
       statistics: {
         promptTokens: tokens.length, reusedTokens: 0, generatedTokens: out.length, imagesEncoded: images.length,
         imagesCached: 0, encodeMs: 0, prefillMs: 0, firstTokenMs: 1, decodeMs: 1,
+        token: { dispatches: 0, barriers: 0, submissions: 0, hostUs: 0 },
       },
     });
     if (images.length > 0) await pass('encode');
@@ -156,6 +157,11 @@ class Engine {
     await pass('trace');
     const logits = new Float32Array(tokens.length * 352);
     return { hiddenSize: 4, logits, greedyTokens: new Int32Array(0), greedyLogits: new Float32Array(0) };
+  }
+
+  async copyBandwidth() {
+    await pass('self-test');
+    return 1e9;
   }
 
   async selfTest() {

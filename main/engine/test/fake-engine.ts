@@ -132,6 +132,20 @@ export function createFakeEngine({
       onProgress?.(1, 1);
       throw new LoupeError('file_unwritable', `The fake engine writes no ${target}.`);
     },
+    async measure({ tokens, picture, maxTokens, sampling }, { signal } = {}) {
+      begin(signal);
+      needModel();
+      const { prepareMs: _, ...turn } = statistics(maxTokens, picture ? 1 : 0);
+      return {
+        statistics: { ...turn, promptTokens: tokens, encodeMs: picture ? 4 : 0, prefillMs: 2 * tokens, firstTokenMs: 5, decodeMs: 10 },
+        token: { dispatches: 9, barriers: 8, submissions: 1, hostUs: 20 },
+        sampling: sampling ?? { temperature: 0.6, topK: 0, topP: 0.9, minP: 0, repetitionPenalty: 1, seed: 1 },
+      };
+    },
+    async copyBandwidth(_, { signal } = {}) {
+      begin(signal);
+      return { device, bytesPerSecond: 1e9 };
+    },
     async selfTest(_, { signal } = {}) {
       begin(signal);
       return { device, paths: loaded.paths, items: [{ name: 'matmul', ok: true, detail: 'fake' }], memory };
