@@ -29,6 +29,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   out: (chunk) => void process.stdout.write(process.stdout.isTTY ? withoutCommands(chunk) : chunk),
   err: (chunk) => void process.stderr.write(errIsTerminal ? withoutCommands(chunk, { mayRedraw: true }) : chunk),
   errIsTerminal,
+  inputIsTerminal: process.stdin.isTTY === true,
   readInput: () => text(process.stdin),
   input: () => process.stdin,
   startEngine: () => createEngineClient(),

@@ -310,7 +310,7 @@ test('pull: a model that runs in no form is not downloaded by mistake', async ()
 test.each([
   [[], 'Say what to do with models.'],
   [['eat'], 'There is no command "models eat".'],
-  [['pull'], 'models pull needs to know which one.'],
+  [['pull'], 'models pull needs to know which one.\nAs in: loupe models pull 11b-vision-instruct'],
   [['list', 'x'], '"x" is one argument too many for models list.'],
   [['find', '--files'], 'models find has no option --files.'],
   [['pull', 'llama-3.2'], 'may be one of several models.'],

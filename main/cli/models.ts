@@ -49,6 +49,8 @@ interface Command {
   run: Run;
   argument: 'none' | 'optional' | 'needed' | 'pair';
   flags: (keyof typeof flags)[];
+  /** What may stand for the argument. */
+  example?: string;
   /** Works beside the running app. */
   reads?: boolean;
 }
@@ -56,13 +58,13 @@ interface Command {
 const commands: Record<string, Command> = {
   list: { run: list, argument: 'none', flags: [], reads: true },
   find: { run: find, argument: 'optional', flags: [], reads: true },
-  pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence', 'anyway'] },
-  import: { run: importModel, argument: 'pair', flags: ['accept-licence'] },
-  quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'] },
-  test: { run: testModel, argument: 'needed', flags: [] },
-  verify: { run: verify, argument: 'needed', flags: [] },
-  remove: { run: remove, argument: 'needed', flags: ['files'] },
-  licence: { run: licence, argument: 'needed', flags: [], reads: true },
+  pull: { run: pull, argument: 'needed', flags: ['from', 'to', 'accept-licence', 'anyway'], example: '11b-vision-instruct' },
+  import: { run: importModel, argument: 'pair', flags: ['accept-licence'], example: '~/models/Llama-3.2-11B-Vision-Instruct' },
+  quantise: { run: quantise, argument: 'needed', flags: ['form', 'to', 'accept-licence'], example: 'Llama-3.2-11B-Vision-Instruct' },
+  test: { run: testModel, argument: 'needed', flags: [], example: '"Demo model"' },
+  verify: { run: verify, argument: 'needed', flags: [], example: 'Llama-3.2-11B-Vision-Instruct' },
+  remove: { run: remove, argument: 'needed', flags: ['files'], example: 'Llama-3.2-11B-Vision-Instruct' },
+  licence: { run: licence, argument: 'needed', flags: [], reads: true, example: '11b-vision-instruct' },
 };
 
 export async function models(args: string[], terminal: Terminal): Promise<ExitCode> {
@@ -73,7 +75,7 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
   if (!command)
     throw new LoupeError(
       'usage',
-      name === undefined ? `Say what to do with models. ${known}.` : `There is no command "models ${name}".`,
+      name === undefined ? 'Say what to do with models.' : `There is no command "models ${name}".`,
       `Known: ${known}.`,
     );
   const [argument, ...rest] = command.argument === 'pair' && named.length === 2 ? [joinPaths(named.map((path) => resolve(path)))] : named;
@@ -84,7 +86,11 @@ export async function models(args: string[], terminal: Terminal): Promise<ExitCo
       rest.length > 0 ? `Put a name of several words in quotation marks: "${named.join(' ')}".` : undefined,
     );
   if (argument === undefined && (command.argument === 'needed' || command.argument === 'pair'))
-    throw new LoupeError('usage', `models ${name} needs to know which one.`);
+    throw new LoupeError(
+      'usage',
+      `models ${name} needs to know which one.`,
+      command.example && `As in: loupe models ${name} ${command.example}`,
+    );
   const stray = (Object.keys(values) as (keyof typeof flags)[]).find(
     (flag) => flag !== 'json' && flag !== 'data' && !command.flags.includes(flag),
   );

@@ -274,10 +274,10 @@ describe('ask', () => {
   });
 
   test.each([
-    [[], 'The command is missing'],
-    [['sing'], 'There is no command "sing"'],
+    [[], 'The command is missing.\nKnown: ask, serve,'],
+    [['sing'], 'There is no command "sing".\nKnown: ask, serve,'],
     [['constructor'], 'There is no command'],
-    [['ask'], 'The question is missing'],
+    [['ask'], 'The question is missing.\nSee `loupe ask --help`.'],
     [['ask', 'two', 'words'], 'quotation marks'],
     [['ask', '-'], 'The question is empty'],
     [['ask', '--tempurature', '1', 'Hi'], '--tempurature'],

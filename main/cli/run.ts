@@ -1,5 +1,5 @@
 /** Arguments -> command -> exit code. */
-import { LoupeError } from '../errors.ts';
+import { LoupeError, usualNextSteps } from '../errors.ts';
 import { api, apiHelp } from './api.ts';
 import { ask, askHelp } from './ask.ts';
 import { bench, benchHelp } from './bench.ts';
@@ -35,16 +35,28 @@ export async function runLoupe(args: string[], terminal: Terminal): Promise<Exit
   const json = args.includes('--json');
   try {
     const [name, ...rest] = args;
-    if (name === undefined) throw new LoupeError('usage', 'The command is missing.');
+    if (name === undefined) throw new LoupeError('usage', 'The command is missing.', knownCommands());
     if (name === '--help' || name === '-h' || name === 'help') return say(terminal, help());
     if (name === '--version') return say(terminal, `loupe ${loupeVersion()}\n`);
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (!command) throw new LoupeError('usage', `There is no command "${name}".`);
+    if (!command) throw new LoupeError('usage', `There is no command "${name}".`, knownCommands());
     if (rest.includes('--help') || rest.includes('-h')) return say(terminal, command.help);
-    return await command.run(rest, terminal);
+    return await command.run(rest, terminal).catch((error: unknown) => {
+      throw withHelpOf(name, error);
+    });
   } catch (error) {
     return reportFailure(terminal, error, json);
   }
+}
+
+function knownCommands(): string {
+  return `Known: ${Object.keys(commands).join(', ')}. \`loupe --help\` says what each does.`;
+}
+
+/** Where nothing better is said, the help of the command, not that of all. */
+function withHelpOf(name: string, error: unknown): unknown {
+  if (!(error instanceof LoupeError) || error.code !== 'usage' || error.nextStep !== usualNextSteps.usage) return error;
+  return new LoupeError('usage', error.message, `See \`loupe ${name} --help\`.`, { cause: error });
 }
 
 function say(terminal: Terminal, text: string): ExitCode {

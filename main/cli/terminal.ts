@@ -13,6 +13,8 @@ export interface Terminal {
   err(text: string): void;
   /** A person watches stderr. */
   readonly errIsTerminal: boolean;
+  /** A person types stdin; absent = nobody does. */
+  readonly inputIsTerminal?: boolean;
   /** stdin to its end. */
   readInput(): Promise<string>;
   /** stdin as it comes, for bytes that are not text. */

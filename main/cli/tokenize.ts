@@ -22,6 +22,7 @@ export async function tokenize(args: string[], terminal: Terminal): Promise<Exit
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
   const files = await languageOf(await findModel(namedModel(values.model) ?? demoModel));
   const tokenizer = createTokenizer(files.tokenizer, files.tokenizerConfig, files.directory);
+  if (terminal.inputIsTerminal) terminal.err('Write a text in quotation marks on each line, as in "Hello"; Ctrl-D ends.\n');
   const lines = (await terminal.readInput()).split('\n');
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
