@@ -60,6 +60,25 @@ export default {
       { path: '^main/process/addon\\.ts$' },
     ),
     forbid(
+      'one-way-to-the-network',
+      'Connections are opened in services/network.ts, which counts and refuses them, and answered on 127.0.0.1 by the hosts. ' +
+        'fetch and WebSocket: eslint.config.js.',
+      { path: '^(main|renderer)/', pathNot: '^main/(services/network\\.ts$|(web|api)/)' },
+      {
+        path: '^((node:)?(net|http|https|http2|tls|dgram|dns(/promises)?|inspector(/promises)?)$|node_modules/(undici|ws)/)',
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
+    forbid(
+      'hosts-answer-and-do-not-ask',
+      'A host listens; what it would fetch goes through services/network.ts.',
+      { path: '^main/(web|api)/' },
+      {
+        path: '^((node:)?(net|https|http2|tls|dgram|dns(/promises)?|inspector(/promises)?)$|node_modules/undici/)',
+        dependencyTypesNot: ['type-only'],
+      },
+    ),
+    forbid(
       'contract-stands-alone',
       'The window imports contract.ts: it may bring the schema library along, and nothing else.',
       { path: '^main/contract(\\.ts$|/)' },

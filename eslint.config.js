@@ -26,6 +26,19 @@ const pastEntries = [
   ['Property[key.name="click"][value.callee.name!="entry"]', 'a menu item'],
 ];
 
+/** What opens a connection without an import, which .dependency-cruiser.js would see. */
+const connecting = {
+  globals: ['fetch', 'WebSocket', 'WebSocketStream', 'EventSource', 'XMLHttpRequest', 'WebTransport', 'RTCPeerConnection'],
+  /** Of which object, null for any; the property. @type {[string | null, string][]} */
+  properties: [
+    ['process', 'getBuiltinModule'],
+    ['navigator', 'sendBeacon'],
+    ['electron', 'net'],
+    ['session', 'fetch'],
+  ],
+  message: 'Connections are opened in main/services/network.ts alone, which counts them and can refuse them.',
+};
+
 export default tseslint.config(
   { ignores: ['build/', '.tools/', 'node_modules/', 'dist/', 'release/', '**/*.cjs'] },
   ...tseslint.configs.strict,
@@ -72,6 +85,21 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.test.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['main/**/*.ts', 'renderer/**/*.ts', 'renderer/**/*.svelte'],
+    // The window speaks to the host that it came from.
+    ignores: ['**/*.test.ts', '**/test/**', 'renderer/api/{session,websocket}.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...connecting.globals.map((name) => ({ name, message: connecting.message }))],
+      'no-restricted-properties': [
+        'error',
+        ...['globalThis', 'window', 'self'].flatMap((object) =>
+          connecting.globals.map((property) => ({ object, property, message: connecting.message })),
+        ),
+        ...connecting.properties.map(([object, property]) => ({ ...(object ? { object } : {}), property, message: connecting.message })),
+      ],
+    },
+  },
   {
     files: ['main/electron/**'],
     ignores: ['**/*.test.ts', '**/test/**', 'main/electron/preload.ts'],

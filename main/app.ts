@@ -117,7 +117,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   return {
     handlers: {
       ...hostHandlers(ports),
-      ...storageHandlers({ store, host, engine, maintenance, emit }),
+      ...storageHandlers({ store, host, engine, maintenance, manager, emit }),
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, emit }),
       ...pictureHandlers({ pictures, text, engine }),

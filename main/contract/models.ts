@@ -101,7 +101,7 @@ export const catalogueView = v.strictObject({
   downloaded: v.array(v.string()),
   token: hubToken,
   /** Downloads are switched off. */
-  offline: v.boolean(),
+  offline: v.nullable(v.picklist(['environment', 'setting'])),
   /** Why there are no fits; null where there are. */
   devicesFailure: v.nullable(failure),
 });

@@ -39,6 +39,8 @@ export const settings = v.strictObject({
   searchPictures: v.boolean(),
   /** Answers about pictures are compared with the text that is read in them. */
   secondReader: v.boolean(),
+  /** Nothing is fetched from another machine; `services/network.ts` refuses it. */
+  neverConnect: v.boolean(),
   /** How often the hints of the capture overlay were shown. */
   captureHintsShown: count,
   /** The first-run page was left. */
@@ -70,6 +72,7 @@ export const defaultSettings: Settings = {
   sendWith: 'enter',
   searchPictures: true,
   secondReader: true,
+  neverConnect: false,
   captureHintsShown: 0,
   welcomed: false,
 };

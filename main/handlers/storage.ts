@@ -3,15 +3,24 @@ import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
 import type { EngineService } from '../services/engine-service.ts';
 import type { Maintenance } from '../services/maintenance.ts';
+import type { ModelManager } from '../services/models/manager.ts';
 import type { AreaHandlers } from './area.ts';
 
 export interface StorageHandlersOptions extends Pick<AppPorts, 'store' | 'host'> {
   engine: Pick<EngineService, 'follow'>;
   maintenance: Maintenance;
+  manager: Pick<ModelManager, 'stayHere'>;
   emit: (event: EventMessage) => void;
 }
 
-export function storageHandlers({ store, host, engine, maintenance, emit }: StorageHandlersOptions): AreaHandlers<'storage' | 'settings'> {
+export function storageHandlers({
+  store,
+  host,
+  engine,
+  maintenance,
+  manager,
+  emit,
+}: StorageHandlersOptions): AreaHandlers<'storage' | 'settings'> {
   return {
     'storage.state': () => store.care.state(),
     'storage.retry': () => store.care.retry(),
@@ -27,6 +36,7 @@ export function storageHandlers({ store, host, engine, maintenance, emit }: Stor
       const settings = store.saveSettings(change);
       emit({ event: 'settings.changed', payload: settings });
       host.settingsChanged?.();
+      if (settings.neverConnect) manager.stayHere();
       const { model, device, contextLength } = settings;
       if (model !== before.model || device !== before.device || contextLength !== before.contextLength) void engine.follow();
       return settings;

@@ -6,7 +6,7 @@ import { createApp, type App } from '../app.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../host/licences.ts';
-import { createLog } from '../host/log.ts';
+import { createLog, type Log } from '../host/log.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
 import { demoModel, rendererDirectory, root, wordVectorsDirectory } from '../host/paths.ts';
@@ -40,11 +40,11 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/**
- * Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first
- * matter. Throws `store_*` when the data folder cannot be used at all, and `port_unavailable`.
- */
-export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
+/** The app of this machine, behind no host yet: `openMain` is what a window is asked for with. Throws `store_*`. */
+export async function openApp(
+  { startEngine, version, dataDirectory }: Omit<ServeOptions, 'port' | 'openMain'>,
+  openMain: (app: App, conversationId: number | null) => void = () => {},
+): Promise<{ app: App; store: Store; log: Log }> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
   const store = await openStoreHere(dataDirectory);
@@ -69,11 +69,20 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
       licences: () => readLicences(root),
       openFolder: openWithSystem,
       onFault: log,
-      openMain: (conversationId) => {
-        app.emit({ event: 'windows.show', payload: { conversationId } });
-        openMain(host.link(conversationId ?? undefined));
-      },
+      openMain: (conversationId) => openMain(app, conversationId),
     },
+  });
+  return { app, store, log };
+}
+
+/**
+ * Ready when it answers; the model loads meanwhile. A database that cannot be opened is the window's first
+ * matter. Throws `store_*` when the data folder cannot be used at all, and `port_unavailable`.
+ */
+export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
+  const { app, store, log } = await openApp({ startEngine, version, dataDirectory }, (app, conversationId) => {
+    app.emit({ event: 'windows.show', payload: { conversationId } });
+    openMain(host.link(conversationId ?? undefined));
   });
   const host = await startWebHost({ app, rendererDirectory, port, onFault: log }).catch(async (error: unknown) => {
     await app.close();

@@ -20,7 +20,7 @@ const view: CatalogueView = {
   freeBytes: 1,
   downloaded: [],
   token: { source: null, kept: 'session', problem: null },
-  offline: false,
+  offline: null,
   devicesFailure: null,
 };
 const licence: Licence = {

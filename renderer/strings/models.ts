@@ -101,8 +101,11 @@ export const models = {
     free === null
       ? 'From Hugging Face or Ollama’s library, only when you ask for it.'
       : `From Hugging Face or Ollama’s library, only when you ask for it. Your disk has ${free} free.`,
-  offline: 'Loupe is set to stay offline.',
-  offlineStep: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
+  offline: { environment: 'Loupe is set to stay offline.', setting: '“Never connect” is switched on.' },
+  offlineStep: {
+    environment: 'Unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',
+    setting: 'To download, switch it off in Settings > Privacy.',
+  },
   noDevices: 'Loupe could not find out how well models would run here.',
   outcomes: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['outcome'], string>,
   form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,

@@ -143,6 +143,8 @@ export const settings = {
   needed: 'Enter a number.',
 
   // Privacy
+  neverConnect: 'Never connect',
+  neverConnectHint: 'Loupe refuses every connection to another machine, so no model can be downloaded. A download that is running stops.',
   ledgerNone: 'No connection since you installed Loupe',
   ledgerSince: (date: string) => `Installed on ${date}. Nothing has left this machine.`,
   ledgerSome: (count: number) =>

@@ -326,8 +326,28 @@ describe('a download', () => {
     agree();
     await expect(manager.download(id, null, null)).rejects.toMatchObject({ code: 'offline' });
     manager.recover();
-    expect((await manager.catalogue()).offline).toBe(true);
+    expect((await manager.catalogue()).offline).toBe('environment');
     expect([hub!.requests, store.ledger.list().length]).toEqual([0, 0]);
+  });
+
+  test('with "Never connect" nothing begins; switched on while a download runs, it ends that, which can be resumed', async () => {
+    await hubOf(mirror);
+    begin({ environment: { HF_ENDPOINT: 'https://hub.invalid' } });
+    agree();
+    expect((await manager.catalogue()).offline).toBeNull();
+    const { id: download } = await manager.download(id, null, null);
+    const switchOn = (): void => void store.saveSettings({ neverConnect: true });
+    switchOn();
+    manager.stayHere();
+    await vi.waitFor(() => expect(manager.downloads()).toMatchObject([{ id: download, state: 'failed', failure: { code: 'offline' } }]));
+    expect(() => manager.resume(download)).toThrow(
+      expect.objectContaining({
+        code: 'offline',
+        message: 'Loupe did not connect to hub.invalid: “Never connect” is switched on.',
+        nextStep: 'To download, switch off “Never connect” in Settings > Privacy.',
+      }),
+    );
+    expect((await manager.catalogue()).offline).toBe('setting');
   });
 
   test('only from sources that are known', async () => {

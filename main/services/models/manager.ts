@@ -22,7 +22,7 @@ import { testModel, type ModelTest } from './check/sanity-checks.ts';
 import { createVerifications } from './check/verifications.ts';
 import { catalogueFits, fileFit, usableDevices, type Machine } from './fit/file-fit.ts';
 import { createDownloads, removeDownloaded, type DownloadsOptions } from './hub/downloads.ts';
-import { isOffline } from './hub/http.ts';
+import { isOffline } from '../network.ts';
 import { spareBytes } from './hub/pull.ts';
 import { accept, licenceFor, licenceView, requireAcceptance, writeNotice } from './hub/licence.ts';
 import { hubToken } from './hub/secrets.ts';
@@ -86,6 +86,8 @@ export interface ModelManager {
   folder(): Promise<Pick<CatalogueView, 'directory' | 'freeBytes'>>;
   /** Models that are here stay where they are. Null: the usual folder. Rejects where nothing can be written. */
   setFolder(path: string | null): Promise<Settings>;
+  /** "Never connect" was switched on: downloads end, and can be resumed later. */
+  stayHere(): void;
   /** Resumes what an earlier process was downloading. */
   recover(): void;
   close(): Promise<void>;
@@ -112,6 +114,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
     token: async () => (await token())?.value ?? null,
     clock,
     environment,
+    neverConnects: () => store.settings().neverConnect,
     onChange: (list) => emit({ event: 'downloads.changed', payload: list }),
     async onComplete({ directory, model }) {
       await writeNotice(directory, catalogueModel(model).licence);
@@ -140,7 +143,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
         ...place,
         downloaded: models.list().flatMap(({ id }) => (downloaded.some(({ directory }) => liesIn(id, directory)) ? [id] : [])),
         token: await tokenView(),
-        offline: isOffline(environment),
+        offline: isOffline(environment) ? 'environment' : store.settings().neverConnect ? 'setting' : null,
       };
     },
     async find(path) {
@@ -208,6 +211,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
       modelsChanged();
       return settings;
     },
+    stayHere: downloads.stayHere,
     recover: downloads.recover,
     async close() {
       closing.abort(new LoupeError('cancelled', 'Loupe is closing.'));

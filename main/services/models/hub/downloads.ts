@@ -7,7 +7,7 @@ import type { Clock, DownloadRecord, Ledger, Store } from '../../ports.ts';
 import { throttle } from '../../throttle.ts';
 import { catalogueModel } from '../catalogue.ts';
 import { bytesHere, removeFile } from './fetch-file.ts';
-import { createHttp, isOffline } from './http.ts';
+import { createHttp, isOffline, whyNotConnect } from '../../network.ts';
 import { pull } from './pull.ts';
 import { ollamaEndpointOf, ollamaSource } from './ollama-registry.ts';
 import { endpointOf, hubSource } from './repository.ts';
@@ -18,6 +18,8 @@ export interface DownloadsOptions {
   token: () => Promise<string | null>;
   clock: Clock;
   environment: NodeJS.ProcessEnv;
+  /** "Never connect" is on. */
+  neverConnects: () => boolean;
   onChange(downloads: Download[]): void;
   /** Every file is there and right. What it rejects with is the download's failure. */
   onComplete(download: DownloadRecord): Promise<void>;
@@ -36,6 +38,8 @@ export interface Downloads {
   cancel(id: number): Promise<void>;
   /** Resumes what was running or waiting when the last process ended. */
   recover(): void;
+  /** "Never connect" was switched on: what runs fails with that, and can be resumed later. */
+  stayHere(): void;
   /** Ends what runs; `recover` of a later process resumes it. */
   close(): Promise<void>;
 }
@@ -134,7 +138,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   }
 
   function queue(id: number): void {
-    if (isOffline(environment)) throw new LoupeError('offline', 'Downloads are switched off.');
+    const refused = whyNotConnect(addressOf(store.downloads.get(id).model, environment), options);
+    if (refused) throw refused;
     store.downloads.setState(id, 'queued', null);
     next();
     changed.now();
@@ -176,6 +181,11 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       for (const { id, state } of open()) if (state === 'running') store.downloads.setState(id, 'queued', null);
       next();
     },
+    stayHere() {
+      if (!running) return;
+      const refused = whyNotConnect(addressOf(store.downloads.get(running.id).model, environment), options);
+      if (refused) running.stop.abort(refused);
+    },
     async close() {
       closed = true;
       if (running) await end(running.id, 'close');
@@ -188,12 +198,13 @@ export function createDownloads(options: DownloadsOptions): Downloads {
 /** Rejects with what stopped it, or what went wrong. */
 async function transfer(
   { id, model }: DownloadRecord,
-  { store, token, clock, environment, timing = usualTiming, freeBytes }: DownloadsOptions,
+  { store, token, clock, environment, neverConnects, timing = usualTiming, freeBytes }: DownloadsOptions,
   { stop: { signal }, pauses }: Pick<Running, 'stop' | 'pauses'>,
   onBytes: (path: string, bytes: number) => void,
 ): Promise<void> {
   const { name, library } = catalogueModel(model);
-  const http = createHttp({ purpose: `download of ${name}`, ledger: store.ledger, clock, environment });
+  const purpose = `download of ${name}`;
+  const http = createHttp({ purpose, ledger: store.ledger, clock, environment, neverConnects });
   try {
     await pull(id, {
       http,
@@ -211,6 +222,11 @@ async function transfer(
   } finally {
     await http.close();
   }
+}
+
+/** Where the list of a model's files is asked for. */
+function addressOf(model: string, environment: NodeJS.ProcessEnv): string {
+  return catalogueModel(model).library ? ollamaEndpointOf(environment) : endpointOf(environment);
 }
 
 function viewOf(

@@ -14,7 +14,7 @@ import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
 import { openRegularFile } from '../../../regular-file.ts';
 import type { DownloadFile, FileChecksum } from '../../ports.ts';
-import type { Http, HttpResponse } from './http.ts';
+import type { Http, HttpResponse } from '../../network.ts';
 import { refusal } from './repository.ts';
 import { unwilling } from './network-error.ts';
 import { inTime, withRetries, type Pauses, type Timing } from './timing.ts';

@@ -12,7 +12,7 @@ import { lockDownload } from '../../../storage/lock.ts';
 import { LoupeError } from '../../../errors.ts';
 import { sha256, startHubDouble, type Fault, type HubDouble, type HubDoubleOptions } from '../test/hub-double.ts';
 import { httpOf, memoryStore, quick, type MemoryStore } from '../test/hub-setup.ts';
-import { isOffline, proxyFor } from './http.ts';
+import { isOffline, proxyFor } from '../../network.ts';
 import { pull, type PullOptions } from './pull.ts';
 import { endpointOf, hubSource, isNeeded } from './repository.ts';
 import { Pauses } from './timing.ts';
@@ -62,9 +62,9 @@ function begin(): number {
 async function sit(
   hub: { endpoint: string },
   id: number,
-  change: Partial<PullOptions> & { environment?: NodeJS.ProcessEnv } = {},
+  change: Partial<PullOptions> & { environment?: NodeJS.ProcessEnv; neverConnects?: () => boolean } = {},
 ): Promise<void> {
-  const http = httpOf(store, change.environment);
+  const http = httpOf(store, change.environment, change.neverConnects);
   try {
     await pull(id, {
       http,
@@ -132,6 +132,50 @@ describe('from the list to the files', () => {
     expect(isOffline({ HF_HUB_OFFLINE: '0' })).toBe(false);
   });
 
+  test('"Never connect": this machine is reached, another one is not, whatever leads there', async () => {
+    const nowhere = async (url: string, environment: NodeJS.ProcessEnv = {}): Promise<LoupeError> => {
+      const http = httpOf(store, environment, () => true);
+      try {
+        return await failureOf(http.get(url, { signal: new AbortController().signal }));
+      } finally {
+        await http.close();
+      }
+    };
+    const said = { code: 'offline', message: expect.stringContaining('“Never connect” is switched on') as string };
+    for (const url of [
+      'https://hub.invalid/x',
+      'http://10.0.0.1/',
+      'http://127.example.org/',
+      'http://localhost.example.org/',
+      'http://[::2]/',
+    ])
+      expect(await nowhere(url)).toMatchObject(said);
+    expect(store.ledger.list()).toEqual([]);
+
+    const hub = await hubOf();
+    expect(await nowhere(hub.endpoint, { http_proxy: 'http://proxy.invalid:3128' })).toMatchObject(said);
+    expect(await nowhere('http://hub.invalid', { http_proxy: new URL(hub.endpoint).host })).toMatchObject(said);
+    expect(hub.requests).toBe(0);
+    await sit(hub, begin(), { neverConnects: () => true });
+    expect(here('model.safetensors').equals(weights)).toBe(true);
+  });
+
+  test('"Never connect": a redirect from this machine to another one is not followed', async () => {
+    const server = createServer((_, response) => response.writeHead(302, { location: 'http://hub.invalid/' }).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const http = httpOf(store, {}, () => true);
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      expect((await failureOf(http.get(url, { signal: new AbortController().signal }))).message).toContain(
+        'did not connect to hub.invalid',
+      );
+      expect(store.ledger.list().map(({ host }) => host)).toEqual([new URL(url).host]);
+    } finally {
+      await http.close();
+      server.close();
+    }
+  });
+
   test('names that would leave the folder are not files of a model', () => {
     expect(
       ['model-00001-of-00005.safetensors', 'config.json', 'chat_template.jinja', 'LICENSE.txt', 'USE_POLICY.md'].filter(
@@ -194,6 +238,10 @@ describe('the token', () => {
     const error = await failureOf(sit({ endpoint: 'http://mirror.invalid' }, begin(), { token: 'hf_secret' }));
     expect(error).toMatchObject({ code: 'hub_invalid', message: 'The access token would be sent to mirror.invalid unencrypted.' });
     expect(store.ledger.list()).toEqual([]);
+    // The name begins as the addresses of this machine do.
+    store = memoryStore();
+    const alike = await failureOf(sit({ endpoint: 'http://127.example.invalid' }, begin(), { token: 'hf_secret' }));
+    expect(alike).toMatchObject({ code: 'hub_invalid', message: 'The access token would be sent to 127.example.invalid unencrypted.' });
   });
 });
 

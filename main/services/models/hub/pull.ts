@@ -6,7 +6,7 @@ import { makeFolder } from '../../../make-folder.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadRecord, DownloadStore, LockFolder } from '../../ports.ts';
 import { bytesHere, fetchFile, removeFile, withFileErrors } from './fetch-file.ts';
-import type { Http } from './http.ts';
+import type { Http } from '../../network.ts';
 import type { Source } from './repository.ts';
 import { withRetries, type Pauses, type Timing } from './timing.ts';
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { LoupeError } from '../../../errors.ts';
 import type { DownloadFile } from '../../ports.ts';
-import type { Http, HttpResponse } from './http.ts';
+import type { Http, HttpResponse } from '../../network.ts';
 import { unwilling } from './network-error.ts';
 import { inTime, type Timing } from './timing.ts';
 

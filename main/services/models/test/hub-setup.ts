@@ -5,7 +5,7 @@ import { readHandle, writeHandle } from '../../../storage/handles.ts';
 import { ledgerCommands, ledgerQueries } from '../../../storage/ledger.ts';
 import { migrations } from '../../../storage/migrations/index.ts';
 import type { DownloadStore, Ledger } from '../../ports.ts';
-import { createHttp, type Http } from '../hub/http.ts';
+import { createHttp, type Http } from '../../network.ts';
 import type { Timing } from '../hub/timing.ts';
 
 export interface MemoryStore {
@@ -38,6 +38,6 @@ export const quick: Timing = {
   random: Math.random,
 };
 
-export function httpOf({ ledger }: Pick<MemoryStore, 'ledger'>, environment: NodeJS.ProcessEnv = {}): Http {
-  return createHttp({ purpose: 'test', ledger, clock: { now: Date.now }, environment });
+export function httpOf({ ledger }: Pick<MemoryStore, 'ledger'>, environment: NodeJS.ProcessEnv = {}, neverConnects = () => false): Http {
+  return createHttp({ purpose: 'test', ledger, clock: { now: Date.now }, environment, neverConnects });
 }

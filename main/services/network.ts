@@ -1,11 +1,12 @@
 /**
- * HTTP as downloads need it: redirects followed by hand, so that the token reaches only the
- * server it is meant for; proxies of the environment; every byte counted for the ledger.
+ * The one place that opens connections to other machines (.dependency-cruiser.js and eslint.config.js hold it). HTTP as downloads need
+ * it: redirects followed by hand, so that the token reaches only the server it is meant for; proxies of the environment; every byte
+ * counted for the ledger.
  */
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
-import { LoupeError } from '../../../errors.ts';
-import type { Clock, Ledger } from '../../ports.ts';
-import { networkError } from './network-error.ts';
+import { LoupeError } from '../errors.ts';
+import type { Clock, Ledger } from './ports.ts';
+import { networkError } from './models/hub/network-error.ts';
 
 export interface HttpResponse {
   status: number;
@@ -36,6 +37,8 @@ export interface HttpOptions {
   clock: Clock;
   /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY; HF_HUB_OFFLINE, LOUPE_OFFLINE. */
   environment: NodeJS.ProcessEnv;
+  /** "Never connect" is on: what is not on this machine is refused. Asked anew for every connection. */
+  neverConnects: () => boolean;
 }
 
 const redirects: readonly number[] = [301, 302, 303, 307, 308];
@@ -47,7 +50,25 @@ export function isOffline(environment: NodeJS.ProcessEnv): boolean {
   return ['LOUPE_OFFLINE', 'HF_HUB_OFFLINE'].some((name) => /^(1|true|yes|on)$/i.test(environment[name] ?? ''));
 }
 
-export function createHttp({ purpose, ledger, clock, environment }: HttpOptions): Http {
+/** Why the hub at this address may not be asked; null where it may. */
+export function whyNotConnect(
+  address: string,
+  { environment, neverConnects }: Pick<HttpOptions, 'environment' | 'neverConnects'>,
+): LoupeError | null {
+  const url = new URL(address);
+  if (isOffline(environment)) return new LoupeError('offline', `Nothing was fetched from ${url.host}.`);
+  if (!neverConnects()) return null;
+  // A proxy on this machine passes on what is meant for another one, and one elsewhere is reached over the network.
+  const proxy = proxyFor(url, environment);
+  if (isHere(url) && (!proxy || isHere(proxy))) return null;
+  return new LoupeError(
+    'offline',
+    `Loupe did not connect to ${url.host}: “Never connect” is switched on.`,
+    'To download, switch off “Never connect” in Settings > Privacy.',
+  );
+}
+
+export function createHttp({ purpose, ledger, clock, environment, neverConnects }: HttpOptions): Http {
   /** By proxy; "" is the direct way. */
   const dispatchers = new Map<string, Dispatcher>();
   const accounts = new Map<string, Account>();
@@ -74,6 +95,8 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
   }
 
   async function once(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<HttpResponse> {
+    const refused = whyNotConnect(url.href, { environment, neverConnects });
+    if (refused) throw refused;
     const proxy = proxyFor(url, environment);
     const account = accountOf(url, proxy);
     account.add(requestBytes(url, headers), 0);
@@ -99,7 +122,6 @@ export function createHttp({ purpose, ledger, clock, environment }: HttpOptions)
 
   return {
     async get(address, { headers = {}, token = null, signal }) {
-      if (isOffline(environment)) throw new LoupeError('offline', `Nothing was fetched from ${new URL(address).host}.`);
       const start = new URL(address);
       let url = start;
       let mayHaveToken = token !== null;
@@ -187,8 +209,13 @@ function redirected(from: URL, location: string): URL {
 }
 
 /** Encrypted, or to this machine. */
-function isPrivate({ protocol, hostname }: URL): boolean {
-  return protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+function isPrivate(url: URL): boolean {
+  return url.protocol === 'https:' || isHere(url);
+}
+
+/** This machine. "127.example.org" is a name that anybody can register, so the whole address counts. */
+function isHere({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
 function inOurWords(error: unknown, { host }: URL, proxy: URL | null, signal: AbortSignal): unknown {
