@@ -22,6 +22,8 @@ interface Report {
   test: Result<'selfTest'> | null;
   /** Null when it could not be looked at. */
   data: Omit<DataReport, 'problem'> | null;
+  /** Whether pictures are decoded where nothing else can be opened: null, or why that does not hold on this system. */
+  unconfinedPictures: string | null;
   problems: Omit<Failure, 'ok'>[];
 }
 
@@ -66,9 +68,22 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
       });
     }
     const data = await orNull(examineData(directory, problems));
-    return { ok: problems.length === 0, versions: versions(), devices, test, data, problems };
+    const unconfinedPictures = await confinementOfPictures(terminal);
+    return { ok: problems.length === 0, versions: versions(), devices, test, data, unconfinedPictures, problems };
   } finally {
     await client.close();
+  }
+}
+
+/** Not every system has it, so its lack is no problem to report. */
+async function confinementOfPictures(terminal: Terminal): Promise<string | null> {
+  const pictures = terminal.startPictures();
+  try {
+    return await pictures.confinement();
+  } catch (error) {
+    return toFailure(error).message;
+  } finally {
+    await pictures.close();
   }
 }
 
@@ -84,7 +99,7 @@ function versions(): Record<string, string> {
   return { loupe: loupeVersion(), node: process.versions.node, system: `${process.platform} ${process.arch} ${release()}` };
 }
 
-function print({ versions, devices, test, data, problems }: Report, line: (text: string) => void): void {
+function print({ versions, devices, test, data, unconfinedPictures, problems }: Report, line: (text: string) => void): void {
   line(`Loupe ${versions['loupe']}, Node ${versions['node']}, ${versions['system']}`);
   line('');
   line(devices === null ? 'Devices: could not be listed' : `Devices: ${devices.length}`);
@@ -106,6 +121,12 @@ function print({ versions, devices, test, data, problems }: Report, line: (text:
     line(`Data: ${data.directory}`);
     line(`  ${dataWords(data)}`);
   }
+  line('');
+  line(
+    unconfinedPictures === null
+      ? 'Pictures are decoded in a process that can open no file, socket or process.'
+      : `Pictures are decoded in a process of their own, with the rights of the app (${unconfinedPictures}).`,
+  );
   line('');
   if (problems.length === 0) line('All is well.');
   for (const { message, nextStep } of problems) {

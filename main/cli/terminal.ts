@@ -6,7 +6,8 @@ import type { DocumentServices, DocumentServicesOptions } from '../document-serv
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../host/paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../errors.ts';
-import type { DocumentReader, Engine, PictureWorker, TextRecogniser } from '../services/ports.ts';
+import type { ConfinedPictureWorker } from '../image/picture-client.ts';
+import type { DocumentReader, Engine, TextRecogniser } from '../services/ports.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -20,7 +21,7 @@ export interface Terminal {
   /** stdin as it comes, for bytes that are not text. */
   input(): Readable;
   startEngine(): Engine;
-  startPictures(): PictureWorker;
+  startPictures(): ConfinedPictureWorker;
   startOcr(): TextRecogniser;
   startDocuments(): DocumentReader;
   /** The models of a data folder; nobody else may have it open, unless it is only read. */

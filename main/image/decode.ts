@@ -4,7 +4,7 @@ import { LoupeError } from '../errors.ts';
 import { sniff, type Format } from './formats.ts';
 import { layOnGround, type Ground } from './ground.ts';
 import { openPages, type PageFile } from './pages.ts';
-import { readPixels, type ReadPixels } from './pixels.ts';
+import { readPixels, unreadable, type ReadPixels } from './pixels.ts';
 import type { RgbPicture } from './resize.ts';
 
 export interface DecodedPicture extends RgbPicture {
@@ -16,8 +16,16 @@ export interface DecodedPicture extends RgbPicture {
   cutOff: boolean;
 }
 
-/** `number` from 1 on; without it the usual page. */
+/** `number` from 1 on; without it the usual page. Whatever a decoder trips over is the picture's fault, and said of it by name. */
 export async function decodeImage(bytes: Uint8Array, name: string, number?: number): Promise<DecodedPicture> {
+  try {
+    return await decodePage(bytes, name, number);
+  } catch (error) {
+    throw error instanceof LoupeError ? error : unreadable(name, error);
+  }
+}
+
+async function decodePage(bytes: Uint8Array, name: string, number?: number): Promise<DecodedPicture> {
   const format = recognise(bytes, name);
   const file = await openPages(bytes, format, name);
   if (!file) {

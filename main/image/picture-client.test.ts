@@ -1,5 +1,5 @@
 import sharp, { type Sharp } from 'sharp';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { HostProcess } from '../process/channel.ts';
 import type { PictureWorker } from '../services/ports.ts';
 import { createPictureWorker } from './picture-client.ts';
@@ -107,7 +107,7 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
       kill: () => exit(),
     };
   };
-  const worker = start({ spawn, limits: { tickMs: 10, start: 1, silent: 1, picture: 3 } });
+  const worker = start({ spawn, limits: { tickMs: 10, start: 1, silent: 1, slow: 9, picture: 3 } });
   const source = { bytes: new Uint8Array(1), name: 'evil.png' };
   // All at once: none pays for another.
   const [died, hung, fine] = await Promise.allSettled([
@@ -119,4 +119,37 @@ test('a decoder that dies or hangs costs that picture, not the next', async () =
   expect(hung).toMatchObject({ reason: { code: 'image_unreadable', message: expect.stringContaining('slow.png') as string } });
   expect(fine).toMatchObject({ value: { width: 1 } });
   expect(spawned).toBe(3);
+});
+
+test('a slow picture holds nobody up: the next one gets a process of its own, which ends when nobody waits', async () => {
+  let spawned = 0;
+  const killed: number[] = [];
+  const release: (() => void)[] = [];
+  const result = { width: 1, height: 1, thumbnail: new Uint8Array(1), display: null, part: null, ground: null, cutOff: false };
+  const spawn = (): HostProcess => {
+    const number = ++spawned;
+    let reply: (message: unknown) => void = () => {};
+    return {
+      pid: undefined,
+      send: (message) => {
+        const { id, source } = message as { id: number; source: { name: string } };
+        const answer = (): void => reply({ id, ok: true, result });
+        if (source.name === 'slow.avif') release.push(answer);
+        else queueMicrotask(answer);
+      },
+      onMessage: (listener) => void (reply = listener),
+      onExit: () => {},
+      onBeat: () => {},
+      kill: () => void killed.push(number),
+    };
+  };
+  const worker = start({ spawn, limits: { tickMs: 5, start: 1e6, silent: 1e6, slow: 2, picture: 1e6 } });
+  const bytes = new Uint8Array(1);
+  const slow = worker.inspect({ bytes, name: 'slow.avif' });
+  for (let at = 0; at < 5; at++) expect(await worker.inspect({ bytes, name: `quick-${at}.png` })).toMatchObject({ width: 1 });
+  expect(spawned).toBeGreaterThanOrEqual(2);
+  await vi.waitFor(() => expect(killed).toContain(2));
+  for (const answer of release) answer();
+  expect(await slow).toMatchObject({ width: 1 });
+  expect(killed).not.toContain(1);
 });

@@ -1,4 +1,7 @@
-/** The PictureWorker port over a process that may die: it is started when needed, and anew after a crash. */
+/**
+ * The PictureWorker port over processes that may die: they are started when needed, and anew after a crash. They can open nothing
+ * (`process/confine.ts`), so that files are read here.
+ */
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { forkHost, type HostProcess, type SpawnHost } from '../process/channel.ts';
@@ -9,8 +12,10 @@ import { fromFailure, LoupeError, type Failure } from '../errors.ts';
 import type { ImageSource, PictureWorker } from '../services/ports.ts';
 import type { ComposeLayout } from './compose.ts';
 import type { Vision } from './prepare.ts';
+import { readImageSource } from './source.ts';
 
 type Work =
+  | { kind: 'confinement' }
   | { kind: 'inspect'; source: ImageSource; page?: number | undefined }
   | { kind: 'pages'; source: ImageSource; from: number }
   | { kind: 'crop'; source: ImageSource; region: Region }
@@ -43,6 +48,8 @@ export interface PictureLimits {
   start: number;
   /** Without a sign of life. That is not the picture's fault: another process tries it. */
   silent: number;
+  /** What a picture may take before those that wait get a process of their own. */
+  slow: number;
   /** Longer than any honest picture takes; a decoder that is stuck is ended. */
   picture: number;
 }
@@ -51,6 +58,7 @@ const pictureLimits: PictureLimits = {
   tickMs: usualBeatMs,
   start: usualSilence.first,
   silent: usualSilence.later,
+  slow: 4,
   picture: 120,
 };
 /** Processes that may stand still, one after the other, before a picture is refused. */
@@ -65,97 +73,41 @@ interface Pending {
   reject: (error: LoupeError | typeof stoodStill) => void;
 }
 
+export interface ConfinedPictureWorker extends PictureWorker {
+  /** Null where the processes that decode can open no file, socket or process; otherwise why that does not hold here. */
+  confinement(): Promise<string | null>;
+}
+
+interface DecoderOptions {
+  spawn: SpawnHost;
+  limits: PictureLimits;
+  /** What it works on has become slow. */
+  onSlow: () => void;
+}
+
 export function createPictureWorker({
   spawn = () => forkHost({ entry: workerEntry }),
   limits = pictureLimits,
-}: { spawn?: SpawnHost; limits?: PictureLimits } = {}): PictureWorker {
-  const pending = new Map<number, Pending>();
-  let running: HostProcess | null = null;
-  /** Ticks since the process last gave a sign of life; null before its first. */
-  let silent: number | null = null;
-  /** Until the first sign of life the picture's own limit is all there is. */
-  let canBeHeard = false;
-  let nextId = 1;
-  /** One picture at a time: one that crashes the process, or holds it up, harms no other. */
-  let turn: Promise<unknown> = Promise.resolve();
+}: { spawn?: SpawnHost; limits?: PictureLimits } = {}): ConfinedPictureWorker {
+  const waiting: ((decoder: Decoder) => Promise<void>)[] = [];
+  const first = new Decoder({ spawn, limits, onSlow: next });
+  /** For those that wait behind a slow picture, and gone when nobody waits. */
+  const second = new Decoder({ spawn, limits, onSlow: () => {} });
 
-  function start(): HostProcess {
-    const host = spawn();
-    silent = null;
-    host.onBeat(() => {
-      canBeHeard = true;
-      if (running === host) silent = 0;
-    });
-    host.onMessage((message) => {
-      const reply = message as PictureReply;
-      const waiting = pending.get(reply.id);
-      pending.delete(reply.id);
-      if (reply.ok) waiting?.resolve(reply.result);
-      else waiting?.reject(fromFailure(reply.failure));
-    });
-    host.onExit(() => {
-      // Another has its place: nothing of it is missed.
-      if (running !== host) return;
-      running = null;
-      for (const { name, reject } of pending.values())
-        reject(new LoupeError('image_unreadable', `${name} made the picture decoder stop, so it was not taken.`));
-      pending.clear();
-    });
-    return host;
+  function next(): void {
+    for (const decoder of [first, second]) {
+      if (decoder.isBusy || (decoder === second && !first.isSlow)) continue;
+      const job = waiting.shift();
+      if (job) void job(decoder).then(next);
+    }
+    if (!second.isBusy) second.retire();
   }
 
   function ask<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
-    const result = turn.then(() => askUntilHeard(work, name, schema));
-    turn = result.catch(() => {});
-    return result;
-  }
-
-  async function askUntilHeard<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await askNow(work, name, schema, attempt);
-      } catch (thrown) {
-        if (thrown !== stoodStill) throw thrown;
-        if (attempt === attempts)
-          throw new LoupeError(
-            'image_unreadable',
-            `${name} was not taken: the picture decoder stood still ${attempts} times.`,
-            'Try again; if it happens again, restart Loupe.',
-          );
-      }
-    }
-  }
-
-  async function askNow<Schema extends v.GenericSchema>(
-    work: Work,
-    name: string,
-    schema: Schema,
-    attempt: number,
-  ): Promise<v.InferOutput<Schema>> {
-    running ??= start();
-    const host = running;
-    const id = nextId++;
-    let age = 0;
-    const timer = setInterval(() => {
-      age++;
-      if (age > limits.picture) return host.kill();
-      if (silent === null) {
-        if (!canBeHeard || age <= limits.start * 2 ** (attempt - 1)) return;
-      } else if (++silent <= limits.silent) return;
-      running = null;
-      host.kill();
-      pending.get(id)?.reject(stoodStill);
-      pending.delete(id);
-    }, limits.tickMs);
-    try {
-      const result = await new Promise((resolve, reject) => {
-        pending.set(id, { name, resolve, reject });
-        host.send({ ...work, id });
-      });
-      return v.parse(schema, result);
-    } finally {
-      clearInterval(timer);
-    }
+    return new Promise((resolve, reject) => {
+      waiting.push((decoder) => decoder.ask(work, name, schema).then(resolve, reject));
+      next();
+    });
   }
 
   return {
@@ -165,8 +117,128 @@ export function createPictureWorker({
     compose: (sources, layout, labels) => ask({ kind: 'compose', sources, layout, labels }, sources.map(nameOf).join(', '), bytes),
     prepare: (source, { tileSize, maxTiles }) =>
       ask({ kind: 'prepare', source, vision: { tileSize, maxTiles } }, nameOf(source), preparedPicture),
-    close: async () => running?.kill(),
+    confinement: () => ask({ kind: 'confinement' }, 'The first message', v.nullable(v.string())),
+    async close() {
+      first.end();
+      second.end();
+    },
   };
+}
+
+/** One process and its successors. One picture at a time: one that crashes the process, or holds it up, harms no other. */
+class Decoder {
+  readonly #options: DecoderOptions;
+  readonly #pending = new Map<number, Pending>();
+  #running: HostProcess | null = null;
+  /** Ticks since the process last gave a sign of life; null before its first. */
+  #silent: number | null = null;
+  /** Until the first sign of life the picture's own limit is all there is. */
+  #canBeHeard = false;
+  #nextId = 1;
+  /** Ticks that the picture in work has taken. */
+  #age = 0;
+  isBusy = false;
+
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+  }
+
+  get isSlow(): boolean {
+    return this.isBusy && this.#age > this.#options.limits.slow;
+  }
+
+  end(): void {
+    this.#running?.kill();
+  }
+
+  /** While it has nothing to do; the next picture starts another process. */
+  retire(): void {
+    const host = this.#running;
+    this.#running = null;
+    host?.kill();
+  }
+
+  async ask<Schema extends v.GenericSchema>(work: Work, name: string, schema: Schema): Promise<v.InferOutput<Schema>> {
+    this.isBusy = true;
+    this.#age = 0;
+    try {
+      // The process cannot open a file.
+      const handed = await withBytes(work);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return v.parse(schema, await this.#askOnce(handed, name, attempt));
+        } catch (thrown) {
+          if (thrown !== stoodStill) throw thrown;
+          if (attempt === attempts)
+            throw new LoupeError(
+              'image_unreadable',
+              `${name} was not taken: the picture decoder stood still ${attempts} times.`,
+              'Try again; if it happens again, restart Loupe.',
+            );
+        }
+      }
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  async #askOnce(work: Work, name: string, attempt: number): Promise<unknown> {
+    const { limits, onSlow } = this.#options;
+    const host = (this.#running ??= this.#start());
+    const id = this.#nextId++;
+    let age = 0;
+    const timer = setInterval(() => {
+      age++;
+      if (++this.#age === limits.slow + 1) onSlow();
+      if (age > limits.picture) return host.kill();
+      if (this.#silent === null) {
+        if (!this.#canBeHeard || age <= limits.start * 2 ** (attempt - 1)) return;
+      } else if (++this.#silent <= limits.silent) return;
+      this.#running = null;
+      host.kill();
+      this.#pending.get(id)?.reject(stoodStill);
+      this.#pending.delete(id);
+    }, limits.tickMs);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#pending.set(id, { name, resolve, reject });
+        host.send({ ...work, id });
+      });
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #start(): HostProcess {
+    const host = this.#options.spawn();
+    this.#silent = null;
+    host.onBeat(() => {
+      this.#canBeHeard = true;
+      if (this.#running === host) this.#silent = 0;
+    });
+    host.onMessage((message) => {
+      const reply = message as PictureReply;
+      const waiting = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if (reply.ok) waiting?.resolve(reply.result);
+      else waiting?.reject(fromFailure(reply.failure));
+    });
+    host.onExit(() => {
+      // Another has its place: nothing of it is missed.
+      if (this.#running !== host) return;
+      this.#running = null;
+      for (const { name, reject } of this.#pending.values())
+        reject(new LoupeError('image_unreadable', `${name} made the picture decoder stop, so it was not taken.`));
+      this.#pending.clear();
+    });
+    return host;
+  }
+}
+
+async function withBytes(work: Work): Promise<Work> {
+  if ('source' in work) return { ...work, source: await readImageSource(work.source) };
+  if ('sources' in work) return { ...work, sources: await Promise.all(work.sources.map(readImageSource)) };
+  return work;
 }
 
 function nameOf(source: ImageSource): string {

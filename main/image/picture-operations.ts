@@ -7,6 +7,7 @@ import { layOutComposition, type ComposeLayout } from './compose.ts';
 import { recognise } from './decode.ts';
 import { createDecodedPictures, type DecodedPictures } from './decoded.ts';
 import { shownByBrowsers } from './formats.ts';
+import { unreadable } from './pixels.ts';
 import type { Pixels } from './raw-pixels.ts';
 import { layOnGround } from './ground.ts';
 import { openPages, type PageFile } from './pages.ts';
@@ -40,7 +41,10 @@ function noteOf({ unit, number, count }: PagePart, wholeHash: string): string {
 
 export async function previewPages(source: ImageSource, from: number): Promise<Pages | null> {
   const { bytes, name } = await readImageSource(source);
-  const file = await openPages(bytes, recognise(bytes, name), name);
+  const format = recognise(bytes, name);
+  const file = await openPages(bytes, format, name).catch((error: unknown) => {
+    throw error instanceof LoupeError ? error : unreadable(name, error);
+  });
   if (!file) return null;
   const { unit, count, offered } = file;
   const previews: Pages['previews'] = [];

@@ -1,4 +1,6 @@
 /** Entry of the process that decodes pictures: whatever a hostile file breaks here is replaced. */
+import './in-memory.ts';
+import { confineProcess } from '../process/confine.ts';
 import { parentChannel } from '../process/channel.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
@@ -7,6 +9,7 @@ import { createDecodedPictures } from './decoded.ts';
 import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 
 const lifeline = holdLifeline();
+const unconfined = confineProcess();
 const channel = parentChannel();
 const pictures = createDecodedPictures();
 
@@ -22,6 +25,8 @@ async function answer(request: PictureRequest): Promise<unknown> {
       return pictures.tiles(request.source, request.vision);
     case 'compose':
       return composePictures(request.sources, request.layout, request.labels, pictures);
+    case 'confinement':
+      return unconfined;
     default:
       return request satisfies never;
   }

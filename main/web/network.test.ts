@@ -5,7 +5,7 @@ import { callsThatLeave, canTrace, runAllJobs, socketsOpened, traced, withoutNet
 
 const alone = withoutNetwork();
 const tracer = canTrace();
-const environment = { LOUPE_FAKE_ENGINE: '1' };
+const environment = { FAKE_ENGINE: '1' };
 const allDone = { pagesRead: 1, hits: 1, aboutDocument: 'complete', aboutPicture: 'ballot', expected: 'ballot', connections: 0 };
 
 test.skipIf(!alone)(

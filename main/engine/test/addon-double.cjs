@@ -198,6 +198,7 @@ module.exports = {
   seeds,
   activity: () => ({ steps, waiting }),
   wakeWithoutParent: () => false,
+  confine: () => 'a double confines nothing',
   async inspectModel() {
     return { architecture: 'mllama', precision: 'BF16', files: [], fileBytes: 0, deviceBytes: 0 };
   },

@@ -28,9 +28,9 @@ export interface JobsDone {
   connections: number;
 }
 
-/** LOUPE_FAKE_ENGINE stands in where there is no Vulkan; the rest is real. */
+/** FAKE_ENGINE stands in where there is no Vulkan; the rest is real. */
 const startEngine = (pictures: PictureWorker): Engine =>
-  process.env['LOUPE_FAKE_ENGINE'] === '1' ? createFakeEngine({ answer: () => sample!.answer }) : createEngineClient({ pictures });
+  process.env['FAKE_ENGINE'] === '1' ? createFakeEngine({ answer: () => sample!.answer }) : createEngineClient({ pictures });
 
 async function answerTo(
   app: App,

@@ -12,6 +12,9 @@ Napi::Value list_devices(const Napi::CallbackInfo& info);
 Napi::Value activity_now(const Napi::CallbackInfo& info);
 Napi::Value wake_without_parent(const Napi::CallbackInfo& info);
 
+/// confine.cpp
+Napi::Value confine(const Napi::CallbackInfo& info);
+
 /// files.cpp
 Napi::Value read_gguf(const Napi::CallbackInfo& info);
 Napi::Value inspect_model(const Napi::CallbackInfo& info);
