@@ -15,6 +15,7 @@ import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { shaderStats } from './shader-stats.mjs';
+import { sbom } from './supply.mjs';
 import { slice, test, testEngine } from './test.mjs';
 import { benchText } from './text-benchmark.mjs';
 
@@ -51,6 +52,7 @@ const commands = {
   'bench-hotkey': benchHotkey,
   'bench-text': benchText,
   'shader-stats': shaderStats,
+  sbom,
 };
 
 async function main() {

@@ -7,11 +7,11 @@ export interface Licence {
   text: string;
 }
 
-/** Built into the window, though the app itself never imports them. */
-const inWindow = ['@lucide/svelte', 'entities', 'linkify-it', 'markdown-it', 'mdurl', 'punycode.js', 'svelte', 'uc.micro'];
+/** Built into the window, or what the app runs on, though the app itself never imports them. */
+const alsoShipped = ['@lucide/svelte', 'electron', 'entities', 'linkify-it', 'markdown-it', 'mdurl', 'punycode.js', 'svelte', 'uc.micro'];
 
 /**
- * `root` holds resources/licences/ and node_modules/.
+ * `root` holds resources/licences/, package-lock.json and node_modules/.
  * Packages without a licence file are named by their README, or by what package.json says.
  */
 export async function readLicences(root: string): Promise<Licence[]> {
@@ -20,12 +20,27 @@ export async function readLicences(root: string): Promise<Licence[]> {
   const own = await Promise.all(
     files.map(async (name) => ({ name: name.slice(0, -'.txt'.length), text: await readFile(join(folder, name), 'utf8') })),
   );
-  const { dependencies = {} } = await readPackage(root);
-  // libvips and what it is made of come for each system as packages of their own.
-  const images = (await readdir(join(root, 'node_modules', '@img')).catch(() => [])).map((name) => `@img/${name}`);
-  const names = [...Object.keys(dependencies), ...inWindow, ...images].sort();
-  const packages = await Promise.all(names.map((name) => packageLicence(join(root, 'node_modules', name), name)));
+  const shipped = await installedForProduction(root);
+  for (const name of alsoShipped) shipped.set(name, join(root, 'node_modules', name));
+  const packages = await Promise.all([...shipped].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, path]) => packageLicence(path, name)));
   return [...own, ...packages];
+}
+
+/**
+ * Every package that the app needs, and what those need: name -> folder. Native parts come as packages of their own, one for each system,
+ * of which only this system's are installed.
+ */
+async function installedForProduction(root: string): Promise<Map<string, string>> {
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
+  };
+  const found = new Map<string, string>();
+  for (const [path, { dev, devOptional }] of Object.entries(lock.packages)) {
+    if (path === '' || dev || devOptional) continue;
+    const isHere = await readdir(join(root, path)).catch(() => null);
+    if (isHere) found.set(path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length), join(root, path));
+  }
+  return found;
 }
 
 async function packageLicence(directory: string, name: string): Promise<Licence> {
@@ -39,7 +54,7 @@ async function packageLicence(directory: string, name: string): Promise<Licence>
   return { name, text: `${name}: ${license ?? 'no licence stated'}` };
 }
 
-async function readPackage(directory: string): Promise<{ dependencies?: Record<string, string>; license?: string }> {
+async function readPackage(directory: string): Promise<{ license?: string }> {
   const text = await readFile(join(directory, 'package.json'), 'utf8').catch(() => '{}');
-  return JSON.parse(text) as { dependencies?: Record<string, string>; license?: string };
+  return JSON.parse(text) as { license?: string };
 }
