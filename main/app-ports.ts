@@ -32,7 +32,7 @@ export interface Host {
   quit?: () => void;
   /** Autostart, hotkey and the like follow the settings. */
   settingsChanged?: () => void;
-  /** Called with what failed in the background. */
+  /** Called with what failed in the background, or a sentence of it without names and content (`host/problems.ts` knows each). */
   onFault?: (error: unknown) => void;
 }
 

@@ -52,9 +52,11 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     cacheDirectory: host.cacheDirectory,
     onChange: (state) => {
       emit({ event: 'engine.changed', payload: state });
+      if (state.status === 'failed') host.onFault?.(`the model could not be loaded (${state.failure?.code ?? 'internal'})`);
       sanityChecks.follow(state);
     },
   });
+  ports.engine.onLost(({ kind, code }) => host.onFault?.(`the engine was lost during ${kind} (${code})`));
   const sanityChecks = createSanityChecks({
     store,
     engine,
@@ -116,7 +118,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
 
   return {
     handlers: {
-      ...hostHandlers(ports),
+      ...hostHandlers({ ...ports, engine }),
       ...storageHandlers({ store, host, engine, maintenance, manager, emit }),
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, emit }),

@@ -32,6 +32,7 @@ import { storageState, backup } from './contract/storage.ts';
 import { display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
+import { problem } from './contract/problems.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -71,6 +72,7 @@ export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Display, CaptureState, Copying } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
+export type { Problem } from './contract/problems.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export type {
   CellState,
@@ -307,6 +309,11 @@ export const requests = {
   'pictures.stopText': { input: v.strictObject({ hash }), output: done },
   /** For the model that is loaded, else for the published one (560-pixel tiles). */
   'pictures.view': { input: size, output: modelView },
+
+  /** What went wrong lately, newest first, as far as the log tells. */
+  'problems.list': { input: none, output: v.array(problem) },
+  /** A file for a report, with nothing in it that a person wrote, named or keeps. */
+  'problems.bundle': { input: none, output: v.strictObject({ fileName: v.string(), text: v.string() }) },
 
   /** The last added first. */
   'documents.list': { input: none, output: v.array(libraryDocument) },

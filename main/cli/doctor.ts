@@ -1,17 +1,21 @@
+import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { join } from 'node:path';
 import { formatBytes } from '../contract.ts';
 import { dataDirectory } from '../host/paths.ts';
 import type { DeviceInfo } from '../native-surface.ts';
-import { toFailure, type Failure } from '../errors.ts';
+import { writeBundle } from '../host/problems.ts';
+import { LoupeError, toFailure, type Failure } from '../errors.ts';
 import type { Result } from '../services/ports.ts';
 import type { DataReport } from '../storage/inspect.ts';
 import { engineFlags, engineSettings, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } from './terminal.ts';
 
-export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--json]
+export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--json] [--bundle FILE]
 
   Lists the devices, then tests the chosen one: every operation against plain arithmetic.
   Then reads the stored conversations (in --data, LOUPE_DATA or the usual folder) and says whether they are intact.
+  --bundle FILE writes a file for a report: versions, devices, settings and the log, with nothing of what you wrote, named or keep.
 `;
 
 interface Report {
@@ -28,9 +32,18 @@ interface Report {
 }
 
 export async function doctor(args: string[], terminal: Terminal): Promise<ExitCode> {
-  const { values, positionals } = parseFlags(args, { ...engineFlags, data: { type: 'string' }, json: { type: 'boolean' } });
+  const { values, positionals } = parseFlags(args, {
+    ...engineFlags,
+    data: { type: 'string' },
+    json: { type: 'boolean' },
+    bundle: { type: 'string' },
+  });
   if (positionals.length > 0) terminal.err(`loupe: doctor takes no arguments; "${positionals.join(' ')}" is ignored.\n`);
   const report = await examine(engineSettings(values), values.data ?? dataDirectory(), terminal);
+  if (values.bundle !== undefined) {
+    await saveBundle(values.bundle, values.data ?? dataDirectory(), report);
+    terminal.err(`loupe: ${values.bundle} holds what a report needs, and nothing of yours. Read it before you send it.\n`);
+  }
   if (values.json) terminal.out(`${JSON.stringify(report)}\n`);
   else print(report, lineWriter(terminal));
   return report.ok ? exitCodes.ok : exitCodes.failure;
@@ -74,6 +87,37 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
     await client.close();
   }
 }
+
+/** Throws `usage` where it cannot be written; a file that is there stays as it is. */
+async function saveBundle(path: string, directory: string, { devices, data }: Report): Promise<void> {
+  const { openStore } = await import('../storage/store.ts');
+  let settings = null;
+  if (data?.state === 'sound') {
+    const store = openStore(directory);
+    settings = store.settings();
+    store.close();
+  }
+  const text = writeBundle({
+    version: loupeVersion(),
+    host: 'cli',
+    logsDirectory: join(directory, 'logs'),
+    settings,
+    devices: devices?.map(plainDevice) ?? null,
+  });
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const why = code === 'EEXIST' ? 'is there already' : `cannot be written (${code})`;
+    throw new LoupeError('usage', `${path} ${why}.`, 'Name another file for --bundle.');
+  }
+}
+
+const plainDevice = ({ name, memoryBytes, suitable }: DeviceInfo): Pick<DeviceInfo, 'name' | 'memoryBytes' | 'suitable'> => ({
+  name,
+  memoryBytes,
+  suitable,
+});
 
 /** Not every system has it, so its lack is no problem to report. */
 async function confinementOfPictures(terminal: Terminal): Promise<string | null> {

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStore } from '../storage/store.ts';
 import { openDocumentServices } from '../document-services.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { line as textLine, writePdf } from '../documents/test/write-pdf.ts';
@@ -398,6 +399,26 @@ describe('text', () => {
 });
 
 describe('doctor', () => {
+  test('--bundle writes what a report needs, beside nothing that is there, and no word of the person', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loupe-Quillfeather-'));
+    try {
+      const [data, file] = [join(folder, 'data'), join(folder, 'bundle.json')];
+      const store = openStore(data);
+      store.saveSettings({ systemPrompt: 'You are Quillfeather.', maxTokens: 77 });
+      store.close();
+      const { code, err } = await run(['doctor', '--data', data, '--bundle', file], { engine: realProcess({}) });
+      expect({ code, err }).toMatchObject({ code: 0, err: expect.stringContaining(`${file} holds what a report needs`) as string });
+      const text = readFileSync(file, 'utf8');
+      expect(JSON.parse(text)).toMatchObject({ loupe: { host: 'cli' }, settings: { maxTokens: 77, systemPromptCharacters: 21 } });
+      expect(text).not.toContain('Quillfeather');
+      const again = await run(['doctor', '--data', data, '--bundle', file], { engine: realProcess({}) });
+      expect(again).toMatchObject({ code: 2, err: expect.stringContaining(`${file} is there already.`) as string });
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('a machine that works', async () => {
     const { code, out } = await run(['doctor', '--json'], { engine: realProcess({}) });
     expect(code).toBe(0);

@@ -1,8 +1,11 @@
 /** The app itself, its windows, and the ledger of connections. */
 import * as v from 'valibot';
 import type { AppPorts } from '../app-ports.ts';
-import { abilities as abilitiesSchema, type Abilities } from '../contract.ts';
+import { abilities as abilitiesSchema, type Abilities, type Settings } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
+import { readProblems, writeBundle } from '../host/problems.ts';
+import type { DeviceInfo } from '../native-surface.ts';
+import type { EngineService } from '../services/engine-service.ts';
 import { done, type AreaHandlers } from './area.ts';
 
 const recentPromptsShown = 8;
@@ -11,7 +14,10 @@ export function hostHandlers({
   store,
   host,
   abilities,
-}: Pick<AppPorts, 'store' | 'host' | 'abilities'>): AreaHandlers<'app' | 'windows' | 'privacy'> {
+  engine,
+}: Pick<AppPorts, 'store' | 'host' | 'abilities'> & { engine: Pick<EngineService, 'devices'> }): AreaHandlers<
+  'app' | 'windows' | 'privacy' | 'problems'
+> {
   return {
     'app.info': () => ({
       version: host.version,
@@ -34,12 +40,39 @@ export function hostHandlers({
     }),
     'app.licences': () => host.licences(),
 
+    'problems.list': () => readProblems(host.logsDirectory),
+    'problems.bundle': async () => {
+      const devices = await engine.devices().catch(() => null);
+      const { version, kind, logsDirectory } = host;
+      const text = writeBundle({
+        version,
+        host: kind,
+        logsDirectory,
+        settings: settingsOrNull(store),
+        devices: devices?.map(plain) ?? null,
+      });
+      return { fileName: `loupe-problems-${new Date().toISOString().slice(0, 10)}.json`, text };
+    },
+
     'windows.openMain': done(({ conversationId }) => host.openMain(conversationId)),
     // A host that can close the window that asks answers this itself.
     'windows.close': () => null,
 
     'privacy.ledger': () => ({ installedAt: store.ledger.installedAt(), entries: store.ledger.list() }),
   };
+}
+
+/** A store that cannot be opened has none, which is when a bundle is wanted most. */
+function settingsOrNull(store: AppPorts['store']): Settings | null {
+  try {
+    return store.settings();
+  } catch {
+    return null;
+  }
+}
+
+function plain({ name, memoryBytes, suitable }: DeviceInfo): Pick<DeviceInfo, 'name' | 'memoryBytes' | 'suitable'> {
+  return { name, memoryBytes, suitable };
 }
 
 /** A file that comes with the model; one that cannot be read only costs its suggestions. */

@@ -10,6 +10,7 @@ export const settings = {
     answers: 'Answers',
     backups: 'Backups',
     privacy: 'Privacy',
+    problems: 'Problems',
     about: 'About',
   },
   sectionsLabel: 'Sections of the settings',
@@ -160,6 +161,13 @@ export const settings = {
   logsHint: 'Useful in a bug report. They contain no pictures, questions or answers.',
   openFolder: 'Open the folder',
   notOpened: 'No file manager was found to open it. The path was copied instead.',
+
+  // Problems
+  problemsNone: 'Nothing has gone wrong lately.',
+  problemsList: 'What went wrong lately',
+  bundle: 'Save a file for a report',
+  bundleHint:
+    'It holds versions, devices, settings and what went wrong. Nothing that you wrote, named or keep is in it; it is text that you can read before you send it.',
 
   // About
   licences: 'Licences',
