@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApp, type App } from './app.ts';
 import { parseEvent, parseOutput, requests, textOf, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
 import { dispatch } from './dispatch.ts';
+import { publishedFiles, write } from './services/models/test/write-model.ts';
 import { createFakeEngine } from './engine/test/fake-engine.ts';
 import { createPictureWorker } from './image/picture-client.ts';
 import { createDocumentReader } from './documents/document-client.ts';
@@ -295,4 +296,15 @@ describe('pictures', () => {
     await converse('Load, please');
     expect((await ask('pictures.view', { width: 560, height: 560 })).tileSize).toBe(56);
   });
+});
+
+test('a window adds and measures only models that were found for it', async () => {
+  const path = write(join(directory, 'Llama-3.2-11B-Vision-Instruct'), publishedFiles());
+  await expect(ask('models.add', { path })).rejects.toMatchObject({ code: 'not_found' });
+  await expect(ask('models.fit', { id: path })).rejects.toMatchObject({ code: 'not_found' });
+  expect(await ask('models.find', { path })).toMatchObject([{ path }]);
+  // Now it is known, and its licence is what is missing.
+  await expect(ask('models.add', { path })).rejects.toMatchObject({ code: 'licence_needed' });
+  await expect(ask('models.fit', { id: path })).rejects.toMatchObject({ code: 'not_found' });
+  expect(await ask('models.fit', { id: 'demo' })).toBeNull();
 });

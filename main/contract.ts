@@ -162,7 +162,7 @@ export const requests = {
   'engine.devices': { input: none, output: v.array(device) },
 
   'models.list': { input: none, output: v.array(modelChoice) },
-  /** Inspects a model and records it where it is. Fails with `licence_needed` until its licence is agreed to. */
+  /** Inspects a model that `models.find` named, and records it where it is. Fails with `licence_needed` until its licence is agreed to. */
   'models.add': { input: v.strictObject({ path: text(mostPathCharacters) }), output: modelChoice },
   /** Forgets the record; files stay, unless Loupe downloaded them and `files` is true. */
   'models.remove': { input: v.strictObject({ id: v.string(), files: v.optional(v.boolean()) }), output: done },
@@ -171,14 +171,13 @@ export const requests = {
   /** Models on this machine: in the usual places, or at a path. */
   'models.find': { input: v.strictObject({ path: v.nullable(text(mostPathCharacters)) }), output: v.array(foundModel) },
   /** To be asked before a model is chosen. Null where it is not known: of the demo model, of unknown shapes, without a device. */
-  'models.fit': { input: v.strictObject({ path: text(mostPathCharacters) }), output: v.nullable(fileFit) },
+  'models.fit': { input: v.strictObject({ id: text(mostPathCharacters) }), output: v.nullable(fileFit) },
   'models.downloads': { input: none, output: v.array(download) },
   /**
-   * `repository` null: the makers' with a token, else the first open copy. `directory` null: the
-   * usual place. Fails with `licence_needed` until the licence is agreed to; returns when it is queued.
+   * `repository` null: the makers' with a token, else the first open copy. Into the folder of models. Fails with `licence_needed` until the licence is agreed to; returns when it is queued.
    */
   'models.download': {
-    input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)), directory: v.nullable(text(4096)) }),
+    input: v.strictObject({ model: v.string(), repository: v.nullable(text(200)) }),
     output: download,
   },
   'models.pause': { input: v.strictObject({ id }), output: done },

@@ -1,6 +1,7 @@
 /** The engine, and the models that it may run. */
 import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
+import { LoupeError } from '../errors.ts';
 import type { EngineService } from '../services/engine-service.ts';
 import type { SanityChecks } from '../services/models/check/sanity-checks.ts';
 import type { ModelManager } from '../services/models/manager.ts';
@@ -27,6 +28,9 @@ export function modelHandlers({
   /** In the background; `verifications.changed` reports what comes of it. */
   const verify = (id: string): void => void manager.verify(id).catch(() => {});
 
+  /** What was found for a window: it adds nothing else. */
+  const found = new Set<string>();
+
   return {
     'engine.state': () => engine.state(),
     'engine.load': done(() => void engine.load()),
@@ -42,6 +46,7 @@ export function modelHandlers({
 
     'models.list': () => models.list(),
     'models.add': async ({ path }) => {
+      if (!found.has(path)) throw unknown(path);
       const choice = await manager.add(path);
       verify(choice.id);
       return choice;
@@ -52,10 +57,17 @@ export function modelHandlers({
       return null;
     },
     'models.catalogue': () => manager.catalogue(),
-    'models.find': ({ path }) => manager.find(path),
-    'models.fit': ({ path }) => manager.fit(path),
+    'models.find': async ({ path }) => {
+      const models = await manager.find(path);
+      for (const model of models) found.add(model.path);
+      return models;
+    },
+    'models.fit': ({ id }) => {
+      if (!models.list().some((model) => model.id === id)) throw unknown(id);
+      return manager.fit(id);
+    },
     'models.downloads': () => manager.downloads(),
-    'models.download': ({ model, repository, directory }) => manager.download(model, repository, directory),
+    'models.download': ({ model, repository }) => manager.download(model, repository, null),
     'models.pause': done(({ id }) => manager.pause(id)),
     'models.resume': done(({ id }) => manager.resume(id)),
     'models.cancel': done(({ id }) => manager.cancel(id)),
@@ -79,4 +91,8 @@ export function modelHandlers({
     'models.acceptLicence': ({ licence, version }) => manager.acceptLicence(licence, version),
     'models.token': ({ token }) => manager.setToken(token),
   };
+}
+
+function unknown(named: string): LoupeError {
+  return new LoupeError('not_found', `${named} is not among the models that were found.`, 'Look for it on the page of models first.');
 }

@@ -63,9 +63,9 @@ export class ChooseModel {
   }
 
   /** Null where it is not known; what is wrong with the files is said when they are loaded. */
-  async #fit(path: string): Promise<FileFit | null> {
+  async #fit(id: string): Promise<FileFit | null> {
     try {
-      return await this.#client.request('models.fit', { path });
+      return await this.#client.request('models.fit', { id });
     } catch {
       return null;
     }

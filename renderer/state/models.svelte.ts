@@ -129,7 +129,7 @@ export class ModelsPage {
 
   download({ id, licence }: CatalogueEntry, repository: string): Promise<void> {
     return this.#agreed(id, licence, async () => {
-      const started = await this.#client.request('models.download', { model: id, repository, directory: null });
+      const started = await this.#client.request('models.download', { model: id, repository });
       // The event may have come before.
       if (!this.#downloads.some((download) => download.id === started.id)) this.#downloads = [...this.#downloads, started];
     });

@@ -72,7 +72,7 @@ afterEach(() => {
 function begin({
   agreed = false,
   fit = () => null,
-}: { agreed?: boolean; fit?: (input: { path: string }) => FileFit | null | Promise<FileFit | null> } = {}) {
+}: { agreed?: boolean; fit?: (input: { id: string }) => FileFit | null | Promise<FileFit | null> } = {}) {
   let acceptedAt = agreed ? 1 : null;
   const client = createFakeClient({
     'models.catalogue': () => view,
@@ -119,7 +119,7 @@ test('nothing begins before the licence is agreed to, and what waited begins the
   await page.download(entry, 'o/n');
   await page.agree();
   expect(client.inputs('models.acceptLicence')).toEqual([{ licence: 'llama3.2', version: '2024-09-25' }]);
-  expect(client.inputs('models.download')).toEqual([{ model: 'm', repository: 'o/n', directory: null }]);
+  expect(client.inputs('models.download')).toEqual([{ model: 'm', repository: 'o/n' }]);
   expect(page.downloadOf(entry)).toEqual(download);
   // Agreed to once is enough.
   await page.useFound(found);
@@ -157,7 +157,7 @@ test('a model that does not fit asks before it is chosen', async () => {
 
 test('the latest choice counts, however late an earlier one is known to fit or not', async () => {
   const answers: ((fit: FileFit | null) => void)[] = [];
-  const { client, app } = begin({ fit: ({ path }) => (path === '/late' ? new Promise((resolve) => answers.push(resolve)) : null) });
+  const { client, app } = begin({ fit: ({ id }) => (id === '/late' ? new Promise((resolve) => answers.push(resolve)) : null) });
   await settle();
   const late = { ...choice, id: '/late' };
   const choosings = [page.choosing.choose(late), page.choosing.choose(late), page.choosing.choose(choice)];
