@@ -393,8 +393,8 @@ export const requests = {
   'capture.state': { input: none, output: captureState },
   /** Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. */
   'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
-  /** For the overlay window: what it shows. */
-  'capture.display': { input: v.strictObject({ displayId: v.string() }), output: display },
+  /** For the overlay window: what it shows; null while nothing is frozen. */
+  'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
   /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
@@ -460,6 +460,8 @@ export const events = {
   'settings.changed': settings,
   'storage.changed': storageState,
   'capture.changed': captureState,
+  /** To the overlay of a display: what it shows from now on; null: nothing. */
+  'capture.frozen': v.nullable(display),
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': picture,

@@ -1,7 +1,8 @@
 // `npm run bench:hotkey`: how long after the hotkey the frozen picture is there, and whether a round is ever lost, in the packaged
 // app on a screen in memory. Rounds come in seeded order: main window in front, behind or hidden; left with Esc, or taken.
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -39,6 +40,7 @@ export async function benchHotkey(args) {
     app.start();
     await until('main window', app.main);
     report(await play({ desktop, app, rounds: Number(values.rounds), seed: Number(values.seed) }));
+    reportSteps(readFileSync(join(desktop.data, 'logs', 'loupe.log'), 'utf8'));
     return 0;
   } finally {
     await desktop.stop();
@@ -154,6 +156,19 @@ function report({ rounds, done, lost }) {
     say(`    ${ms(round.ms)}: ${round.place}, ${round.end}; ${watcher}; load ${round.load.toFixed(1)}`);
   }
   for (const line of lost) say(`  LOST ${line}`);
+}
+
+/** What the app itself has measured, of the rounds whose lines its log still holds. @param {string} log */
+function reportSteps(log) {
+  /** @type {Map<string, number[]>} */
+  const steps = new Map();
+  for (const [, parts = ''] of log.matchAll(/frozen screen shown after \d+ ms: (.*)/g))
+    for (const [, step = '', took] of parts.matchAll(/(\w+) (\d+)/g)) steps.set(step, [...(steps.get(step) ?? []), Number(took)]);
+  process.stdout.write('  steps, in the app (medians):\n');
+  for (const [step, times] of steps) {
+    const sorted = times.toSorted((a, b) => a - b);
+    process.stdout.write(`    ${step}: ${ms(sorted[Math.floor(sorted.length / 2)] ?? NaN)}, longest ${ms(sorted.at(-1) ?? NaN)}\n`);
+  }
 }
 
 /** @param {number} value */

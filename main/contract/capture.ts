@@ -7,8 +7,10 @@ export const display = v.strictObject({
   name: v.string(),
   /** Of the frozen frame, in its own pixels. */
   size,
-  /** The frozen frame, as a picture address. */
-  url: v.string(),
+  /** Of the frozen frame, rows from the top: blue, green, red and a byte without meaning for each pixel, as systems hand them over. */
+  pixels: v.instance(Uint8Array),
+  /** Tells one capture from the next. */
+  capture: count,
   /** The region captured last on this display. */
   last: v.nullable(region),
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApp, type App } from '../app.ts';
+import type { EventMessage } from '../contract.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { readAbilities } from '../host/abilities.ts';
@@ -68,6 +69,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     version,
     abilities: await readAbilities(places.demoModel),
     openMain,
+    captureFailed,
     settingsChanged: () => follow(store.settings()),
   });
 
@@ -77,10 +79,12 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
 
   /** Not asked for by a window, so a dialog reports the failure. */
   function startCapture(mode: 'region' | 'display' | 'last'): void {
-    app.capture.start(mode).catch((error: unknown) => {
-      log(error);
-      void reportCapture(electron, error).catch(log);
-    });
+    app.capture.start(mode).catch(captureFailed);
+  }
+
+  function captureFailed(error: unknown): void {
+    log(error);
+    void reportCapture(electron, error).catch(log);
   }
 
   serve(assembly, app, windows);
@@ -90,10 +94,13 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     onFault: log,
   });
   const tray = offerStarts(assembly, { openMain, startCapture });
+  // The first capture is as quick as the next; the main window comes first.
+  windows.onMainOpened(app.capture.prepare);
   windows.hotkey.onPress(() => startCapture('region'));
   windows.hotkey.onChange(() => tray.update(windows.hotkey.state()));
   followSystem(electron, {
     framesOutdated: () => void app.capture.cancel(),
+    displaysChanged: app.capture.prepare,
     themeChanged: () => windows.main.window()?.setBackgroundColor(paper(windows.isDark())),
     activated: () => openMain(null),
   });
@@ -118,7 +125,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
       case 'capture':
         return startCapture(intent.mode);
       case 'hidden':
-        return;
+        return app.capture.prepare();
       default:
         return intent satisfies never;
     }
@@ -141,13 +148,14 @@ interface DesktopAppParts {
   version: string;
   abilities: unknown;
   openMain: (conversationId: number | null) => void;
+  captureFailed: (error: unknown) => void;
   settingsChanged: () => void;
 }
 
 /** The app, with processes of Electron's kind and a screen to capture. */
 function createDesktopApp(
   { electron, places, data, log }: Assembly,
-  { store, windows, remembered, spawn, version, abilities, openMain, settingsChanged }: DesktopAppParts,
+  { store, windows, remembered, spawn, version, abilities, openMain, captureFailed, settingsChanged }: DesktopAppParts,
 ): App<ElectronCapture> {
   const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
   const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), pictures });
@@ -160,7 +168,8 @@ function createDesktopApp(
     documents: createDocumentReader({ spawn: spawn(places.documentEntry, 'Loupe documents') }),
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     wordVectors: wordVectorsOf(places.wordVectors),
-    capture: (services) => createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services }),
+    capture: (services) =>
+      createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services, onFailed: captureFailed }),
     abilities,
     secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform: process.platform, directory: data }),
     host: {
@@ -185,7 +194,7 @@ function createDesktopApp(
 function serve(
   { electron: { app: shell, BrowserWindow, ipcMain, protocol, session }, places, log }: Assembly,
   app: App<ElectronCapture>,
-  { quick }: Pick<Windows, 'quick'>,
+  { quick, overlays }: Pick<Windows, 'quick' | 'overlays'>,
 ): void {
   hardenSession(session.defaultSession, shell.isPackaged);
   protocol.handle(
@@ -196,7 +205,6 @@ function serve(
         readFile: (path) => readFile(path),
         pictureFile: app.pictureFile,
         pagePicture: app.pagePicture,
-        frame: app.capture.frame,
         onFault: log,
       }),
     ),
@@ -213,11 +221,16 @@ function serve(
   });
   app.on((event) =>
     broadcast(
-      BrowserWindow.getAllWindows().map(({ webContents }) => webContents),
+      BrowserWindow.getAllWindows()
+        .map(({ webContents }) => webContents)
+        .filter(({ id }) => forOverlays.has(event.event) || !overlays.owns(id)),
       event,
     ),
   );
 }
+
+/** What the pages of overlays need to hear, which are hidden but for a moment and must not wake at each word of an answer. */
+const forOverlays = new Set<EventMessage['event']>(['settings.changed', 'storage.changed']);
 
 interface Starts {
   openMain: (conversationId: number | null) => void;
@@ -252,7 +265,7 @@ function offerStarts({ electron: { app: shell, Menu, Tray }, places }: Assembly,
 function endInOrder(
   { electron: { app: shell }, log }: Assembly,
   app: App,
-  { main, quick, hotkey, onMainClosed }: Windows,
+  { main, quick, overlays, hotkey, onMainClosed }: Windows,
   tray: LoupeTray,
 ): void {
   let isQuitting = false;
@@ -272,6 +285,7 @@ function endInOrder(
       void app.capture.cancel();
       app.capture.stopCopying();
       quick.destroy();
+      overlays.destroy();
       tray.destroy();
       void app
         .close()

@@ -4,7 +4,6 @@ import type { CaptureServices } from '../app.ts';
 import { clampRegion, lastRegion, toDesktop, wholeFrame } from '../services/capture/geometry.ts';
 import { LoupeError } from '../errors.ts';
 import type { CaptureHost } from '../services/ports.ts';
-import { encodeBitmap } from './bitmap.ts';
 import { createFrozenScreen, type CaptureMode, type FrozenScreenParts } from './frozen-screen.ts';
 import type { Hotkey } from './hotkey.ts';
 import type { QuickAsk } from './quick.ts';
@@ -22,23 +21,31 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   hotkey: Hotkey;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
+  /** A capture came to nothing, which no window asked for. */
+  onFailed: (error: LoupeError) => void;
 }
 
 export interface ElectronCapture extends CaptureHost {
-  /** The frozen picture of a display, as a file that a page can show. */
-  frame(displayId: string): { bytes: Uint8Array; mediaType: string } | null;
+  /** Makes windows ahead for the displays as they are now, where no capture is on. At the start, and when displays come or go. */
+  prepare(): void;
 }
 
 const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, quick, notice, hotkey, remembered, services } = parts;
+  const { screen, overlays, times, quick, notice, hotkey, remembered, services, onFailed } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed });
   let current: Picture | null = null;
 
   overlays.onCancel(frozen.cancel);
+  overlays.onDrawn(() => times.step('drawn'));
+  overlays.onShown(() => times.step('shown'));
+  overlays.onStuck(() => {
+    frozen.cancel();
+    onFailed(new LoupeError('capture_failed', words.capture.notDrawn, words.capture.overNext));
+  });
   notice.onClosed(copies.stop);
   hotkey.onChange(changed);
   // There is no picture to ask about.
@@ -83,6 +90,18 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     return one && region ? [one, region] : null;
   }
 
+  function pageOf(one: Frozen): Display {
+    const { display, image, size } = one;
+    return {
+      id: display.id,
+      name: display.name,
+      size: { width: size.width, height: size.height },
+      pixels: image.toBitmap() as Buffer<ArrayBuffer>,
+      capture: frozen.round(),
+      last: lastOn(one),
+    };
+  }
+
   function frozenOf(displayId: string): Frozen {
     const one = frozen.find(displayId);
     if (!one) throw new LoupeError('not_found', words.capture.over, words.capture.overNext);
@@ -104,22 +123,17 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       if (!mode) return;
       const chosen = chosenBy(mode);
       if (chosen) await keep(...chosen);
-      else frozen.open();
+      else frozen.open(pageOf);
     },
 
-    async display(displayId): Promise<Display> {
-      const one = frozenOf(displayId);
-      const { display, size } = one;
-      return {
-        id: display.id,
-        name: display.name,
-        size: { width: size.width, height: size.height },
-        url: `/capture/${display.id}?${frozen.round()}`,
-        last: lastOn(one),
-      };
+    prepare: frozen.follow,
+
+    async display(displayId) {
+      const one = frozen.find(displayId);
+      return one ? pageOf(one) : null;
     },
 
-    drawn: async (displayId) => overlays.show(displayId),
+    drawn: async (displayId) => overlays.drawn(displayId),
 
     async finish(displayId, wanted) {
       await keep(...chosenOn(displayId, wanted));
@@ -136,11 +150,5 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     current: async () => current,
     testHotkey: () => hotkey.test(testPatienceMs),
     pauseHotkey: async (paused) => (paused ? hotkey.pause(recordingPatienceMs) : hotkey.resume()),
-
-    frame(displayId) {
-      const one = frozen.find(displayId);
-      if (!one) return null;
-      return { bytes: encodeBitmap(one.image.toBitmap(), one.size.width, one.size.height), mediaType: 'image/bmp' };
-    },
   };
 }

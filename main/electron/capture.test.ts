@@ -1,8 +1,9 @@
 import type { GlobalShortcut } from 'electron';
 import { describe, expect, test, vi } from 'vitest';
-import type { EventMessage, Picture, TextLine } from '../contract.ts';
+import type { Display, EventMessage, Picture, TextLine } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { overlap, type Rect } from '../services/capture/geometry.ts';
+import { createCaptureTimes } from './capture-times.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
@@ -52,6 +53,9 @@ function memory(): Remembered {
 
 interface Rig {
   double: ElectronDouble;
+  failures: LoupeError[];
+  /** What the log is told. */
+  times: string[];
   capture: ElectronCapture;
   hotkey: Hotkey;
   overlays: Overlays;
@@ -64,7 +68,10 @@ interface Rig {
   noticeWindow: () => WindowDouble | undefined;
   remembered: Remembered;
   asides: string[];
+  /** Those that belong to a capture, on the screen or on their way. */
   overlayWindows: () => WindowDouble[];
+  /** Those that were made ahead. */
+  spareWindows: () => WindowDouble[];
   quickWindow: () => WindowDouble | undefined;
 }
 
@@ -82,6 +89,8 @@ function rig({
   const stopped: string[] = [];
   const clipboard: string[] = [];
   const asides: string[] = [];
+  const failures: LoupeError[] = [];
+  const times: string[] = [];
   const remembered = memory();
   const screen = createScreen({
     screen: electron.screen,
@@ -119,6 +128,8 @@ function rig({
   const capture = createElectronCapture({
     screen,
     overlays,
+    times: createCaptureTimes((line) => times.push(String(line))),
+    onFailed: (error) => void failures.push(error),
     quick,
     notice,
     writeText: (text) => void clipboard.push(text),
@@ -142,6 +153,8 @@ function rig({
   const alive = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
   return {
     double,
+    failures,
+    times,
     capture,
     hotkey,
     overlays,
@@ -152,17 +165,30 @@ function rig({
     clipboard,
     remembered,
     asides,
-    overlayWindows: () => alive().filter(({ url }) => url.includes('view=overlay')),
+    overlayWindows: () => alive().filter((window) => window.url.includes('view=overlay') && isOpen(window)),
+    spareWindows: () => alive().filter((window) => window.url.includes('view=overlay') && !isOpen(window)),
     quickWindow: () => alive().find(({ url }) => url.includes('view=quick')),
     noticeWindow: () => alive().find(({ url }) => url.includes('view=notice')),
   };
 }
 
-function expectNothingLeft({ double, overlayWindows, asides, capture }: Rig): void {
-  expect(overlayWindows()).toEqual([]);
+/** The last thing that its page was told is a picture. */
+function isOpen({ webContents }: WindowDouble): boolean {
+  return frozenOf(webContents.sent) !== null;
+}
+
+function frozenOf(sent: readonly unknown[][]): Display | null {
+  const messages = sent.map(([, message]) => message as EventMessage);
+  const told = messages.findLast((message) => message.event === 'capture.frozen');
+  return told?.event === 'capture.frozen' ? told.payload : null;
+}
+
+async function expectNothingLeft({ double, overlayWindows, spareWindows, asides, capture }: Rig): Promise<void> {
+  expect(overlayWindows()).toHaveLength(0);
   expect(double.shortcuts.registered.has('Escape')).toBe(false);
   expect(asides).toEqual(['out', 'back']);
-  expect(capture.frame('11')).toBeNull();
+  expect(spareWindows().every(({ visible }) => !visible)).toBe(true);
+  expect(await capture.display('11')).toBeNull();
 }
 
 describe('freezing', () => {
@@ -195,14 +221,12 @@ describe('freezing', () => {
       expect(window.options).toMatchObject({ show: false });
       expect(window.options.fullscreen).toBeUndefined();
     }
-    // A hidden page draws only while it is looked at.
-    await vi.waitFor(() => expect(Math.min(first.webContents.looks, second.webContents.looks)).toBeGreaterThan(2));
+    await new Promise((resolve) => setTimeout(resolve, 20));
     expect([first.calls, second.calls]).toEqual([[], []]);
     // The page has drawn, but what is seen of it is an older frame, with its mark.
     second.webContents.looksLike = Uint8Array.of(0xff, 0, 0xff, 0xff);
     await capture.drawn('12');
-    const { looks: before } = second.webContents;
-    await vi.waitFor(() => expect(second.webContents.looks).toBeGreaterThan(before + 2));
+    await vi.waitFor(() => expect(second.webContents.looks).toBeGreaterThan(2));
     expect([first.calls, second.calls]).toEqual([[], []]);
     second.webContents.looksLike = null;
     await vi.waitFor(() => expect([first.visible, second.visible]).toEqual([false, true]));
@@ -217,40 +241,100 @@ describe('freezing', () => {
     expect(first.webContents.looks).toBe(looks);
   });
 
-  test('an overlay that does not answer is shown all the same, after a while', async () => {
+  test('windows are made ahead, hidden; each capture takes the same ones, the first as well', async () => {
+    const { capture, double, overlayWindows, spareWindows, times } = rig();
+    capture.prepare();
+    const made = spareWindows();
+    expect(made.map(({ visible }) => visible)).toEqual([false, false]);
+    for (let round = 1; round <= 3; round++) {
+      await capture.start('region');
+      await vi.waitFor(() => expect(overlayWindows()).toHaveLength(2));
+      for (const id of ['11', '12']) await capture.drawn(id);
+      await vi.waitFor(() => expect(overlayWindows().map(({ visible }) => visible)).toEqual([true, true]));
+      await capture.cancel();
+      expect(spareWindows().map(({ visible }) => visible)).toEqual([false, false]);
+    }
+    expect(double.windows).toHaveLength(2);
+    expect(double.windows.every((window, index) => window === made[index])).toBe(true);
+    expect(times).toHaveLength(3);
+    expect(times[0]).toMatch(/^frozen screen shown after \d+ ms: aside \d+, frozen \d+, drawn \d+, shown \d+$/);
+  });
+
+  test('the picture of the capture before never comes to the screen: the page is told of the next one once it is seen to be empty', async () => {
+    const { capture, overlayWindows, spareWindows } = rig();
+    await capture.start('region');
+    const [first] = overlayWindows() as [WindowDouble];
+    // What is seen of the hidden page is still the old picture.
+    first.webContents.looksLike = Uint8Array.of(9, 9, 9, 255);
+    await capture.cancel();
+    expect(spareWindows()).toContain(first);
+    await capture.start('region');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(frozenOf(first.webContents.sent)).toBeNull();
+    first.webContents.looksLike = null;
+    await vi.waitFor(() => expect(frozenOf(first.webContents.sent)?.capture).toBe(2));
+  });
+
+  test('displays that come, go or change: there is a window for each, and for no other', async () => {
+    const displays = two();
+    const { capture, spareWindows } = rig({ displays });
+    const covered = (): unknown[] => spareWindows().map(({ bounds }) => bounds);
+    capture.prepare();
+    const [kept] = spareWindows();
+    const [moved] = displays.splice(1);
+    capture.prepare();
+    expect(spareWindows()).toEqual([kept]);
+    displays.push({ ...moved!, bounds: { ...moved!.bounds, x: 1707 } });
+    capture.prepare();
+    expect(covered()).toEqual(displays.map(({ bounds }) => bounds));
+    displays[1] = { ...displays[1]!, scaleFactor: 2 };
+    const before = spareWindows();
+    capture.prepare();
+    expect(covered()).toEqual(displays.map(({ bounds }) => bounds));
+    expect(spareWindows()[0]).toBe(before[0]);
+    expect(spareWindows()[1]).not.toBe(before[1]);
+  });
+
+  test('a page that does not draw is never shown empty: the capture ends after a while, and says why', async () => {
     vi.useFakeTimers();
     try {
-      const { capture, overlayWindows } = rig();
-      await capture.start('region');
-      await vi.advanceTimersByTimeAsync(3900);
-      expect(overlayWindows().map(({ visible }) => visible)).toEqual([false, false]);
+      const one = rig();
+      await one.capture.start('region');
+      await vi.advanceTimersByTimeAsync(14_900);
+      expect(one.overlayWindows().map(({ visible }) => visible)).toEqual([false, false]);
+      expect(one.failures).toEqual([]);
       await vi.advanceTimersByTimeAsync(100);
-      expect(overlayWindows().map(({ visible }) => visible)).toEqual([true, true]);
-      // And of one that is gone nothing comes.
-      await capture.cancel();
-      await capture.start('region');
-      await capture.cancel();
-      await vi.advanceTimersByTimeAsync(4000);
-      expect(overlayWindows()).toEqual([]);
+      expect(one.failures.map(({ code }) => code)).toEqual(['capture_failed']);
+      await expectNothingLeft(one);
+      // Of one that was left nothing is said.
+      await one.capture.start('region');
+      await one.capture.cancel();
+      await vi.advanceTimersByTimeAsync(15_000);
+      expect(one.failures).toHaveLength(1);
     } finally {
       vi.useRealTimers();
     }
   });
 
   test('each display is told its own frame, at its own pixels', async () => {
-    const { capture } = rig();
+    const { capture, overlayWindows } = rig();
     await capture.start('region');
-    expect(await capture.display('11')).toEqual({
+    const shown = await capture.display('11');
+    expect({ ...shown, pixels: shown?.pixels.length }).toEqual({
       id: '11',
       name: 'Panel 11',
       size: { width: 2560, height: 1440 },
-      url: '/capture/11?1',
+      pixels: 2560 * 1440 * 4,
+      capture: 1,
       last: null,
     });
-    expect((await capture.display('12')).size).toEqual({ width: 1080, height: 1920 });
-    expect(capture.frame('12')!.bytes.length).toBe(54 + 1080 * 1920 * 4);
-    expect(capture.frame('13')).toBeNull();
-    await expect(capture.display('13')).rejects.toMatchObject({ code: 'not_found' });
+    expect((await capture.display('12'))?.size).toEqual({ width: 1080, height: 1920 });
+    // And no page is told of another's.
+    expect(overlayWindows().map(({ webContents }) => frozenOf(webContents.sent)?.size)).toEqual([
+      { width: 2560, height: 1440 },
+      { width: 1080, height: 1920 },
+    ]);
+    expect(await capture.display('13')).toBeNull();
   });
 
   test('a source is asked for at the size of each display, so that none is scaled', async () => {
@@ -298,7 +382,7 @@ describe('pressed again', () => {
       expect(one.overlayWindows()).toHaveLength(2);
     });
     expect(one.asides).toEqual(['out']);
-    expect((await one.capture.display('11')).url).toBe('/capture/11?1');
+    expect((await one.capture.display('11'))?.capture).toBe(1);
   });
 
   test('while the overlays are there: they stay, in front and with the keyboard', async () => {
@@ -340,7 +424,7 @@ describe('pressed again', () => {
       one.freeze();
       expect(one.asides).toEqual(['out', 'back']);
     });
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
 
     one.double.shortcuts.press(key);
     await vi.waitFor(() => expect(one.asides).toEqual(['out', 'back', 'out']));
@@ -353,7 +437,7 @@ describe('pressed again', () => {
     });
     expect(one.asides).toEqual(['out', 'back', 'out', 'back', 'out']);
     one.double.shortcuts.press('Escape');
-    expect(one.overlayWindows()).toEqual([]);
+    expect(one.overlayWindows()).toHaveLength(0);
     expect(one.kept).toEqual([]);
   });
 
@@ -361,9 +445,21 @@ describe('pressed again', () => {
     const one = rig();
     await one.capture.start('region');
     const [old] = one.overlayWindows() as [WindowDouble];
-    await one.capture.cancel();
+    old.destroy();
+    expect(one.asides).toEqual(['out', 'back']);
     await one.capture.start('region');
     old.webContents.emit('render-process-gone', {}, { reason: 'killed' });
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    expect(one.asides).toEqual(['out', 'back', 'out']);
+  });
+
+  test('a page that dies while it waits ends nothing, and another takes its place', async () => {
+    const one = rig();
+    one.capture.prepare();
+    const [old] = one.spareWindows() as [WindowDouble];
+    old.webContents.emit('render-process-gone', {}, { reason: 'oom' });
+    expect(old.destroyed).toBe(true);
+    await one.capture.start('region');
     expect(one.overlayWindows()).toHaveLength(2);
   });
 });
@@ -387,31 +483,31 @@ describe('getting out', () => {
     await one.capture.start('region');
     expect(one.double.shortcuts.registered.has('Escape')).toBe(true);
     await getOut(one);
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
     expect(one.kept).toEqual([]);
     // And the next capture works.
     await one.capture.start('region');
-    expect(one.overlayWindows()).toHaveLength(2);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
   });
 
   test('losing the keyboard is no reason to go', async () => {
     const { capture, overlayWindows } = rig();
     await capture.start('region');
     overlayWindows()[0]!.emit('blur');
-    expect(overlayWindows()).toHaveLength(2);
+    await vi.waitFor(() => expect(overlayWindows()).toHaveLength(2));
   });
 
   test('a system that shows no picture leaves nothing behind', async () => {
     const one = rig({ displays: two().map((display) => ({ ...display, image: new ImageDouble(0, 0) })) });
     await expect(one.capture.start('region')).rejects.toMatchObject({ code: 'capture_failed' });
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
   });
 
   test('a picture that cannot be kept leaves nothing behind', async () => {
     const one = rig({ addPicture: () => Promise.reject(new Error('disk full')) });
     await one.capture.start('region');
     await expect(one.capture.finish('11', { x: 0, y: 0, width: 10, height: 10 })).rejects.toThrow('disk full');
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
     expect(await one.capture.current()).toBeNull();
   });
 });
@@ -432,7 +528,7 @@ describe('finishing', () => {
     expect(overlap(quick.bounds, { x: 200, y: 100, width: 600, height: 400 })).toBe(0);
     expect(quick.bounds).toEqual({ x: 813, y: 100, width: 420, height: 560 });
     expect(quick).toMatchObject({ visible: true, focused: true, alwaysOnTop: 'floating' });
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
   });
 
   test('on a display with negative coordinates the window stays on that display', async () => {
@@ -449,7 +545,7 @@ describe('finishing', () => {
     await one.capture.start('region');
     await expect(one.capture.text('12', { x: 2000, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
     await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 });
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
     expect(one.kept).toEqual([]);
     const notice = one.noticeWindow()!;
     // In the middle of the upper edge of that display, and never with the keyboard.
@@ -540,7 +636,7 @@ describe('without choosing', () => {
     const one = rig({ displays });
     await one.capture.start('display');
     expect(displays[0]!.image.crops).toEqual([{ x: 0, y: 0, width: 2560, height: 1440 }]);
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
   });
 
   test('the last region again, on the display where it was', async () => {
@@ -553,10 +649,10 @@ describe('without choosing', () => {
       { x: 5, y: 6, width: 70, height: 80 },
       { x: 5, y: 6, width: 70, height: 80 },
     ]);
-    expect(one.overlayWindows()).toEqual([]);
+    expect(one.overlayWindows()).toHaveLength(0);
     await one.capture.start('region');
-    expect((await one.capture.display('12')).last).toEqual({ x: 5, y: 6, width: 70, height: 80 });
-    expect((await one.capture.display('11')).last).toBeNull();
+    expect((await one.capture.display('12'))?.last).toEqual({ x: 5, y: 6, width: 70, height: 80 });
+    expect((await one.capture.display('11'))?.last).toBeNull();
   });
 
   test.each<[string, RememberedState['lastRegions']]>([
@@ -566,7 +662,7 @@ describe('without choosing', () => {
     const one = rig();
     one.remembered.set({ lastDisplay: '12', lastRegions });
     await one.capture.start('last');
-    expect(one.overlayWindows()).toHaveLength(2);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
   });
 });
 
@@ -582,7 +678,7 @@ describe('systems', () => {
     // The portal would ask whether Loupe may have Esc; the overlay itself hears it.
     expect(one.double.shortcuts.registered.has('Escape')).toBe(false);
     one.overlayWindows()[0]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' });
-    expect(one.overlayWindows()).toEqual([]);
+    expect(one.overlayWindows()).toHaveLength(0);
   });
 
   test('Wayland, and the person closed the desktop’s question', async () => {
@@ -592,7 +688,7 @@ describe('systems', () => {
       code: 'capture_failed',
       nextStep: expect.stringMatching(/choose one/) as string,
     });
-    expectNothingLeft(one);
+    await expectNothingLeft(one);
   });
 
   test('macOS: the truth comes from trying, not from the status', async () => {
@@ -611,11 +707,11 @@ describe('systems', () => {
       nextStep: expect.stringMatching(/Screen & System Audio Recording/) as string,
     });
     expect((await one.capture.state()).permission).toBe('missing');
-    expect(one.overlayWindows()).toEqual([]);
+    expect(one.overlayWindows()).toHaveLength(0);
     expect(one.events.filter(({ event }) => event === 'capture.changed')).toHaveLength(2);
     electron.desktopCapturer.getSources = getSources;
     await one.capture.start('region');
-    expect(one.overlayWindows()).toHaveLength(2);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
   });
 
   test('elsewhere no permission is needed', async () => {

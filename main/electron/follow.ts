@@ -39,6 +39,8 @@ export function createSettingsFollower({ electron: { app, nativeTheme }, hotkey,
 interface SystemListeners {
   /** Displays changed, or the person left: a frozen screen is no longer what is there. */
   framesOutdated: () => void;
+  /** After that: displays came, went, or lie elsewhere. */
+  displaysChanged: () => void;
   themeChanged: () => void;
   /** On a Mac: the icon in the dock was clicked. */
   activated: () => void;
@@ -46,14 +48,18 @@ interface SystemListeners {
 
 export function followSystem(
   { app, nativeTheme, powerMonitor, screen }: ElectronModule,
-  { framesOutdated, themeChanged, activated }: SystemListeners,
+  { framesOutdated, displaysChanged, themeChanged, activated }: SystemListeners,
 ): void {
-  screen.on('display-added', entry(framesOutdated));
-  screen.on('display-removed', entry(framesOutdated));
+  const changed = (): void => {
+    framesOutdated();
+    displaysChanged();
+  };
+  screen.on('display-added', entry(changed));
+  screen.on('display-removed', entry(changed));
   screen.on(
     'display-metrics-changed',
-    entry((_event, _display, changed) => {
-      if (outdatesFrames(changed)) framesOutdated();
+    entry((_event, _display, metrics) => {
+      if (outdatesFrames(metrics)) changed();
     }),
   );
   powerMonitor.on('suspend', entry(framesOutdated));

@@ -1,5 +1,7 @@
 /** Every display as it was when a capture began, from the first press until there is a picture or it is left. */
 import type { ScreenDisplay } from '../services/capture/geometry.ts';
+import type { Display } from '../contract.ts';
+import type { CaptureTimes } from './capture-times.ts';
 import type { Overlays } from './overlay.ts';
 import type { Frozen, ScreenAccess } from './screen.ts';
 
@@ -8,6 +10,7 @@ export type CaptureMode = 'region' | 'display' | 'last';
 export interface FrozenScreenParts {
   screen: ScreenAccess;
   overlays: Overlays;
+  times: CaptureTimes;
   /** Takes our own windows out of the way; returns a function that brings them back. */
   hideWindows: () => Promise<() => void>;
   /** Freezing has asked the system, which may have asked the person. */
@@ -20,8 +23,10 @@ export interface FrozenScreen {
    * capture is: then that one comes to the front.
    */
   freeze(mode: CaptureMode): Promise<CaptureMode | null>;
-  /** Lets a person choose on the overlays. */
-  open(): void;
+  /** Lets a person choose on the overlays, whose pages show this. */
+  open(page: (frozen: Frozen) => Display): void;
+  /** Displays came or went: the overlays follow. */
+  follow(): void;
   /** Overlays go, our windows come back. */
   end(): void;
   cancel(): void;
@@ -39,7 +44,7 @@ interface Running {
   next: CaptureMode | null;
 }
 
-export function createFrozenScreen({ screen, overlays, hideWindows, permissionChanged }: FrozenScreenParts): FrozenScreen {
+export function createFrozenScreen({ screen, overlays, times, hideWindows, permissionChanged }: FrozenScreenParts): FrozenScreen {
   /** One capture at a time, from the hotkey to its picture. */
   let running: Running | null = null;
   let frozen: Frozen[] = [];
@@ -50,6 +55,8 @@ export function createFrozenScreen({ screen, overlays, hideWindows, permissionCh
 
   function end(): void {
     overlays.close();
+    // In the place of one that ended the capture by its own end.
+    overlays.prepare(screen.displays());
     frozen = [];
     running = null;
     comeBack();
@@ -61,8 +68,10 @@ export function createFrozenScreen({ screen, overlays, hideWindows, permissionCh
     const before = screen.permission();
     try {
       comeBack = await hideWindows();
+      times.step('aside');
       if (capture.isCancelled) return false;
       frozen = await screen.freeze();
+      times.step('frozen');
       return !capture.isCancelled;
     } catch (error) {
       if (!capture.isCancelled) throw error;
@@ -79,6 +88,7 @@ export function createFrozenScreen({ screen, overlays, hideWindows, permissionCh
     if (running) return null;
     const capture: Running = { isCancelled: false, next: null };
     running = capture;
+    times.begin();
     let isFrozen = false;
     try {
       overlays.begin();
@@ -93,7 +103,11 @@ export function createFrozenScreen({ screen, overlays, hideWindows, permissionCh
 
   return {
     freeze,
-    open: () => overlays.open(displays(), screen.pointedAt(displays())),
+    open(page) {
+      const shown = frozen.map((one) => ({ display: one.display, page: page(one) }));
+      overlays.open(shown, screen.pointedAt(displays()));
+    },
+    follow: () => overlays.prepare(screen.displays()),
     end,
     cancel() {
       if (frozen.length > 0) end();

@@ -38,7 +38,6 @@ function ask(url: string, method = 'GET'): Promise<Response> {
       if (document !== 3) throw new LoupeError('not_found', 'There is no such document.');
       return { bytes: new TextEncoder().encode(`page ${page}, ${width}`), mediaType: 'image/png' };
     },
-    frame: (display) => (display === '42' ? { bytes: new TextEncoder().encode('BMP'), mediaType: 'image/bmp' } : null),
     onFault,
   });
   return serve({ url, method });
@@ -52,7 +51,6 @@ test.each([
   [`loupe://app/pictures/${hash}`, 'image/png', 'PNG'],
   [`loupe://app/pictures/${hash}/thumb`, 'image/webp', 'WEBP'],
   ['loupe://app/documents/3/12/640', 'image/png', 'page 12, 640'],
-  ['loupe://app/capture/42', 'image/bmp', 'BMP'],
 ])('%s', async (url, type, body) => {
   const response = await ask(url);
   expect(response.status).toBe(200);
@@ -79,7 +77,6 @@ test.each([
   ['loupe://app/documents/8/12/640', 404],
   ['loupe://app/documents/3/12', 404],
   [`loupe://app/pictures/${hash}%00`, 404],
-  ['loupe://app/capture/43', 404],
   ['loupe://app/capture/../secret.json', 404],
   ['loupe://other/index.html', 403],
   ['https://app/index.html', 403],

@@ -1,4 +1,4 @@
-/** Serves the page, pictures and frozen frames to our windows, under the one scheme that they know. */
+/** Serves the page and pictures to our windows, under the one scheme that they know. */
 import type { App } from '../app-ports.ts';
 import { pageAddress, pictureAddress } from '../contract.ts';
 import { toLoupeError } from '../errors.ts';
@@ -14,8 +14,6 @@ export interface PageServerOptions {
   pictureFile: (hash: string, scale: 'full' | 'thumb') => { path: string; mediaType: string };
   /** Rejects with `not_found` and the `document_*` codes. */
   pagePicture: App['pagePicture'];
-  /** Null when no frame of this display is frozen. */
-  frame: (displayId: string) => { bytes: Uint8Array; mediaType: string } | null;
   onFault: (error: unknown) => void;
 }
 
@@ -24,7 +22,6 @@ export function createPageServer({
   readFile,
   pictureFile,
   pagePicture,
-  frame,
   onFault,
 }: PageServerOptions): (request: { url: string; method: string }) => Promise<Response> {
   async function find(pathname: string): Promise<Response> {
@@ -40,10 +37,6 @@ export function createPageServer({
       const { bytes, mediaType } = await pagePicture(Number(document), Number(page), Number(width));
       return answer(bytes, mediaType, 'no-store');
     }
-
-    const [, display] = /^\/capture\/([\w.:-]{1,64})$/.exec(pathname) ?? [];
-    const frozen = display === undefined ? null : frame(display);
-    if (frozen) return answer(frozen.bytes, frozen.mediaType, 'no-store');
 
     const file = staticFile(rendererDirectory, pathname);
     return file ? answer(await readFile(file.path), file.mediaType, 'no-cache') : refuse(404);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { parseOutput, type Picture } from '../contract.ts';
+import { parseOutput, type EventMessage, type Picture } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
 import { entry } from './entries.ts';
@@ -130,9 +130,12 @@ test('a second start hands over what it was for, and ends', async () => {
 
 test('the first does what a second start was for', async () => {
   const double = await start(['--hidden']);
-  expect(double.windows).toEqual([]);
+  // Made ahead: nothing is on the screen.
+  expect(double.windows.map(({ url, visible }) => ({ url, visible }))).toEqual([
+    { url: 'loupe://app/?view=overlay&display=1', visible: false },
+  ]);
   double.app.emit('second-instance', {}, [], '/', { kind: 'capture', mode: 'region' });
-  await vi.waitFor(() => expect(double.windows.map(({ url }) => url)).toEqual(['loupe://app/?view=overlay&display=1']));
+  await vi.waitFor(() => expect(double.windows.map(isFrozen)).toEqual([true]));
   double.app.emit('second-instance', {}, [], '/', 'nonsense');
   expect(double.windows.map(({ url }) => url)).toContain('loupe://app/');
   const preventDefault = vi.fn();
@@ -182,28 +185,32 @@ test('windows ask, strangers do not', async () => {
   }
 });
 
+/** Its page was told what to show. */
+function isFrozen({ webContents }: WindowDouble): boolean {
+  const messages = webContents.sent.map(([, message]) => message as EventMessage);
+  return Boolean(messages.findLast(({ event }) => event === 'capture.frozen')?.payload);
+}
+
 test('from the hotkey to the question, with a real decoder and a real store', async () => {
   const double = await start();
   const [main] = double.windows as [WindowDouble];
   main.emit('ready-to-show');
   expect([...double.shortcuts.registered.keys()]).toEqual(['CommandOrControl+Shift+Space']);
   double.shortcuts.press('CommandOrControl+Shift+Space');
-  const overlay = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  const overlay = await vi.waitFor(() => double.windows.find(isFrozen) ?? expect.fail('no overlay'));
   // It was in front of what was to be captured.
   expect(main.visible).toBe(false);
   const display = parseOutput(
     'capture.display',
     ((await ask(double, overlay, 'capture.display', { displayId: '1' })) as { output: unknown }).output,
   );
-  const frame = await double.serve.get('loupe')!({ url: `loupe://app${display.url}`, method: 'GET' });
-  expect(frame.headers.get('content-type')).toBe('image/bmp');
-  expect((await frame.arrayBuffer()).byteLength).toBe(54 + 1920 * 1080 * 4);
+  expect(display?.pixels.byteLength).toBe(1920 * 1080 * 4);
 
   expect(await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 } })).toEqual({
     ok: true,
     output: null,
   });
-  expect(overlay.destroyed).toBe(true);
+  expect(overlay).toMatchObject({ visible: false, destroyed: false });
   expect(main.visible).toBe(true);
   const quick = double.windows.find(({ url }) => url.includes('quick'))!;
   quick.emit('ready-to-show');
@@ -224,7 +231,7 @@ test('a capture that is left gives the window that was in front its keyboard bac
   const [main] = double.windows as [WindowDouble];
   main.emit('ready-to-show');
   double.shortcuts.press('CommandOrControl+Shift+Space');
-  await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  await vi.waitFor(() => double.windows.find(isFrozen) ?? expect.fail('no overlay'));
   expect(main.visible).toBe(false);
   double.shortcuts.press('Escape');
   await vi.waitFor(() => expect(main).toMatchObject({ visible: true, focused: true }));
@@ -237,20 +244,20 @@ test('a window that was closed into the tray stays there after a capture, though
   main.close();
   expect(main).toMatchObject({ visible: false, focused: true });
   double.shortcuts.press('CommandOrControl+Shift+Space');
-  const overlay = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('overlay')) ?? expect.fail('no overlay'));
+  const overlay = await vi.waitFor(() => double.windows.find(isFrozen) ?? expect.fail('no overlay'));
   double.shortcuts.press('Escape');
-  await vi.waitFor(() => expect(overlay.destroyed).toBe(true));
+  await vi.waitFor(() => expect(isFrozen(overlay)).toBe(false));
   expect(main.visible).toBe(false);
 });
 
 test('a display that changes takes the capture back, a panel that hides does not', async () => {
   const double = await start(['--hidden']);
   double.shortcuts.press('CommandOrControl+Shift+Space');
-  const overlay = await vi.waitFor(() => double.windows[0] ?? expect.fail('no overlay'));
+  const overlay = await vi.waitFor(() => double.windows.find(isFrozen) ?? expect.fail('no overlay'));
   double.electron.screen.emit('display-metrics-changed', {}, {}, ['workArea']);
-  expect(overlay.destroyed).toBe(false);
+  expect(isFrozen(overlay)).toBe(true);
   double.electron.screen.emit('display-metrics-changed', {}, {}, ['bounds', 'workArea']);
-  expect(overlay.destroyed).toBe(true);
+  expect(isFrozen(overlay)).toBe(false);
 });
 
 test('the hotkey follows the settings and is given back at the end', async () => {

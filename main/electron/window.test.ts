@@ -49,6 +49,7 @@ describe('the main window', () => {
       closesToTray: () => closesToTray,
       onHidden: () => {},
       onPageGone: (repeatedly) => gone.push(repeatedly),
+      onOpened: () => {},
       onClosed,
     });
     return { main, windows, gone, closed: () => onClosed.mock.calls.length, remembered };

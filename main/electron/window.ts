@@ -24,6 +24,8 @@ export interface MainWindowParts {
   onHidden: () => void;
   /** The page died; `repeatedly` when reloading does not help. */
   onPageGone: (repeatedly: boolean) => void;
+  /** It is on the screen for the first time. */
+  onOpened: () => void;
   onClosed: () => void;
 }
 
@@ -49,7 +51,7 @@ const crashesTolerated = 3;
 const crashWindowMs = 60_000;
 
 export function createMainWindow(parts: MainWindowParts): MainWindow {
-  const { createWindow, remembered, closesToTray, onHidden, onPageGone, onClosed } = parts;
+  const { createWindow, remembered, closesToTray, onHidden, onPageGone, onOpened, onClosed } = parts;
   let window: BrowserWindow | null = null;
   let isQuitting = false;
   let crashes: number[] = [];
@@ -66,6 +68,7 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
       entry(() => {
         if (saved?.maximized) created.maximize();
         created.show();
+        onOpened();
       }),
     );
     created.on(

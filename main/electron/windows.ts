@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../host/log.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { offerReload } from './dialogs.ts';
+import { createCaptureTimes, type CaptureTimes } from './capture-times.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createNotice, type Notice } from './notice.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
@@ -35,11 +36,13 @@ export interface Windows {
   quick: QuickAsk;
   notice: Notice;
   overlays: Overlays;
+  times: CaptureTimes;
   hotkey: Hotkey;
   screen: ScreenAccess;
   isDark: () => boolean;
   /** Takes our own windows out of the way; returns a function that brings them back. */
   hide: () => Promise<() => void>;
+  onMainOpened: Signal['on'];
   onMainClosed: Signal['on'];
 }
 
@@ -50,6 +53,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);
   const isDark = (): boolean => nativeTheme.shouldUseDarkColors;
   const shared = { createWindow, platform, preload, isDark };
+  const mainOpened = createSignal();
   const mainClosed = createSignal();
 
   const screen = createScreen({ screen: electron.screen, desktopCapturer, systemPreferences, platform, wayland });
@@ -65,6 +69,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
       log(repeatedly ? 'the page of the main window ended repeatedly' : 'the page of the main window ended and is loaded again');
       if (repeatedly) offerReload(electron, () => main.window()?.reload()).catch(log);
     },
+    onOpened: mainOpened.emit,
     onClosed: mainClosed.emit,
   });
   const quick = createQuick(shared);
@@ -86,10 +91,12 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     quick,
     notice: createNotice(shared),
     overlays: createOverlays({ createWindow, globalShortcut, platform, wayland, preload }),
+    times: createCaptureTimes(log),
     hotkey: createHotkey({ globalShortcut, platform, wayland, portal }),
     screen,
     isDark,
     hide,
+    onMainOpened: mainOpened.on,
     onMainClosed: mainClosed.on,
   };
 }

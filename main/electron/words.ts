@@ -10,6 +10,7 @@ export const words = {
     overNext: 'Press the hotkey to capture again.',
     outside: 'The selected region lies outside the display.',
     failed: 'Loupe could not capture the screen',
+    notDrawn: 'The frozen screen could not be shown: its window did not draw it.',
   },
   permission: {
     missing: 'macOS does not let Loupe see the screen yet.',

@@ -22,7 +22,7 @@ export function browserCapture(): CaptureHost {
       permission: 'not-needed',
     }),
     start: refuse,
-    display: refuse,
+    display: async () => null,
     drawn: refuse,
     finish: refuse,
     text: refuse,

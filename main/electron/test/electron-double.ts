@@ -55,13 +55,19 @@ export class ContentsDouble extends EmitterDouble {
   }
   /** How often the page was looked at, which gives it a frame. */
   looks = 0;
-  /** What is seen then: blue, green, red and a fourth byte; null = some grey. */
+  /** What is seen then: blue, green, red and a fourth byte; null = some grey, or the mark of an overlay that was emptied. */
   looksLike: Uint8Array | null = null;
+  private isEmptied(): boolean {
+    const told = this.sent
+      .map(([, message]) => message as { event: string; payload: unknown })
+      .findLast(({ event }) => event === 'capture.frozen');
+    return told?.payload === null;
+  }
   async capturePage(): Promise<ImageDouble> {
     this.looks++;
     await new Promise((resolve) => setTimeout(resolve, 5));
     const seen = new ImageDouble(1, 1);
-    const { looksLike } = this;
+    const looksLike = this.looksLike ?? (this.isEmptied() ? Uint8Array.of(0xff, 0, 0xff, 0xff) : null);
     return looksLike ? Object.assign(seen, { toBitmap: () => Buffer.from(looksLike) }) : seen;
   }
 }
@@ -119,6 +125,7 @@ export class WindowDouble extends EmitterDouble {
   }
   /** As on X11: it has the keyboard until the window manager has said who has it now. */
   hide(): void {
+    this.calls.push('hide');
     this.visible = false;
   }
   focus(): void {

@@ -54,7 +54,8 @@ export interface TextRecogniser {
 export interface CaptureHost {
   state(): Promise<CaptureState>;
   start(mode: 'region' | 'display' | 'last'): Promise<void>;
-  display(displayId: string): Promise<Display>;
+  /** Null while nothing is frozen there. */
+  display(displayId: string): Promise<Display | null>;
   /** The page of this display's overlay shows it. */
   drawn(displayId: string): Promise<void>;
   finish(displayId: string, region: Region): Promise<void>;
