@@ -319,6 +319,26 @@ test.describe('the small window', () => {
     await expect(page.getByRole('button', { name: /^frame 2 of 2 · / })).toBeVisible();
   });
 
+  test('nothing moves under the pointer: every button is where it was before, during and after an answer', async ({ loupe, page }) => {
+    await loupe.skipWelcome();
+    await openQuick(page);
+    await expect(page.getByRole('button', { name: /tiles · / })).toBeVisible();
+    const names = ['Copy text', 'Open in Loupe', 'Answer again', 'Copy the answer as Markdown'];
+    const places = async (): Promise<unknown[]> => {
+      const boxes = [];
+      for (const name of names) boxes.push(await page.getByRole('button', { name, exact: true }).boundingBox());
+      return boxes;
+    };
+    const before = await places();
+    expect(before).not.toContain(null);
+    await loupe.question.fill('What colour is it? '.repeat(40));
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
+    expect(await places()).toEqual(before);
+    await expect(page.getByRole('button', { name: 'Answer again' })).toBeEnabled();
+    expect(await places()).toEqual(before);
+  });
+
   test('asks, says what the model sees, follows up, recalls, copies and hands over', async ({ loupe, page, context }) => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await loupe.skipWelcome();
@@ -337,7 +357,7 @@ test.describe('the small window', () => {
     await loupe.question.fill('And now?');
     await page.keyboard.press('Enter');
     await expect(page.getByText(/And now\?.*I was given/s).last()).toBeVisible();
-    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    await page.getByRole('button', { name: 'Copy the answer as Markdown' }).click();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('And now?');
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Open in Loupe' }).click();

@@ -414,6 +414,8 @@ export const requests = {
 
   /** Shows the main window, at a conversation if one is named. */
   'windows.openMain': { input: v.strictObject({ conversationId: v.nullable(id) }), output: done },
+  /** The small window needs to be this high, in DIP, for all that it holds; it gets as much of that as there is room for. */
+  'windows.grow': { input: v.strictObject({ height: side }), output: done },
   /** Closes the window that asks. */
   'windows.close': { input: none, output: done },
 

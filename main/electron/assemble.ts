@@ -215,6 +215,9 @@ function serve(
     ipcMain,
     handlers: app.handlers,
     isOurWindow: (contentsId) => windowOf(contentsId) !== undefined,
+    growWindow: (contentsId, height) => {
+      if (quick.owns(contentsId)) quick.grow(height);
+    },
     closeWindow: (contentsId) => (quick.owns(contentsId) ? quick.dismiss() : windowOf(contentsId)?.close()),
     onFault: log,
     onStranger: () => log('a request from a page that is not ours was refused'),

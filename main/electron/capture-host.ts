@@ -26,7 +26,7 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
 }
 
 export interface ElectronCapture extends CaptureHost {
-  /** Makes windows ahead for the displays as they are now, where no capture is on. At the start, and when displays come or go. */
+  /** Makes the windows ahead: an overlay for each display as they are now, and the quick-ask window. At the start, and when displays come or go. */
   prepare(): void;
 }
 
@@ -77,7 +77,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     remembered.set({ lastDisplay: display.id, lastRegions: { ...lastRegions, [display.id]: { region, frame: size } } });
     current = picture;
     services.emit({ event: 'capture.taken', payload: picture });
-    quick.open(toDesktop(display, size, region), display.workArea);
+    quick.open(toDesktop(display, size, region), display.workArea, picture);
   }
 
   const lastOn = ({ display, size }: Frozen): Region | null => lastRegion(remembered.get().lastRegions[display.id], size);
@@ -126,7 +126,10 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       else frozen.open(pageOf);
     },
 
-    prepare: frozen.follow,
+    prepare() {
+      frozen.follow();
+      quick.prepare();
+    },
 
     async display(displayId) {
       const one = frozen.find(displayId);

@@ -8,7 +8,7 @@ import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
 import { createNotice } from './notice.ts';
-import { createQuick } from './quick.ts';
+import { createQuick, type QuickAsk } from './quick.ts';
 import type { Remembered, RememberedState } from './remembered.ts';
 import { createScreen, displayOfShape, outdatesFrames, sourceOf } from './screen.ts';
 import {
@@ -59,6 +59,7 @@ interface Rig {
   capture: ElectronCapture;
   hotkey: Hotkey;
   overlays: Overlays;
+  quick: QuickAsk;
   events: EventMessage[];
   kept: Uint8Array[];
   /** Pictures whose text was asked for; a test says what is read. */
@@ -158,6 +159,7 @@ function rig({
     capture,
     hotkey,
     overlays,
+    quick,
     events,
     kept,
     readings,
@@ -251,28 +253,52 @@ describe('freezing', () => {
       await vi.waitFor(() => expect(overlayWindows()).toHaveLength(2));
       for (const id of ['11', '12']) await capture.drawn(id);
       await vi.waitFor(() => expect(overlayWindows().map(({ visible }) => visible)).toEqual([true, true]));
+      const looks = made.map(({ webContents }) => webContents.looks);
       await capture.cancel();
       expect(spareWindows().map(({ visible }) => visible)).toEqual([false, false]);
+      // Seen to be empty.
+      await vi.waitFor(() => expect(made.every(({ webContents }, index) => webContents.looks > looks[index]!)).toBe(true));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    expect(double.windows).toHaveLength(2);
-    expect(double.windows.every((window, index) => window === made[index])).toBe(true);
+    const all = double.windows.filter(({ url }) => url.includes('view=overlay'));
+    expect(all.map((window) => made.indexOf(window))).toEqual([0, 1]);
     expect(times).toHaveLength(3);
     expect(times[0]).toMatch(/^frozen screen shown after \d+ ms: aside \d+, frozen \d+, drawn \d+, shown \d+$/);
   });
 
-  test('the picture of the capture before never comes to the screen: the page is told of the next one once it is seen to be empty', async () => {
-    const { capture, overlayWindows, spareWindows } = rig();
+  test('the picture of the capture before never comes to the screen: a window that is not seen to be empty is not used', async () => {
+    const { capture, overlayWindows } = rig();
     await capture.start('region');
-    const [first] = overlayWindows() as [WindowDouble];
+    const [first, second] = overlayWindows() as [WindowDouble, WindowDouble];
     // What is seen of the hidden page is still the old picture.
     first.webContents.looksLike = Uint8Array.of(9, 9, 9, 255);
     await capture.cancel();
-    expect(spareWindows()).toContain(first);
+    await vi.waitFor(() => expect(second.webContents.looks).toBe(1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
     await capture.start('region');
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(frozenOf(first.webContents.sent)).toBeNull();
-    first.webContents.looksLike = null;
-    await vi.waitFor(() => expect(frozenOf(first.webContents.sent)?.capture).toBe(2));
+    const next = overlayWindows();
+    expect(next).toHaveLength(2);
+    expect([next.includes(first), next.includes(second)]).toEqual([false, true]);
+    expect(first.destroyed).toBe(true);
+  });
+
+  test('a hidden window that is not drawn any more, as after the end of a window manager, is shown all the same, and replaced', async () => {
+    vi.useFakeTimers();
+    try {
+      const { capture, overlayWindows, spareWindows } = rig();
+      await capture.start('region');
+      const [first] = overlayWindows() as [WindowDouble];
+      first.webContents.capturePage = () => new Promise(() => {});
+      await capture.drawn('11');
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(first.visible).toBe(true);
+      await capture.cancel();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(first.destroyed).toBe(true);
+      expect(spareWindows()).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('displays that come, go or change: there is a window for each, and for no other', async () => {
@@ -526,7 +552,7 @@ describe('finishing', () => {
     quick.emit('ready-to-show');
     // 900 x 600 pixels at 150 %, from 200, 100.
     expect(overlap(quick.bounds, { x: 200, y: 100, width: 600, height: 400 })).toBe(0);
-    expect(quick.bounds).toEqual({ x: 813, y: 100, width: 420, height: 560 });
+    expect(quick.bounds).toEqual({ x: 813, y: 100, width: 420, height: 199 });
     expect(quick).toMatchObject({ visible: true, focused: true, alwaysOnTop: 'floating' });
     await expectNothingLeft(one);
   });
@@ -536,7 +562,7 @@ describe('finishing', () => {
     await one.capture.start('region');
     await one.capture.finish('12', { x: 100, y: 100, width: 300, height: 300 });
     const area: Rect = { x: -1080, y: -500, width: 1080, height: 1880 };
-    expect(overlap(one.quickWindow()!.bounds, area)).toBe(420 * 560);
+    expect(overlap(one.quickWindow()!.bounds, area)).toBe(420 * 199);
     expect(overlap(one.quickWindow()!.bounds, { x: -980, y: -400, width: 300, height: 300 })).toBe(0);
   });
 
@@ -617,6 +643,40 @@ describe('finishing', () => {
     await expect(capture.finish('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('the quick-ask window grows downwards as far as there is room, and never shrinks', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    const { quick } = one;
+    // Before it is on the screen: it opens that high.
+    quick.grow(300);
+    one.quickWindow()!.emit('ready-to-show');
+    const heights = [250, 420, 410, 5000].map((height) => {
+      quick.grow(height);
+      return one.quickWindow()!.bounds;
+    });
+    expect(heights).toEqual([300, 420, 420, 808].map((height) => ({ x: 813, y: 100, width: 420, height })));
+    // The next picture begins again.
+    await one.capture.start('region');
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    expect(one.quickWindow()!.bounds).toEqual({ x: 813, y: 100, width: 420, height: 199 });
+    quick.dismiss();
+    quick.grow(700);
+    expect(one.quickWindow()!.bounds.height).toBe(199);
+  });
+
+  test('the quick-ask window is made ahead: hidden until there is a picture to ask about', async () => {
+    const one = rig();
+    one.capture.prepare();
+    const made = one.quickWindow()!;
+    made.emit('ready-to-show');
+    expect(made.visible).toBe(false);
+    await one.capture.start('region');
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    expect(one.quickWindow()).toBe(made);
+    expect(made).toMatchObject({ visible: true, focused: true });
+  });
+
   test('the quick-ask window is used again, and its closing forgets the picture', async () => {
     const one = rig();
     for (const x of [0, 1200]) {
@@ -624,6 +684,7 @@ describe('finishing', () => {
       await one.capture.finish('11', { x, y: 0, width: 300, height: 300 });
     }
     expect(one.double.windows.filter(({ url }) => url.includes('view=quick'))).toHaveLength(1);
+    one.quickWindow()!.emit('ready-to-show');
     expect(one.quickWindow()!.bounds.x).toBe(1013);
     one.quickWindow()!.destroy();
     expect(await one.capture.current()).toBeNull();

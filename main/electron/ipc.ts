@@ -12,6 +12,8 @@ export interface IpcParts {
   ipcMain: Pick<IpcMain, 'handle' | 'removeHandler'>;
   handlers: Handlers;
   isOurWindow: (contentsId: number) => boolean;
+  /** The window that this page is in needs this height, DIP. */
+  growWindow: (contentsId: number, height: number) => void;
   /** Closes the window that this page is in. */
   closeWindow: (contentsId: number) => void;
   onFault: (error: unknown) => void;
@@ -20,7 +22,7 @@ export interface IpcParts {
 }
 
 /** Returns a function that stops it. */
-export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFault, onStranger }: IpcParts): () => void {
+export function serveWindows({ ipcMain, handlers, isOurWindow, growWindow, closeWindow, onFault, onStranger }: IpcParts): () => void {
   ipcMain.handle(
     channels.request,
     entry(async (event: Sender, name: unknown, input: unknown): Promise<Reply> => {
@@ -31,6 +33,10 @@ export function serveWindows({ ipcMain, handlers, isOurWindow, closeWindow, onFa
       const { id } = event.sender;
       const ofThisWindow: Handlers = {
         ...handlers,
+        'windows.grow': ({ height }) => {
+          growWindow(id, height);
+          return null;
+        },
         'windows.close': () => {
           closeWindow(id);
           return null;

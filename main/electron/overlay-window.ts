@@ -10,6 +10,8 @@ import { pageUrl, paper, webPreferences } from './options.ts';
 const drawingPatienceMs = 15_000;
 /** Between two looks at a page. */
 const lookAgainMs = 5;
+/** A look takes a few frames. */
+const lookPatienceMs = 1000;
 
 export interface OverlayWindowParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
@@ -20,6 +22,8 @@ export interface OverlayWindowParts {
 export interface OverlayWindow {
   /** Whether it can show this display: it covers just that. */
   fits(display: ScreenDisplay): boolean;
+  /** Nothing of a capture before is left in its page, as far as could be seen. */
+  isEmpty(): boolean;
   /** Shows the picture as soon as it is drawn. */
   open(page: Display, hasKeyboard: boolean): void;
   /** The page says that it has drawn. */
@@ -37,6 +41,8 @@ export interface OverlayWindow {
 export interface OverlayNews {
   /** Closed from outside, or its page died. Not after `destroy`. */
   gone: () => void;
+  /** Whether it is empty cannot be seen: it is of no use any more. */
+  blind: () => void;
   /** Esc. */
   cancelled: () => void;
   /** It is open, and its page does not draw. */
@@ -61,7 +67,7 @@ export function createOverlayWindow(
   const window = createWindow(overlayOptions(display, platform, preload));
   let opening: Opening | null = null;
   /** Until the page is seen to be empty: no frame of the capture before may come to the screen with the next one. */
-  let emptied: Promise<boolean> = Promise.resolve(true);
+  let isEmpty = true;
   let isDestroyed = false;
 
   window.setAlwaysOnTop(true, 'screen-saver');
@@ -114,20 +120,21 @@ export function createOverlayWindow(
    */
   async function showDrawn(ours: Opening, page: Display, hasKeyboard: boolean): Promise<void> {
     const isOver = (): boolean => opening !== ours;
-    if (!(await emptied) || isOver()) return;
     tell(page);
     await ours.drawn.promise;
-    if (!(await lookUntil(window, (seen) => !isMark(seen), isOver))) return;
+    if ((await lookUntil(window, (seen) => !isMark(seen), isOver)) === 'over') return;
     clearTimeout(ours.patience);
     ours.isShown = true;
     show(hasKeyboard);
     news.shown();
   }
 
-  /** False when the window is gone before. */
-  function empty(): Promise<boolean> {
+  async function empty(): Promise<void> {
+    isEmpty = false;
     tell(null);
-    return lookUntil(window, isMark, () => isDestroyed);
+    const seen = await lookUntil(window, isMark, () => isDestroyed);
+    isEmpty = seen === 'found';
+    if (seen === 'blind') news.blind();
   }
 
   return {
@@ -147,6 +154,7 @@ export function createOverlayWindow(
       opening.drawn.resolve();
       news.drawn();
     },
+    isEmpty: () => isEmpty,
     isOpen: () => opening !== null,
     raise() {
       if (opening?.isShown) window.moveTop();
@@ -159,22 +167,33 @@ export function createOverlayWindow(
       clearTimeout(opening.patience);
       opening = null;
       window.hide();
-      emptied = empty();
+      void empty();
     },
     destroy,
     owns: (contentsId) => !window.isDestroyed() && window.webContents.id === contentsId,
   };
 }
 
-/** Looks at one pixel of a page until it is as wanted: true; or until it is over: false. */
-async function lookUntil(window: BrowserWindow, found: (seen: NativeImage) => boolean, isOver: () => boolean): Promise<boolean> {
+/**
+ * Looks at one pixel of a page until it is as wanted (`found`), or until it is over. `blind`: the look was not answered. A hidden
+ * window is drawn no longer once the window manager has died; what its page has drawn comes to the screen with it.
+ */
+async function lookUntil(
+  window: BrowserWindow,
+  wanted: (seen: NativeImage) => boolean,
+  isOver: () => boolean,
+): Promise<'found' | 'over' | 'blind'> {
   while (!isOver() && !window.isDestroyed()) {
-    const seen = await answer(window.webContents.capturePage({ x: 0, y: 0, width: 1, height: 1 })).catch(() => null);
-    if (isOver() || window.isDestroyed()) return false;
-    if (seen && !seen.isEmpty() && found(seen)) return true;
+    const seen = await Promise.race([
+      answer(window.webContents.capturePage({ x: 0, y: 0, width: 1, height: 1 })).catch(() => null),
+      new Promise<'blind'>((resolve) => setTimeout(resolve, lookPatienceMs, 'blind')),
+    ]);
+    if (isOver() || window.isDestroyed()) return 'over';
+    if (seen === 'blind') return 'blind';
+    if (seen && !seen.isEmpty() && wanted(seen)) return 'found';
     await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
   }
-  return false;
+  return 'over';
 }
 
 /** The colour of the mark of Overlay.svelte, which no darkened picture has. Bytes are blue, green, red. */

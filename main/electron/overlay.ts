@@ -65,8 +65,14 @@ export function createOverlays(parts: OverlayParts): Overlays {
   function make(display: ScreenDisplay): OverlayWindow {
     const made = createOverlayWindow(parts, display, {
       gone: () => {
+        // The next one is made when it is wanted: what ended this one may end that, too.
         if (windows.get(display.id) === made) windows.delete(display.id);
         if (made.isOpen()) cancel();
+      },
+      blind: () => {
+        const isOurs = windows.get(display.id) === made;
+        made.destroy();
+        if (isOurs) make(display);
       },
       cancelled: cancel,
       stuck: () => {
@@ -83,10 +89,10 @@ export function createOverlays(parts: OverlayParts): Overlays {
     return made;
   }
 
-  /** The one that was made ahead, where it still fits. */
-  function windowOf(display: ScreenDisplay): OverlayWindow {
+  /** The one that was made ahead, where it still fits. A capture needs one that is empty. */
+  function windowOf(display: ScreenDisplay, toOpen: boolean): OverlayWindow {
     const ready = windows.get(display.id);
-    if (ready?.fits(display)) return ready;
+    if (ready?.fits(display) && (ready.isEmpty() || !toOpen)) return ready;
     windows.delete(display.id);
     ready?.destroy();
     return make(display);
@@ -100,7 +106,7 @@ export function createOverlays(parts: OverlayParts): Overlays {
         windows.delete(id);
         window.destroy();
       }
-      for (const display of displays) windowOf(display);
+      for (const display of displays) windowOf(display, false);
     },
     begin() {
       isBegun = true;
@@ -109,7 +115,7 @@ export function createOverlays(parts: OverlayParts): Overlays {
     },
     open(all, focused) {
       const opened = all.map(({ display, page }) => ({
-        window: windowOf(display),
+        window: windowOf(display, true),
         page,
         hasKeyboard: display === focused || all.length === 1,
       }));

@@ -1,6 +1,6 @@
 /** The quick-ask window: frameless, beside the crop, and kept when it is closed, so that it opens at once the next time. */
 import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
-import { placeQuickAsk, quickAskWidth, type Rect } from '../services/capture/geometry.ts';
+import { openQuickAsk, quickAskHeight, quickAskWidth, type Rect, type Size } from '../services/capture/geometry.ts';
 import { entry } from './entries.ts';
 import { pageUrl, paper, webPreferences } from './options.ts';
 import { createSignal, type Signal } from './signal.ts';
@@ -12,9 +12,16 @@ export interface QuickParts {
   isDark: () => boolean;
 }
 
+/** DIP. */
+const leastHeight = 200;
+
 export interface QuickAsk {
-  /** Beside this part of the screen, inside this work area, both DIP. */
-  open(crop: Rect, workArea: Rect): void;
+  /** Makes it ahead, hidden. */
+  prepare(): void;
+  /** Beside this part of the screen, inside this work area, both DIP; for a picture of this size. */
+  open(crop: Rect, workArea: Rect, picture: Size): void;
+  /** As high as this, as far as there is room below; its upper edge stays, so that nothing moves under the pointer. DIP. */
+  grow(height: number): void;
   /** Out of the way, as while the screen is frozen. */
   hide(): void;
   /** As it was before `hide`. */
@@ -27,15 +34,19 @@ export interface QuickAsk {
   onClosed: Signal['on'];
 }
 
-/** As high as a short answer needs; longer ones scroll. DIP. */
-const height = 560;
-
 export function createQuick({ createWindow, platform, preload, isDark }: QuickParts): QuickAsk {
   const closed = createSignal();
   let window: BrowserWindow | null = null;
+  /** Its page has painted. */
+  let isReady = false;
+  /** Where it opens once its page is ready; null: nobody has asked for it. */
+  let wanted: Rect | null = null;
+  /** How high it may grow where it is. */
+  let most = 0;
 
   function create(bounds: Rect): BrowserWindow {
     const created = createWindow(quickOptions(bounds, platform, preload, isDark()));
+    isReady = false;
     created.setAlwaysOnTop(true, 'floating');
     if (platform === 'darwin') created.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
     created.once(
@@ -52,13 +63,17 @@ export function createQuick({ createWindow, platform, preload, isDark }: QuickPa
     );
     created.once(
       'ready-to-show',
-      entry(() => show(created, bounds)),
+      entry(() => {
+        isReady = true;
+        if (wanted) show(created, wanted);
+      }),
     );
     void created.loadURL(pageUrl({ view: 'quick' })).catch(() => created.destroy());
     return created;
   }
 
   function show(shown: BrowserWindow, bounds: Rect): void {
+    wanted = null;
     shown.setBounds(bounds);
     shown.show();
     // Again: on the way to a display of another scale the size changes.
@@ -67,14 +82,31 @@ export function createQuick({ createWindow, platform, preload, isDark }: QuickPa
   }
 
   return {
-    open(crop, workArea) {
-      const bounds = placeQuickAsk(crop, workArea, { width: quickAskWidth, height });
-      if (window) show(window, bounds);
-      else window = create(bounds);
+    prepare() {
+      window ??= create({ x: 0, y: 0, width: quickAskWidth, height: leastHeight });
+    },
+    open(crop, workArea, picture) {
+      const place = openQuickAsk(crop, workArea, quickAskHeight(picture));
+      wanted = place.bounds;
+      most = place.most;
+      if (!window) window = create(place.bounds);
+      else if (isReady) show(window, place.bounds);
+    },
+    grow(height) {
+      if (wanted) {
+        wanted = { ...wanted, height: Math.max(wanted.height, Math.min(height, most)) };
+        return;
+      }
+      if (!window?.isVisible()) return;
+      const bounds = window.getBounds();
+      // A person may have moved it, or made it higher.
+      const next = Math.min(height, most);
+      if (next > bounds.height) window.setBounds({ ...bounds, height: next });
     },
     hide: () => window?.hide(),
     reveal: () => window?.show(),
     dismiss() {
+      wanted = null;
       window?.hide();
       closed.emit();
     },
@@ -93,7 +125,7 @@ export function quickOptions(bounds: Rect, platform: NodeJS.Platform, preload: s
     ...(platform === 'darwin' ? { type: 'panel' } : {}),
     resizable: true,
     minWidth: Math.min(quickAskWidth, bounds.width),
-    minHeight: Math.min(240, bounds.height),
+    minHeight: Math.min(leastHeight, bounds.height),
     minimizable: false,
     maximizable: false,
     fullscreenable: false,

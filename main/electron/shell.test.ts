@@ -131,11 +131,10 @@ test('a second start hands over what it was for, and ends', async () => {
 test('the first does what a second start was for', async () => {
   const double = await start(['--hidden']);
   // Made ahead: nothing is on the screen.
-  expect(double.windows.map(({ url, visible }) => ({ url, visible }))).toEqual([
-    { url: 'loupe://app/?view=overlay&display=1', visible: false },
-  ]);
+  expect(double.windows.map(({ url }) => url)).toEqual(['loupe://app/?view=overlay&display=1', 'loupe://app/?view=quick']);
+  expect(double.windows.some(({ visible }) => visible)).toBe(false);
   double.app.emit('second-instance', {}, [], '/', { kind: 'capture', mode: 'region' });
-  await vi.waitFor(() => expect(double.windows.map(isFrozen)).toEqual([true]));
+  await vi.waitFor(() => expect(double.windows.map(isFrozen)).toEqual([true, false]));
   double.app.emit('second-instance', {}, [], '/', 'nonsense');
   expect(double.windows.map(({ url }) => url)).toContain('loupe://app/');
   const preventDefault = vi.fn();
@@ -214,7 +213,10 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   expect(main.visible).toBe(true);
   const quick = double.windows.find(({ url }) => url.includes('quick'))!;
   quick.emit('ready-to-show');
-  expect(quick.bounds).toEqual({ x: 152, y: 100, width: 420, height: 560 });
+  expect(quick.bounds).toEqual({ x: 152, y: 100, width: 420, height: 228 });
+  // It grows for an answer, as far as there is room.
+  await ask(double, quick, 'windows.grow', { height: 400 });
+  expect(quick.bounds).toEqual({ x: 152, y: 100, width: 420, height: 400 });
   const { output } = (await ask(double, quick, 'capture.current')) as { output: Picture };
   expect(output).toMatchObject({ name: 'Screen capture', width: 40, height: 30, origin: { kind: 'capture' } });
   const shown = await double.serve.get('loupe')!({ url: `loupe://app/pictures/${output.hash}/thumb`, method: 'GET' });

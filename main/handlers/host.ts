@@ -56,6 +56,7 @@ export function hostHandlers({
 
     'windows.openMain': done(({ conversationId }) => host.openMain(conversationId)),
     // A host that can close the window that asks answers this itself.
+    'windows.grow': () => null,
     'windows.close': () => null,
 
     'privacy.ledger': () => ({ installedAt: store.ledger.installedAt(), entries: store.ledger.list() }),

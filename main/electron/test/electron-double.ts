@@ -153,6 +153,9 @@ export class WindowDouble extends EmitterDouble {
   setBounds(bounds: Bounds): void {
     this.bounds = { ...bounds };
   }
+  getBounds(): Bounds {
+    return this.bounds;
+  }
   getNormalBounds(): Bounds {
     return this.bounds;
   }

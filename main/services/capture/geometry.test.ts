@@ -4,9 +4,11 @@ import {
   clampRegion,
   displayAt,
   lastRegion,
+  openQuickAsk,
   overlap,
   physicalSize,
   placeQuickAsk,
+  quickAskHeight,
   quickAskWidth,
   restoreWindow,
   toDesktop,
@@ -385,4 +387,44 @@ describe('a window that opens again', () => {
 test('no display, no rectangle', () => {
   expect(union([])).toBeNull();
   expect(displayAt([], { x: 0, y: 0 })).toBeNull();
+});
+
+describe('the quick-ask window opens as high as what it holds', () => {
+  test.each<[string, Size, number]>([
+    ['a small picture as it is', { width: 60, height: 40 }, 238],
+    ['a wide one made smaller', { width: 1980, height: 500 }, 298],
+    ['a high one up to 240', { width: 300, height: 3000 }, 438],
+  ])('%s', (_name, picture, height) => {
+    expect(quickAskHeight(picture)).toBe(height);
+  });
+
+  const area: Rect = { x: 0, y: 0, width: 1280, height: 800 };
+  test.each<[string, Rect, Rect, { bounds: Rect; most: number }]>([
+    [
+      'beside the crop, and grows to 12 px above the lower edge',
+      { x: 100, y: 100, width: 300, height: 200 },
+      area,
+      { bounds: { x: 412, y: 100, width: 420, height: 300 }, most: 688 },
+    ],
+    [
+      'high enough on the screen for an answer',
+      { x: 100, y: 700, width: 300, height: 50 },
+      area,
+      { bounds: { x: 412, y: 228, width: 420, height: 300 }, most: 560 },
+    ],
+    [
+      '12 px from the edges of a display that lies elsewhere',
+      { x: -1000, y: -500, width: 990, height: 700 },
+      { x: -1000, y: -500, width: 1000, height: 700 },
+      { bounds: { x: -432, y: -488, width: 420, height: 300 }, most: 676 },
+    ],
+    [
+      'at the edge where there is no room to spare',
+      { x: 0, y: 0, width: 10, height: 10 },
+      { x: 0, y: 0, width: 400, height: 280 },
+      { bounds: { x: 0, y: 0, width: 400, height: 280 }, most: 280 },
+    ],
+  ])('%s', (_name, crop, workArea, expected) => {
+    expect(openQuickAsk(crop, workArea, 300)).toEqual(expected);
+  });
 });

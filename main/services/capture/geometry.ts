@@ -147,8 +147,31 @@ export function lastRegion(last: LastRegion | undefined, frame: Size): Region | 
 /** Width of the quick-ask window, DIP. */
 export const quickAskWidth = 420;
 
-/** Between crop and window, DIP. */
+/** Between crop and window, and between window and the edges of the screen, DIP. */
 const gap = 12;
+
+/** Of the quick-ask window, DIP: what it opens with beside the picture, how high a picture is shown at most, and room for a short answer. */
+const quickAsk = { beside: 198, picture: 240, answered: 560 };
+
+/** How high the quick-ask window opens for a picture of this size, which it never enlarges. DIP. */
+export function quickAskHeight({ width, height }: Size): number {
+  const shown = Math.min(1, (quickAskWidth - 2 * gap) / width, quickAsk.picture / height);
+  return quickAsk.beside + Math.round(height * shown);
+}
+
+/** Where the quick-ask window opens, `height` high, with room below it for an answer; and how high it may grow there. All in DIP. */
+export function openQuickAsk(crop: Rect, workArea: Rect, height: number): { bounds: Rect; most: number } {
+  const area = inside(workArea);
+  const place = placeQuickAsk(crop, area, { width: quickAskWidth, height: Math.max(quickAsk.answered, height) });
+  return { bounds: { ...place, height: Math.min(height, place.height) }, most: area.y + area.height - place.y };
+}
+
+/** Away from the edges, where that leaves enough. */
+function inside(area: Rect): Rect {
+  const across = area.width >= quickAskWidth + 2 * gap ? gap : 0;
+  const down = area.height >= quickAsk.answered + 2 * gap ? gap : 0;
+  return { x: area.x + across, y: area.y + down, width: area.width - 2 * across, height: area.height - 2 * down };
+}
 
 /**
  * Where the quick-ask window goes: beside the crop, level with its top, right of it if there is
