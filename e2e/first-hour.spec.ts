@@ -221,6 +221,37 @@ test('a notice is closed, the text grows, and the numbers of an answer never lie
   await expect.poll(height).toBe(before * 1.25);
 });
 
+test('words are found in a conversation: counted, marked, stepped through, and left with Escape', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  for (let turn = 0; turn < 12; turn++) await loupe.ask(`Turn ${turn} ${turn === 1 ? '**marma**lade' : ''} ${'more words '.repeat(40)}`);
+  await page.reload();
+  await expect(loupe.answers.last()).toBeVisible();
+  await page.keyboard.press('Control+f');
+  const field = page.getByRole('textbox', { name: 'Find in this conversation' });
+  await expect(field).toBeFocused();
+  await page.keyboard.type('MARMALADE');
+  const bar = page.getByRole('search', { name: 'Find in this conversation' });
+  // The answer, where bold letters part the word; in the question there are stars in it.
+  await expect(bar.getByRole('status')).toHaveText('1 of 1');
+  await expect(page.getByText('marma', { exact: true })).toBeInViewport();
+  const marked = (): Promise<string[]> =>
+    page.evaluate(() => [...(CSS.highlights.get('found-current') ?? [])].map((range) => (range as Range).toString()));
+  expect(await marked()).toEqual(['marmalade']);
+  await field.fill('Turn 1');
+  await expect(bar.getByRole('status')).toHaveText('1 of 6');
+  await page.keyboard.press('Enter');
+  await expect(bar.getByRole('status')).toHaveText('2 of 6');
+  await page.keyboard.press('Shift+F3');
+  await page.keyboard.press('Shift+F3');
+  await expect(bar.getByRole('status')).toHaveText('6 of 6');
+  await field.fill('nowhere to be found');
+  await expect(bar.getByRole('status')).toHaveText('Not found');
+  await page.keyboard.press('Escape');
+  await expect(bar).toHaveCount(0);
+  await expect(loupe.question).toBeFocused();
+  expect(await marked()).toEqual([]);
+});
+
 const slow = testWithFakeEngine(200);
 
 slow('an answer that Loupe was writing when it went away leaves no button to stop it', async ({ loupe, page, host }) => {

@@ -6,6 +6,7 @@ import { chat } from './strings/chat.ts';
 import { common, failures, link, refused } from './strings/common.ts';
 import { compose } from './strings/compose.ts';
 import { documents } from './strings/documents.ts';
+import { find } from './strings/find.ts';
 import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
@@ -31,6 +32,7 @@ export const strings = {
   capture,
   compose,
   documents,
+  find,
   guard,
   inspector,
   models,

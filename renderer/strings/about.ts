@@ -42,7 +42,7 @@ export const shortcutSheet = {
     firstPage: 'First page',
     lastPage: 'Last page',
     goToPage: 'Go to a page',
-    findInDocument: 'Search the document',
+    find: 'Find in the conversation, or in the document',
     nextHit: 'Next hit',
     nextCitation: 'Next citation of the answer, or its next words in the picture',
     previousCitation: 'Previous citation of the answer, or its words before',
