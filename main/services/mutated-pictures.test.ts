@@ -1,7 +1,7 @@
 /**
  * Pictures with damaged bytes, through all that a picture of a person goes through: added, kept, shown, cropped, cut into tiles, in the
  * processes that the app uses. Each is taken or refused with a sentence; the next one is, too; and nothing is left of what was refused.
- * 60 here; `LOUPE_MUTATIONS=10000 npx vitest run --project unit main/services/mutated-pictures` takes an hour of two cores.
+ * 60 here; `LOUPE_MUTATIONS=10000 npx vitest run --project unit main/services/mutated-pictures` takes half an hour.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

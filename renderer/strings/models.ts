@@ -6,7 +6,6 @@ const forms: Record<Fitting['quantisation'], string> = { bf16: 'As downloaded', 
 export const models = {
   title: 'Models',
   manage: 'Find or download models',
-  demoIntroduction: 'The small built-in model reads short text, with mistakes. For everything else, get Llama 3.2 Vision.',
   getVision: 'Get Llama 3.2 Vision',
 
   // On this computer
