@@ -47,7 +47,7 @@ export function agree({ manager, values, terminal }: Context, id: LicenceId): vo
   );
 }
 
-/** By id, the name that the window shows, repository, or a part of the id that only one has. Points, dashes and spaces are alike. */
+/** By id, the name that the window shows, repository, or a part of the id that only one has, or has at its end. Points, dashes and spaces are alike. */
 export async function catalogueEntry({ manager }: Context, named: string): Promise<CatalogueEntry> {
   const { entries } = await manager.catalogue();
   const wanted = alike(named);
@@ -56,7 +56,10 @@ export async function catalogueEntry({ manager }: Context, named: string): Promi
   );
   const like = entries.filter(({ id }) => alike(id).includes(wanted));
   if (exact) return exact;
-  if (like.length === 1) return like[0]!;
+  // "11b-vision-instruct" is the end of one and a part of its 4-bit form.
+  const ending = like.filter(({ id }) => alike(id).endsWith(`-${wanted}`));
+  const meant = ending.length === 1 ? ending : like;
+  if (meant.length === 1) return meant[0]!;
   const known = (like.length > 0 ? like : entries).map(({ id }) => id).join(', ');
   throw new LoupeError(
     'usage',

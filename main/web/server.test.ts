@@ -290,7 +290,12 @@ describe('requests', () => {
       code: 'protocol',
       message: expect.stringContaining('id') as string,
     });
-    expect(await askRaw(socket, 'app.quit', {})).toMatchObject({ ok: false, code: 'protocol' });
+    expect(await askRaw(socket, 'app.explode', {})).toMatchObject({ ok: false, code: 'protocol' });
+    expect(await askRaw(socket, 'app.quit', {})).toMatchObject({
+      ok: false,
+      code: 'usage',
+      message: 'Loupe in a browser ends in the terminal that started it.',
+    });
     expect(await askRaw(socket, 'toString', {})).toMatchObject({ ok: false, code: 'protocol' });
   });
 
