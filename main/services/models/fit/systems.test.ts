@@ -46,7 +46,13 @@ function writeShards(directory: string, config: Config, shards: number): void {
 }
 
 test('every system has its layout, and none is of another catalogue', () => {
-  expect(systems.map(({ id }) => id)).toEqual(catalogue().map(({ id }) => id));
+  expect(systems.map(({ id }) => id)).toEqual(catalogue().flatMap(({ id, library }) => (library ? [] : [id])));
+});
+
+test('what comes ready to use in fewer bits is a system that is published whole', () => {
+  const ready = catalogue().filter(({ library }) => library);
+  expect(ready.map(({ id }) => id)).toEqual(['llama-3.2-11b-vision-instruct-q4']);
+  for (const { id, architecture } of ready) expect(architecture).toEqual(catalogueModel(id.replace(/-q4$/, '')).architecture);
 });
 
 describe.each(systems)('$id', ({ id, tokens }) => {
