@@ -58,10 +58,16 @@ async function show(page: Page, window: WindowDouble): Promise<string[]> {
       body: Buffer.from(await response.arrayBuffer()),
     });
   });
-  await page.exposeFunction('askShell', (name: string, input: unknown) => ask(window, name, input));
+  // Electron hands bytes over as they are, an exposed function does not.
+  await page.exposeFunction('askShell', async (name: string, input: unknown) => withoutBytes(await ask(window, name, input)));
   await page.addInitScript(() => {
-    const { askShell } = globalThis as unknown as { askShell: (name: string, input: unknown) => Promise<unknown> };
-    Object.assign(globalThis, { loupe: { request: askShell, onEvent: () => {} } });
+    const { askShell } = globalThis as unknown as { askShell: (name: string, input: unknown) => Promise<string> };
+    const withBytes = (_: string, value: unknown): unknown => {
+      const base64 = (value as { base64?: string } | null)?.base64;
+      return base64 === undefined ? value : Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    };
+    const request = async (name: string, input: unknown): Promise<unknown> => JSON.parse(await askShell(name, input), withBytes);
+    Object.assign(globalThis, { loupe: { request, onEvent: () => {} } });
   });
   await page.goto(window.url.replace('loupe://app', origin));
   return complaints;
@@ -79,22 +85,37 @@ test('the main window works under the policy', async ({ page }) => {
   expect(complaints).toEqual([]);
 });
 
+function withoutBytes(value: unknown): string {
+  return JSON.stringify(value, function (this: Record<string, unknown>, key: string) {
+    const part = this[key];
+    return part instanceof Uint8Array ? { base64: Buffer.from(part).toString('base64') } : part;
+  });
+}
+
+function isFrozen(message: unknown): boolean {
+  const { event, payload } = message as { event: string; payload: unknown };
+  return event === 'capture.frozen' && payload !== null;
+}
+
 test('the overlay shows the frozen frame, and its selection is what is kept', async ({ page }) => {
+  const windowOf = (view: string): WindowDouble | undefined => double.windows.find(({ url }) => url.includes(`view=${view}`));
   double.shortcuts.press('CommandOrControl+Shift+Space');
-  await expect.poll(() => double.windows.length).toBe(2);
-  const overlay = double.windows[1]!;
+  await expect.poll(() => windowOf('overlay') !== undefined).toBe(true);
+  const overlay = windowOf('overlay')!;
+  await expect.poll(() => overlay.webContents.sent.some(([, message]) => isFrozen(message))).toBe(true);
   await page.setViewportSize({ width: 1280, height: 800 });
   const complaints = await show(page, overlay);
-  const frame = page.locator('img').first();
-  await expect.poll(() => frame.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight])).toEqual([1280, 800]);
+  const frame = page.locator('canvas').first();
+  await expect.poll(() => frame.evaluate((canvas: HTMLCanvasElement) => [canvas.width, canvas.height])).toEqual([1280, 800]);
+  await expect.poll(() => overlay.visible).toBe(true);
   await page.mouse.move(200, 150);
   await page.mouse.down();
   await page.mouse.move(500, 400, { steps: 4 });
   await page.mouse.up();
   await page.keyboard.press('Enter');
-  await expect.poll(() => overlay.destroyed).toBe(true);
+  await expect.poll(() => overlay.visible).toBe(false);
   // Both ends of the drag are inside.
   expect(screen.crops).toEqual([{ x: 200, y: 150, width: 301, height: 251 }]);
-  await expect.poll(() => double.windows[2]?.bounds).toEqual({ x: 513, y: 150, width: 420, height: 560 });
+  await expect.poll(() => windowOf('quick')?.bounds).toMatchObject({ x: 513, y: 150, width: 420 });
   expect(complaints).toEqual([]);
 });
