@@ -13,6 +13,8 @@ function invoice(vendor: string, total: string): Buffer {
 }
 
 test('fields are taken from documents, doubts are looked at and put right, and the table is saved', async ({ loupe, host }, testInfo) => {
+  // The recogniser has the lowest priority: it waits for whatever else the machine does.
+  testInfo.setTimeout(300_000);
   const { page } = loupe;
   await loupe.skipWelcome();
   await page.keyboard.press('Control+Shift+D');
@@ -51,7 +53,7 @@ test('fields are taken from documents, doubts are looked at and put right, and t
   await form.getByRole('button', { name: 'Extract' }).press('Enter');
 
   const view = page.getByRole('dialog', { name: 'Vendor, Total' });
-  await expect(view.getByRole('status')).toHaveText('1 unsure, 3 sure', { timeout: 60_000 });
+  await expect(view.getByRole('status')).toHaveText('1 unsure, 3 sure', { timeout: 240_000 });
   const grid = view.getByRole('grid', { name: 'Values of Vendor, Total' });
   const cell = (row: string, field: number) => grid.getByRole('row').filter({ hasText: row }).getByRole('gridcell').nth(field);
   await expect(cell('acme.pdf', 1)).toHaveAccessibleName('Total: EUR 1,190.00, sure');
