@@ -2,11 +2,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Locator } from 'playwright/test';
 import { catalogueModel } from '../main/services/models/catalogue.ts';
 import { startHubDouble, type HubDouble } from '../main/services/models/test/hub-double.ts';
 import { publishedFiles, write } from '../main/services/models/test/write-model.ts';
 import { violations } from './support/axe.ts';
-import { expect, testWithFakeEngine } from './support/loupe.ts';
+import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
 
 const test = testWithFakeEngine(5);
 const small = catalogueModel('llama-3.2-3b-instruct');
@@ -82,7 +83,8 @@ test('what is here already is used where it lies, once the licence is agreed to'
   await expect(dialog).toBeHidden();
 });
 
-test('a download is paused, resumed and finished; the ledger says so; its files are deleted again', async ({ loupe }) => {
+/** Of the small model, whose licence nobody has agreed to yet. */
+async function beginDownload(loupe: Window): Promise<{ dialog: Locator; card: Locator }> {
   const { page } = loupe;
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await loupe.skipWelcome();
@@ -91,6 +93,12 @@ test('a download is paused, resumed and finished; the ledger says so; its files 
   const card = dialog.getByRole('article', { name: new RegExp(`^${small.name}`) });
   await card.getByRole('button', { name: /^Download/ }).click();
   await page.getByRole('button', { name: 'I agree' }).click();
+  return { dialog, card };
+}
+
+test('a download is paused, resumed and finished; the ledger says so; its files are deleted again', async ({ loupe }) => {
+  const { page } = loupe;
+  const { dialog, card } = await beginDownload(loupe);
   await card.getByRole('button', { name: 'Pause' }).click();
   await expect(card.getByText(/^Paused/)).toBeVisible();
   expect(await violations(page), 'paused').toEqual([]);
@@ -118,13 +126,7 @@ test('without a connection the card says so, and tries again when it is told to'
   const { page } = loupe;
   unplugged = true;
   held = false;
-  await page.emulateMedia({ reducedMotion: 'reduce' });
-  await loupe.skipWelcome();
-  await page.getByRole('button', { name: 'Get Llama 3.2 Vision' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Models' });
-  const card = dialog.getByRole('article', { name: new RegExp(`^${small.name}`) });
-  await card.getByRole('button', { name: /^Download/ }).click();
-  await page.getByRole('button', { name: 'I agree' }).click();
+  const { card } = await beginDownload(loupe);
   await expect(card.getByRole('alert')).toContainText('The connection to 127.0.0.1');
   await expect(card).toContainText(/Try \d of 8 failed. Loupe keeps trying./);
   expect(await violations(page), 'waiting for another try').toEqual([]);

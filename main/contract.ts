@@ -90,7 +90,7 @@ export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictur
 export { isVerdict } from './contract/conversations.ts';
 export { abilities, liesIn, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
-export { citationInWords, coverageInWords, scopeInWords } from './contract/asking.ts';
+export { citationInWords, coverageInWords, isOneByOne, scopeInWords } from './contract/asking.ts';
 export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
 export { dayIn, numberIn } from './contract/values.ts';
 export { differenceInWords } from './contract/differences.ts';

@@ -91,6 +91,11 @@ export type Coverage = v.InferOutput<typeof coverage>;
 export type Finding = v.InferOutput<typeof finding>;
 export type Citation = v.InferOutput<typeof citation>;
 
+/** Whether the pages are looked at one by one, before the answer is written from what is noted of them. */
+export function isOneByOne(looks: readonly Pick<Look, 'noted'>[]): boolean {
+  return looks.some(({ noted }) => noted !== null);
+}
+
 /** "contract.pdf", "contract.pdf (removed)". */
 function documentInWords({ name, removed }: { name: string; removed: boolean }): string {
   return removed ? `${name} (removed)` : name;
@@ -119,7 +124,7 @@ export function coverageInWords(coverage: Coverage): string {
   const { named, documents, pages, outside, searched, waiting, picture, failed, blank, looks } = coverage;
   const of = documents > 1 ? ` in ${number(documents)} documents` : '';
   const [one] = looks;
-  const oneByOne = looks.some(({ noted }) => noted !== null);
+  const oneByOne = isOneByOne(looks);
   const done = looks.filter(({ noted }) => noted !== 'waiting');
   const listed = (some: readonly Look[]): string => (some.length === 0 ? '' : ` (${looksInWords(some, documents > 1)})`);
   const sentences = [

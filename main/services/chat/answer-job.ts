@@ -82,23 +82,29 @@ export class AnswerJob {
     let lostEngine = false;
     /** Page by page: whoever asks something meanwhile goes first. */
     let onePage = false;
-    for (let resumed = 0; ; resumed++) {
+    let resumed = 0;
+    for (;;) {
       const waitingFor = (): TurnState['phase'] => {
         if (lostEngine) return 'restarting';
         return engine.state().status === 'ready' ? 'waiting' : 'loading';
       };
       try {
         const onWait = (): void => void (onePage || this.#emitState(waitingFor()));
-        const ending = await engine.use(this.#abort.signal, (port) => this.#generate(port), { onWait, givesWay: onePage });
+        const work = (port: Engine): Promise<Ending | null> => {
+          if (!onePage) this.#emitState('preparing');
+          return this.#generate(port);
+        };
+        const ending = await engine.use(this.#abort.signal, work, { onWait, givesWay: onePage });
         if (ending) return ending;
         onePage = true;
-        resumed = -1;
+        resumed = 0;
       } catch (thrown) {
         const { code } = toLoupeError(thrown);
         // Loaded again, more of the model lies outside the device; a load that found no room at all would find none again.
         const full = code === 'device_out_of_memory' && engine.state().status === 'ready';
         const lost = isEngineLost(code) || full;
         if (!lost || resumed === resumesPerAnswer || this.#ended) throw thrown;
+        resumed++;
         lostEngine = !full;
         onePage = false;
       }
@@ -114,7 +120,6 @@ export class AnswerJob {
     const state = engine.state();
     const contextLength = state.contextLength!;
     this.#model = state.model!.name;
-    this.#emitState('preparing');
     const isGuard = state.use === 'guard';
     const maxTokens = isGuard ? verdictTokens : settings.maxTokens;
     // Of verdicts the likeliest counts.

@@ -1,5 +1,4 @@
 /** Questions about documents as ordinary messages, over the real store, with an engine that says what it is told to: the truth, or lies. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +15,9 @@ import {
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
+import { addDocument } from '../documents/test/add-document.ts';
 import { exportConversation } from '../export.ts';
-import type { ChatMessage, PageReading, Store } from '../ports.ts';
+import type { ChatMessage, Store } from '../ports.ts';
 import { createChat, type Chat } from './chat.ts';
 
 let directory: string;
@@ -82,22 +82,7 @@ function begin(reply: string, { words = '', sees = true, ...rest }: Options = {}
   });
 }
 
-const pageStates = ['picture', 'failed', 'blank'] as const;
-
-function add(texts: string[], name = 'lease.pdf'): number {
-  const pageCount = texts.length;
-  const hash = createHash('sha256').update(name).digest('hex');
-  const { id } = store.documents.add({ hash, name, kind: 'pdf', bytes: 9, pageCount, from: 1, to: pageCount });
-  for (const [index, text] of texts.entries()) {
-    const state = pageStates.find((one) => one === text) ?? 'text';
-    const page: PageReading = {
-      ...{ number: index + 1, label: String(index + 1), width: 595, height: 842, rotation: 0, state, flags: [], words: [], fields: [] },
-      ...{ text: state === 'text' ? text : '', hiddenWords: 0, failure: null },
-    };
-    store.documents.savePage(id, page);
-  }
-  return id;
-}
+const add = (texts: string[], name = 'lease.pdf'): number => addDocument(store, name, texts);
 
 const filler = Array.from({ length: 30 }, (_, index) => `Clause ${index + 1} speaks of the stairway, the yard and the chimney sweep.`);
 const notice = 'Either party may terminate this agreement by three months of written notice.';

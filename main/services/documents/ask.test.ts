@@ -1,5 +1,4 @@
 /** Questions about a document over the real store, with an engine that says what it is told to: the truth, or lies. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +8,11 @@ import { createFakeEngine } from '../../engine/test/fake-engine.ts';
 import { wordVectorsDirectory } from '../../host/paths.ts';
 import { openStore } from '../../storage/store.ts';
 import { wordVectorsOf } from '../../word-vectors/word-vectors.ts';
-import type { ChatMessage, PageReading, Store } from '../ports.ts';
+import type { ChatMessage, Store } from '../ports.ts';
 import type { Answerer } from './answerer.ts';
 import { askDocument, type AskOptions, type DocumentAnswer } from './ask.ts';
 import { messagesOf, pagePrompt, type PromptPage } from './page-prompt.ts';
+import { addDocument } from './test/add-document.ts';
 
 let folder: string;
 let store: Store;
@@ -25,32 +25,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function add(texts: (string | 'waiting' | 'picture' | 'failed' | 'blank')[], labels: string[] = [], name = 'lease.pdf'): number {
-  const pageCount = texts.length;
-  const hash = createHash('sha256')
-    .update(name + texts.join())
-    .digest('hex');
-  const { id } = store.documents.add({ hash, name, kind: 'pdf', bytes: 9, pageCount, from: 1, to: pageCount });
-  for (const [index, text] of texts.entries()) {
-    if (text === 'waiting') continue;
-    const isState = text === 'picture' || text === 'failed' || text === 'blank';
-    const page: PageReading = {
-      number: index + 1,
-      label: labels[index] ?? String(index + 1),
-      width: 595,
-      height: 842,
-      rotation: 0,
-      state: isState ? text : 'text',
-      flags: [],
-      text: isState ? '' : text,
-      words: [],
-      fields: [],
-      hiddenWords: 0,
-      failure: text === 'failed' ? { ok: false, code: 'document_failed', message: 'It broke.', nextStep: 'Try again.' } : null,
-    };
-    store.documents.savePage(id, page);
-  }
-  return id;
+function add(texts: string[], labels: string[] = [], name = 'lease.pdf'): number {
+  return addDocument(store, name, texts, labels);
 }
 
 const textOfPrompt = (messages: ChatMessage[]): string =>

@@ -2,13 +2,13 @@
  * A question about documents: what the model is given of which pages, and what is true of its answer. What was looked at is counted
  * here; the model is not asked. The chat and the command line ask in the same way.
  */
-import type { Citation, Coverage, QuestionScope } from '../../contract.ts';
+import { isOneByOne, type Citation, type Coverage, type QuestionScope } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import type { DocumentStore, GenerateReply, KeptLook, NewCoverage, PagePicture } from '../ports.ts';
 import type { Answerer } from './answerer.ts';
 import { choosePages, withoutText, type Choice, type ChooseOptions, type ChosenPage } from './choose-pages.ts';
 import { checkCitations } from './citations.ts';
-import { isOneByOne, lookAtEvery, nextPage, notePage, promptFromNotes } from './every-page.ts';
+import { lookAtEvery, nextPage, notePage, promptFromNotes } from './every-page.ts';
 import { messagesOf, pagePrompt, pagesOf, type PagePrompt, type PageTask } from './page-prompt.ts';
 import { hasRoom, instructionsAfter } from './prompt-room.ts';
 import { quotedPages } from './quoted-pages.ts';

@@ -1,5 +1,4 @@
 /** Questions that every page is looked at for, over the real store, with an engine that notes what it is told to. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +7,12 @@ import { citationInWords, coverageInWords, type QuestionScope } from '../../cont
 import { createFakeEngine } from '../../engine/test/fake-engine.ts';
 import { openStore } from '../../storage/store.ts';
 import { randomNumbers } from '../../test/random.ts';
-import type { ChatMessage, PageReading, Store } from '../ports.ts';
+import type { ChatMessage, Store } from '../ports.ts';
 import type { Answerer } from './answerer.ts';
 import { askDocument, type DocumentAnswer } from './ask.ts';
 import { foldNotes } from './every-page.ts';
 import type { PromptNote } from './page-prompt.ts';
+import { addDocument } from './test/add-document.ts';
 
 let folder: string;
 let store: Store;
@@ -25,22 +25,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const states = ['picture', 'failed', 'blank', 'waiting'] as const;
-
-function add(texts: string[], name = 'ledger.pdf'): number {
-  const hash = createHash('sha256').update(name).digest('hex');
-  const { id } = store.documents.add({ hash, name, kind: 'pdf', bytes: 9, pageCount: texts.length, from: 1, to: texts.length });
-  for (const [index, text] of texts.entries()) {
-    const state = states.find((one) => one === text) ?? 'text';
-    if (state === 'waiting') continue;
-    const page: PageReading = {
-      ...{ number: index + 1, label: String(index + 1), width: 595, height: 842, rotation: 0, state, flags: [], words: [], fields: [] },
-      ...{ text: state === 'text' ? text : '', hiddenWords: 0, failure: null },
-    };
-    store.documents.savePage(id, page);
-  }
-  return id;
-}
+const add = (texts: string[], name = 'ledger.pdf'): number => addDocument(store, name, texts);
 
 interface Call {
   text: string;

@@ -47,11 +47,6 @@ const noting: PageTask = {
   asks: 'Question',
 };
 
-/** Whether the pages are looked at one by one. */
-export function isOneByOne(looks: readonly KeptLook[]): boolean {
-  return looks.some(({ noted }) => noted !== null);
-}
-
 /** All pages that can be looked at, in order. Rejects with `not_found` where there are none. */
 export async function lookAtEvery(answerer: Answerer, scope: QuestionScope, question: string, options: RoomOptions): Promise<NewCoverage> {
   const { documents, draw } = answerer;

@@ -1,5 +1,4 @@
 /** Tables over the real store and the real engine service, with an engine that says what it is told to: the truth, or lies. */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,9 @@ import { defaultSettings, type EventMessage, type ExtractionField } from '../../
 import { createFakeEngine, type FakeEngine } from '../../engine/test/fake-engine.ts';
 import { LoupeError } from '../../errors.ts';
 import { openStore } from '../../storage/store.ts';
+import { addDocument } from '../documents/test/add-document.ts';
 import { createEngineService, type EngineService } from '../engine-service.ts';
-import type { ChatMessage, PageReading, Store } from '../ports.ts';
+import type { ChatMessage, Store } from '../ports.ts';
 import { createExtractions, type Extractions } from './extractions.ts';
 
 let folder: string;
@@ -72,18 +72,13 @@ function begin({ contextLength = 4000, wordMs = 0 } = {}): void {
   });
 }
 
-function add(name: string, texts: (string | null)[]): number {
-  const hash = createHash('sha256').update(name).digest('hex');
-  const { id } = store.documents.add({ hash, name, kind: 'pdf', bytes: 9, pageCount: texts.length, from: 1, to: texts.length });
-  for (const [index, text] of texts.entries()) {
-    const page: PageReading = {
-      ...{ number: index + 1, label: String(index + 1), width: 595, height: 842, rotation: 0, flags: [], words: [], fields: [] },
-      ...{ state: text === null ? ('picture' as const) : ('text' as const), text: text ?? '', hiddenWords: 0, failure: null },
-    };
-    store.documents.savePage(id, page);
-  }
-  return id;
-}
+/** Null: a page that is only a picture so far. */
+const add = (name: string, texts: (string | null)[]): number =>
+  addDocument(
+    store,
+    name,
+    texts.map((text) => text ?? 'picture'),
+  );
 
 const fields: ExtractionField[] = [
   { name: 'Vendor', kind: 'text' },
