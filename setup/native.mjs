@@ -27,10 +27,11 @@ function buildFingerprint(withTests) {
   ]);
 }
 
-/** @param {string} generator */
-function configureArguments(generator) {
+const generator = () => (which('ninja') ? 'Ninja' : 'Unix Makefiles');
+
+function configureArguments() {
   return [
-    ...['-S', inRoot('native'), '-B', nativeBuild, '-G', generator, '-DCMAKE_BUILD_TYPE=Release'],
+    ...['-S', inRoot('native'), '-B', nativeBuild, '-G', generator(), '-DCMAKE_BUILD_TYPE=Release'],
     // For clangd and other tools that read C++.
     '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON',
     `-DLOUPE_NODE_INCLUDE=${inRoot('node_modules/node-api-headers/include')}`,
@@ -47,6 +48,12 @@ function configureArguments(generator) {
  */
 export function fitsCache(cache, source, generator) {
   return cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${source}\n`) && cache.includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`);
+}
+
+/** There is a build folder, and CMake goes on with it. */
+function isConfigured() {
+  const cache = join(nativeBuild, 'CMakeCache.txt');
+  return existsSync(cache) && fitsCache(readFileSync(cache, 'utf8'), inRoot('native'), generator());
 }
 
 /** A build with tests serves those who need none. @param {boolean} forTests */
@@ -68,9 +75,7 @@ export async function ensureNative({ forTests }) {
 /** @param {boolean} forTests */
 async function build(forTests) {
   const glslc = await ensureGlslc();
-  const generator = which('ninja') ? 'Ninja' : 'Unix Makefiles';
-  const cache = join(nativeBuild, 'CMakeCache.txt');
-  if (existsSync(cache) && !fitsCache(readFileSync(cache, 'utf8'), inRoot('native'), generator)) rmSync(nativeBuild, { recursive: true });
+  if (!isConfigured()) rmSync(nativeBuild, { recursive: true, force: true });
   removeStamp(stamp);
   // Sources that change during the build must not count as built: take the fingerprint before it.
   const print = buildFingerprint(forTests);
@@ -78,7 +83,7 @@ async function build(forTests) {
   say('building the native engine (a few minutes the first time) ...');
   const targets = ['loupe_addon', 'loupe_shaders', ...(forTests ? ['loupe_tests', 'fuzz_checkpoint', 'fuzz_gguf'] : [])];
   await step([
-    ...configureArguments(generator),
+    ...configureArguments(),
     `-DLOUPE_GLSLC=${glslc}`,
     `-DLOUPE_TESTS=${forTests ? 'ON' : 'OFF'}`,
     '-Wno-dev',
@@ -94,8 +99,7 @@ async function build(forTests) {
 
 /** `npm run addon`: the addon and the shaders, and nothing else of the build. @returns {Promise<number>} exit code */
 export async function rebuildAddon() {
-  const isConfigured = existsSync(join(nativeBuild, 'CMakeCache.txt'));
-  if (isConfigured) await withLock(setupLock, () => buildTargets(['loupe_addon', 'loupe_shaders']));
+  if (isConfigured()) await withLock(setupLock, () => buildTargets(['loupe_addon', 'loupe_shaders']));
   else await ensureNative({ forTests: false });
   say('the addon is built; a running `npm run dev` takes it by itself');
   return 0;

@@ -12,6 +12,8 @@ export class QuickAsk {
   #picture = $state.raw<Picture | null>(null);
   #conversation = $state.raw<OpenConversation | null>(null);
   #sending = $state(false);
+  /** Of the question that is being stored, or of the last one. */
+  #sent: Promise<boolean> = Promise.resolve(true);
   #failure = $state.raw<RequestFailure | null>(null);
 
   constructor(client: Client) {
@@ -67,10 +69,35 @@ export class QuickAsk {
     this.#seen.look(picture);
   }
 
+  /** Resolves once no question is on its way: with false when the one that was could not be stored, and its words are back. */
+  settled(): Promise<boolean> {
+    return this.#sending ? this.#sent : Promise.resolve(true);
+  }
+
   /** Returns whether the question was stored. The first question brings the picture; it stays in force for the next ones. */
   async ask(text: string): Promise<boolean> {
     const picture = this.#picture;
     if (!picture || this.busy || text.trim() === '') return false;
+    return (this.#sent = this.#send(picture, text));
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#conversation?.running;
+    if (running) await this.#try(this.#conversation?.stop(running));
+  }
+
+  /** Another answer to the last question, in the place of the last one. */
+  async again(): Promise<void> {
+    const { answer } = this;
+    if (answer && !this.busy) await this.#try(this.#conversation?.regenerate(answer));
+  }
+
+  close(): void {
+    this.#seen.close();
+    this.#conversation?.close();
+  }
+
+  async #send(picture: Picture, text: string): Promise<boolean> {
     const current = this.#conversation;
     this.#sending = true;
     this.#failure = null;
@@ -106,22 +133,6 @@ export class QuickAsk {
     } finally {
       this.#sending = false;
     }
-  }
-
-  async stop(): Promise<void> {
-    const running = this.#conversation?.running;
-    if (running) await this.#try(this.#conversation?.stop(running));
-  }
-
-  /** Another answer to the last question, in the place of the last one. */
-  async again(): Promise<void> {
-    const { answer } = this;
-    if (answer && !this.busy) await this.#try(this.#conversation?.regenerate(answer));
-  }
-
-  close(): void {
-    this.#seen.close();
-    this.#conversation?.close();
   }
 
   async #try(work: Promise<void> | undefined): Promise<void> {

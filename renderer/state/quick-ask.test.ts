@@ -82,6 +82,25 @@ async function asked(): Promise<QuickAsk> {
 
 const answerOf = (quick: QuickAsk) => quick.answer!;
 
+test('whoever leaves while a question is on its way waits for it, and stays where it could not be stored', async () => {
+  const quick = new QuickAsk(client);
+  quick.show(picture);
+  expect(await quick.settled()).toBe(true);
+  const asking = quick.ask('What is this?');
+  expect(quick.conversation).toBeNull();
+  expect(await quick.settled()).toBe(true);
+  expect(quick.conversation?.id).toBe(7);
+  await asking;
+
+  quick.show(picture);
+  delete replies['chat.send'];
+  const failing = quick.ask('What is this?');
+  expect(await quick.settled()).toBe(false);
+  expect(await failing).toBe(false);
+  // Asked to leave again, with nothing on its way: nobody is held back.
+  expect(await quick.settled()).toBe(true);
+});
+
 test('the first question takes the picture along, the next ones follow the answer', async () => {
   const quick = await asked();
   emit('message.changed', { ...answerOf(quick), state: 'complete', text: 'A cat.' });
