@@ -17,6 +17,8 @@ export class Chat {
   #current = $state.raw<OpenConversation | null>(null);
   /** Set before the conversation has been fetched, so that the list answers at once. */
   #selectedId = $state.raw<number | null>(null);
+  /** Settles when the conversation that was asked for last is shown, or is known not to come. */
+  #arrived: Promise<void> = Promise.resolve();
   #sought = $state.raw<number | null>(null);
   #editing = $state.raw<number | null>(null);
 
@@ -72,9 +74,17 @@ export class Chat {
   }
 
   /** `messageId`: brings this message into view, on whatever branch it is. */
-  async open(id: number, messageId: number | null = null): Promise<void> {
+  open(id: number, messageId: number | null = null): Promise<void> {
+    return (this.#arrived = this.#open(id, messageId));
+  }
+
+  startNew(): Promise<void> {
+    return (this.#arrived = this.#startNew());
+  }
+
+  async #open(id: number, messageId: number | null): Promise<void> {
     this.#selectedId = id;
-    this.composer.flush();
+    this.composer.leave();
     try {
       const conversation = await this.#client.request('conversations.open', { id });
       if (this.#selectedId !== id) return;
@@ -84,14 +94,17 @@ export class Chat {
       this.#show(opened, conversation.draft);
       this.#sought = sought?.id ?? null;
     } catch (error) {
-      if (this.#selectedId === id) this.#selectedId = this.#current?.id ?? null;
+      if (this.#selectedId === id) {
+        this.#selectedId = this.#current?.id ?? null;
+        this.composer.stay();
+      }
       this.#toasts.failure(error);
     }
   }
 
-  async startNew(): Promise<void> {
+  async #startNew(): Promise<void> {
     this.#selectedId = null;
-    this.composer.flush();
+    this.composer.leave();
     let draft = noDraft;
     try {
       draft = await this.#client.request('conversations.draft', {});
@@ -101,7 +114,9 @@ export class Chat {
     if (this.#selectedId === null) this.#show(null, draft);
   }
 
+  /** In the conversation that was asked for last, even where it is still on its way. */
   async send(): Promise<void> {
+    await this.#arrived;
     if (this.#current?.running) return;
     const from = this.#current;
     const sent = await this.composer.send();

@@ -45,6 +45,46 @@ test('the last one asked for is the one that is shown', async () => {
   expect(it.current?.id).toBe(2);
 });
 
+test('what is typed while a conversation is on its way is for its question', async () => {
+  let arrive = (): void => {};
+  const { chat: it, client } = chat({
+    'conversations.open': () => stored,
+    'conversations.draft': () => new Promise((resolve) => (arrive = () => resolve({ text: 'left over', pictures: [] }))),
+    'chat.send': () => ({
+      conversation: summary(2),
+      question: message(3, null),
+      answer: message(4, 3, { role: 'assistant', state: 'streaming' }),
+    }),
+  });
+  await it.open(1);
+  const beginning = it.startNew();
+  it.composer.text = 'draft and more';
+  const sending = it.send();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(client.inputs('chat.send')).toEqual([]);
+  // Nothing of it is stored with the conversation that was left.
+  expect(client.inputs('conversations.saveDraft')).toEqual([]);
+  arrive();
+  await Promise.all([beginning, sending]);
+  expect(client.inputs('chat.send')).toMatchObject([{ conversationId: null, text: 'left over\n and more' }]);
+});
+
+test('what is typed for a conversation that does not come stays with the one before', async () => {
+  const { chat: it, client } = chat({
+    'conversations.open': ({ id }) => {
+      if (id === 2) throw new Error('gone');
+      return stored;
+    },
+  });
+  await it.open(1);
+  const opening = it.open(2);
+  it.composer.text = 'draft and more';
+  await opening;
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(it.composer.text).toBe('draft and more');
+  expect(client.inputs('conversations.saveDraft')).toMatchObject([{ id: 1, text: 'draft and more' }]);
+});
+
 test('one that cannot be opened leaves the one before', async () => {
   const { chat: it, toasts } = chat({
     'conversations.open': ({ id }) => {

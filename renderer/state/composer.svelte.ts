@@ -23,6 +23,8 @@ export class Composer {
   /** Asked when needed: the answer changes with the conversation. */
   readonly #place: () => Place;
   #draftOf: number | null = null;
+  /** What stood here when another conversation was asked for; null while none is on its way. */
+  #left: string | null = null;
   #text = $state('');
   #pictures = $state.raw<readonly Picture[]>([]);
   /** Names of the pictures that are being read. */
@@ -51,7 +53,7 @@ export class Composer {
 
   set text(text: string) {
     this.#text = text.slice(0, limits.message);
-    this.#changed();
+    if (this.#left === null) this.#changed();
     if (text.length > limits.message) this.wasCut(text.length - limits.message);
   }
 
@@ -101,11 +103,28 @@ export class Composer {
     return this.#text.trim() !== '' && !this.#sending;
   }
 
+  /** Another conversation was asked for: what is typed until it comes is for its question. */
+  leave(): void {
+    this.#save.flush();
+    this.#left ??= this.#text;
+  }
+
+  /** It did not come. */
+  stay(): void {
+    if (this.#left === null) return;
+    const changed = this.#left !== this.#text;
+    this.#left = null;
+    if (changed) this.#changed();
+  }
+
   /** Begins with what was left in this conversation's composer; where that says nothing of it, about `scope`. */
   load(conversationId: number | null, draft: Draft, scope: AskedScope | null = null): void {
+    const typed = this.#left !== null && this.#text.startsWith(this.#left) ? this.#text.slice(this.#left.length) : '';
+    if (typed === '') this.stay();
+    this.#left = null;
     this.#save.flush();
     this.#draftOf = conversationId;
-    this.#text = draft.text;
+    this.#text = joined(draft.text, typed);
     this.#pictures = draft.pictures;
     this.#adding = [];
     this.#paged = null;
@@ -113,6 +132,7 @@ export class Composer {
     this.#failure = null;
     this.#usage = null;
     this.#measureSoon();
+    if (typed !== '') this.#save();
   }
 
   /** Reads pictures from files; those that cannot be read are named in `failure`. */
@@ -231,7 +251,7 @@ export class Composer {
     } catch (error) {
       if (this.#draftOf === draftOf) {
         // What was typed meanwhile comes after it.
-        this.#text = [text, this.#text].filter((part) => part !== '').join('\n');
+        this.#text = joined(text, this.#text);
         this.#pictures = [...new Map([...pictures, ...this.#pictures].map((picture) => [picture.hash, picture])).values()];
         this.#failure = toRequestFailure(error);
         this.#save();
@@ -315,6 +335,10 @@ export class Composer {
       this.#usage = null;
     }
   }
+}
+
+function joined(before: string, after: string): string {
+  return [before, after].filter((part) => part !== '').join('\n');
 }
 
 function tooMany(): RequestFailure {
