@@ -12,6 +12,10 @@ import type {
   TextRecogniser,
   WordVectors,
 } from './services/ports.ts';
+import type { EngineService } from './services/engine-service.ts';
+import type { Models } from './services/models/models.ts';
+import type { Pictures } from './services/pictures.ts';
+import type { ListenOptions, ProgramServer } from './services/programs.ts';
 
 export interface Host {
   kind: 'electron' | 'web';
@@ -51,8 +55,23 @@ export interface AppPorts<Capture extends CaptureHost = CaptureHost> {
   startEngine?: () => Engine;
   /** Absent = in memory, until the process ends. */
   secrets?: SecretStore;
+  /** Answers other programs on this computer. Rejects with `port_unavailable`. Absent where the host answers none. */
+  listenForPrograms?: (app: ProgramServices, options: ListenOptions) => Promise<ProgramServer>;
   /** The demo model's abilities.json, parsed; null where it is not installed. */
   abilities?: unknown;
+}
+
+/** What programs use of the app. */
+export interface ProgramServices {
+  engine: EngineService;
+  models: Pick<Models, 'list'>;
+  worker: Pick<PictureWorker, 'compose'>;
+  pictures: Pick<Pictures, 'add'>;
+  conversations: Store['conversations'];
+  settings: Store['settings'];
+  version: string;
+  emit: (event: EventMessage) => void;
+  onFault: (error: unknown) => void;
 }
 
 export interface CaptureServices {

@@ -8,9 +8,11 @@ import { extractionHandlers } from './handlers/extractions.ts';
 import { hostHandlers } from './handlers/host.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
+import { programHandlers } from './handlers/programs.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
-import type { CaptureHost, DocumentFile } from './services/ports.ts';
+import { newSecret } from './host/secret.ts';
+import type { CaptureHost, DocumentFile, SecretStore } from './services/ports.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createLibrary } from './services/documents/library.ts';
 import { libraryFile } from './services/documents/library-file.ts';
@@ -26,11 +28,12 @@ import { readReferences } from './services/models/check/sanity-check.ts';
 import { createSanityChecks } from './services/models/check/sanity-checks.ts';
 import { sessionSecrets } from './services/models/hub/secrets.ts';
 import { createModelManager } from './services/models/manager.ts';
-import { createModels } from './services/models/models.ts';
+import { createModels, type Models } from './services/models/models.ts';
 import { createSecondReader } from './services/second-reader/second-reader.ts';
 import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
-import { createPictures } from './services/pictures.ts';
+import { createPictures, type Pictures } from './services/pictures.ts';
+import { createPrograms, type Programs } from './services/programs.ts';
 
 export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 
@@ -112,6 +115,11 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       extractions.resumeAll();
     }
   });
+  const programs = createProgramsBeside(ports, { engine, models, pictures, secrets, emit });
+  listeners.add(({ event }) => {
+    if (event === 'settings.changed' || event === 'storage.changed') void programs?.follow();
+  });
+  void programs?.follow();
   readings.resume();
   extractions.resumeAll();
   if (store.care.state().access !== 'closed') void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
@@ -126,6 +134,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
       ...extractionHandlers(extractions),
       ...captureHandlers(capture),
+      ...programHandlers(programs),
     },
     on(listener) {
       listeners.add(listener);
@@ -136,6 +145,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     pagePicture: pagePictures.show,
     capture,
     async close() {
+      await programs?.close();
       maintenance.close();
       pictureIndex.close();
       secondReader.close();
@@ -148,6 +158,30 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       store.close();
     },
   };
+}
+
+/** Null where the host answers no programs. */
+function createProgramsBeside(
+  { store, pictures: worker, host, listenForPrograms }: Pick<AppPorts, 'store' | 'pictures' | 'host' | 'listenForPrograms'>,
+  parts: { engine: EngineService; models: Models; pictures: Pictures; secrets: SecretStore; emit: (event: EventMessage) => void },
+): Programs | null {
+  if (!listenForPrograms) return null;
+  const { secrets, ...shared } = parts;
+  const services = {
+    ...shared,
+    worker,
+    conversations: store.conversations,
+    settings: () => store.settings(),
+    version: host.version,
+    onFault: host.onFault ?? ((): void => {}),
+  };
+  return createPrograms({
+    settings: () => store.settings(),
+    secrets,
+    listen: (options) => listenForPrograms(services, options),
+    newKey: newSecret,
+    onChange: (payload) => parts.emit({ event: 'programs.changed', payload }),
+  });
 }
 
 /** What works with the library of documents. */

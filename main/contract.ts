@@ -33,6 +33,7 @@ import { display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
+import { programsState } from './contract/programs.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -73,6 +74,7 @@ export type { Display, CaptureState, Copying } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
+export type { ProgramsState } from './contract/programs.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export type {
   CellState,
@@ -419,6 +421,10 @@ export const requests = {
   /** Closes the window that asks. */
   'windows.close': { input: none, output: done },
 
+  'programs.state': { input: none, output: programsState },
+  /** The old key no longer lets anybody in; this is the only time that the new one is told. */
+  'programs.newKey': { input: none, output: v.strictObject({ key: v.string() }) },
+
   /** Every connection that this installation ever opened to another machine. */
   'privacy.ledger': {
     input: none,
@@ -453,6 +459,7 @@ export const events = {
   'extraction.cell': v.strictObject({ id, row: count, field: count, cell: extractionCell }),
   'extraction.removed': v.strictObject({ id }),
   'engine.changed': engineState,
+  'programs.changed': programsState,
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */
   'downloads.changed': v.array(download),

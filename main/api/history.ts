@@ -21,7 +21,12 @@ interface Said {
   pictures: string[];
 }
 
-export function createHistory({ conversations }: Pick<Store, 'conversations'>, pictures: Pick<Pictures, 'add'>): History {
+/** `onKept` is called with the id of each conversation that is kept. */
+export function createHistory(
+  { conversations }: Pick<Store, 'conversations'>,
+  pictures: Pick<Pictures, 'add'>,
+  onKept: (conversationId: number) => void = () => {},
+): History {
   async function withPictures(messages: readonly ProgramMessage[]): Promise<Said[]> {
     const all: Said[] = [];
     for (const { role, content } of messages) {
@@ -54,6 +59,7 @@ export function createHistory({ conversations }: Pick<Store, 'conversations'>, p
         const question = all.findLast(({ role }) => role === 'user')?.text ?? '';
         const { id } = conversations.create(titleOf(question) || 'A program’s question');
         append(id, all, answer);
+        onKept(id);
         return { conversation: id };
       } catch (thrown) {
         return { conversation: null, failure: toLoupeError(thrown).message };

@@ -1,6 +1,7 @@
 /** `loupe api`: the models and the engine of this machine behind the local API. */
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
+import type { ProgramServices } from '../app-ports.ts';
 import { createLog } from '../host/log.ts';
 import { demoModel } from '../host/paths.ts';
 import { newSecret } from '../host/secret.ts';
@@ -9,6 +10,7 @@ import { createEngineService, type EngineService } from '../services/engine-serv
 import { createModels, type Models } from '../services/models/models.ts';
 import { createPictures } from '../services/pictures.ts';
 import type { Engine, PictureWorker, Store } from '../services/ports.ts';
+import type { ListenOptions, ProgramServer } from '../services/programs.ts';
 import { openStore } from '../storage/store.ts';
 import { createAnswerer } from './answerer.ts';
 import { createHistory, type History } from './history.ts';
@@ -90,6 +92,17 @@ export async function serveApi({
   }
 }
 
+/** Beside an app that runs already: what programs have kept shows in its windows at once. */
+export function listenForPrograms(
+  { conversations, pictures, worker, emit, ...app }: ProgramServices,
+  options: ListenOptions,
+): Promise<ProgramServer> {
+  const history = createHistory({ conversations }, pictures, (id) =>
+    emit({ event: 'conversation.changed', payload: { ...conversations.summary(id), busy: false } }),
+  );
+  return startApi({ ...app, ...options, pictures: worker, history });
+}
+
 export interface ApiParts {
   engine: EngineService;
   models: Pick<Models, 'list'>;
@@ -101,10 +114,11 @@ export interface ApiParts {
   key: string;
   origins?: readonly string[];
   limits?: ApiLimits;
+  onAnswered?: () => void;
   onFault?: (error: unknown) => void;
 }
 
-/** The API beside an app that runs already. Throws `port_unavailable`. */
+/** Throws `port_unavailable`. */
 export function startApi({ version, limits = usualLimits, ...parts }: ApiParts): Promise<ApiServer> {
   const answerer = createAnswerer({ ...parts, queue: createQueue(limits.waiting) });
   const dialects = [createOpenAiDialect(answerer, demoModel), createOllamaDialect(answerer, { demoModel, version })] as const;

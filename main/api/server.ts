@@ -20,6 +20,8 @@ export interface ApiServerOptions {
   /** Pages of these may use the API, too. */
   origins?: readonly string[];
   limits?: ApiLimits;
+  /** Called after each request that got what it asked for. */
+  onAnswered?: () => void;
   /** Called with what is not the program's fault. */
   onFault?: (error: unknown) => void;
 }
@@ -35,14 +37,16 @@ interface Surroundings {
   access: ApiAccess;
   bodies: Bodies;
   limits: ApiLimits;
+  onAnswered: () => void;
   onFault: (error: unknown) => void;
 }
 
 /** Throws `port_unavailable`. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { dialects, port: wanted, key, origins = [], limits = usualLimits, onFault = () => {} } = options;
+  const { dialects, port: wanted, key, origins = [], limits = usualLimits } = options;
+  const { onAnswered = () => {}, onFault = () => {} } = options;
   const server = createServer({ requestTimeout: longestArrivalMs }, (request, response) => {
-    void serve(request, response, { dialects, access, bodies, limits, onFault });
+    void serve(request, response, { dialects, access, bodies, limits, onAnswered, onFault });
   });
   server.maxConnections = limits.connections;
   const port = await listenHere(server, wanted);
@@ -63,7 +67,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { dialects, access, bodies, limits, onFault }: Surroundings,
+  { dialects, access, bodies, limits, onAnswered, onFault }: Surroundings,
 ): Promise<void> {
   const gone = new AbortController();
   response.on('error', () => response.destroy());
@@ -87,6 +91,7 @@ async function serve(
     let body: unknown = null;
     if (method === 'POST') ({ body, release } = await bodies.read(request));
     await handler({ body, reply: createReply(response, dialect, limits.unread), signal: gone.signal });
+    if (method === 'POST' && !gone.signal.aborted) onAnswered();
   } catch (thrown) {
     fail(response, dialect, toLoupeError(thrown));
     if (!gone.signal.aborted && statusOf(toLoupeError(thrown)) === 500) onFault(thrown);

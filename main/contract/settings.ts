@@ -41,6 +41,10 @@ export const settings = v.strictObject({
   secondReader: v.boolean(),
   /** Nothing is fetched from another machine; `services/network.ts` refuses it. */
   neverConnect: v.boolean(),
+  /** Other programs on this computer may ask Loupe, with a key. */
+  programs: v.boolean(),
+  /** Of 127.0.0.1, where they ask. */
+  programsPort: v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(65_535)),
   /** How often the hints of the capture overlay were shown. */
   captureHintsShown: count,
   /** The first-run page was left. */
@@ -73,6 +77,8 @@ export const defaultSettings: Settings = {
   searchPictures: true,
   secondReader: true,
   neverConnect: false,
+  programs: false,
+  programsPort: 11_535,
   captureHintsShown: 0,
   welcomed: false,
 };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listenForPrograms } from '../api/serve.ts';
 import { createApp, type App } from '../app.ts';
 import type { EventMessage } from '../contract.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
@@ -171,6 +172,7 @@ function createDesktopApp(
     capture: (services) =>
       createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services, onFailed: captureFailed }),
     abilities,
+    listenForPrograms,
     secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform: process.platform, directory: data }),
     host: {
       kind: 'electron',

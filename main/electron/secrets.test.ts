@@ -44,7 +44,7 @@ test.each<[string, () => void]>([
   lose();
   const secrets = open();
   expect(secrets.kept).toBe('session');
-  expect(secrets.problem()).toContain('No keychain');
+  expect(secrets.problem('hub-token')).toContain('No keychain');
   await secrets.set('hub-token', token);
   expect(await secrets.get('hub-token')).toBe(token);
   expect(readdirSync(directory)).toEqual([]);
@@ -64,10 +64,10 @@ test('a keychain that refuses for the moment: the token is there once it opens',
   const { key } = safeStorage;
   safeStorage.key = 0x33;
   expect(await secrets.get('hub-token')).toBeNull();
-  expect(secrets.problem()).toContain('Unlock the keychain');
+  expect(secrets.problem('hub-token')).toContain('Unlock the keychain');
   safeStorage.key = key;
   expect(await secrets.get('hub-token')).toBe(token);
-  expect(secrets.problem()).toBeNull();
+  expect(secrets.problem('hub-token')).toBeNull();
 });
 
 test('a key that is gone: a new token takes the place of the old one', async () => {
@@ -75,9 +75,9 @@ test('a key that is gone: a new token takes the place of the old one', async () 
   safeStorage.key = 0x33;
   const secrets = open();
   expect(await secrets.get('hub-token')).toBeNull();
-  expect(secrets.problem()).toContain('enter the token again');
+  expect(secrets.problem('hub-token')).toContain('enter the token again');
   await secrets.set('hub-token', 'hf_another');
-  expect(secrets.problem()).toBeNull();
+  expect(secrets.problem('hub-token')).toBeNull();
   expect(await open().get('hub-token')).toBe('hf_another');
 });
 
@@ -85,7 +85,7 @@ test('a file that cannot be read or deleted is told of', async () => {
   mkdirSync(file(), { recursive: true });
   const secrets = open();
   expect(await secrets.get('hub-token')).toBeNull();
-  expect(secrets.problem()).toContain(file());
+  expect(secrets.problem('hub-token')).toContain(file());
   await expect(secrets.set('hub-token', null)).rejects.toMatchObject({
     code: 'file_unwritable',
     message: expect.stringContaining(file()) as string,

@@ -8,7 +8,7 @@ import type * as electronModule from 'electron';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { sessionSecrets } from '../services/models/hub/secrets.ts';
-import type { SecretStore } from '../services/ports.ts';
+import type { SecretName, SecretStore } from '../services/ports.ts';
 import { words } from './words.ts';
 
 export interface KeychainOptions {
@@ -26,60 +26,60 @@ export function keychainSecrets({ safeStorage, platform, directory }: KeychainOp
   // "basic_text" encrypts with a password that everybody knows.
   const isSafe = safeStorage.isEncryptionAvailable() && (platform !== 'linux' || safeStorage.getSelectedStorageBackend() !== 'basic_text');
   if (!isSafe) return sessionSecrets(words.secrets.noKeychain);
-  const fileOf = (name: string): string => join(directory, 'secrets', `${name}.bin`);
-  let problem: string | null = null;
+  const fileOf = (name: SecretName): string => join(directory, 'secrets', `${name}.bin`);
+  const problems = new Map<SecretName, string | null>();
 
   return {
     kept: 'keychain',
-    problem: () => problem,
+    problem: (name) => problems.get(name) ?? null,
     async get(name) {
-      const found = read(fileOf(name));
-      problem = found.problem;
+      const found = read(fileOf(name), name);
+      problems.set(name, found.problem);
       if (!found.bytes) return null;
       try {
         return safeStorage.decryptString(found.bytes);
       } catch {
         // A locked keychain may open it later; a new one, or one of another computer, never. Nobody can tell which it is.
-        problem = words.secrets.unreadable;
+        problems.set(name, words.secrets.unreadable(name));
         return null;
       }
     },
     async set(name, value) {
-      if (value === null) remove(fileOf(name));
-      else write(fileOf(name), encrypt(value));
-      problem = null;
+      if (value === null) remove(fileOf(name), name);
+      else write(fileOf(name), encrypt(value, name), name);
+      problems.set(name, null);
     },
   };
 
-  function encrypt(value: string): Buffer {
+  function encrypt(value: string, name: SecretName): Buffer {
     try {
       return safeStorage.encryptString(value);
     } catch {
-      throw new LoupeError('file_unwritable', words.secrets.refused, words.secrets.refusedNext);
+      throw new LoupeError('file_unwritable', words.secrets.refused(name), words.secrets.refusedNext[name]);
     }
   }
 }
 
 /** Without bytes and without a problem: there is no file. */
-function read(path: string): { bytes: Buffer | null; problem: string | null } {
+function read(path: string, name: SecretName): { bytes: Buffer | null; problem: string | null } {
   try {
     return { bytes: readFileSync(path), problem: null };
   } catch (error) {
     const code = codeOf(error);
-    return { bytes: null, problem: code === 'ENOENT' ? null : words.secrets.unreadableFile(path, code) };
+    return { bytes: null, problem: code === 'ENOENT' ? null : words.secrets.unreadableFile(name, path, code) };
   }
 }
 
-function remove(path: string): void {
+function remove(path: string, name: SecretName): void {
   try {
     rmSync(path, { force: true });
   } catch (error) {
-    throw new LoupeError('file_unwritable', words.secrets.unforgettable(path, codeOf(error)), words.secrets.unforgettableNext);
+    throw new LoupeError('file_unwritable', words.secrets.unforgettable(name, path, codeOf(error)), words.secrets.unforgettableNext);
   }
 }
 
 /** Whole or not at all, and for nobody else's eyes. */
-function write(path: string, bytes: Buffer): void {
+function write(path: string, bytes: Buffer, name: SecretName): void {
   const part = `${path}.part`;
   try {
     makeFolderSync(dirname(path), 0o700);
@@ -90,7 +90,7 @@ function write(path: string, bytes: Buffer): void {
   } catch (error) {
     throw new LoupeError(
       'file_unwritable',
-      `${path} cannot be written (${codeOf(error)}), so the token is not kept.`,
+      words.secrets.unwritable(name, path, codeOf(error)),
       'Make room on the disk, or check the permissions of the folder.',
     );
   }

@@ -1,3 +1,8 @@
+import type { SecretName } from '../services/ports.ts';
+
+const secret = { 'hub-token': 'token', 'api-key': 'key for programs' } satisfies Record<SecretName, string>;
+const another = { 'hub-token': 'enter the token again', 'api-key': 'make a new key' } satisfies Record<SecretName, string>;
+
 /** Every word that the shell itself says: menus, dialogs, titles. The window has its own catalogue. */
 export const words = {
   name: 'Loupe',
@@ -37,13 +42,19 @@ export const words = {
   folder: { title: 'Choose a Folder of Models', choose: 'Choose' },
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
-    unreadable: 'The saved token cannot be read: the keychain did not unlock it. Unlock the keychain, or enter the token again.',
-    unreadableFile: (path: string, code: string) =>
-      `The saved token cannot be read (${path}: ${code}). Check the permissions of the folder, or enter the token again.`,
-    unforgettable: (path: string, code: string) => `The token saved in ${path} cannot be deleted (${code}).`,
+    unreadable: (name: SecretName) =>
+      `The saved ${secret[name]} cannot be read: the keychain did not unlock it. Unlock the keychain, or ${another[name]}.`,
+    unreadableFile: (name: SecretName, path: string, code: string) =>
+      `The saved ${secret[name]} cannot be read (${path}: ${code}). Check the permissions of the folder, or ${another[name]}.`,
+    unforgettable: (name: SecretName, path: string, code: string) => `The ${secret[name]} saved in ${path} cannot be deleted (${code}).`,
     unforgettableNext: 'Check the permissions of the folder, or delete the file yourself.',
-    refused: 'The system’s keychain refused the token.',
-    refusedNext: 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
+    unwritable: (name: SecretName, path: string, code: string) =>
+      `${path} cannot be written (${code}), so the ${secret[name]} is not kept.`,
+    refused: (name: SecretName) => `The system’s keychain refused the ${secret[name]}.`,
+    refusedNext: {
+      'hub-token': 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
+      'api-key': 'Unlock the keychain and try again.',
+    } satisfies Record<SecretName, string>,
   },
   fault: {
     refusedSwitch: (name: string) => `Loupe does not start with --${name}, which would open it to other programs. Start it without.\n`,

@@ -123,10 +123,10 @@ export function writeBundle({ version, host, logsDirectory, settings, devices }:
 /** Choices among few, numbers, and whether there is something; what was typed stays here. */
 function impersonal(settings: Settings): Record<string, unknown> {
   const { theme, sendWith, contextLength, maxTokens, temperature, topP, autostart, startMinimised, closeToTray } = settings;
-  const { searchPictures, secondReader, neverConnect } = settings;
+  const { searchPictures, secondReader, neverConnect, programs } = settings;
   return {
     ...{ theme, sendWith, contextLength, maxTokens, temperature, topP, autostart, startMinimised, closeToTray },
-    ...{ searchPictures, secondReader, neverConnect },
+    ...{ searchPictures, secondReader, neverConnect, programs },
     model: settings.model === 'demo' ? 'demo' : 'another',
     hasDevice: settings.device !== null,
     hasHotkey: settings.hotkey !== null,

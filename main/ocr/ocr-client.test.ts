@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { HostProcess } from '../process/channel.ts';
 import type { TextRecogniser } from '../services/ports.ts';
 import { createTextRecogniser } from './ocr-client.ts';
@@ -63,7 +63,10 @@ function rig(
     processes.push(double);
     return double.host;
   };
-  const recogniser = createTextRecogniser({ spawn, limits: { tickMs: 5, still: 20, picture: 100, idleMs: 60_000, ...limits } });
+  const recogniser = createTextRecogniser({
+    spawn,
+    limits: { tickMs: 5, still: 20, stillBehind: 60, picture: 100, idleMs: 60_000, ...limits },
+  });
   open.push(recogniser);
   return { recogniser, processes };
 }
@@ -110,6 +113,22 @@ test('a picture that nothing comes of is given up, and its process ended', async
   });
   expect(processes[0]!.killed).toBe(true);
   await expect(recogniser.recognise(picture('next.png'))).resolves.toEqual([]);
+});
+
+test('in the background, where it waits for everything else, it has longer', async () => {
+  vi.useFakeTimers();
+  try {
+    // 40 ticks.
+    const { recogniser } = rig(({ id }, { reply }) => void setTimeout(() => reply({ id, kind: 'done' }), 200));
+    const both = Promise.allSettled([
+      recogniser.recognise(picture('behind.png'), { background: true }),
+      recogniser.recognise(picture('before.png')),
+    ]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await both).toMatchObject([{ status: 'fulfilled', value: [] }, { reason: { code: 'ocr_failed' } }]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('lines give it time, but not for ever', async () => {

@@ -16,17 +16,19 @@ export interface OcrRequest {
 export type OcrReply = { id: number } & ({ kind: 'line'; line: TextLine } | { kind: 'done' } | { kind: 'failed'; failure: Failure });
 
 export interface OcrLimits {
-  /** The other two are counted in ticks of this length: a computer that slept has not waited. */
+  /** The next three are counted in ticks of this length: a computer that slept has not waited. */
   tickMs: number;
   /** Without a line. The first takes longest: models are loaded and the whole picture is searched. */
   still: number;
-  /** A picture in all. Read in the background it may have to wait for everything else. */
+  /** The same in the background, where it has to wait for everything else. */
+  stillBehind: number;
+  /** A picture in all. */
   picture: number;
   /** After the last picture; models take 150 MB, milliseconds. */
   idleMs: number;
 }
 
-export const usualOcrLimits: OcrLimits = { tickMs: usualBeatMs, still: 120, picture: 1200, idleMs: 60_000 };
+export const usualOcrLimits: OcrLimits = { tickMs: usualBeatMs, still: 120, stillBehind: 600, picture: 1200, idleMs: 60_000 };
 
 export interface ReadOptions {
   onLine: ((line: TextLine) => void) | undefined;
@@ -79,11 +81,11 @@ export function createOcrProcess({ spawn, limits, onGone }: { spawn: SpawnHost; 
   }
 
   /** Counts while nothing comes; returns functions that start over, and that stop. */
-  function watch(onLate: () => void): { heard: () => void; stop: () => void } {
+  function watch(longestStill: number, onLate: () => void): { heard: () => void; stop: () => void } {
     let age = 0;
     let still = 0;
     const timer = setInterval(() => {
-      if (++age > limits.picture || ++still > limits.still) onLate();
+      if (++age > limits.picture || ++still > longestStill) onLate();
     }, limits.tickMs);
     return { heard: () => (still = 0), stop: () => clearInterval(timer) };
   }
@@ -98,7 +100,7 @@ export function createOcrProcess({ spawn, limits, onGone }: { spawn: SpawnHost; 
       const id = nextId++;
       const lines: TextLine[] = [];
       const { promise, resolve, reject } = Promise.withResolvers<TextLine[]>();
-      const { heard, stop: stopWatching } = watch(() => {
+      const { heard, stop: stopWatching } = watch(background ? limits.stillBehind : limits.still, () => {
         end();
         reject(new LoupeError('ocr_failed', `Reading the text in ${nameOf(picture)} took too long, so it was stopped.`));
       });

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { readAbilities } from '../host/abilities.ts';
-import { createApp, type App } from '../app.ts';
+import { listenForPrograms } from '../api/serve.ts';
+import { createApp, type App, type AppPorts } from '../app.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { readLicences } from '../host/licences.ts';
@@ -42,7 +43,7 @@ export interface Served {
 
 /** The app of this machine, behind no host yet: `openMain` is what a window is asked for with. Throws `store_*`. */
 export async function openApp(
-  { startEngine, version, dataDirectory }: Omit<ServeOptions, 'port' | 'openMain'>,
+  { startEngine, version, dataDirectory, ...more }: Omit<ServeOptions, 'port' | 'openMain'> & Pick<AppPorts, 'listenForPrograms'>,
   openMain: (app: App, conversationId: number | null) => void = () => {},
 ): Promise<{ app: App; store: Store; log: Log }> {
   const logsDirectory = join(dataDirectory, 'logs');
@@ -59,6 +60,7 @@ export async function openApp(
     wordVectors: wordVectorsOf(wordVectorsDirectory),
     capture: browserCapture,
     abilities: await readAbilities(demoModel),
+    ...more,
     host: {
       kind: 'web',
       version,
@@ -80,7 +82,7 @@ export async function openApp(
  * matter. Throws `store_*` when the data folder cannot be used at all, and `port_unavailable`.
  */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
-  const { app, store, log } = await openApp({ startEngine, version, dataDirectory }, (app, conversationId) => {
+  const { app, store, log } = await openApp({ startEngine, version, dataDirectory, listenForPrograms }, (app, conversationId) => {
     app.emit({ event: 'windows.show', payload: { conversationId } });
     openMain(host.link(conversationId ?? undefined));
   });

@@ -1,4 +1,4 @@
-import type { CaptureState, Device, EngineState, Settings } from '../../main/contract.ts';
+import type { CaptureState, Device, EngineState, ProgramsState, Settings } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
 
 export const settings = {
@@ -9,6 +9,7 @@ export const settings = {
     models: 'Models',
     answers: 'Answers',
     backups: 'Backups',
+    programs: 'For programs',
     privacy: 'Privacy',
     problems: 'Problems',
     about: 'About',
@@ -142,6 +143,36 @@ export const settings = {
   outOfRange: (least: string, most: string) => `Enter a number between ${least} and ${most}.`,
   aboveZero: 'Enter a number above 0.',
   needed: 'Enter a number.',
+
+  // For programs
+  programs: 'Let other programs on this computer ask Loupe',
+  programsHint:
+    'What was written for Ollama or for OpenAI’s servers works with Loupe when you change its address. ' +
+    'Only programs on this computer that send the key are answered, and what you ask goes first.',
+  programsStarting: 'Starting…',
+  programsAddresses: 'Addresses',
+  programsOpenAi: 'For OpenAI’s clients',
+  programsOllama: 'For Ollama’s clients',
+  /** Stands in an address for the key that is no longer shown. */
+  programsKeyInAddress: 'YOUR-KEY',
+  programsCopy: (what: string) => `Copy the address ${what[0]!.toLowerCase()}${what.slice(1)}`,
+  programsKey: 'Key',
+  programsCopyKey: 'Copy the key',
+  programsKeyOnce: 'Copy the key now: Loupe will not show it again.',
+  programsKeyKept: {
+    keychain: 'Your key is in the system’s keychain.',
+    session: 'Your key is kept until Loupe ends; the next start needs a new one.',
+  } satisfies Record<NonNullable<ProgramsState['key']>, string>,
+  programsKeyless: 'There is no key yet, so no program is answered.',
+  programsMakeKey: 'Make a key',
+  programsNewKey: 'Make a new key',
+  programsNewKeyHint: 'Programs that send the old key will no longer be answered.',
+  programsPort: 'Port',
+  programsPortHint: '1024 to 65535. Programs need the new address when you change it.',
+  programsAnswered: (count: number) =>
+    count === 0
+      ? 'No program has asked since Loupe started.'
+      : `${count === 1 ? 'One request' : `${count.toLocaleString('en')} requests`} answered since Loupe started. None of it left this computer.`,
 
   // Privacy
   neverConnect: 'Never connect',

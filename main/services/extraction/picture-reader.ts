@@ -19,7 +19,7 @@ const kept = 16;
 
 /** Null for a page whose picture cannot be read. Rejects with `cancelled`. */
 export function createPictureReader({ reader, recogniser, fileOf }: PictureReaderOptions): PictureReader {
-  const known = new Map<string, string | null>();
+  const known = new Map<string, string>();
 
   async function read(documentId: number, number: number, signal: AbortSignal): Promise<string | null> {
     try {
@@ -33,7 +33,9 @@ export function createPictureReader({ reader, recogniser, fileOf }: PictureReade
 
   return async ({ documentId, number }, signal) => {
     const key = `${documentId}.${number}`;
-    const text = known.has(key) ? known.get(key)! : await read(documentId, number, signal);
+    const text = known.get(key) ?? (await read(documentId, number, signal));
+    // A page that could not be read may be readable the next time.
+    if (text === null) return null;
     known.delete(key);
     known.set(key, text);
     const [oldest] = known.keys();

@@ -130,7 +130,7 @@ export function createModelManager(options: ManagerOptions): ModelManager {
   });
 
   async function tokenView(): Promise<CatalogueView['token']> {
-    return { source: (await token())?.source ?? null, kept: secrets.kept, problem: secrets.problem() };
+    return { source: (await token())?.source ?? null, kept: secrets.kept, problem: secrets.problem('hub-token') };
   }
 
   return {

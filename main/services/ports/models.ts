@@ -110,14 +110,17 @@ export interface LicenceStore {
 }
 
 /** Keeps short secrets out of database and logs. */
+/** `hub-token`: for downloads. `api-key`: what programs have to send. */
+export type SecretName = 'hub-token' | 'api-key';
+
 export interface SecretStore {
   /** `keychain`: by the system, encrypted. `session`: in memory, until Loupe ends. */
   readonly kept: 'keychain' | 'session';
   /** Why there is no keychain, or why what was kept cannot be read; null where there is nothing to say. */
-  problem(): string | null;
-  get(name: 'hub-token'): Promise<string | null>;
+  problem(name: SecretName): string | null;
+  get(name: SecretName): Promise<string | null>;
   /** Null forgets it. */
-  set(name: 'hub-token', value: string | null): Promise<void>;
+  set(name: SecretName, value: string | null): Promise<void>;
 }
 
 /**

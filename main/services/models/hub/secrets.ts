@@ -2,17 +2,18 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { textOf } from '../../../regular-file.ts';
-import type { SecretStore } from '../../ports.ts';
+import type { SecretName, SecretStore } from '../../ports.ts';
 
 /** In memory, of a host without a keychain. `problem` is why there is none, where the user should know. */
 export function sessionSecrets(problem: string | null = null): SecretStore {
-  let token: string | null = null;
+  const kept = new Map<SecretName, string>();
   return {
     kept: 'session',
     problem: () => problem,
-    get: async () => token,
-    set: async (_name, value) => {
-      token = value;
+    get: async (name) => kept.get(name) ?? null,
+    set: async (name, value) => {
+      if (value === null) kept.delete(name);
+      else kept.set(name, value);
     },
   };
 }
