@@ -34,10 +34,28 @@ function fieldOf(messages: ChatMessage[]): string | null {
   return `${said} [p. 1 "${field}: ${said}"]`;
 }
 
+/** A question that begins with "Quote" gets the line of a page that has most of its words, cited. */
+function quoteOf(messages: ChatMessage[]): string | null {
+  const prompt = messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).at(-1) ?? '';
+  // What else the question may be called.
+  if (/\n\nQuote .*$/.test(prompt)) return 'terminate';
+  const question = /\nQuestion: (Quote .*)$/.exec(prompt)?.[1];
+  if (question === undefined) return null;
+  const wanted = new Set(question.toLowerCase().match(/\p{L}+/gu));
+  const shared = (text: string): number => (text.toLowerCase().match(/\p{L}+/gu) ?? []).filter((word) => wanted.has(word)).length;
+  let page = '';
+  let best = { score: 0, answer: 'The pages do not say.' };
+  for (const text of prompt.split('\n').slice(0, -1)) {
+    page = /^=+ page (\d+)/.exec(text)?.[1] ?? page;
+    if (shared(text) > best.score) best = { score: shared(text), answer: `The page says so [p. ${page} "${text}"].` };
+  }
+  return best.answer;
+}
+
 /** Says back what it is asked, base models too; with a model that is called a guard it judges: questions are safe, answers are not. */
 function startEngine(): Engine {
   const options = { wordMs: Number(values['word-ms']), wordsAtOnce: Number(values['words-at-once']), contextLength: 8192 };
-  const chat = createFakeEngine({ ...options, answer: (messages) => fieldOf(messages) ?? describe(messages) });
+  const chat = createFakeEngine({ ...options, answer: (messages) => fieldOf(messages) ?? quoteOf(messages) ?? describe(messages) });
   const guard = createFakeEngine({ ...options, answer: (messages) => (messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6,S13') });
   let current = chat;
   return {

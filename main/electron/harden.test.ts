@@ -51,7 +51,7 @@ test('no window opens, no embedded page comes', () => {
   expect(preventDefault).toHaveBeenCalled();
 });
 
-test('the session permits, fetches and downloads nothing', () => {
+test('the session permits and fetches nothing, and saves only what the page made', () => {
   const { electron, session } = createElectronDouble();
   hardenSession(electron.session.defaultSession as Session, true);
   const ask = (permission: string, requestingUrl: string, isMainFrame = true): unknown[] => {
@@ -105,9 +105,22 @@ test('the session permits, fetches and downloads nothing', () => {
   ])
     expect(fetched(url)).toBe('stopped');
 
-  const preventDefault = vi.fn();
-  for (const handler of session.downloads) (handler as (event: unknown) => void)({ preventDefault });
-  expect(preventDefault).toHaveBeenCalledOnce();
+  const saved = (url: string): boolean => {
+    const preventDefault = vi.fn();
+    for (const handler of session.downloads)
+      (handler as (event: unknown, item: unknown) => void)({ preventDefault }, { getURL: () => url });
+    return preventDefault.mock.calls.length === 0;
+  };
+  // What the page made itself, as a table is: it could not be saved otherwise.
+  expect(saved('blob:loupe://app/9e6f')).toBe(true);
+  for (const url of [
+    'https://example.org/a.zip',
+    'loupe://app/pictures/a',
+    'blob:https://example.org/9e6f',
+    'data:text/html,x',
+    'file:///etc/passwd',
+  ])
+    expect(saved(url)).toBe(false);
 });
 
 test('WebRTC reaches nothing', () => {

@@ -1,7 +1,7 @@
 /** The rules of options.ts, put on everything that shows a page. */
 import type { Session, WebContents } from 'electron';
 import { entry } from './entries.ts';
-import { allowsPermission, externalLink, mayNavigate, mayRequest, spellsOffline } from './options.ts';
+import { allowsPermission, externalLink, mayNavigate, mayRequest, maySave, spellsOffline } from './options.ts';
 
 export interface LinkOptions {
   /** Asks the person, and opens the link if they agree. */
@@ -40,7 +40,7 @@ export function hardenContents(contents: WebContents, { offerLink }: LinkOptions
   );
 }
 
-/** Nothing is permitted that is not needed, nothing is fetched from elsewhere, nothing is downloaded. */
+/** Nothing is permitted that is not needed, nothing is fetched from elsewhere, and nothing is saved but what the page made. */
 export function hardenSession(session: Session, packaged: boolean): void {
   session.setPermissionRequestHandler(
     entry((_contents, permission, decide, details) => {
@@ -57,7 +57,10 @@ export function hardenSession(session: Session, packaged: boolean): void {
   session.webRequest.onBeforeRequest(entry(({ url }, decide) => decide({ cancel: !mayRequest(url, packaged) })));
   session.on(
     'will-download',
-    entry((event) => event.preventDefault()),
+    // Electron asks the person where to.
+    entry((event, item) => {
+      if (!maySave(item.getURL())) event.preventDefault();
+    }),
   );
   session.setSpellCheckerEnabled(spellsOffline(process.platform));
 }

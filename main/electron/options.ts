@@ -62,8 +62,17 @@ export function mayNavigate(address: string, isMainFrame: boolean): boolean {
 /** No request leaves for anywhere but the app. `devtools:` is the inspector's own page, in a checkout. */
 export function mayRequest(address: string, packaged: boolean): boolean {
   if (ownUrl(address)) return true;
-  if (address.startsWith(`blob:${appOrigin}/`)) return true;
+  if (isOwnBlob(address)) return true;
   return !packaged && address.startsWith('devtools://');
+}
+
+/** What the page has made itself may be saved, where a person says: a table, a conversation, the file for a report. */
+export function maySave(address: string): boolean {
+  return isOwnBlob(address);
+}
+
+function isOwnBlob(address: string): boolean {
+  return address.startsWith(`blob:${appOrigin}/`);
 }
 
 /** Copying text is all that needs to be permitted: captures come from the app, pastes with their event. */
