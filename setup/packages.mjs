@@ -38,9 +38,7 @@ export async function ensurePackages() {
     const missing = packagesMissing();
     if (missing === 0) return;
     say(`installing npm packages (${missing} missing or changed) ...`);
-    // As in .npmrc, for versions of npm that pass on no settings but their own.
-    const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-    const end = await follow('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, env });
+    const end = await follow('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
     if (end.code !== 0) throw new SetupError('`npm ci` failed (see above).', 'Check the network and the npm registry, then run again.');
   });
 }

@@ -26,10 +26,10 @@ export const allowedLicences = [
   'Apache-2.0 AND LGPL-3.0-or-later AND MIT',
 ];
 
-/** Packages that run a program of theirs on install, and why that is accepted. */
-export const allowedInstallScripts = {
-  'onnxruntime-node': 'fetches CUDA libraries; .npmrc tells it not to',
-  'electron-winstaller': 'copies its own 7-Zip; only where a Windows installer is built',
+/** Packages that would run a program of theirs on install, which .npmrc forbids, and what they lack without it. */
+export const skippedInstallScripts = {
+  'onnxruntime-node': 'the libraries for CUDA, hundreds of megabytes that Loupe does not use',
+  'electron-winstaller': 'its own 7-Zip, for a kind of Windows installer that Loupe does not make',
 };
 
 /** Development packages of which code is built into the window, or that are what the app runs on. */
@@ -63,8 +63,8 @@ export function faultsOf(packages) {
     ...(ships && !allowedLicences.includes(licence)
       ? [`${name} ${version} ships and its licence is "${licence}", which is not on the list.`]
       : []),
-    ...(runsOnInstall && !Object.hasOwn(allowedInstallScripts, name)
-      ? [`${name} ${version} runs a program when it is installed, and is not on the list of those that may.`]
+    ...(runsOnInstall && !Object.hasOwn(skippedInstallScripts, name)
+      ? [`${name} ${version} has a program to run when it is installed, and is not on the list of those that work without.`]
       : []),
   ]);
 }
