@@ -1,6 +1,7 @@
 /** What a new user does in the first hour, and where it must not stumble. */
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
+import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import { expect, testWithFakeEngine } from './support/loupe.ts';
 
 const test = testWithFakeEngine(1, 1000);
@@ -33,6 +34,29 @@ test('the quick-ask window first: what was asked there is not hidden by the firs
   await page.getByRole('button', { name: 'New conversation' }).click();
   await page.goto(new URL('/', page.url()).href);
   await expect(loupe.question).toBeFocused();
+});
+
+test('a document first: chosen on the first page, and attached in a conversation, it opens the library', async ({ loupe, page }) => {
+  const pdf = {
+    name: 'lease.pdf',
+    mimeType: 'application/pdf',
+    buffer: Buffer.from(writePdf({ pages: [{ content: line('Rent is due') }] })),
+  };
+  const documents = page.getByRole('dialog', { name: 'Documents' });
+  const choose = async (button: string, file: typeof pdf): Promise<void> => {
+    const choosing = page.waitForEvent('filechooser');
+    await page.getByRole('button', { name: button }).click();
+    await (await choosing).setFiles(file);
+  };
+  await choose('Choose a picture or PDF', pdf);
+  await expect(documents.getByRole('article', { name: 'lease.pdf' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(loupe.question).toBeFocused();
+  await choose('Attach pictures or PDFs', { ...pdf, name: 'addendum.pdf', buffer: Buffer.concat([pdf.buffer, Buffer.from('\n')]) });
+  await expect(documents.getByRole('article', { name: 'addendum.pdf' })).toBeVisible();
+  // Nothing of it is attached as a picture.
+  await page.keyboard.press('Escape');
+  await expect(loupe.chips()).toHaveCount(0);
 });
 
 test('the keyboard is where one types', async ({ loupe, page }) => {

@@ -24,10 +24,14 @@ export function mayBeDocument({ name, type }: { name: string; type: string }): b
   );
 }
 
+/** Whether there is a PDF among them: then all of them are meant for the library. */
+export function hasPdf(files: Iterable<File>): boolean {
+  return [...files].some(({ name, type }) => type === 'application/pdf' || /\.pdf$/i.test(name));
+}
+
 /** Whether there is a PDF or a folder in it: then all of it is meant for the library. */
 export function bringsDocuments(data: DataTransfer): boolean {
-  const isPdf = ({ name, type }: File): boolean => type === 'application/pdf' || /\.pdf$/i.test(name);
-  return [...data.files].some(isPdf) || [...data.items].some((item) => item.webkitGetAsEntry()?.isDirectory === true);
+  return hasPdf(data.files) || [...data.items].some((item) => item.webkitGetAsEntry()?.isDirectory === true);
 }
 
 /** The entries have to be taken from the event at once: later they are gone. */

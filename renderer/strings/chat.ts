@@ -19,7 +19,7 @@ export const chat = {
   stop: 'Stop',
   stopping: 'Stopping',
   capture: 'Capture the screen',
-  attach: 'Attach pictures',
+  attach: 'Attach pictures or PDFs',
   compose: 'Compose pictures into one',
   composeThem: 'Compose them',
   onlyLast: (name: string) => `The model sees only the last picture: ${name}.`,
@@ -143,7 +143,7 @@ export const chat = {
   suggestions: 'Suggestions',
   waysToBegin: 'Ways to start',
   wayCapture: 'Capture',
-  wayAttach: 'Choose a picture',
+  wayAttach: 'Choose a picture or PDF',
 
   // Engine
   loading: (model: string) => `Loading ${model}`,

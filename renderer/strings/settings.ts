@@ -198,7 +198,7 @@ export const settings = {
   problemsList: 'What went wrong lately',
   bundle: 'Save a file for a report',
   bundleHint:
-    'It holds versions, devices, settings and what went wrong. Nothing that you wrote, named or keep is in it; it is text that you can read before you send it.',
+    'The file holds versions, devices, settings and what went wrong; nothing that you wrote, named or keep. It is text: read it before you send it.',
 
   // About
   licences: 'Licences',
