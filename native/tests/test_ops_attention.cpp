@@ -77,6 +77,73 @@ TEST_F(Attention, ManyRowsOverAllKeys) {
   check(17, 129, {2, 2, 128}, Mask::all, false);
 }
 
+class RopeAttention : public Attention {
+ protected:
+  static Floats cos_sin(const Floats& angles) {
+    Floats pairs;
+    for (float angle : angles) {
+      pairs.push_back(std::cos(angle));
+      pairs.push_back(std::sin(angle));
+    }
+    return pairs;
+  }
+
+  /// `length` keys are in the cache before the rows' own.
+  void check(uint32_t rows, uint32_t length, const HeadShape& shape, bool half, uint32_t dispatches = 2) {
+    Random random(rows * 7919 + length * 31 + shape.head_dim);
+    const uint32_t capacity = length + rows + 37, width = shape.query_width() + 2 * shape.kv_width();
+    Floats qkv = random.floats(static_cast<size_t>(rows) * width), k = random.floats(static_cast<size_t>(length) * shape.kv_width());
+    Floats v = random.floats(k.size());
+    const Floats rotations = cos_sin(random.floats(rows * shape.head_dim / 2, 3));
+    const KvCache kv = cache(capacity, shape.kv_width(), half, k, v);
+    const Tensor in = input(rows, width, qkv, 0, 1), out = output(rows, shape.query_width());
+    const AttentionMask mask{Mask::causal, 0, {words({99999, length - length / 3}), 1, length / 3}};
+    recorder.sync();
+    const uint64_t before = recorder.dispatches();
+    ops::rope_attention(g, in, bytes(rotations.data(), rotations.size() * 4), shape, mask, kv, out);
+    const std::string what =
+        std::to_string(rows) + " rows, " + std::to_string(length) + " earlier keys, " + describe(shape) + (half ? ", f16" : ", f32");
+    EXPECT_EQ(recorder.dispatches() - before, dispatches) << what << ": one row needs no dispatch for its key and value";
+
+    k.resize(static_cast<size_t>(capacity) * shape.kv_width(), NAN);
+    v.resize(k.size(), NAN);
+    scalar::rope_kv_write(qkv, rotations, shape, length, k, v);
+    const auto first_own = static_cast<std::ptrdiff_t>(length) * shape.kv_width();
+    const auto end_own = first_own + static_cast<std::ptrdiff_t>(rows) * shape.kv_width();
+    const Floats own_keys(k.begin() + first_own, k.begin() + end_own), own_values(v.begin() + first_own, v.begin() + end_own);
+    // Attention sees the keys and values as the cache holds them.
+    const Floats keys = read_cache(kv.keys, kv), values = read_cache(kv.values, kv);
+    const Tolerance stored = half ? f16_storage : f32_elements;
+    expect_close(Floats(keys.begin() + first_own, keys.begin() + end_own), own_keys, stored, what + ": keys");
+    expect_close(Floats(values.begin() + first_own, values.begin() + end_own), own_values, stored, what + ": values");
+    expect_same(Floats(keys.begin(), keys.begin() + first_own), Floats(k.begin(), k.begin() + first_own), what + ": earlier keys");
+    expect_same(Floats(values.begin(), values.begin() + first_own), Floats(v.begin(), v.begin() + first_own), what + ": earlier values");
+    for (size_t i = static_cast<size_t>(end_own); i < keys.size(); ++i)
+      ASSERT_TRUE(std::isnan(keys[i]) && std::isnan(values[i])) << what << ": written beyond the rows, at element " << i;
+    Floats q;
+    for (uint32_t row = 0; row < rows; ++row) q.insert(q.end(), qkv.begin() + row * width, qkv.begin() + row * width + shape.query_width());
+    expect_close(read(out), scalar::attention(q, keys, values, shape, mask, length), attention_tolerance, what);
+  }
+};
+
+// The row's own key is the only one, the last of a chunk, the first of the next, in the middle of the third.
+TEST_F(RopeAttention, OneRow) {
+  for (bool half : {false, true})
+    for (uint32_t length : {0u, 1u, 5u, 126u, 127u, 128u, 300u}) check(1, length, {8, 2, 64}, half);
+  for (bool half : {false, true})
+    for (uint32_t head_dim : {8u, 16u, 32u, 80u, 128u, 256u}) check(1, 130, {head_dim == 256 ? 2u : 6u, 2, head_dim}, half);
+  check(1, 130, {8, 1, 128}, true);
+  check(1, 0, {3, 1, 16}, false);
+}
+
+TEST_F(RopeAttention, MoreRowsAreWrittenFirst) {
+  for (uint32_t rows : {2u, 8u}) check(rows, 130, {4, 2, 64}, true, 3);
+  check(17, 130, {4, 2, 64}, true);  // of its two dispatches the second does not split over keys
+}
+
+// With the row's own key and value a group of nine such heads no longer fits the shared memory that every device has.
+TEST_F(RopeAttention, ManyHeadsOfOneKeyHead) { check(1, 150, {9, 1, 256}, false, 3); }
+
 // Scores of hundreds: exp must see only differences from the maximum.
 TEST_F(Attention, LargeScores) {
   check(1, 300, {8, 2, 64}, Mask::causal, true, 100);

@@ -28,9 +28,8 @@ void self_attention(Graph& g, const SelfAttentionLayer& layer, const ops::HeadSh
     const Tensor attended = g.arena.tensor(x.rows, heads.query_width());
     ops::rms_norm(g, x, layer.norm.tensor, eps, normed);  // [rows, H]
     ops::matmul(g, normed, layer.qkv, qkv);               // [rows, (heads + 2 kv_heads) D]
-    ops::rope_kv_write(g, qkv, in.rotations, heads, in.position, cache);
-    ops::attention(g, qkv, cache, heads, {MaskKind::causal, in.length, in.position}, attended);  // [rows, heads * D]
-    ops::matmul(g, attended, layer.output, x, {Kind::add});                                      // [rows, H]
+    ops::rope_attention(g, qkv, in.rotations, heads, {MaskKind::causal, in.length, in.position}, cache, attended);  // [rows, heads * D]
+    ops::matmul(g, attended, layer.output, x, {Kind::add});                                                         // [rows, H]
   }
   feed_forward(g, layer.mlp, eps, 1, x);
 }

@@ -25,6 +25,8 @@ constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 4 * ((32 + tiled_keys
 static_assert(tiled_bytes(96) <= shared_bytes && tiled_bytes(152) <= shared_bytes && tiled_bytes(160) > shared_bytes);
 /// Of attention_decode with the smaller pieces, those of float16 caches: its queries are padded to four of them.
 constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (20 * 128 + 4 * round_up(head_dim, 32)) + 64 * 4; }
+/// And of one that rotates: the row's own key and value, in a float32 cache.
+constexpr uint32_t own_bytes(uint32_t head_dim) { return 2 * 4 * head_dim; }
 
 float score_scale(const HeadShape& shape) { return 1.0f / std::sqrt(static_cast<float>(shape.head_dim)); }
 
@@ -72,8 +74,14 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
   }
 }
 
-void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask,
-                     const Tensor& out) {
+bool splits(const Tensor& q, const HeadShape& shape, uint32_t more_bytes) {
+  return q.rows <= matvec_rows && shape.head_dim % 8 == 0 && shape.head_dim <= 256 &&
+         split_bytes(shape.head_dim, shape.heads / shape.kv_heads) + more_bytes <= shared_bytes;
+}
+
+/// `rotations`: none where queries are rotated and the rows' keys are in the cache already.
+void split_attention(Graph& g, const Tensor& q, const vk::Slice& rotations, const KvCache& cache, const HeadShape& shape,
+                     const AttentionMask& mask, const Tensor& out) {
   struct Push {
     uint32_t q_stride, q_offset, kv_stride, length, index, base, splits;
     float scale;
@@ -86,12 +94,14 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
   const bool causal = mask.kind == AttentionMask::Kind::causal;
   const uint32_t keys = longest_view(mask, cache.capacity), splits = divide_up(keys, chunk);
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;
+  const bool rotated = bool(rotations);
+  const auto cached = [rotated](const vk::Buffer& buffer) { return rotated ? vk::updates(buffer.slice()) : vk::reads(buffer.slice()); };
   Arena::Scope scope(g.arena);
   const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim);
   const Tensor stats = g.arena.tensor(q.rows * shape.heads * splits, 2);
-  g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal},
-        {vk::reads(q.slice), vk::reads(cache.keys.slice()), vk::reads(cache.values.slice()), vk::reads(state), vk::writes(parts.slice),
-         vk::writes(stats.slice)},
+  g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal, rotated},
+        {vk::reads(q.slice), cached(cache.keys), cached(cache.values), vk::reads(state), vk::writes(parts.slice), vk::writes(stats.slice),
+         vk::reads(rotated ? rotations : q.slice)},
         Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)},
         {splits, shape.kv_heads, q.rows}, {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
   g.run("attention_merge", {shape.head_dim, causal},
@@ -103,10 +113,15 @@ void split_attention(Graph& g, const Tensor& q, const KvCache& cache, const Head
 }  // namespace
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
-  if (q.rows <= matvec_rows && shape.head_dim % 8 == 0 && shape.head_dim <= 256 &&
-      split_bytes(shape.head_dim, shape.heads / shape.kv_heads) <= shared_bytes)
-    return split_attention(g, q, cache, shape, mask, out);
+  if (splits(q, shape, 0)) return split_attention(g, q, {}, cache, shape, mask, out);
   tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
+}
+
+void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
+                    const KvCache& cache, const Tensor& out) {
+  if (qkv.rows == 1 && splits(qkv, shape, own_bytes(shape.head_dim))) return split_attention(g, qkv, rotations, cache, shape, mask, out);
+  rope_kv_write(g, qkv, rotations, shape, mask.position, cache);
+  attention(g, qkv, cache, shape, mask, out);
 }
 
 void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {

@@ -186,6 +186,31 @@ Case attention(Bench& bench, const std::string& name, uint32_t rows, const ops::
   return made;
 }
 
+Case rope_attention(Bench& bench, const std::string& name, uint32_t length, const ops::HeadShape& shape, bool half) {
+  const uint32_t before = length - 1;
+  const uint64_t keys_count = uint64_t{before} * shape.kv_width(), room = shape.kv_width();
+  const Floats qkv = bench.random(uint64_t{shape.query_width()} + 2 * shape.kv_width()), rotations = bench.random(shape.head_dim);
+  Floats k = bench.random(keys_count + room), v = bench.random(keys_count + room);
+  const auto cache = std::make_shared<const KvCache>(bench.cache(length, shape.kv_width(), half, k, v));
+  const ops::AttentionMask mask{Mask::causal, length, {bench.value(0u), 0, before}};
+  const Tensor in = bench.tensor(1, shape.query_width() + 2 * shape.kv_width(), qkv), out = bench.tensor(1, shape.query_width()),
+               turns = bench.tensor(1, shape.head_dim, rotations);
+  Case made{name, 4.0 * length * shape.query_width(), 2.0 * static_cast<double>(keys_count) * (half ? 2 : 4), exact_tolerance, {}, {}, {}};
+  made.record = [&bench, in, turns, cache, shape, mask, out] {
+    ops::rope_attention(bench.graph, in, turns.slice, shape, mask, *cache, out);
+  };
+  made.found = [&bench, out] { return bench.download<float>(out.slice); };
+  made.expected = [=] {
+    Floats rotated = qkv, keys = k, values = v;
+    scalar::rope_kv_write(rotated, rotations, shape, before, keys, values);
+    // The cache rounds the row's own key and value, too.
+    if (half) (void)stored_rows(DType::f16, keys), (void)stored_rows(DType::f16, values);
+    rotated.resize(shape.query_width());
+    return scalar::attention(rotated, keys, values, shape, mask, before);
+  };
+  return made;
+}
+
 Case attention_packed(Bench& bench, const std::string& name, const ops::HeadShape& shape, const ops::AttentionMask& mask) {
   const uint32_t rows = mask.length, width = shape.query_width();
   const Floats qkv = bench.random(uint64_t{rows} * 3 * width);
@@ -247,6 +272,7 @@ std::vector<NamedCase> self_test_cases() {
       {"norms", [](Bench& b) { return layer_norm(b, "layer norm", 5, 200); }},
       {"norms", [](Bench& b) { return rms_norm(b, "RMS norm", 5, 200); }},
       attending("attention, one row", 1, {Mask::causal, 300, {}, 0, 0, 0}),
+      {"attention, one row", [heads](Bench& b) { return rope_attention(b, "attention, one row, rotated", 300, heads, false); }},
       attending("attention, causal", 21, {Mask::causal, 50, {}, 0, 0, 0}),
       attending("attention, vision", 48, {Mask::vision, 48, {}, 2, 10, 16}),
       {"sampling", [](Bench& b) { return argmax(b, "argmax", 5000); }},
@@ -285,7 +311,8 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       product("decode gate/up silu", 1, hidden, 2 * s.text_inner, Kind::silu_mul),
       product("decode down add", 1, s.text_inner, hidden, Kind::add),
       product("decode lm_head", 1, hidden, vocabulary),
-      decode_attention("decode attention, text", s.context),
+      {"decode attention, text",
+       [=](Bench& b) { return rope_attention(b, "decode attention, text", s.context, heads, b.graph.activations == Activations::f16); }},
       decode_attention("decode attention, picture", s.image_tokens),
       {"argmax", [=](Bench& b) { return argmax(b, "argmax", vocabulary); }},
       {"sample top-p 0.9", [=](Bench& b) { return sample(b, "sample top-p 0.9", vocabulary, {0.6f, 0, 0.9f, 0, 1}); }},

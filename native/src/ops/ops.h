@@ -107,7 +107,11 @@ struct AttentionMask {
 /// softmax(q k^T / sqrt(head_dim)) v, head by head, without ever storing all scores.
 /// q: rows of `q_stride` elements whose first query_width() are queries; out: [rows, query_width()].
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out);
-/// The same over qkv [rows, 3 * heads * head_dim] of the vision encoder.
+/// rope_kv_write, then causal attention over what the cache holds now. A single row, as in a decode step, takes no dispatch
+/// for the former; its qkv stays unrotated then.
+void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
+                    const KvCache& cache, const Tensor& out);
+/// Attention over qkv [rows, 3 * heads * head_dim] of the vision encoder.
 void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out);
 
 /// Vision features [rows, width]: out[:, 0 : width] = final; out[:, width + d * n + i] = intermediate i, column d.

@@ -17,6 +17,7 @@ constexpr uint32_t trace_logit_rows = 16;
 constexpr uint64_t readback_bytes = 4u << 20;
 /// Words of state_: word 0 stays 0 (prefill passes its base by value), word 1 is the step's position.
 constexpr uint32_t state_zero = 0, state_position = 1;
+constexpr uint64_t state_bytes = 256;
 
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -78,8 +79,9 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
   tokens_ = memory.allocate(prefill_rows * 4, vk::Intent::upload);
   rotations_ =
       memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
-  state_ = memory.allocate(256, vk::Intent::upload);
-  std::memset(state_.mapped(), 0, 256);
+  state_ = memory.allocate(state_bytes, vk::Intent::upload);
+  std::memset(state_.mapped(), 0, state_bytes);
+  step_inputs_ = memory.allocate(state_bytes + static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::activations);
   sampling_ = memory.allocate(sizeof(ops::SamplingInputs), vk::Intent::upload);
   logits_ = memory.allocate(vocabulary * 4, vk::Intent::activations);
   chosen_ = memory.allocate(4, vk::Intent::readback);
@@ -276,7 +278,12 @@ void Session::step(uint32_t token, uint32_t position, const CrossKv* image, cons
     Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations};
     Arena::Scope scope(arena_);
     const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
-    decode(g, model_, {tokens_.slice(), rotations_.slice(), {state_.slice(), state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
+    // Every layer's attention reads these in many workgroups: over the bus they come once.
+    const uint64_t row_bytes = static_cast<uint64_t>(model_.config.text.head_dim) * 4;
+    const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, row_bytes);
+    g.recorder.copy(state_.slice(), state);
+    g.recorder.copy(rotations_.slice().part(0, row_bytes), rotations);
+    decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
     output_logits(g, model_, hidden, logits_tensor());
     ops::sample(g, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
     recorded_ = std::move(recorded);  // only now: recording may be cancelled, and half a step must not be replayed
