@@ -1,7 +1,7 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { join } from 'node:path';
 import type { App, AppPorts } from './app-ports.ts';
-import type { EventMessage } from './contract.ts';
+import type { EventMessage, TextLine } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { documentHandlers } from './handlers/documents.ts';
 import { extractionHandlers } from './handlers/extractions.ts';
@@ -85,9 +85,11 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     settings: () => store.settings(),
   });
   const { library, uploads, readings, pagePictures, extractions } = createDocumentParts(ports, engine, emit);
+  const readPicture = async (hash: string, options: { background: boolean; signal: AbortSignal }): Promise<TextLine[]> =>
+    text.readSilently(hash, { source: pictures.original(hash) }, options);
   const secondReader = createSecondReader({
     store,
-    read: async (hash, signal) => text.readLater(hash, { source: pictures.original(hash) }, signal),
+    read: (hash, signal) => readPicture(hash, { background: true, signal }),
     sees: () => engine.state().vision !== null,
     emit,
     onFault: host.onFault,
@@ -97,6 +99,8 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     engine,
     showPage: pagePictures.show,
     wordVectors,
+    readText: (hash, signal) => readPicture(hash, { background: false, signal }),
+    onFault: host.onFault,
     emit,
     onAnswer: (answer) => void secondReader.check(answer),
   });

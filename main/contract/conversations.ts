@@ -21,6 +21,8 @@ export const turnStatistics = v.strictObject({
   contextLength: count,
   /** Oldest messages that were left out of the prompt because they no longer fit. */
   forgottenMessages: count,
+  /** The model got the text that Loupe read in the picture. */
+  hinted: v.optional(v.boolean()),
 });
 
 /**
@@ -129,7 +131,7 @@ export const searchHit = v.strictObject({
 export const turnState = v.strictObject({
   messageId: id,
   conversationId: id,
-  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'pages', 'looking', 'reading', 'writing']),
+  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'text', 'pages', 'looking', 'reading', 'writing']),
   done: count,
   total: count,
 });

@@ -39,6 +39,8 @@ export const settings = v.strictObject({
   searchPictures: v.boolean(),
   /** Answers about pictures are compared with the text that is read in them. */
   secondReader: v.boolean(),
+  /** The text that is read in a picture is quoted to the model that looks at it. */
+  textHint: v.boolean(),
   /** Nothing is fetched from another machine; `services/network.ts` refuses it. */
   neverConnect: v.boolean(),
   /** Other programs on this computer may ask Loupe, with a key. */
@@ -76,6 +78,7 @@ export const defaultSettings: Settings = {
   sendWith: 'enter',
   searchPictures: true,
   secondReader: true,
+  textHint: false,
   neverConnect: false,
   programs: false,
   programsPort: 11_535,

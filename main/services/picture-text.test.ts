@@ -100,11 +100,11 @@ test('of many pictures the ones that were wanted last are remembered', async () 
 test('what nobody waits for is read without events, shared and remembered', async () => {
   const { text, events, asked, finish } = rig();
   const { signal } = new AbortController();
-  const [waited, later] = [text.read('a', picture('a.png')), text.readLater('a', picture('a.png'), signal)];
+  const [waited, later] = [text.read('a', picture('a.png')), text.readSilently('a', picture('a.png'), { background: true, signal })];
   finish[0]!();
   expect([await waited, await later]).toEqual([[line('a.png')], [line('a.png')]]);
   expect(events).toHaveLength(1);
-  const alone = text.readLater('b', picture('b.png'), signal);
+  const alone = text.readSilently('b', picture('b.png'), { background: true, signal });
   finish[1]!();
   await alone;
   expect(await text.read('b', picture('b.png'))).toEqual([line('b.png')]);

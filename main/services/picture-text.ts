@@ -7,8 +7,8 @@ export interface PictureText {
   read(hash: string, picture: OcrPicture): Promise<TextLine[]>;
   /** What was read of it lately; null where that is not known. Reads nothing. */
   known(hash: string): TextLine[] | null;
-  /** As `read`, while nobody waits for it: without events, at the lowest priority. */
-  readLater(hash: string, picture: OcrPicture, signal: AbortSignal): Promise<TextLine[]>;
+  /** As `read`, without events; in the background while nobody waits for it, at the lowest priority. */
+  readSilently(hash: string, picture: OcrPicture, options: { background: boolean; signal: AbortSignal }): Promise<TextLine[]>;
   /** Of a picture that is read once, without events; `stop` knows it as `of`. */
   readOnce(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]>;
   /** Its readers are rejected with `cancelled`. */
@@ -51,9 +51,9 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
       const onLine = (line: TextLine): void => emit({ event: 'text.line', payload: { of: hash, line } });
       return remember(hash, known.get(hash) ?? (await (running.get(hash)?.result ?? begin(hash, picture, onLine))));
     },
-    async readLater(hash, picture, signal) {
+    async readSilently(hash, picture, options) {
       const begun = known.get(hash) ?? running.get(hash)?.result;
-      return remember(hash, await (begun ?? recogniser.recognise(picture, { background: true, signal })));
+      return remember(hash, await (begun ?? recogniser.recognise(picture, options)));
     },
     readOnce(of, picture, onLine) {
       stop(of);

@@ -96,6 +96,7 @@ export const chat = {
         : statistics.imagesCached > 0
           ? 'the picture had been looked at before'
           : '',
+      statistics.hinted ? 'was given the text in the picture' : '',
       statistics.forgottenMessages > 0 ? `${statistics.forgottenMessages} oldest messages left out` : '',
     ]
       .filter(Boolean)
@@ -109,6 +110,7 @@ export const chat = {
     loading: 'Loading the model',
     restarting: 'The engine stopped and is restarting. The answer will continue from here',
     preparing: 'Preparing the picture',
+    text: 'Reading the text in the picture',
     pages: 'Looking at every page',
     looking: 'Looking at the picture',
     reading: 'Reading',

@@ -32,6 +32,10 @@ export const settings = {
   searchPicturesHint: 'Loupe reads your pictures on this computer while it is idle. Turning this off deletes the text it has read.',
   secondReader: 'Compare answers with the text in the picture',
   secondReaderHint: 'When an answer has other numbers or names than the text Loupe reads in the picture, it says so below the answer.',
+  textHint: 'Give the model the text in the picture',
+  textHintHint:
+    'Loupe reads the picture first and quotes its text to the model, which can help with small print. Answers begin a few seconds later. ' +
+    'The demo model does not get it, because it answers worse with it.',
   autostart: 'Start Loupe when I log in',
   startMinimised: 'Start without a window',
   startMinimisedHint: 'The hotkey and the tray icon work at once.',

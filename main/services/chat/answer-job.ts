@@ -6,13 +6,15 @@ import { roomForAnswer } from '../answer-room.ts';
 import { isEngineLost, resumesPerAnswer, type EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
-import { fitPrompt } from './prompt-window.ts';
+import { fitWithHint, pictureInForce, type PromptParts } from './prompt-window.ts';
 import { messagesForUse, promptParts, promptsForUse } from './question.ts';
+import type { TextHints } from './text-hint.ts';
 
 export interface AnswerJobOptions {
   store: Store;
   engine: EngineService;
   questions: DocumentQuestions;
+  hints: TextHints;
   emit: (event: EventMessage) => void;
   /** The longest time between two checkpoints of the text. */
   checkpointMs: number;
@@ -131,13 +133,14 @@ export class AnswerJob {
       onPage: (done, total) => this.#emitState('pages', done, total),
     });
     if (about === 'more-pages') return null;
-    const window = await fitPrompt(
-      promptParts(store, state, {
-        path: withoutVerdicts(store.conversations.path(parentId!)),
-        conversationId,
-        attached: question.pictures.length > 0,
-        about,
-      }),
+    const parts = promptParts(store, state, {
+      path: withoutVerdicts(store.conversations.path(parentId!)),
+      conversationId,
+      attached: question.pictures.length > 0,
+      about,
+    });
+    const window = await fitWithHint(
+      { ...parts, hint: about ? null : await this.#hint(parts) },
       { contextLength, answer: roomForAnswer(maxTokens, contextLength) },
       (prompts, most) => port.countTokens({ ...promptsForUse(prompts, state.use), most, answerSoFar: this.#text }, { signal }),
     );
@@ -150,12 +153,21 @@ export class AnswerJob {
       tokensPerSecond: tokensPerSecond(reply),
       contextLength,
       forgottenMessages: window.forgottenMessages,
+      ...(window.hinted && { hinted: true }),
     };
     const finished = reply.finish === 'cancelled' ? 'stopped' : 'complete';
     const ending: Ending = { state: finished, finish: reply.finish, failure: null, statistics };
     if (!isGuard || finished !== 'complete') return ending;
     const ms = statistics.firstTokenMs + statistics.decodeMs;
     return { ...ending, judgement: { by: this.#model, question: parseVerdict(this.#text), answer: null, ms } };
+  }
+
+  async #hint(parts: PromptParts): Promise<string | null> {
+    const { engine, hints } = this.#options;
+    const hash = pictureInForce(parts);
+    if (hash === null) return null;
+    const onReading = (): void => this.#emitState('text');
+    return hints.of({ hash, engine: engine.state(), signal: this.#abort.signal, onReading });
   }
 
   #stages(): (stage: AnswerStage, done: number, total: number) => void {

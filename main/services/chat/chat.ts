@@ -15,6 +15,7 @@ import { AnswerJob } from './answer-job.ts';
 import { createGuardChecks } from './guard-check.ts';
 import { measurePrompt, type ChoosePrompt } from './prompt-window.ts';
 import { promptParts, promptsForUse } from './question.ts';
+import { createTextHints, type TextHintOptions } from './text-hint.ts';
 import { createUnstoredAnswers } from './unstored-answers.ts';
 
 export interface ChatOptions {
@@ -23,6 +24,9 @@ export interface ChatOptions {
   /** A page of a document as a picture, so many pixels wide. */
   showPage: DocumentQuestionsOptions['show'];
   wordVectors?: DocumentQuestionsOptions['wordVectors'];
+  /** The text of a picture, for a model that is to get it. Absent: no model gets any. */
+  readText?: TextHintOptions['read'];
+  onFault?: TextHintOptions['onFault'];
   emit: (event: EventMessage) => void;
   /** Called with each answer once it is stored as it ended. */
   onAnswer?: (answer: Message) => void;
@@ -61,12 +65,15 @@ export function createChat({
   engine,
   showPage,
   wordVectors,
+  readText = async () => [],
+  onFault,
   emit,
   onAnswer = () => {},
   checkpointMs = 400,
   retryMs = 3000,
 }: ChatOptions): Chat {
   const questions = createDocumentQuestions({ store, show: showPage, wordVectors });
+  const hints = createTextHints({ settings: () => store.settings(), read: readText, onFault });
   /** Answers that are waiting or being written, by message. */
   const jobs = new Map<number, AnswerJob>();
   const closed = new AbortController();
@@ -89,7 +96,7 @@ export function createChat({
   }
 
   function begin(answer: Message): Message {
-    const job = new AnswerJob(answer, { store, engine, questions, emit, checkpointMs, onEnd: finish });
+    const job = new AnswerJob(answer, { store, engine, questions, hints, emit, checkpointMs, onEnd: finish });
     jobs.set(answer.id, job);
     emit({ event: 'message.changed', payload: answer });
     emitConversation(answer.conversationId);

@@ -20,6 +20,14 @@ export interface PromptParts {
   pathOf: (hash: string) => string;
   /** Of a question about documents: what the model gets in its place. */
   about?: PagePrompt | null;
+  /** Stands before the text of the message that brings the picture in force. */
+  hint?: string | null;
+}
+
+/** What the model looks at: the pinned picture, else the last one; null where it looks at none, or at a page. */
+export function pictureInForce({ path, pinned, sees, about }: Pick<PromptParts, 'path' | 'pinned' | 'sees' | 'about'>): string | null {
+  if (!sees || about?.picture) return null;
+  return pinned ?? path.flatMap(({ pictures }) => pictures.at(-1)?.hash ?? []).at(-1) ?? null;
 }
 
 export interface PromptWindow {
@@ -34,23 +42,32 @@ export function promptFrom(parts: PromptParts, first: number): ChatMessage[] {
 
 /** One prompt for each start. They share their messages, but for those that a picture moved to. */
 export function promptsFrom(parts: PromptParts, starts: readonly number[]): ChatMessage[][] {
-  const { path, pathOf, about = null } = parts;
+  const { path, pathOf, about = null, hint = null } = parts;
   const systemPrompt = about?.instructions ?? parts.systemPrompt;
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }];
-  const built = new Map<Message, Map<string | null, ChatMessage>>(path.map((message) => [message, new Map()]));
-  const messageWith = (message: Message, hash: string | null): ChatMessage => {
+  const built = new Map<Message, Map<string, ChatMessage>>(path.map((message) => [message, new Map()]));
+  const messageWith = ({ message, hash, inForce }: Placed): ChatMessage => {
     const variants = built.get(message)!;
+    const variant = `${inForce} ${hash}`;
     const pages = message === path.at(-1) ? about : null;
     const image = pages?.picture ?? (hash === null ? null : { path: pathOf(hash) });
     const picture: ChatPart[] = image ? [{ type: 'image', image }] : [];
-    const made = variants.get(hash) ?? { role: message.role, content: [...picture, { type: 'text', text: pages?.text ?? message.text }] };
-    variants.set(hash, made);
+    const text = pages?.text ?? (inForce && hint !== null ? `${hint}\n\n${message.text}` : message.text);
+    const made = variants.get(variant) ?? { role: message.role, content: [...picture, { type: 'text', text }] };
+    variants.set(variant, made);
     return made;
   };
-  return starts.map((first) => [...system, ...placePictures(parts, first).map(({ message, hash }) => messageWith(message, hash))]);
+  return starts.map((first) => [...system, ...placePictures(parts, first).map(messageWith)]);
 }
 
-function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, first: number): { message: Message; hash: string | null }[] {
+interface Placed {
+  message: Message;
+  hash: string | null;
+  /** Its picture is the one that the model looks at. */
+  inForce: boolean;
+}
+
+function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, first: number): Placed[] {
   // A page that is looked at is all that is.
   const sees = seesAny && !about?.picture;
   const pictureOf = ({ pictures }: Message): string | null => (sees ? (pictures.at(-1)?.hash ?? null) : null);
@@ -67,7 +84,8 @@ function placePictures({ path, pinned, sees: seesAny, about }: PromptParts, firs
         .findLast((hash) => hash !== null) ?? null;
   }
 
-  return kept.map((message, index) => ({ message, hash: pictures[index] ?? null }));
+  const inForce = pictures.findLastIndex((hash) => hash !== null);
+  return kept.map((message, index) => ({ message, hash: pictures[index] ?? null, inForce: index === inForce }));
 }
 
 /** Which of `prompts` fits: the first that has at most `most` tokens, or the last where none has. */
@@ -104,6 +122,26 @@ export async function fitPrompt(parts: PromptParts, room: PromptRoom, choose: Ch
     `The question takes ${measured.promptTokens} tokens; the model holds ${room.contextLength} for question and answer together.`,
     'Shorten the question, or raise the context length in the settings.',
   );
+}
+
+/**
+ * As `fitPrompt`, with the hint where it costs neither the answer nor a message of the conversation its room. `hinted`: it has one.
+ * A hint that has no room is left out whole: half of a picture's text would look like all of it.
+ */
+export async function fitWithHint(
+  parts: PromptParts,
+  room: PromptRoom,
+  choose: ChoosePrompt,
+): Promise<MeasuredPrompt & { hinted: boolean }> {
+  const { hint = null, ...plain } = parts;
+  if (hint === null) return { ...(await fitPrompt(plain, room, choose)), hinted: false };
+  const measured = await measurePrompt(parts, room, choose);
+  const hasRoom = measured.promptTokens <= room.contextLength - room.answer;
+  if (hasRoom && measured.forgottenMessages === 0) return { ...measured, hinted: true };
+  const without = await fitPrompt(plain, room, choose);
+  return hasRoom && measured.forgottenMessages === without.forgottenMessages
+    ? { ...measured, hinted: true }
+    : { ...without, hinted: false };
 }
 
 /** As `countTokens` takes them: each message once, however many prompts it is part of. */

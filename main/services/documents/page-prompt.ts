@@ -54,7 +54,7 @@ export function pagePrompt(
   const parts = pages.map((page) => ({ title: titleOf(page, pages, several), text: page.text }));
   return {
     instructions: task?.instructions ?? (several ? instructionsOfSeveral : instructions),
-    text: `${marked(parts, 'end of the pages')}\n\n${task?.asks ?? 'Question'}: ${question}`,
+    text: `${markedParts(parts, 'end of the pages')}\n\n${task?.asks ?? 'Question'}: ${question}`,
   };
 }
 
@@ -72,11 +72,11 @@ export function notesPrompt(
   { several }: { several: boolean },
 ): Omit<PagePrompt, 'picture'> {
   const parts = notes.map(({ from, to, text }) => ({ title: from === to ? from : `${from} to ${to}`, text }));
-  return { instructions: instructionsForNotes(several), text: `${marked(parts, 'end of the notes')}\n\nQuestion: ${question}` };
+  return { instructions: instructionsForNotes(several), text: `${markedParts(parts, 'end of the notes')}\n\nQuestion: ${question}` };
 }
 
 /** Each under its title, between marks that are in none of them. */
-function marked(parts: readonly { title: string; text: string }[], end: string): string {
+export function markedParts(parts: readonly { title: string; text: string }[], end: string): string {
   let mark = '=====';
   while (parts.some(({ title, text }) => text.includes(mark) || title.includes(mark))) mark += '=';
   return `${parts.map(({ title, text }) => `${mark} ${title}${text === '' ? '' : `\n${text}`}`).join('\n')}\n${mark} ${end}`;
