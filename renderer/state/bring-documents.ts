@@ -1,7 +1,7 @@
-import type { Library } from '../state/library.svelte.ts';
-import type { Toasts } from '../state/toasts.svelte.ts';
-import type { Ui } from '../state/ui.svelte.ts';
-import { filesOfDrop, nothingBrought } from './dropped-files.ts';
+import { filesOfDrop, nothingBrought } from '../documents/dropped-files.ts';
+import type { Library } from './library.svelte.ts';
+import type { Toasts } from './toasts.svelte.ts';
+import type { Ui } from './ui.svelte.ts';
 
 interface Places {
   library: Library;
