@@ -132,7 +132,7 @@ test('the search finds words in a picture of a conversation, and says so; switch
   await attach(page, loupe, table);
   await loupe.ask('What is it?');
   const search = page.getByRole('textbox', { name: 'Search all conversations' });
-  const results = page.getByRole('navigation').getByRole('listitem');
+  const results = page.getByRole('navigation').locator('.hit');
   await expect(async () => {
     await search.fill('');
     await search.fill('quantity');

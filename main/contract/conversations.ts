@@ -123,8 +123,10 @@ export const searchHit = v.strictObject({
   /** Text around the hit, in pieces; the marked ones matched. */
   snippet: v.array(v.strictObject({ text: v.string(), hit: v.boolean() })),
   at: time,
-  /** The words are in this picture of the message; null: in its text or the title. */
+  /** The words are in this picture of the message; null: in its text, in the title, or in the name of a file. */
   picture: v.nullable(v.string()),
+  /** The words are in the name of a picture or a document that the message brings. */
+  inName: v.boolean(),
 });
 
 /** What an answer is busy with. `done` of `total`: pages, vision layers while looking, tokens while reading. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseOutput, type SearchHit } from '../contract.ts';
+import { addDocument } from '../services/documents/test/add-document.ts';
 import type { Store } from '../services/ports.ts';
 import { openStore } from './store.ts';
 
@@ -268,4 +269,51 @@ test('the index follows what changes', () => {
   store.conversations.checkpoint(answer, 'half done and more');
   end('half done and more', 'complete');
   expect(find('more half')).toEqual(['[half] done and [more]']);
+});
+
+test('names of pictures and documents that people named, once a message, behind titles', () => {
+  const bytes = new Uint8Array([1]);
+  const add = (name: string, kind: 'file' | 'capture', content: string): string =>
+    store.pictures.add({
+      bytes: new TextEncoder().encode(content),
+      name,
+      width: 1,
+      height: 1,
+      origin: { kind },
+      thumbnail: bytes,
+      display: null,
+    }).hash;
+  const { id } = store.conversations.create('Rent');
+  const ask = (text: string, pictures: string[]): number =>
+    store.conversations.append({ conversationId: id, parentId: null, role: 'user', text, pictures, state: 'complete', model: null }).id;
+  const message = ask('What does it say?', [add('lease_2024.png', 'file', 'a'), add('lease_annex.png', 'file', 'b')]);
+  ask('And this?', [add('Screen capture', 'capture', 'c')]);
+  const hits = (query: string): SearchHit[] => parseOutput('conversations.search', store.conversations.search(query, 10));
+  expect(hits('lease')).toMatchObject([{ conversationId: id, messageId: message, inName: true, picture: null, title: 'Rent' }]);
+  expect(find('2024.png')).toEqual(['lease_[2024.png]']);
+  expect(find('lease anne')).toEqual(['[lease]_[anne]x.png']);
+  // Loupe named it, and nobody looks for that.
+  expect(find('capture')).toEqual([]);
+  // In the text as well: the text says more.
+  const both = ask('Is lease_2025 newer?', [add('lease_2025.png', 'file', 'd')]);
+  expect(hits('lease_2025').filter(({ messageId }) => messageId === both)).toMatchObject([{ inName: false }]);
+  conversation('Lease');
+  expect(hits('lease').map(({ messageId, inName }) => [messageId === null, inName])[0]).toEqual([true, false]);
+});
+
+test('the document that a question is about is found by its name', () => {
+  const document = addDocument(store, 'tenancy agreement.pdf', ['When the lease ends']);
+  const { id } = store.conversations.create('Home');
+  const { id: message } = store.conversations.append({
+    conversationId: id,
+    parentId: null,
+    role: 'user',
+    text: 'When can I leave?',
+    pictures: [],
+    state: 'complete',
+    model: null,
+    scope: { kind: 'document', id: document, pages: null },
+  });
+  expect(store.conversations.search('agreement', 10)).toMatchObject([{ conversationId: id, messageId: message, inName: true }]);
+  expect(find('tenancy pdf')).toEqual(['[tenancy] agreement.[pdf]']);
 });

@@ -1,4 +1,4 @@
-/** Full-text search over titles and messages. docs/decisions/0006-search-by-words.md explains why by words. */
+/** Full-text search over titles, messages, the texts of pictures and the names of files. docs/decisions/0006-search-by-words.md explains why by words. */
 import { randomUUID } from 'node:crypto';
 import type { SearchHit } from '../contract.ts';
 import type { ReadDatabase } from './handles.ts';
@@ -27,7 +27,7 @@ interface HitRow {
   picture: string | null;
 }
 
-/** Best first: titles, then messages by their texts, then messages by their pictures' texts. */
+/** Best first: titles, then messages by the names of their files, by their texts, and by their pictures' texts. */
 export function searchQuery(database: ReadDatabase): (query: string, limit: number) => SearchHit[] {
   // Random, so that no text can contain them and pretend to be a hit.
   const open = `<${randomUUID()}>`;
@@ -88,17 +88,25 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
   return (query: string, limit: number): SearchHit[] => {
     const terms = termsOf(query);
     if (terms.length === 0) return [];
-    if (terms.some((term) => isUnspaced(term) || emoji.test(term))) return byCharacters(terms.map(inText), limit);
+    if (terms.some((term) => isUnspaced(term) || emoji.test(term))) return byCharacters(terms, limit);
     const match = `${terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(' ')} *`;
     const find = (statement: typeof titles) =>
-      statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close) }));
+      statement.all({ query: match, limit }).map((row) => ({ ...row, snippet: marked(row.snippet, open, close), inName: false }));
     const glued = gluedOnly(terms, limit);
     const written = without(glued.texts, find(texts));
     const read = find(pictures).filter(({ messageId }) => !written.some((hit) => hit.messageId === messageId));
     const inPictures = oncePerMessage(read);
     const named = without(glued.titles, find(titles)).slice(0, Math.max(Math.ceil(limit / 2), limit - written.length - inPictures.length));
-    return [...named, ...shared(written, inPictures, limit - named.length)];
+    const rest = shared(written, inPictures, limit - named.length);
+    return [...named, ...byName(terms, rest, limit), ...rest].slice(0, limit);
   };
+
+  /** Of messages that are not among `others`; they may not crowd those out. */
+  function byName(terms: string[], others: SearchHit[], limit: number): SearchHit[] {
+    const wanted = terms.map((term, index) => inName(term, index === terms.length - 1));
+    const hits = rowsOf(nameRows, wanted, Math.ceil(limit / 4)).map((hit) => ({ ...hit, inName: true }));
+    return oncePerMessage(hits).filter(({ messageId }) => !others.some((hit) => hit.messageId === messageId));
+  }
 
   /** Words written together with a script that has no spaces: the index does not know them. */
   function gluedOnly(terms: string[], limit: number): { titles: SearchHit[]; texts: SearchHit[] } {
@@ -106,8 +114,10 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     return { titles: rowsOf(titleRows, wanted, limit, ({ snippet }) => isUnspaced(snippet)), texts: rowsOf(gluedRows, wanted, limit) };
   }
 
-  function byCharacters(wanted: Wanted[], limit: number): SearchHit[] {
-    return shared(rowsOf(titleRows, wanted, limit), rowsOf(textRows, wanted, limit), limit);
+  function byCharacters(terms: string[], limit: number): SearchHit[] {
+    const wanted = terms.map(inText);
+    const rest = shared(rowsOf(titleRows, wanted, limit), rowsOf(textRows, wanted, limit), limit);
+    return [...byName(terms, rest, limit), ...rest].slice(0, limit);
   }
 
   /** The first that hold all that is wanted, in the order of `rows`. */
@@ -119,7 +129,7 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     if (patterns.some(({ length }) => length > longestPattern)) return hits;
     for (const row of database.prepare<unknown[], HitRow>(rows(where)).iterate(...patterns)) {
       if (!also(row) || !wanted.every(({ pattern }) => row.snippet.search(pattern) >= 0)) continue;
-      hits.push({ ...row, snippet: excerpt(row.snippet, wanted) });
+      hits.push({ ...row, snippet: excerpt(row.snippet, wanted), inName: false });
       if (hits.length === limit) break;
     }
     return hits;
@@ -137,6 +147,20 @@ const messageRows = (which: string, where: string): string =>
   `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at, null as picture
    from (select id, conversation_id, text as body, created_at from messages where ${which} state <> 'streaming' order by id desc) as hit
      join conversations on conversations.id = hit.conversation_id and deleted_at is null
+   where ${where} order by hit.id desc`;
+
+/** What a person named: a capture and a paste were named by Loupe. From few names to their messages, not from all messages to their names. */
+const nameRows: RowsWhere = (where) =>
+  `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at, null as picture
+   from (
+     select messages.id, conversation_id, pictures.name as body, created_at
+     from pictures cross join message_pictures on picture = hash cross join messages on messages.id = message_id
+     where json_extract(origin, '$.kind') in ('file', 'drop')
+     union all
+     select messages.id, conversation_id, document_name as body, created_at
+     from message_scopes cross join messages on messages.id = message_id where document_name is not null
+   ) as hit
+     cross join conversations on conversations.id = hit.conversation_id and deleted_at is null
    where ${where} order by hit.id desc`;
 
 const textRows: RowsWhere = (where) => messageRows('', where);
@@ -169,6 +193,10 @@ function inText(term: string): Wanted {
   const begins = /^\p{RI}/u.test(bare) ? flagBegins : '';
   return { likes: spellings(bare), plain, pattern: new RegExp(`${begins}(?:${spelled.join('|')})`, 'giu') };
 }
+
+/** A word of a name ends where a dot or an underscore stands, as in "lease_2024.pdf". */
+const inName = (term: string, unfinished: boolean): Wanted =>
+  isUnspaced(term) || emoji.test(term) ? inText(term) : asWord(term, unfinished);
 
 function asWord(term: string, unfinished: boolean): Wanted {
   const pattern = new RegExp(`${wordBegins}(?:${spellings(term).map(escaped).join('|')})${unfinished ? '' : wordEnds}`, 'giu');

@@ -7,6 +7,13 @@ import { forNext, isSameSubject, lastScope, sentScope, withEvery } from './quest
 import { refuseTooLong } from './question-room.ts';
 import type { Toasts } from './toasts.svelte.ts';
 
+/** The message that a search led to. */
+export interface Sought {
+  messageId: number;
+  /** What is marked in it: the first of these that it has. */
+  words: readonly string[];
+}
+
 const noDraft: Draft = { text: '', pictures: [] };
 
 /** The conversation in the middle of the main window, and the question below it. */
@@ -19,7 +26,7 @@ export class Chat {
   #selectedId = $state.raw<number | null>(null);
   /** Settles when the conversation that was asked for last is shown, or is known not to come. */
   #arrived: Promise<void> = Promise.resolve();
-  #sought = $state.raw<number | null>(null);
+  #sought = $state.raw<Sought | null>(null);
   #editing = $state.raw<number | null>(null);
 
   readonly #pictureToBe = $derived.by(
@@ -58,8 +65,8 @@ export class Chat {
     return this.#selectedId;
   }
 
-  /** The message that a search led to; null else. */
-  get sought(): number | null {
+  /** What a search led to; null else. */
+  get sought(): Sought | null {
     return this.#sought;
   }
 
@@ -73,26 +80,26 @@ export class Chat {
     return this.#pictureToBe;
   }
 
-  /** `messageId`: brings this message into view, on whatever branch it is. */
-  open(id: number, messageId: number | null = null): Promise<void> {
-    return (this.#arrived = this.#open(id, messageId));
+  /** `sought`: brings this message into view, on whatever branch it is, and marks the words. */
+  open(id: number, sought: Sought | null = null): Promise<void> {
+    return (this.#arrived = this.#open(id, sought));
   }
 
   startNew(): Promise<void> {
     return (this.#arrived = this.#startNew());
   }
 
-  async #open(id: number, messageId: number | null): Promise<void> {
+  async #open(id: number, wanted: Sought | null): Promise<void> {
     this.#selectedId = id;
     this.composer.leave();
     try {
       const conversation = await this.#client.request('conversations.open', { id });
       if (this.#selectedId !== id) return;
       const opened = new OpenConversation(this.#client, conversation);
-      const sought = messageId === null ? undefined : conversation.messages.find((message) => message.id === messageId);
+      const sought = wanted ? conversation.messages.find((message) => message.id === wanted.messageId) : undefined;
       if (sought && !opened.path.some((message) => message.id === sought.id)) await opened.selectBranch(sought);
       this.#show(opened, conversation.draft);
-      this.#sought = sought?.id ?? null;
+      this.#sought = sought ? wanted : null;
     } catch (error) {
       if (this.#selectedId === id) {
         this.#selectedId = this.#current?.id ?? null;

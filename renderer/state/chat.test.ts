@@ -149,9 +149,9 @@ test('says which picture will be looked at', async () => {
 test('a hit on another branch is brought into view', async () => {
   const tree = conversation([message(1, null), message(2, 1, { role: 'assistant' }), message(3, 1, { role: 'assistant' })]);
   const { chat: it } = chat({ 'conversations.open': () => tree, 'conversations.selectBranch': () => ({ leafId: 2 }) });
-  await it.open(1, 2);
+  await it.open(1, { messageId: 2, words: ['rent'] });
   expect(it.current?.path.map(({ id }) => id)).toEqual([1, 2]);
-  expect(it.sought).toBe(2);
+  expect(it.sought).toEqual({ messageId: 2, words: ['rent'] });
 });
 
 test('a conversation that is deleted makes room for a new one', async () => {
