@@ -4,6 +4,7 @@
 // weight is read once, in 16-byte loads; bound by memory bandwidth.
 // Dispatch: ceil(n / ROWS) workgroups, folded into y where x would exceed the device's limit.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
@@ -15,7 +16,10 @@ const uint ROWS = 4;
 layout(std430, binding = 0) readonly buffer Weights { uvec4 weights[]; };
 layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
-layout(std430, binding = 3) buffer Y { float y[]; };
+layout(std430, binding = 3) coherent buffer Y { vec4 y[]; };
+layout(std430, binding = 4) readonly buffer NormWeight { vec4 norm_weight[]; };
+layout(std430, binding = 5) writeonly buffer Normed { vec4 normed[]; };
+layout(std430, binding = 6) coherent buffer Arrivals { uint arrivals[]; };
 layout(push_constant) uniform Push {
   uint groups;
   uint n;
@@ -25,6 +29,9 @@ layout(push_constant) uniform Push {
   uint y_stride;
   uint has_bias;
   float scale;
+  uint workgroups;
+  uint normed_offset4;
+  float eps;
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"

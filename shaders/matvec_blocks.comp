@@ -17,7 +17,10 @@ const uint ROWS = 4;
 layout(std430, binding = 0) readonly buffer Weights { uvec4 weights[]; };
 layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
-layout(std430, binding = 3) buffer Y { float y[]; };
+layout(std430, binding = 3) coherent buffer Y { vec4 y[]; };
+layout(std430, binding = 4) readonly buffer NormWeight { vec4 norm_weight[]; };
+layout(std430, binding = 5) writeonly buffer Normed { vec4 normed[]; };
+layout(std430, binding = 6) coherent buffer Arrivals { uint arrivals[]; };
 layout(push_constant) uniform Push {
   uint groups;
   uint n;
@@ -27,6 +30,9 @@ layout(push_constant) uniform Push {
   uint y_stride;
   uint has_bias;
   float scale;
+  uint workgroups;
+  uint normed_offset4;
+  float eps;
 };
 #include "common/weights.glsl"
 #include "common/epilogue.glsl"

@@ -2,11 +2,13 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "ops/cases.h"
 #include "support.h"
 
 namespace loupe::test {
 namespace {
 
+using cases::Bench;
 using ops::Epilogue;
 using Kind = ops::Epilogue::Kind;
 
@@ -147,6 +149,89 @@ TEST_F(Matmul, GeluIsExact) {
     // exp(-z^2) for z^2 up to 32: its argument is rounded to 2e-6, and Vulkan grants exp 3 + 2 * 32 ulp.
     EXPECT_LT(worst_tail, 2e-5) << m << " rows";
   }
+}
+
+class AddNorm : public Matmul {
+ protected:
+  void SetUp() override {
+    if (engine().device->quirks().last_workgroup) g.arrivals = words(std::vector<uint32_t>(Graph::arrival_words));
+  }
+
+  struct Norms {
+    uint32_t m, k, n;
+    DType dtype = DType::bf16;
+    uint32_t block_rows = 0, skipped_rows = 0;
+    float size = 1;
+    bool fused = true;
+  };
+
+  void check(const Norms& c) {
+    Random random(c.m * 1000003 + c.k * 1009 + c.n);
+    const float scale = 0.37f, eps = 1e-5f;
+    const std::string what = describe({c.m, c.k, c.n, c.dtype, Kind::add, false, c.block_rows, c.skipped_rows}) + ", and the norm";
+    const Floats in = random.floats(static_cast<size_t>(c.m) * c.k, c.size), norm = random.floats(c.n, 2);
+    Floats w = random.floats(static_cast<size_t>(c.n) * c.k), sums = random.floats(static_cast<size_t>(c.m) * c.n, c.size);
+    const Matrix weight = matrix(c.n, c.k, c.dtype, w, c.block_rows);
+    const Tensor before = input(c.m, c.k, in, weight.stride, c.skipped_rows), norm_row = row(norm);
+    const Tensor x = output(c.m, c.n, sums), normed = output(c.m, c.n);
+    for (int again = 0; again < 2; ++again) {
+      recorder.sync();
+      const uint64_t barriers = recorder.barriers(), dispatches = recorder.dispatches();
+      ops::add_norm(g, before, weight, scale, x, norm_row, eps, normed);
+      EXPECT_EQ(recorder.dispatches() - dispatches, weight.blocks.size() + (c.fused ? 0 : 1)) << what;
+      EXPECT_EQ(recorder.barriers() - barriers, c.fused ? 0u : 1u) << what << ": blocks count together, without waiting";
+      const Floats expected = scalar::add_norm(in, w, c.m, c.k, scale, norm, eps, sums);
+      expect_close(read(x), sums, f32_sums, what + ": x");
+      expect_close(read(normed), expected, f32_sums, what);
+      if (!g.arrivals) continue;
+      EXPECT_EQ(read_words(g.arrivals, Graph::arrival_words), std::vector<uint32_t>(Graph::arrival_words)) << what;
+    }
+  }
+};
+
+TEST_F(AddNorm, FewRows) {
+  check({1, 40, 4});
+  check({1, 40, 16});
+  check({3, 72, 100});
+  check({8, 24, 208});
+  check({1, 13, 4096});  // more than the last workgroup reads at a time
+  check({5, 13, 4100});
+}
+
+TEST_F(AddNorm, EveryType) {
+  for (const DType dtype : {DType::f32, DType::f16}) check({2, 72, 96, dtype});
+  for (const DType dtype : {DType::q8_0, DType::q4_k, DType::q6_k}) {
+    Bench bench(*engine().device, memory, *engine().pipelines, Activations::f32, Bench::Fill::random);
+    const cases::Comparison comparison = cases::compare(cases::add_norm(bench, "add norm", 2, 512, 96, dtype));
+    EXPECT_TRUE(comparison.ok) << to_string(dtype) << ": " << comparison.detail;
+  }
+}
+
+// Workgroups of several subgroups, as on a GPU.
+TEST_F(AddNorm, WorkgroupsOfManySubgroups) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.matvec_threads = 64;
+  check({1, 72, 96});
+  check({5, 40, 4096});
+  quirks = real;
+}
+
+TEST_F(AddNorm, BlocksAndViews) {
+  check({1, 24, 192, DType::bf16, 64});
+  check({3, 24, 148, DType::bf16, 64, 2});
+}
+
+// Devices without arrivals, and more rows than a matrix-vector kernel takes, have the norm by itself.
+TEST_F(AddNorm, ByItself) {
+  check({.m = 9, .k = 40, .n = 96, .fused = false});
+  g.arrivals = {};
+  check({.m = 2, .k = 40, .n = 96, .fused = false});
+}
+
+// Squares far from 1, and rows of zeros, which eps alone keeps finite.
+TEST_F(AddNorm, ExtremeRows) {
+  for (const float size : {0.0f, 1e-6f, 1e12f}) check({.m = 2, .k = 40, .n = 96, .size = size});
 }
 
 TEST_F(Matmul, ShapesThatDoNotFitAreRefused) {

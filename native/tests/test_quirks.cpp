@@ -33,6 +33,13 @@ TEST(Quirks, OfCards) {
   }
 }
 
+TEST(Quirks, OfMetal) {
+  vk::DeviceInfo info = device_of(vk::DeviceKind::integrated, 32);
+  EXPECT_TRUE(vk::quirks_of(info).last_workgroup);
+  info.driver = "MoltenVK 1.2.9";
+  EXPECT_FALSE(vk::quirks_of(info).last_workgroup);
+}
+
 // Float16 is a choice of the table, not of what the device could do; who asks for it gets it all the same.
 TEST(Quirks, DecideWhatAutoTakes) {
   const Engine& e = engine();

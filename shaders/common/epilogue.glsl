@@ -1,6 +1,7 @@
 // What happens to a matrix product before it is stored; ops.h, Epilogue::Kind.
 
 const uint EPILOGUE_NONE = 0, EPILOGUE_GELU = 1, EPILOGUE_SILU_MUL = 2, EPILOGUE_ADD = 3;
+const uint EPILOGUE_ADD_NORM = 4;  // of matrix-vector kernels only; ops.h, add_norm
 
 // erfc(z) for z >= 0 as t exp(P(u) - z^2), t = 1 / (1 + z / 2): P interpolates log(erfc(z) / t) + z^2 at the ten
 // Chebyshev nodes of 1/6 <= t <= 1 (z <= 10), which u maps to [-1, 1]. Relative error below 6e-8 in exact arithmetic.

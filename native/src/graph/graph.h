@@ -21,6 +21,15 @@ struct Graph {
   vk::Recorder& recorder;
   Arena& arena;
   Activations activations = Activations::f32;
+  /// Words that are zero between dispatches, by which workgroups learn which of them is the last to be done. None where the
+  /// device cannot do that (Quirks::last_workgroup); operations then take a dispatch more.
+  vk::Slice arrivals{};
+
+  static constexpr uint32_t arrival_words = 1024;
+  /// At the beginning of a pass, because one that was broken off may have left them otherwise.
+  void clear_arrivals() {
+    if (arrivals) recorder.fill(arrivals, 0);
+  }
 
   /// Records one dispatch of `shader`; `push` is any trivially copyable struct.
   template <class Push>

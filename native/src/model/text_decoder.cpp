@@ -9,46 +9,58 @@ namespace {
 using Kind = ops::Epilogue::Kind;
 using MaskKind = ops::AttentionMask::Kind;
 
+using Layer = std::variant<SelfAttentionLayer, CrossAttentionLayer>;
+
+/// What the layers add to, and its norm. Attention and MLP each begin with a norm, as in the paper; it is computed where the one
+/// before adds to x, whose last workgroup can do so.
+struct Residual {
+  Tensor x, normed;  // [rows, H]
+  float eps = 0;
+};
+
+/// x += scale * in * transpose(weight), and the norm that follows.
+void add_norm(Graph& g, const Tensor& in, const Matrix& weight, float scale, const Tensor& norm, const Residual& stream) {
+  ops::add_norm(g, in, weight, scale, stream.x, norm, stream.eps, stream.normed);
+}
+
 /// x += scale * down(silu(gate(norm(x))) * up(norm(x)))
-void feed_forward(Graph& g, const TextMlp& mlp, float eps, float scale, const Tensor& x) {
+void feed_forward(Graph& g, const TextMlp& mlp, float scale, const Tensor& next_norm, const Residual& stream) {
   Arena::Scope scope(g.arena);
-  const Tensor normed = g.arena.tensor(x.rows, x.cols);
-  const Tensor inner = g.arena.tensor(x.rows, mlp.down.stride);
-  ops::rms_norm(g, x, mlp.norm.tensor, eps, normed);                // [rows, H]
-  ops::matmul(g, normed, mlp.gate_up, inner, {Kind::silu_mul});     // [rows, F]
-  ops::matmul(g, inner, mlp.down, x, {Kind::add, nullptr, scale});  // [rows, H]
+  const Tensor inner = g.arena.tensor(stream.x.rows, mlp.down.stride);
+  ops::matmul(g, stream.normed, mlp.gate_up, inner, {Kind::silu_mul});  // [rows, F]
+  add_norm(g, inner, mlp.down, scale, next_norm, stream);               // [rows, H]
 }
 
-void self_attention(Graph& g, const SelfAttentionLayer& layer, const ops::HeadShape& heads, float eps, const DecoderInputs& in,
-                    const KvCache& cache, const Tensor& x) {
+void self_attention(Graph& g, const SelfAttentionLayer& layer, const ops::HeadShape& heads, const DecoderInputs& in, const KvCache& cache,
+                    const Tensor& next_norm, const Residual& stream) {
   {
     Arena::Scope scope(g.arena);
-    const Tensor normed = g.arena.tensor(x.rows, x.cols);
-    const Tensor qkv = g.arena.tensor(x.rows, layer.qkv.rows);
-    const Tensor attended = g.arena.tensor(x.rows, heads.query_width());
-    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);  // [rows, H]
-    ops::matmul(g, normed, layer.qkv, qkv);               // [rows, (heads + 2 kv_heads) D]
+    const Tensor qkv = g.arena.tensor(stream.x.rows, layer.qkv.rows);
+    const Tensor attended = g.arena.tensor(stream.x.rows, heads.query_width());
+    ops::matmul(g, stream.normed, layer.qkv, qkv);  // [rows, (heads + 2 kv_heads) D]
     ops::rope_attention(g, qkv, in.rotations, heads, {MaskKind::causal, in.length, in.position}, cache, attended);  // [rows, heads * D]
-    ops::matmul(g, attended, layer.output, x, {Kind::add});                                                         // [rows, H]
+    add_norm(g, attended, layer.output, 1, layer.mlp.norm.tensor, stream);                                          // [rows, H]
   }
-  feed_forward(g, layer.mlp, eps, 1, x);
+  feed_forward(g, layer.mlp, 1, next_norm, stream);
 }
 
-void cross_attention(Graph& g, const CrossAttentionLayer& layer, const ops::HeadShape& heads, float eps, const KvCache& cache,
-                     uint32_t length, const Tensor& x) {
+void cross_attention(Graph& g, const CrossAttentionLayer& layer, const ops::HeadShape& heads, const KvCache& cache, uint32_t length,
+                     const Tensor& next_norm, const Residual& stream) {
   {
     Arena::Scope scope(g.arena);
-    const Tensor normed = g.arena.tensor(x.rows, x.cols);
-    const Tensor query = g.arena.tensor(x.rows, heads.query_width());
-    const Tensor attended = g.arena.tensor(x.rows, heads.query_width());
-    const Tensor by_head = query.reshape(x.rows * heads.heads, heads.head_dim);
-    ops::rms_norm(g, x, layer.norm.tensor, eps, normed);                                    // [rows, H]
-    ops::matmul(g, normed, layer.query, query);                                             // [rows, heads * D], no rotation
-    ops::rms_norm(g, by_head, layer.query_norm.tensor, eps, by_head);                       // [rows * heads, D]
-    ops::attention(g, query, cache, heads, {MaskKind::all, length}, attended);              // [rows, heads * D]
-    ops::matmul(g, attended, layer.output, x, {Kind::add, nullptr, layer.attention_gate});  // [rows, H]
+    const Tensor query = g.arena.tensor(stream.x.rows, heads.query_width());
+    const Tensor attended = g.arena.tensor(stream.x.rows, heads.query_width());
+    const Tensor by_head = query.reshape(stream.x.rows * heads.heads, heads.head_dim);
+    ops::matmul(g, stream.normed, layer.query, query);                                         // [rows, heads * D], no rotation
+    ops::rms_norm(g, by_head, layer.query_norm.tensor, stream.eps, by_head);                   // [rows * heads, D]
+    ops::attention(g, query, cache, heads, {MaskKind::all, length}, attended);                 // [rows, heads * D]
+    add_norm(g, attended, layer.output, layer.attention_gate, layer.mlp.norm.tensor, stream);  // [rows, H]
   }
-  feed_forward(g, layer.mlp, eps, layer.mlp_gate, x);
+  feed_forward(g, layer.mlp, layer.mlp_gate, next_norm, stream);
+}
+
+const Tensor& norm_of(const Layer& layer) {
+  return std::visit([](const auto& one) -> const Tensor& { return one.norm.tensor; }, layer);
 }
 
 /// Rotary frequency i of head_dim / 2, stretched for long contexts (Llama 3.1 and later).
@@ -84,25 +96,31 @@ void write_rotations(const TextConfig& config, uint32_t first, uint32_t rows, fl
   }
 }
 
-void decode(Graph& g, const Model& model, const DecoderInputs& in, const Tensor& hidden) {
+Tensor decode(Graph& g, const Model& model, const DecoderInputs& in) {
   const ops::HeadShape heads = model.text_heads();
-  const float eps = model.config.text.rms_norm_eps;
-  ops::embedding(g, model.text.embedding, in.tokens, hidden);
-  size_t self_layer = 0, cross_layer = 0;
-  for (const auto& layer : model.text.layers) {
-    if (const auto* self = std::get_if<SelfAttentionLayer>(&layer)) {
-      self_attention(g, *self, heads, eps, in, (*in.self_kv)[self_layer++], hidden);
-    } else if (in.image) {
-      cross_attention(g, std::get<CrossAttentionLayer>(layer), heads, eps, in.image->layers[cross_layer++], in.image->length, hidden);
-    }
+  std::vector<const Layer*> layers;
+  for (const Layer& layer : model.text.layers) {
     // Rows before the first picture get nothing from cross-attention layers, attention and MLP alike.
+    if (in.image || !std::holds_alternative<CrossAttentionLayer>(layer)) layers.push_back(&layer);
   }
+  const uint32_t width = static_cast<uint32_t>(model.config.text.hidden_size);
+  const Residual stream{g.arena.tensor(in.rows, width), g.arena.tensor(in.rows, width), model.config.text.rms_norm_eps};
+  g.clear_arrivals();
+  ops::embedding(g, model.text.embedding, in.tokens, stream.x);
+  ops::rms_norm(g, stream.x, norm_of(*layers.front()), stream.eps, stream.normed);
+  size_t self_layer = 0, cross_layer = 0;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Tensor& next_norm = i + 1 < layers.size() ? norm_of(*layers[i + 1]) : model.text.norm.tensor;
+    if (const auto* self = std::get_if<SelfAttentionLayer>(layers[i]))
+      self_attention(g, *self, heads, in, (*in.self_kv)[self_layer++], next_norm, stream);
+    else
+      cross_attention(g, std::get<CrossAttentionLayer>(*layers[i]), heads, in.image->layers[cross_layer++], in.image->length, next_norm,
+                      stream);
+  }
+  return stream.normed;
 }
 
-void output_logits(Graph& g, const Model& model, const Tensor& hidden, const Tensor& logits) {
-  Arena::Scope scope(g.arena);
-  const Tensor normed = g.arena.tensor(hidden.rows, hidden.cols);
-  ops::rms_norm(g, hidden, model.text.norm.tensor, model.config.text.rms_norm_eps, normed);
+void output_logits(Graph& g, const Model& model, const Tensor& normed, const Tensor& logits) {
   ops::matmul(g, normed, model.text.output(), logits);
 }
 

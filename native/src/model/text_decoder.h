@@ -30,11 +30,11 @@ struct DecoderInputs {
   const CrossKv* image = nullptr;                 ///< null: the rows stand before any picture
 };
 
-/// Runs all layers; writes the self KV of the rows. hidden: [rows, H], before the last norm.
-void decode(Graph& g, const Model& model, const DecoderInputs& in, const Tensor& hidden);
+/// Runs all layers and the last norm; writes the self KV of the rows. The result [rows, H] lies in the arena's current scope.
+Tensor decode(Graph& g, const Model& model, const DecoderInputs& in);
 
-/// Last norm and lm_head: logits [hidden.rows, vocab].
-void output_logits(Graph& g, const Model& model, const Tensor& hidden, const Tensor& logits);
+/// lm_head: logits [normed.rows, vocab].
+void output_logits(Graph& g, const Model& model, const Tensor& normed, const Tensor& logits);
 
 /// Keys and values of one tile's states [tokens, H] into rows [first, first + tokens) of the picture's caches.
 void write_cross_kv(Graph& g, const Model& model, const Tensor& states, uint32_t first, const CrossKv& image);

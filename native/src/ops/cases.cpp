@@ -52,7 +52,11 @@ Bench::Bench(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, A
       memory_(memory),
       arena_(memory),
       recorder_(device, vk::Recorder::Mode::immediate),
-      graph{device, memory, pipelines, recorder_, arena_, activations} {}
+      graph{device, memory, pipelines, recorder_, arena_, activations, {}} {
+  if (!device.quirks().last_workgroup) return;
+  buffers_.push_back(buffer(nullptr, Graph::arrival_words * 4, vk::Intent::activations));
+  graph.arrivals = buffers_.back().slice();
+}
 
 Bench::~Bench() { recorder_.abandon(); }
 
@@ -142,6 +146,23 @@ Case matmul(Bench& bench, const std::string& name, uint32_t rows, uint32_t k, ui
     Floats expected = before;
     scalar::matmul(x, w, rows, k, n, kind, nullptr, 1, expected);
     return expected;
+  };
+  return made;
+}
+
+Case add_norm(Bench& bench, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, DType weights) {
+  constexpr float eps = 1e-5f, scale = 0.5f;
+  const Floats in = bench.random(uint64_t{rows} * k), before = bench.random(uint64_t{rows} * n), norm = bench.random(n);
+  Floats w = bench.random(uint64_t{n} * k);
+  const auto weight = std::make_shared<const Matrix>(bench.matrix(n, k, weights, w));
+  const Tensor input = bench.tensor(rows, k, in), x = bench.tensor(rows, n, before), norm_row = bench.tensor(1, n, norm),
+               out = bench.tensor(rows, n);
+  Case made{name, 2.0 * rows * k * n, device_bytes(*weight) + 4.0 * rows * (k + n), product_tolerance(bench, rows), {}, {}, {}};
+  made.record = [&bench, input, weight, x, norm_row, out] { ops::add_norm(bench.graph, input, *weight, scale, x, norm_row, eps, out); };
+  made.found = [&bench, out] { return bench.download<float>(out.slice); };
+  made.expected = [=] {
+    Floats sums = before;
+    return scalar::add_norm(in, w, rows, k, scale, norm, eps, sums);
   };
   return made;
 }
@@ -269,6 +290,7 @@ std::vector<NamedCase> self_test_cases() {
       product("8-bit weights", 1, 512, DType::q8_0),
       product("4-bit weights", 1, 512, DType::q4_k),
       product("4-bit weights, many rows", 33, 512, DType::q4_k),
+      {"norms", [](Bench& b) { return add_norm(b, "RMS norm behind a product", 3, 200, 96, DType::bf16); }},
       {"norms", [](Bench& b) { return layer_norm(b, "layer norm", 5, 200); }},
       {"norms", [](Bench& b) { return rms_norm(b, "RMS norm", 5, 200); }},
       attending("attention, one row", 1, {Mask::causal, 300, {}, 0, 0, 0}),
@@ -284,12 +306,16 @@ const ModelShapes demo_shapes{288, 192, 768, 6, 192, 512, 6, 2, 32, 352, 48, 256
 const ModelShapes llama_11b_shapes{6432, 1280, 5120, 16, 4096, 14336, 32, 8, 128, 128256, 512, 4096, 6404};
 
 std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
-  const auto product = [weights](const std::string& what, uint32_t rows, uint32_t k, uint32_t n, Kind kind = Kind::none) {
-    // Widths that have no whole blocks stay bf16, as in files.
-    const DType dtype = k % static_cast<uint32_t>(loupe::info(weights).block) == 0 ? weights : DType::bf16;
-    const std::string name = what + " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n);
-    return NamedCase{name, [=](Bench& b) { return matmul(b, name, rows, k, n, dtype, kind); }};
+  // Widths that have no whole blocks stay bf16, as in files.
+  const auto stored = [weights](uint32_t k) { return k % static_cast<uint32_t>(loupe::info(weights).block) == 0 ? weights : DType::bf16; };
+  const auto shape = [](uint32_t rows, uint32_t k, uint32_t n) {
+    return " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n);
   };
+  const auto product = [=](const std::string& what, uint32_t rows, uint32_t k, uint32_t n, Kind kind = Kind::none) {
+    const std::string name = what + shape(rows, k, n);
+    return NamedCase{name, [=](Bench& b) { return matmul(b, name, rows, k, n, stored(k), kind); }};
+  };
+  const std::string down = "decode down add norm" + shape(1, s.text_inner, s.text_hidden);
   const ops::HeadShape vision_heads{s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads},
       heads{s.heads, s.kv_heads, s.head_dim};
   const ops::AttentionMask vision_mask{Mask::vision, s.vision_rows, {}, 1, s.vision_rows / 4 - 7, s.vision_rows / 4};
@@ -309,7 +335,7 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       product("prefill down add", s.prompt, s.text_inner, hidden, Kind::add),
       product("decode qkv", 1, hidden, (s.heads + 2 * s.kv_heads) * s.head_dim),
       product("decode gate/up silu", 1, hidden, 2 * s.text_inner, Kind::silu_mul),
-      product("decode down add", 1, s.text_inner, hidden, Kind::add),
+      {down, [=](Bench& b) { return add_norm(b, down, 1, s.text_inner, hidden, stored(s.text_inner)); }},
       product("decode lm_head", 1, hidden, vocabulary),
       {"decode attention, text",
        [=](Bench& b) { return rope_attention(b, "decode attention, text", s.context, heads, b.graph.activations == Activations::f16); }},

@@ -89,6 +89,7 @@ struct Comparison {
 Comparison compare(const Case& one);
 
 Case matmul(Bench& bench, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, DType weights, ops::Epilogue::Kind kind);
+Case add_norm(Bench& bench, const std::string& name, uint32_t rows, uint32_t k, uint32_t n, DType weights);
 Case layer_norm(Bench& bench, const std::string& name, uint32_t rows, uint32_t cols);
 Case rms_norm(Bench& bench, const std::string& name, uint32_t rows, uint32_t cols);
 /// Rows at the end of `mask.length` keys. `half`: the cache is float16.

@@ -32,19 +32,38 @@ vk::Binding outputs_of(const Matrix::Block& block, const Tensor& out, Epilogue::
                                  4ull * out.offset});
 }
 
+/// An RMS norm of all outputs, left by the last workgroup of a product.
+struct NormBehind {
+  const Tensor& weight;
+  float eps;
+  const Tensor& out;
+};
+
 void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block& block, const Tensor& out, const Epilogue& epilogue,
-            const vk::Slice& bias) {
+            const vk::Slice& bias, const NormBehind* norm = nullptr) {
   struct Push {
     uint32_t groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
     float scale;
+    uint32_t workgroups, normed_offset4;
+    float eps;
   };
-  static_assert(sizeof(Push) == 32);
-  constexpr uint32_t rows_a_group = 4, fold = 32768;
+  static_assert(sizeof(Push) == 44);
+  constexpr uint32_t rows_a_group = 4, fold = 32768, add_norm_epilogue = 4;
   const uint32_t groups = divide_up(block.rows, rows_a_group);
   const double work = static_cast<double>(block.rows) * weight.stride;
-  g.run(weight_variant("matvec", block.dtype), {g.device.quirks().matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)},
-        {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind)},
-        Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
+  uint32_t workgroups = 0;
+  for (const Matrix::Block& one : weight.blocks) workgroups += divide_up(one.rows, rows_a_group);
+  // A binding must be something. What the blocks of a product count, and what the last of them writes, is ordered by the count:
+  // the recorder hears of a byte of its own for each block, so that it puts no barrier between them.
+  const vk::Binding unused = vk::reads(x.slice);
+  const auto of_all_blocks = [&](const vk::Slice& slice) { return vk::updates(slice, {block.first_row, 1, weight.rows}); };
+  g.run(weight_variant("matvec", block.dtype),
+        {g.device.quirks().matvec_threads, x.rows, norm ? add_norm_epilogue : static_cast<uint32_t>(epilogue.kind)},
+        {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind),
+         norm ? vk::reads(norm->weight.slice) : unused, norm ? of_all_blocks(norm->out.slice) : unused,
+         norm ? of_all_blocks(g.arrivals) : unused},
+        Push{weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale,
+             workgroups, norm ? norm->out.offset / 4 : 0, norm ? norm->eps : 0},
         {std::min(groups, fold), divide_up(groups, fold)}, cost_of(block.buffer.slice(), 2 * work * x.rows, 0));
 }
 
@@ -80,13 +99,21 @@ std::string matmul_path(const vk::Device& device, Activations activations) {
   return activations == Activations::f16 ? "cooperative matrices " + fragment_shape(device) + ", float16 inputs" : "tiled, float32";
 }
 
-void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
+namespace {
+
+void check_shapes(const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
   const uint32_t width = epilogue.kind == Epilogue::Kind::silu_mul ? weight.rows / 2 : weight.rows;
   if (x.cols != weight.stride || out.cols != width || out.rows != x.rows || x.offset % 4 ||
       (epilogue.kind == Epilogue::Kind::silu_mul && weight.rows % 2))
     throw Error(ErrorCode::internal, "matmul: [" + std::to_string(x.rows) + ", " + std::to_string(x.cols) + "] by [" +
                                          std::to_string(weight.rows) + ", " + std::to_string(weight.cols) + "] into [" +
                                          std::to_string(out.rows) + ", " + std::to_string(out.cols) + "].");
+}
+
+}  // namespace
+
+void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue) {
+  check_shapes(x, weight, out, epilogue);
   // A binding must be something: without a bias any buffer that is only read serves.
   const vk::Slice bias = epilogue.bias ? epilogue.bias->slice : x.slice;
   if (x.rows <= matvec_rows) {
@@ -114,6 +141,19 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
       tiled(g, shader, constants, x.view(row, count), weight, block, weights, out.view(row, count), epilogue, bias);
     }
   }
+}
+
+void add_norm(Graph& g, const Tensor& in, const Matrix& weight, float scale, const Tensor& x, const Tensor& norm, float eps,
+              const Tensor& normed) {
+  const Epilogue add{Epilogue::Kind::add, nullptr, scale};
+  if (in.rows > matvec_rows || !g.arrivals || x.cols % 4 || x.offset % 4) {
+    matmul(g, in, weight, x, add);
+    rms_norm(g, x, norm, eps, normed);
+    return;
+  }
+  check_shapes(in, weight, x, add);
+  const NormBehind behind{norm, eps, normed};
+  for (const Matrix::Block& block : weight.blocks) matvec(g, in, weight, block, x, add, in.slice, &behind);
 }
 
 }  // namespace loupe::ops
@@ -145,6 +185,11 @@ void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint3
       else
         y = static_cast<float>(v);
     }
+}
+
+Floats add_norm(const Floats& in, const Floats& weight, uint32_t m, uint32_t k, float scale, const Floats& norm, float eps, Floats& x) {
+  matmul(in, weight, m, k, static_cast<uint32_t>(norm.size()), ops::Epilogue::Kind::add, nullptr, scale, x);
+  return rms_norm(x, norm, eps);
 }
 
 }  // namespace loupe::scalar

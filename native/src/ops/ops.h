@@ -64,6 +64,10 @@ struct Epilogue {
 /// y = x * transpose(weight); x: [rows, weight.stride], y: [rows, weight.rows]. Few rows take the
 /// matrix-vector kernel, many the tiled or the cooperative-matrix kernel.
 void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, const Epilogue& epilogue = {});
+/// x += scale * in * transpose(weight), then normed = rms_norm(x) with the weights `norm`. Few rows are one dispatch a block where
+/// the graph has arrivals.
+void add_norm(Graph& g, const Tensor& in, const Matrix& weight, float scale, const Tensor& x, const Tensor& norm, float eps,
+              const Tensor& normed);
 /// Rows up to which `matmul` takes the matrix-vector kernel.
 constexpr uint32_t matvec_rows = 8;
 /// Whether the float16 path can run: the device has a fragment shape that we have a shader for.

@@ -27,6 +27,8 @@ Floats rms_norm(const Floats& x, const Floats& weight, float eps);
 /// `out` holds what Kind::add adds to. x: [m, k], weight: [n, k].
 void matmul(const Floats& x, const Floats& weight, uint32_t m, uint32_t k, uint32_t n, ops::Epilogue::Kind kind, const Floats* bias,
             float scale, Floats& out);
+/// Adds to x [m, norm.size()] and returns its norm. in: [m, k].
+Floats add_norm(const Floats& in, const Floats& weight, uint32_t m, uint32_t k, float scale, const Floats& norm, float eps, Floats& x);
 /// rotations: (cos, sin) pairs [rows, head_dim / 2]; keys, values: the cache, written from row `position`.
 void rope_kv_write(Floats& qkv, const Floats& rotations, const ops::HeadShape& shape, uint32_t position, Floats& keys, Floats& values);
 void kv_write(const Floats& k, const Floats& v, uint32_t width, uint32_t first, Floats& keys, Floats& values);

@@ -73,7 +73,7 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
       cross_kv_(cross_kv_budget(model_.config, memory, activations == Activations::f16, context_length_)),
       arena_(memory),
       recorder_(device, vk::Recorder::Mode::immediate),
-      graph_{device, memory, pipelines, recorder_, arena_, activations} {
+      graph_{device, memory, pipelines, recorder_, arena_, activations, {}} {
   recorder_.set_cancel(&cancel_);
   const uint64_t vocabulary = model_.text.output().rows;
   tokens_ = memory.allocate(prefill_rows * 4, vk::Intent::upload);
@@ -82,6 +82,10 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
   state_ = memory.allocate(state_bytes, vk::Intent::upload);
   std::memset(state_.mapped(), 0, state_bytes);
   step_inputs_ = memory.allocate(state_bytes + static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::activations);
+  if (device.quirks().last_workgroup) {
+    arrivals_ = memory.allocate(Graph::arrival_words * 4, vk::Intent::activations);
+    graph_.arrivals = arrivals_.slice();
+  }
   sampling_ = memory.allocate(sizeof(ops::SamplingInputs), vk::Intent::upload);
   logits_ = memory.allocate(vocabulary * 4, vk::Intent::activations);
   chosen_ = memory.allocate(4, vk::Intent::readback);
@@ -253,11 +257,8 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
     make_room(first + rows, first, image);
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
-    const Tensor hidden = arena_.tensor(rows, static_cast<uint32_t>(model_.config.text.hidden_size));
-    decode(graph_, model_,
-           {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image},
-           hidden);
-    then(hidden);
+    then(decode(graph_, model_,
+                {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image}));
     recorder_.sync();  // the next chunk overwrites tokens_ and rotations_
     if (listener.on_stage) listener.on_stage(Stage::prefill, first + rows, total);
   }
@@ -275,15 +276,14 @@ void Session::step(uint32_t token, uint32_t position, const CrossKv* image, cons
   if (!recorded_) {
     auto recorded = std::make_unique<Recorded>(device_, image, plan);
     recorded->recorder.set_cancel(&cancel_);
-    Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations};
+    Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations, graph_.arrivals};
     Arena::Scope scope(arena_);
-    const Tensor hidden = arena_.tensor(1, static_cast<uint32_t>(model_.config.text.hidden_size));
     // Every layer's attention reads these in many workgroups: over the bus they come once.
     const uint64_t row_bytes = static_cast<uint64_t>(model_.config.text.head_dim) * 4;
     const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, row_bytes);
     g.recorder.copy(state_.slice(), state);
     g.recorder.copy(rotations_.slice().part(0, row_bytes), rotations);
-    decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, 1, 0, &self_kv_.layers(), image}, hidden);
+    const Tensor hidden = decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, 1, 0, &self_kv_.layers(), image});
     output_logits(g, model_, hidden, logits_tensor());
     ops::sample(g, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
     recorded_ = std::move(recorded);  // only now: recording may be cancelled, and half a step must not be replayed

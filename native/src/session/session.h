@@ -140,6 +140,7 @@ class Session {
   Graph graph_;
   vk::Buffer tokens_, rotations_, state_;  // written by the host before each pass
   vk::Buffer step_inputs_;                 // of a recorded step: state_, then the rotations of one row, copied by the device
+  vk::Buffer arrivals_;                    // Graph::arrivals
   vk::Buffer sampling_;                    // ops::SamplingInputs of the next draw, likewise
   vk::Buffer logits_, chosen_, readback_;
   std::vector<CachedToken> cached_;

@@ -18,6 +18,9 @@ constexpr Entry table[] = {
        quirks.assumed_flops = 2e12;
        quirks.assumed_bandwidth = 1e11;
      }},
+    // Metal's memory fences end at the workgroup before version 3.2 of its language, whatever SPIR-V asks for.
+    {[](const DeviceInfo& device) { return device.driver.starts_with("MoltenVK"); },
+     [](const DeviceInfo&, Quirks& quirks) { quirks.last_workgroup = false; }},
     // Software drivers run a workgroup on one thread, so that more than one subgroup only adds barriers and shared memory.
     // Measured on lavapipe of Mesa 22.3 and 26.1, 2026-11-26 (docs/decisions/0020-kernels-by-device.md).
     {[](const DeviceInfo& device) { return device.kind == DeviceKind::cpu; },

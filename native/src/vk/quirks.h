@@ -20,6 +20,8 @@ struct Quirks {
   uint32_t matvec_threads = 64;
   /// Threads of a workgroup that reduces one wide row.
   uint32_t reduction_threads = 256;
+  /// Whether the last workgroup of a dispatch may read what the others wrote, once it has counted them.
+  bool last_workgroup = true;
   /// Whether cooperative matrices, where the driver offers them, are faster than float32 tiles.
   bool fast_matrices = true;
   /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
