@@ -33,7 +33,7 @@ export const skippedInstallScripts = {
 };
 
 /** Development packages of which code is built into the window, or that are what the app runs on. */
-export const shippedByBuilding = ['svelte', '@lucide/svelte', 'electron', 'markdown-it'];
+export const shippedByBuilding = ['svelte', '@lucide/svelte', 'electron', 'markdown-it', 'temml', 'lowlight', 'highlight.js', 'devlop'];
 
 /** Every package of the lock file. @param {string} text of package-lock.json @returns {Package[]} */
 export function packagesOf(text) {

@@ -8,7 +8,10 @@ export interface Licence {
 }
 
 /** Built into the window, or what the app runs on, though the app itself never imports them. */
-const alsoShipped = ['@lucide/svelte', 'electron', 'entities', 'linkify-it', 'markdown-it', 'mdurl', 'punycode.js', 'svelte', 'uc.micro'];
+const alsoShipped = [
+  ...['@lucide/svelte', 'devlop', 'electron', 'entities', 'highlight.js', 'linkify-it', 'lowlight', 'markdown-it', 'mdurl'],
+  ...['punycode.js', 'svelte', 'temml', 'uc.micro'],
+];
 
 /**
  * `root` holds resources/licences/, package-lock.json and node_modules/.

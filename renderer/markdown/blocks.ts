@@ -1,7 +1,8 @@
 /** Markdown's blocks (paragraphs, lists, quotes, code, tables) from the library's tokens, as the window draws them. */
 import type { Token } from 'markdown-it';
 import { push, type Chunks } from './chunks.ts';
-import { inlineOf, mostInline, piecesOf, wordsOf, type Inline } from './inline.ts';
+import { longestFormula } from './formula-rules.ts';
+import { inlineOf, mostInline, piecesOf, piecesOfFormula, wordsOf, type Inline } from './inline.ts';
 import { parser } from './parser.ts';
 
 export type Block =
@@ -9,6 +10,8 @@ export type Block =
   | { type: 'paragraph'; inline: readonly Inline[]; bare: boolean }
   | { type: 'heading'; depth: number; inline: readonly Inline[] }
   | { type: 'code'; text: string; language: string }
+  /** TeX, on lines of its own; `raw`: with its signs. */
+  | { type: 'formula'; text: string; raw: string }
   | { type: 'quote'; blocks: Chunks<Block> }
   | { type: 'list'; ordered: boolean; start: number; items: Chunks<Item> }
   | { type: 'table'; header: readonly Cell[]; rows: Chunks<Row> }
@@ -115,10 +118,21 @@ class Tree {
         return { type: 'rule' };
       case 'html_block':
         return { type: 'html', text: token.content.trimEnd() };
+      case 'formula_block':
+        return this.#formula(token);
       default:
         this.pieces += piecesOfCode;
         return { type: 'code', text: token.content.replace(/\n$/, ''), language: parser.utils.unescapeAll(token.info).trim() };
     }
+  }
+
+  /** One without an end is not read as TeX: it may still be being written. */
+  #formula({ content, markup, meta }: Token): Block {
+    const { isClosed } = meta as { isClosed: boolean };
+    const raw = `${markup}\n${content}${isClosed ? `\n${markup === '$$' ? '$$' : '\\]'}` : ''}`;
+    if (!isClosed || content.length > longestFormula) return { type: 'plain', text: raw };
+    this.pieces += piecesOfFormula;
+    return { type: 'formula', text: content, raw };
   }
 
   /** The words that follow, and the end of what they stand in. */

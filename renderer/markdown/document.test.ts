@@ -24,6 +24,8 @@ function plainBlock(block: Block): unknown {
       return ['table', block.header.map(({ align }) => align), cells(block.header), ...block.rows.flat().map((row) => cells(row.cells))];
     case 'code':
       return ['code', block.language, block.text];
+    case 'formula':
+      return ['formula', block.text, block.raw];
     case 'rule':
       return ['rule'];
     case 'html':
@@ -52,6 +54,8 @@ function plainInline(piece: Inline): string {
       return '/';
     case 'code':
       return `<code ${piece.text}>`;
+    case 'formula':
+      return `<${piece.display ? 'display' : 'formula'} ${piece.text} ${piece.raw}>`;
     case 'image':
       return `<image ${piece.href} ${piece.text}>`;
     case 'link':
@@ -277,3 +281,48 @@ test('no hostile answer throws, goes deeper or says nothing', () => {
     plain(blocks);
   }
 }, 120_000);
+
+test('formulas: in a line, by themselves, and none where money is meant', () => {
+  expect(parsed('So $a^2 + b^2 = c^2$, and \\(x_1\\) too.')).toEqual([
+    ['p', 'So <formula a^2 + b^2 = c^2 $a^2 + b^2 = c^2$>, and <formula x_1 \\(x_1\\)> too.'],
+  ]);
+  expect(parsed('Here $$\\frac{1}{2}$$ and \\[y\\].')).toEqual([
+    ['p', 'Here <display \\frac{1}{2} $$\\frac{1}{2}$$> and <display y \\[y\\]>.'],
+  ]);
+  expect(parsed('before\n$$\na\n- b\n\n= c\n$$\nafter\n\\[\n  z\n\\]\n\n$$q$$')).toEqual([
+    ['p', 'before'],
+    ['formula', 'a\n- b\n\n= c', '$$\na\n- b\n\n= c\n$$'],
+    ['p', 'after'],
+    ['formula', 'z', '\\[\nz\n\\]'],
+    ['formula', 'q', '$$\nq\n$$'],
+  ]);
+  // Marks within one are TeX.
+  expect(parsed('$a*b*c$ and `$x$` and \\$y\\$')).toEqual([['p', '<formula a*b*c $a*b*c$> and <code $x$> and $y$']]);
+  for (const money of [
+    'It costs $5, not $6.',
+    'From $5 to $10',
+    '$5-$10',
+    'US$5 and 6$',
+    '$HOME/bin:$PATH',
+    '$ 5 $',
+    'a $$ b',
+    '$',
+    '$$',
+    '($5)',
+    `$a${'b'.repeat(2_000)}$`,
+  ])
+    expect(parsed(money).flat().join(), money).not.toMatch(/formula|display/);
+});
+
+test('a formula that is still being written is text; it is read when its end comes', () => {
+  const document = new GrowingMarkdown();
+  expect(plain(document.blocks('so\n\n$$\na\n- b'))).toEqual([
+    ['p', 'so'],
+    ['plain', '$$\na\n- b'],
+  ]);
+  expect(plain(document.blocks('so\n\n$$\na\n- b\n$$\nend'))).toEqual([
+    ['p', 'so'],
+    ['formula', 'a\n- b', '$$\na\n- b\n$$'],
+    ['p', 'end'],
+  ]);
+});

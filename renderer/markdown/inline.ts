@@ -7,6 +7,8 @@ export type Inline =
   | { type: 'plain'; text: string }
   | { type: 'break' }
   | { type: 'code'; text: string }
+  /** TeX; `raw`: with its signs. `display`: by itself. */
+  | { type: 'formula'; text: string; raw: string; display: boolean }
   | { type: 'strong' | 'emphasis' | 'deleted'; children: Inline[] }
   /** `raw`: all of it, as it was written. */
   | { type: 'link'; href: string; raw: string; children: Inline[] }
@@ -16,6 +18,9 @@ export type Inline =
 export const deepestInline = 20;
 /** A paragraph of more formatted pieces than this is shown as it was written. */
 export const mostInline = 2_000;
+
+/** Of one that is drawn: each of its letters is an element. */
+export const piecesOfFormula = 20;
 
 type Element = Extract<Inline, { type: 'strong' | 'emphasis' | 'deleted' }>;
 const elements: Record<string, Element['type']> = { strong_open: 'strong', em_open: 'emphasis', s_open: 'deleted' };
@@ -55,7 +60,11 @@ function bareAddress({ markup }: Token, { content }: Token): string {
 
 /** How many elements the window would make of them; a link shows where it leads, too. */
 export function piecesOf(tokens: readonly Token[]): number {
-  return tokens.reduce((sum, { type, nesting }) => sum + (type === 'link_open' ? 2 : type !== 'text' && nesting >= 0 ? 1 : 0), 0);
+  return tokens.reduce(
+    (sum, { type, nesting }) =>
+      sum + (type === 'link_open' ? 2 : type === 'formula' ? piecesOfFormula : type !== 'text' && nesting >= 0 ? 1 : 0),
+    0,
+  );
 }
 
 function add(place: Inline[], token: Token): void {
@@ -67,6 +76,9 @@ function add(place: Inline[], token: Token): void {
     case 'code_inline':
       place.push({ type: 'code', text: token.content });
       break;
+    case 'formula':
+      place.push(formulaOf(token));
+      break;
     case 'image':
       place.push({ type: 'image', href: String(token.attrGet('src')), text: wordsOf(inlineOf(token.content, token.children ?? [])) });
       break;
@@ -74,6 +86,12 @@ function add(place: Inline[], token: Token): void {
     default:
       addText(place, token.content);
   }
+}
+
+/** Of a token in a line. */
+function formulaOf({ content, markup, meta }: Token): Inline {
+  const close = { '\\(': '\\)', '\\[': '\\]' }[markup] ?? markup;
+  return { type: 'formula', text: content, raw: markup + content + close, display: (meta as { display: boolean }).display };
 }
 
 function addText(place: Inline[], text: string): void {

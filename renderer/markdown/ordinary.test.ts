@@ -76,6 +76,7 @@ function inline(piece: Inline): Tree {
     case 'break':
       return ['break'];
     case 'code':
+    case 'formula':
     case 'plain':
       return [piece.type, piece.text];
     case 'strong':
@@ -102,6 +103,7 @@ function ours(blocks: Chunks<Block>): Tree[] {
         return [['table', cells(block.header), ...block.rows.flat().map((row) => wholeRow(block.header, row))]];
       case 'rule':
         return [['rule']];
+      case 'formula':
       case 'html':
       case 'plain':
         return [[block.type, block.text]];

@@ -5,6 +5,7 @@
  * deeper is text. (markdown-it has a limit too, but drops what lies beyond it; ours comes long before.)
  */
 import MarkdownIt, { type StateBlock } from 'markdown-it';
+import { addFormulas } from './formula-rules.ts';
 
 /** Lists and quotes stand within each other this deep; what would be deeper is text. */
 export const deepestBlock = 20;
@@ -98,6 +99,7 @@ function hasTooFew(state: StateBlock, line: number, _end: number, silent: boolea
   return counts.missing > mostMissing;
 }
 
+addFormulas(parser);
 limit('blockquote', inDepth);
 limit('list', inDepth);
 limit('table', inWidth);
