@@ -75,7 +75,8 @@ export interface ProgramServices {
 }
 
 export interface CaptureServices {
-  addPicture: (bytes: Uint8Array, name: string) => Promise<Picture>;
+  /** For a conversation; null: one that is kept. */
+  addPicture: (bytes: Uint8Array, name: string, madeFor: number | null) => Promise<Picture>;
   /** The text in a picture that is not kept; `of` is what `stopText` calls it. */
   readText: (bytes: Uint8Array, name: string, of: string, onLine: (line: TextLine) => void) => Promise<TextLine[]>;
   stopText: (of: string) => void;
@@ -89,7 +90,7 @@ export interface App<Capture extends CaptureHost = CaptureHost> {
   on(listener: (event: EventMessage) => void): () => void;
   /** Sends an event to every window. */
   emit(event: EventMessage): void;
-  /** A file that a browser can show. Throws `not_found`. */
+  /** What a browser can show: a file, or bytes of a private conversation. Throws `not_found`. */
   pictureFile(hash: string, scale: 'full' | 'thumb'): StoredFile;
   /** A page of a document, `width` pixels wide. Rejects with `not_found`, `document_*`. */
   pagePicture(id: number, page: number, width: number): Promise<PagePicture>;

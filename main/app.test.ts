@@ -15,6 +15,7 @@ import { readLicences } from './host/licences.ts';
 import { demoModel, root } from './host/paths.ts';
 import { openStore } from './storage/store.ts';
 import { browserCapture } from './web/browser-capture.ts';
+import { storedPath } from './storage/test/stored-path.ts';
 
 let directory: string;
 let app: App;
@@ -187,14 +188,14 @@ describe('pictures', () => {
     const first = await addPicture('red');
     expect(await addPicture('red')).toEqual(first);
     expect(first).toMatchObject({ width: 60, height: 40, origin: { kind: 'paste' } });
-    expect(readFileSync(app.pictureFile(first.hash, 'full').path)).toEqual(await png('red'));
+    expect(readFileSync(storedPath(app.pictureFile(first.hash, 'full')))).toEqual(await png('red'));
   });
 
   test('one whose file is gone is whole again when it is added again', async () => {
     const { hash } = await addPicture('red');
-    rmSync(app.pictureFile(hash, 'full').path);
+    rmSync(storedPath(app.pictureFile(hash, 'full')));
     await addPicture('red');
-    expect(readFileSync(app.pictureFile(hash, 'full').path)).toEqual(await png('red'));
+    expect(readFileSync(storedPath(app.pictureFile(hash, 'full')))).toEqual(await png('red'));
   });
 
   test('are cropped and composed, and know what they were made of', async () => {
@@ -264,7 +265,7 @@ describe('pictures', () => {
     // What the window shows is what the model gets.
     expect(
       (
-        await sharp(readFileSync(app.pictureFile(light.hash, 'full').path))
+        await sharp(readFileSync(storedPath(app.pictureFile(light.hash, 'full'))))
           .removeAlpha()
           .raw()
           .toBuffer()

@@ -33,6 +33,7 @@ import { createSecondReader } from './services/second-reader/second-reader.ts';
 import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
 import { createPictures, type Pictures } from './services/pictures.ts';
+import { createPrivately } from './services/private.ts';
 import { createPrograms, type Programs } from './services/programs.ts';
 
 export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
@@ -78,7 +79,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   const pictures = createPictures({ store, worker });
   const text = createPictureText({ recogniser: ocr, emit });
   const capture = ports.capture({
-    addPicture: (bytes, name) => pictures.add({ bytes, name }, { kind: 'capture' }),
+    addPicture: (bytes, name, madeFor) => pictures.add({ bytes, name }, { kind: 'capture' }, madeFor),
     readText: (bytes, name, of, onLine) => text.readOnce(of, { source: { bytes, name } }, onLine),
     stopText: text.stop,
     emit,
@@ -104,6 +105,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     emit,
     onAnswer: (answer) => void secondReader.check(answer),
   });
+  const privately = createPrivately({ store, chat, text, emit });
   const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
   const pictureIndex = startPictureIndex({
     store,
@@ -133,7 +135,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       ...hostHandlers({ ...ports, engine }),
       ...storageHandlers({ store, host, engine, maintenance, manager, emit }),
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
-      ...conversationHandlers({ store, chat, emit }),
+      ...conversationHandlers({ store, chat, privately, emit }),
       ...pictureHandlers({ pictures, text, engine }),
       ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
       ...extractionHandlers(extractions),

@@ -89,7 +89,7 @@ export type {
 export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
-export { isVerdict } from './contract/conversations.ts';
+export { isVerdict, privateTitle } from './contract/conversations.ts';
 export { abilities, liesIn, modelPaths } from './contract/models.ts';
 export { defaultSettings } from './contract/settings.ts';
 export { citationInWords, coverageInWords, isOneByOne, scopeInWords } from './contract/asking.ts';
@@ -111,6 +111,8 @@ export const differencesSchema = v.array(difference);
 
 const none = v.strictObject({});
 const done = v.null();
+/** Which conversation a picture is for: of a private one it lies with it, and no byte of it reaches a disk. Absent or null: it is kept. */
+const madeFor = { conversationId: v.exactOptional(v.nullable(id)) };
 
 /**
  * Every request with its input and output. Failures come back as `Failure` in place of the output.
@@ -227,6 +229,12 @@ export const requests = {
   /** For good: no word and no picture of it is left, in no index, log or backup. Stops an answer that is being written. */
   'conversations.erase': { input: v.strictObject({ id }), output: done },
   'conversations.restore': { input: v.strictObject({ id }), output: done },
+  /** A new one that nothing of reaches a disk. */
+  'conversations.openPrivate': { input: none, output: conversationSummary },
+  /** For good: nothing of it was kept. Stops an answer that is being written. */
+  'conversations.closePrivate': { input: v.strictObject({ id }), output: done },
+  /** A private conversation is stored, under another id. Rejects with `engine_busy` while an answer is being written. */
+  'conversations.keep': { input: v.strictObject({ id }), output: conversationSummary },
   /** Shows the newest branch that holds this message. Returns the new leaf. */
   'conversations.selectBranch': { input: v.strictObject({ messageId: id }), output: v.strictObject({ leafId: id }) },
   'conversations.pinPicture': { input: v.strictObject({ id, hash: v.nullable(hash) }), output: done },
@@ -280,20 +288,22 @@ export const requests = {
       bytes: v.pipe(v.instance(Uint8Array), v.maxLength(limits.pictureBytes)),
       name: text(255),
       kind: v.picklist(['paste', 'drop', 'file', 'capture']),
+      ...madeFor,
     }),
     output: picture,
   },
   /** Some pages of the file that a page is of, from a number on. */
   'pictures.pages': { input: v.strictObject({ hash, from: side }), output: pages },
   /** Another page of that file. */
-  'pictures.page': { input: v.strictObject({ hash, number: side }), output: picture },
-  'pictures.crop': { input: v.strictObject({ hash, region }), output: picture },
+  'pictures.page': { input: v.strictObject({ hash, number: side, ...madeFor }), output: picture },
+  'pictures.crop': { input: v.strictObject({ hash, region, ...madeFor }), output: picture },
   /** Two to six pictures beside each other, one below the other, or as a grid; labels are A, B, C ... */
   'pictures.compose': {
     input: v.strictObject({
       hashes: v.pipe(v.array(hash), v.minLength(2), v.maxLength(6)),
       layout: v.picklist(['row', 'column', 'grid']),
       labels: v.boolean(),
+      ...madeFor,
     }),
     output: picture,
   },
@@ -393,8 +403,11 @@ export const requests = {
   },
 
   'capture.state': { input: none, output: captureState },
-  /** Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. */
-  'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']) }), output: done },
+  /**
+   * Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. What is
+   * captured for a conversation goes to its composer (`capture.attached`), all else to the quick-ask window.
+   */
+  'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']), ...madeFor }), output: done },
   /** For the overlay window: what it shows; null while nothing is frozen. */
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
   /** The frozen display is on the page: its window can be shown. */
@@ -474,6 +487,8 @@ export const events = {
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': picture,
+  /** A capture that was started for this conversation. */
+  'capture.attached': v.strictObject({ conversationId: id, picture }),
   /** The host asks the window to show this conversation (tray, deep link, second start). */
   'windows.show': v.strictObject({ conversationId: v.nullable(id) }),
 } as const satisfies Record<string, v.GenericSchema>;

@@ -11,6 +11,7 @@ import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
 import { pages } from './strings/pages.ts';
+import { privately } from './strings/privately.ts';
 import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
@@ -37,6 +38,7 @@ export const strings = {
   inspector,
   models,
   pages,
+  privately,
   quick,
   settings,
   storage,

@@ -85,6 +85,8 @@ export const conversationSummary = v.strictObject({
   picture: v.nullable(hash),
   /** An answer is being written. */
   busy: v.boolean(),
+  /** Nothing of it reaches a disk: it is gone when it is closed, and when Loupe ends. Absent: it is kept. */
+  private: v.exactOptional(v.literal(true)),
 });
 
 export const draft = v.strictObject({
@@ -149,6 +151,9 @@ export type ConversationSummary = v.InferOutput<typeof conversationSummary>;
 export type Conversation = v.InferOutput<typeof conversation>;
 export type Draft = v.InferOutput<typeof draft>;
 export type SearchHit = v.InferOutput<typeof searchHit>;
+
+/** What a private conversation is called, until a person calls it something else: its questions are in no list and no title. */
+export const privateTitle = 'Private conversation';
 
 /** A guard wrote this answer, so it is a verdict. */
 export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {

@@ -170,7 +170,15 @@ function createDesktopApp(
     ocr: createTextRecogniser({ spawn: spawn(places.ocrEntry, 'Loupe text') }),
     wordVectors: wordVectorsOf(places.wordVectors),
     capture: (services) =>
-      createElectronCapture({ ...windows, hideWindows: windows.hide, writeText, remembered, services, onFailed: captureFailed }),
+      createElectronCapture({
+        ...windows,
+        hideWindows: windows.hide,
+        writeText,
+        remembered,
+        services,
+        showMain: () => openMain(null),
+        onFailed: captureFailed,
+      }),
     abilities,
     listenForPrograms,
     secrets: keychainSecrets({ safeStorage: electron.safeStorage, platform: process.platform, directory: data }),

@@ -21,6 +21,8 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   hotkey: Hotkey;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
+  /** Brings the main window to the front. */
+  showMain: () => void;
   /** A capture came to nothing, which no window asked for. */
   onFailed: (error: LoupeError) => void;
 }
@@ -34,10 +36,12 @@ const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, times, quick, notice, hotkey, remembered, services, onFailed } = parts;
+  const { screen, overlays, times, quick, notice, hotkey, remembered, services, showMain, onFailed } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed });
   let current: Picture | null = null;
+  /** The conversation that is captured for; null: a new one. */
+  let madeFor: number | null = null;
 
   overlays.onCancel(frozen.cancel);
   overlays.onDrawn(() => times.step('drawn'));
@@ -71,10 +75,15 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   }
 
   async function keep(one: Frozen, region: Region): Promise<void> {
-    const picture = await services.addPicture(cut(one, region), words.capture.pictureName);
+    const conversationId = madeFor;
+    const picture = await services.addPicture(cut(one, region), words.capture.pictureName, conversationId);
     const { display, size } = one;
     const { lastRegions } = remembered.get();
     remembered.set({ lastDisplay: display.id, lastRegions: { ...lastRegions, [display.id]: { region, frame: size } } });
+    if (conversationId !== null) {
+      services.emit({ event: 'capture.attached', payload: { conversationId, picture } });
+      return showMain();
+    }
     current = picture;
     services.emit({ event: 'capture.taken', payload: picture });
     quick.open(toDesktop(display, size, region), display.workArea, picture);
@@ -118,9 +127,10 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   return {
     state: async () => state(),
 
-    async start(wanted) {
+    async start(wanted, conversationId = null) {
       const mode = await frozen.freeze(wanted);
       if (!mode) return;
+      madeFor = conversationId;
       const chosen = chosenBy(mode);
       if (chosen) await keep(...chosen);
       else frozen.open(pageOf);

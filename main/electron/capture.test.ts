@@ -62,6 +62,8 @@ interface Rig {
   quick: QuickAsk;
   events: EventMessage[];
   kept: Uint8Array[];
+  /** The conversations that they are for. */
+  places: (number | null)[];
   /** Pictures whose text was asked for; a test says what is read. */
   readings: { onLine: (line: TextLine) => void; resolve: (lines: TextLine[]) => void; reject: (error: unknown) => void }[];
   stopped: string[];
@@ -86,6 +88,7 @@ function rig({
   const { electron, shortcuts, windows } = double;
   const events: EventMessage[] = [];
   const kept: Uint8Array[] = [];
+  const places: (number | null)[] = [];
   const readings: Rig['readings'] = [];
   const stopped: string[] = [];
   const clipboard: string[] = [];
@@ -131,14 +134,16 @@ function rig({
     overlays,
     times: createCaptureTimes((line) => times.push(String(line))),
     onFailed: (error) => void failures.push(error),
+    showMain: () => asides.push('main'),
     quick,
     notice,
     writeText: (text) => void clipboard.push(text),
     hotkey,
     remembered,
     services: {
-      addPicture: async (bytes) => {
+      addPicture: async (bytes, _name, madeFor) => {
         kept.push(bytes);
+        places.push(madeFor);
         return addPicture ? addPicture() : picture;
       },
       readText: (_bytes, _name, _of, onLine) => new Promise((resolve, reject) => readings.push({ onLine, resolve, reject })),
@@ -162,6 +167,7 @@ function rig({
     quick,
     events,
     kept,
+    places,
     readings,
     stopped,
     clipboard,
@@ -555,6 +561,22 @@ describe('finishing', () => {
     expect(quick.bounds).toEqual({ x: 813, y: 100, width: 420, height: 199 });
     expect(quick).toMatchObject({ visible: true, focused: true, alwaysOnTop: 'floating' });
     await expectNothingLeft(one);
+  });
+
+  test('for a conversation, the picture goes to its composer, and the main window comes; the next one is asked about beside it', async () => {
+    const one = rig();
+    await one.capture.start('region', 4711);
+    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 });
+    expect(one.places).toEqual([4711]);
+    expect(one.events.filter(({ event }) => event !== 'capture.frozen')).toEqual([
+      { event: 'capture.attached', payload: { conversationId: 4711, picture } },
+    ]);
+    expect(await one.capture.current()).toBeNull();
+    expect(one.asides).toContain('main');
+    await one.capture.start('region');
+    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 });
+    expect(one.places).toEqual([4711, null]);
+    expect(one.events.map(({ event }) => event)).toContain('capture.taken');
   });
 
   test('on a display with negative coordinates the window stays on that display', async () => {

@@ -1,8 +1,9 @@
 /** The context menu of every page: what can be done with the words, the link or the picture under the pointer. */
-import { copyFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { ContextMenuParams, MenuItemConstructorOptions, WebContents } from 'electron';
 import { pictureAddress } from '../contract.ts';
+import type { StoredFile } from '../services/ports.ts';
 import { reportPicture } from './dialogs.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { answer, entry } from './entries.ts';
@@ -19,16 +20,12 @@ export interface ContextMenuActions {
 }
 
 /** A picture as it was brought. */
-export interface KeptPicture {
-  name: string;
-  path: string;
-  mediaType: string;
-}
+export type NamedPicture = StoredFile & { name: string };
 
 export interface ContextMenuParts {
   electron: ElectronModule;
   /** Throws `not_found`. */
-  picture: (hash: string) => KeptPicture;
+  picture: (hash: string) => NamedPicture;
   onFault: (error: unknown) => void;
 }
 
@@ -134,16 +131,17 @@ function short(text: string): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-async function savePicture({ BrowserWindow, dialog }: ElectronModule, find: () => KeptPicture): Promise<void> {
-  const kept = find();
-  const options: Electron.SaveDialogOptions = { title: words.context.saveTitle, defaultPath: fileNameOf(kept) };
+async function savePicture({ BrowserWindow, dialog }: ElectronModule, find: () => NamedPicture): Promise<void> {
+  const found = find();
+  const options: Electron.SaveDialogOptions = { title: words.context.saveTitle, defaultPath: fileNameOf(found) };
   const parent = BrowserWindow.getFocusedWindow();
   const { canceled, filePath } = await answer(parent ? dialog.showSaveDialog(parent, options) : dialog.showSaveDialog(options));
-  if (!canceled && filePath) await copyFile(kept.path, filePath);
+  if (canceled || !filePath) return;
+  await ('path' in found ? copyFile(found.path, filePath) : writeFile(filePath, found.bytes));
 }
 
 /** Its name, as one that every file system takes; a picture that came without a file gets an ending for its format. */
-export function fileNameOf({ name, mediaType }: Omit<KeptPicture, 'path'>): string {
+export function fileNameOf({ name, mediaType }: Pick<NamedPicture, 'name' | 'mediaType'>): string {
   const plain = name.replace(/[\p{Cc}<>:"/\\|?*]/gu, ' ').replace(/^[. ]+|[. ]+$/g, '');
   const [, format = ''] = /^image\/(\w+)$/.exec(mediaType) ?? [];
   const ending = format === 'jpeg' ? '.jpg' : format && `.${format}`;

@@ -11,7 +11,7 @@ export interface PageServerOptions {
   rendererDirectory: string;
   readFile: (path: string) => Promise<Uint8Array>;
   /** Throws `not_found`. */
-  pictureFile: (hash: string, scale: 'full' | 'thumb') => { path: string; mediaType: string };
+  pictureFile: App['pictureFile'];
   /** Rejects with `not_found` and the `document_*` codes. */
   pagePicture: App['pagePicture'];
   onFault: (error: unknown) => void;
@@ -27,9 +27,9 @@ export function createPageServer({
   async function find(pathname: string): Promise<Response> {
     const [, hash, thumb] = pictureAddress.exec(pathname) ?? [];
     if (hash) {
-      const { path, mediaType } = pictureFile(hash, thumb ? 'thumb' : 'full');
-      // What is deleted leaves nothing in a cache.
-      return answer(await readFile(path), mediaType, 'no-store');
+      const file = pictureFile(hash, thumb ? 'thumb' : 'full');
+      // What is deleted, or private, leaves nothing in a cache.
+      return answer('path' in file ? await readFile(file.path) : file.bytes, file.mediaType, 'no-store');
     }
 
     const [, document, page, width] = pageAddress.exec(pathname) ?? [];

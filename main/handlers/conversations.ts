@@ -3,14 +3,21 @@ import type { AppPorts } from '../app-ports.ts';
 import type { EventMessage } from '../contract.ts';
 import type { Chat } from '../services/chat/chat.ts';
 import { exportConversation } from '../services/export.ts';
+import type { Privately } from '../services/private.ts';
 import { done, type AreaHandlers } from './area.ts';
 
 export interface ConversationHandlersOptions extends Pick<AppPorts, 'store'> {
   chat: Chat;
+  privately: Privately;
   emit: (event: EventMessage) => void;
 }
 
-export function conversationHandlers({ store, chat, emit }: ConversationHandlersOptions): AreaHandlers<'conversations' | 'chat'> {
+export function conversationHandlers({
+  store,
+  chat,
+  privately,
+  emit,
+}: ConversationHandlersOptions): AreaHandlers<'conversations' | 'chat'> {
   const { conversations } = store;
   const changed = (id: number): void =>
     emit({ event: 'conversation.changed', payload: { ...conversations.summary(id), busy: chat.isBusy(id) } });
@@ -28,11 +35,13 @@ export function conversationHandlers({ store, chat, emit }: ConversationHandlers
       changed(id);
     }),
     'conversations.delete': done(({ id }) => {
+      if (privately.has(id)) return privately.close(id);
       chat.stopConversation(id);
       conversations.delete(id);
       emit({ event: 'conversation.deleted', payload: { id } });
     }),
     'conversations.erase': done(async ({ id }) => {
+      if (privately.has(id)) return privately.close(id);
       chat.stopConversation(id);
       // Out of sight at once, and in the bin if erasing fails.
       conversations.delete(id);
@@ -43,10 +52,13 @@ export function conversationHandlers({ store, chat, emit }: ConversationHandlers
       conversations.restore(id);
       changed(id);
     }),
+    'conversations.openPrivate': () => privately.open(),
+    'conversations.closePrivate': done(({ id }) => privately.close(id)),
+    'conversations.keep': ({ id }) => privately.keep(id),
     'conversations.selectBranch': ({ messageId }) => ({ leafId: conversations.selectBranch(messageId) }),
     'conversations.pinPicture': done(({ id, hash }) => {
       conversations.pinPicture(id, hash);
-      const picture = hash === null ? null : store.pictures.get(hash);
+      const picture = hash === null ? null : store.picturesOf(id).get(hash);
       emit({ event: 'picture.pinned', payload: { conversationId: id, picture } });
     }),
     'conversations.saveDraft': done(({ id, text, pictures, scope }) => conversations.saveDraft(id, text, pictures, scope)),

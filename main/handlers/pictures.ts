@@ -16,11 +16,11 @@ export interface PictureHandlersOptions {
 
 export function pictureHandlers({ pictures, text, engine }: PictureHandlersOptions): AreaHandlers<'pictures'> {
   return {
-    'pictures.add': ({ bytes, name, kind }) => pictures.addFile({ bytes, name }, kind),
+    'pictures.add': ({ bytes, name, kind, conversationId }) => pictures.addFile({ bytes, name }, kind, conversationId),
     'pictures.pages': ({ hash, from }) => pictures.pages(hash, from),
-    'pictures.page': ({ hash, number }) => pictures.page(hash, number),
-    'pictures.crop': ({ hash, region }) => pictures.crop(hash, region),
-    'pictures.compose': ({ hashes, layout, labels }) => pictures.compose(hashes, layout, labels),
+    'pictures.page': ({ hash, number, conversationId }) => pictures.page(hash, number, conversationId),
+    'pictures.crop': ({ hash, region, conversationId }) => pictures.crop(hash, region, conversationId),
+    'pictures.compose': ({ hashes, layout, labels, conversationId }) => pictures.compose(hashes, layout, labels, conversationId),
     'pictures.text': ({ hash }) => text.read(hash, { source: pictures.original(hash) }),
     'pictures.find': ({ hash, answer }) => {
       const lines = text.known(hash);
@@ -34,7 +34,7 @@ export function pictureHandlers({ pictures, text, engine }: PictureHandlersOptio
 export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
   return {
     'capture.state': () => capture.state(),
-    'capture.start': done(({ mode }) => capture.start(mode)),
+    'capture.start': done(({ mode, conversationId }) => capture.start(mode, conversationId)),
     'capture.display': ({ displayId }) => capture.display(displayId),
     'capture.drawn': done(({ displayId }) => capture.drawn(displayId)),
     'capture.finish': done(({ displayId, region }) => capture.finish(displayId, region)),

@@ -13,6 +13,8 @@ export interface PictureText {
   readOnce(of: string, picture: OcrPicture, onLine: (line: TextLine) => void): Promise<TextLine[]>;
   /** Its readers are rejected with `cancelled`. */
   stop(of: string): void;
+  /** As `stop`, and what was read of it is not known any more. */
+  forget(hash: string): void;
 }
 
 /** Pictures whose text is kept. A page of small print takes about 1 MB. */
@@ -60,5 +62,9 @@ export function createPictureText({ recogniser, emit }: { recogniser: TextRecogn
       return begin(of, picture, onLine);
     },
     stop,
+    forget(hash) {
+      stop(hash);
+      known.delete(hash);
+    },
   };
 }

@@ -9,6 +9,7 @@ import { createChecker } from './check-client.ts';
 import { checkHere, type Checker } from './checker.ts';
 import { inspectData } from './inspect.ts';
 import { openStore } from './store.ts';
+import { storedPath } from './test/stored-path.ts';
 
 const day = 24 * 60 * 60 * 1000;
 const begin = Date.UTC(2025, 0, 1);
@@ -130,7 +131,7 @@ test('restoring: what was there is kept aside, what is restored is what was back
   const aside = await store.care.restore(backup!.name);
   expect(told.at(-1)).toMatchObject({ access: 'writable', damage: null, generation: 1 });
   expect(store.conversations.list().map(({ title }) => title)).toEqual(['Before']);
-  expect(readFileSync(store.pictures.original(hash).path, 'utf8')).toBe('picture');
+  expect(readFileSync(storedPath(store.pictures.original(hash)), 'utf8')).toBe('picture');
   const kept = new Database(join(folder, aside!));
   expect(kept.prepare('select title from conversations order by id').pluck().all()).toEqual(['Before', 'After']);
   kept.close();

@@ -10,6 +10,7 @@ import { randomNumbers } from '../test/random.ts';
 import { databasePath } from './backups.ts';
 import { openStore } from './store.ts';
 import type { Report } from './test/crash-writer.ts';
+import { storedPath } from './test/stored-path.ts';
 
 const kills = 30;
 
@@ -59,8 +60,8 @@ function check(reports: Report[]): void {
     for (const report of reports) {
       if (report.kind === 'text') texts.set(report.id, report.text);
       if (report.kind === 'picture') {
-        expect(readFileSync(store.pictures.original(report.hash).path, 'utf8')).toBe(report.bytes);
-        expect(readFileSync(store.pictures.shown(report.hash, 'thumb').path, 'utf8')).toBe('thumbnail');
+        expect(readFileSync(storedPath(store.pictures.original(report.hash)), 'utf8')).toBe(report.bytes);
+        expect(readFileSync(storedPath(store.pictures.shown(report.hash, 'thumb')), 'utf8')).toBe('thumbnail');
       }
       // It may have died between deleting and restoring.
       if (report.kind === 'conversation') {

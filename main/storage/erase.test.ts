@@ -6,7 +6,7 @@ import type { Store } from '../services/ports.ts';
 import { databasePath, listBackups } from './backups.ts';
 import { examineFile } from './check.ts';
 import { migrations } from './migrations/index.ts';
-import { pictureFiles } from './pictures.ts';
+import { pictureFiles } from './picture-shelf.ts';
 import { openStore } from './store.ts';
 
 let folder: string;

@@ -10,6 +10,7 @@ import { ledgerCommands } from './ledger.ts';
 import { licenceCommands } from './licences.ts';
 import { migrations } from './migrations/index.ts';
 import { modelCommands, modelQueries } from './models.ts';
+import { shelfInMemory } from './picture-shelf.ts';
 import { pictureCommands } from './pictures.ts';
 import { settingsCommands, settingsQueries } from './settings.ts';
 import { sweep } from './sweep.ts';
@@ -48,7 +49,7 @@ export function rejectedByTheCompiler(): void {
   // @ts-expect-error: commands need a handle for writing.
   conversationCommands(reading, reading, clock, picture);
   // @ts-expect-error: commands need a handle for writing.
-  pictureCommands(reading, clock, '/');
+  pictureCommands(reading, clock, shelfInMemory());
   // @ts-expect-error: commands need a handle for writing.
   modelCommands(reading, clock);
   // @ts-expect-error: commands need a handle for writing.

@@ -12,6 +12,7 @@ import { applicationId } from './check.ts';
 import { checkHere } from './checker.ts';
 import { migrations } from './migrations/index.ts';
 import { openStore } from './store.ts';
+import { storedPath } from './test/stored-path.ts';
 
 const mebibyte = 1024 * 1024;
 const folder = mkdtempSync(join(tmpdir(), 'loupe-no-room-'));
@@ -108,7 +109,7 @@ function expectReadable(): void {
   expect(store.conversations.open(1).messages.map(({ text }) => text)).toEqual(['A question about lenses 0', 'So far']);
   expect(store.conversations.search('lens', 10)).toHaveLength(3);
   const [picture] = store.conversations.open(2).messages[0]!.pictures;
-  expect(readFileSync(store.pictures.original(picture!.hash).path)).toHaveLength(mebibyte);
+  expect(readFileSync(storedPath(store.pictures.original(picture!.hash)))).toHaveLength(mebibyte);
   expect(store.settings().theme).toBe('system');
 }
 

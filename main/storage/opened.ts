@@ -11,6 +11,7 @@ import { ledgerCommands, ledgerQueries, type LedgerCommands, type LedgerQueries 
 import { licenceCommands, licenceQueries, type LicenceCommands, type LicenceQueries } from './licences.ts';
 import { migrations } from './migrations/index.ts';
 import { modelCommands, modelQueries, type ModelCommands, type ModelQueries } from './models.ts';
+import { shelfInMemory, shelfOnDisk, type PictureShelf } from './picture-shelf.ts';
 import { pictureCommands, pictureQueries, type PictureCommands, type PictureQueries } from './pictures.ts';
 import { settingsCommands, settingsQueries, type SettingsCommands, type SettingsQueries } from './settings.ts';
 
@@ -50,9 +51,9 @@ interface Readable {
   close(): void;
 }
 
-/** `none`: there is nothing behind it but the usual settings. */
+/** `none`: there is nothing behind it but the usual settings. `private`: what is not to reach a disk. */
 interface Writable extends Readable {
-  readonly on: 'disk' | 'none';
+  readonly on: 'disk' | 'none' | 'private';
   readonly database: WriteDatabase;
   readonly commands: Commands;
 }
@@ -66,7 +67,7 @@ interface ReadOnly extends Readable {
 export type Opened = Writable | ReadOnly;
 
 export function openOnDisk(directory: string, clock: Clock): Writable {
-  return writable('disk', openDatabase(directory, migrations, clock.now()), directory, clock);
+  return writable('disk', openDatabase(directory, migrations, clock.now()), shelfOnDisk(directory), clock);
 }
 
 export function openInMemory(directory: string, clock: Clock): ReadOnly {
@@ -81,25 +82,56 @@ export function openShared(directory: string, clock: Clock): ReadOnly {
 function readOnly(on: ReadOnly['on'], database: Database.Database, directory: string, clock: Clock): ReadOnly {
   return closedOnFailure(database, () => ({
     on,
-    queries: queriesOf(readHandle(database), directory, clock),
+    queries: queriesOf(readHandle(database), shelfOnDisk(directory), clock),
     commands: null,
     close: () => void database.close(),
   }));
 }
 
 export function openNothing(directory: string, clock: Clock): Writable {
-  const database = new Database(':memory:');
-  for (const migration of migrations) migration.up(database);
-  return writable('none', writeHandle(database), directory, clock);
+  return writable('none', databaseInMemory(), shelfOnDisk(directory), clock);
 }
 
-function writable(on: Writable['on'], database: WriteDatabase, directory: string, clock: Clock): Writable {
+export interface PrivateStore extends Writable {
+  /** The hashes of all its pictures. */
+  pictures(): string[];
+}
+
+/** Whose ids begin at `firstId`. Closing it overwrites its pictures; SQLite overwrites what it frees. */
+export function openPrivately(firstId: number, clock: Clock): PrivateStore {
+  const database = databaseInMemory();
+  // What a large query sorts would else go into a file of the system's folder for such.
+  database.pragma('temp_store = memory');
+  database.pragma('foreign_keys = on');
+  database.pragma('secure_delete = on');
+  const begin = database.prepare<[string, number]>('insert into sqlite_sequence (name, seq) values (?, ?)');
+  for (const table of ['conversations', 'messages']) begin.run(table, firstId - 1);
+  const shelf = shelfInMemory();
+  const opened = writable('private', database, shelf, clock);
+  return {
+    ...opened,
+    pictures: shelf.hashes,
+    close: () => {
+      shelf.clear();
+      database.exec('delete from conversations; delete from pictures');
+      database.close();
+    },
+  };
+}
+
+function databaseInMemory(): WriteDatabase {
+  const database = new Database(':memory:');
+  for (const migration of migrations) migration.up(database);
+  return writeHandle(database);
+}
+
+function writable(on: Writable['on'], database: WriteDatabase, shelf: PictureShelf, clock: Clock): Writable {
   return closedOnFailure(database, () => {
     const reading = readHandle(database);
-    const queries = queriesOf(reading, directory, clock);
+    const queries = queriesOf(reading, shelf, clock);
     const commands: Commands = {
       conversations: conversationCommands(database, reading, clock, queries.pictures.get),
-      pictures: pictureCommands(database, clock, directory),
+      pictures: pictureCommands(database, clock, shelf),
       documents: documentCommands(database, clock, queries.documents),
       extractions: extractionCommands(database, clock, queries.extractions),
       models: modelCommands(database, clock),
@@ -112,8 +144,8 @@ function writable(on: Writable['on'], database: WriteDatabase, directory: string
   });
 }
 
-function queriesOf(database: ReadDatabase, directory: string, clock: Clock): Queries {
-  const pictures = pictureQueries(database, directory);
+function queriesOf(database: ReadDatabase, shelf: PictureShelf, clock: Clock): Queries {
+  const pictures = pictureQueries(database, shelf);
   return {
     conversations: conversationQueries(database, pictures.get),
     pictures,

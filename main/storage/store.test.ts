@@ -5,9 +5,10 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultSettings, parseOutput, type Message, type PictureOrigin } from '../contract.ts';
 import type { Store } from '../services/ports.ts';
-import { pictureFiles } from './pictures.ts';
+import { pictureFiles } from './picture-shelf.ts';
 import { databasePath } from './backups.ts';
 import { openStore } from './store.ts';
+import { storedPath } from './test/stored-path.ts';
 
 const day = 24 * 60 * 60 * 1000;
 let folder: string;
@@ -280,7 +281,7 @@ test('the sweep keeps what something refers to', () => {
   conversations.pinPicture(id, null);
   store.sweep();
   expect([drafted, draftedNew, pinned].map((hash) => store.pictures.find(hash))).toEqual([null, null, null]);
-  expect(store.pictures.original(source).path).toBe(pictureFiles(folder, source).original);
+  expect(storedPath(store.pictures.original(source))).toBe(pictureFiles(folder, source).original);
 });
 
 test('pictures: the same bytes keep their record, missing files come back', () => {
@@ -299,14 +300,14 @@ test('pictures: the same bytes keep their record, missing files come back', () =
   expect(add('second.tif').name).toBe('first.tif');
   expect(store.pictures.original(hash)).toEqual({ path: join(folder, 'pictures', hash.slice(0, 2), hash), mediaType: 'image/tiff' });
   expect(store.pictures.shown(hash, 'full').mediaType).toBe('image/png');
-  expect(readFileSync(store.pictures.shown(hash, 'full').path, 'utf8')).toBe('png');
-  expect(readFileSync(store.pictures.shown(hash, 'thumb').path, 'utf8')).toBe('thumb');
+  expect(readFileSync(storedPath(store.pictures.shown(hash, 'full')), 'utf8')).toBe('png');
+  expect(readFileSync(storedPath(store.pictures.shown(hash, 'thumb')), 'utf8')).toBe('thumb');
   expect(readdirSync(join(folder, 'pictures', 'incoming'))).toEqual([]);
 
-  rmSync(store.pictures.original(hash).path);
+  rmSync(storedPath(store.pictures.original(hash)));
   expect(() => store.pictures.original(hash)).toThrow(notFound);
   add('again.tif');
-  expect(readFileSync(store.pictures.original(hash).path, 'utf8')).toBe('II*\0tiff');
+  expect(readFileSync(storedPath(store.pictures.original(hash)), 'utf8')).toBe('II*\0tiff');
   for (const wrong of ['0'.repeat(64), '../../loupe.db', '']) {
     expect(() => store.pictures.get(wrong)).toThrow(notFound);
     expect(() => store.pictures.shown(wrong, 'full')).toThrow(notFound);

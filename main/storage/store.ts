@@ -8,9 +8,11 @@ import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
 import { documentFiles } from './document-files.ts';
 import { withStoreErrors } from './errors.ts';
+import type { WriteDatabase } from './handles.ts';
 import { Keeper } from './keeper.ts';
 import { lockDownload } from './lock.ts';
 import type { Kept, Queries } from './opened.ts';
+import { withPrivate } from './private.ts';
 import { protect } from './protect.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
 import { createStraySweep } from './strays.ts';
@@ -145,9 +147,13 @@ export function openStore(
   const care = createCare(keeper, checker ?? checkHere);
   const sweepStrays = createStraySweep(directory);
   const port = <Name extends keyof Kept>(name: Name): Kept[Name] => guarded(keeper, name);
+  const { close: closePrivate, ...conversationsAndPictures } = withPrivate({
+    clock,
+    kept: { conversations: port('conversations'), pictures: port('pictures') },
+    write: (work) => writing(keeper, work),
+  });
   return {
-    conversations: port('conversations'),
-    pictures: port('pictures'),
+    ...conversationsAndPictures,
     documents: port('documents'),
     documentFiles: documentFiles(directory),
     extractions: port('extractions'),
@@ -167,6 +173,7 @@ export function openStore(
       });
     },
     close: () => {
+      closePrivate();
       care.close();
       keeper.end();
     },
@@ -194,6 +201,16 @@ function guarded<Name extends keyof Kept>(keeper: Keeper, name: Name): Kept[Name
     return [method, call] as const;
   });
   return Object.fromEntries(methods) as Kept[Name];
+}
+
+/** As a call of a port that writes. */
+function writing<Result>(keeper: Keeper, work: (database: WriteDatabase) => Result): Result {
+  refuseUnwritable(keeper, false);
+  try {
+    return keeper.withReserve(work);
+  } catch (thrown) {
+    throw keeper.notice(thrown);
+  }
 }
 
 /** What the app needs to start works as with an empty store: default settings and empty lists. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Store } from '../services/ports.ts';
 import { databasePath } from './backups.ts';
 import { checkHere } from './checker.ts';
-import { pictureFiles } from './pictures.ts';
+import { pictureFiles } from './picture-shelf.ts';
 import { databasesAside } from './replace.ts';
 import { openStore } from './store.ts';
 

@@ -5,7 +5,7 @@ import { LoupeError } from '../errors.ts';
 import type { WriteDatabase } from './handles.ts';
 import { incomingDocuments, removeFilesOfRemoved } from './document-files.ts';
 import { mergePictureWords } from './picture-texts.ts';
-import { incomingDirectory, pictureFiles } from './pictures.ts';
+import { incomingDirectory, pictureFiles } from './picture-shelf.ts';
 import { removeBackupsBefore } from './backups.ts';
 
 const hour = 60 * 60 * 1000;
@@ -55,8 +55,8 @@ export function erase(database: WriteDatabase, directory: string, id: number, ma
   }
 }
 
-/** Those that it shows, and what they were made of. */
-function picturesOf(database: WriteDatabase, id: number): ReadonlySet<string> {
+/** The hashes of those that it shows, and of what they were made of. */
+export function picturesOf(database: WriteDatabase, id: number): ReadonlySet<string> {
   const hashes = database
     .prepare<[number, number, number], string>(
       `with recursive shown (hash) as (

@@ -18,6 +18,7 @@ import { toLoupeError } from '../errors.ts';
 import { listenHere } from '../host/listen.ts';
 import { contentSecurityPolicy } from '../host/page-policy.ts';
 import { staticFile } from '../host/static-files.ts';
+import type { StoredFile } from '../services/ports.ts';
 import { createAccess, protocol, type Access } from './access.ts';
 import { decodeFrame, encodeFrame } from './frames.ts';
 
@@ -110,7 +111,7 @@ async function servePage(
   if (picture) {
     const file = shownPicture(app, picture[1]!, picture[2] ? 'thumb' : 'full');
     if (!file) return say(response, 404, 'This picture is not stored here.');
-    return sendFile(response, file.path, file.mediaType);
+    return 'path' in file ? sendFile(response, file.path, file.mediaType) : sendBytes(response, file.bytes, file.mediaType);
   }
   return servePagePicture(response, app, page!.slice(1).map(Number) as [number, number, number]);
 }
@@ -128,7 +129,7 @@ function giveSession(request: IncomingMessage, response: ServerResponse, access:
 async function servePagePicture(response: ServerResponse, app: App, [document, page, width]: [number, number, number]): Promise<void> {
   try {
     const { bytes, mediaType } = await app.pagePicture(document, page, width);
-    response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
+    sendBytes(response, bytes, mediaType);
   } catch (error) {
     const { code } = toLoupeError(error);
     if (code !== 'not_found' && code !== 'cancelled' && !code.startsWith('document_')) throw error;
@@ -136,7 +137,7 @@ async function servePagePicture(response: ServerResponse, app: App, [document, p
   }
 }
 
-function shownPicture(app: App, hash: string, scale: 'full' | 'thumb'): { path: string; mediaType: string } | null {
+function shownPicture(app: App, hash: string, scale: 'full' | 'thumb'): StoredFile | null {
   try {
     return app.pictureFile(hash, scale);
   } catch (error) {
@@ -216,6 +217,10 @@ async function sendFile(response: ServerResponse, path: string, mediaType: strin
   response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': found.size });
   // Closes the file when the reader leaves early, too.
   await pipeline(createReadStream(path), response).catch(() => response.destroy());
+}
+
+function sendBytes(response: ServerResponse, bytes: Uint8Array, mediaType: string): void {
+  response.writeHead(200, { 'Content-Type': mediaType, 'Content-Length': bytes.length }).end(bytes);
 }
 
 function say(response: ServerResponse, status: number, words: string): void {

@@ -28,6 +28,7 @@ export class Chat {
   #arrived: Promise<void> = Promise.resolve();
   #sought = $state.raw<Sought | null>(null);
   #editing = $state.raw<number | null>(null);
+  #closing = $state.raw<number | null>(null);
 
   readonly #pictureToBe = $derived.by(
     () => this.#current?.pinnedPicture ?? this.composer.pictures.at(-1) ?? this.#current?.pictureInForce ?? null,
@@ -38,6 +39,7 @@ export class Chat {
     this.#toasts = toasts;
     this.composer = new Composer(client, () => ({ conversationId: this.#current?.id ?? null, parentId: this.#current?.leafId ?? null }));
     client.on('conversation.deleted', ({ id }) => {
+      if (this.#closing === id) this.#closing = null;
       if (this.#selectedId === id) void this.startNew();
     });
     client.on('windows.show', ({ conversationId }) => {
@@ -75,6 +77,16 @@ export class Chat {
     return this.#editing;
   }
 
+  /** The private conversation of which it is asked whether to close it; null else. */
+  get closing(): number | null {
+    return this.#closing;
+  }
+
+  /** What is made for the conversation that is shown lies with it. */
+  get madeFor(): { conversationId: number | null } {
+    return { conversationId: this.#current?.id ?? null };
+  }
+
   /** What the model would look at if the question were asked now. */
   get pictureToBe(): Picture | null {
     return this.#pictureToBe;
@@ -87,6 +99,27 @@ export class Chat {
 
   startNew(): Promise<void> {
     return (this.#arrived = this.#startNew());
+  }
+
+  /** A new conversation that is not kept. */
+  async startPrivate(conversations: Conversations): Promise<void> {
+    const begun = await conversations.openPrivate();
+    if (begun) await this.open(begun.id);
+  }
+
+  /** Closes a private conversation: at once where it is empty, else after a question. Null: it stays open. */
+  askToClose(id: number | null, conversations: Conversations): void {
+    const isEmpty = id !== null && conversations.get(id)?.messageCount === 0;
+    if (isEmpty) void conversations.closePrivate(id);
+    else this.#closing = id;
+  }
+
+  /** Stores a private conversation, and shows it as it is then where it was shown before. */
+  async keep(id: number, conversations: Conversations): Promise<void> {
+    const wasShown = this.#selectedId === id;
+    if (wasShown) this.composer.flush();
+    const kept = await conversations.keep(id);
+    if (kept && wasShown) await this.open(kept.id);
   }
 
   async #open(id: number, wanted: Sought | null): Promise<void> {
@@ -211,8 +244,9 @@ export class Chat {
   }
 }
 
-/** One that was shown is shown again when it is brought back. */
-export function deleteConversation(id: number, chat: Chat, conversations: Conversations): Promise<void> {
+/** One that was shown is shown again when it is brought back. A private one is closed, which nothing brings back. */
+export async function deleteConversation(id: number, chat: Chat, conversations: Conversations): Promise<void> {
+  if (conversations.get(id)?.private) return chat.askToClose(id, conversations);
   const wasShown = chat.selectedId === id;
   return conversations.delete(id, () => {
     if (wasShown) void chat.open(id);

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Chat } from './chat.svelte.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Chat, deleteConversation } from './chat.svelte.ts';
+import { Conversations } from './conversations.svelte.ts';
 import { conversation, createFakeClient, message, picture, summary } from './fake-client.ts';
 import { Toasts } from './toasts.svelte.ts';
 
@@ -160,4 +161,55 @@ test('a conversation that is deleted makes room for a new one', async () => {
   client.send('conversation.deleted', { id: 1 });
   await vi.advanceTimersByTimeAsync(0);
   expect(it.current).toBeNull();
+});
+
+describe('a private conversation', () => {
+  const isPrivate = { ...stored, id: 7, private: true as const, draft: { text: '', pictures: [] } };
+
+  async function shown(messageCount: number, answers: Parameters<typeof createFakeClient>[0] = {}) {
+    const rig = chat({
+      'conversations.list': () => [summary(7, { private: true, messageCount })],
+      'conversations.openPrivate': () => summary(7, { private: true }),
+      'conversations.open': ({ id }) => (id === 7 ? isPrivate : { ...stored, id }),
+      'conversations.closePrivate': () => null,
+      'pictures.add': () => picture('b'),
+      ...answers,
+    });
+    const conversations = new Conversations(rig.client, rig.toasts);
+    await conversations.refresh();
+    await rig.chat.startPrivate(conversations);
+    return { ...rig, conversations };
+  }
+
+  test('gets the pictures that are brought and made for it', async () => {
+    const { chat: it, client } = await shown(2);
+    expect([it.current?.isPrivate, it.madeFor]).toEqual([true, { conversationId: 7 }]);
+    await it.composer.addFiles([new File(['a'], 'a.png')], 'drop');
+    expect(client.inputs('pictures.add')).toMatchObject([{ conversationId: 7 }]);
+    await it.startNew();
+    expect(it.madeFor).toEqual({ conversationId: null });
+  });
+
+  test('is closed after a question, and at once where nothing was asked; to delete it is to close it', async () => {
+    const { chat: it, client, conversations } = await shown(2);
+    await deleteConversation(7, it, conversations);
+    expect([it.closing, client.inputs('conversations.closePrivate')]).toEqual([7, []]);
+    it.askToClose(null, conversations);
+    expect(it.closing).toBeNull();
+    it.askToClose(7, conversations);
+    client.send('conversation.deleted', { id: 7 });
+    expect(it.closing).toBeNull();
+
+    const empty = await shown(0);
+    empty.chat.askToClose(7, empty.conversations);
+    expect(empty.client.inputs('conversations.closePrivate')).toEqual([{ id: 7 }]);
+    expect(empty.chat.closing).toBeNull();
+    expect(empty.client.asked.map(({ name }) => name)).not.toContain('conversations.delete');
+  });
+
+  test('is shown under its new number once it is kept', async () => {
+    const { chat: it, conversations } = await shown(2, { 'conversations.keep': () => summary(8) });
+    await it.keep(7, conversations);
+    expect([it.current?.id, it.current?.isPrivate]).toEqual([8, false]);
+  });
 });

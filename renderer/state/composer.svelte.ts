@@ -151,7 +151,7 @@ export class Composer {
     const failures: RequestFailure[] = [];
     for (const file of files) {
       try {
-        const picture = await readPicture(this.#client, file, kind);
+        const picture = await readPicture(this.#client, file, kind, draftOf);
         if (this.#draftOf === draftOf) this.take(picture);
       } catch (error) {
         failures.push(toRequestFailure(error));

@@ -41,7 +41,7 @@ export class Conversations {
     });
   }
 
-  /** Newest first, pinned ones before them. */
+  /** Newest first, pinned ones before them, private ones before those. */
   get all(): readonly ConversationSummary[] {
     return this.#all;
   }
@@ -132,6 +132,37 @@ export class Conversations {
     }
   }
 
+  /** Returns null where that failed, which is said. */
+  async openPrivate(): Promise<ConversationSummary | null> {
+    try {
+      return await this.#client.request('conversations.openPrivate', {});
+    } catch (error) {
+      this.#toasts.failure(error);
+      return null;
+    }
+  }
+
+  /** For good. It leaves the list when the app says so. */
+  async closePrivate(id: number): Promise<void> {
+    try {
+      await this.#client.request('conversations.closePrivate', { id });
+    } catch (error) {
+      this.#toasts.failure(error);
+    }
+  }
+
+  /** Stores a private conversation, and says so. Returns it as it is then; null where that failed. */
+  async keep(id: number): Promise<ConversationSummary | null> {
+    try {
+      const kept = await this.#client.request('conversations.keep', { id });
+      this.#toasts.show({ message: strings.privately.kept(kept.title) });
+      return kept;
+    } catch (error) {
+      this.#toasts.failure(error);
+      return null;
+    }
+  }
+
   /** Hands it over as a file. */
   async export(id: number, format: ExportFormat): Promise<void> {
     try {
@@ -185,7 +216,8 @@ export class Conversations {
 }
 
 function sorted(conversations: readonly ConversationSummary[]): ConversationSummary[] {
-  return conversations.toSorted((a, b) => Number(b.pinned) - Number(a.pinned) || b.updatedAt - a.updatedAt || b.id - a.id);
+  const rank = ({ private: isPrivate, pinned }: ConversationSummary): number => (isPrivate ? 2 : Number(pinned));
+  return conversations.toSorted((a, b) => rank(b) - rank(a) || b.updatedAt - a.updatedAt || b.id - a.id);
 }
 
 function startOfDay(time: number): number {
@@ -195,7 +227,7 @@ function startOfDay(time: number): number {
 export function inGroups(conversations: readonly ConversationSummary[], today: number): Group[] {
   // Not 24 hours: days of a change of the clock are shorter or longer.
   const yesterday = startOfDay(today - dayMs / 2);
-  const groupOf = ({ pinned, updatedAt }: ConversationSummary): GroupName =>
-    pinned ? 'pinned' : updatedAt >= today ? 'today' : updatedAt >= yesterday ? 'yesterday' : 'older';
+  const groupOf = ({ private: isPrivate, pinned, updatedAt }: ConversationSummary): GroupName =>
+    isPrivate ? 'private' : pinned ? 'pinned' : updatedAt >= today ? 'today' : updatedAt >= yesterday ? 'yesterday' : 'older';
   return [...Map.groupBy(conversations, groupOf)].map(([name, members]) => ({ name, conversations: members }));
 }

@@ -26,6 +26,22 @@ test('pinned ones first, then by the last message', async () => {
   expect(ids()).toEqual([3, 1, 2]);
 });
 
+test('private ones come before all others, in a group of their own', async () => {
+  const { conversations, ids } = await loaded({}, [summary(1), summary(3, { pinned: true }), summary(2, { private: true })]);
+  expect(ids()).toEqual([2, 3, 1]);
+  expect(conversations.groups.map(({ name }) => name)).toEqual(['private', 'pinned', 'older']);
+});
+
+test('one that is kept after all is said so; one that cannot be stored, too', async () => {
+  const kept = summary(9, { title: 'Kept' });
+  const { toasts, conversations } = await loaded({ 'conversations.keep': () => kept });
+  expect(await conversations.keep(2)).toEqual(kept);
+  expect(toasts.shown[0]!.message).toBe('“Kept” is kept from now on.');
+  const failing = await loaded({ 'conversations.keep': refused });
+  expect(await failing.conversations.keep(2)).toBeNull();
+  expect(failing.toasts.shown[0]!.message).toContain('The disk is full.');
+});
+
 test('a deleted one can be brought back', async () => {
   const { client, toasts, ids, conversations } = await loaded({ 'conversations.delete': () => null, 'conversations.restore': () => null });
   await conversations.delete(2);

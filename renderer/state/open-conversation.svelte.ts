@@ -12,6 +12,8 @@ const fetchPause = 1_000;
  */
 export class OpenConversation {
   readonly id: number;
+  /** Nothing of it is kept. */
+  readonly isPrivate: boolean;
   readonly #client: Client;
   readonly #schedule: Schedule;
   readonly #stopListening: (() => void)[];
@@ -32,6 +34,7 @@ export class OpenConversation {
 
   constructor(client: Client, conversation: Conversation, schedule: Schedule = nextFrame) {
     this.id = conversation.id;
+    this.isPrivate = conversation.private === true;
     this.#client = client;
     this.#schedule = schedule;
     this.#take(conversation);

@@ -7,6 +7,7 @@ const inBrowser = !('loupe' in globalThis);
  */
 export const shortcuts = {
   newConversation: inBrowser ? 'Mod+Shift+O' : 'Mod+N',
+  newPrivate: inBrowser ? 'Mod+Shift+F' : 'Mod+Shift+N',
   search: 'Mod+K',
   previousConversation: 'Alt+ArrowUp',
   nextConversation: 'Alt+ArrowDown',
@@ -51,6 +52,7 @@ export type ShortcutName = keyof typeof shortcuts;
 /** Those that work wherever the focus is; the others belong to the list or the composer. */
 export const globalShortcuts = [
   'newConversation',
+  'newPrivate',
   'search',
   'find',
   'nextHit',

@@ -20,6 +20,7 @@ export const shortcutSheet = {
   groups: { anywhere: 'Anywhere', list: 'In the list', question: 'In the question', document: 'In a document', capture: 'While capturing' },
   names: {
     newConversation: 'New conversation',
+    newPrivate: 'New private conversation',
     search: 'Search',
     previousConversation: 'Conversation above',
     nextConversation: 'Conversation below',

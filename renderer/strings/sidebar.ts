@@ -1,4 +1,4 @@
-const groups = { pinned: 'Pinned', today: 'Today', yesterday: 'Yesterday', older: 'Older' };
+const groups = { private: 'Not kept', pinned: 'Pinned', today: 'Today', yesterday: 'Yesterday', older: 'Older' };
 
 export const sidebar = {
   name: 'Conversations',

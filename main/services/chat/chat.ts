@@ -204,7 +204,7 @@ function storeQuestion(
   isBeingWritten: (messageId: number) => boolean,
 ): Message {
   const parent = conversationId === null ? null : parentOf(store, conversationId, parentId, isBeingWritten);
-  for (const hash of pictures) store.pictures.get(hash);
+  for (const hash of pictures) store.picturesOf(conversationId).get(hash);
   return store.conversations.append({
     conversationId: conversationId ?? store.conversations.create(titleOf(text)).id,
     parentId: parent,

@@ -40,7 +40,7 @@ function conversation(...texts: string[]): Message[] {
 }
 
 function parts(path: Message[], more: Partial<PromptParts> = {}): PromptParts {
-  return { systemPrompt: '', path, pinned: null, sees: true, pathOf: (hash) => hash[0]!, ...more };
+  return { systemPrompt: '', path, pinned: null, sees: true, image: (hash) => ({ path: hash[0]! }), ...more };
 }
 
 /** As in `conversation`. */

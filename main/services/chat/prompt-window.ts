@@ -7,7 +7,7 @@
 import type { Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import type { PagePrompt } from '../documents/page-prompt.ts';
-import type { ChatMessage, ChatPart } from '../ports.ts';
+import type { ChatMessage, ChatPart, ImageSource } from '../ports.ts';
 
 export interface PromptParts {
   systemPrompt: string;
@@ -17,7 +17,7 @@ export interface PromptParts {
   pinned: string | null;
   /** False for text models: pictures are left out. */
   sees: boolean;
-  pathOf: (hash: string) => string;
+  image: (hash: string) => ImageSource;
   /** Of a question about documents: what the model gets in its place. */
   about?: PagePrompt | null;
   /** Stands before the text of the message that brings the picture in force. */
@@ -42,7 +42,7 @@ export function promptFrom(parts: PromptParts, first: number): ChatMessage[] {
 
 /** One prompt for each start. They share their messages, but for those that a picture moved to. */
 export function promptsFrom(parts: PromptParts, starts: readonly number[]): ChatMessage[][] {
-  const { path, pathOf, about = null, hint = null } = parts;
+  const { path, image: imageOf, about = null, hint = null } = parts;
   const systemPrompt = about?.instructions ?? parts.systemPrompt;
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }];
   const built = new Map<Message, Map<string, ChatMessage>>(path.map((message) => [message, new Map()]));
@@ -50,7 +50,7 @@ export function promptsFrom(parts: PromptParts, starts: readonly number[]): Chat
     const variants = built.get(message)!;
     const variant = `${inForce} ${hash}`;
     const pages = message === path.at(-1) ? about : null;
-    const image = pages?.picture ?? (hash === null ? null : { path: pathOf(hash) });
+    const image = pages?.picture ?? (hash === null ? null : imageOf(hash));
     const picture: ChatPart[] = image ? [{ type: 'image', image }] : [];
     const text = pages?.text ?? (inForce && hint !== null ? `${hint}\n\n${message.text}` : message.text);
     const made = variants.get(variant) ?? { role: message.role, content: [...picture, { type: 'text', text }] };

@@ -2,7 +2,8 @@
 import type { EngineState, Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { guardMessages } from '../guard/verdict.ts';
-import type { ChatMessage, Store } from '../ports.ts';
+import { imageOf } from '../pictures.ts';
+import type { ChatMessage, ImageSource, Store } from '../ports.ts';
 import type { PagePrompt } from '../documents/page-prompt.ts';
 import { poolMessages, type PromptParts } from './prompt-window.ts';
 
@@ -32,7 +33,9 @@ export function promptParts(
       'Choose a vision model in the settings, or ask without a picture.',
     );
   }
-  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, pathOf: (hash) => store.pictures.original(hash).path, about };
+  const { pictures } = store;
+  const image = (hash: string): ImageSource => imageOf(pictures.original(hash), () => pictures.get(hash).name);
+  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, image, about };
 }
 
 /** Instructions are for models that chat: a base model would continue them, a guard would judge them. */

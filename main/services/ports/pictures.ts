@@ -53,7 +53,8 @@ export interface TextRecogniser {
 /** How a host takes pictures of the screen. */
 export interface CaptureHost {
   state(): Promise<CaptureState>;
-  start(mode: 'region' | 'display' | 'last'): Promise<void>;
+  /** `madeFor`: a conversation whose composer gets the picture. Absent or null: the quick-ask window does. */
+  start(mode: 'region' | 'display' | 'last', madeFor?: number | null): Promise<void>;
   /** Null while nothing is frozen there. */
   display(displayId: string): Promise<Display | null>;
   /** The page of this display's overlay shows it. */

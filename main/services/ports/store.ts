@@ -28,7 +28,11 @@ import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './mode
  */
 export interface Store {
   readonly conversations: ConversationStore;
+  /** Adds to what is kept. `get`, `original` and `shown` know the pictures of private conversations, too. */
   readonly pictures: PictureStore;
+  /** Those of one conversation: what is added lies with it, and what is kept is known in any. Null: of one that is kept. */
+  picturesOf(conversationId: number | null): PictureStore;
+  readonly privately: PrivateConversations;
   readonly documents: DocumentStore;
   readonly documentFiles: DocumentFiles;
   readonly extractions: ExtractionStore;
@@ -74,6 +78,20 @@ export interface StoreCare {
    * that may hold it; a new one is made first. Rejects with `not_found`, and `store_failed` while the database is not known to be sound.
    */
   erase(id: number): Promise<void>;
+}
+
+/**
+ * Conversations that never reach a disk: they lie in the memory of this process, pictures and drafts included, and end with it at the
+ * latest. Their ids, and those of their messages, are in ranges of their own; all other calls of the store take them as they take others.
+ * They work while the disk is full or cannot be written to.
+ */
+export interface PrivateConversations {
+  open(title: string): ConversationSummary;
+  has(id: number): boolean;
+  /** Nothing of it is left. Returns the hashes of its pictures; throws `not_found`. */
+  close(id: number): string[];
+  /** Stores it, in the order and with the times that it has, and closes it. Returns it under its new id. */
+  keep(id: number, title: string): ConversationSummary;
 }
 
 export interface NewMessage {
@@ -163,12 +181,10 @@ export interface NewPicture {
   display: Uint8Array | null;
 }
 
-export interface StoredFile {
-  path: string;
-  mediaType: string;
-}
+/** A file, or what would be in it where nothing of it may reach a disk. */
+export type StoredFile = { mediaType: string } & ({ path: string } | { bytes: Uint8Array });
 
-/** Files by the SHA-256 of their bytes, written beside the database and renamed into place. */
+/** By the SHA-256 of their bytes. What is kept lies in files, written beside the database and renamed into place. */
 export interface PictureStore {
   /** The same bytes again keep their first record. */
   add(picture: NewPicture): Picture;

@@ -64,30 +64,38 @@ export function askRaw(socket: WebSocket, name: string, input: unknown): Promise
     const hear = (data: Buffer): void => {
       const reply = decodeFrame(data.toString()) as { id?: number };
       if (reply.id !== id) return;
-      socket.off('message', hear);
+      socket.off('message', hear).off('close', lose);
       resolve(reply);
     };
-    socket.on('message', hear);
-    socket.once('close', () => reject(new Error('The connection was closed.')));
+    const lose = (): void => reject(new Error('The connection was closed.'));
+    socket.on('message', hear).once('close', lose);
     socket.send(encodeFrame({ id, name, input }));
   });
 }
 
 export interface WebClient {
+  /** Rejects with what the app says of it. */
   ask<Name extends RequestName>(name: Name, input: Input<Name>): Promise<Output<Name>>;
+  /** What is shown of a picture. */
+  thumbnail(hash: string): Promise<Uint8Array>;
   onEvent(listener: (event: EventMessage) => void): void;
   close(): void;
 }
 
 export async function connectWindow(link: string): Promise<WebClient> {
-  const { port, key } = await enter(link);
+  const { port, key, pictures } = await enter(link);
   const socket = await openSocket(port, ofPage(port, key));
   if (!socket) throw new Error('The web host let nobody in.');
   return {
     async ask(name, input) {
       const reply = (await askRaw(socket, name, input)) as { ok: boolean; output: unknown; message: string };
-      if (!reply.ok) throw new Error(reply.message);
+      if (!reply.ok) throw Object.assign(new Error(reply.message), reply);
       return parseOutput(name, reply.output);
+    },
+    async thumbnail(hash) {
+      const answer = await fetch(`http://127.0.0.1:${port}/pictures/${hash}/thumb?key=${pictures}`);
+      if (!answer.ok) throw new Error(`The picture was answered with ${answer.status}.`);
+      return answer.bytes();
     },
     onEvent: (listener) =>
       void socket.on('message', (data: Buffer) => {

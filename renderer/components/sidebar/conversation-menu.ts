@@ -4,7 +4,9 @@ import FileText from '@lucide/svelte/icons/file-text';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
+import Save from '@lucide/svelte/icons/save';
 import Trash from '@lucide/svelte/icons/trash';
+import X from '@lucide/svelte/icons/x';
 import type { ConversationSummary } from '../../../main/contract.ts';
 import type { ShortcutName } from '../../state/shortcuts.ts';
 import { strings } from '../../strings.ts';
@@ -17,21 +19,34 @@ export interface ConversationActions {
   exportAs: (format: ExportFormat) => void;
   delete: () => void;
   erase: () => void;
+  /** Of a private one: it is stored. */
+  keep: () => void;
 }
 
 /** What can be done with a conversation: the same in its row and above its messages. `keys` are those that work in that place. */
 export function conversationMenu(
-  { pinned }: Pick<ConversationSummary, 'pinned'>,
+  { pinned, private: isPrivate }: Pick<ConversationSummary, 'pinned' | 'private'>,
   actions: ConversationActions,
   keys: Partial<Record<keyof ConversationActions, ShortcutName>>,
 ): MenuItem[] {
   const text = strings.sidebar;
   const shortcut = (name: keyof ConversationActions) => (keys[name] ? { shortcut: keys[name] } : {});
-  return [
-    { label: text.rename, icon: Pencil, ...shortcut('rename'), onselect: actions.rename },
-    { label: pinned ? text.unpin : text.pin, icon: pinned ? PinOff : Pin, onselect: actions.pin },
+  const exports: MenuItem[] = [
     { label: strings.chat.exportMarkdown, icon: FileText, ...shortcut('exportAs'), onselect: () => actions.exportAs('markdown') },
     { label: strings.chat.exportJson, icon: FileBraces, onselect: () => actions.exportAs('json') },
+  ];
+  const rename: MenuItem = { label: text.rename, icon: Pencil, ...shortcut('rename'), onselect: actions.rename };
+  if (isPrivate)
+    return [
+      rename,
+      { label: strings.privately.keep, icon: Save, onselect: actions.keep },
+      ...exports,
+      { label: strings.privately.close, icon: X, ...shortcut('delete'), danger: true, onselect: actions.delete },
+    ];
+  return [
+    rename,
+    { label: pinned ? text.unpin : text.pin, icon: pinned ? PinOff : Pin, onselect: actions.pin },
+    ...exports,
     { label: text.delete, icon: Trash, ...shortcut('delete'), danger: true, onselect: actions.delete },
     { label: text.erase, icon: Eraser, danger: true, onselect: actions.erase },
   ];
