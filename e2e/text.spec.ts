@@ -22,6 +22,13 @@ async function attach(page: Page, loupe: Window, name: string): Promise<void> {
 }
 
 const clipboard = (page: Page): Promise<string> => page.evaluate(() => navigator.clipboard.readText());
+/** Of the picture in the clipboard: width and height. */
+const copiedSize = (page: Page): Promise<number[]> =>
+  page.evaluate(async () => {
+    const [item] = await navigator.clipboard.read();
+    const { width, height } = await createImageBitmap(await item!.getType('image/png'));
+    return [width, height];
+  });
 const notices = (page: Page) => page.getByRole('region', { name: 'Notifications' });
 
 test.beforeEach(async ({ context }) => {
@@ -118,11 +125,43 @@ test('of a part of the screen, by one key or a button', async ({ loupe, page }) 
   await expect(overlay).toBeHidden();
   expect((await clipboard(page)).split('\n').filter(Boolean)).toEqual(linesOf(list));
   await expect(loupe.chips()).toHaveCount(0);
+  // The region as a picture: it goes to the clipboard, and nothing of it is kept.
+  await page.keyboard.press('Control+Shift+c');
+  await expect(overlay).toBeVisible();
+  await page.keyboard.press('p');
+  await expect(notices(page)).toContainText('Picture copied.');
+  await expect(overlay).toBeHidden();
+  expect(await copiedSize(page)).toEqual([800, 600]);
+  await expect(loupe.chips()).toHaveCount(0);
+
   await page.keyboard.press('Control+Shift+c');
   await expect(overlay).toBeVisible();
   await page.keyboard.press('a');
   await page.getByRole('button', { name: 'Copy text' }).click();
   await expect(overlay).toBeHidden();
+});
+
+test('the picture of the quick-ask window is copied and saved', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await page.goto(new URL('/?view=quick', page.url()).href);
+  await expect(page.getByText('There is no picture')).toBeVisible();
+  await page.evaluate(
+    (base64) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], 'list.png', { type: 'image/png' }));
+      document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    },
+    readFileSync(fixture(list)).toString('base64'),
+  );
+  await page.getByRole('button', { name: 'Copy picture' }).click();
+  await expect(notices(page)).toContainText('Picture copied.');
+  const { width = 0, height = 0 } = await sharp(fixture(list)).metadata();
+  expect(await copiedSize(page)).toEqual([width, height]);
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save picture' }).click();
+  const download = await downloading;
+  expect(download.suggestedFilename()).toBe('list.png');
+  expect(await sharp(await download.path()).metadata()).toMatchObject({ format: 'png', width, height });
 });
 
 test('the search finds words in a picture of a conversation, and says so; switched off, it forgets them', async ({ loupe, page }) => {

@@ -13,6 +13,7 @@ export const capture = {
     take: 'Ask about this',
     copyText: 'Copy text',
     copyWhole: 'Copy all text',
+    copyPicture: 'Copy picture',
     move: 'Move',
     resize: 'Resize',
     ten: 'By 10',
@@ -20,6 +21,7 @@ export const capture = {
   },
   loading: 'Loading the screen…',
   frameFailed: 'The frozen screen could not be shown.',
+  copyFailedNext: 'Capture again and choose “Ask about this”; the picture can be saved from there.',
   gone: 'This capture has ended.',
   goneNext: 'Press the hotkey to capture again.',
   browser: {
