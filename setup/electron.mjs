@@ -9,7 +9,7 @@ import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
 
 const stamp = inRoot('build', '.shell-stamp');
-const workers = ['picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'document-worker.js'];
+const workers = ['picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'line-thread.js', 'document-worker.js'];
 const products = ['main.js', 'host.js', ...workers, 'preload.cjs', 'licences.json'];
 
 /** The executable inside Electron's folder. @param {NodeJS.Platform} platform */

@@ -100,6 +100,7 @@ describe('the archive', () => {
           'picture-worker.js',
           'check-worker.js',
           'ocr-worker.js',
+          'line-thread.js',
           'document-worker.js',
           'preload.cjs',
           'licences.json',

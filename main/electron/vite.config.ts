@@ -59,6 +59,7 @@ export default defineConfig(({ mode }): UserConfig => {
           'picture-worker': source('../image/picture-worker.ts'),
           'check-worker': source('../storage/check-worker.ts'),
           'ocr-worker': source('../ocr/ocr-worker.ts'),
+          'line-thread': source('../ocr/line-thread.ts'),
           'document-worker': source('../documents/document-worker.ts'),
         },
         external,

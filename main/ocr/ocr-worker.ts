@@ -24,7 +24,7 @@ function giveWay(): void {
   }
 }
 
-/** More than two gain little: most lines are small. */
+/** Each beyond the first takes about 100 MB. */
 const mostThreads = 2;
 
 function startRecogniser(background: boolean): Promise<Recogniser> {

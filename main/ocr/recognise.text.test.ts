@@ -113,6 +113,20 @@ test('a whole screen is read block by block', { timeout: patience }, async () =>
   }
 });
 
+test('two threads read what one reads, in the same order', { timeout: patience }, async () => {
+  const screen = await pixels('screen.png');
+  const two = await createRecogniser(ocrModels, { threads: 2 });
+  try {
+    const one = await recogniser.recognise(screen);
+    const handedOn: TextLine[] = [];
+    expect(await two.recognise(screen, { onLine: (line) => handedOn.push(line) })).toEqual(one);
+    expect(handedOn).toEqual(one);
+    expect(await two.recognise(screen)).toEqual(one);
+  } finally {
+    await two.close();
+  }
+});
+
 test.each(['German', 'Italian', 'French', 'Polish'])(
   '%s keeps its spaces and accents in clear type',
   { timeout: patience },
