@@ -82,6 +82,14 @@ const right: Case[] = [
   ['dialog', 'The last backup was at 2:35 pm on May 18, 2025.', []],
   ['dialog', 'Windows retries in 45 seconds; the error is 0x80070070.', []],
   ['dialog', 'The server is called “Kestrel” and listens on port 8443.', []],
+  ['invoice', 'It has to be paid within 14 days; a reminder is sent after 41 days.', []],
+  ['invoice', 'By law invoices are paid within 30 days.', []],
+  ['invoice', 'If nothing is paid within 15 days, a reminder follows.', []],
+  ['invoice', 'It is to be paid within 14 days, and not within 41 days.', []],
+  ['invoice', 'It has to be paid within 336 hours.', []],
+  ['invoice', 'There are 41 days left.', []],
+  ['dialog', 'It retries in 45 seconds, and would again in 54 seconds.', []],
+  ['dialog', 'A backup takes 54 seconds.', []],
   ['dialog', 'Delete at least 1000 MB from the drive.', []],
   ['dialog', 'The disc is nearly full; free up 5 to 10 GB.', []],
 ];
@@ -104,15 +112,21 @@ const wrong: Case[] = [
   ['dialog', 'The server listens on port 8433.', [['8433', '8443']]],
   ['dialog', 'The server is called Kastrel.', [['Kastrel', 'Kestrel']]],
   ['dialog', 'The number of the drive is 7200.', [['7200', null]]],
+  ['invoice', 'It has to be paid within 41 days.', [['41', '14']]],
+  ['invoice', 'It has to be paid within **15** days of receipt.', [['15', '14']]],
+  ['dialog', 'It retries in 54 seconds.', [['54', '45']]],
 ];
 
-/** Wrong, and nothing is said: so short a number may count something. */
+/** Wrong, and nothing is said, since an answer that is right could be just like it. */
 const missed: Case[] = [
-  ['invoice', 'It has to be paid within 41 days.', []],
+  // What is counted is not named where it stands: there may be 21 lines that name paper.
   ['invoice', 'It lists 21 units of paper.', []],
-  ['dialog', 'It retries in 54 seconds.', []],
+  // What the model knows of such drives.
   ['dialog', 'The drive turns 7200 times a minute.', []],
+  // Names have translations: "Land: Deutschland" is right as "The country is Germany".
   ['invoice', 'The customer is Martha Sommerfeld.', []],
+  // The picture has a 12, elsewhere.
+  ['invoice', 'It has to be paid within 12 days.', []],
 ];
 
 const found = (of: keyof typeof pictures, answer: string, known = ''): [string, string | null][] =>

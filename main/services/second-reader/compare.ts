@@ -5,7 +5,7 @@
 import type { Difference, TextLine } from '../../contract.ts';
 import { haveCommon, isOneStep, numbersIn, type WrittenNumber } from './numbers.ts';
 import { differentNames } from './names.ts';
-import { isReadable, rowsOf, wordsIn, type PictureRow } from './picture-rows.ts';
+import { isReadable, phraseOf, rowsOf, wordsIn, type PictureRow } from './picture-rows.ts';
 
 /** More would not be read, and mean that something else is wrong. */
 const mostDifferences = 8;
@@ -55,7 +55,8 @@ function differentNumbers(answer: string, rows: readonly PictureRow[], known: st
     const likely = contradictionOf(number, context, rows, isLeft);
     if (likely?.isSimilar) return result(likely.number.written);
     if (context.isSupposed || isComputed(number, values)) return [];
-    if (likely) return result(likely.number.written);
+    const other = likely?.number ?? betweenSameWords(number, phraseOf(answer, number), rows, isLeft);
+    if (other) return result(other.written);
     return readable && values.size > 0 && isMissing(number, context, rows) ? result(null) : [];
   });
 }
@@ -126,6 +127,19 @@ function contradictionOf(
     if (isOnly && steps <= 3 && !isShort && only.digits.length >= 3 && isShape(only, number)) return { number: only, isSimilar: false };
   }
   return null;
+}
+
+/** "Within 41 days" where the picture says "within 14 days", and nothing else between these words that the answer leaves out. */
+function betweenSameWords(
+  number: WrittenNumber,
+  phrase: string | null,
+  rows: readonly PictureRow[],
+  isLeft: (number: WrittenNumber) => boolean,
+): WrittenNumber | null {
+  const alike = rows.flatMap(({ phrases }) => phrases.filter((other) => other.phrase === phrase)).map((other) => other.number);
+  const [only] = alike;
+  const isLikely = alike.length === 1 && isLeft(only!) && isShape(only!, number) && isOneStep(only!.digits, number.digits);
+  return isLikely ? only! : null;
 }
 
 /** Both are dates, times and the like, or neither is; short ones have as many digits. */

@@ -7,6 +7,8 @@ export interface PictureRow {
   words: Set<string>;
   /** Of lines that were read surely. */
   numbers: WrittenNumber[];
+  /** Those of them that stand between two words. */
+  phrases: { phrase: string; number: WrittenNumber }[];
   /** Everything that may be a digit, in a row: also those that were read as letters. */
   digits: string;
   /** Groups of digits, numbers of months, hours of the other clock. */
@@ -27,12 +29,16 @@ export function rowsOf(lines: readonly TextLine[]): PictureRow[] {
     else rows.at(-1)!.push(line);
   }
   return rows.map((pieces) => {
+    const certain = pieces
+      .filter(({ confidence }) => confidence >= sure)
+      .flatMap((piece) => numbersIn(piece.text).map((number) => ({ number, phrase: phraseOf(piece.text, number) })));
     const text = pieces.map((piece) => piece.text).join('  ');
     const asDigits = text.replace(/\S*\d\S*/g, (word) => word.replace(/[oOlI|SBZ]/g, (letter) => lookalikes[letter]!));
     return {
       text,
       words: new Set(wordsIn(text).map(({ word }) => word)),
-      numbers: pieces.filter(({ confidence }) => confidence >= sure).flatMap((piece) => numbersIn(piece.text)),
+      numbers: certain.map(({ number }) => number),
+      phrases: certain.flatMap(({ number, phrase }) => (phrase ? [{ phrase, number }] : [])),
       digits: asDigits.replace(/\D/g, ''),
       parts: partsOf(asDigits),
     };
@@ -41,7 +47,8 @@ export function rowsOf(lines: readonly TextLine[]): PictureRow[] {
 
 function partsOf(text: string): Set<string> {
   const parts = new Set<string>();
-  for (const group of text.match(/\d+/g) ?? []) {
+  // The 041 of 1,041.60 is no 41.
+  for (const group of text.replace(/(?<=\d[.,'’\u00a0\u202f])0\d\d(?!\d)/g, ' ').match(/\d+/g) ?? []) {
     const value = Number(group);
     parts.add(String(value));
     if (/^(?:19|20)\d\d$/.test(group)) parts.add(String(value % 100));
@@ -52,6 +59,17 @@ function partsOf(text: string): Set<string> {
     if (month >= 0) parts.add(String(month + 1));
   }
   return parts;
+}
+
+/** Of a word, UTF-16 units. */
+const longestWord = 40;
+
+/** The words right before and right behind a number, in small letters: "within days". Null where there are not both. */
+export function phraseOf(text: string, { offset, written }: WrittenNumber): string | null {
+  const end = offset + written.length;
+  const before = /(\p{L}{2,})[ *]+$/u.exec(text.slice(Math.max(0, offset - longestWord), offset))?.[1];
+  const behind = /^[ *]+(\p{L}{2,})/u.exec(text.slice(end, end + longestWord))?.[1];
+  return before !== undefined && behind !== undefined ? `${before} ${behind}`.toLowerCase() : null;
 }
 
 export interface Word {
