@@ -293,7 +293,7 @@ slow('an answer that Loupe was writing when it went away leaves no button to sto
   await page.keyboard.press('Enter');
   await expect(loupe.stop).toBeVisible();
   await host.stop('SIGKILL');
-  await expect(page.getByText('The connection to Loupe was lost.').first()).toBeVisible();
+  await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
   await expect(loupe.stop).toHaveCount(0);
   await expect(loupe.send).toBeDisabled();
 });

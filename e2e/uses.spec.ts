@@ -101,6 +101,19 @@ test('a base model says that it goes on with a text', async ({ loupe }) => {
   await expect(loupe.question).toHaveAttribute('placeholder', 'Text to continue');
   expect(await violations(page)).toEqual([]);
   expect(await loupe.ask('Once upon a time')).toContain('Once upon a time');
+
+  // Another model, from the field, by keyboard.
+  const atField = loupe.question.locator('xpath=ancestor::form').getByRole('button', { name: /^Llama-3\.2-11B-Vision/ });
+  await atField.focus();
+  await page.keyboard.press('Enter');
+  const choices = page.getByRole('menu', { name: 'Choose a model' });
+  await expect(choices.getByRole('menuitemradio', { checked: true })).toHaveText('Llama-3.2-11B-Vision');
+  await expect(choices.getByRole('menuitemradio', { checked: true })).toBeFocused();
+  expect(await violations(page), 'choices').toEqual([]);
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: /^Demo model/ })).toBeVisible();
+  await expect(loupe.question).toHaveAttribute('placeholder', 'Ask a follow-up question');
 });
 
 /** Returns a function that lists every text and placeholder shown in it since, for however short a time. */

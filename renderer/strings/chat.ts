@@ -157,9 +157,12 @@ export const chat = {
   softwareDeviceStep: 'No suitable graphics card was found. With one, Loupe is many times faster.',
   loadAgain: 'Load again',
   chooseModel: 'Choose a model',
+  moreModels: 'Get more models…',
   model: (model: ModelChoice | null) => model?.name ?? 'No model',
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe was lost.',
+  /** In an answer: why it stands still is said above the field. */
+  waitsForConnection: 'Waiting for the connection',
   disconnectedStep: 'Is Loupe still running? If it was restarted, open the new link it printed.',
 };
