@@ -126,6 +126,8 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     if (event === 'settings.changed' || event === 'storage.changed') void programs?.follow();
   });
   void programs?.follow();
+  // Of a Loupe that was killed.
+  forgetTexts(ports);
   readings.resume();
   extractions.resumeAll();
   if (store.care.state().access !== 'closed') void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
@@ -159,11 +161,21 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       sanityChecks.close();
       await Promise.all([uploads.close(), readings.close(), extractions.close(), pagePictures.close()]);
       await Promise.all([engine.close(), worker.close(), documents.close(), ocr.close(), manager.close()]);
+      forgetTexts(ports);
       // Short sessions are all that some people have.
       await store.care.finish(lastBackupMs);
       store.close();
     },
   };
+}
+
+/** A disk that cannot be written to keeps them until it can. */
+function forgetTexts({ store, host }: Pick<AppPorts, 'store' | 'host'>): void {
+  try {
+    store.forgetTexts();
+  } catch (error) {
+    host.onFault?.(error);
+  }
 }
 
 /** Null where the host answers no programs. */

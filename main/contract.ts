@@ -348,15 +348,24 @@ export const requests = {
    * right, and with `document_too_large` for more than 5,000 pages until some are named, as in "3-12": then the pieces stay.
    */
   'documents.finish': {
-    input: v.strictObject({ upload: v.string(), password: v.nullable(text(1024)), pages: v.nullable(text(100)) }),
+    input: v.strictObject({
+      upload: v.string(),
+      password: v.nullable(text(1024)),
+      pages: v.nullable(text(100)),
+      /** False: of what is locked, no word stays once Loupe closes. Absent: it stays. */
+      keepsText: v.optional(v.boolean()),
+    }),
     output: v.strictObject({ document: libraryDocument, known: v.boolean() }),
   },
   'documents.drop': { input: v.strictObject({ upload: v.string() }), output: done },
   /**
-   * Reads what waits; `ocr`: and the text in pictures of pages. Pages that failed are tried again. Returns at once;
+   * Reads what waits; `ocr`: and the text in pictures of pages; `keepsText`: as in `documents.finish`; absent: as it is. Pages that failed are tried again. Returns at once;
    * `document.changed` reports the rest.
    */
-  'documents.read': { input: v.strictObject({ id, ocr: v.boolean(), password: v.nullable(text(1024)) }), output: done },
+  'documents.read': {
+    input: v.strictObject({ id, ocr: v.boolean(), password: v.nullable(text(1024)), keepsText: v.optional(v.boolean()) }),
+    output: done,
+  },
   'documents.stop': { input: v.strictObject({ id }), output: done },
   /** Its pages, their words, and Loupe's copy of the file. Cannot be undone. */
   'documents.remove': { input: v.strictObject({ id }), output: done },

@@ -39,6 +39,8 @@ export interface DocumentServicesOptions {
 /** Throws `store_*` when the data folder cannot be used, as while the app is running, unless it only reads. */
 export function openDocumentServices({ dataDirectory, reader, reads = false }: DocumentServicesOptions): DocumentServices {
   const store = openStore(dataDirectory, { shares: reads });
+  // Of a Loupe that was killed.
+  if (!reads) store.forgetTexts();
   const fileOf = (id: number, password: string | undefined): DocumentFile =>
     libraryFile(store.documentFiles, store.documents.get(id), password);
   const showPage: DocumentServices['showPage'] = async (id, page, { width, password }) =>

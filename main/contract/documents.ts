@@ -26,6 +26,8 @@ export const libraryDocument = v.strictObject({
   /** Why reading it ended before its last page; null where it did not. */
   failure: v.nullable(failure),
   addedAt: time,
+  /** False: it is locked, and its text goes when Loupe closes. */
+  keepsText: v.boolean(),
   /** Its turn has come, or will: how many pages are left, and whether the text in pictures is read, too. Null: nobody reads it. */
   reading: v.nullable(v.strictObject({ left: count, ocr: v.boolean() })),
 });

@@ -28,6 +28,13 @@ export function documentHandlers({
 }: DocumentHandlersOptions): AreaHandlers<'documents'> {
   const { documents, documentFiles } = store;
 
+  async function setKeepsText(id: number, keeps: boolean): Promise<void> {
+    const { hash } = documents.get(id);
+    documents.setKeepsText(id, keeps);
+    // Those that are kept were drawn while it was to stay.
+    if (!keeps) await pagePictures.remove(hash);
+  }
+
   return {
     'documents.list': () => documents.list().map(readings.view),
     'documents.pages': ({ id }) => documents.pages(id).map(({ text: _, ...page }) => page),
@@ -46,14 +53,18 @@ export function documentHandlers({
 
     'documents.begin': async ({ name, bytes }) => ({ upload: await uploads.begin(name, bytes) }),
     'documents.piece': done(({ upload, bytes }) => uploads.append(upload, bytes)),
-    'documents.finish': async ({ upload, password, pages }) => {
-      const { document, known } = await uploads.finish(upload, { password: password ?? undefined, pages });
+    'documents.finish': async ({ upload, password, pages, keepsText }) => {
+      const { document, known } = await uploads.finish(upload, { password: password ?? undefined, pages, keepsText });
+      if (known && keepsText !== undefined) await setKeepsText(document.id, keepsText);
       readings.start(document.id, { ocr: false, password: password ?? undefined });
       return { document: readings.view(documents.get(document.id)), known };
     },
     'documents.drop': done(({ upload }) => uploads.drop(upload)),
 
-    'documents.read': done(({ id, ocr, password }) => readings.start(documents.get(id).id, { ocr, password: password ?? undefined })),
+    'documents.read': done(async ({ id, ocr, password, keepsText }) => {
+      if (keepsText !== undefined) await setKeepsText(id, keepsText);
+      readings.start(documents.get(id).id, { ocr, password: password ?? undefined });
+    }),
     'documents.stop': done(({ id }) => readings.stop(id)),
     'documents.remove': done(async ({ id }) => {
       await readings.stop(id);

@@ -9,6 +9,7 @@ import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { examineFile, type Finding } from './check.ts';
 import type { Migration } from './migrations/migration.ts';
+import { forgetTextsOfCopy } from './session-texts.ts';
 
 /** The newest are kept, and of the older ones every seventh: days and weeks of use. */
 const dailyKept = 3;
@@ -90,6 +91,7 @@ export function backUpBeforeMigration(
   const part = newPart(directory);
   try {
     database.prepare('vacuum into ?').run(part);
+    forgetTextsOfCopy(part);
     flush(part);
     const finding = examineFile(part, { migrations });
     if (finding.state !== 'sound') {
@@ -117,6 +119,7 @@ export async function backUp(database: Database, directory: string, now: number,
       },
     });
     signal.throwIfAborted();
+    forgetTextsOfCopy(part);
     const finding = await check(part);
     signal.throwIfAborted();
     if (finding.state === 'sound') {

@@ -55,6 +55,7 @@ describe('pages', () => {
       id,
       hash: lease.hash,
       name: 'lease.pdf',
+      keepsText: true,
       kind: 'pdf',
       bytes: 9,
       pageCount: 3,

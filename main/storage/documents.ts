@@ -29,7 +29,7 @@ export type DocumentQueries = Pick<
 >;
 export type DocumentCommands = Omit<DocumentStore, keyof DocumentQueries>;
 
-type DocumentRow = Omit<StoredDocument, 'failure' | 'states'> & { failure: string | null; states: string };
+type DocumentRow = Omit<StoredDocument, 'failure' | 'states' | 'keepsText'> & { failure: string | null; states: string; keepsText: number };
 type PageRow = Omit<StoredPage, 'failure' | 'flags'> & { failure: string | null; flags: string };
 type PageValues = PageRow & { id: number; unspaced: number };
 /** Where is looked for. */
@@ -54,16 +54,16 @@ const mostWords = 64;
 const around = 60;
 
 function documentRows(where: string): string {
-  return `select id, hash, name, kind, bytes, page_count as pageCount, failure, added_at as addedAt,
+  return `select id, hash, name, kind, bytes, page_count as pageCount, failure, added_at as addedAt, keeps_text as keepsText,
     (select json_group_object(state, count)
        from (select state, count(*) as count from pages where document_id = documents.id group by state)) as states
     from documents where removed = 0 and ${where} order by added_at desc, id desc`;
 }
 
-function toDocument({ failure, states: counted, ...row }: DocumentRow): StoredDocument {
+function toDocument({ failure, states: counted, keepsText, ...row }: DocumentRow): StoredDocument {
   const counts = parseJson(statesSchema, counted) ?? {};
   const all = Object.fromEntries(states.map((state) => [state, counts[state] ?? 0])) as StoredDocument['states'];
-  return { ...row, failure: parseJson(failureSchema, failure) as StoredDocument['failure'], states: all };
+  return { ...row, keepsText: keepsText === 1, failure: parseJson(failureSchema, failure) as StoredDocument['failure'], states: all };
 }
 
 function toPage({ failure, flags, ...row }: PageRow): StoredPage {
@@ -229,8 +229,8 @@ function tidy(pieces: PageHit['snippet']): PageHit['snippet'] {
 
 export function documentCommands(database: WriteDatabase, clock: Clock, queries: DocumentQueries): DocumentCommands {
   const statements = {
-    insert: database.prepare<[string, string, string, number, number, number]>(
-      'insert into documents (hash, name, kind, bytes, page_count, added_at) values (?, ?, ?, ?, ?, ?)',
+    insert: database.prepare<[string, string, string, number, number, number, number]>(
+      'insert into documents (hash, name, kind, bytes, page_count, added_at, keeps_text) values (?, ?, ?, ?, ?, ?, ?)',
     ),
     forget: database.prepare<[string]>('delete from documents where hash = ? and removed = 1'),
     insertPage: database.prepare<[number, number, string]>('insert into pages (document_id, number, label) values (?, ?, ?)'),
@@ -244,6 +244,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
       'insert into page_places (page_id, boxes) select id, ? from pages where document_id = ? and number = ?',
     ),
     saveFailure: database.prepare<[string | null, number]>('update documents set failure = ? where id = ? and removed = 0'),
+    setKeepsText: database.prepare<[number, number]>('update documents set keeps_text = ? where id = ? and removed = 0'),
     retry: database.prepare<[number]>("update pages set state = 'waiting', failure = null where document_id = ? and state = 'failed'"),
     /** They are the page's. What an answer quotes is the answer's, and values are the table's. */
     forgetWords: database.prepare<[number]>('update citations set found = null where document_id = ? and found is not null'),
@@ -257,10 +258,10 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
   };
 
   return {
-    add: ({ hash, name, kind, bytes, pageCount, from, to }) =>
+    add: ({ hash, name, kind, bytes, pageCount, from, to, keepsText = true }) =>
       transaction(database, () => {
         statements.forget.run(hash);
-        const id = Number(statements.insert.run(hash, name, kind, bytes, pageCount, clock.now()).lastInsertRowid);
+        const id = Number(statements.insert.run(hash, name, kind, bytes, pageCount, clock.now(), Number(keepsText)).lastInsertRowid);
         for (let number = from; number <= to; number++) statements.insertPage.run(id, number, String(number));
         return queries.get(id);
       }),
@@ -285,6 +286,7 @@ export function documentCommands(database: WriteDatabase, clock: Clock, queries:
       );
     },
     saveFailure: (id, failure) => void statements.saveFailure.run(toJson(failure), id),
+    setKeepsText: (id, keeps) => void statements.setKeepsText.run(Number(keeps), id),
     retry: (id) => (queries.get(id), statements.retry.run(id).changes),
     remove: (id) => {
       queries.get(id);

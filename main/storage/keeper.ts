@@ -61,6 +61,8 @@ export class Keeper {
   #generation = 0;
   /** What the file on the disk has to be until the first checkpoint. */
   #seal: string | null = null;
+  /** The log holds what has to go. */
+  #owesCheckpoint = false;
   /** It was checked in this session, and is sound. */
   #verified = false;
   /** It was checked, and is not sound. */
@@ -108,6 +110,14 @@ export class Keeper {
 
   mayCheckpoint(): boolean {
     return this.#seal === null;
+  }
+
+  /** Nothing stays in the log: at once or, where the file must not change before it is checked, as soon as it is. */
+  emptyLog(): void {
+    const opened = this.opened();
+    if (opened.on !== 'disk') return;
+    this.#owesCheckpoint = !this.mayCheckpoint();
+    if (!this.#owesCheckpoint) opened.database.pragma('wal_checkpoint(truncate)');
   }
 
   isVerified(): boolean {
@@ -182,7 +192,7 @@ export class Keeper {
 
   #open(): void {
     this.#damage = this.#loss = null;
-    this.#unsound = this.#verified = false;
+    this.#unsound = this.#verified = this.#owesCheckpoint = false;
     this.#seal = null;
     if (!canBeWritten(this.directory)) return this.#openReadOnly();
     try {
@@ -334,6 +344,7 @@ export class Keeper {
     this.#seal = null;
     removeSeal(this.directory);
     allowCheckpoints(opened.database);
+    if (this.#owesCheckpoint) this.emptyLog();
     this.#report();
   }
 

@@ -16,6 +16,7 @@ import { withPrivate } from './private.ts';
 import { protect } from './protect.ts';
 import { createRoom, usualRoom, type RoomSizes } from './room.ts';
 import { createStraySweep } from './strays.ts';
+import { forgetTexts } from './session-texts.ts';
 import { sweep } from './sweep.ts';
 
 export interface StoreOptions {
@@ -88,6 +89,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     add: 'writes',
     savePage: 'writes',
     saveFailure: 'writes',
+    setKeepsText: 'writes',
     retry: 'writes',
     remove: 'frees',
   },
@@ -169,6 +171,14 @@ export function openStore(
         keeper.withReserve((database) => {
           sweep(database, directory, clock.now(), keeper.mayCheckpoint());
           if (!keeper.damage()) sweepStrays(database, clock.now());
+        });
+      });
+    },
+    forgetTexts: () => {
+      if (keeper.opened().on !== 'disk') return;
+      withStoreErrors(directory, () => {
+        keeper.withReserve((database) => {
+          if (forgetTexts(database)) keeper.emptyLog();
         });
       });
     },

@@ -110,9 +110,9 @@ export class Library {
     this.#toasts.attempt(this.#client.request('documents.read', { id, ocr, password: null }));
   }
 
-  /** A password that was missing. Rejects with `RequestFailure`. */
-  async unlock({ id }: LibraryDocument, password: string): Promise<void> {
-    await this.#client.request('documents.read', { id, ocr: false, password });
+  /** A password that was missing; `keepsText` false: only until Loupe closes. Rejects with `RequestFailure`. */
+  async unlock({ id }: LibraryDocument, password: string, keepsText: boolean): Promise<void> {
+    await this.#client.request('documents.read', { id, ocr: false, password, keepsText });
   }
 
   stop({ id }: LibraryDocument): void {

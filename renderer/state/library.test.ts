@@ -7,7 +7,7 @@ import { Toasts } from './toasts.svelte.ts';
 
 function document(id: number, more: Partial<LibraryDocument> = {}): LibraryDocument {
   const states = { waiting: 0, text: 1, ocr: 0, picture: 0, blank: 0, failed: 0 };
-  const facts = { kind: 'pdf', bytes: 1000, pageCount: 1, marks: 't', failure: null, addedAt: id, reading: null } as const;
+  const facts = { kind: 'pdf', bytes: 1000, pageCount: 1, marks: 't', failure: null, addedAt: id, keepsText: true, reading: null } as const;
   return { id, name: `${id}.pdf`, states, ...facts, ...more };
 }
 

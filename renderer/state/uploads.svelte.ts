@@ -22,6 +22,8 @@ export class Upload {
   /** What was entered and is right, while more is asked. */
   password: string | null = null;
   pages: string | null = null;
+  /** What was said of its text with the password. */
+  keepsText: boolean | undefined = undefined;
   /** The password of another file that came with it: often it is the same. */
   guess: string | null = null;
   readonly tried = new Set<string>();
@@ -56,6 +58,8 @@ type Added = Output<'documents.finish'>;
 interface Given {
   password: string | null;
   pages: string | null;
+  /** False: only until Loupe closes. Absent: nobody was asked. */
+  keepsText?: boolean | undefined;
 }
 
 /** Files on their way, one after the other; what has to be asked of a person holds up no other. */
@@ -67,8 +71,8 @@ export class Uploads {
   /** What somebody entered for one is being tried. */
   #isAnswered = $state(false);
   #isSending = false;
-  /** Passwords that opened a file, for as long as others are on their way. */
-  readonly #opening = new Set<string>();
+  /** Passwords that opened a file, and what was said of its text, for as long as others are on their way. */
+  readonly #opening = new Map<string, boolean | undefined>();
 
   constructor(client: Client, onAdded: (added: Added, name: string) => void) {
     this.#client = client;
@@ -95,12 +99,15 @@ export class Uploads {
   }
 
   /** With the password, or the pages, that somebody entered. Resolves when the app has looked. */
-  async finish(upload: Upload, { password = upload.password, pages = upload.pages }: Partial<Given>): Promise<void> {
+  async finish(
+    upload: Upload,
+    { password = upload.password, pages = upload.pages, keepsText = upload.keepsText }: Partial<Given>,
+  ): Promise<void> {
     if (upload.state !== 'locked' && upload.state !== 'tooLong') return;
     this.#isAnswered = true;
-    await this.#finish(upload, { password, pages });
+    await this.#finish(upload, { password, pages, keepsText });
     if (password !== null && !this.#all.includes(upload) && !upload.isCancelled) {
-      this.#opening.add(password);
+      this.#opening.set(password, keepsText);
       for (const other of this.#all) if (other.state === 'locked') this.#guess(other);
     }
     this.#isAnswered = false;
@@ -109,9 +116,11 @@ export class Uploads {
 
   /** Whether there is a password to try, which is done in its turn. */
   #guess(upload: Upload): boolean {
-    upload.guess = [...this.#opening].find((password) => !upload.tried.has(password)) ?? null;
-    if (upload.guess !== null) upload.state = 'waiting';
-    return upload.guess !== null;
+    const [password, keepsText] = [...this.#opening].find(([opens]) => !upload.tried.has(opens)) ?? [null];
+    upload.guess = password;
+    upload.keepsText = keepsText;
+    if (password !== null) upload.state = 'waiting';
+    return password !== null;
   }
 
   async #finish(upload: Upload, given: Given): Promise<void> {
@@ -150,7 +159,8 @@ export class Uploads {
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let next = this.#next(); next; next = this.#next()) await this.#finish(next, { password: next.guess, pages: next.pages });
+    for (let next = this.#next(); next; next = this.#next())
+      await this.#finish(next, { password: next.guess, pages: next.pages, keepsText: next.keepsText });
     this.#isSending = false;
     if (!this.#first()) this.#opening.clear();
   }
@@ -190,6 +200,7 @@ export class Uploads {
     } else if (failure.code === 'document_too_large' || (failure.code === 'usage' && given.pages !== null)) {
       upload.failure = failure;
       upload.password = given.password;
+      upload.keepsText = given.keepsText;
       upload.state = 'tooLong';
     } else return this.#fail(upload, failure);
     // The app keeps the one that is asked about. The others are sent again once somebody has answered for them: hundreds may be locked.

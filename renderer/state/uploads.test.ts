@@ -74,8 +74,15 @@ test('of hundreds that need a password the app keeps one; what opens one is trie
   uploads.add(files);
   await locked(100);
   expect([...held]).toEqual(['0.pdf']);
-  await uploads.finish(uploads.asking!, { password: 'open' });
+  await uploads.finish(uploads.asking!, { password: 'open', keepsText: false });
   await locked(2);
+  // What was said of the text of one holds for those that its password opens.
+  expect(
+    client
+      .inputs('documents.finish')
+      .filter(({ password }) => password === 'open')
+      .every(({ keepsText }) => keepsText === false),
+  ).toBe(true);
   // Nobody has said anything wrong of these.
   expect(uploads.all.map(({ name, failure: why }) => [name, why])).toEqual([
     ['50.pdf', null],

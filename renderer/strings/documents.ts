@@ -114,8 +114,14 @@ export const documents = {
   needsPassword: (name: string) => `${name} needs a password`,
   password: 'Password',
   passwordHint: (hasOthers: boolean) =>
-    'Loupe does not keep it. The text it reads stays searchable; to see the pages after a restart, enter it again.' +
-    (hasOthers ? ' It is also tried on the other files that are being added.' : ''),
+    'Loupe does not keep it.' + (hasOthers ? ' It is also tried on the other files that are being added.' : ''),
+  itsText: 'Its text',
+  kept: 'Keep it for the search',
+  untilClose: 'Only until Loupe closes',
+  keptHint: 'The search finds its words after a restart as well. To see its pages then, enter the password again.',
+  untilCloseHint:
+    'You can read, search and ask until Loupe closes. Then all that it has read is deleted; answers and tables keep what they have of it.',
+  goesOnClose: 'What was read of it is deleted when Loupe closes.',
   passwordWrong: 'This is not the password of this document.',
   unlock: 'Open',
   tooLong: (name: string) => `${name} is very long`,

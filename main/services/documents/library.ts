@@ -20,6 +20,8 @@ export interface AddOptions extends Abortable {
   password?: string | undefined;
   /** Which pages, as in "3-12"; null: all of them. */
   pages?: string | null;
+  /** Default: true. False: of a locked document, only until Loupe closes. */
+  keepsText?: boolean | undefined;
 }
 
 export interface ReadOptions extends Abortable {
@@ -52,7 +54,7 @@ export function createLibrary({ store, reader }: LibraryOptions): Library {
   async function addFile(
     file: DocumentFile,
     bring: (signal: AbortSignal | undefined) => Promise<BroughtFile>,
-    { pages = null, signal }: AddOptions,
+    { pages = null, signal, keepsText }: AddOptions,
   ): Promise<Added> {
     const facts = await reader.open(file, { signal });
     const { from, to } = pageRange(pages, facts.pageCount, facts.name);
@@ -65,7 +67,7 @@ export function createLibrary({ store, reader }: LibraryOptions): Library {
         return { document: before, known: true };
       }
       refuseChanged(facts, brought.bytes);
-      const document = documents.add({ ...facts, hash: brought.hash, from, to });
+      const document = documents.add({ ...facts, hash: brought.hash, from, to, keepsText });
       brought.keep();
       return { document, known: false };
     } finally {

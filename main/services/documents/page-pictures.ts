@@ -73,7 +73,7 @@ export function createPagePictures({
   }
 
   async function keptOrDrawn(id: number, page: number, width: number, path: string, signal: AbortSignal): Promise<PagePicture> {
-    const { hash, name } = documents.get(id);
+    const { hash, name, keepsText } = documents.get(id);
     const before = await readFile(path).catch(() => null);
     if (before) {
       const now = new Date();
@@ -88,7 +88,7 @@ export function createPagePictures({
     });
     if (signal.aborted) throw stopped();
     // A full disk, or one that may not be written to, only costs the next drawing.
-    if (documents.find(hash)) await keep(dirname(path), basename(path), picture.bytes).catch(() => {});
+    if (keepsText && documents.find(hash)) await keep(dirname(path), basename(path), picture.bytes).catch(() => {});
     // It may have been removed while its picture was being written.
     if (!documents.find(hash)) await forget(hash);
     return picture;

@@ -1,4 +1,5 @@
 /** What the model gets of pages, and how it is told to cite them. */
+import { LoupeError } from '../../errors.ts';
 import type { DocumentStore, KeptLook, ImageSource, ChatMessage } from '../ports.ts';
 
 export interface PagePrompt {
@@ -40,9 +41,19 @@ const instructionsForNotes = (several: boolean): string =>
 /** Looks as they were stored, with as much of the text as the model got. Throws `not_found` where a document was removed. */
 export function pagesOf(documents: DocumentStore, looks: readonly KeptLook[]): PromptPage[] {
   return looks.map((look) => {
-    const { text } = documents.page(look.documentId, look.number);
+    const { text, state } = documents.page(look.documentId, look.number);
+    if (state === 'waiting') throw forgotten(look);
     return { ...look, text: text.slice(0, look.length).toWellFormed() };
   });
+}
+
+/** Of a document that was unlocked only until Loupe closed. */
+function forgotten({ name, number }: KeptLook): LoupeError {
+  return new LoupeError(
+    'not_found',
+    `Page ${number} of ${name} is not read any more.`,
+    'Enter its password in the list of documents, then ask again.',
+  );
 }
 
 /** The pages are data: what marks them is in none of them, and text never becomes special tokens (prompt/template.ts). */

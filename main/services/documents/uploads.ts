@@ -10,7 +10,7 @@ export interface Uploads {
   begin(name: string, bytes: number): Promise<string>;
   append(upload: string, piece: Uint8Array): Promise<void>;
   /** Rejects as `Library.addReceived` does; the upload stays, to be finished with other options. */
-  finish(upload: string, options: Pick<AddOptions, 'password' | 'pages'>): Promise<Added>;
+  finish(upload: string, options: Pick<AddOptions, 'password' | 'pages' | 'keepsText'>): Promise<Added>;
   /** Nothing happens to one that is gone. */
   drop(upload: string): Promise<void>;
   close(): Promise<void>;

@@ -105,6 +105,8 @@ export interface StoredDocument {
   /** Why reading it ended before its last page; null where it did not. */
   failure: Failure | null;
   addedAt: number;
+  /** False: a person unlocked it for as long as Loupe runs; then its pages are forgotten. */
+  keepsText: boolean;
   /** How many pages there are of each state. */
   states: Record<StoredPageState, number>;
 }
@@ -124,6 +126,8 @@ export interface NewDocument extends DocumentFacts {
   /** The pages that are to be read. */
   from: number;
   to: number;
+  /** Default: true. */
+  keepsText?: boolean | undefined;
 }
 
 /** What the model gets of a page for an answer: so many UTF-16 units of its text, or its picture with them. */
@@ -192,6 +196,7 @@ export interface DocumentStore {
    */
   savePage(id: number, page: PageReading): void;
   saveFailure(id: number, failure: Failure | null): void;
+  setKeepsText(id: number, keeps: boolean): void;
   /** Pages that failed wait again. Returns how many. */
   retry(id: number): number;
   /** Best first. */

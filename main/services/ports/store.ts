@@ -46,6 +46,8 @@ export interface Store {
   readonly lockDownload: LockFolder;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
   sweep(): void;
+  /** What was unlocked only until Loupe closes: its pages wait again, and none of their words stays in any file. */
+  forgetTexts(): void;
   readonly care: StoreCare;
   close(): void;
 }

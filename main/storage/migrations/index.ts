@@ -12,6 +12,7 @@ import { notes } from './011-notes.ts';
 import { pagePlaces } from './012-page-places.ts';
 import { draftScopes } from './013-draft-scopes.ts';
 import { searchWords } from './014-search-words.ts';
+import { keptTexts } from './015-kept-texts.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   pagePlaces,
   draftScopes,
   searchWords,
+  keptTexts,
 ];
