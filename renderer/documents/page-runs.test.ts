@@ -26,5 +26,11 @@ test('pages of the same state are one run; one with something to say stands by i
     [6, 6],
     [7, 7],
   ]);
+  const scrambled = (number: number): DocumentPage => page(number, 'picture', { flags: ['garbled'] });
+  expect(runsOf([scrambled(1), scrambled(2), page(3, 'picture'), scrambled(4)]).map(({ from, to }) => [from.number, to.number])).toEqual([
+    [1, 2],
+    [3, 3],
+    [4, 4],
+  ]);
   expect(runsOf([])).toEqual([]);
 });

@@ -1,9 +1,17 @@
 import { expect, test } from 'vitest';
-import type { AskedScope, Message } from '../../main/contract.ts';
+import type { AskedScope, LibraryDocument, Message } from '../../main/contract.ts';
 import { PagePace } from './page-pace.svelte.ts';
-import { asksForAll, lastScope, sentScope, timeForPages, withEvery, wordsIn } from './question-scope.ts';
+import { asksForAll, lastScope, pagesOf, sentScope, timeForPages, withEvery, wordsIn } from './question-scope.ts';
 
 const lease: AskedScope = { kind: 'document', id: 3, name: 'lease.pdf', removed: false, pages: '2-9' };
+
+test('the pages that there are to look at: those that are read and not blank, where all of a document or of the library are meant', () => {
+  const states = { waiting: 1, text: 2, ocr: 3, picture: 4, blank: 5, failed: 6 };
+  const documents = [3, 4].map((id) => ({ id, states }) as LibraryDocument);
+  expect(pagesOf(documents, { ...lease, pages: null })).toBe(9);
+  expect(pagesOf(documents, { kind: 'library' })).toBe(18);
+  expect([pagesOf(documents, lease), pagesOf([], { kind: 'library' }), pagesOf(documents, null)]).toEqual([null, null, null]);
+});
 
 test('every page is sent with the question, and is over with it', () => {
   const every = withEvery(lease, true);

@@ -1,5 +1,5 @@
 /** What questions are about, as the window shows it and as the app takes it. */
-import type { AskedScope, Message, QuestionScope } from '../../main/contract.ts';
+import type { AskedScope, LibraryDocument, Message, QuestionScope } from '../../main/contract.ts';
 
 export function sentScope(scope: AskedScope | null): QuestionScope | null {
   if (scope?.kind !== 'document') return scope;
@@ -45,6 +45,14 @@ export function asksForAll(question: string): boolean {
 export function timeForPages(pages: number, { statistics, coverage }: Pick<Message, 'statistics' | 'coverage'>): number | null {
   if (!statistics || !coverage || coverage.looks.length === 0 || statistics.tokensPerSecond === null) return null;
   return pages * (statistics.firstTokenMs / coverage.looks.length + (tokensOfNote * 1000) / statistics.tokensPerSecond);
+}
+
+/** How many pages a question is about that are not blank; null where only some of a document are asked about, or nothing is known of it. */
+export function pagesOf(documents: readonly LibraryDocument[], scope: AskedScope | null): number | null {
+  if (!scope || (scope.kind === 'document' && scope.pages !== null)) return null;
+  const those = documents.filter(({ id }) => scope.kind === 'library' || id === scope.id);
+  const pages = those.reduce((sum, { states }) => sum + states.text + states.ocr + states.picture, 0);
+  return pages === 0 ? null : pages;
 }
 
 /** Of most pages the model notes nothing. */

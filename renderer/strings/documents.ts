@@ -1,4 +1,5 @@
 import type { DocumentPage, LibraryDocument } from '../../main/contract.ts';
+import { isScrambled } from '../documents/page-runs.ts';
 import { bytes } from '../format.ts';
 import { viewer } from './viewer.ts';
 
@@ -92,6 +93,7 @@ export const documents = {
   why: (from: DocumentPage, to: DocumentPage) => {
     const notes = from === to ? viewer.notes(from).join(' ') : '';
     if (notes !== '') return notes;
+    if (isScrambled(from)) return viewer.scrambled(to.number - from.number + 1, from.state);
     const words = from === to ? states[from.state].one : states[from.state].many;
     return `${words[0]!.toUpperCase()}${words.slice(1)}.`;
   },

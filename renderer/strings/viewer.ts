@@ -34,6 +34,7 @@ export const viewer = {
   lockedStep: 'Its pages cannot be shown without its password.',
   enterPassword: 'Enter the password',
   pageName,
+  scrambled,
   /** What became of it, where there is something to say. */
   notes: ({ number, state, flags, hiddenWords, failure }: DocumentPage): string[] => [
     ...(failure ? [`${failure.message} ${failure.nextStep}`] : []),
@@ -43,6 +44,11 @@ export const viewer = {
     ...flags.flatMap((flag) => flagNotes[flag]?.(number, hiddenWords) ?? []),
   ],
 };
+
+function scrambled(count: number, state: DocumentPage['state']): string {
+  const read = state === 'ocr' ? 'it was read from their pictures' : 'it can only be read from their pictures';
+  return `The text of these ${numbers.format(count)} pages is scrambled in the file; ${read}.`;
+}
 
 function pageName(label: string, number: number): string {
   return label === String(number) ? `Page ${number}` : `Page ${label} (${number})`;
@@ -58,7 +64,7 @@ const stateNames: Record<DocumentPage['state'], string> = {
 };
 
 const flagNotes: { [Flag in DocumentPage['flags'][number]]?: (number: number, hiddenWords: number) => string } = {
-  garbled: (number) => `The text of page ${number} is scrambled in the file; it can only be read from its picture.`,
+  garbled: (number) => `The text of page ${number} is scrambled in the file; only its picture can be read.`,
   damaged: (number) => `Page ${number} is damaged: part of it may be missing.`,
   'hidden-text': (number, words) =>
     `Page ${number} has ${words} ${words === 1 ? 'word' : 'words'} that nobody can see. The model does not get them.`,
