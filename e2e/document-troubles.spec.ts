@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright/test';
+import { rc4Encryption } from '../main/documents/test/encrypt-pdf.ts';
 import { line, stream, writePdf } from '../main/documents/test/write-pdf.ts';
 import { openStore } from '../main/storage/store.ts';
 import { violations } from './support/axe.ts';
@@ -147,4 +148,31 @@ test('where no page matches, it says what was searched for, and offers to look a
   expect(await violations(page)).toEqual([]);
   await answer.getByRole('button', { name: 'Look at every page (12)' }).click();
   await expect(page.getByRole('region', { name: 'Citations, checked against the pages' })).toContainText('Looked at 12 of 12 pages');
+});
+
+test('after a reload it says which files had not been sent, until somebody has read it', async ({ loupe, host }, testInfo) => {
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  // They are on their way for as long as nobody enters a password.
+  const paths = ['salary.pdf', 'contract.pdf'].map((name) => join(host.directory, name));
+  const locked = writePdf({ pages: [{ content: line('Salary') }], encryption: rc4Encryption('open') });
+  for (const path of paths) writeFileSync(path, locked);
+  const choosing = page.waitForEvent('filechooser');
+  await libraryOf(page).getByRole('button', { name: 'Add documents' }).click();
+  await (await choosing).setFiles(paths);
+  await expect(page.getByRole('dialog', { name: 'salary.pdf needs a password' })).toBeVisible();
+  await page.reload();
+  const notice = libraryOf(page).getByRole('alert');
+  await expect(notice).toContainText(
+    '2 files were not added, because the window was reloaded before they had been sent: salary.pdf, contract.pdf. ' +
+      'Add them again. What is in the library already stays as it is.',
+  );
+  await page.screenshot({ path: testInfo.outputPath('unsent.png') });
+  expect(await violations(page)).toEqual([]);
+  await notice.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(notice).toBeHidden();
+  await page.reload();
+  await expect(loupe.question).toBeVisible();
+  await expect(libraryOf(page)).toBeHidden();
 });

@@ -20,6 +20,8 @@ export class Library {
   #failure = $state.raw<RequestFailure | null>(null);
   #query = $state('');
   #hits = $state.raw<readonly DocumentHit[] | null>(null);
+  /** Names of files that were not sent before the window was reloaded, until somebody has read them. */
+  #unsent = $state.raw<readonly string[]>([]);
   #isWanted = false;
   /** What events have said while the list was on its way: it is newer. Null: of a document that is removed. */
   #news = new Map<number, LibraryDocument | null>();
@@ -47,6 +49,15 @@ export class Library {
     client.onConnection((connected) => {
       if (connected && this.#isWanted) void this.refresh();
     });
+  }
+
+  get unsent(): readonly string[] {
+    return this.#unsent;
+  }
+
+  /** With nothing, somebody has read them. */
+  sayUnsent(names: readonly string[]): void {
+    this.#unsent = names;
   }
 
   /** The last added first; null until the app has answered. */

@@ -71,6 +71,16 @@ export const documents = {
   cancelAll: 'Do not add them',
   /** Of a full disk, say, which has no name of a file in it. */
   notAdded: (name: string, why: string) => (why.includes(name) ? why : `${name} was not added. ${why}`),
+  /** After the window was reloaded. A folder may have had thousands: some are named. */
+  unsent: (names: readonly string[]) => {
+    const most = 8;
+    const more = names.length - most;
+    const named = names.slice(0, most).join(', ') + (more > 0 ? ` and ${numbers.format(more)} more` : '');
+    return names.length === 1
+      ? `${named} was not added: the window was reloaded before all of it had been sent.`
+      : `${numbers.format(names.length)} files were not added, because the window was reloaded before they had been sent: ${named}.`;
+  },
+  unsentStep: 'Add them again. What is in the library already stays as it is.',
   moreFailed: (count: number) => (count === 1 ? '1 more file was not added.' : `${numbers.format(count)} more files were not added.`),
   dismissAll: 'Dismiss all',
   notADocument: (name: string) => `${name} is neither a PDF nor a picture that Loupe reads.`,
