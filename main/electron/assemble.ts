@@ -24,6 +24,7 @@ import { createSettingsFollower, followSystem } from './follow.ts';
 import { hardenSession } from './harden.ts';
 import type { Intent } from './intents.ts';
 import { broadcast, serveWindows } from './ipc.ts';
+import { createLater } from './later.ts';
 import { menuTemplate } from './menu.ts';
 import { paper, scheme } from './options.ts';
 import { createPageServer } from './page-server.ts';
@@ -259,19 +260,30 @@ function tellOfTray({ Notification }: ElectronModule, remembered: Remembered): v
 
 type LoupeTray = ReturnType<typeof createLoupeTray>;
 
+/** Long enough to open the menu that is to be captured. */
+const captureDelayMs = 3_000;
+
 /** What the person can start: from the tray and from the menu. */
 function offerStarts({ electron: { app: shell, Menu, Tray }, places }: Assembly, { openMain, startCapture }: Starts): LoupeTray {
   const { platform } = process;
   const ask = (): void => startCapture('region');
+  const later = createLater(ask, captureDelayMs);
   const open = (): void => openMain(null);
-  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask, open })));
-  return createLoupeTray({
+  Menu.setApplicationMenu(Menu.buildFromTemplate(menuTemplate(platform, shell.isPackaged, { ask, askLater: later.start, open })));
+  const tray = createLoupeTray({
     createTray: () =>
       new Tray(join(places.icons, platform === 'darwin' ? 'trayTemplate.png' : platform === 'win32' ? 'loupe.ico' : 'tray.png')),
     buildMenu: (template) => Menu.buildFromTemplate(template),
     platform,
-    actions: { ask, askLast: () => startCapture('last'), open, quit: () => shell.quit() },
+    actions: { ask, askLast: () => startCapture('last'), askLater: later.start, open, quit: () => shell.quit() },
   });
+  return {
+    update: tray.update,
+    destroy() {
+      later.cancel();
+      tray.destroy();
+    },
+  };
 }
 
 /** What was said last is kept before the end; quitting twice ends nothing sooner. */

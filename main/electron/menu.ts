@@ -5,10 +5,15 @@ import { words } from './words.ts';
 
 export interface MenuActions {
   ask: () => void;
+  askLater: () => void;
   open: () => void;
 }
 
-export function menuTemplate(platform: NodeJS.Platform, packaged: boolean, { ask, open }: MenuActions): MenuItemConstructorOptions[] {
+export function menuTemplate(
+  platform: NodeJS.Platform,
+  packaged: boolean,
+  { ask, askLater, open }: MenuActions,
+): MenuItemConstructorOptions[] {
   const mac = platform === 'darwin';
   const inspect: MenuItemConstructorOptions[] = packaged ? [] : [{ type: 'separator' }, { role: 'reload' }, { role: 'toggleDevTools' }];
   return [
@@ -17,6 +22,7 @@ export function menuTemplate(platform: NodeJS.Platform, packaged: boolean, { ask
       label: words.menu.file,
       submenu: [
         { label: words.menu.ask, click: entry(ask) },
+        { label: words.menu.askLater, click: entry(askLater) },
         { label: words.menu.open, click: entry(open) },
         { type: 'separator' },
         mac ? { role: 'close' } : { role: 'quit' },

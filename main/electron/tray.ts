@@ -8,6 +8,8 @@ import { words } from './words.ts';
 export interface TrayActions {
   ask: () => void;
   askLast: () => void;
+  /** After a while, in which a menu can be opened. */
+  askLater: () => void;
   open: () => void;
   quit: () => void;
 }
@@ -47,6 +49,7 @@ export function trayTemplate(
   return [
     { label: key ? `${words.menu.ask}  (${key})` : words.menu.ask, click: entry(actions.ask) },
     { label: words.menu.askLast, click: entry(actions.askLast) },
+    { label: words.menu.askLater, click: entry(actions.askLater) },
     { type: 'separator' },
     { label: words.menu.open, click: entry(actions.open) },
     { type: 'separator' },

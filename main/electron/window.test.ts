@@ -198,7 +198,7 @@ describe('starting with the session', () => {
 });
 
 describe('the tray', () => {
-  const actions = { ask: vi.fn(), askLast: vi.fn(), open: vi.fn(), quit: vi.fn() };
+  const actions = { ask: vi.fn(), askLast: vi.fn(), askLater: vi.fn(), open: vi.fn(), quit: vi.fn() };
   test.each<['registered' | 'unsure' | 'taken' | 'off', string]>([
     ['registered', 'Ask About the Screen  (Ctrl + Shift + Space)'],
     ['unsure', 'Ask About the Screen  (Ctrl + Shift + Space)'],
@@ -211,7 +211,7 @@ describe('the tray', () => {
 
 test.each(['linux', 'darwin', 'win32'] as const)('the menu of %s can edit, zoom and end; the inspector is for checkouts', (platform) => {
   const roles = (packaged: boolean): unknown[] =>
-    menuTemplate(platform, packaged, { ask: () => {}, open: () => {} }).flatMap(({ role, submenu }) => [
+    menuTemplate(platform, packaged, { ask: () => {}, askLater: () => {}, open: () => {} }).flatMap(({ role, submenu }) => [
       role,
       ...(Array.isArray(submenu) ? submenu.map((item) => item.role) : []),
     ]);

@@ -74,6 +74,7 @@ export const words = {
   menu: {
     ask: 'Ask About the Screen',
     askLast: 'Ask About the Same Region Again',
+    askLater: 'Ask About the Screen in 3 Seconds',
     open: 'Open Loupe',
     quit: 'Quit Loupe',
     file: 'File',
