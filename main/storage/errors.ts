@@ -16,6 +16,9 @@ export function storeError(directory: string, thrown: unknown): unknown {
   if (thrown instanceof LoupeError || !(thrown instanceof Error)) return thrown;
   const code = storeCode(thrown);
   if (code === null) return thrown;
+  // How the system calls it says nothing more.
+  if (code === 'store_full')
+    return new LoupeError(code, `${happened(code, directory)}, so nothing new can be kept.`, undefined, { cause: thrown });
   const what = `${happened(code, directory)} (${thrown.message})`;
   return code === 'store_damaged' ? damaged(directory, what, thrown) : new LoupeError(code, `${what}.`, undefined, { cause: thrown });
 }
