@@ -8,9 +8,10 @@ import type { Engine, LoadedModel } from '../services/ports.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { idOf, readRest, type LibraryContext } from './library-context.ts';
-import { engineSettings, namedModel, wholeNumber } from './options.ts';
+import type { Values } from './document-options.ts';
+import { engineSettings, namedModel, wholeNumber, type engineFlags } from './options.ts';
 import { wordVectorsOf } from '../word-vectors/word-vectors.ts';
-import { exitCodes, type ExitCode } from './terminal.ts';
+import { exitCodes, type ExitCode, type Terminal } from './terminal.ts';
 
 export async function askAboutDocument(context: LibraryContext): Promise<ExitCode> {
   const { values, terminal, documents, showPage } = context;
@@ -58,7 +59,13 @@ function pageLine({ terminal, values }: LibraryContext): (done: number, total: n
 }
 
 /** Parses the flags now; what it returns loads the model that they name, and ends it with the work. */
-export function modelOf({ values, terminal }: LibraryContext) {
+export function modelOf({
+  values,
+  terminal,
+}: {
+  values: Pick<Values, 'model' | 'context' | keyof typeof engineFlags>;
+  terminal: Terminal;
+}) {
   const contextLength = wholeNumber('--context', values.context, 1);
   const settings = engineSettings(values);
   return async <Result>(work: (engine: Engine, loaded: LoadedModel) => Promise<Result>): Promise<Result> => {

@@ -4,6 +4,7 @@ import { api, apiHelp } from './api.ts';
 import { ask, askHelp } from './ask.ts';
 import { bench, benchHelp } from './bench.ts';
 import { documents, documentsHelp } from './documents.ts';
+import { evalHelp, evaluate } from './eval.ts';
 import { doctor, doctorHelp } from './doctor.ts';
 import { models, modelsHelp } from './models.ts';
 import { serve, serveHelp } from './serve.ts';
@@ -27,6 +28,7 @@ const commands: Record<string, Command> = {
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   bench: { run: bench, summary: 'measure how fast a model is on this machine', help: benchHelp },
+  eval: { run: evaluate, summary: 'count what a model gets right about documents', help: evalHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
   tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },
 };

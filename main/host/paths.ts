@@ -9,6 +9,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const demoModel = join(root, 'resources', 'demo-model');
 /** The models that read text in pictures. */
 export const ocrModels = join(root, 'resources', 'ocr');
+/** Pages whose answers are known; in a checkout. */
+export const evaluationDirectory = join(root, 'fixtures', 'evaluation');
 /** What is known of the meaning of words. */
 export const wordVectorsDirectory = join(root, 'resources', 'word-vectors');
 export const rendererDirectory = join(root, 'build', 'renderer');
