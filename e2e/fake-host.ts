@@ -1,6 +1,6 @@
 /**
  * The whole app but the engine, for working on the window:
- * `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N] [--words-at-once N]`.
+ * `node e2e/fake-host.ts [--data DIR] [--port N] [--word-ms N] [--words-at-once N] [--card-fails]`.
  */
 import { mkdtempSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createFakeEngine, describe } from '../main/engine/test/fake-engine.ts';
+import { device } from '../main/engine/test/fake-facts.ts';
+import { LoupeError } from '../main/errors.ts';
+import type { DeviceInfo } from '../main/native-surface.ts';
 import type { ChatMessage, Engine } from '../main/services/ports.ts';
 import { serve } from '../main/web/serve.ts';
 
@@ -17,8 +20,13 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     'word-ms': { type: 'string', default: '30' },
     'words-at-once': { type: 'string', default: '0' },
+    /** There is a graphics card, which is lost with each question, and a processor. */
+    'card-fails': { type: 'boolean', default: false },
   },
 });
+
+const card: DeviceInfo = { ...device, index: 0, name: 'Graphics card', kind: 'discrete' };
+const processor: DeviceInfo = { ...device, index: 1, name: 'Processor', kind: 'cpu' };
 
 /** Reads a field of a page as it is, but for numbers of pages that speak of Bolt: one of their digits is another. */
 function fieldOf(messages: ChatMessage[]): string | null {
@@ -58,15 +66,22 @@ function startEngine(): Engine {
   const chat = createFakeEngine({ ...options, answer: (messages) => fieldOf(messages) ?? quoteOf(messages) ?? describe(messages) });
   const guard = createFakeEngine({ ...options, answer: (messages) => (messages.at(-1)!.role === 'user' ? 'safe' : 'unsafe\nS6,S13') });
   let current = chat;
+  /** What the model is loaded on. */
+  let on = card;
   return {
     ...chat,
+    devices: async (listeners) => (values['card-fails'] ? [card, processor] : chat.devices(listeners)),
     async load(request, loading) {
+      on = request.engine.device === String(processor.index) ? processor : card;
       current = JSON.stringify(request).includes('Guard') ? guard : chat;
-      const loaded = await current.load(request, loading);
+      const loaded = { ...(await current.load(request, loading)), ...(values['card-fails'] && { device: on }) };
       if (current === guard) return { ...loaded, promptFormat: 'guard' };
       return /11B-Vision[^-\w]/.test(JSON.stringify(request)) ? { ...loaded, promptFormat: 'completion' } : loaded;
     },
-    generate: (...given) => current.generate(...given),
+    async generate(...given) {
+      if (values['card-fails'] && on === card) throw new LoupeError('device_lost', 'The graphics driver reset the device.');
+      return current.generate(...given);
+    },
     countTokens: (...given) => current.countTokens(...given),
     async close() {
       await Promise.all([chat.close(), guard.close()]);

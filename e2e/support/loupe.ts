@@ -142,19 +142,19 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-export function hostWithFakeEngine(wordMs: number, atOnce = 0): Host {
-  return new Host([fakeEntry, '--word-ms', String(wordMs), '--words-at-once', String(atOnce)]);
+export function hostWithFakeEngine(wordMs: number, atOnce = 0, more: readonly string[] = []): Host {
+  return new Host([fakeEntry, '--word-ms', String(wordMs), '--words-at-once', String(atOnce), ...more]);
 }
 
 /**
  * The whole app with an engine that says back what it was asked,
  * a word every `wordMs` after the first `atOnce`: for what needs long answers.
  */
-export const testWithFakeEngine = (wordMs: number, atOnce = 0): typeof test =>
+export const testWithFakeEngine = (wordMs: number, atOnce = 0, more: readonly string[] = []): typeof test =>
   test.extend({
     host: async ({}, use, testInfo) => {
       testInfo.skip(testInfo.project.name === 'electron', 'the desktop app runs the real engine only');
-      const host = hostWithFakeEngine(wordMs, atOnce);
+      const host = hostWithFakeEngine(wordMs, atOnce, more);
       await use(host);
       await host.end();
     },

@@ -30,6 +30,8 @@ export const engineState = v.strictObject({
   /** What the loaded model does with a question: answers it, continues it as text, or judges it. Null while none is loaded. */
   use: v.nullable(v.picklist(['chat', 'complete', 'guard'])),
   failure: v.nullable(failure),
+  /** Why something else is loaded than was chosen, and the way back; null where it is what was chosen. */
+  instead: v.nullable(v.strictObject({ message: v.string(), nextStep: v.string() })),
 });
 
 export const device = v.strictObject({

@@ -404,7 +404,10 @@ class EngineClient {
       case 'error':
         this.#take(running, event.id!);
         // The driver has reset: nothing in that process can be trusted any more.
-        if (event.failure.code === 'device_lost') this.#retire(running);
+        if (event.failure.code === 'device_lost') {
+          this.#retire(running);
+          this.#notifyLost({ requestId: event.id!, kind: requestName(pending.kind), code: 'device_lost', exit: 'its device was lost' });
+        }
         return pending.reject(fromFailure(event.failure));
       default:
         return event satisfies never;

@@ -11,6 +11,7 @@
  */
 import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
+import { createFallbacks, type Wanted } from './fallbacks.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
 import type { Body, Engine, LoadedModel } from './ports.ts';
@@ -80,6 +81,7 @@ const unloaded = {
   vision: null,
   use: null,
   failure: null,
+  instead: null,
 } satisfies Partial<EngineState>;
 
 const brokenWithoutFiles: readonly ErrorCode[] = [
@@ -92,6 +94,8 @@ const brokenWithoutFiles: readonly ErrorCode[] = [
   'checkpoint_header',
   'internal',
 ];
+/** What is loaded is gone, or needs another plan. */
+const outdating: readonly ErrorCode[] = ['device_out_of_memory', 'model_missing', 'device_lost', 'engine_crashed'];
 const progressEveryMs = 100;
 
 export function createEngineService(options: EngineServiceOptions): EngineService {
@@ -102,12 +106,17 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
 
   /** A device that turned out to have less room needs another plan: the next use loads again. */
   async function watched<Result>(work: Promise<Result>): Promise<Result> {
+    // The state has forgotten it when the engine is lost.
+    const where = loader.state();
     try {
-      return await work;
+      const result = await work;
+      loader.worked();
+      return result;
     } catch (thrown) {
       const id = loader.state().model?.id;
       const error = id === undefined ? toLoupeError(thrown) : missingOr(toLoupeError(thrown), model, id);
-      if (error.code === 'device_out_of_memory' || error.code === 'model_missing') loader.invalidate();
+      if (outdating.includes(error.code)) loader.invalidate();
+      loader.failed(error.code, where);
       throw error;
     } finally {
       loader.used();
@@ -123,6 +132,8 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
       return turns.take(async () => {
         // Another caller has loaded it again in the meantime.
         if (loader.loads() > before && loader.isLoaded()) return;
+        // Whoever asks for it wants what was chosen.
+        loader.forgetFallbacks();
         await loader.load().catch(() => {});
       });
     },
@@ -169,6 +180,11 @@ interface Loader {
   /** What is loaded cannot be used any more. */
   invalidate(): void;
   used(): void;
+  /** A use has failed, with what was loaded then. */
+  failed(code: ErrorCode, where: Pick<EngineState, 'device' | 'contextLength'>): void;
+  worked(): void;
+  /** The next load tries what was chosen. */
+  forgetFallbacks(): void;
   lastUsed(): number | null;
   /** How many loads have begun. */
   loads(): number;
@@ -178,6 +194,9 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
   let phase: Phase = { status: 'stopped' };
   let state: EngineState = { ...unloaded, status: 'stopped', model: null, totalBytes: 0 };
   let loads = 0;
+  const fallbacks = createFallbacks(engine);
+  /** Of the load before, or the one that is under way. */
+  let lastKey = '';
 
   function publish(change: Partial<EngineState>): void {
     state = { ...state, ...change };
@@ -209,23 +228,29 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
     const progress = throttle(progressEveryMs, (doneBytes: number, totalBytes: number) => publish({ doneBytes, totalBytes }));
     phase = { status: 'loading', key, temporary: other !== undefined, abort };
     loads++;
+    lastKey = key;
     try {
       const { choice, place } = model(id);
       enter(phase, { ...unloaded, model: choice, totalBytes: choice.bytes ?? 0 });
-      const loaded = await loadPlanned(
-        engine,
-        { ...(await place()), contextLength, engine: { device, cacheDirectory } },
-        {
-          model: choice.name,
-          signal: AbortSignal.any([abort.signal, closing, ...(signal ? [signal] : [])]),
-          onProgress: (doneBytes, totalBytes) => {
-            if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
-            else progress.now(doneBytes, totalBytes);
+      const loaded = await loadWithFallbacks({ id, key, device, contextLength }, async (attempt) =>
+        loadPlanned(
+          engine,
+          { ...(await place()), contextLength: attempt.contextLength, engine: { device: attempt.device, cacheDirectory } },
+          {
+            model: choice.name,
+            signal: AbortSignal.any([abort.signal, closing, ...(signal ? [signal] : [])]),
+            onProgress: (doneBytes, totalBytes) => {
+              if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
+              else progress.now(doneBytes, totalBytes);
+            },
           },
-        },
+        ),
       );
       progress.cancel();
-      enter({ status: 'ready', key, loaded, lastUsed: null, stale: false }, viewOf(loaded));
+      enter(
+        { status: 'ready', key, loaded, lastUsed: null, stale: false },
+        { ...viewOf(loaded), instead: fallbacks.loaded(key, loaded.device.name) },
+      );
     } catch (thrown) {
       progress.cancel();
       // Another model was chosen meanwhile. Whoever waits for one gets that.
@@ -237,6 +262,24 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
       const error = missingOr(toLoupeError(thrown), model, id);
       enter({ status: 'failed' }, { failure: error.toFailure() });
       throw error;
+    }
+  }
+
+  /** A chosen device that is not there is replaced at once; other failures reach whoever wants the model, and count. */
+  async function loadWithFallbacks(
+    { id, key, ...wanted }: Wanted & { id: string; key: string },
+    loadAs: (attempt: Wanted) => Promise<LoadedModel>,
+  ): Promise<LoadedModel> {
+    for (let attempt = await fallbacks.choose(key, wanted); ;) {
+      try {
+        return await loadAs(attempt);
+      } catch (thrown) {
+        const { code } = missingOr(toLoupeError(thrown), model, id);
+        fallbacks.failed(key, { code, device: null, contextLength: null });
+        const next = code === 'no_device' ? await fallbacks.choose(key, wanted) : attempt;
+        if (next.device === attempt.device) throw thrown;
+        attempt = next;
+      }
     }
   }
 
@@ -263,6 +306,9 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
     used() {
       if (phase.status === 'ready') phase = { ...phase, lastUsed: performance.now() };
     },
+    failed: (code, { device, contextLength }) => fallbacks.failed(lastKey, { code, device: device?.name ?? null, contextLength }),
+    worked: () => fallbacks.worked(lastKey),
+    forgetFallbacks: fallbacks.forget,
     lastUsed: () => (phase.status === 'ready' ? phase.lastUsed : null),
     loads: () => loads,
   };

@@ -19,6 +19,7 @@ const unknownEngine: EngineState = {
   device: null,
   contextLength: null,
   hostBytes: null,
+  instead: null,
   vision: null,
   use: null,
   failure: null,

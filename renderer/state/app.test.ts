@@ -13,6 +13,7 @@ const stopped: EngineState = {
   device: null,
   contextLength: null,
   hostBytes: null,
+  instead: null,
   vision: null,
   use: null,
   failure: null,

@@ -79,10 +79,13 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** `real`: the engine itself in place of the double. */
 const demoChoice = { id: 'demo', name: 'Double', kind: 'demo', bytes: 1, present: true } as const;
 
-export function openBench(limits: Limits | undefined, { real = false } = {}): Bench {
+/** `real`: the engine itself in place of the double. `environment`: more of it, for each process that is started. */
+export function openBench(
+  limits: Limits | undefined,
+  { real = false, environment = () => ({}) }: { real?: boolean; environment?: () => NodeJS.ProcessEnv } = {},
+): Bench {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-still-'));
   const fuse = join(directory, 'fuse');
   const store = openStore(join(directory, 'data'));
@@ -93,7 +96,7 @@ export function openBench(limits: Limits | undefined, { real = false } = {}): Be
   let onEvent = (_: EventMessage): void => {};
   const port = createEngineClient({
     spawn: () => {
-      hosts.push(forkHost({ env: environmentOf(limits, real ? null : fuse) }));
+      hosts.push(forkHost({ env: { ...environmentOf(limits, real ? null : fuse), ...environment() } }));
       return hosts.at(-1)!;
     },
     ...(limits && { limits }),

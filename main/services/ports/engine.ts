@@ -20,7 +20,7 @@ export type {
 export interface EngineLoss {
   requestId: number;
   kind: string;
-  code: Extract<ErrorCode, 'engine_crashed'>;
+  code: Extract<ErrorCode, 'engine_crashed' | 'device_lost'>;
   /** "exit code 3" or "signal SIGKILL". */
   exit: string;
 }
