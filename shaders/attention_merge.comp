@@ -1,6 +1,7 @@
 #version 450
 // out = sum_s exp(m_s - m) part_s / sum_s exp(m_s - m) l_s,  m = max m_s: joins the parts of attention_decode.comp.
-// parts [rows, heads, splits, HEAD_DIM], stats [rows, heads, splits, (m, l)], out [rows, heads * HEAD_DIM] float32.
+// parts [rows, heads, splits, HEAD_DIM + 4]: a part, then m and l; out [rows, heads * HEAD_DIM] float32. For devices whose workgroups
+// cannot wait for one another.
 // Only the parts of visible keys are read: the others were never written. A thread looks at every 64th part for the
 // maximum and the sum; then the threads add up 64 parts at a time, WAYS of them side by side, eight on their way.
 // Dispatch: (heads, rows).
@@ -9,13 +10,12 @@
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint HEAD_DIM = 128;  // a multiple of 8, at most 256
 layout(constant_id = 1) const uint CAUSAL = 1;
-const uint CHUNK = 128, HEAD_DIM4 = HEAD_DIM / 4, AHEAD = 8;
+const uint CHUNK = 128, HEAD_DIM4 = HEAD_DIM / 4, PART4 = HEAD_DIM4 + 1, AHEAD = 8;
 const uint WAYS = HEAD_DIM4 <= 8 ? 8 : HEAD_DIM4 <= 16 ? 4 : HEAD_DIM4 <= 32 ? 2 : 1;
 
 layout(std430, binding = 0) readonly buffer Parts { vec4 parts[]; };
-layout(std430, binding = 1) readonly buffer Stats { vec2 stats[]; };
-layout(std430, binding = 2) readonly buffer State { uint state[]; };
-layout(std430, binding = 3) writeonly buffer Out { vec4 result[]; };
+layout(std430, binding = 1) readonly buffer State { uint state[]; };
+layout(std430, binding = 2) writeonly buffer Out { vec4 result[]; };
 layout(push_constant) uniform Push {
   uint splits;
   uint offset;
@@ -36,7 +36,7 @@ void main() {
 
   float highest = -1e30;
   for (uint s = thread; s < used; s += 4 * 64) [[unroll]]
-    for (uint u = 0; u < 4; ++u) highest = max(highest, stats[part + min(s + u * 64, last)].x);
+    for (uint u = 0; u < 4; ++u) highest = max(highest, parts[(part + min(s + u * 64, last)) * PART4 + HEAD_DIM4].x);
   scratch[thread] = highest;
   barrier();
   [[unroll]] for (uint i = 0; i < 64; ++i)
@@ -48,7 +48,7 @@ void main() {
   vec4 sum = vec4(0.0);
   for (uint block = 0; block < used; block += 64) {
     const uint s = block + thread;
-    const vec2 mine = stats[part + min(s, last)];
+    const vec4 mine = parts[(part + min(s, last)) * PART4 + HEAD_DIM4];
     const float factor = s < used ? exp(mine.x - highest) : 0.0;
     total += factor * mine.y;
     scratch[thread] = factor;
@@ -56,7 +56,7 @@ void main() {
     for (uint i = way * AHEAD; i < min(64, used - block); i += WAYS * AHEAD) {
       vec4 v[AHEAD];
       [[unroll]] for (uint u = 0; u < AHEAD; ++u)
-        v[u] = parts[(part + min(block + i + u, last)) * HEAD_DIM4 + d];
+        v[u] = parts[(part + min(block + i + u, last)) * PART4 + d];
       [[unroll]] for (uint u = 0; u < AHEAD; ++u)
         sum += scratch[i + u] * v[u];
     }

@@ -171,7 +171,7 @@ TEST(Session, CountsWhatTheDeviceIsAskedToDoForAToken) {
     const auto session = open_session();
     const TextConfig& text = session->model().config.text;
     const double cross_layers = static_cast<double>(text.cross_attention_layers.size()), self_layers = text.num_layers - cross_layers;
-    const double layers = 6 * self_layers + (prompt.images.empty() ? 0 : 7 * cross_layers);
+    const double layers = 5 * (self_layers + (prompt.images.empty() ? 0 : cross_layers));
     GenerateRequest request = greedy(prompt, 4);
     const DeviceWork work = session->generate(request, {}).statistics.token_work;
     EXPECT_EQ(work.dispatches, layers + 5) << name;

@@ -50,10 +50,9 @@ void cross_attention(Graph& g, const CrossAttentionLayer& layer, const ops::Head
     Arena::Scope scope(g.arena);
     const Tensor query = g.arena.tensor(stream.x.rows, heads.query_width());
     const Tensor attended = g.arena.tensor(stream.x.rows, heads.query_width());
-    const Tensor by_head = query.reshape(stream.x.rows * heads.heads, heads.head_dim);
-    ops::matmul(g, stream.normed, layer.query, query);                                         // [rows, heads * D], no rotation
-    ops::rms_norm(g, by_head, layer.query_norm.tensor, stream.eps, by_head);                   // [rows * heads, D]
-    ops::attention(g, query, cache, heads, {MaskKind::all, length}, attended);                 // [rows, heads * D]
+    ops::matmul(g, stream.normed, layer.query, query);  // [rows, heads * D], no rotation
+    ops::norm_attention(g, query, layer.query_norm.tensor, stream.eps, cache, heads, {MaskKind::all, length},
+                        attended);                                                             // [rows, heads * D]
     add_norm(g, attended, layer.output, layer.attention_gate, layer.mlp.norm.tensor, stream);  // [rows, H]
   }
   feed_forward(g, layer.mlp, layer.mlp_gate, next_norm, stream);

@@ -24,7 +24,7 @@ constexpr uint32_t tiled_keys(uint32_t head_dim) { return head_dim <= 96 ? 32 : 
 constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 4 * ((32 + tiled_keys(head_dim)) * head_dim + 32 * tiled_keys(head_dim) + 128); }
 static_assert(tiled_bytes(96) <= shared_bytes && tiled_bytes(152) <= shared_bytes && tiled_bytes(160) > shared_bytes);
 /// Of attention_decode with the smaller pieces, those of float16 caches: its queries are padded to four of them.
-constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (20 * 128 + 4 * round_up(head_dim, 32)) + 64 * 4; }
+constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (20 * 128 + 4 * round_up(head_dim, 32)) + 64 * 4 + 4; }
 /// And of one that rotates: the row's own key and value, in a float32 cache.
 constexpr uint32_t own_bytes(uint32_t head_dim) { return 2 * 4 * head_dim; }
 
@@ -74,38 +74,49 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
   }
 }
 
-bool splits(const Tensor& q, const HeadShape& shape, uint32_t more_bytes) {
+bool can_split(const Tensor& q, const HeadShape& shape, uint32_t more_bytes = 0) {
   return q.rows <= matvec_rows && shape.head_dim % 8 == 0 && shape.head_dim <= 256 &&
          split_bytes(shape.head_dim, shape.heads / shape.kv_heads) + more_bytes <= shared_bytes;
 }
 
-/// `rotations`: none where queries are rotated and the rows' keys are in the cache already.
-void split_attention(Graph& g, const Tensor& q, const vk::Slice& rotations, const KvCache& cache, const HeadShape& shape,
+/// What queries are, when they are read.
+struct Queries {
+  enum class Kind : uint32_t { ready, rotated, normed } kind = Kind::ready;
+  vk::Slice turns{};  ///< rotated: rotations; normed: weights
+  float eps = 0;
+};
+
+void split_attention(Graph& g, const Tensor& q, const Queries& queries, const KvCache& cache, const HeadShape& shape,
                      const AttentionMask& mask, const Tensor& out) {
   struct Push {
     uint32_t q_stride, q_offset, kv_stride, length, index, base, splits;
     float scale;
+    uint32_t out_offset;
+    float eps;
   };
   struct MergePush {
     uint32_t splits, offset, length, index, base;
   };
-  static_assert(sizeof(Push) == 32 && sizeof(MergePush) == 20);
+  static_assert(sizeof(Push) == 40 && sizeof(MergePush) == 20);
   constexpr uint32_t chunk = 128;
-  const bool causal = mask.kind == AttentionMask::Kind::causal;
+  const bool causal = mask.kind == AttentionMask::Kind::causal, rotated = queries.kind == Queries::Kind::rotated;
+  const bool merges = g.arrivals && q.rows * shape.kv_heads <= Graph::arrival_words;
   const uint32_t keys = longest_view(mask, cache.capacity), splits = divide_up(keys, chunk);
-  const vk::Slice state = mask.position.state ? mask.position.state : q.slice;
-  const bool rotated = bool(rotations);
+  // A binding must be something.
+  const vk::Binding unused = vk::reads(q.slice), state = mask.position.state ? vk::reads(mask.position.state) : unused;
   const auto cached = [rotated](const vk::Buffer& buffer) { return rotated ? vk::updates(buffer.slice()) : vk::reads(buffer.slice()); };
   Arena::Scope scope(g.arena);
-  const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim);
-  const Tensor stats = g.arena.tensor(q.rows * shape.heads * splits, 2);
-  g.run(kv_variant("attention_decode", cache.half), {shape.head_dim, shape.heads / shape.kv_heads, causal, rotated},
-        {vk::reads(q.slice), cached(cache.keys), cached(cache.values), vk::reads(state), vk::writes(parts.slice), vk::writes(stats.slice),
-         vk::reads(rotated ? rotations : q.slice)},
-        Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape)},
+  const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim + 4);
+  g.run(kv_variant("attention_decode", cache.half),
+        {shape.head_dim, shape.heads / shape.kv_heads, causal, static_cast<uint32_t>(queries.kind), merges},
+        {vk::reads(q.slice), cached(cache.keys), cached(cache.values), state, vk::writes(parts.slice),
+         queries.turns ? vk::reads(queries.turns) : unused, merges ? vk::writes(out.slice) : unused,
+         merges ? vk::updates(g.arrivals) : unused},
+        Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape), out.offset,
+             queries.eps},
         {splits, shape.kv_heads, q.rows}, {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
-  g.run("attention_merge", {shape.head_dim, causal},
-        {vk::reads(parts.slice), vk::reads(stats.slice), vk::reads(state), vk::writes(out.slice)},
+  if (merges) return;
+  g.run("attention_merge", {shape.head_dim, causal}, {vk::reads(parts.slice), state, vk::writes(out.slice)},
         MergePush{splits, out.offset, mask.length, mask.position.index, mask.position.base}, {shape.heads, q.rows},
         {elements(parts) * 2, elements(parts) * 4});
 }
@@ -113,15 +124,24 @@ void split_attention(Graph& g, const Tensor& q, const vk::Slice& rotations, cons
 }  // namespace
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
-  if (splits(q, shape, 0)) return split_attention(g, q, {}, cache, shape, mask, out);
+  if (can_split(q, shape)) return split_attention(g, q, {}, cache, shape, mask, out);
   tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
 }
 
 void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
                     const KvCache& cache, const Tensor& out) {
-  if (qkv.rows == 1 && splits(qkv, shape, own_bytes(shape.head_dim))) return split_attention(g, qkv, rotations, cache, shape, mask, out);
+  if (qkv.rows == 1 && can_split(qkv, shape, own_bytes(shape.head_dim)))
+    return split_attention(g, qkv, {Queries::Kind::rotated, rotations}, cache, shape, mask, out);
   rope_kv_write(g, qkv, rotations, shape, mask.position, cache);
   attention(g, qkv, cache, shape, mask, out);
+}
+
+void norm_attention(Graph& g, const Tensor& q, const Tensor& norm, float eps, const KvCache& cache, const HeadShape& shape,
+                    const AttentionMask& mask, const Tensor& out) {
+  if (can_split(q, shape)) return split_attention(g, q, {Queries::Kind::normed, norm.slice, eps}, cache, shape, mask, out);
+  const Tensor by_head = q.reshape(q.rows * shape.heads, shape.head_dim);
+  rms_norm(g, by_head, norm, eps, by_head);
+  attention(g, q, cache, shape, mask, out);
 }
 
 void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {

@@ -232,6 +232,23 @@ Case rope_attention(Bench& bench, const std::string& name, uint32_t length, cons
   return made;
 }
 
+Case norm_attention(Bench& bench, const std::string& name, uint32_t rows, const ops::HeadShape& shape, uint32_t length, bool half) {
+  constexpr float eps = 1e-5f;
+  const uint64_t keys_count = uint64_t{length} * shape.kv_width();
+  const Floats q = bench.random(uint64_t{rows} * shape.query_width()), weight = bench.random(shape.head_dim);
+  Floats k = bench.random(keys_count), v = bench.random(keys_count);
+  const auto cache = std::make_shared<const KvCache>(bench.cache(length, shape.kv_width(), half, k, v));
+  const ops::AttentionMask mask{Mask::all, length};
+  const Tensor in = bench.tensor(rows, shape.query_width(), q), norm = bench.tensor(1, shape.head_dim, weight),
+               out = bench.tensor(rows, shape.query_width());
+  Case made{
+      name, 4.0 * rows * length * shape.query_width(), 2.0 * static_cast<double>(keys_count) * (half ? 2 : 4), exact_tolerance, {}, {}, {}};
+  made.record = [&bench, in, norm, cache, shape, mask, out] { ops::norm_attention(bench.graph, in, norm, eps, *cache, shape, mask, out); };
+  made.found = [&bench, out] { return bench.download<float>(out.slice); };
+  made.expected = [=] { return scalar::attention(scalar::rms_norm(q, weight, eps), k, v, shape, mask, 0); };
+  return made;
+}
+
 Case attention_packed(Bench& bench, const std::string& name, const ops::HeadShape& shape, const ops::AttentionMask& mask) {
   const uint32_t rows = mask.length, width = shape.query_width();
   const Floats qkv = bench.random(uint64_t{rows} * 3 * width);
@@ -295,6 +312,7 @@ std::vector<NamedCase> self_test_cases() {
       {"norms", [](Bench& b) { return rms_norm(b, "RMS norm", 5, 200); }},
       attending("attention, one row", 1, {Mask::causal, 300, {}, 0, 0, 0}),
       {"attention, one row", [heads](Bench& b) { return rope_attention(b, "attention, one row, rotated", 300, heads, false); }},
+      {"attention, one row", [heads](Bench& b) { return norm_attention(b, "attention, one row, normed", 1, heads, 300, false); }},
       attending("attention, causal", 21, {Mask::causal, 50, {}, 0, 0, 0}),
       attending("attention, vision", 48, {Mask::vision, 48, {}, 2, 10, 16}),
       {"sampling", [](Bench& b) { return argmax(b, "argmax", 5000); }},
@@ -319,12 +337,6 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
   const ops::HeadShape vision_heads{s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads},
       heads{s.heads, s.kv_heads, s.head_dim};
   const ops::AttentionMask vision_mask{Mask::vision, s.vision_rows, {}, 1, s.vision_rows / 4 - 7, s.vision_rows / 4};
-  const auto decode_attention = [heads](const std::string& name, uint32_t length) {
-    return NamedCase{name, [=](Bench& b) {
-                       const bool half = b.graph.activations == Activations::f16;
-                       return attention(b, name, 1, heads, {Mask::all, length, {}, 0, 0, 0}, half);
-                     }};
-  };
   const uint32_t hidden = s.text_hidden, vocabulary = s.vocabulary;
   return {
       product("vision qkv", s.vision_rows, s.vision_hidden, 3 * s.vision_hidden),
@@ -339,7 +351,10 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       product("decode lm_head", 1, hidden, vocabulary),
       {"decode attention, text",
        [=](Bench& b) { return rope_attention(b, "decode attention, text", s.context, heads, b.graph.activations == Activations::f16); }},
-      decode_attention("decode attention, picture", s.image_tokens),
+      {"decode attention, picture",
+       [=](Bench& b) {
+         return norm_attention(b, "decode attention, picture", 1, heads, s.image_tokens, b.graph.activations == Activations::f16);
+       }},
       {"argmax", [=](Bench& b) { return argmax(b, "argmax", vocabulary); }},
       {"sample top-p 0.9", [=](Bench& b) { return sample(b, "sample top-p 0.9", vocabulary, {0.6f, 0, 0.9f, 0, 1}); }},
       {"sample top-k 40, top-p 0.9", [=](Bench& b) { return sample(b, "sample top-k 40, top-p 0.9", vocabulary, {0.7f, 40, 0.9f, 0, 1}); }},

@@ -97,6 +97,7 @@ Case attention(Bench& bench, const std::string& name, uint32_t rows, const ops::
                bool half);
 /// The last of `length` rows, whose own key and value are not in the cache yet.
 Case rope_attention(Bench& bench, const std::string& name, uint32_t length, const ops::HeadShape& shape, bool half);
+Case norm_attention(Bench& bench, const std::string& name, uint32_t rows, const ops::HeadShape& shape, uint32_t length, bool half);
 /// As in the vision encoder: queries, keys and values in one tensor.
 Case attention_packed(Bench& bench, const std::string& name, const ops::HeadShape& shape, const ops::AttentionMask& mask);
 Case argmax(Bench& bench, const std::string& name, uint32_t vocabulary);

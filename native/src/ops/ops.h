@@ -115,6 +115,10 @@ void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape&
 /// for the former; its qkv stays unrotated then.
 void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
                     const KvCache& cache, const Tensor& out);
+/// rms_norm of every head of q [rows, query_width()], with weights [1, head_dim], then attention. Few rows take no dispatch for the
+/// former; their q stays as it is then.
+void norm_attention(Graph& g, const Tensor& q, const Tensor& norm, float eps, const KvCache& cache, const HeadShape& shape,
+                    const AttentionMask& mask, const Tensor& out);
 /// Attention over qkv [rows, 3 * heads * head_dim] of the vision encoder.
 void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out);
 

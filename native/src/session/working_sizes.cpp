@@ -44,7 +44,7 @@ WorkingSizes working_sizes(const ModelConfig& config, bool half) {
   // One layer more than there are: while the cache grows, one is held twice.
   sizes.self_kv_per_token = (layers - cross + 1) * 2 * row_bytes(text, half);
   // split_attention(): of up to 8 rows one partial result for every 128 keys.
-  sizes.self_kv_per_token += 8 * query * 4 / 128;
+  sizes.self_kv_per_token += 8 * (query + 4 * static_cast<uint64_t>(text.num_heads)) * 4 / 128;
   // decode(): the residual stream, and the larger half of a layer.
   uint64_t activations = prefill_rows * 4 * (hidden + std::max(hidden + 2 * query + 2 * kv, hidden + inner));
   if (config.vision) {
