@@ -28,7 +28,7 @@ const commands: Record<string, Command> = {
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   bench: { run: bench, summary: 'measure how fast a model is on this machine', help: benchHelp },
-  eval: { run: evaluate, summary: 'count what a model gets right about documents', help: evalHelp },
+  eval: { run: evaluate, summary: 'count what a model gets right, in published sets or about documents', help: evalHelp },
   trace: { run: trace, summary: 'write what the model computes to a file', help: traceHelp },
   tokenize: { run: tokenize, summary: 'turn text into tokens', help: tokenizeHelp },
 };
