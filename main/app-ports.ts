@@ -1,5 +1,5 @@
 /** What a host puts into the app, and what it gets. */
-import type { EventMessage, Handlers, Picture, TextLine } from './contract.ts';
+import type { Captured, EventMessage, Handlers, Picture, TextLine } from './contract.ts';
 import type {
   CaptureHost,
   DocumentReader,
@@ -77,6 +77,8 @@ export interface ProgramServices {
 export interface CaptureServices {
   /** For a conversation; null: one that is kept. */
   addPicture: (bytes: Uint8Array, name: string, madeFor: number | null) => Promise<Picture>;
+  /** In a private conversation of its own. */
+  addPrivately: (bytes: Uint8Array, name: string) => Promise<Captured>;
   /** The text in a picture that is not kept; `of` is what `stopText` calls it. */
   readText: (bytes: Uint8Array, name: string, of: string, onLine: (line: TextLine) => void) => Promise<TextLine[]>;
   stopText: (of: string) => void;

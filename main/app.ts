@@ -1,7 +1,7 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { join } from 'node:path';
 import type { App, AppPorts } from './app-ports.ts';
-import type { EventMessage, TextLine } from './contract.ts';
+import type { Captured, EventMessage, TextLine } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { documentHandlers } from './handlers/documents.ts';
 import { extractionHandlers } from './handlers/extractions.ts';
@@ -80,11 +80,21 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   const text = createPictureText({ recogniser: ocr, emit });
   const capture = ports.capture({
     addPicture: (bytes, name, madeFor) => pictures.add({ bytes, name }, { kind: 'capture' }, madeFor),
+    addPrivately: (bytes, name) => addPrivately({ bytes, name }),
     readText: (bytes, name, of, onLine) => text.readOnce(of, { source: { bytes, name } }, onLine),
     stopText: text.stop,
     emit,
     settings: () => store.settings(),
   });
+  async function addPrivately(source: { bytes: Uint8Array; name: string }): Promise<Captured> {
+    const { id: conversationId } = privately.open();
+    try {
+      return { picture: await pictures.add(source, { kind: 'capture' }, conversationId), conversationId };
+    } catch (error) {
+      privately.close(conversationId);
+      throw error;
+    }
+  }
   const { library, uploads, readings, pagePictures, extractions } = createDocumentParts(ports, engine, emit);
   const readPicture = async (hash: string, options: { background: boolean; signal: AbortSignal }): Promise<TextLine[]> =>
     text.readSilently(hash, { source: pictures.original(hash) }, options);

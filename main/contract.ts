@@ -29,7 +29,7 @@ import {
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
-import { display, captureState, copying } from './contract/capture.ts';
+import { captured, display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
@@ -70,7 +70,7 @@ export type {
 } from './contract/models.ts';
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
-export type { Display, CaptureState, Copying } from './contract/capture.ts';
+export type { Captured, Display, CaptureState, Copying } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
@@ -430,7 +430,7 @@ export const requests = {
   'capture.stopCopying': { input: none, output: done },
   'capture.cancel': { input: none, output: done },
   /** For the quick-ask window: the picture that it asks about. */
-  'capture.current': { input: none, output: v.nullable(picture) },
+  'capture.current': { input: none, output: v.nullable(captured) },
   /** Waits up to ten seconds for the hotkey; true when it came. */
   'capture.testHotkey': { input: none, output: v.strictObject({ pressed: v.boolean() }) },
   /** While a combination is being recorded, the window gets all keys, that of the present hotkey too. Ends by itself after a minute. */
@@ -495,7 +495,7 @@ export const events = {
   'capture.frozen': v.nullable(display),
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
-  'capture.taken': picture,
+  'capture.taken': captured,
   /** A capture that was started for this conversation. */
   'capture.attached': v.strictObject({ conversationId: id, picture }),
   /** The host asks the window to show this conversation (tray, deep link, second start). */

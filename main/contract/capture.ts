@@ -1,6 +1,7 @@
 /** Taking the screen. */
 import * as v from 'valibot';
-import { count, size, region } from './common.ts';
+import { count, id, size, region } from './common.ts';
+import { picture } from './pictures.ts';
 
 export const display = v.strictObject({
   id: v.string(),
@@ -39,4 +40,8 @@ export const copying = v.variant('state', [
 
 export type Copying = v.InferOutput<typeof copying>;
 export type Display = v.InferOutput<typeof display>;
+/** What is asked about beside it. `conversationId`: a private one that the picture lies with; null: it is kept. */
+export const captured = v.strictObject({ picture, conversationId: v.nullable(id) });
+
+export type Captured = v.InferOutput<typeof captured>;
 export type CaptureState = v.InferOutput<typeof captureState>;

@@ -43,6 +43,8 @@ export const settings = v.strictObject({
   textHint: v.boolean(),
   /** Nothing is fetched from another machine; `services/network.ts` refuses it. */
   neverConnect: v.boolean(),
+  /** What the hotkey captures is asked about in a private conversation, and kept only on request. */
+  privateCaptures: v.boolean(),
   /** Other programs on this computer may ask Loupe, with a key. */
   programs: v.boolean(),
   /** Of 127.0.0.1, where they ask. */
@@ -80,6 +82,7 @@ export const defaultSettings: Settings = {
   secondReader: true,
   textHint: false,
   neverConnect: false,
+  privateCaptures: false,
   programs: false,
   programsPort: 11_535,
   captureHintsShown: 0,

@@ -1,5 +1,5 @@
 /** Freeze, choose, keep, ask: the way from the hotkey to the quick-ask window. */
-import type { CaptureState, Display, Picture, Region } from '../contract.ts';
+import type { Captured, CaptureState, Display, Region } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
 import { clampRegion, lastRegion, toDesktop, wholeFrame } from '../services/capture/geometry.ts';
 import { LoupeError } from '../errors.ts';
@@ -20,7 +20,7 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   writeText: (text: string) => void;
   hotkey: Hotkey;
   remembered: Remembered;
-  services: Pick<CaptureServices, 'addPicture' | 'readText' | 'stopText' | 'emit'>;
+  services: Pick<CaptureServices, 'addPicture' | 'addPrivately' | 'settings' | 'readText' | 'stopText' | 'emit'>;
   /** Brings the main window to the front. */
   showMain: () => void;
   /** A capture came to nothing, which no window asked for. */
@@ -39,7 +39,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   const { screen, overlays, times, quick, notice, hotkey, remembered, services, showMain, onFailed } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed });
-  let current: Picture | null = null;
+  let current: Captured | null = null;
   /** The conversation that is captured for; null: a new one. */
   let madeFor: number | null = null;
 
@@ -74,9 +74,16 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     }
   }
 
+  async function add(bytes: Uint8Array): Promise<Captured> {
+    const name = words.capture.pictureName;
+    if (madeFor === null && services.settings().privateCaptures) return services.addPrivately(bytes, name);
+    return { picture: await services.addPicture(bytes, name, madeFor), conversationId: null };
+  }
+
   async function keep(one: Frozen, region: Region): Promise<void> {
     const conversationId = madeFor;
-    const picture = await services.addPicture(cut(one, region), words.capture.pictureName, conversationId);
+    const captured = await add(cut(one, region));
+    const { picture } = captured;
     const { display, size } = one;
     const { lastRegions } = remembered.get();
     remembered.set({ lastDisplay: display.id, lastRegions: { ...lastRegions, [display.id]: { region, frame: size } } });
@@ -84,8 +91,8 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       services.emit({ event: 'capture.attached', payload: { conversationId, picture } });
       return showMain();
     }
-    current = picture;
-    services.emit({ event: 'capture.taken', payload: picture });
+    current = captured;
+    services.emit({ event: 'capture.taken', payload: captured });
     quick.open(toDesktop(display, size, region), display.workArea, picture);
   }
 

@@ -1,6 +1,6 @@
 import type { GlobalShortcut } from 'electron';
 import { describe, expect, test, vi } from 'vitest';
-import type { Display, EventMessage, Picture, TextLine } from '../contract.ts';
+import { defaultSettings, type Display, type EventMessage, type Picture, type TextLine } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { overlap, type Rect } from '../services/capture/geometry.ts';
 import { createCaptureTimes } from './capture-times.ts';
@@ -83,7 +83,14 @@ function rig({
   platform = 'linux',
   wayland = false,
   addPicture,
-}: { displays?: ReturnType<typeof two>; platform?: NodeJS.Platform; wayland?: boolean; addPicture?: () => Promise<Picture> } = {}): Rig {
+  privateCaptures = false,
+}: {
+  displays?: ReturnType<typeof two>;
+  platform?: NodeJS.Platform;
+  wayland?: boolean;
+  addPicture?: () => Promise<Picture>;
+  privateCaptures?: boolean;
+} = {}): Rig {
   const double = createElectronDouble({ displays });
   const { electron, shortcuts, windows } = double;
   const events: EventMessage[] = [];
@@ -146,6 +153,8 @@ function rig({
         places.push(madeFor);
         return addPicture ? addPicture() : picture;
       },
+      addPrivately: async () => ({ picture, conversationId: 4711 }),
+      settings: () => ({ ...defaultSettings, privateCaptures }),
       readText: (_bytes, _name, _of, onLine) => new Promise((resolve, reject) => readings.push({ onLine, resolve, reject })),
       stopText: (of) => stopped.push(of),
       emit: (event) => events.push(event),
@@ -552,8 +561,8 @@ describe('finishing', () => {
     await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
     expect(displays[0]!.image.crops).toEqual([{ x: 300, y: 150, width: 900, height: 600 }]);
     expect(one.kept).toHaveLength(1);
-    expect(await one.capture.current()).toEqual(picture);
-    expect(one.events).toContainEqual({ event: 'capture.taken', payload: picture });
+    expect(await one.capture.current()).toEqual({ picture, conversationId: null });
+    expect(one.events).toContainEqual({ event: 'capture.taken', payload: { picture, conversationId: null } });
     const quick = one.quickWindow()!;
     quick.emit('ready-to-show');
     // 900 x 600 pixels at 150 %, from 200, 100.
@@ -577,6 +586,19 @@ describe('finishing', () => {
     await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 });
     expect(one.places).toEqual([4711, null]);
     expect(one.events.map(({ event }) => event)).toContain('capture.taken');
+  });
+
+  test('where captures are not kept, it lies with a private conversation, but for one that is captured for another', async () => {
+    const one = rig({ privateCaptures: true });
+    const region = { x: 300, y: 150, width: 600, height: 300 };
+    await one.capture.start('region');
+    await one.capture.finish('11', region);
+    expect(one.events).toContainEqual({ event: 'capture.taken', payload: { picture, conversationId: 4711 } });
+    expect(await one.capture.current()).toEqual({ picture, conversationId: 4711 });
+    expect([one.kept, one.places]).toEqual([[], []]);
+    await one.capture.start('region', 7);
+    await one.capture.finish('11', region);
+    expect(one.places).toEqual([7]);
   });
 
   test('on a display with negative coordinates the window stays on that display', async () => {

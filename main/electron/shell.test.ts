@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { parseOutput, type EventMessage, type Picture } from '../contract.ts';
+import { parseOutput, type Captured, type EventMessage } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
 import { entry } from './entries.ts';
@@ -217,7 +217,9 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   // It grows for an answer, as far as there is room.
   await ask(double, quick, 'windows.grow', { height: 400 });
   expect(quick.bounds).toEqual({ x: 152, y: 100, width: 420, height: 400 });
-  const { output } = (await ask(double, quick, 'capture.current')) as { output: Picture };
+  const { output: captured } = (await ask(double, quick, 'capture.current')) as { output: Captured };
+  const output = captured.picture;
+  expect(captured.conversationId).toBeNull();
   expect(output).toMatchObject({ name: 'Screen capture', width: 40, height: 30, origin: { kind: 'capture' } });
   const shown = await double.serve.get('loupe')!({ url: `loupe://app/pictures/${output.hash}/thumb`, method: 'GET' });
   expect(shown.status).toBe(200);

@@ -11,6 +11,8 @@ export class QuickAsk {
   readonly #seen: Seen;
   #picture = $state.raw<Picture | null>(null);
   #conversation = $state.raw<OpenConversation | null>(null);
+  /** The private conversation that the picture lies with; null: it is kept. */
+  #privateId = $state.raw<number | null>(null);
   #sending = $state(false);
   /** Of the question that is being stored, or of the last one. */
   #sent: Promise<boolean> = Promise.resolve(true);
@@ -60,8 +62,15 @@ export class QuickAsk {
     this.#failure = tooLong(left);
   }
 
-  /** Starts over, even with the same picture. */
-  show(picture: Picture): void {
+  /** Nothing of it is kept. */
+  get isPrivate(): boolean {
+    return this.#privateId !== null;
+  }
+
+  /** Starts over, even with the same picture; a private conversation before it is gone. */
+  show(picture: Picture, privateId: number | null = null): void {
+    void this.forget();
+    this.#privateId = privateId;
     this.#picture = picture;
     this.#failure = null;
     this.#conversation?.close();
@@ -92,6 +101,46 @@ export class QuickAsk {
     if (answer && !this.busy) await this.#try(this.#conversation?.regenerate(answer));
   }
 
+  /** A picture that lies with a private conversation of its own. Rejects as `read` does; nothing is left then. */
+  async bringPrivately(read: (conversationId: number) => Promise<Picture>): Promise<void> {
+    const { id } = await this.#client.request('conversations.openPrivate', {});
+    try {
+      this.show(await read(id), id);
+    } catch (error) {
+      await this.#client.request('conversations.closePrivate', { id }).catch(() => null);
+      throw error;
+    }
+  }
+
+  /** Closes a private conversation. Does not reject: one that is not closed here stands in the list of the main window. */
+  async forget(): Promise<void> {
+    const id = this.#privateId;
+    this.#privateId = null;
+    if (id !== null) await this.#client.request('conversations.closePrivate', { id }).catch(() => null);
+  }
+
+  /** The main window has it from now on. */
+  handOver(): void {
+    this.#privateId = null;
+  }
+
+  /** Stores a private conversation after all. */
+  async keep(): Promise<void> {
+    const id = this.#privateId;
+    if (id === null || !this.#conversation || this.busy) return;
+    this.#failure = null;
+    try {
+      const kept = await this.#client.request('conversations.keep', { id });
+      const opened = new OpenConversation(this.#client, await this.#client.request('conversations.open', { id: kept.id }));
+      if (this.#privateId !== id) return opened.close();
+      this.#privateId = null;
+      this.#conversation.close();
+      this.#conversation = opened;
+    } catch (error) {
+      this.#failure = toRequestFailure(error);
+    }
+  }
+
   close(): void {
     this.#seen.close();
     this.#conversation?.close();
@@ -102,7 +151,7 @@ export class QuickAsk {
     this.#sending = true;
     this.#failure = null;
     try {
-      const place = { conversationId: current?.id ?? null, parentId: current?.leafId ?? null };
+      const place = { conversationId: current?.id ?? this.#privateId, parentId: current?.leafId ?? null };
       await refuseTooLong(this.#client, { ...place, text, pictures: 1 });
       const { conversation, question, answer } = await this.#client.request('chat.send', {
         ...place,

@@ -3,6 +3,7 @@ export const privately = {
   new: 'New private conversation',
   marked: 'Not kept: gone when you close it.',
   keep: 'Keep this conversation',
+  keepShort: 'Keep',
   close: 'Close',
   kept: (title: string) => `“${title}” is kept from now on.`,
   emptyTitle: 'A private conversation',

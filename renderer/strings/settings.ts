@@ -179,6 +179,9 @@ export const settings = {
       : `${count === 1 ? 'One request' : `${count.toLocaleString('en')} requests`} answered since Loupe started. None of it left this computer.`,
 
   // Privacy
+  privateCaptures: 'Keep no captures',
+  privateCapturesHint:
+    'What you capture with the hotkey, and what you ask about it, stays in memory. It is gone when you close the small window, unless you keep it there.',
   neverConnect: 'Never connect',
   neverConnectHint: 'Loupe refuses every connection to another machine, so no model can be downloaded. A download that is running stops.',
   ledgerNone: 'No connection since you installed Loupe',

@@ -1,5 +1,5 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
-import type { CaptureState, Copying, Display, PagePart, Pages, Picture, Region, TextLine } from '../../contract.ts';
+import type { Captured, CaptureState, Copying, Display, PagePart, Pages, Region, TextLine } from '../../contract.ts';
 import type { PreparedPicture } from '../../protocol.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
@@ -65,7 +65,7 @@ export interface CaptureHost {
   copying(): Copying | null;
   stopCopying(): void;
   cancel(): Promise<void>;
-  current(): Promise<Picture | null>;
+  current(): Promise<Captured | null>;
   /** True when the hotkey came within ten seconds. */
   testHotkey(): Promise<boolean>;
   /** For a minute at most. */
