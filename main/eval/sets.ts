@@ -161,7 +161,7 @@ const mathvista: EvalSet = {
   metric: 'accuracy',
   split: 'testmini',
   files: mathvistaFiles,
-  read: whole(readMathvista),
+  read: readMathvista,
   prompt: (row) =>
     row.options
       ? `${withOptions(row)}\n${stepByStep} and holds only the letter of the right option.`

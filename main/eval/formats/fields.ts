@@ -63,6 +63,11 @@ export class Fields {
     throw this.wrong(field, 'a text');
   }
 
+  /** What people typed may be empty. */
+  textOrNothing(field: string): string {
+    return this.value(field) === '' ? '' : this.text(field);
+  }
+
   /** At least one. */
   texts(field: string): string[] {
     const value = this.value(field);

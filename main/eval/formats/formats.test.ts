@@ -154,6 +154,14 @@ describe('reads as published', () => {
     expect(prompt(rows[0]!)).toContain('holds only what was asked for, with one decimal.');
     expect([score('Answer: 1.24 cm', rows[0]!), score('Answer: B', rows[1]!)]).toEqual([1, 1]);
   });
+
+  test('MathVista: a question whose answer is no option is kept, and told of', async () => {
+    await makeMathvista(folder, picture);
+    await edit('testmini.json', (value) => (value['2'].answer = '9'));
+    const { rows, notes } = await evalSets['mathvista']!.read(folder);
+    expect(rows.map((row) => evalSets['mathvista']!.score('Answer: B', row))).toEqual([0, 0]);
+    expect(notes).toEqual(['Of 1 questions no option is the answer, so every reply is wrong.']);
+  });
 });
 
 describe('says what is wrong by file, row and field', () => {
@@ -203,9 +211,6 @@ describe('says what is wrong by file, row and field', () => {
     expect(await refusal('ai2d')).toBe(
       'DIR/questions/0.png.json, question "What is seen?": the field correctAnswer is not a whole number from 0 to 3.',
     );
-    await makeMathvista(folder, picture);
-    await edit('annot_testmini.json', (value) => (value['2'].answer = '9'));
-    expect(await refusal('mathvista')).toBe('DIR/annot_testmini.json, row 2: the field answer is not one of the choices.');
   });
 
   test('annotations that lack a question', async () => {

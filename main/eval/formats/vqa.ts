@@ -36,7 +36,7 @@ export async function readVqa(folder: string): Promise<EvalRow[]> {
           ]),
         },
       ],
-      answers: annotation.rows('answers').map((answer) => answer.text('answer')),
+      answers: annotation.rows('answers').map((answer) => answer.textOrNothing('answer')),
       options: null,
     };
   });

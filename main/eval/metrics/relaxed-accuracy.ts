@@ -3,7 +3,8 @@ const tolerance = 0.05;
 
 /**
  * 1 or 0, as Masry et al. 2022, "ChartQA", define relaxed accuracy after Methani et al. 2020: a number may be up to 5 % away from
- * the gold value, a text has to equal it, but for case and a full stop at its end. The papers do not say what a percent sign does: here "64%" is 64 as well as 0.64.
+ * the gold value, a text has to equal it, but for case and a full stop at its end. The set writes shares both as 62 and as 0.08, and the
+ * papers do not say what a percent sign does: here "62%" is 62 as well as 0.62.
  */
 export function relaxedAccuracy(reply: string, answer: string): number {
   const [values, golds] = [valuesOf(reply), valuesOf(answer)];

@@ -151,7 +151,7 @@ export const makeHubAi2d: SetMaker = async (folder, image) => {
 
 export const makeMathvista: SetMaker = async (folder, image) => {
   const common = { image: 'images/1.png', unit: null, precision: null, choices: null, query: 'unused', metadata: { split: 'testmini' } };
-  await put(folder, 'annot_testmini.json', {
+  await put(folder, 'testmini.json', {
     '1': {
       ...common,
       pid: '1',
