@@ -2,6 +2,7 @@
 import type { UtilityProcess } from 'electron';
 import type { HostProcess } from '../process/channel.ts';
 import { beatEnvironment, readBeats, type Beat } from '../process/lifeline.ts';
+import { joinPieces } from '../process/pieces.ts';
 import { entry } from './entries.ts';
 
 export interface UtilityHostOptions {
@@ -70,7 +71,7 @@ export function startUtilityHost({ fork, entry: script, name, env, log }: Utilit
     send: (message) => {
       if (alive) child.postMessage(message);
     },
-    onMessage: (listener) => void child.on('message', entry(listener)),
+    onMessage: (listener) => void child.on('message', entry(joinPieces(listener))),
     onExit: (listener) =>
       void child.on(
         'exit',

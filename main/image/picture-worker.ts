@@ -10,7 +10,7 @@ import { composePictures, cropPicture, inspectPicture, previewPages } from './pi
 
 const lifeline = holdLifeline();
 const unconfined = confineProcess();
-const channel = parentChannel();
+const channel = parentChannel({ confined: true });
 const pictures = createDecodedPictures();
 
 async function answer(request: PictureRequest): Promise<unknown> {

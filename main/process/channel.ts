@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from './environment.ts';
 import { beatEnvironment, readBeats, type Beat } from './lifeline.ts';
+import { sendInPieces } from './pieces.ts';
 
 export interface Channel {
   /** Structured-cloneable data. Does nothing once the other end has closed. */
@@ -89,12 +90,12 @@ interface ParentPort {
   on(event: 'message', listener: (event: { data: unknown }) => void): void;
 }
 
-/** The channel of a process that `forkHost` or the Electron shell started. */
-export function parentChannel(): ParentChannel {
+/** The channel of a process that `forkHost` or the Electron shell started; `confined`: it may open nothing, also not for what it sends. */
+export function parentChannel({ confined = false }: { confined?: boolean } = {}): ParentChannel {
   const { parentPort } = process as { parentPort?: ParentPort };
   if (parentPort) {
     return {
-      send: (message) => parentPort.postMessage(message),
+      send: (message) => (confined ? sendInPieces(message, (piece) => parentPort.postMessage(piece)) : parentPort.postMessage(message)),
       onMessage: (listener) => parentPort.on('message', ({ data }) => listener(data)),
       // Electron ends its utility processes itself.
       onClose: () => {},
