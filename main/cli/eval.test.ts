@@ -316,6 +316,28 @@ describe('refuses', () => {
     expect([code, err.includes(`Another program writes to ${out}.`)]).toEqual([1, true]);
   });
 
+  test('to begin a file that another run has begun meanwhile, and leaves it to that one', async () => {
+    await make();
+    let theirs = '';
+    const load: Engine['load'] = async () => {
+      await run(docvqa('--rows', '2'));
+      theirs = readFileSync(out, 'utf8');
+      return loaded;
+    };
+    const { code, err } = await run(docvqa(), { engine: { load } });
+    expect([code, err.includes(`Another program writes to ${out}.`)]).toEqual([1, true]);
+    expect(readFileSync(out, 'utf8')).toBe(theirs);
+  });
+
+  test('a folder to write to that is not there, before the model is loaded', async () => {
+    await make();
+    const nowhere = join(folder, 'nowhere', 'results.jsonl');
+    const { err } = await run(['docvqa', '--folder', folder, '--out', nowhere], {
+      engine: { load: () => Promise.reject(new Error('late')) },
+    });
+    expect(err).toContain(`${nowhere} cannot be written (ENOENT).`);
+  });
+
   test('a model that reads text only, and one that judges, before it asks', async () => {
     await make();
     const blind = { ...loaded, model: { ...loaded.model, vision: null } };

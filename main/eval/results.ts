@@ -2,8 +2,9 @@
  * Results of a run, a line of JSON each, written when a row is judged: what ends the program costs the row that was running. The first line
  * says what was asked of what; a run goes on only with the same.
  */
-import { open, rm, type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:fs';
+import { access, open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { LoupeError } from '../errors.ts';
 
@@ -45,10 +46,11 @@ export class ResultsFile {
   readonly results: EvalResult[];
   /** Null in a new file, until a run begins. */
   header: ResultsHeader | null;
-  readonly #handle: FileHandle;
+  /** Null where there is no file yet. */
+  #handle: FileHandle | null;
   #bytes: number;
 
-  private constructor(path: string, handle: FileHandle, bytes: number, found: ResultsHeader | null, results: EvalResult[]) {
+  private constructor(path: string, handle: FileHandle | null, bytes: number, found: ResultsHeader | null, results: EvalResult[]) {
     this.path = path;
     this.#handle = handle;
     this.#bytes = bytes;
@@ -56,11 +58,23 @@ export class ResultsFile {
     this.results = results;
   }
 
-  /** Creates the file where there is none. A last line that was not written to its end is dropped. */
+  /** Creates no file: that is for the run that begins. A last line that was not written to its end is dropped. */
   static async open(path: string): Promise<ResultsFile> {
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NONBLOCK ?? 0), 0o600).catch((error: unknown) => {
+    try {
+      const handle = await open(path, constants.O_RDWR | (constants.O_NONBLOCK ?? 0));
+      return await ResultsFile.#read(path, handle);
+    } catch (error) {
+      if (error instanceof LoupeError) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(path, error);
+    }
+    // Told now, not when the model is loaded.
+    await access(dirname(path), constants.W_OK).catch((error: unknown) => {
       throw unwritable(path, error);
     });
+    return new ResultsFile(path, null, 0, null, []);
+  }
+
+  static async #read(path: string, handle: FileHandle): Promise<ResultsFile> {
     try {
       if (!(await handle.stat()).isFile()) throw new LoupeError('file_unwritable', `${path} is not a regular file.`, otherFile);
       const bytes = await handle.readFile();
@@ -103,30 +117,28 @@ export class ResultsFile {
     this.results.push(one);
   }
 
-  /** A file in which no run began is not left behind. */
   async close(): Promise<void> {
-    await this.#handle.close();
-    if (this.#bytes === 0) await rm(this.path, { force: true });
+    await this.#handle?.close();
   }
 
   async #append(value: object): Promise<void> {
     const line = Buffer.from(`${JSON.stringify(value)}\n`);
-    if ((await this.#handle.stat()).size !== this.#bytes) {
-      throw new LoupeError(
-        'file_unwritable',
-        `Another program writes to ${this.path}.`,
-        'Let one run end before another goes on with its file.',
-      );
-    }
     try {
+      this.#handle ??= await open(this.path, 'wx+', 0o600);
+      if ((await this.#handle.stat()).size !== this.#bytes) throw shared(this.path);
       // In one piece, and on the disk before the next row begins.
       await this.#handle.write(line, 0, line.length, this.#bytes);
       await this.#handle.datasync();
     } catch (error) {
-      throw unwritable(this.path, error);
+      if (error instanceof LoupeError) throw error;
+      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? shared(this.path) : unwritable(this.path, error);
     }
     this.#bytes += line.length;
   }
+}
+
+function shared(path: string): LoupeError {
+  return new LoupeError('file_unwritable', `Another program writes to ${path}.`, 'Let one run end before another goes on with its file.');
 }
 
 const labels: Record<string, string> = {
