@@ -11,7 +11,7 @@
  */
 import type { EngineState, Settings } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
-import { createFallbacks, type Wanted } from './fallbacks.ts';
+import { createFallbacks, type Trouble, type Wanted } from './fallbacks.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
 import type { Body, Engine, LoadedModel } from './ports.ts';
@@ -107,7 +107,7 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
   /** A device that turned out to have less room needs another plan: the next use loads again. */
   async function watched<Result>(work: Promise<Result>): Promise<Result> {
     // The state has forgotten it when the engine is lost.
-    const where = loader.state();
+    const where = { device: loader.loaded()?.device ?? null, contextLength: loader.state().contextLength };
     try {
       const result = await work;
       loader.worked();
@@ -181,7 +181,7 @@ interface Loader {
   invalidate(): void;
   used(): void;
   /** A use has failed, with what was loaded then. */
-  failed(code: ErrorCode, where: Pick<EngineState, 'device' | 'contextLength'>): void;
+  failed(code: ErrorCode, where: Omit<Trouble, 'code'>): void;
   worked(): void;
   /** The next load tries what was chosen. */
   forgetFallbacks(): void;
@@ -306,7 +306,7 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
     used() {
       if (phase.status === 'ready') phase = { ...phase, lastUsed: performance.now() };
     },
-    failed: (code, { device, contextLength }) => fallbacks.failed(lastKey, { code, device: device?.name ?? null, contextLength }),
+    failed: (code, where) => fallbacks.failed(lastKey, { code, ...where }),
     worked: () => fallbacks.worked(lastKey),
     forgetFallbacks: fallbacks.forget,
     lastUsed: () => (phase.status === 'ready' ? phase.lastUsed : null),

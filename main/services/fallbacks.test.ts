@@ -31,12 +31,15 @@ let devices: Listed[];
 let loads: { device: string | undefined; contextLength: number | undefined }[];
 /** On which devices a use fails, and with what. */
 let faults: Record<string, ErrorCode | undefined>;
+/** The same, by its place in the list. */
+let lostIndex: number | null;
 
 beforeEach(() => {
   devices = [card, chip, processor];
   settings = { ...defaultSettings };
   loads = [];
   faults = {};
+  lostIndex = null;
   port = createFakeEngine({ answer: () => 'one two three four five', contextLength: 131_072 });
   const load = port.load.bind(port);
   const estimate = port.estimate.bind(port);
@@ -49,8 +52,8 @@ beforeEach(() => {
     if (!found) throw new LoupeError('no_device', `No Vulkan device matches "${wanted}".`);
     return found;
   };
-  const failOn = ({ name }: Listed): void => {
-    const code = faults[name];
+  const failOn = ({ index, name }: Listed): void => {
+    const code = index === lostIndex ? 'device_lost' : faults[name];
     if (!code) return;
     if (code !== 'device_out_of_memory')
       for (const tell of losses) tell({ requestId: 1, kind: 'generate', code: 'device_lost', exit: 'its device was lost' });
@@ -135,6 +138,17 @@ describe('a device that is lost', () => {
       ['2', 65_536],
       ...Array.from({ length: 6 }, () => ['2', 4096]),
     ]);
+  });
+
+  test('of two cards with one name, the other one', async () => {
+    devices = [card, listed(1, 'Card', 'discrete'), processor];
+    lostIndex = 0;
+    expect([await ask(), await ask(), await ask()]).toEqual(['device_lost', 'device_lost', 'answered']);
+    expect(loads.map(({ device }) => device)).toEqual([undefined, undefined, '1']);
+    expect(service.state().instead?.message).toBe('Card failed twice in a row, so Loupe uses the other one.');
+    lostIndex = 1;
+    expect([await ask(), await ask(), await ask()]).toEqual(['device_lost', 'device_lost', 'answered']);
+    expect(service.state()).toMatchObject({ device: { name: 'Processor' } });
   });
 
   test('what a person asks for again is tried again; so is what they choose', async () => {

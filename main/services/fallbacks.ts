@@ -18,10 +18,15 @@ export interface Attempt extends Wanted {
   instead: EngineState['instead'];
 }
 
+type DeviceList = Awaited<ReturnType<Engine['devices']>>;
+type Listed = DeviceList[number];
+/** Two cards may have one name. */
+type Which = Pick<Listed, 'index' | 'name'>;
+
 export interface Trouble {
   code: ErrorCode;
   /** Null: it was not loaded yet. */
-  device: string | null;
+  device: Which | null;
   contextLength: number | null;
 }
 
@@ -35,16 +40,13 @@ export interface Fallbacks {
   forget(): void;
 }
 
-type DeviceList = Awaited<ReturnType<Engine['devices']>>;
-type Listed = DeviceList[number];
-
 interface Course {
   /** In a row. */
   failures: number;
   trouble: Trouble | null;
   attempt: Attempt | null;
-  /** Devices that failed, by name. */
-  avoided: Set<string>;
+  /** Devices that failed. */
+  avoided: Which[];
   /** Where it was loaded last. */
   device: string | null;
 }
@@ -60,7 +62,7 @@ export function createFallbacks(engine: Pick<Engine, 'devices'>): Fallbacks {
   const courses = new Map<string, Course>();
 
   function courseOf(key: string): Course {
-    const found = courses.get(key) ?? { failures: 0, trouble: null, attempt: null, avoided: new Set(), device: null };
+    const found = courses.get(key) ?? { failures: 0, trouble: null, attempt: null, avoided: [], device: null };
     courses.set(key, found);
     return found;
   }
@@ -100,16 +102,21 @@ export function createFallbacks(engine: Pick<Engine, 'devices'>): Fallbacks {
 function nextAttempt(course: Course, trouble: Trouble, wanted: Wanted, listed: DeviceList): Attempt | null {
   const suitable = listed.filter(({ suitable }) => suitable).toSorted((a, b) => ranks[a.kind] - ranks[b.kind]);
   const now = course.attempt ?? wanted;
-  const failed = trouble.device ?? nameOf(now.device, suitable);
-  const others = suitable.filter(({ name }) => name !== failed && !course.avoided.has(name));
-  const fails = `${failed ?? 'The device'} ${trouble.code.endsWith('_out_of_memory') ? 'ran out of memory' : 'failed'} twice in a row`;
+  const failed = trouble.device ?? meant(now.device, suitable);
+  const gone = failed === null ? course.avoided : [...course.avoided, failed];
+  const others = suitable.filter((device) => !gone.some(({ index, name }) => index === device.index && name === device.name));
+  const fails = `${failed?.name ?? 'The device'} ${trouble.code.endsWith('_out_of_memory') ? 'ran out of memory' : 'failed'} twice in a row`;
 
   const elsewhere = (device: Listed | undefined): Attempt | null => {
     if (!device) return null;
-    if (failed !== null) course.avoided.add(failed);
+    course.avoided = gone;
     const why = trouble.code === 'no_device' ? `${now.device} is not there` : fails;
     // By its number, since two may have one name.
-    return { ...wanted, device: String(device.index), instead: { message: `${why}, so Loupe uses ${device.name}.`, nextStep } };
+    return {
+      ...wanted,
+      device: String(device.index),
+      instead: { message: `${why}, so Loupe uses ${device.name === failed?.name ? 'the other one' : device.name}.`, nextStep },
+    };
   };
   const shorter = (): Attempt | null => {
     const tokens = trouble.contextLength ?? now.contextLength ?? 0;
@@ -124,8 +131,8 @@ function nextAttempt(course: Course, trouble: Trouble, wanted: Wanted, listed: D
 }
 
 /** As the engine understands a choice; null where no such device is there. */
-function nameOf(device: string | undefined, suitable: DeviceList): string | null {
-  if (device === undefined) return suitable[0]?.name ?? null;
+function meant(device: string | undefined, suitable: DeviceList): Which | null {
+  if (device === undefined) return suitable[0] ?? null;
   const byIndex = suitable.find(({ index }) => String(index) === device);
-  return (byIndex ?? suitable.find(({ name }) => name.toLowerCase().includes(device.toLowerCase())))?.name ?? null;
+  return byIndex ?? suitable.find(({ name }) => name.toLowerCase().includes(device.toLowerCase())) ?? null;
 }
