@@ -48,13 +48,28 @@ async function installedForProduction(root: string): Promise<Map<string, string>
 
 async function packageLicence(directory: string, name: string): Promise<Licence> {
   const all = await readdir(directory).catch(() => []);
-  const licences = all.filter((entry) => /^(licen[cs]e|copying)/i.test(entry)).sort();
+  const licences = await licencesIn(directory);
   // One of the wrapper, one of what is wrapped.
   const files = licences.length > 0 ? licences : all.filter((entry) => /^readme/i.test(entry)).slice(0, 1);
   if (files.length > 0)
     return { name, text: (await Promise.all(files.map((file) => readFile(join(directory, file), 'utf8')))).join('\n\n') };
   const { license } = await readPackage(directory);
   return { name, text: `${name}: ${license ?? 'no licence stated'}` };
+}
+
+/** Of the package, and of what others made that lies in folders of its own: fonts, decoders. As paths in it, its own first. */
+async function licencesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const isLicence = (name: string): boolean => /^(licen[cs]e|copying|notice|third.?party)/i.test(name);
+  const own = entries.filter((entry) => entry.isFile() && isLicence(entry.name)).map(({ name }) => name);
+  const folders = entries.filter((entry) => entry.isDirectory() && entry.name !== 'node_modules').map(({ name }) => name);
+  const below = await Promise.all(
+    folders.map(async (folder) => {
+      const inside = await readdir(join(directory, folder), { withFileTypes: true });
+      return inside.filter((entry) => entry.isFile() && isLicence(entry.name)).map(({ name }) => join(folder, name));
+    }),
+  );
+  return [...own.sort(), ...below.flat().sort()];
 }
 
 async function readPackage(directory: string): Promise<{ license?: string }> {
