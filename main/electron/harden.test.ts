@@ -105,14 +105,20 @@ test('the session permits and fetches nothing, and saves only what the page made
   ])
     expect(fetched(url)).toBe('stopped');
 
+  const titles = vi.fn();
   const saved = (url: string): boolean => {
     const preventDefault = vi.fn();
     for (const handler of session.downloads)
-      (handler as (event: unknown, item: unknown) => void)({ preventDefault }, { getURL: () => url });
+      (handler as (event: unknown, item: unknown) => void)(
+        { preventDefault },
+        { getURL: () => url, getFilename: () => 'Total.csv', setSaveDialogOptions: titles },
+      );
     return preventDefault.mock.calls.length === 0;
   };
   // What the page made itself, as a table is: it could not be saved otherwise.
   expect(saved('blob:loupe://app/9e6f')).toBe(true);
+  // It would have the address for a title.
+  expect(titles.mock.calls).toEqual([[{ title: 'Save Total.csv' }]]);
   for (const url of [
     'https://example.org/a.zip',
     'loupe://app/pictures/a',

@@ -2,6 +2,7 @@
 import type { Session, WebContents } from 'electron';
 import { entry } from './entries.ts';
 import { allowsPermission, externalLink, mayNavigate, mayRequest, maySave, spellsOffline } from './options.ts';
+import { words } from './words.ts';
 
 export interface LinkOptions {
   /** Asks the person, and opens the link if they agree. */
@@ -59,7 +60,8 @@ export function hardenSession(session: Session, packaged: boolean): void {
     'will-download',
     // Electron asks the person where to.
     entry((event, item) => {
-      if (!maySave(item.getURL())) event.preventDefault();
+      if (maySave(item.getURL())) item.setSaveDialogOptions({ title: words.saveFile(item.getFilename()) });
+      else event.preventDefault();
     }),
   );
   session.setSpellCheckerEnabled(spellsOffline(process.platform));

@@ -6,6 +6,7 @@ const another = { 'hub-token': 'enter the token again', 'api-key': 'make a new k
 /** Every word that the shell itself says: menus, dialogs, titles. The window has its own catalogue. */
 export const words = {
   name: 'Loupe',
+  saveFile: (name: string) => `Save ${name}`,
   capture: {
     pictureName: 'Screen capture',
     display: (number: number) => `Display ${number}`,
