@@ -327,7 +327,7 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
   // Widths that have no whole blocks stay bf16, as in files.
   const auto stored = [weights](uint32_t k) { return k % static_cast<uint32_t>(loupe::info(weights).block) == 0 ? weights : DType::bf16; };
   const auto shape = [](uint32_t rows, uint32_t k, uint32_t n) {
-    return " " + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n);
+    return std::string(" ") + std::to_string(rows) + "x" + std::to_string(k) + "x" + std::to_string(n);
   };
   const auto product = [=](const std::string& what, uint32_t rows, uint32_t k, uint32_t n, Kind kind = Kind::none) {
     const std::string name = what + shape(rows, k, n);
