@@ -39,8 +39,8 @@ export default defineConfig({
       { test: { name: 'text', include: [text], ...onDevice } },
       // The desktop app as it is shipped.
       { test: { name: 'packaging', include: [packaging], testTimeout: 300_000, hookTimeout: 300_000 } },
-      // The same in a real Electron, on a screen.
-      { test: { name: 'desktop', include: [desktop], testTimeout: 240_000, hookTimeout: 240_000 } },
+      // The same in a real Electron, on a screen. One file at a time: one of them compares times.
+      { test: { name: 'desktop', include: [desktop], fileParallelism: false, testTimeout: 240_000, hookTimeout: 240_000 } },
       // The app killed hundreds of times: minutes.
       { test: { name: 'endurance', include: [endurance], testTimeout: 900_000 } },
       // The engine at the true widths of the 11B model.

@@ -1,5 +1,18 @@
 // The packaged app in a real Electron on a desktop of its own: how it is made, started and driven.
-import { chmodSync, closeSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDimmed, unprivileged, until } from './desktop.mjs';
@@ -54,6 +67,19 @@ async function replaceSqlite(resources, sqlite) {
   renameSync(`${archive}.new`, archive);
   renameSync(`${archive}.new.unpacked`, `${archive}.unpacked`);
   rmSync(content, { recursive: true });
+}
+
+/**
+ * A package does not start with a debugger's switch. This one then does, and is otherwise the same, byte for byte.
+ * @param {string} folder of `packageAround`
+ */
+export function admitDebugger(folder) {
+  const archive = join(folder, 'linux-unpacked', 'resources', 'app.asar');
+  const bytes = readFileSync(archive);
+  const at = bytes.indexOf('"remote-debugging-port"');
+  if (at < 0) throw new Error(`${archive} does not name the switch that it refuses`);
+  bytes.write('remote-debugging-none', at + 1);
+  writeFileSync(archive, bytes);
 }
 
 /** Another user runs it. @param {string} folder */

@@ -17,7 +17,7 @@ async function goTo(page: Page, target: Locator): Promise<void> {
   await target.waitFor();
   const key = (await target.getAttribute('role')) === 'menuitem' ? 'ArrowDown' : 'Tab';
   for (let stops = 0; stops < mostStops; stops++) {
-    if (await target.evaluate((element) => element === document.activeElement)) return;
+    if (await target.evaluate((element) => element.matches(':focus'))) return;
     await page.keyboard.press(key);
   }
   throw new Error(`${mostStops} times ${key} do not lead to ${String(target)}.`);
@@ -54,7 +54,8 @@ export function pointer(page: Page): Hands {
 /** A file from a folder of the system, let go at the middle of the window. */
 export async function drop(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const [x, y] = await page.evaluate(() => [innerWidth / 2, innerHeight / 2] as const);
+  const { width, height } = (await page.locator('body').boundingBox())!;
+  const [x, y] = [width / 2, height / 2];
   const data = { items: [], files: [path], dragOperationsMask: 1 };
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, x, y, data });
   await session.detach();
