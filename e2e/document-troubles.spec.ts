@@ -1,5 +1,5 @@
 /** What goes wrong with documents, as the person reads it: where, and in which words. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright/test';
@@ -175,4 +175,29 @@ test('after a reload it says which files had not been sent, until somebody has r
   await page.reload();
   await expect(loupe.question).toBeVisible();
   await expect(libraryOf(page)).toBeHidden();
+});
+
+test('a file whose drive is gone before it was sent is named, and costs none of the others', async ({ loupe, host }, testInfo) => {
+  const { page } = loupe;
+  await loupe.skipWelcome();
+  await page.keyboard.press('Control+Shift+D');
+  // The app holds the first for its password; the others are read again once somebody has entered it.
+  const paths = ['here.pdf', 'gone.pdf'].map((name) => join(host.directory, name));
+  for (const [index, path] of paths.entries())
+    writeFileSync(path, writePdf({ pages: [{ content: line(`Salary ${index}`) }], encryption: rc4Encryption('open') }));
+  const choosing = page.waitForEvent('filechooser');
+  await libraryOf(page).getByRole('button', { name: 'Add documents' }).click();
+  await (await choosing).setFiles(paths);
+  const question = page.getByRole('dialog', { name: 'here.pdf needs a password' });
+  await expect(question).toContainText('It is also tried on the other files that are being added.');
+  await expect(libraryOf(page).getByText('Needs a password')).toHaveCount(2);
+  rmSync(paths[1]!);
+  await page.keyboard.type('open');
+  await page.keyboard.press('Enter');
+  await expect(libraryOf(page).getByRole('article', { name: 'here.pdf' })).toContainText('1 page has text.');
+  await expect(libraryOf(page).getByRole('alert')).toContainText(
+    'gone.pdf cannot be read any more. Check that its drive is still connected, then add it again.',
+  );
+  await page.screenshot({ path: testInfo.outputPath('gone.png') });
+  expect(await violations(page)).toEqual([]);
 });
