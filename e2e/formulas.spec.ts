@@ -75,3 +75,18 @@ test('a formula stays within its place, opens nothing and takes no time that any
   expect(asked).toEqual([]);
   expect(problems).toEqual([]);
 });
+
+testWithFakeEngine(20)('what stands above an answer that grows is drawn once', async ({ loupe }) => {
+  await loupe.skipWelcome();
+  const rest = Array.from({ length: 150 }, (_, index) => `word${index}`).join(' ');
+  await loupe.question.fill(`$$\nx^2\n$$\n\nThen $y$ and\n\n${rest}`);
+  await loupe.question.press('Enter');
+  const drawn = loupe.answers.last().locator('math');
+  await expect(drawn).toHaveCount(2);
+  await drawn.evaluateAll((all) => {
+    for (const math of all) math.setAttribute('data-first', '');
+  });
+  await expect(loupe.answers.last()).toContainText('word120');
+  await loupe.lastAnswer();
+  await expect(loupe.answers.last().locator('math[data-first]')).toHaveCount(2);
+});

@@ -296,6 +296,10 @@ test('formulas: in a line, by themselves, and none where money is meant', () => 
     ['formula', 'z', '\\[\nz\n\\]'],
     ['formula', 'q', '$$\nq\n$$'],
   ]);
+  expect(parsed('It is: $$\nx^2\n$$\n\nThen $y$.')).toEqual([
+    ['p', 'It is: <display \nx^2\n $$\nx^2\n$$>'],
+    ['p', 'Then <formula y $y$>.'],
+  ]);
   // Marks within one are TeX.
   expect(parsed('$a*b*c$ and `$x$` and \\$y\\$')).toEqual([['p', '<formula a*b*c $a*b*c$> and <code $x$> and $y$']]);
   for (const money of [

@@ -85,6 +85,12 @@ function endOfDollars(text: string, from: number): number | null {
   return null;
 }
 
+/** In a paragraph that has begun: "It is: $$", whose formula ends on this line. */
+function isOpenBefore(state: StateBlock, line: number, open: string): boolean {
+  const before = state.src.slice(Math.max(state.bMarks[state.line]!, state.bMarks[line]! - longestFormula), state.bMarks[line]!);
+  return before.split(open).length % 2 === 0;
+}
+
 /** One line of its own for each of the signs, or one line with all of it. What does not end goes to the end, as code does. */
 function formulaBlock(state: StateBlock, start: number, end: number, silent: boolean): boolean {
   if (state.sCount[start]! - state.blkIndent >= 4) return false;
@@ -95,7 +101,7 @@ function formulaBlock(state: StateBlock, start: number, end: number, silent: boo
   if (close === undefined) return false;
   const isWhole = first.length > open.length + close.length && first.endsWith(close) && !first.slice(2, -2).includes(close);
   if (first !== open && !isWhole) return false;
-  if (silent) return true;
+  if (silent) return !isOpenBefore(state, start, open);
   let next = start + 1;
   let isClosed = isWhole;
   const indent = state.sCount[start]!;
