@@ -35,6 +35,11 @@ export function roughTime(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** "less than a minute", "about 12 min". */
+export function aboutTime(seconds: number): string {
+  return seconds < 60 ? roughTime(seconds) : `about ${roughTime(seconds)}`;
+}
+
 export function timeLeft(seconds: number): string {
   return `${roughTime(seconds)} left`;
 }

@@ -1,4 +1,4 @@
-import { roughTime, timeLeft } from '../format.ts';
+import { aboutTime } from '../format.ts';
 import {
   citationInWords,
   coverageInWords,
@@ -18,9 +18,9 @@ export const asking = {
   everyAdvice: 'Look at every page?',
   /** `ms`: how long it is likely to take; null where nobody knows. */
   lookAtEvery: (pages: number | null, ms: number | null) =>
-    `Look at every page${pages === null ? '' : ` (${pages.toLocaleString('en')}${ms === null ? '' : `, about ${roughTime(ms / 1000)}`})`}`,
+    `Look at every page${pages === null ? '' : ` (${pages.toLocaleString('en')}${ms === null ? '' : `, ${aboutTime(ms / 1000)}`})`}`,
   pageOf: (done: number, total: number, seconds: number | null) =>
-    `page ${Math.min(done + 1, total).toLocaleString('en')} of ${total.toLocaleString('en')}${seconds === null ? '' : `, about ${timeLeft(seconds)}`}`,
+    `page ${Math.min(done + 1, total).toLocaleString('en')} of ${total.toLocaleString('en')}${seconds === null ? '' : `, ${aboutTime(seconds)} left`}`,
   placeholder: 'Ask about what the pages say',
   placeholderLibrary: 'Ask about your documents',
   choosing: 'Looking for the pages that answer this',

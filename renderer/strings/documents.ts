@@ -1,9 +1,12 @@
 import type { DocumentPage, LibraryDocument } from '../../main/contract.ts';
 import { isScrambled } from '../documents/page-runs.ts';
-import { bytes } from '../format.ts';
+import { aboutTime, bytes } from '../format.ts';
 import { viewer } from './viewer.ts';
 
 const numbers = new Intl.NumberFormat('en');
+
+/** A full page from its picture, on two cores (docs/benchmarks.md). */
+const secondsAPage = 3;
 
 /** "1 page", "2,000 pages". */
 function pages(count: number): string {
@@ -108,7 +111,10 @@ export const documents = {
     return `${words[0]!.toUpperCase()}${words.slice(1)}.`;
   },
   actions: (name: string) => `Actions for ${name}`,
-  readPictures: (count: number) => (count === 1 ? 'Read the text in its picture' : `Read the text in ${numbers.format(count)} pictures`),
+  /** Says how long it takes where somebody would wait for it. */
+  readPictures: (count: number) =>
+    (count === 1 ? 'Read the text in its picture' : `Read the text in ${numbers.format(count)} pictures`) +
+    (count * secondsAPage < 10 ? '' : ` (${aboutTime(count * secondsAPage)})`),
   resume: 'Read the rest',
   again: 'Try the failed pages again',
   stop: 'Stop reading',
