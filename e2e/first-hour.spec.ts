@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
-import { expect, testWithFakeEngine } from './support/loupe.ts';
+import { expect, pastePicture, testWithFakeEngine } from './support/loupe.ts';
 
 const test = testWithFakeEngine(1, 1000);
 
@@ -10,15 +10,6 @@ async function flat(background: string): Promise<Buffer> {
   return sharp({ create: { width: 120, height: 80, channels: 3, background } })
     .png()
     .toBuffer();
-}
-
-/** As a program leaves a picture on the clipboard. */
-async function pastePicture(page: Page, bytes: Buffer): Promise<void> {
-  await page.evaluate((base64) => {
-    const data = new DataTransfer();
-    data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], 'shot.png', { type: 'image/png' }));
-    document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
-  }, bytes.toString('base64'));
 }
 
 test('the quick-ask window first: what was asked there is not hidden by the first page', async ({ loupe, page }) => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
-import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
+import { expect, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
 
 const test = testWithFakeEngine(5);
 
@@ -145,14 +145,7 @@ test('the picture of the quick-ask window is copied and saved', async ({ loupe, 
   await loupe.skipWelcome();
   await page.goto(new URL('/?view=quick', page.url()).href);
   await expect(page.getByText('There is no picture')).toBeVisible();
-  await page.evaluate(
-    (base64) => {
-      const data = new DataTransfer();
-      data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], 'list.png', { type: 'image/png' }));
-      document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
-    },
-    readFileSync(fixture(list)).toString('base64'),
-  );
+  await pastePicture(page, readFileSync(fixture(list)), 'list.png');
   await page.getByRole('button', { name: 'Copy picture' }).click();
   await expect(notices(page)).toContainText('Picture copied.');
   const { width = 0, height = 0 } = await sharp(fixture(list)).metadata();

@@ -1,7 +1,7 @@
 #version 450
 // out = sum_s exp(m_s - m) part_s / sum_s exp(m_s - m) l_s,  m = max m_s: joins the parts of attention_decode.comp.
 // parts [rows, heads, splits, HEAD_DIM + 4]: a part, then m and l; out [rows, heads * HEAD_DIM] float32. For devices whose workgroups
-// cannot wait for one another.
+// do not see what the others wrote.
 // Only the parts of visible keys are read: the others were never written. A thread looks at every 64th part for the
 // maximum and the sum; then the threads add up 64 parts at a time, WAYS of them side by side, eight on their way.
 // Dispatch: (heads, rows).

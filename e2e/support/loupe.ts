@@ -160,6 +160,18 @@ export const testWithFakeEngine = (wordMs: number, atOnce = 0, more: readonly st
     },
   });
 
+/** As a program leaves a picture on the clipboard. */
+export async function pastePicture(page: Page, bytes: Buffer, name = 'shot.png'): Promise<void> {
+  await page.evaluate(
+    ([base64, fileName]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], fileName, { type: 'image/png' }));
+      document.activeElement!.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    },
+    [bytes.toString('base64'), name] as const,
+  );
+}
+
 /** Another window of the same app, as a second tab. */
 export async function secondWindow(context: BrowserContext, first: Window): Promise<Window> {
   return openWindow(await context.newPage(), new URL('/', first.page.url()).href);

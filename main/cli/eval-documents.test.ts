@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { openDocumentServices } from '../document-services.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
@@ -12,33 +11,19 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import type { ChatMessage } from '../protocol.ts';
 import { isRight, type KnownQuestion } from '../services/documents/evaluate.ts';
 import { runLoupe } from './run.ts';
-import type { Terminal } from './terminal.ts';
+import { terminalDouble } from './test/terminal-double.ts';
 
 const questions = JSON.parse(readFileSync(join(evaluationDirectory, 'questions.json'), 'utf8')) as (KnownQuestion & { fact: string })[];
-const refuse = (): never => {
-  throw new Error('not in this test');
-};
 
 async function evaluate(options: FakeEngineOptions, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  const terminal: Terminal = {
-    out: (text) => void (said.out += text),
-    err: (text) => void (said.err += text),
-    errIsTerminal: false,
-    readInput: refuse,
-    input: () => Readable.from([]),
+  const terminal = terminalDouble({
     startEngine: () => createFakeEngine({ contextLength: 4000, ...options }),
     startPictures: () => createPictureWorker(),
-    startOcr: refuse,
     startDocuments: () => createDocumentReader(),
-    openModels: refuse,
     openDocuments: async (asked) => openDocumentServices(asked),
-    startWeb: refuse,
-    startApi: refuse,
-    interrupted: new AbortController().signal,
-  };
+  });
   const code = await runLoupe(['eval', 'documents', '--model', tmpdir(), ...args], terminal);
-  return { code, ...said };
+  return { code, ...terminal.said };
 }
 
 const textOf = (messages: ChatMessage[]): string =>

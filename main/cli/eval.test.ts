@@ -2,7 +2,6 @@ import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync }
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { loaded } from '../engine/test/fake-facts.ts';
@@ -11,6 +10,7 @@ import { makeDocvqa, makeMmmu } from '../eval/test/small-sets.ts';
 import type { Engine } from '../services/ports.ts';
 import { runLoupe } from './run.ts';
 import type { Terminal } from './terminal.ts';
+import { terminalDouble } from './test/terminal-double.ts';
 
 const picture = new Uint8Array([0x89, 0x50, 0x4e, 0x47]);
 let folder: string;
@@ -50,10 +50,6 @@ interface Outcome {
 
 async function run(args: string[], situation: Situation = {}): Promise<Outcome> {
   const { answer = () => 'three', engine = {}, watched = false, interrupt = new AbortController(), composed } = situation;
-  const said = { said: '', err: '' };
-  const refuse = (): never => {
-    throw new Error('not in this test');
-  };
   const fake = createFakeEngine({
     answer: (messages) => {
       const question = messages.flatMap(({ content }) => content.map((part) => ('text' in part ? part.text : ''))).join('');
@@ -65,23 +61,14 @@ async function run(args: string[], situation: Situation = {}): Promise<Outcome> 
     composed?.();
     return picture;
   };
-  const terminal: Terminal = {
-    out: (text) => void (said.said += text),
-    err: (text) => void (said.err += text),
+  const terminal = terminalDouble({
     errIsTerminal: watched,
-    readInput: refuse,
-    input: () => Readable.from([]),
     startEngine: () => ({ ...fake, ...engine }),
     startPictures: () => ({ compose, close: async () => {} }) as unknown as ReturnType<Terminal['startPictures']>,
-    startOcr: refuse,
-    startDocuments: refuse,
-    openModels: refuse,
-    openDocuments: refuse,
-    startWeb: refuse,
-    startApi: refuse,
     interrupted: interrupt.signal,
-  };
-  return { code: await runLoupe(['eval', ...args], terminal), ...said };
+  });
+  const code = await runLoupe(['eval', ...args], terminal);
+  return { code, said: terminal.said.out, err: terminal.said.err };
 }
 
 const docvqa = (...more: string[]): string[] => ['docvqa', '--folder', folder, '--out', out, ...more];

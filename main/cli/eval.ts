@@ -14,6 +14,7 @@ import type { Engine, GenerateReply, LoadedModel, PictureWorker } from '../servi
 import { evalDocuments } from './eval-documents.ts';
 import { engineFlags, engineSettings, namedModel, needed, parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
+import { inTime } from './units.ts';
 
 const listOfSets = Object.entries(evalSets)
   .map(([name, { title, metric, split }]) => `  ${name.padEnd(11)} ${title}, ${split}: ${metric}`)
@@ -214,16 +215,9 @@ class Run {
     const { terminal, quiet } = this.#parts;
     if (!terminal.errIsTerminal || quiet) return;
     const score = done === 0 ? '' : `, ${((100 * points) / done).toFixed(1)} so far`;
-    const left = leftMs === null ? '' : `, ${inWords(leftMs)} left`;
+    const left = leftMs === null ? '' : `, ${inTime(leftMs / 1000)} left`;
     terminal.err(`\r\x1b[K${done} of ${total} rows${score}${left}`);
   }
-}
-
-/** In the unit that two numbers are enough for. */
-function inWords(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes === 0) return `${Math.max(1, Math.round(ms / 1000))} s`;
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function print(

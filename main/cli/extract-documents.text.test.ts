@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDocumentServices } from '../document-services.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
@@ -10,7 +9,7 @@ import { line, writePdf } from '../documents/test/write-pdf.ts';
 import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { runLoupe } from './run.ts';
-import type { Terminal } from './terminal.ts';
+import { terminalDouble } from './test/terminal-double.ts';
 
 let folder: string;
 const ocr = createTextRecogniser();
@@ -32,33 +31,19 @@ afterAll(async () => {
 });
 
 async function extract(answer: (prompt: string) => string, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  const refuse = (): never => {
-    throw new Error('not in this test');
-  };
-  const terminal: Terminal = {
-    out: (text) => void (said.out += text),
-    err: (text) => void (said.err += text),
-    errIsTerminal: false,
-    readInput: refuse,
-    input: () => Readable.from([]),
+  const terminal = terminalDouble({
     startEngine: () =>
       createFakeEngine({
         contextLength: 4000,
         answer: (messages) =>
           answer(messages.flatMap(({ content }) => content.map((part) => ('text' in part ? part.text : ''))).join('\n')),
       }),
-    startPictures: refuse,
     startOcr: () => ({ ...ocr, close: async () => {} }),
     startDocuments: () => createDocumentReader(),
-    openModels: refuse,
     openDocuments: async (options) => openDocumentServices(options),
-    startWeb: refuse,
-    startApi: refuse,
-    interrupted: new AbortController().signal,
-  };
+  });
   const code = await runLoupe(['documents', 'extract', ...args, '--data', join(folder, 'data'), '--model', folder], terminal);
-  return { code, ...said };
+  return { code, ...terminal.said };
 }
 
 /** Reads the page as it is, but for one total. */

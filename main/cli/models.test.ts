@@ -13,7 +13,8 @@ import { startHubDouble, type HubDouble, type HubDoubleOptions } from '../servic
 import { oddNames } from '../services/models/test/odd-names.ts';
 import { ggufBytes, publishedFiles, write } from '../services/models/test/write-model.ts';
 import { runLoupe } from './run.ts';
-import type { ExitCode, Terminal } from './terminal.ts';
+import type { ExitCode } from './terminal.ts';
+import { terminalDouble } from './test/terminal-double.ts';
 
 const entry = catalogueModel('llama-3.2-11b-vision-instruct');
 let folder: string;
@@ -55,30 +56,16 @@ async function run(
     onErr = () => {},
   }: { person?: boolean; interrupt?: AbortController; onErr?: (text: string) => void } = {},
 ): Promise<{ code: ExitCode; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  const refuse = (): never => {
-    throw new Error('not in this test');
-  };
-  const terminal: Terminal = {
-    out: (text) => void (said.out += text),
+  const terminal = terminalDouble({
     err: (text) => {
-      said.err += text;
+      terminal.said.err += text;
       onErr(text);
     },
     errIsTerminal: person,
-    readInput: refuse,
-    input: refuse,
-    startPictures: refuse,
-    startOcr: refuse,
-    startDocuments: refuse,
-    openDocuments: refuse,
-    startEngine: refuse,
     openModels: async (options) => openModelServices(options, startEngine, { environment, hostMemoryBytes }),
-    startWeb: refuse,
-    startApi: refuse,
     interrupted: interrupt.signal,
-  };
-  return { code: await runLoupe(['models', ...args, '--data', join(folder, 'data')], terminal), ...said };
+  });
+  return { code: await runLoupe(['models', ...args, '--data', join(folder, 'data')], terminal), ...terminal.said };
 }
 
 test('list: what is here, what can be had, and how it would run', async () => {

@@ -76,9 +76,9 @@ function failed(reason: Extract<Grabbed, { kind: 'failed' }>['reason'], error?: 
   return { kind: 'failed', reason, detail: error instanceof Error ? error.message : '' };
 }
 
-/** The region of the frame as the bytes of a PNG file. */
+/** The region of a frame, or of another picture, as the bytes of a PNG file. */
 export async function cropToPng(
-  frame: HTMLCanvasElement,
+  frame: CanvasImageSource,
   region: { x: number; y: number; width: number; height: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const canvas = document.createElement('canvas');

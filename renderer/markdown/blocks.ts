@@ -1,7 +1,7 @@
 /** Markdown's blocks (paragraphs, lists, quotes, code, tables) from the library's tokens, as the window draws them. */
 import type { Token } from 'markdown-it';
 import { push, type Chunks } from './chunks.ts';
-import { longestFormula } from './formula-rules.ts';
+import { formulaMeta, longestFormula } from './formula-rules.ts';
 import { inlineOf, mostInline, piecesOf, piecesOfFormula, wordsOf, type Inline } from './inline.ts';
 import { parser } from './parser.ts';
 
@@ -127,12 +127,12 @@ class Tree {
   }
 
   /** One without an end is not read as TeX: it may still be being written. */
-  #formula({ content, markup, meta }: Token): Block {
-    const { isClosed } = meta as { isClosed: boolean };
-    const raw = `${markup}\n${content}${isClosed ? `\n${markup === '$$' ? '$$' : '\\]'}` : ''}`;
-    if (!isClosed || content.length > longestFormula) return { type: 'plain', text: raw };
+  #formula(token: Token): Block {
+    const { raw, isClosed } = formulaMeta(token);
+    const text = token.content;
+    if (!isClosed || text.length > longestFormula) return { type: 'plain', text: raw };
     this.pieces += piecesOfFormula;
-    return { type: 'formula', text: content, raw };
+    return { type: 'formula', text, raw };
   }
 
   /** The words that follow, and the end of what they stand in. */

@@ -1,6 +1,6 @@
 /** Where formulas stand in Markdown: `$…$` and `\(…\)` in a line, `$$…$$` and `\[…\]` by themselves. TeX between them is not read here. */
 import type MarkdownIt from 'markdown-it';
-import type { StateBlock, StateInline } from 'markdown-it';
+import type { StateBlock, StateInline, Token } from 'markdown-it';
 
 /** What is longer is text: no formula is, and each search for an end stops here. */
 export const longestFormula = 2_000;
@@ -14,7 +14,21 @@ const inLine = [
 /** Of a formula by itself, on lines of its own. */
 const alone: Record<string, string> = { $$: '$$', '\\[': '\\]' };
 
-/** Adds tokens `formula` (in a line; `markup` says what it began with) and `formula_block`. */
+/** Of a token: all of it as it was written, with its signs. */
+export interface FormulaMeta {
+  raw: string;
+  /** By itself, not in a line. */
+  display: boolean;
+  /** Its end is there; in a line it always is. */
+  isClosed: boolean;
+}
+
+/** Of a token that `addFormulas` makes. */
+export function formulaMeta({ meta }: Token): FormulaMeta {
+  return meta as unknown as FormulaMeta;
+}
+
+/** Adds tokens `formula` (in a line) and `formula_block`: TeX as `content`, and a `FormulaMeta`. */
 export function addFormulas(parser: InstanceType<typeof MarkdownIt>): void {
   // Before a backslash makes a bracket of it.
   parser.inline.ruler.before('escape', 'formula', formula);
@@ -29,11 +43,11 @@ function formula(state: StateInline, silent: boolean): boolean {
     if (!src.startsWith(open, pos)) continue;
     const from = pos + open.length;
     const end = endOf(src, close, from);
-    return end !== null && take(state, { from, end, after: end + close.length, open, display }, silent);
+    return end !== null && take(state, { from, end, after: end + close.length, display }, silent);
   }
   if (sign !== '$' || !mayOpen(src, pos)) return false;
   const end = endOfDollars(src, pos + 1);
-  return end !== null && take(state, { from: pos + 1, end, after: end + 1, open: '$', display: false }, silent);
+  return end !== null && take(state, { from: pos + 1, end, after: end + 1, display: false }, silent);
 }
 
 interface Found {
@@ -41,18 +55,16 @@ interface Found {
   end: number;
   /** The formula and its signs end here. */
   after: number;
-  open: string;
   display: boolean;
 }
 
-function take(state: StateInline, { from, end, after, open, display }: Found, silent: boolean): boolean {
+function take(state: StateInline, { from, end, after, display }: Found, silent: boolean): boolean {
   const content = state.src.slice(from, end);
   if (content.trim() === '' || after > state.posMax) return false;
   if (!silent) {
     const token = state.push('formula', 'math', 0);
     token.content = content;
-    token.markup = open;
-    token.meta = { display };
+    token.meta = { raw: state.src.slice(state.pos, after), display, isClosed: true } satisfies FormulaMeta;
   }
   state.pos = after;
   return true;
@@ -112,8 +124,8 @@ function formulaBlock(state: StateBlock, start: number, end: number, silent: boo
   const content = isWhole ? first.slice(2, -2) : state.getLines(start + 1, isClosed ? next - 1 : next, indent, true);
   const token = state.push('formula_block', 'math', 0);
   token.content = content.trim();
-  token.markup = open;
-  token.meta = { isClosed };
+  const raw = `${open}\n${token.content}${isClosed ? `\n${close}` : ''}`;
+  token.meta = { raw, display: true, isClosed } satisfies FormulaMeta;
   token.map = [start, next];
   state.line = next;
   return true;

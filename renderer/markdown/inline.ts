@@ -1,5 +1,6 @@
 /** The words of one paragraph, heading or cell, from the library's tokens. */
 import type { Token } from 'markdown-it';
+import { formulaMeta } from './formula-rules.ts';
 
 export type Inline =
   | { type: 'text'; text: string }
@@ -88,10 +89,9 @@ function add(place: Inline[], token: Token): void {
   }
 }
 
-/** Of a token in a line. */
-function formulaOf({ content, markup, meta }: Token): Inline {
-  const close = { '\\(': '\\)', '\\[': '\\]' }[markup] ?? markup;
-  return { type: 'formula', text: content, raw: markup + content + close, display: (meta as { display: boolean }).display };
+function formulaOf(token: Token): Inline {
+  const { raw, display } = formulaMeta(token);
+  return { type: 'formula', text: token.content, raw, display };
 }
 
 function addText(place: Inline[], text: string): void {

@@ -2,7 +2,7 @@ import type { AskedScope, Draft, Message, Output, Picture } from '../../main/con
 import type { Client } from '../api/client.ts';
 import { Composer } from './composer.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
-import { OpenConversation } from './open-conversation.svelte.ts';
+import { noDraft, OpenConversation } from './open-conversation.svelte.ts';
 import { forNext, isSameSubject, lastScope, sentScope, withEvery } from './question-scope.ts';
 import { refuseTooLong } from './question-room.ts';
 import type { Toasts } from './toasts.svelte.ts';
@@ -13,8 +13,6 @@ export interface Sought {
   /** What is marked in it: the first of these that it has. */
   words: readonly string[];
 }
-
-const noDraft: Draft = { text: '', pictures: [] };
 
 /** The conversation in the middle of the main window, and the question below it. */
 export class Chat {
@@ -222,17 +220,12 @@ export class Chat {
     this.#toasts.attempt(work);
   }
 
-  #follow({ conversation, question, answer }: Output<'chat.send'>): void {
-    if (this.#current) {
-      this.#current.put(question);
-      this.#current.put(answer);
-      return;
-    }
-    const begun = { ...conversation, messages: [question, answer], leafId: answer.id, pinnedPicture: null, checks: [], draft: noDraft };
-    this.#selectedId = conversation.id;
+  #follow(sent: Output<'chat.send'>): void {
+    if (this.#current) return this.#current.follow(sent);
+    this.#selectedId = sent.conversation.id;
     this.#sought = null;
-    this.#current = new OpenConversation(this.#client, begun);
-    this.composer.moveTo(conversation.id);
+    this.#current = OpenConversation.begun(this.#client, sent);
+    this.composer.moveTo(sent.conversation.id);
   }
 
   #show(conversation: OpenConversation | null, draft: Draft): void {

@@ -35,11 +35,7 @@ async function pngOf(hash: string): Promise<Uint8Array<ArrayBuffer>> {
   const image = new Image();
   image.src = pictureUrl(hash, 'full');
   await image.decode();
-  const canvas = document.createElement('canvas');
-  canvas.width = image.naturalWidth;
-  canvas.height = image.naturalHeight;
-  canvas.getContext('2d')?.drawImage(image, 0, 0);
-  return cropToPng(canvas, { x: 0, y: 0, width: canvas.width, height: canvas.height });
+  return cropToPng(image, { x: 0, y: 0, width: image.naturalWidth, height: image.naturalHeight });
 }
 
 /** "Screen capture" -> "Screen capture.png": with another ending than it came with. */

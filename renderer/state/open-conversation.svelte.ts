@@ -1,7 +1,19 @@
-import type { CheckState, Conversation, ConversationSummary, Message, Payload, Picture, TurnState } from '../../main/contract.ts';
+import type {
+  CheckState,
+  Conversation,
+  ConversationSummary,
+  Draft,
+  Message,
+  Output,
+  Payload,
+  Picture,
+  TurnState,
+} from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { withoutDocument } from './question-scope.ts';
 import { AnswerStream, nextFrame, type Schedule } from './answer-stream.svelte.ts';
+
+export const noDraft: Draft = { text: '', pictures: [] };
 
 /** Between two tries to fetch what was missed, ms. */
 const fetchPause = 1_000;
@@ -64,6 +76,12 @@ export class OpenConversation {
         if (connected) void this.#fetch();
       }),
     ];
+  }
+
+  /** One that has begun with a question. */
+  static begun(client: Client, { conversation, question, answer }: Output<'chat.send'>): OpenConversation {
+    const messages = [question, answer];
+    return new OpenConversation(client, { ...conversation, messages, leafId: answer.id, pinnedPicture: null, checks: [], draft: noDraft });
   }
 
   get title(): string {
@@ -136,6 +154,12 @@ export class OpenConversation {
       this.#turns = without(this.#turns, message.id);
       if (this.#stopping.has(message.id)) this.#stopping = new Set([...this.#stopping].filter((id) => id !== message.id));
     }
+  }
+
+  /** A further question that was stored, and its answer. */
+  follow({ question, answer }: Output<'chat.send'>): void {
+    this.put(question);
+    this.put(answer);
   }
 
   async regenerate(message: Message): Promise<void> {

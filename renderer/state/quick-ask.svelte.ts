@@ -153,7 +153,7 @@ export class QuickAsk {
     try {
       const place = { conversationId: current?.id ?? this.#privateId, parentId: current?.leafId ?? null };
       await refuseTooLong(this.#client, { ...place, text, pictures: 1 });
-      const { conversation, question, answer } = await this.#client.request('chat.send', {
+      const sent = await this.#client.request('chat.send', {
         ...place,
         text,
         pictures: current ? [] : [picture.hash],
@@ -161,20 +161,8 @@ export class QuickAsk {
       });
       // Another picture was captured meanwhile: this answer is read in the main window.
       if (picture !== this.#picture) return true;
-      if (current) {
-        current.put(question);
-        current.put(answer);
-      } else {
-        const begun = {
-          ...conversation,
-          messages: [question, answer],
-          leafId: answer.id,
-          pinnedPicture: null,
-          checks: [],
-          draft: { text: '', pictures: [] },
-        };
-        this.#conversation = new OpenConversation(this.#client, begun);
-      }
+      if (current) current.follow(sent);
+      else this.#conversation = OpenConversation.begun(this.#client, sent);
       return true;
     } catch (error) {
       this.#failure = toRequestFailure(error);

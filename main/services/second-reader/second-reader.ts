@@ -1,6 +1,7 @@
 /** Compares finished answers with the text of their picture, while nobody waits. What differs is stored with the answer. */
 import { isVerdict, type EventMessage, type Message, type TextLine } from '../../contract.ts';
 import { toLoupeError } from '../../errors.ts';
+import { pictureInForce } from '../chat/prompt-window.ts';
 import type { Store } from '../ports.ts';
 import { differencesIn } from './compare.ts';
 
@@ -29,9 +30,9 @@ export function createSecondReader({ store, read, sees, emit, onFault = () => {}
     // Of a question about documents the pages are looked at.
     if (path.at(-1)!.scope) return null;
     const pinned = store.conversations.pinnedPicture(answer.conversationId);
-    const hash = pinned ?? path.flatMap(({ pictures }) => pictures.at(-1)?.hash ?? []).at(-1);
+    const hash = pictureInForce({ path, pinned, sees: true });
     const known = [...path.filter(({ role }) => role === 'user').map(({ text }) => text), store.settings().systemPrompt].join('\n');
-    return hash === undefined ? null : { hash, known };
+    return hash === null ? null : { hash, known };
   }
 
   return {
