@@ -58,14 +58,19 @@ test('each page says what is wrong with it, in the list of what was read and bel
   await page.screenshot({ path: testInfo.outputPath('1-read.png') });
   expect(await violations(page)).toEqual([]);
   await read.getByRole('button', { name: /^Page 3/ }).click();
-  const viewer = page.getByRole('dialog', { name: 'mixed.pdf' });
+  const viewer = page.getByRole('dialog', { name: 'mixed.pdf', exact: true });
   await expect(viewer.getByRole('status').filter({ hasText: 'nobody can see' })).toHaveText(
     'Page 3 has 3 words that nobody can see. The model does not get them.',
   );
   await page.screenshot({ path: testInfo.outputPath('2-page.png') });
   expect(await violations(page)).toEqual([]);
+  // Each step back leads to where the one before began.
   await page.keyboard.press('Escape');
+  await expect(viewer).toBeHidden();
+  await expect(read.getByRole('listitem')).toHaveCount(4);
   await page.keyboard.press('Escape');
+  await expect(read).toBeHidden();
+  await expect(libraryOf(page)).toBeVisible();
 
   const other = await add(page, host.directory, 'scrambled.pdf', scrambled);
   await expect(other).toContainText(/has no text yet|have no text yet/);
