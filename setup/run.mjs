@@ -17,6 +17,7 @@ import { say, SetupError } from './report.mjs';
 import { shaderStats } from './shader-stats.mjs';
 import { sbom } from './supply.mjs';
 import { slice, test, testEngine } from './test.mjs';
+import { predict } from './time-model.mjs';
 import { benchText } from './text-benchmark.mjs';
 
 /** @param {string[]} args */
@@ -52,6 +53,7 @@ const commands = {
   'bench-hotkey': benchHotkey,
   'bench-text': benchText,
   'shader-stats': shaderStats,
+  predict,
   sbom,
 };
 

@@ -1,14 +1,14 @@
 // Times a whole checkpoint, real or synthetic, as llama-bench does: one warm-up, then the mean and the deviation of
-// the repeats; tokenising excluded, sampling greedy on the device.
+// the repeats; tokenising excluded, sampling on the device.
 //
-//   bench_model --model DIR [--device NAME] [--activations auto|f32|f16] [--prompt 512] [--generate 128]
+//   bench_model --model DIR|FILE.gguf [--device NAME] [--activations auto|f32|f16] [--prompt 512] [--generate 128]
 //               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0] [--host-layers 0]
 //
 // The last --host-layers layers are left in the host's memory.
 //
-// Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, milliseconds to encode
-// a picture of --tiles tiles (cross-attention keys and values included), what the device is asked to do for a token, the
-// longest submission, and memory.
+// Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, greedy and drawn as Llama's
+// own settings do (temperature 0.6, top-p 0.9), milliseconds to encode a picture of --tiles tiles (cross-attention keys and
+// values included), what the device is asked to do for a token, the longest submission, and memory.
 
 #include <cmath>
 #include <cstdio>
@@ -73,6 +73,14 @@ class Fresh {
   Random random_{1};
 };
 
+/// Of Llama's generation_config.json.
+constexpr ops::Sampling published_sampling{.temperature = 0.6f, .top_p = 0.9f};
+
+ModelSource source_at(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return {path};
+  return std::vector{path};
+}
+
 void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth, uint32_t tiles, int repeats, bool with_image) {
   const ModelConfig& config = session.model().config;
   Fresh fresh(config);
@@ -84,8 +92,8 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
                }),
         "tokens/s");
   GenerateStatistics statistics;
-  const auto generation = [&](const Prompt& start) {
-    const GenerateResult result = session.generate({start, generate, {}, {}, 0}, {});
+  const auto generation = [&](const Prompt& start, const ops::Sampling& sampling) {
+    const GenerateResult result = session.generate({start, generate, {}, sampling, 0}, {});
     statistics = result.statistics;
     return 1e3 * (generate - 1) / result.statistics.decode_ms;
   };
@@ -95,8 +103,13 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
     std::printf("%-36s %10.0f dispatches, %.0f barriers, %.0f submissions, %.1f us of the host\n", "  a token", work.dispatches,
                 work.barriers, work.submissions, statistics.token_host_us);
   };
-  print(tg, repeat(repeats, [&] { return generation({fresh.tokens(depth + 1), {}}); }), "tokens/s");
-  print_work();
+  const auto generations = [&](const std::string& name, const std::function<Prompt()>& start) {
+    print(name, repeat(repeats, [&] { return generation(start(), {}); }), "tokens/s");
+    print_work();
+    print(name + ", drawn", repeat(repeats, [&] { return generation(start(), published_sampling); }), "tokens/s");
+    print_work();
+  };
+  generations(tg, [&] { return Prompt{fresh.tokens(depth + 1), {}}; });
   if (!config.vision || !with_image) return;
   Prompt look;
   print("encode " + std::to_string(tiles) + " tiles",
@@ -107,16 +120,12 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
                  return session.generate({look, 1, {}, {}, 0}, {}).statistics.encode_ms;
                }),
         "ms");
-  print(tg + ", picture",
-        repeat(repeats,
-               [&] {
-                 Prompt start = look;
-                 const std::vector<uint32_t> more = fresh.tokens(depth + 1);
-                 start.tokens.insert(start.tokens.end(), more.begin(), more.end());
-                 return generation(start);
-               }),
-        "tokens/s");
-  print_work();
+  generations(tg + ", picture", [&] {
+    Prompt start = look;
+    const std::vector<uint32_t> more = fresh.tokens(depth + 1);
+    start.tokens.insert(start.tokens.end(), more.begin(), more.end());
+    return start;
+  });
 }
 
 }  // namespace
@@ -146,7 +155,7 @@ int main(int argc, char** argv) {
                                                       : Activations::f32;
     const std::atomic<bool> cancel{false};
     const uint32_t prompt = number("--prompt", 1, 100000), generate = number("--generate", 2, 100000), depth = number("--depth", 0, 100000);
-    const ModelFiles files = open_model(std::filesystem::path(options["--model"]));
+    const ModelFiles files = open_model(source_at(options["--model"]));
     const uint32_t layers = static_cast<uint32_t>(files.config.text.num_layers);
     LoadPlan plan;
     for (uint32_t i = number("--host-layers", 0, layers); i > 0; --i) plan.host_layers.insert(layers - i);

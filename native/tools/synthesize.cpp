@@ -1,8 +1,11 @@
 // Writes a checkpoint of true shape with synthetic weights (weights/synthetic.h), for reference
 // values and benchmarks, or checks CRC-32 values of such weights without writing anything.
 //
-//   synthesize --config config.json --out DIR [--seed 1] [--shards-of BYTES] [--threads N] [--check crc.json]
+//   synthesize --config config.json --out DIR [--quant Q4_K_M|Q8_0] [--seed 1] [--shards-of BYTES] [--threads N]
+//              [--check crc.json]
 //   synthesize --config config.json --check crc.json [--seed 1] [--threads N]
+//
+// --quant adds DIR/Llama-synthetic-Q4_K_M.gguf, made of the checkpoint beside it as an import makes it.
 //
 // Tensors are made in pieces of 32 MiB, so memory stays bounded at any model size.
 
@@ -26,6 +29,7 @@
 
 #include "base/error.h"
 #include "model/expected_tensors.h"
+#include "model/quantise_checkpoint.h"
 #include "weights/describe.h"
 #include "weights/mapped_file.h"
 #include "weights/strict_json.h"
@@ -45,13 +49,15 @@ struct Options {
   fs::path config;
   std::optional<fs::path> out;
   std::optional<fs::path> check;
+  std::optional<loupe::TextPrecision> quant;
   std::uint64_t seed = 1;
   std::uint64_t shard_bytes = 0;  // 0 = one file
   unsigned threads = 1;
 };
 
 constexpr const char* usage =
-    "usage: synthesize --config config.json [--out DIR] [--check crc.json] [--seed N] [--shards-of BYTES] [--threads N]\n";
+    "usage: synthesize --config config.json [--out DIR [--quant Q4_K_M|Q8_0]] [--check crc.json] [--seed N] [--shards-of BYTES] "
+    "[--threads N]\n";
 
 std::optional<std::uint64_t> parse_count(std::string_view text) {
   if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos || text.size() > 18) return std::nullopt;
@@ -72,6 +78,10 @@ std::optional<Options> parse_options(std::span<char*> arguments) {
       options.out = value;
     else if (key == "--check")
       options.check = value;
+    else if (key == "--quant" && value == "Q4_K_M")
+      options.quant = loupe::TextPrecision::q4_k_m;
+    else if (key == "--quant" && value == "Q8_0")
+      options.quant = loupe::TextPrecision::q8_0;
     else if (key == "--seed" && count)
       options.seed = *count;
     else if (key == "--shards-of" && count)
@@ -81,7 +91,7 @@ std::optional<Options> parse_options(std::span<char*> arguments) {
     else
       return std::nullopt;
   }
-  if (options.config.empty() || (!options.out && !options.check)) return std::nullopt;
+  if (options.config.empty() || (!options.out && (!options.check || options.quant))) return std::nullopt;
   return options;
 }
 
@@ -253,6 +263,13 @@ void write_checkpoint(const Options& options, std::span<const Planned> tensors, 
   }
 }
 
+void quantise(const fs::path& folder, loupe::TextPrecision precision, unsigned threads) {
+  const char* name = precision == loupe::TextPrecision::q8_0 ? "Llama-synthetic-Q8_0.gguf" : "Llama-synthetic-Q4_K_M.gguf";
+  const loupe::QuantiseRequest request{.source = folder, .target = folder / name, .text = precision, .entries = {}, .threads = threads};
+  const loupe::QuantiseReport report = loupe::quantise_checkpoint(request, nullptr, nullptr);
+  std::printf("%s: %.2f GB\n", name, static_cast<double>(report.bytes) * 1e-9);
+}
+
 // --- checking ------------------------------------------------------------------------------
 
 Checksums read_checksums(const fs::path& path) {
@@ -301,6 +318,7 @@ int run(const Options& options) {
     write_checkpoint(options, tensors, found);
   else
     compute_checksums(tensors, options.threads, found);
+  if (options.quant) quantise(*options.out, *options.quant, options.threads);
   if (!options.check) return EXIT_SUCCESS;
   return report_differences(tensors, expected, found) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
