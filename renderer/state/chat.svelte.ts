@@ -237,11 +237,15 @@ export class Chat {
   }
 }
 
-/** One that was shown is shown again when it is brought back. A private one is closed, which nothing brings back. */
-export async function deleteConversation(id: number, chat: Chat, conversations: Conversations): Promise<void> {
-  if (conversations.get(id)?.private) return chat.askToClose(id, conversations);
-  const wasShown = chat.selectedId === id;
-  return conversations.delete(id, () => {
-    if (wasShown) void chat.open(id);
-  });
+/** One that was shown is shown again when it is brought back. A private one is closed, which nothing brings back; several are never private. */
+export async function deleteConversations(ids: readonly number[], chat: Chat, conversations: Conversations): Promise<void> {
+  const isPrivate = (id: number): boolean => conversations.get(id)?.private === true;
+  if (ids.length === 1 && isPrivate(ids[0]!)) return chat.askToClose(ids[0]!, conversations);
+  const shown = ids.find((id) => id === chat.selectedId);
+  return conversations.delete(
+    ids.filter((id) => !isPrivate(id)),
+    () => {
+      if (shown !== undefined) void chat.open(shown);
+    },
+  );
 }

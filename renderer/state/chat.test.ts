@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Chat, deleteConversation } from './chat.svelte.ts';
+import { Chat, deleteConversations } from './chat.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 import { conversation, createFakeClient, message, picture, summary } from './fake-client.ts';
 import { Toasts } from './toasts.svelte.ts';
@@ -192,7 +192,7 @@ describe('a private conversation', () => {
 
   test('is closed after a question, and at once where nothing was asked; to delete it is to close it', async () => {
     const { chat: it, client, conversations } = await shown(2);
-    await deleteConversation(7, it, conversations);
+    await deleteConversations([7], it, conversations);
     expect([it.closing, client.inputs('conversations.closePrivate')]).toEqual([7, []]);
     it.askToClose(null, conversations);
     expect(it.closing).toBeNull();

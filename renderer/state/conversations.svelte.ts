@@ -104,22 +104,30 @@ export class Conversations {
     if (before) await this.#change(before, { pinned }, () => this.#client.request('conversations.pin', { id, pinned }));
   }
 
-  /** Says so, with a way back; `restored` is called when it was taken. */
-  async delete(id: number, restored: () => void = () => {}): Promise<void> {
-    const before = this.get(id);
-    if (!before) return;
-    this.#drop(id);
-    try {
-      await this.#client.request('conversations.delete', { id });
-    } catch (error) {
-      this.#put(before);
-      this.#toasts.failure(error);
-      return;
+  /** Says so, with one way back for all; `restored` is called when it was taken. One that is refused stays. */
+  async delete(ids: readonly number[], restored: () => void = () => {}): Promise<void> {
+    const before = ids.flatMap((id) => this.get(id) ?? []);
+    for (const { id } of before) this.#drop(id);
+    const deleted: ConversationSummary[] = [];
+    let refusal: unknown = null;
+    for (const conversation of before) {
+      try {
+        await this.#client.request('conversations.delete', { id: conversation.id });
+        deleted.push(conversation);
+      } catch (error) {
+        this.#put(conversation);
+        refusal = error;
+      }
     }
-    this.#toasts.show({
-      message: strings.sidebar.deleted(before.title),
-      action: { label: strings.common.undo, run: () => void this.#restore(before).then(restored) },
-    });
+    if (deleted.length > 0)
+      this.#toasts.show({
+        message: strings.sidebar.deleted(deleted.map(({ title }) => title)),
+        action: {
+          label: strings.common.undo,
+          run: () => void Promise.all(deleted.map((conversation) => this.#restore(conversation))).then(restored),
+        },
+      });
+    if (refusal !== null) this.#toasts.failure(refusal);
   }
 
   /** For good: there is no way back. It leaves the list when the app says so. */

@@ -44,12 +44,28 @@ test('one that is kept after all is said so; one that cannot be stored, too', as
 
 test('a deleted one can be brought back', async () => {
   const { client, toasts, ids, conversations } = await loaded({ 'conversations.delete': () => null, 'conversations.restore': () => null });
-  await conversations.delete(2);
+  await conversations.delete([2]);
   expect(ids()).toEqual([3, 1]);
   toasts.shown[0]!.action!.run();
   await vi.advanceTimersByTimeAsync(0);
   expect(client.inputs('conversations.restore')).toEqual([{ id: 2 }]);
   expect(ids()).toEqual([3, 2, 1]);
+});
+
+test('several are deleted with one way back for all; one that is refused stays, and it is said', async () => {
+  const { client, toasts, ids, conversations } = await loaded({
+    'conversations.delete': ({ id }: { id: number }) => (id === 3 ? refused() : null),
+    'conversations.restore': () => null,
+  });
+  let restored = 0;
+  await conversations.delete([1, 2, 3], () => restored++);
+  expect(ids()).toEqual([3]);
+  expect(toasts.shown.map(({ message }) => message)).toEqual(['2 conversations were deleted.', 'The disk is full.']);
+  toasts.shown[0]!.action!.run();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(client.inputs('conversations.restore')).toEqual([{ id: 1 }, { id: 2 }]);
+  expect(ids()).toEqual([3, 2, 1]);
+  expect(restored).toBe(1);
 });
 
 test('one that is erased leaves the list when the app says so, with no way back', async () => {
@@ -70,7 +86,7 @@ test('a change that is refused is taken back, and said so', async () => {
     'conversations.rename': refused,
     'conversations.pin': refused,
   });
-  await conversations.delete(2);
+  await conversations.delete([2]);
   await conversations.rename(1, 'New');
   await conversations.pin(1, true);
   expect(ids()).toEqual([3, 2, 1]);

@@ -24,7 +24,12 @@ export const sidebar = {
   pin: 'Pin',
   unpin: 'Unpin',
   delete: 'Delete',
-  deleted: (title: string) => `“${title}” was deleted.`,
+  deleted: (titles: readonly string[]) =>
+    titles.length === 1 ? `“${titles[0]}” was deleted.` : `${titles.length} conversations were deleted.`,
+  choose: 'Select',
+  chosen: (count: number) => `${count} selected`,
+  deleteChosen: (count: number) => (count === 1 ? 'Delete it' : `Delete ${count}`),
+  leaveChoosing: 'Cancel',
   erase: 'Delete now…',
   eraseTitle: (title: string) => `Delete “${title}” now?`,
   eraseMessage:

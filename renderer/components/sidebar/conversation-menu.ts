@@ -1,6 +1,7 @@
 import Eraser from '@lucide/svelte/icons/eraser';
 import FileBraces from '@lucide/svelte/icons/file-braces';
 import FileText from '@lucide/svelte/icons/file-text';
+import ListChecks from '@lucide/svelte/icons/list-checks';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
@@ -21,6 +22,8 @@ export interface ConversationActions {
   erase: () => void;
   /** Of a private one: it is stored. */
   keep: () => void;
+  /** In the list: several are chosen from here on. */
+  choose?: () => void;
 }
 
 /** What can be done with a conversation: the same in its row and above its messages. `keys` are those that work in that place. */
@@ -47,6 +50,7 @@ export function conversationMenu(
     rename,
     { label: pinned ? text.unpin : text.pin, icon: pinned ? PinOff : Pin, onselect: actions.pin },
     ...exports,
+    ...(actions.choose ? [{ label: text.choose, icon: ListChecks, onselect: actions.choose }] : []),
     { label: text.delete, icon: Trash, ...shortcut('delete'), danger: true, onselect: actions.delete },
     { label: text.erase, icon: Eraser, danger: true, onselect: actions.erase },
   ];
