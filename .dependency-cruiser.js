@@ -42,9 +42,9 @@ export default {
     ),
     forbid(
       'hosts-do-not-know-one-another',
-      'The app works without each of them. `loupe serve` and `loupe api` start theirs through its one entry.',
+      'The app works without each of them. `loupe serve` and `loupe api` start theirs through its one entry, and `loupe mcp` calls one.',
       { path: '^main/(electron|cli|web|api)/' },
-      { path: hosts, pathNot: ['^main/$1/', '^main/(web|api)/serve\\.ts$'] },
+      { path: hosts, pathNot: ['^main/$1/', '^main/(web|api)/serve\\.ts$', '^main/api/call\\.ts$'] },
     ),
     forbid(
       'services-know-ports',

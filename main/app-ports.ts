@@ -12,6 +12,7 @@ import type {
   TextRecogniser,
   WordVectors,
 } from './services/ports.ts';
+import type { Consents } from './services/consents.ts';
 import type { EngineService } from './services/engine-service.ts';
 import type { Models } from './services/models/models.ts';
 import type { Pictures } from './services/pictures.ts';
@@ -32,6 +33,8 @@ export interface Host {
   /** Asks the person, from this folder on; null where none was chosen. Absent where the host cannot ask. */
   chooseFolder?: (from: string) => Promise<string | null>;
   openMain: (conversationId: number | null) => void;
+  /** Brings a window to the front in which the person can be asked something; false where there is none. Absent: there never is. */
+  showToAsk?: () => boolean;
   /** Ends the app; absent where something else does, as the terminal of a web host. */
   quit?: () => void;
   /** Autostart, hotkey and the like follow the settings. */
@@ -65,9 +68,12 @@ export interface AppPorts<Capture extends CaptureHost = CaptureHost> {
 export interface ProgramServices {
   engine: EngineService;
   models: Pick<Models, 'list'>;
-  worker: Pick<PictureWorker, 'compose'>;
+  worker: Pick<PictureWorker, 'compose' | 'inspect'>;
   pictures: Pick<Pictures, 'add'>;
   conversations: Store['conversations'];
+  privately: Pick<Store['privately'], 'has'>;
+  consents: Pick<Consents, 'ask'>;
+  capture: Pick<CaptureHost, 'state' | 'take'>;
   settings: Store['settings'];
   version: string;
   emit: (event: EventMessage) => void;

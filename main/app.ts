@@ -1,7 +1,7 @@
 /** The composition root: ports in, handlers and events out. Hosts (Electron, web, command line) stand on it. */
 import { join } from 'node:path';
 import type { App, AppPorts } from './app-ports.ts';
-import type { Captured, EventMessage, TextLine } from './contract.ts';
+import { mostConsents, type Captured, type EventMessage, type TextLine } from './contract.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { documentHandlers } from './handlers/documents.ts';
 import { extractionHandlers } from './handlers/extractions.ts';
@@ -14,6 +14,7 @@ import { modelsDirectory } from './host/paths.ts';
 import { newSecret } from './host/secret.ts';
 import type { CaptureHost, DocumentFile, SecretStore } from './services/ports.ts';
 import { createChat } from './services/chat/chat.ts';
+import { createConsents, type Consents } from './services/consents.ts';
 import { createLibrary } from './services/documents/library.ts';
 import { libraryFile } from './services/documents/library-file.ts';
 import { createPagePictures } from './services/documents/page-pictures.ts';
@@ -131,7 +132,16 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       extractions.resumeAll();
     }
   });
-  const programs = createProgramsBeside(ports, { engine, models, pictures, secrets, emit });
+  const consents = createConsents({
+    remembered: () => store.settings().programTools,
+    remember(programTools) {
+      emit({ event: 'settings.changed', payload: store.saveSettings({ programTools }) });
+    },
+    showWindow: () => host.showToAsk?.() ?? false,
+    onChange: (payload) => emit({ event: 'programs.asked', payload }),
+    mostRemembered: mostConsents,
+  });
+  const programs = createProgramsBeside(ports, { engine, models, pictures, secrets, consents, capture, emit });
   listeners.add(({ event }) => {
     if (event === 'settings.changed' || event === 'storage.changed') void programs?.follow();
   });
@@ -152,7 +162,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
       ...extractionHandlers(extractions),
       ...captureHandlers(capture),
-      ...programHandlers(programs),
+      ...programHandlers(programs, consents),
     },
     on(listener) {
       listeners.add(listener);
@@ -191,7 +201,15 @@ function forgetTexts({ store, host }: Pick<AppPorts, 'store' | 'host'>): void {
 /** Null where the host answers no programs. */
 function createProgramsBeside(
   { store, pictures: worker, host, listenForPrograms }: Pick<AppPorts, 'store' | 'pictures' | 'host' | 'listenForPrograms'>,
-  parts: { engine: EngineService; models: Models; pictures: Pictures; secrets: SecretStore; emit: (event: EventMessage) => void },
+  parts: {
+    engine: EngineService;
+    models: Models;
+    pictures: Pictures;
+    secrets: SecretStore;
+    consents: Consents;
+    capture: CaptureHost;
+    emit: (event: EventMessage) => void;
+  },
 ): Programs | null {
   if (!listenForPrograms) return null;
   const { secrets, ...shared } = parts;
@@ -199,6 +217,7 @@ function createProgramsBeside(
     ...shared,
     worker,
     conversations: store.conversations,
+    privately: store.privately,
     settings: () => store.settings(),
     version: host.version,
     onFault: host.onFault ?? ((): void => {}),

@@ -33,7 +33,7 @@ import { captured, display, captureState, copying } from './contract/capture.ts'
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
-import { programsState } from './contract/programs.ts';
+import { programQuestion, programTool, programsState, mostProgramCharacters } from './contract/programs.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -74,7 +74,7 @@ export type { Captured, Display, CaptureState, Copying } from './contract/captur
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
-export type { ProgramsState } from './contract/programs.ts';
+export type { ProgramConsent, ProgramQuestion, ProgramsState, ProgramTool } from './contract/programs.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export type {
   CellState,
@@ -91,7 +91,8 @@ export { limits, usePictureKey } from './contract/common.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict, privateTitle } from './contract/conversations.ts';
 export { abilities, liesIn, modelPaths } from './contract/models.ts';
-export { defaultSettings } from './contract/settings.ts';
+export { mostProgramCharacters, programTool as programToolSchema } from './contract/programs.ts';
+export { defaultSettings, mostConsents } from './contract/settings.ts';
 export { citationInWords, coverageInWords, isOneByOne, scopeInWords } from './contract/asking.ts';
 export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
 export { dayIn, numberIn } from './contract/values.ts';
@@ -157,8 +158,8 @@ export const requests = {
   'storage.emptyBin': { input: none, output: v.strictObject({ freedBytes: count }) },
 
   'settings.get': { input: none, output: settings },
-  /** Everything but the folder of models, which `models.setFolder` checks first. */
-  'settings.set': { input: v.partial(v.omit(settings, ['modelsDirectory'])), output: settings },
+  /** Everything but the folder of models, which `models.setFolder` checks first, and what programs may do, which is asked one by one. */
+  'settings.set': { input: v.partial(v.omit(settings, ['modelsDirectory', 'programTools'])), output: settings },
 
   'engine.state': { input: none, output: engineState },
   /** Loads the chosen model (again), as after a failure. Returns at once; `engine.changed` reports the rest. */
@@ -446,6 +447,12 @@ export const requests = {
   'programs.state': { input: none, output: programsState },
   /** The old key no longer lets anybody in; this is the only time that the new one is told. */
   'programs.newKey': { input: none, output: v.strictObject({ key: v.string() }) },
+  /** What programs want to do and the person has not answered yet, the first asked first. */
+  'programs.questions': { input: none, output: v.array(programQuestion) },
+  /** `remembered`: the answer also holds the next time that this program wants to use this tool. What nobody asks any more is ignored. */
+  'programs.answer': { input: v.strictObject({ id, allowed: v.boolean(), remembered: v.boolean() }), output: done },
+  /** The person is asked again when this program wants to use this tool. */
+  'programs.forget': { input: v.strictObject({ program: text(mostProgramCharacters), tool: programTool }), output: done },
 
   /** Every connection that this installation ever opened to another machine. */
   'privacy.ledger': {
@@ -482,6 +489,8 @@ export const events = {
   'extraction.removed': v.strictObject({ id }),
   'engine.changed': engineState,
   'programs.changed': programsState,
+  /** All that wait for the person now. */
+  'programs.asked': v.array(programQuestion),
   'models.changed': v.array(modelChoice),
   /** Those that are not finished. */
   'downloads.changed': v.array(download),

@@ -12,6 +12,7 @@ import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
 import { pages } from './strings/pages.ts';
 import { privately } from './strings/privately.ts';
+import { programs } from './strings/programs.ts';
 import { quick } from './strings/quick.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
@@ -39,6 +40,7 @@ export const strings = {
   models,
   pages,
   privately,
+  programs,
   quick,
   settings,
   storage,

@@ -22,10 +22,11 @@ import { benchText } from './text-benchmark.mjs';
 
 /** @param {string[]} args */
 async function loupe(args) {
-  // What only prints something needs no engine.
-  const onlyPrints = args.length === 0 || ['help', '--version'].includes(args[0] ?? '') || args.includes('--help') || args.includes('-h');
-  if (!onlyPrints) await ensureNative({ forTests: false });
-  if (!onlyPrints && args[0] === 'serve') await ensureRenderer();
+  // What only prints something, or speaks with a Loupe that runs, needs no engine.
+  const needsNoEngine =
+    args.length === 0 || ['help', '--version', 'mcp'].includes(args[0] ?? '') || args.includes('--help') || args.includes('-h');
+  if (!needsNoEngine) await ensureNative({ forTests: false });
+  if (!needsNoEngine && args[0] === 'serve') await ensureRenderer();
   // npm runs scripts in the package's folder; paths on the command line are relative to where the person is.
   return runInForeground(process.execPath, [inRoot('main/cli/loupe.ts'), ...args], { cwd: process.env['INIT_CWD'] ?? process.cwd() });
 }

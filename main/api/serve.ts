@@ -19,6 +19,7 @@ import { createOllamaDialect } from './ollama.ts';
 import { createOpenAiDialect } from './openai.ts';
 import { createQueue } from './queue.ts';
 import { startApiServer, type ApiServer } from './server.ts';
+import { createToolDialect, type ToolParts } from './tools.ts';
 
 export interface ApiServeOptions {
   /** With what prepares the pictures that it is asked about. */
@@ -94,13 +95,14 @@ export async function serveApi({
 
 /** Beside an app that runs already: what programs have kept shows in its windows at once. */
 export function listenForPrograms(
-  { conversations, pictures, worker, emit, ...app }: ProgramServices,
+  { conversations, pictures, worker, consents, capture, privately, emit, ...app }: ProgramServices,
   options: ListenOptions,
 ): Promise<ProgramServer> {
   const history = createHistory({ conversations }, pictures, (id) =>
     emit({ event: 'conversation.changed', payload: { ...conversations.summary(id), busy: false } }),
   );
-  return startApi({ ...app, ...options, pictures: worker, history });
+  const tools = { consents, capture, worker, conversations, privately };
+  return startApi({ ...app, ...options, pictures: worker, history, tools });
 }
 
 export interface ApiParts {
@@ -108,6 +110,8 @@ export interface ApiParts {
   models: Pick<Models, 'list'>;
   pictures: Pick<PictureWorker, 'compose'>;
   history: History;
+  /** Absent where there is no window to confirm anything in. */
+  tools?: ToolParts;
   settings: Store['settings'];
   version: string;
   port: number;
@@ -119,9 +123,13 @@ export interface ApiParts {
 }
 
 /** Throws `port_unavailable`. */
-export function startApi({ version, limits = usualLimits, ...parts }: ApiParts): Promise<ApiServer> {
+export function startApi({ version, tools, limits = usualLimits, ...parts }: ApiParts): Promise<ApiServer> {
   const answerer = createAnswerer({ ...parts, queue: createQueue(limits.waiting) });
-  const dialects = [createOpenAiDialect(answerer, demoModel), createOllamaDialect(answerer, { demoModel, version })] as const;
+  const dialects = [
+    createOpenAiDialect(answerer, demoModel),
+    createOllamaDialect(answerer, { demoModel, version }),
+    createToolDialect({ answerer, chosen: () => parts.settings().model, parts: tools ?? null }),
+  ] as const;
   return startApiServer({ ...parts, dialects, limits });
 }
 

@@ -49,5 +49,6 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     const { serveApi } = await import('../api/serve.ts');
     return serveApi({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
   },
+  callTool: async (...given) => (await import('../api/call.ts')).callTool(...given),
   interrupted: interrupt.signal,
 });

@@ -89,6 +89,7 @@ async function run(
       said.err += `api for ${origins.join(' and ') || 'programs alone'}\n`;
       return { port, key, close: async () => void (said.err += 'closed\n') };
     },
+    callTool: () => Promise.reject(new Error('no tools in this test')),
     interrupted: interrupt.signal,
   };
   return { code: await runLoupe(args, terminal), ...said };

@@ -6,6 +6,7 @@ import { bench, benchHelp } from './bench.ts';
 import { documents, documentsHelp } from './documents.ts';
 import { evalHelp, evaluate } from './eval.ts';
 import { doctor, doctorHelp } from './doctor.ts';
+import { mcp, mcpHelp } from './mcp.ts';
 import { models, modelsHelp } from './models.ts';
 import { serve, serveHelp } from './serve.ts';
 import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
@@ -23,6 +24,7 @@ const commands: Record<string, Command> = {
   ask: { run: ask, summary: 'ask a question, about a picture or not', help: askHelp },
   serve: { run: serve, summary: 'open the app in a browser on this machine', help: serveHelp },
   api: { run: api, summary: 'answer other programs on this machine', help: apiHelp },
+  mcp: { run: mcp, summary: 'give tools to an assistant that speaks MCP', help: mcpHelp },
   text: { run: text, summary: 'read the text in pictures', help: textHelp },
   documents: { run: documents, summary: 'read PDFs, scans and pictures page by page', help: documentsHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { ApiAddress, ToolRequest } from '../api/call.ts';
 import type { DocumentServices, DocumentServicesOptions } from '../document-services.ts';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../host/paths.ts';
 import { toLoupeError, type Failure, type LoupeError } from '../errors.ts';
+import type { ToolAnswer } from '../program-tools.ts';
 import type { ConfinedPictureWorker } from '../image/picture-client.ts';
 import type { DocumentReader, Engine, TextRecogniser } from '../services/ports.ts';
 
@@ -32,6 +34,8 @@ export interface Terminal {
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
   /** Starts the API for this machine's programs. */
   startApi(options: ApiOptions): Promise<ApiApp>;
+  /** Has a Loupe that is open do something for a program, once the person allows it. */
+  callTool(address: ApiAddress, request: ToolRequest, signal: AbortSignal): Promise<ToolAnswer>;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
 }

@@ -14,6 +14,8 @@ export const display = v.strictObject({
   capture: count,
   /** The region captured last on this display. */
   last: v.nullable(region),
+  /** That asks for the picture, as it calls itself; null: the person captures. */
+  program: v.nullable(v.string()),
 });
 
 export const captureState = v.strictObject({

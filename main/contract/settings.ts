@@ -2,6 +2,10 @@
 import * as v from 'valibot';
 import { count, text, limits } from './common.ts';
 import { mostPathCharacters } from './models.ts';
+import { programConsent } from './programs.ts';
+
+/** More than anybody has programs; the oldest then gives way. */
+export const mostConsents = 200;
 
 const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
 
@@ -49,6 +53,8 @@ export const settings = v.strictObject({
   programs: v.boolean(),
   /** Of 127.0.0.1, where they ask. */
   programsPort: v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(65_535)),
+  /** What the person has said once and for all of what programs want to do; set by `programs.answer` and `programs.forget`. */
+  programTools: v.pipe(v.array(programConsent), v.maxLength(mostConsents)),
   /** How often the hints of the capture overlay were shown. */
   captureHintsShown: count,
   /** The first-run page was left. */
@@ -85,6 +91,7 @@ export const defaultSettings: Settings = {
   privateCaptures: false,
   programs: false,
   programsPort: 11_535,
+  programTools: [],
   captureHintsShown: 0,
   welcomed: false,
 };

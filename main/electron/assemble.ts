@@ -194,6 +194,10 @@ function createDesktopApp(
       openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),
       openMain,
+      showToAsk() {
+        openMain(null);
+        return true;
+      },
       quit: () => electron.app.quit(),
       settingsChanged,
       onFault: log,

@@ -13,7 +13,7 @@ import { createTextCopies } from './text-copies.ts';
 import type { Notice } from './notice.ts';
 import { words } from './words.ts';
 
-export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged'> {
+export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged' | 'onEnd'> {
   quick: QuickAsk;
   notice: Pick<Notice, 'open' | 'close' | 'onClosed'>;
   /** Into the clipboard. */
@@ -38,10 +38,12 @@ const recordingPatienceMs = 60_000;
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   const { screen, overlays, times, quick, notice, hotkey, remembered, services, showMain, onFailed } = parts;
   const copies = createTextCopies(parts);
-  const frozen = createFrozenScreen({ ...parts, permissionChanged: changed });
+  const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: () => taking?.refuse() });
   let current: Captured | null = null;
   /** The conversation that is captured for; null: a new one. */
   let madeFor: number | null = null;
+  /** The program that gets what is captured; null: the person does. */
+  let taking: { program: string; give: (png: Uint8Array) => void; refuse: () => void } | null = null;
 
   overlays.onCancel(frozen.cancel);
   overlays.onDrawn(() => times.step('drawn'));
@@ -81,6 +83,10 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   }
 
   async function keep(one: Frozen, region: Region): Promise<void> {
+    // Before the end of the capture, which takes from it what it waits for.
+    const program = taking;
+    taking = null;
+    if (program) return giveTo(program, one, region);
     const conversationId = madeFor;
     const captured = await add(cut(one, region));
     const { picture } = captured;
@@ -94,6 +100,15 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     current = captured;
     services.emit({ event: 'capture.taken', payload: captured });
     quick.open(toDesktop(display, size, region), display.workArea, picture);
+  }
+
+  function giveTo({ give, refuse }: NonNullable<typeof taking>, one: Frozen, region: Region): void {
+    try {
+      give(cut(one, region));
+    } catch (error) {
+      refuse();
+      throw error;
+    }
   }
 
   const lastOn = ({ display, size }: Frozen): Region | null => lastRegion(remembered.get().lastRegions[display.id], size);
@@ -115,6 +130,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       pixels: image.toBitmap() as Buffer<ArrayBuffer>,
       capture: frozen.round(),
       last: lastOn(one),
+      program: taking?.program ?? null,
     };
   }
 
@@ -141,6 +157,27 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       const chosen = chosenBy(mode);
       if (chosen) await keep(...chosen);
       else frozen.open(pageOf);
+    },
+
+    async take(program, signal) {
+      const refused = new LoupeError('request_refused', words.capture.notTaken, words.capture.notTakenNext);
+      const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+      // Once it is frozen: what is begun for the program before that would take the picture of a person who is capturing already.
+      const mode = await frozen.freeze('region');
+      if (!mode) throw refused;
+      const mine = { program, give: resolve, refuse: () => reject(refused) };
+      taking = mine;
+      const leave = (): void => {
+        reject(new LoupeError('cancelled', words.capture.programLeft));
+        if (taking === mine) frozen.cancel();
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      if (signal.aborted) leave();
+      else frozen.open(pageOf);
+      return promise.finally(() => {
+        signal.removeEventListener('abort', leave);
+        if (taking === mine) taking = null;
+      });
     },
 
     prepare() {

@@ -368,6 +368,7 @@ describe('freezing', () => {
       pixels: 2560 * 1440 * 4,
       capture: 1,
       last: null,
+      program: null,
     });
     expect((await capture.display('12'))?.size).toEqual({ width: 1080, height: 1920 });
     // And no page is told of another's.
@@ -985,5 +986,81 @@ describe('the hotkey', () => {
     const second = hotkey.test(5);
     expect(await first).toBe(false);
     expect(await second).toBe(false);
+  });
+});
+
+describe('for a program', () => {
+  const never = new AbortController().signal;
+  const region = { x: 300, y: 150, width: 900, height: 600 };
+
+  test('it gets what the person chooses on an overlay that names it, and nothing of it is kept or shown', async () => {
+    const one = rig();
+    const taken = one.capture.take('notes', never);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    expect(one.overlayWindows().map(({ webContents }) => frozenOf(webContents.sent)?.program)).toEqual(['notes', 'notes']);
+    await one.capture.finish('11', region);
+    expect((await taken).length).toBeGreaterThan(0);
+    await expectNothingLeft(one);
+    expect([one.kept, one.events.filter(({ event }) => event !== 'capture.frozen')]).toEqual([[], []]);
+    expect(one.quickWindow()?.visible ?? false).toBe(false);
+    expect(one.remembered.get().lastRegions).toEqual({});
+    // The next one is the person's again.
+    await one.capture.start('region');
+    expect(frozenOf(one.overlayWindows()[0]!.webContents.sent)?.program).toBeNull();
+    await one.capture.finish('11', region);
+    expect(one.kept).toHaveLength(1);
+  });
+
+  test('left with Esc, or with the text copied instead, it gets nothing', async () => {
+    for (const leave of ['cancel', 'text'] as const) {
+      const one = rig();
+      const taken = one.capture.take('notes', never);
+      const refused = expect(taken).rejects.toMatchObject({
+        code: 'request_refused',
+        message: expect.stringContaining('No picture') as string,
+      });
+      await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+      if (leave === 'cancel') await one.capture.cancel();
+      else await one.capture.text('11', region);
+      await refused;
+      await expectNothingLeft(one);
+    }
+  });
+
+  test('never what the person is capturing already, and one program at a time', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await expect(one.capture.take('notes', never)).rejects.toMatchObject({ code: 'request_refused' });
+    await one.capture.finish('11', region);
+    expect(one.kept).toHaveLength(1);
+    const first = one.capture.take('notes', never);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    await expect(one.capture.take('other', never)).rejects.toMatchObject({ code: 'request_refused' });
+    await one.capture.finish('12', { x: 0, y: 0, width: 50, height: 50 });
+    expect((await first).length).toBeGreaterThan(0);
+    expect(one.kept).toHaveLength(1);
+  });
+
+  test('a program that leaves takes the overlays along, also while the screen is being frozen', async () => {
+    for (const isFrozen of [true, false]) {
+      const one = rig();
+      const leave = new AbortController();
+      const taken = one.capture.take('notes', leave.signal);
+      const gone = expect(taken).rejects.toMatchObject({ code: 'cancelled' });
+      if (isFrozen) await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+      leave.abort();
+      await gone;
+      await expectNothingLeft(one);
+    }
+    // A later end of it ends nobody else's capture.
+    const one = rig();
+    const leave = new AbortController();
+    const taken = one.capture.take('notes', leave.signal);
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    await one.capture.finish('11', region);
+    await taken;
+    await one.capture.start('region');
+    leave.abort();
+    expect(one.overlayWindows()).toHaveLength(2);
   });
 });

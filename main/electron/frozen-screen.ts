@@ -15,6 +15,8 @@ export interface FrozenScreenParts {
   hideWindows: () => Promise<() => void>;
   /** Freezing has asked the system, which may have asked the person. */
   permissionChanged: () => void;
+  /** Nothing is frozen any more, with a picture or without. */
+  onEnd: () => void;
 }
 
 export interface FrozenScreen {
@@ -44,7 +46,7 @@ interface Running {
   next: CaptureMode | null;
 }
 
-export function createFrozenScreen({ screen, overlays, times, hideWindows, permissionChanged }: FrozenScreenParts): FrozenScreen {
+export function createFrozenScreen({ screen, overlays, times, hideWindows, permissionChanged, onEnd }: FrozenScreenParts): FrozenScreen {
   /** One capture at a time, from the hotkey to its picture. */
   let running: Running | null = null;
   let frozen: Frozen[] = [];
@@ -61,6 +63,7 @@ export function createFrozenScreen({ screen, overlays, times, hideWindows, permi
     running = null;
     comeBack();
     comeBack = () => {};
+    onEnd();
   }
 
   /** False when it was cancelled on the way. */

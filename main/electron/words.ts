@@ -17,6 +17,9 @@ export const words = {
     outside: 'The selected region lies outside the display.',
     failed: 'Loupe could not capture the screen',
     notDrawn: 'The frozen screen could not be shown: its window did not draw it.',
+    notTaken: 'No picture was taken: whoever uses Loupe left the capture, or was in another one.',
+    notTakenNext: 'Do not try again unless you are asked to.',
+    programLeft: 'The program left before a picture was taken.',
   },
   permission: {
     missing: 'macOS does not let Loupe see the screen yet.',

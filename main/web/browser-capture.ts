@@ -22,6 +22,7 @@ export function browserCapture(): CaptureHost {
       permission: 'not-needed',
     }),
     start: refuse,
+    take: refuse,
     display: async () => null,
     drawn: refuse,
     finish: refuse,

@@ -45,6 +45,7 @@ export interface Served {
 export async function openApp(
   { startEngine, version, dataDirectory, ...more }: Omit<ServeOptions, 'port' | 'openMain'> & Pick<AppPorts, 'listenForPrograms'>,
   openMain: (app: App, conversationId: number | null) => void = () => {},
+  showToAsk: () => boolean = () => false,
 ): Promise<{ app: App; store: Store; log: Log }> {
   const logsDirectory = join(dataDirectory, 'logs');
   const log = createLog(logsDirectory);
@@ -72,6 +73,7 @@ export async function openApp(
       openFolder: openWithSystem,
       onFault: log,
       openMain: (conversationId) => openMain(app, conversationId),
+      showToAsk,
     },
   });
   return { app, store, log };
@@ -82,14 +84,22 @@ export async function openApp(
  * matter. Throws `store_*` when the data folder cannot be used at all, and `port_unavailable`.
  */
 export async function serve({ startEngine, version, dataDirectory, port = 0, openMain = () => {} }: ServeOptions): Promise<Served> {
-  const { app, store, log } = await openApp({ startEngine, version, dataDirectory, listenForPrograms }, (app, conversationId) => {
-    app.emit({ event: 'windows.show', payload: { conversationId } });
-    openMain(host.link(conversationId ?? undefined));
-  });
+  /** None until the host is there. */
+  let windows = (): number => 0;
+  const { app, store, log } = await openApp(
+    { startEngine, version, dataDirectory, listenForPrograms },
+    (app, conversationId) => {
+      app.emit({ event: 'windows.show', payload: { conversationId } });
+      openMain(host.link(conversationId ?? undefined));
+    },
+    // A page cannot come to the front by itself; one that is open shows the question.
+    () => windows() > 0,
+  );
   const host = await startWebHost({ app, rendererDirectory, port, onFault: log }).catch(async (error: unknown) => {
     await app.close();
     throw error;
   });
+  ({ windows } = host);
   const forgetServing = noteServing(dataDirectory, host.port);
   void app.handlers['engine.load']({});
   return {

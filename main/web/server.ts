@@ -35,6 +35,8 @@ export interface WebHost {
   readonly port: number;
   /** A link that opens the app once. Each call makes another one. */
   link(conversationId?: number): string;
+  /** That are connected now. */
+  windows(): number;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
   const port = await listenHere(server, wantedPort);
   const access = createAccess(port);
   server.on('error', onFault);
-  const closeSockets = serveSockets(server, { app, access, onFault });
+  const sockets = serveSockets(server, { app, access, onFault });
 
   return {
     port,
@@ -70,8 +72,9 @@ export async function startWebHost({ app, rendererDirectory, port: wantedPort = 
       const conversation = conversationId === undefined ? '' : `?conversation=${conversationId}`;
       return `http://127.0.0.1:${port}/${conversation}#token=${access.newToken()}`;
     },
+    windows: sockets.count,
     async close() {
-      closeSockets();
+      sockets.close();
       server.closeAllConnections();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -160,8 +163,13 @@ interface SocketOptions extends Pick<WebHostOptions, 'app'> {
   onFault: (error: unknown) => void;
 }
 
-/** Returns a function that ends them all. */
-function serveSockets(server: Server, { app, access, onFault }: SocketOptions): () => void {
+interface Sockets {
+  count(): number;
+  /** Ends them all. */
+  close(): void;
+}
+
+function serveSockets(server: Server, { app, access, onFault }: SocketOptions): Sockets {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: longestFrame,
@@ -196,9 +204,12 @@ function serveSockets(server: Server, { app, access, onFault }: SocketOptions): 
     socket.send(encodeFrame({ id: request.id, ...reply }), () => {});
   }
 
-  return () => {
-    stopEvents();
-    for (const socket of sockets.clients) socket.terminate();
+  return {
+    count: () => sockets.clients.size,
+    close() {
+      stopEvents();
+      for (const socket of sockets.clients) socket.terminate();
+    },
   };
 }
 

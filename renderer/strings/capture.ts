@@ -5,6 +5,7 @@ export const capture = {
   size: (width: number, height: number) => `${width} × ${height}`,
   position: (x: number, y: number) => `${x}, ${y}`,
   ask: 'Ask about this',
+  forProgram: (program: string) => `“${program}” asks. It gets an answer about what you choose, and not the picture.`,
   hints: {
     label: 'Keys',
     drag: 'Drag to select',

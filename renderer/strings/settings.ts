@@ -176,7 +176,7 @@ export const settings = {
   programsAnswered: (count: number) =>
     count === 0
       ? 'No program has asked since Loupe started.'
-      : `${count === 1 ? 'One request' : `${count.toLocaleString('en')} requests`} answered since Loupe started. None of it left this computer.`,
+      : `${count === 1 ? 'One request' : `${count.toLocaleString('en')} requests`} answered since Loupe started. Loupe sent none of it to another computer.`,
 
   // Privacy
   privateCaptures: 'Keep no captures',

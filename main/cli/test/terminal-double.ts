@@ -27,6 +27,7 @@ export function terminalDouble(parts: Partial<Terminal> = {}): TerminalDouble {
     openDocuments: refuse,
     startWeb: refuse,
     startApi: refuse,
+    callTool: refuse,
     interrupted: new AbortController().signal,
     ...parts,
   };

@@ -55,6 +55,11 @@ export interface CaptureHost {
   state(): Promise<CaptureState>;
   /** `madeFor`: a conversation whose composer gets the picture. Absent or null: the quick-ask window does. */
   start(mode: 'region' | 'display' | 'last', madeFor?: number | null): Promise<void>;
+  /**
+   * PNG of what the person chooses for a program of this name; it is not kept. Rejects with `request_refused` where the person leaves the
+   * capture or is in another one, and with `cancelled` for an aborted signal.
+   */
+  take(program: string, signal: AbortSignal): Promise<Uint8Array>;
   /** Null while nothing is frozen there. */
   display(displayId: string): Promise<Display | null>;
   /** The page of this display's overlay shows it. */
