@@ -29,7 +29,7 @@ import {
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
-import { captured, display, captureState, copying } from './contract/capture.ts';
+import { captured, captureMode, display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
@@ -70,7 +70,7 @@ export type {
 } from './contract/models.ts';
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
-export type { Captured, Display, CaptureState, Copying } from './contract/capture.ts';
+export type { Captured, CaptureMode, Display, CaptureState, Copying, HotkeyState } from './contract/capture.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
@@ -92,7 +92,7 @@ export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictur
 export { isVerdict, privateTitle } from './contract/conversations.ts';
 export { abilities, liesIn, modelPaths } from './contract/models.ts';
 export { mostProgramCharacters, programTool as programToolSchema } from './contract/programs.ts';
-export { defaultSettings, mostConsents } from './contract/settings.ts';
+export { defaultSettings, hotkeySettings, mostConsents } from './contract/settings.ts';
 export { citationInWords, coverageInWords, isOneByOne, scopeInWords } from './contract/asking.ts';
 export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
 export { dayIn, numberIn } from './contract/values.ts';
@@ -417,7 +417,7 @@ export const requests = {
    * Freezes the screen and shows the overlay. `last` captures the last region again without one. Only where `by` is `app`. What is
    * captured for a conversation goes to its composer (`capture.attached`), all else to the quick-ask window.
    */
-  'capture.start': { input: v.strictObject({ mode: v.picklist(['region', 'display', 'last']), ...madeFor }), output: done },
+  'capture.start': { input: v.strictObject({ mode: captureMode, ...madeFor }), output: done },
   /** For the overlay window: what it shows; null while nothing is frozen. */
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
   /** The frozen display is on the page: its window can be shown. */
@@ -432,9 +432,9 @@ export const requests = {
   'capture.cancel': { input: none, output: done },
   /** For the quick-ask window: the picture that it asks about. */
   'capture.current': { input: none, output: v.nullable(captured) },
-  /** Waits up to ten seconds for the hotkey; true when it came. */
-  'capture.testHotkey': { input: none, output: v.strictObject({ pressed: v.boolean() }) },
-  /** While a combination is being recorded, the window gets all keys, that of the present hotkey too. Ends by itself after a minute. */
+  /** Waits up to ten seconds for a hotkey; true when it came. */
+  'capture.testHotkey': { input: v.strictObject({ mode: captureMode }), output: v.strictObject({ pressed: v.boolean() }) },
+  /** While a combination is being recorded, the window gets all keys, those of the hotkeys too. Ends by itself after a minute. */
   'capture.pauseHotkey': { input: v.strictObject({ paused: v.boolean() }), output: done },
 
   /** Shows the main window, at a conversation if one is named. */

@@ -9,7 +9,8 @@ import { sourceFiles } from './tree.mjs';
 const rooms = ['.github/', 'docs/', 'e2e/', 'fixtures/', 'main/', 'native/', 'renderer/', 'resources/', 'setup/', 'shaders/', 'training/'];
 const isProse = (path: string): boolean => path.endsWith('.md');
 /** The changelog also names what once was. */
-const isRead = (path: string): boolean => path !== 'CHANGELOG.md' && /\.(md|ts|mjs|cjs|js|svelte|css|cpp|h|comp|glsl|py|sh|ya?ml)$/.test(path);
+const isRead = (path: string): boolean =>
+  path !== 'CHANGELOG.md' && /\.(md|ts|mjs|cjs|js|svelte|css|cpp|h|comp|glsl|py|sh|ya?ml)$/.test(path);
 /** Files of this repository end so; a `config.json` may be a model's. */
 const ourFile = /(?<![\w./*<{\]-])[\w.-]+(?:\/[\w.-]+)*\.(?:ts|mjs|cjs|svelte|css|cpp|h|comp|glsl|py|md)(?![\w*}/-])/g;
 /** Lines that name files of other projects name the project. */

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const packaged = await packageAround(found.runtime);
   folder = packaged.folder;
   desktop = await startDesktop({ width: 1280, height: 800 });
-  await leaveDocument(desktop.data);
+  await leaveData(desktop.data);
   app = driveApp(desktop, packaged.executable);
   first = app.start();
   await until('main window', app.main);
@@ -36,14 +36,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A document that was added and not read yet when the app ended last. */
-async function leaveDocument(data: string): Promise<void> {
+/** What the app finds: a document that was added and not read yet when the app ended last, and a hotkey besides the usual one. */
+async function leaveData(data: string): Promise<void> {
   const reader = createDocumentReader();
   const store = openStore(data);
   try {
     const file = join(folder, 'lease.pdf');
     writeFileSync(file, writePdf({ pages: [{ content: line('Notice is three months') }] }));
     await createLibrary({ store, reader }).add(file);
+    store.saveSettings({ hotkeyText: 'CommandOrControl+Shift+F11' });
   } finally {
     store.close();
     await reader.close();
@@ -208,6 +209,16 @@ test('C copies the text of the screen: the overlay is gone at once, a notice say
   }
   await desktop.key('Escape');
   await app.quickGone();
+});
+
+test('the hotkey for text: Enter copies the text of the screen, and asks nobody', async () => {
+  await desktop.leaveWindows();
+  await app.openOverlay(() => desktop.key('ctrl+shift+F11'));
+  await desktop.key('Return');
+  await app.overlayGone();
+  await until('notice', app.notice);
+  expect(await app.quick()).toBeUndefined();
+  await until('end of the notice', async () => !(await app.notice()), { patienceMs: 120_000 });
 });
 
 test('pressed again while it is on its way, or there: one overlay; after Esc a new one', async () => {

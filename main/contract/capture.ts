@@ -3,6 +3,10 @@ import * as v from 'valibot';
 import { count, id, size, region } from './common.ts';
 import { picture } from './pictures.ts';
 
+/** `region` and `text`: a person chooses a region, to ask about it or to copy its text. `last`: the last region again, at once. */
+export const captureMode = v.picklist(['region', 'display', 'last', 'text']);
+export type CaptureMode = v.InferOutput<typeof captureMode>;
+
 export const display = v.strictObject({
   id: v.string(),
   name: v.string(),
@@ -16,19 +20,24 @@ export const display = v.strictObject({
   last: v.nullable(region),
   /** That asks for the picture, as it calls itself; null: the person captures. */
   program: v.nullable(v.string()),
+  /** What becomes of the region where nothing else is chosen. */
+  purpose: v.picklist(['ask', 'text']),
 });
+
+const hotkeyState = v.strictObject({
+  accelerator: v.nullable(v.string()),
+  /** `unsure`: the system says yes, but may never deliver it (Wayland). */
+  status: v.picklist(['registered', 'unsure', 'taken', 'off', 'unsupported']),
+  /** What to do, in words; empty when there is nothing to do. */
+  advice: v.string(),
+});
+export type HotkeyState = v.InferOutput<typeof hotkeyState>;
 
 export const captureState = v.strictObject({
   /** `app`: the app freezes the screen. `browser`: the window asks the browser. `none`: see `reason`. */
   by: v.picklist(['app', 'browser', 'none']),
   reason: v.nullable(v.string()),
-  hotkey: v.strictObject({
-    accelerator: v.nullable(v.string()),
-    /** `unsure`: the system says yes, but may never deliver it (Wayland). */
-    status: v.picklist(['registered', 'unsure', 'taken', 'off', 'unsupported']),
-    /** What to do, in words; empty when there is nothing to do. */
-    advice: v.string(),
-  }),
+  hotkeys: v.strictObject({ region: hotkeyState, display: hotkeyState, last: hotkeyState, text: hotkeyState }),
   permission: v.picklist(['granted', 'missing', 'not-needed']),
 });
 

@@ -1,5 +1,6 @@
 /** What a person chose. */
 import * as v from 'valibot';
+import type { CaptureMode } from './capture.ts';
 import { count, text, limits } from './common.ts';
 import { mostPathCharacters } from './models.ts';
 import { programConsent } from './programs.ts';
@@ -9,12 +10,19 @@ export const mostConsents = 200;
 
 const prompt = v.strictObject({ label: text(60), text: text(limits.message) });
 
+/** A hotkey in Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
+const accelerator = v.nullable(text(100));
+
 export const settings = v.strictObject({
   theme: v.picklist(['system', 'light', 'dark']),
   /** Of all text in the window; `normal` is what the system or the browser asks for. */
   textSize: v.picklist(['normal', 'large', 'larger']),
-  /** Electron's notation, as in "CommandOrControl+Shift+Space"; null = none. */
-  hotkey: v.nullable(text(100)),
+  /** Selects a region and asks about it. */
+  hotkey: accelerator,
+  /** The whole display under the pointer; the last region again; the text of a region, into the clipboard. */
+  hotkeyDisplay: accelerator,
+  hotkeyLast: accelerator,
+  hotkeyText: accelerator,
   /** `id` of a ModelChoice. */
   model: v.string(),
   /** Part of a device's name or its index; null chooses by itself. */
@@ -61,10 +69,21 @@ export const settings = v.strictObject({
   welcomed: v.boolean(),
 });
 
+/** The setting that holds the hotkey of a way to capture. */
+export const hotkeySettings = {
+  region: 'hotkey',
+  display: 'hotkeyDisplay',
+  last: 'hotkeyLast',
+  text: 'hotkeyText',
+} as const satisfies Record<CaptureMode, keyof Settings>;
+
 export const defaultSettings: Settings = {
   theme: 'system',
   textSize: 'normal',
   hotkey: 'CommandOrControl+Shift+Space',
+  hotkeyDisplay: null,
+  hotkeyLast: null,
+  hotkeyText: null,
   model: 'demo',
   device: null,
   contextLength: null,

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listenForPrograms } from '../api/serve.ts';
 import { createApp, type App } from '../app.ts';
-import type { EventMessage } from '../contract.ts';
+import type { CaptureMode, EventMessage } from '../contract.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { readAbilities } from '../host/abilities.ts';
@@ -62,7 +62,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     closesToTray: () => store.settings().closeToTray && presence.isShown(),
     onHidden: () => tellOfTray(electron, remembered),
   });
-  const follow = createSettingsFollower({ electron, hotkey: windows.hotkey, log });
+  const follow = createSettingsFollower({ electron, hotkeys: windows.hotkeys, log });
   const app = createDesktopApp(assembly, {
     store,
     windows,
@@ -80,7 +80,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   }
 
   /** Not asked for by a window, so a dialog reports the failure. */
-  function startCapture(mode: 'region' | 'display' | 'last'): void {
+  function startCapture(mode: CaptureMode): void {
     app.capture.start(mode).catch(captureFailed);
   }
 
@@ -98,8 +98,8 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   const tray = offerStarts(assembly, { openMain, startCapture });
   // The first capture is as quick as the next; the main window comes first.
   windows.onMainOpened(app.capture.prepare);
-  windows.hotkey.onPress(() => startCapture('region'));
-  windows.hotkey.onChange(() => tray.update(windows.hotkey.state()));
+  windows.hotkeys.onPress(startCapture);
+  windows.hotkeys.onChange(() => tray.update(windows.hotkeys.state().region));
   followSystem(electron, {
     framesOutdated: () => void app.capture.cancel(),
     displaysChanged: app.capture.prepare,
@@ -116,7 +116,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   );
   await presence.look();
   follow(store.settings());
-  tray.update(windows.hotkey.state());
+  tray.update(windows.hotkeys.state().region);
   void app.handlers['engine.load']({});
   log(`Loupe ${version} started on ${process.platform} with Electron ${process.versions['electron']}`);
 
@@ -252,7 +252,7 @@ const forOverlays = new Set<EventMessage['event']>(['settings.changed', 'storage
 
 interface Starts {
   openMain: (conversationId: number | null) => void;
-  startCapture: (mode: 'region' | 'display' | 'last') => void;
+  startCapture: (mode: CaptureMode) => void;
 }
 
 /** Once: who closed the window may think that Loupe has ended. */
@@ -294,7 +294,7 @@ function offerStarts({ electron: { app: shell, Menu, Tray }, places }: Assembly,
 function endInOrder(
   { electron: { app: shell }, log }: Assembly,
   app: App,
-  { main, quick, overlays, hotkey, onMainClosed }: Windows,
+  { main, quick, overlays, hotkeys, onMainClosed }: Windows,
   tray: LoupeTray,
 ): void {
   let isQuitting = false;
@@ -310,7 +310,7 @@ function endInOrder(
       if (isQuitting) return;
       isQuitting = true;
       main.quitting();
-      hotkey.release();
+      hotkeys.release();
       void app.capture.cancel();
       app.capture.stopCopying();
       quick.destroy();

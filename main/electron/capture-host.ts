@@ -1,11 +1,11 @@
 /** Freeze, choose, keep, ask: the way from the hotkey to the quick-ask window. */
-import type { Captured, CaptureState, Display, Region } from '../contract.ts';
+import type { Captured, CaptureMode, CaptureState, Display, Region } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
 import { clampRegion, lastRegion, toDesktop, wholeFrame } from '../services/capture/geometry.ts';
 import { LoupeError } from '../errors.ts';
 import type { CaptureHost } from '../services/ports.ts';
-import { createFrozenScreen, type CaptureMode, type FrozenScreenParts } from './frozen-screen.ts';
-import type { Hotkey } from './hotkey.ts';
+import { createFrozenScreen, type FrozenScreenParts } from './frozen-screen.ts';
+import type { Hotkeys } from './hotkeys.ts';
 import type { QuickAsk } from './quick.ts';
 import type { Remembered } from './remembered.ts';
 import type { Frozen } from './screen.ts';
@@ -18,7 +18,7 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   notice: Pick<Notice, 'open' | 'close' | 'onClosed'>;
   /** Into the clipboard. */
   writeText: (text: string) => void;
-  hotkey: Hotkey;
+  hotkeys: Hotkeys;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'addPrivately' | 'settings' | 'readText' | 'stopText' | 'emit'>;
   /** Brings the main window to the front. */
@@ -36,7 +36,7 @@ const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, times, quick, notice, hotkey, remembered, services, showMain, onFailed } = parts;
+  const { screen, overlays, times, quick, notice, hotkeys, remembered, services, showMain, onFailed } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: () => taking?.refuse() });
   let current: Captured | null = null;
@@ -44,6 +44,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   let madeFor: number | null = null;
   /** The program that gets what is captured; null: the person does. */
   let taking: { program: string; give: (png: Uint8Array) => void; refuse: () => void } | null = null;
+  let purpose: Display['purpose'] = 'ask';
 
   overlays.onCancel(frozen.cancel);
   overlays.onDrawn(() => times.step('drawn'));
@@ -53,14 +54,14 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     onFailed(new LoupeError('capture_failed', words.capture.notDrawn, words.capture.overNext));
   });
   notice.onClosed(copies.stop);
-  hotkey.onChange(changed);
+  hotkeys.onChange(changed);
   // There is no picture to ask about.
   quick.onClosed(() => {
     current = null;
   });
 
   function state(): CaptureState {
-    return { by: 'app', reason: null, hotkey: hotkey.state(), permission: screen.permission() };
+    return { by: 'app', reason: null, hotkeys: hotkeys.state(), permission: screen.permission() };
   }
 
   function changed(): void {
@@ -115,7 +116,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
 
   /** What needs no choosing: the display under the pointer, or the last region where it still fits. */
   function chosenBy(mode: CaptureMode): [Frozen, Region] | null {
-    if (mode === 'region') return null;
+    if (mode === 'region' || mode === 'text') return null;
     const one = mode === 'display' ? frozen.pointedAt() : frozen.find(remembered.get().lastDisplay ?? '');
     const region = one && (mode === 'display' ? wholeFrame(one.size) : lastOn(one));
     return one && region ? [one, region] : null;
@@ -131,6 +132,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       capture: frozen.round(),
       last: lastOn(one),
       program: taking?.program ?? null,
+      purpose,
     };
   }
 
@@ -154,6 +156,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       const mode = await frozen.freeze(wanted);
       if (!mode) return;
       madeFor = conversationId;
+      purpose = mode === 'text' ? 'text' : 'ask';
       const chosen = chosenBy(mode);
       if (chosen) await keep(...chosen);
       else frozen.open(pageOf);
@@ -165,6 +168,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       // Once it is frozen: what is begun for the program before that would take the picture of a person who is capturing already.
       const mode = await frozen.freeze('region');
       if (!mode) throw refused;
+      purpose = 'ask';
       const mine = { program, give: resolve, refuse: () => reject(refused) };
       taking = mine;
       const leave = (): void => {
@@ -205,7 +209,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
 
     cancel: async () => frozen.cancel(),
     current: async () => current,
-    testHotkey: () => hotkey.test(testPatienceMs),
-    pauseHotkey: async (paused) => (paused ? hotkey.pause(recordingPatienceMs) : hotkey.resume()),
+    testHotkey: (mode) => hotkeys.test(mode, testPatienceMs),
+    pauseHotkey: async (paused) => (paused ? hotkeys.pause(recordingPatienceMs) : hotkeys.resume()),
   };
 }

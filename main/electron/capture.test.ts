@@ -6,6 +6,7 @@ import { overlap, type Rect } from '../services/capture/geometry.ts';
 import { createCaptureTimes } from './capture-times.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
 import { createHotkey, type Hotkey } from './hotkey.ts';
+import { createHotkeys, type Hotkeys } from './hotkeys.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
 import { createNotice } from './notice.ts';
 import { createQuick, type QuickAsk } from './quick.ts';
@@ -57,7 +58,7 @@ interface Rig {
   /** What the log is told. */
   times: string[];
   capture: ElectronCapture;
-  hotkey: Hotkey;
+  hotkeys: Hotkeys;
   overlays: Overlays;
   quick: QuickAsk;
   events: EventMessage[];
@@ -130,7 +131,7 @@ function rig({
     preload: '/preload.cjs',
     isDark: () => false,
   });
-  const hotkey = createHotkey({
+  const hotkeys = createHotkeys({
     globalShortcut: shortcuts,
     platform,
     wayland,
@@ -145,7 +146,7 @@ function rig({
     quick,
     notice,
     writeText: (text) => void clipboard.push(text),
-    hotkey,
+    hotkeys,
     remembered,
     services: {
       addPicture: async (bytes, _name, madeFor) => {
@@ -164,14 +165,14 @@ function rig({
       return () => asides.push('back');
     },
   });
-  hotkey.onPress(() => void capture.start('region'));
+  hotkeys.onPress((mode) => void capture.start(mode));
   const alive = (): WindowDouble[] => windows.filter(({ destroyed }) => !destroyed);
   return {
     double,
     failures,
     times,
     capture,
-    hotkey,
+    hotkeys,
     overlays,
     quick,
     events,
@@ -369,6 +370,7 @@ describe('freezing', () => {
       capture: 1,
       last: null,
       program: null,
+      purpose: 'ask',
     });
     expect((await capture.display('12'))?.size).toEqual({ width: 1080, height: 1920 });
     // And no page is told of another's.
@@ -415,7 +417,7 @@ describe('pressed again', () => {
 
   test('while the screen is being frozen: the same capture comes', async () => {
     const one = slow();
-    one.hotkey.want(key);
+    one.hotkeys.want({ ...defaultSettings, hotkey: key });
     one.double.shortcuts.press(key);
     await vi.waitFor(() => expect(one.frozen()).toBe(1));
     for (let n = 0; n < 3; n++) one.double.shortcuts.press(key);
@@ -458,7 +460,7 @@ describe('pressed again', () => {
     ['a change of the displays', ({ capture }) => capture.cancel()],
   ])('after %s while the screen is being frozen: that capture is over, and a new one begins', async (_name, leave) => {
     const one = slow();
-    one.hotkey.want(key);
+    one.hotkeys.want({ ...defaultSettings, hotkey: key });
     one.double.shortcuts.press(key);
     await vi.waitFor(() => expect(one.frozen()).toBe(1));
     await leave(one);
@@ -769,6 +771,50 @@ describe('without choosing', () => {
     one.remembered.set({ lastDisplay: '12', lastRegions });
     await one.capture.start('last');
     await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+  });
+});
+
+describe('a hotkey for each way', () => {
+  const settings = { ...defaultSettings, hotkey: 'Alt+F9', hotkeyDisplay: 'Alt+F10', hotkeyLast: 'Alt+F11', hotkeyText: 'Alt+F12' };
+
+  test('each does what its setting says, and is given back with the others', async () => {
+    const one = rig();
+    one.hotkeys.want(settings);
+    one.double.shortcuts.press('Alt+F12');
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    expect(one.overlayWindows().map(({ webContents }) => frozenOf(webContents.sent)?.purpose)).toEqual(['text', 'text']);
+    one.double.shortcuts.press('Escape');
+    one.double.shortcuts.press('Alt+F9');
+    await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
+    expect(one.overlayWindows().map(({ webContents }) => frozenOf(webContents.sent)?.purpose)).toEqual(['ask', 'ask']);
+    one.double.shortcuts.press('Escape');
+    one.double.shortcuts.press('Alt+F10');
+    await vi.waitFor(() => expect(one.kept).toHaveLength(1));
+    one.double.shortcuts.press('Alt+F11');
+    await vi.waitFor(() => expect(one.kept).toHaveLength(2));
+    expect(one.kept[1]).toEqual(one.kept[0]);
+    one.hotkeys.release();
+    expect(one.double.shortcuts.registered.size).toBe(0);
+  });
+
+  test('two that change places both work; one that another program has says so alone', () => {
+    const one = rig();
+    one.hotkeys.want(settings);
+    one.hotkeys.want({ ...settings, hotkey: 'Alt+F12', hotkeyText: 'Alt+F9' });
+    const statuses = () => Object.values(one.hotkeys.state()).map(({ status }) => status);
+    expect(statuses()).toEqual(['registered', 'registered', 'registered', 'registered']);
+    one.double.shortcuts.taken.add('Alt+F8');
+    one.hotkeys.want({ ...settings, hotkeyDisplay: 'Alt+F8', hotkeyLast: null });
+    expect(statuses()).toEqual(['registered', 'taken', 'off', 'registered']);
+  });
+
+  test('all rest while a combination is recorded', () => {
+    const one = rig();
+    one.hotkeys.want(settings);
+    one.hotkeys.pause(10_000);
+    expect(one.double.shortcuts.registered.size).toBe(0);
+    one.hotkeys.resume();
+    expect([...one.double.shortcuts.registered.keys()].sort()).toEqual(['Alt+F10', 'Alt+F11', 'Alt+F12', 'Alt+F9']);
   });
 });
 

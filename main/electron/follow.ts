@@ -5,20 +5,20 @@ import type { ElectronModule } from './electron-module.ts';
 import { setAutostart } from './autostart.ts';
 import { configHome } from './desktop.ts';
 import { entry } from './entries.ts';
-import type { Hotkey } from './hotkey.ts';
+import type { Hotkeys } from './hotkeys.ts';
 import { outdatesFrames } from './screen.ts';
 
 interface FollowerOptions {
   electron: ElectronModule;
-  hotkey: Pick<Hotkey, 'want'>;
+  hotkeys: Pick<Hotkeys, 'want'>;
   log: Log;
 }
 
-/** Returns a function that applies settings to hotkey, theme and autostart. */
-export function createSettingsFollower({ electron: { app, nativeTheme }, hotkey, log }: FollowerOptions): (settings: Settings) => void {
+/** Returns a function that applies settings to hotkeys, theme and autostart. */
+export function createSettingsFollower({ electron: { app, nativeTheme }, hotkeys, log }: FollowerOptions): (settings: Settings) => void {
   let autostart: boolean | null = null;
   return (settings) => {
-    hotkey.want(settings.hotkey);
+    hotkeys.want(settings);
     nativeTheme.themeSource = settings.theme;
     // A checkout does not start itself with the session.
     if (!app.isPackaged || settings.autostart === autostart) return;

@@ -1,11 +1,9 @@
 /** Every display as it was when a capture began, from the first press until there is a picture or it is left. */
 import type { ScreenDisplay } from '../services/capture/geometry.ts';
-import type { Display } from '../contract.ts';
+import type { CaptureMode, Display } from '../contract.ts';
 import type { CaptureTimes } from './capture-times.ts';
 import type { Overlays } from './overlay.ts';
 import type { Frozen, ScreenAccess } from './screen.ts';
-
-export type CaptureMode = 'region' | 'display' | 'last';
 
 export interface FrozenScreenParts {
   screen: ScreenAccess;

@@ -1,6 +1,6 @@
-/** The global hotkey: registered while it is wanted, released when it is not, and tried when asked to. */
+/** A global hotkey: registered while it is wanted, released when it is not, and tried when asked to. */
 import type { GlobalShortcut } from 'electron';
-import type { CaptureState } from '../contract.ts';
+import type { HotkeyState } from '../contract.ts';
 import { acceleratorText, hotkeyState, validateAccelerator } from '../services/capture/hotkey.ts';
 import { LoupeError } from '../errors.ts';
 import { entry } from './entries.ts';
@@ -15,7 +15,8 @@ export interface HotkeyParts {
 }
 
 export interface Hotkey {
-  state(): CaptureState['hotkey'];
+  state(): HotkeyState;
+  wanted(): string | null;
   /** As in the settings; null releases it. The same again does nothing. */
   want(accelerator: string | null): void;
   /** True when it is pressed within the time, which then does nothing else. */
@@ -85,6 +86,7 @@ export function createHotkey({ globalShortcut, platform, wayland, portal }: Hotk
 
   return {
     state: () => hotkeyState({ wanted, platform, wayland, portal, registered: held !== null, proven }),
+    wanted: () => wanted,
     want(accelerator) {
       if (accelerator === wanted) {
         resume();

@@ -273,7 +273,7 @@ test('the hotkey follows the settings and is given back at the end', async () =>
   expect(double.electron.nativeTheme.themeSource).toBe('dark');
   expect(await ask(double, main, 'capture.state')).toMatchObject({
     ok: true,
-    output: { by: 'app', hotkey: { accelerator: 'Alt+F9', status: 'taken' } },
+    output: { by: 'app', hotkeys: { region: { accelerator: 'Alt+F9', status: 'taken' }, text: { status: 'off' } } },
   });
   expect(main.webContents.sent).toContainEqual(['loupe:event', expect.objectContaining({ event: 'capture.changed' })]);
   await ask(double, main, 'settings.set', { hotkey: 'Alt+F8' });

@@ -1,7 +1,7 @@
 /** The icon in the tray or menu bar, and what it offers. */
 import type { Menu, MenuItemConstructorOptions, Tray } from 'electron';
 import { describeAccelerator, parseAccelerator } from '../services/capture/hotkey.ts';
-import type { CaptureState } from '../contract.ts';
+import type { HotkeyState } from '../contract.ts';
 import { entry } from './entries.ts';
 import { words } from './words.ts';
 
@@ -23,7 +23,7 @@ export interface TrayParts {
 
 export interface LoupeTray {
   /** The menu says which hotkey works. */
-  update(hotkey: CaptureState['hotkey']): void;
+  update(hotkey: HotkeyState): void;
   destroy(): void;
 }
 
@@ -38,11 +38,7 @@ export function createLoupeTray({ createTray, buildMenu, platform, actions }: Tr
   };
 }
 
-export function trayTemplate(
-  hotkey: CaptureState['hotkey'],
-  actions: TrayActions,
-  platform: NodeJS.Platform,
-): MenuItemConstructorOptions[] {
+export function trayTemplate(hotkey: HotkeyState, actions: TrayActions, platform: NodeJS.Platform): MenuItemConstructorOptions[] {
   const works = hotkey.accelerator !== null && (hotkey.status === 'registered' || hotkey.status === 'unsure');
   // As text: the key itself is registered elsewhere, and would be taken twice.
   const key = works ? describeAccelerator(parseAccelerator(hotkey.accelerator!), platform) : '';

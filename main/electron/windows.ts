@@ -1,11 +1,11 @@
-/** Every window of the desktop app, what they are made of, and the hotkey. */
+/** Every window of the desktop app, what they are made of, and the hotkeys. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../host/log.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { offerReload } from './dialogs.ts';
 import { createCaptureTimes, type CaptureTimes } from './capture-times.ts';
-import { createHotkey, type Hotkey } from './hotkey.ts';
+import { createHotkeys, type Hotkeys } from './hotkeys.ts';
 import { createNotice, type Notice } from './notice.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
 import type { Places } from './places.ts';
@@ -37,7 +37,7 @@ export interface Windows {
   notice: Notice;
   overlays: Overlays;
   times: CaptureTimes;
-  hotkey: Hotkey;
+  hotkeys: Hotkeys;
   screen: ScreenAccess;
   isDark: () => boolean;
   /** Takes our own windows out of the way; returns a function that brings them back. */
@@ -92,7 +92,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     notice: createNotice(shared),
     overlays: createOverlays({ createWindow, globalShortcut, platform, wayland, preload }),
     times: createCaptureTimes(log),
-    hotkey: createHotkey({ globalShortcut, platform, wayland, portal }),
+    hotkeys: createHotkeys({ globalShortcut, platform, wayland, portal }),
     screen,
     isDark,
     hide,

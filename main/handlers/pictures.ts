@@ -43,7 +43,7 @@ export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
     'capture.stopCopying': done(() => capture.stopCopying()),
     'capture.cancel': done(() => capture.cancel()),
     'capture.current': () => capture.current(),
-    'capture.testHotkey': async () => ({ pressed: await capture.testHotkey() }),
+    'capture.testHotkey': async ({ mode }) => ({ pressed: await capture.testHotkey(mode) }),
     'capture.pauseHotkey': done(({ paused }) => capture.pauseHotkey(paused)),
   };
 }

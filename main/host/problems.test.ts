@@ -38,6 +38,9 @@ const personal: Settings = {
   systemPrompt: `You are ${secret}.`,
   guard: `/guards/${secret}`,
   hotkey: secret,
+  hotkeyDisplay: secret,
+  hotkeyLast: secret,
+  hotkeyText: secret,
   prompts: [{ label: secret, text: `Who is ${secret}?` }],
 };
 

@@ -1,6 +1,13 @@
 /** Capture in the web host: the window asks its browser for the screen; nothing is to be done here. */
+import type { HotkeyState } from '../contract.ts';
 import type { CaptureHost } from '../services/ports.ts';
 import { LoupeError } from '../errors.ts';
+
+const hotkey: HotkeyState = {
+  accelerator: null,
+  status: 'unsupported',
+  advice: 'A browser cannot listen to keys while another program is in front. The desktop app can.',
+};
 
 export function browserCapture(): CaptureHost {
   const refuse = async (): Promise<never> => {
@@ -14,11 +21,7 @@ export function browserCapture(): CaptureHost {
     state: async () => ({
       by: 'browser',
       reason: null,
-      hotkey: {
-        accelerator: null,
-        status: 'unsupported',
-        advice: 'A browser cannot listen to keys while another program is in front. The desktop app can.',
-      },
+      hotkeys: { region: hotkey, display: hotkey, last: hotkey, text: hotkey },
       permission: 'not-needed',
     }),
     start: refuse,

@@ -56,7 +56,6 @@ export const shortcutSheet = {
     copyPage: 'Copy the text of the page, when nothing is selected',
     askAboutPage: 'Ask about the page',
   } satisfies Record<ShortcutName, string>,
-  hotkey: 'Capture from any program',
   send: 'Ask',
   newLine: 'New line',
 };

@@ -1,4 +1,4 @@
-import type { CaptureState, Device, EngineState, ProgramsState, Settings } from '../../main/contract.ts';
+import type { CaptureMode, Device, EngineState, HotkeyState, ProgramsState, Settings } from '../../main/contract.ts';
 import { bytes } from '../format.ts';
 
 export const settings = {
@@ -44,12 +44,20 @@ export const settings = {
   webOnly: 'This is Loupe in a browser: only the desktop app can start at login, stay in the tray and use a global hotkey.',
 
   // Capture
-  hotkey: 'Hotkey',
+  hotkeys: {
+    region: 'Select a region and ask',
+    display: 'Ask about the whole display',
+    last: 'Ask about the last region again',
+    text: 'Copy the text of a region',
+  } satisfies Record<CaptureMode, string>,
+  hotkeysHint: 'Hotkeys work from any program.',
   noHotkey: 'None',
-  setHotkey: 'Change…',
+  setHotkey: 'Set…',
+  changeHotkey: 'Change…',
   pressKeys: 'Press the keys now. Esc keeps the old ones.',
   removeHotkey: 'Remove the hotkey',
   hotkeyPlain: 'This key is needed for typing. Combine it with Ctrl, Alt or another modifier.',
+  hotkeyOurs: (other: string) => `“${other}” has this combination already. Choose another one, or change that one first.`,
   hotkeyUnknown: 'This key cannot be registered. Try another one.',
   hotkeyStatus: {
     registered: 'Ready.',
@@ -57,7 +65,7 @@ export const settings = {
     taken: 'Another program is using this hotkey.',
     off: 'No hotkey is set.',
     unsupported: 'Hotkeys are not available here.',
-  } satisfies Record<CaptureState['hotkey']['status'], string>,
+  } satisfies Record<HotkeyState['status'], string>,
   testHotkey: 'Press it now',
   testing: 'Waiting for the hotkey. Press it now…',
   testPassed: 'It works.',

@@ -2,7 +2,7 @@
  * The hotkey in words and in Electron's notation, and what to tell the user about its registration.
  * Nothing here registers anything: a host does, and reports the result.
  */
-import type { CaptureState } from '../../contract.ts';
+import type { HotkeyState } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 
 const modifierNames = ['CommandOrControl', 'Control', 'Command', 'Super', 'Alt', 'Shift'] as const;
@@ -133,7 +133,7 @@ export interface HotkeyFacts {
 }
 
 /** What the window shows. Wayland's consent means nothing without the portal, until the key has arrived once. */
-export function hotkeyState({ wanted, platform, wayland, portal, registered, proven }: HotkeyFacts): CaptureState['hotkey'] {
+export function hotkeyState({ wanted, platform, wayland, portal, registered, proven }: HotkeyFacts): HotkeyState {
   if (wanted === null) return { accelerator: null, status: 'off', advice: '' };
   let accelerator: Accelerator;
   try {
@@ -143,7 +143,7 @@ export function hotkeyState({ wanted, platform, wayland, portal, registered, pro
     return { accelerator: wanted, status: 'off', advice: `${error.message} ${error.nextStep}` };
   }
   const name = describeAccelerator(accelerator, platform);
-  const state = (status: CaptureState['hotkey']['status'], advice: string): CaptureState['hotkey'] => ({
+  const state = (status: HotkeyState['status'], advice: string): HotkeyState => ({
     accelerator: wanted,
     status,
     advice,

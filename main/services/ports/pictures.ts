@@ -1,5 +1,5 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
-import type { Captured, CaptureState, Copying, Display, PagePart, Pages, Region, TextLine } from '../../contract.ts';
+import type { Captured, CaptureMode, CaptureState, Copying, Display, PagePart, Pages, Region, TextLine } from '../../contract.ts';
 import type { PreparedPicture } from '../../protocol.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
@@ -54,7 +54,7 @@ export interface TextRecogniser {
 export interface CaptureHost {
   state(): Promise<CaptureState>;
   /** `madeFor`: a conversation whose composer gets the picture. Absent or null: the quick-ask window does. */
-  start(mode: 'region' | 'display' | 'last', madeFor?: number | null): Promise<void>;
+  start(mode: CaptureMode, madeFor?: number | null): Promise<void>;
   /**
    * PNG of what the person chooses for a program of this name; it is not kept. Rejects with `request_refused` where the person leaves the
    * capture or is in another one, and with `cancelled` for an aborted signal.
@@ -72,7 +72,7 @@ export interface CaptureHost {
   cancel(): Promise<void>;
   current(): Promise<Captured | null>;
   /** True when the hotkey came within ten seconds. */
-  testHotkey(): Promise<boolean>;
+  testHotkey(mode: CaptureMode): Promise<boolean>;
   /** For a minute at most. */
   pauseHotkey(paused: boolean): Promise<void>;
 }
