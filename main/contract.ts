@@ -29,6 +29,7 @@ import {
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
+import { marks } from './contract/marks.ts';
 import { captured, captureMode, display, captureState, copying } from './contract/capture.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
@@ -88,6 +89,8 @@ export type {
 } from './contract/extraction.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
+export { arrowColours, arrowEdge, arrowShapes, drawMarks, redactColour } from './contract/marks.ts';
+export type { Mark } from './contract/marks.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict, privateTitle } from './contract/conversations.ts';
 export { abilities, liesIn, modelPaths } from './contract/models.ts';
@@ -422,9 +425,10 @@ export const requests = {
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
   /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
-  'capture.finish': { input: v.strictObject({ displayId: v.string(), region }), output: done },
+  /** `marks`: drawn into the picture before anybody else gets it. */
+  'capture.finish': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` reports the progress. */
-  'capture.text': { input: v.strictObject({ displayId: v.string(), region }), output: done },
+  'capture.text': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** For the notice: what is being copied, or was copied last. */
   'capture.copying': { input: none, output: v.nullable(copying) },
   /** Stops it, and closes the notice. */

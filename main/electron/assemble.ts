@@ -175,6 +175,7 @@ function createDesktopApp(
         ...windows,
         hideWindows: windows.hide,
         writeText,
+        toPng: (bitmap, size) => new Uint8Array(electron.nativeImage.createFromBitmap(Buffer.from(bitmap), size).toPNG()),
         remembered,
         services,
         showMain: () => openMain(null),

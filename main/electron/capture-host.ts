@@ -1,7 +1,7 @@
 /** Freeze, choose, keep, ask: the way from the hotkey to the quick-ask window. */
-import type { Captured, CaptureMode, CaptureState, Display, Region } from '../contract.ts';
+import { drawMarks, type Captured, type CaptureMode, type CaptureState, type Display, type Mark, type Region } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
-import { clampRegion, lastRegion, toDesktop, wholeFrame } from '../services/capture/geometry.ts';
+import { clampRegion, lastRegion, toDesktop, wholeFrame, type Size } from '../services/capture/geometry.ts';
 import { LoupeError } from '../errors.ts';
 import type { CaptureHost } from '../services/ports.ts';
 import { createFrozenScreen, type FrozenScreenParts } from './frozen-screen.ts';
@@ -16,6 +16,8 @@ import { words } from './words.ts';
 export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged' | 'onEnd'> {
   quick: QuickAsk;
   notice: Pick<Notice, 'open' | 'close' | 'onClosed'>;
+  /** A picture of these bytes (blue, green, red, one more), as PNG. */
+  toPng: (bitmap: Uint8Array, size: Size) => Uint8Array;
   /** Into the clipboard. */
   writeText: (text: string) => void;
   hotkeys: Hotkeys;
@@ -32,11 +34,18 @@ export interface ElectronCapture extends CaptureHost {
   prepare(): void;
 }
 
+/** What becomes the picture. */
+interface Chosen {
+  one: Frozen;
+  region: Region;
+  marks: readonly Mark[];
+}
+
 const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, times, quick, notice, hotkeys, remembered, services, showMain, onFailed } = parts;
+  const { screen, overlays, times, quick, notice, hotkeys, remembered, services, showMain, onFailed, toPng } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: () => taking?.refuse() });
   let current: Captured | null = null;
@@ -68,10 +77,14 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     services.emit({ event: 'capture.changed', payload: state() });
   }
 
-  /** The part of a frozen display as PNG. The capture is over, whatever comes of it. */
-  function cut({ image }: Frozen, region: Region): Uint8Array {
+  /** The part of a frozen display as PNG, with its marks. The capture is over, whatever comes of it. */
+  function cut({ one, region, marks }: Chosen): Uint8Array {
     try {
-      return new Uint8Array(image.crop(region).toPNG());
+      const part = one.image.crop(region);
+      if (marks.length === 0) return new Uint8Array(part.toPNG());
+      const bitmap = part.toBitmap();
+      drawMarks(bitmap, region, marks, 'bgr');
+      return toPng(bitmap, region);
     } finally {
       frozen.end();
     }
@@ -83,13 +96,14 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     return { picture: await services.addPicture(bytes, name, madeFor), conversationId: null };
   }
 
-  async function keep(one: Frozen, region: Region): Promise<void> {
+  async function keep(chosen: Chosen): Promise<void> {
+    const { one, region } = chosen;
     // Before the end of the capture, which takes from it what it waits for.
     const program = taking;
     taking = null;
-    if (program) return giveTo(program, one, region);
+    if (program) return giveTo(program, chosen);
     const conversationId = madeFor;
-    const captured = await add(cut(one, region));
+    const captured = await add(cut(chosen));
     const { picture } = captured;
     const { display, size } = one;
     const { lastRegions } = remembered.get();
@@ -103,9 +117,9 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     quick.open(toDesktop(display, size, region), display.workArea, picture);
   }
 
-  function giveTo({ give, refuse }: NonNullable<typeof taking>, one: Frozen, region: Region): void {
+  function giveTo({ give, refuse }: NonNullable<typeof taking>, chosen: Chosen): void {
     try {
-      give(cut(one, region));
+      give(cut(chosen));
     } catch (error) {
       refuse();
       throw error;
@@ -115,11 +129,11 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   const lastOn = ({ display, size }: Frozen): Region | null => lastRegion(remembered.get().lastRegions[display.id], size);
 
   /** What needs no choosing: the display under the pointer, or the last region where it still fits. */
-  function chosenBy(mode: CaptureMode): [Frozen, Region] | null {
+  function chosenBy(mode: CaptureMode): Chosen | null {
     if (mode === 'region' || mode === 'text') return null;
     const one = mode === 'display' ? frozen.pointedAt() : frozen.find(remembered.get().lastDisplay ?? '');
     const region = one && (mode === 'display' ? wholeFrame(one.size) : lastOn(one));
-    return one && region ? [one, region] : null;
+    return one && region ? { one, region, marks: [] } : null;
   }
 
   function pageOf(one: Frozen): Display {
@@ -142,11 +156,11 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     return one;
   }
 
-  function chosenOn(displayId: string, wanted: Region): [Frozen, Region] {
+  function chosenOn(displayId: string, wanted: Region, marks: readonly Mark[]): Chosen {
     const one = frozenOf(displayId);
     const region = clampRegion(wanted, one.size);
     if (!region) throw new LoupeError('capture_failed', words.capture.outside);
-    return [one, region];
+    return { one, region, marks };
   }
 
   return {
@@ -158,7 +172,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       madeFor = conversationId;
       purpose = mode === 'text' ? 'text' : 'ask';
       const chosen = chosenBy(mode);
-      if (chosen) await keep(...chosen);
+      if (chosen) await keep(chosen);
       else frozen.open(pageOf);
     },
 
@@ -196,13 +210,13 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
 
     drawn: async (displayId) => overlays.drawn(displayId),
 
-    async finish(displayId, wanted) {
-      await keep(...chosenOn(displayId, wanted));
+    async finish(displayId, wanted, marks) {
+      await keep(chosenOn(displayId, wanted, marks));
     },
 
-    async text(displayId, wanted) {
-      const [one, region] = chosenOn(displayId, wanted);
-      copies.start(cut(one, region), one.display.workArea);
+    async text(displayId, wanted, marks) {
+      const chosen = chosenOn(displayId, wanted, marks);
+      copies.start(cut(chosen), chosen.one.display.workArea);
     },
     copying: copies.state,
     stopCopying: copies.stop,

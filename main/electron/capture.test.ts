@@ -1,6 +1,6 @@
 import type { GlobalShortcut } from 'electron';
 import { describe, expect, test, vi } from 'vitest';
-import { defaultSettings, type Display, type EventMessage, type Picture, type TextLine } from '../contract.ts';
+import { defaultSettings, type Display, type EventMessage, type Mark, type Picture, type TextLine } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { overlap, type Rect } from '../services/capture/geometry.ts';
 import { createCaptureTimes } from './capture-times.ts';
@@ -67,6 +67,8 @@ interface Rig {
   places: (number | null)[];
   /** Pictures whose text was asked for; a test says what is read. */
   readings: { onLine: (line: TextLine) => void; resolve: (lines: TextLine[]) => void; reject: (error: unknown) => void }[];
+  /** What text was read in. */
+  pictures: Uint8Array[];
   stopped: string[];
   clipboard: string[];
   noticeWindow: () => WindowDouble | undefined;
@@ -98,6 +100,7 @@ function rig({
   const kept: Uint8Array[] = [];
   const places: (number | null)[] = [];
   const readings: Rig['readings'] = [];
+  const pictures: Uint8Array[] = [];
   const stopped: string[] = [];
   const clipboard: string[] = [];
   const asides: string[] = [];
@@ -146,6 +149,7 @@ function rig({
     quick,
     notice,
     writeText: (text) => void clipboard.push(text),
+    toPng: (bitmap) => bitmap,
     hotkeys,
     remembered,
     services: {
@@ -156,7 +160,10 @@ function rig({
       },
       addPrivately: async () => ({ picture, conversationId: 4711 }),
       settings: () => ({ ...defaultSettings, privateCaptures }),
-      readText: (_bytes, _name, _of, onLine) => new Promise((resolve, reject) => readings.push({ onLine, resolve, reject })),
+      readText: (bytes, _name, _of, onLine) => {
+        pictures.push(bytes);
+        return new Promise((resolve, reject) => readings.push({ onLine, resolve, reject }));
+      },
       stopText: (of) => stopped.push(of),
       emit: (event) => events.push(event),
     },
@@ -179,6 +186,7 @@ function rig({
     kept,
     places,
     readings,
+    pictures,
     stopped,
     clipboard,
     remembered,
@@ -550,7 +558,7 @@ describe('getting out', () => {
   test('a picture that cannot be kept leaves nothing behind', async () => {
     const one = rig({ addPicture: () => Promise.reject(new Error('disk full')) });
     await one.capture.start('region');
-    await expect(one.capture.finish('11', { x: 0, y: 0, width: 10, height: 10 })).rejects.toThrow('disk full');
+    await expect(one.capture.finish('11', { x: 0, y: 0, width: 10, height: 10 }, [])).rejects.toThrow('disk full');
     await expectNothingLeft(one);
     expect(await one.capture.current()).toBeNull();
   });
@@ -561,7 +569,7 @@ describe('finishing', () => {
     const displays = two();
     const one = rig({ displays });
     await one.capture.start('region');
-    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 }, []);
     expect(displays[0]!.image.crops).toEqual([{ x: 300, y: 150, width: 900, height: 600 }]);
     expect(one.kept).toHaveLength(1);
     expect(await one.capture.current()).toEqual({ picture, conversationId: null });
@@ -578,7 +586,7 @@ describe('finishing', () => {
   test('for a conversation, the picture goes to its composer, and the main window comes; the next one is asked about beside it', async () => {
     const one = rig();
     await one.capture.start('region', 4711);
-    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 }, []);
     expect(one.places).toEqual([4711]);
     expect(one.events.filter(({ event }) => event !== 'capture.frozen')).toEqual([
       { event: 'capture.attached', payload: { conversationId: 4711, picture } },
@@ -586,7 +594,7 @@ describe('finishing', () => {
     expect(await one.capture.current()).toBeNull();
     expect(one.asides).toContain('main');
     await one.capture.start('region');
-    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 600, height: 300 }, []);
     expect(one.places).toEqual([4711, null]);
     expect(one.events.map(({ event }) => event)).toContain('capture.taken');
   });
@@ -595,19 +603,37 @@ describe('finishing', () => {
     const one = rig({ privateCaptures: true });
     const region = { x: 300, y: 150, width: 600, height: 300 };
     await one.capture.start('region');
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     expect(one.events).toContainEqual({ event: 'capture.taken', payload: { picture, conversationId: 4711 } });
     expect(await one.capture.current()).toEqual({ picture, conversationId: 4711 });
     expect([one.kept, one.places]).toEqual([[], []]);
     await one.capture.start('region', 7);
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     expect(one.places).toEqual([7]);
+  });
+
+  test('what a person redacted is in no picture and in no text that is read', async () => {
+    const marks: Mark[] = [{ kind: 'redact', region: { x: 300, y: 150, width: 4, height: 2 } }];
+    const region = { x: 300, y: 150, width: 2560, height: 1440 };
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.finish('11', { ...region, x: 0, y: 0 }, marks);
+    await one.capture.start('region');
+    await one.capture.text('11', { ...region, x: 0, y: 0 }, marks);
+    for (const pixels of [one.kept[0]!, one.pictures[0]!]) {
+      const at = (x: number, y: number): number[] => [...pixels.slice(4 * (y * 2560 + x), 4 * (y * 2560 + x) + 4)];
+      expect([at(300, 150), at(303, 151)]).toEqual([
+        [0, 0, 0, 255],
+        [0, 0, 0, 255],
+      ]);
+      expect([at(299, 150), at(304, 151), at(300, 152)]).toEqual(Array(3).fill([0x80, 0x80, 0x80, 0x80]));
+    }
   });
 
   test('on a display with negative coordinates the window stays on that display', async () => {
     const one = rig();
     await one.capture.start('region');
-    await one.capture.finish('12', { x: 100, y: 100, width: 300, height: 300 });
+    await one.capture.finish('12', { x: 100, y: 100, width: 300, height: 300 }, []);
     const area: Rect = { x: -1080, y: -500, width: 1080, height: 1880 };
     expect(overlap(one.quickWindow()!.bounds, area)).toBe(420 * 199);
     expect(overlap(one.quickWindow()!.bounds, { x: -980, y: -400, width: 300, height: 300 })).toBe(0);
@@ -616,8 +642,8 @@ describe('finishing', () => {
   test('the text of a region is copied after the capture is over, and a window says how far it is', async () => {
     const one = rig();
     await one.capture.start('region');
-    await expect(one.capture.text('12', { x: 2000, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
-    await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 });
+    await expect(one.capture.text('12', { x: 2000, y: 0, width: 5, height: 5 }, [])).rejects.toMatchObject({ code: 'capture_failed' });
+    await one.capture.text('12', { x: 1000, y: 1900, width: 200, height: 100 }, []);
     await expectNothingLeft(one);
     expect(one.kept).toEqual([]);
     const notice = one.noticeWindow()!;
@@ -637,7 +663,7 @@ describe('finishing', () => {
     expect(one.events.filter(({ event }) => event === 'capture.copying')).toHaveLength(4);
     one.capture.stopCopying();
     expect([one.noticeWindow(), one.capture.copying()]).toEqual([undefined, null]);
-    await expect(one.capture.text('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(one.capture.text('12', { x: 0, y: 0, width: 5, height: 5 }, [])).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('text that is not there, and text that could not be read, are said so', async () => {
@@ -649,7 +675,7 @@ describe('finishing', () => {
     const said: unknown[] = [];
     for (const [index, end] of ends.entries()) {
       await one.capture.start('region');
-      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 });
+      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 }, []);
       end(one.readings[index]!);
       await vi.waitFor(() => expect(one.capture.copying()).not.toMatchObject({ state: 'reading' }));
       said.push(one.capture.copying());
@@ -662,7 +688,7 @@ describe('finishing', () => {
     const one = rig();
     const copy = async (): Promise<void> => {
       await one.capture.start('region');
-      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 });
+      await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 }, []);
     };
     await copy();
     one.noticeWindow()!.close();
@@ -684,16 +710,16 @@ describe('finishing', () => {
     const displays = two();
     const { capture } = rig({ displays });
     await capture.start('region');
-    await expect(capture.finish('12', { x: 1080, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'capture_failed' });
-    await capture.finish('12', { x: 1000, y: 1900, width: 500, height: 500 });
+    await expect(capture.finish('12', { x: 1080, y: 0, width: 5, height: 5 }, [])).rejects.toMatchObject({ code: 'capture_failed' });
+    await capture.finish('12', { x: 1000, y: 1900, width: 500, height: 500 }, []);
     expect(displays[1]!.image.crops).toEqual([{ x: 1000, y: 1900, width: 80, height: 20 }]);
-    await expect(capture.finish('12', { x: 0, y: 0, width: 5, height: 5 })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(capture.finish('12', { x: 0, y: 0, width: 5, height: 5 }, [])).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('the quick-ask window grows downwards as far as there is room, and never shrinks', async () => {
     const one = rig();
     await one.capture.start('region');
-    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 }, []);
     const { quick } = one;
     // Before it is on the screen: it opens that high.
     quick.grow(300);
@@ -705,7 +731,7 @@ describe('finishing', () => {
     expect(heights).toEqual([300, 420, 420, 808].map((height) => ({ x: 813, y: 100, width: 420, height })));
     // The next picture begins again.
     await one.capture.start('region');
-    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 }, []);
     expect(one.quickWindow()!.bounds).toEqual({ x: 813, y: 100, width: 420, height: 199 });
     quick.dismiss();
     quick.grow(700);
@@ -719,7 +745,7 @@ describe('finishing', () => {
     made.emit('ready-to-show');
     expect(made.visible).toBe(false);
     await one.capture.start('region');
-    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 });
+    await one.capture.finish('11', { x: 300, y: 150, width: 900, height: 600 }, []);
     expect(one.quickWindow()).toBe(made);
     expect(made).toMatchObject({ visible: true, focused: true });
   });
@@ -728,7 +754,7 @@ describe('finishing', () => {
     const one = rig();
     for (const x of [0, 1200]) {
       await one.capture.start('region');
-      await one.capture.finish('11', { x, y: 0, width: 300, height: 300 });
+      await one.capture.finish('11', { x, y: 0, width: 300, height: 300 }, []);
     }
     expect(one.double.windows.filter(({ url }) => url.includes('view=quick'))).toHaveLength(1);
     one.quickWindow()!.emit('ready-to-show');
@@ -751,7 +777,7 @@ describe('without choosing', () => {
     const displays = two();
     const one = rig({ displays });
     await one.capture.start('region');
-    await one.capture.finish('12', { x: 5, y: 6, width: 70, height: 80 });
+    await one.capture.finish('12', { x: 5, y: 6, width: 70, height: 80 }, []);
     await one.capture.start('last');
     expect(displays[1]!.image.crops).toEqual([
       { x: 5, y: 6, width: 70, height: 80 },
@@ -1044,7 +1070,7 @@ describe('for a program', () => {
     const taken = one.capture.take('notes', never);
     await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
     expect(one.overlayWindows().map(({ webContents }) => frozenOf(webContents.sent)?.program)).toEqual(['notes', 'notes']);
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     expect((await taken).length).toBeGreaterThan(0);
     await expectNothingLeft(one);
     expect([one.kept, one.events.filter(({ event }) => event !== 'capture.frozen')]).toEqual([[], []]);
@@ -1053,7 +1079,7 @@ describe('for a program', () => {
     // The next one is the person's again.
     await one.capture.start('region');
     expect(frozenOf(one.overlayWindows()[0]!.webContents.sent)?.program).toBeNull();
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     expect(one.kept).toHaveLength(1);
   });
 
@@ -1067,7 +1093,7 @@ describe('for a program', () => {
       });
       await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
       if (leave === 'cancel') await one.capture.cancel();
-      else await one.capture.text('11', region);
+      else await one.capture.text('11', region, []);
       await refused;
       await expectNothingLeft(one);
     }
@@ -1077,12 +1103,12 @@ describe('for a program', () => {
     const one = rig();
     await one.capture.start('region');
     await expect(one.capture.take('notes', never)).rejects.toMatchObject({ code: 'request_refused' });
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     expect(one.kept).toHaveLength(1);
     const first = one.capture.take('notes', never);
     await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
     await expect(one.capture.take('other', never)).rejects.toMatchObject({ code: 'request_refused' });
-    await one.capture.finish('12', { x: 0, y: 0, width: 50, height: 50 });
+    await one.capture.finish('12', { x: 0, y: 0, width: 50, height: 50 }, []);
     expect((await first).length).toBeGreaterThan(0);
     expect(one.kept).toHaveLength(1);
   });
@@ -1103,7 +1129,7 @@ describe('for a program', () => {
     const leave = new AbortController();
     const taken = one.capture.take('notes', leave.signal);
     await vi.waitFor(() => expect(one.overlayWindows()).toHaveLength(2));
-    await one.capture.finish('11', region);
+    await one.capture.finish('11', region, []);
     await taken;
     await one.capture.start('region');
     leave.abort();

@@ -205,7 +205,9 @@ test('from the hotkey to the question, with a real decoder and a real store', as
   );
   expect(display?.pixels.byteLength).toBe(1920 * 1080 * 4);
 
-  expect(await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 } })).toEqual({
+  expect(
+    await ask(double, overlay, 'capture.finish', { displayId: '1', region: { x: 100, y: 100, width: 40, height: 30 }, marks: [] }),
+  ).toEqual({
     ok: true,
     output: null,
   });

@@ -1,4 +1,5 @@
 /** One frame of the screen, by way of the browser's own screen capture. The browser asks which screen. */
+import { drawMarks, type Mark, type Region } from '../../main/contract.ts';
 
 /** `cancelled`: the reader closed the browser's question. */
 export type Grabbed =
@@ -76,15 +77,18 @@ function failed(reason: Extract<Grabbed, { kind: 'failed' }>['reason'], error?: 
   return { kind: 'failed', reason, detail: error instanceof Error ? error.message : '' };
 }
 
-/** The region of a frame, or of another picture, as the bytes of a PNG file. */
-export async function cropToPng(
-  frame: CanvasImageSource,
-  region: { x: number; y: number; width: number; height: number },
-): Promise<Uint8Array<ArrayBuffer>> {
+/** The region of a frame, or of another picture, with marks drawn into it, as the bytes of a PNG file. */
+export async function cropToPng(frame: CanvasImageSource, region: Region, marks: readonly Mark[] = []): Promise<Uint8Array<ArrayBuffer>> {
   const canvas = document.createElement('canvas');
   canvas.width = region.width;
   canvas.height = region.height;
-  canvas.getContext('2d', { alpha: false })?.drawImage(frame, -region.x, -region.y);
+  const context = canvas.getContext('2d', { alpha: false });
+  context?.drawImage(frame, -region.x, -region.y);
+  if (context && marks.length > 0) {
+    const pixels = context.getImageData(0, 0, region.width, region.height);
+    drawMarks(pixels.data, region, marks, 'rgb');
+    context.putImageData(pixels, 0, 0);
+  }
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
   if (!blob) throw new Error('The browser could not write the picture.');
   return new Uint8Array(await blob.arrayBuffer());

@@ -5,6 +5,10 @@ export const capture = {
   size: (width: number, height: number) => `${width} × ${height}`,
   position: (x: number, y: number) => `${x}, ${y}`,
   ask: 'Ask about this',
+  redact: 'Redact',
+  arrow: 'Arrow',
+  undo: 'Undo',
+  marked: (count: number) => (count === 1 ? '1 mark' : `${count} marks`),
   forProgram: (program: string) => `“${program}” asks. It gets an answer about what you choose, and not the picture.`,
   hints: {
     label: 'Keys',

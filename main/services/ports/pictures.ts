@@ -1,5 +1,5 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
-import type { Captured, CaptureMode, CaptureState, Copying, Display, PagePart, Pages, Region, TextLine } from '../../contract.ts';
+import type { Captured, CaptureMode, CaptureState, Copying, Display, Mark, PagePart, Pages, Region, TextLine } from '../../contract.ts';
 import type { PreparedPicture } from '../../protocol.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
@@ -64,9 +64,10 @@ export interface CaptureHost {
   display(displayId: string): Promise<Display | null>;
   /** The page of this display's overlay shows it. */
   drawn(displayId: string): Promise<void>;
-  finish(displayId: string, region: Region): Promise<void>;
+  /** `marks` are drawn into the picture first: nobody gets it without them. */
+  finish(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   /** Ends the capture; the text in the region goes to the clipboard once it is read. */
-  text(displayId: string, region: Region): Promise<void>;
+  text(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   copying(): Copying | null;
   stopCopying(): void;
   cancel(): Promise<void>;
