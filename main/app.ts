@@ -9,6 +9,7 @@ import { hostHandlers } from './handlers/host.ts';
 import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
 import { programHandlers } from './handlers/programs.ts';
+import { serverHandlers } from './handlers/servers.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
 import { newSecret } from './host/secret.ts';
@@ -36,6 +37,7 @@ import { createPictureText } from './services/picture-text.ts';
 import { createPictures, type Pictures } from './services/pictures.ts';
 import { createPrivately } from './services/private.ts';
 import { createPrograms, type Programs } from './services/programs.ts';
+import { createServers } from './services/servers/servers.ts';
 
 export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 
@@ -50,10 +52,12 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   };
 
   const models = createModels({ store, demoModel: host.demoModel });
+  const servers = createServers({ store, secrets, onChange: (payload) => emit({ event: 'servers.changed', payload }) });
   const engine = createEngineService({
     engine: ports.engine,
     settings: () => store.settings(),
     model: (id) => models.chosen(id),
+    server: servers.find,
     cacheDirectory: host.cacheDirectory,
     onChange: (state) => {
       emit({ event: 'engine.changed', payload: state });
@@ -102,7 +106,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   const secondReader = createSecondReader({
     store,
     read: (hash, signal) => readPicture(hash, { background: true, signal }),
-    sees: () => engine.state().vision !== null,
+    sees: () => (engine.chosen() ?? engine.state()).vision !== null,
     emit,
     onFault: host.onFault,
   });
@@ -113,6 +117,8 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     wordVectors,
     readText: (hash, signal) => readPicture(hash, { background: false, signal }),
     onFault: host.onFault,
+    mayHaveDocuments: servers.mayHaveDocuments,
+    nameOf: (id) => (servers.find(id) ?? models.chosen(id)).choice.name,
     emit,
     onAnswer: (answer) => void secondReader.check(answer),
   });
@@ -155,7 +161,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   return {
     handlers: {
       ...hostHandlers({ ...ports, engine }),
-      ...storageHandlers({ store, host, engine, maintenance, manager, emit }),
+      ...storageHandlers({ store, host, engine, maintenance, manager, servers, emit }),
       ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
       ...conversationHandlers({ store, chat, privately, emit }),
       ...pictureHandlers({ pictures, text, engine }),
@@ -163,6 +169,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       ...extractionHandlers(extractions),
       ...captureHandlers(capture),
       ...programHandlers(programs, consents),
+      ...serverHandlers(servers),
     },
     on(listener) {
       listeners.add(listener);
@@ -178,6 +185,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
       pictureIndex.close();
       secondReader.close();
       chat.close();
+      servers.close();
       sanityChecks.close();
       await Promise.all([uploads.close(), readings.close(), extractions.close(), pagePictures.close()]);
       await Promise.all([engine.close(), worker.close(), documents.close(), ocr.close(), manager.close()]);

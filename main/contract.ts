@@ -35,6 +35,7 @@ import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
 import { programQuestion, programTool, programsState, mostProgramCharacters } from './contract/programs.ts';
+import { newServer, offeredModel, server, serverAddress, serverChange, serverKey } from './contract/servers.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -76,6 +77,7 @@ export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } fro
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
 export type { ProgramConsent, ProgramQuestion, ProgramsState, ProgramTool } from './contract/programs.ts';
+export type { AnsweredBy, NewServer, OfferedModel, Server, ServerChange } from './contract/servers.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export type {
   CellState,
@@ -93,8 +95,9 @@ export { arrowColours, arrowEdge, arrowShapes, drawMarks, redactColour } from '.
 export type { Mark } from './contract/marks.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict, privateTitle } from './contract/conversations.ts';
-export { abilities, liesIn, modelPaths } from './contract/models.ts';
+export { abilities, liesIn, modelPaths, serverChoice, serverState, usualServerContext } from './contract/models.ts';
 export { mostProgramCharacters, programTool as programToolSchema } from './contract/programs.ts';
+export { answeredByInWords, longestServerName, mostServers, serverChoiceId, serverIdOf } from './contract/servers.ts';
 export { defaultSettings, hotkeySettings, mostConsents } from './contract/settings.ts';
 export { citationInWords, coverageInWords, isOneByOne, scopeInWords } from './contract/asking.ts';
 export { columnSum, doubtsInWords, extractionLimits, nameTwice, sumInWords } from './contract/extraction.ts';
@@ -106,6 +109,7 @@ export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, p
 export { failure as failureSchema } from './contract/common.ts';
 export { questionScope as questionScopeSchema } from './contract/asking.ts';
 export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
+export { answeredBy as answeredBySchema } from './contract/servers.ts';
 export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
 export { settings as settingsSchema } from './contract/settings.ts';
 export { doubts as doubtsSchema, extractionFields as extractionFieldsSchema } from './contract/extraction.ts';
@@ -274,7 +278,26 @@ export const requests = {
     }),
     output: v.strictObject({ conversation: conversationSummary, question: message, answer: message }),
   },
-  /** Another answer to the same question, beside the one named. */
+  /**
+   * Asks several models the same, each in an answer of its own; `id` of their choices. Those on this computer answer one after the
+   * other, servers beside them.
+   */
+  'chat.compare': {
+    input: v.strictObject({
+      conversationId: v.nullable(id),
+      parentId: v.nullable(id),
+      text: v.pipe(text(limits.message), v.trim(), v.minLength(1)),
+      pictures: v.pipe(v.array(hash), v.maxLength(limits.picturesPerMessage)),
+      models: v.pipe(
+        v.array(text(mostPathCharacters)),
+        v.minLength(2),
+        v.maxLength(3),
+        v.check((models) => new Set(models).size === models.length, 'one model twice'),
+      ),
+    }),
+    output: v.strictObject({ conversation: conversationSummary, question: message, answers: v.array(message) }),
+  },
+  /** Another answer to the same question, beside the one named; of a comparison by the same model. */
   'chat.regenerate': { input: v.strictObject({ messageId: id }), output: message },
   /** Continues an interrupted, stopped, failed or cut answer from its last word. */
   'chat.continue': { input: v.strictObject({ messageId: id }), output: message },
@@ -458,6 +481,21 @@ export const requests = {
   /** The person is asked again when this program wants to use this tool. */
   'programs.forget': { input: v.strictObject({ program: text(mostProgramCharacters), tool: programTool }), output: done },
 
+  'servers.list': { input: none, output: v.array(server) },
+  /** What a server offers; asks it. `id`: of a server that is in the list, whose key counts where none is given. */
+  'servers.models': {
+    input: v.strictObject({ address: serverAddress, key: v.nullable(serverKey), id: v.nullable(id), unencrypted: v.boolean() }),
+    output: v.array(offeredModel),
+  },
+  /** Fails with `server_unencrypted` where the address is another computer's, without encryption, and nobody agreed to that. */
+  'servers.add': { input: newServer, output: server },
+  /** Another address is another server. */
+  'servers.change': { input: serverChange, output: server },
+  /** Asks it a short question. Rejects with what is wrong. `ms`: until the answer had ended. */
+  'servers.test': { input: v.strictObject({ id }), output: v.strictObject({ text: v.string(), ms: count }) },
+  /** Ends what it is answering, and forgets its key. */
+  'servers.remove': { input: v.strictObject({ id }), output: done },
+
   /** Every connection that this installation ever opened to another machine. */
   'privacy.ledger': {
     input: none,
@@ -493,6 +531,7 @@ export const events = {
   'extraction.removed': v.strictObject({ id }),
   'engine.changed': engineState,
   'programs.changed': programsState,
+  'servers.changed': v.array(server),
   /** All that wait for the person now. */
   'programs.asked': v.array(programQuestion),
   'models.changed': v.array(modelChoice),

@@ -14,6 +14,7 @@ import { pages } from './strings/pages.ts';
 import { privately } from './strings/privately.ts';
 import { programs } from './strings/programs.ts';
 import { quick } from './strings/quick.ts';
+import { servers } from './strings/servers.ts';
 import { settings } from './strings/settings.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
@@ -42,6 +43,7 @@ export const strings = {
   privately,
   programs,
   quick,
+  servers,
   settings,
   storage,
   tables,

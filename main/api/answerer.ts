@@ -5,7 +5,7 @@ import { createStopTexts, type StopTexts } from '../prompt/stops.ts';
 import { messagesForUse } from '../services/chat/question.ts';
 import { isEngineLost, resumesPerAnswer, type EngineService } from '../services/engine-service.ts';
 import type { Models } from '../services/models/models.ts';
-import type { Engine, GenerateReply, PictureWorker } from '../services/ports.ts';
+import type { AnsweringEngine, GenerateReply, PictureWorker } from '../services/ports.ts';
 import type { History, Kept } from './history.ts';
 import { mostKept, mostPictures, mostText } from './limits.ts';
 import type { ProgramMessage, ProgramPart } from './message.ts';
@@ -57,7 +57,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   const find = (name: string): NamedModel => findModelNamed(named(), settings().model, name);
 
   /** In the program's turn, and after everything that the person asks. */
-  function use<Result>(name: string, signal: AbortSignal, work: (port: Engine) => Promise<Result>): Promise<Result> {
+  function use<Result>(name: string, signal: AbortSignal, work: (port: AnsweringEngine) => Promise<Result>): Promise<Result> {
     const { id } = find(name).choice;
     return engine.use(signal, work, { other: id === settings().model ? undefined : id, givesWay: true });
   }
@@ -164,7 +164,7 @@ interface Generation {
   most: number;
 }
 
-async function generate(port: Engine, { engine, request, messages, signal, writing, most }: Generation): Promise<GenerateReply> {
+async function generate(port: AnsweringEngine, { engine, request, messages, signal, writing, most }: Generation): Promise<GenerateReply> {
   const state = engine.state();
   if (request.kind === 'complete' && state.use !== 'complete') {
     throw new LoupeError(

@@ -4,6 +4,7 @@ import { id, count, time, hash, text, limits, failure } from './common.ts';
 import { askedScope, citation, coverage } from './asking.ts';
 import { difference } from './differences.ts';
 import { picture } from './pictures.ts';
+import { answeredBy } from './servers.ts';
 
 export const turnStatistics = v.strictObject({
   promptTokens: count,
@@ -59,6 +60,10 @@ export const message = v.strictObject({
   finish: v.nullable(v.picklist(['stop', 'length', 'context', 'cancelled'])),
   /** Who answered; null for users. */
   model: v.nullable(v.string()),
+  /** The server that was asked, if one was: the question left for it. Absent: it was answered here. */
+  server: v.exactOptional(answeredBy),
+  /** Of an answer that stands beside others in a comparison: `id` of the model that was asked for it. */
+  compared: v.exactOptional(v.string()),
   statistics: v.nullable(turnStatistics),
   /** Null where no guard was asked. */
   judgement: v.nullable(judgement),
@@ -131,11 +136,11 @@ export const searchHit = v.strictObject({
   inName: v.boolean(),
 });
 
-/** What an answer is busy with. `done` of `total`: pages, vision layers while looking, tokens while reading. */
+/** What an answer is busy with; `sent`: a server has the question. `done` of `total`: pages, vision layers while looking, tokens while reading. */
 export const turnState = v.strictObject({
   messageId: id,
   conversationId: id,
-  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'text', 'pages', 'looking', 'reading', 'writing']),
+  phase: v.picklist(['waiting', 'loading', 'restarting', 'preparing', 'text', 'pages', 'sent', 'looking', 'reading', 'writing']),
   done: count,
   total: count,
 });

@@ -1,18 +1,21 @@
 /** The engine, and models from the catalogue to the one that is loaded. */
 import * as v from 'valibot';
 import { id, count, time, side, failure } from './common.ts';
+import { choiceServer, serverChoiceId, type Server } from './servers.ts';
 
 /** Enough for two paths in a list. */
 export const mostPathCharacters = 10_000;
 
 export const modelChoice = v.strictObject({
-  /** "demo", or what `modelPaths` reads. */
+  /** "demo", what `modelPaths` reads, or what `serverIdOf` reads. */
   id: v.string(),
   name: v.string(),
-  kind: v.picklist(['demo', 'vision', 'text', 'guard']),
+  kind: v.picklist(['demo', 'vision', 'text', 'guard', 'server']),
   bytes: v.nullable(count),
   /** False when its files are gone. */
   present: v.boolean(),
+  /** Absent: it runs on this computer. */
+  server: v.exactOptional(choiceServer),
 });
 
 export const engineState = v.strictObject({
@@ -234,6 +237,39 @@ export type LicenceId = v.InferOutput<typeof licenceId>;
 export type EngineState = v.InferOutput<typeof engineState>;
 export type Device = v.InferOutput<typeof device>;
 export type Abilities = v.InferOutput<typeof abilities>;
+
+/** A server's model, among the others. */
+export function serverChoice({
+  id,
+  name,
+  model,
+  ...server
+}: Pick<Server, 'id' | 'name' | 'model' | 'host' | 'here' | 'sees' | 'contextLength'>): ModelChoice {
+  const { host, here, sees, contextLength } = server;
+  return {
+    id: serverChoiceId(id),
+    name: `${model} at ${name}`,
+    kind: 'server',
+    bytes: null,
+    present: true,
+    server: { name, host, here, sees, contextLength },
+  };
+}
+
+/** What a server is taken to hold where it does not say. Tokens. */
+export const usualServerContext = 32_768;
+
+/** The state of an engine that is a server's: always ready, for nothing is asked of it before a question. Null for a model that runs here. */
+export function serverState(model: ModelChoice): EngineState | null {
+  if (!model.server) return null;
+  const { sees, contextLength } = model.server;
+  return {
+    ...{ status: 'ready', model, doneBytes: 0, totalBytes: 0, device: null, hostBytes: null, failure: null, instead: null, use: 'chat' },
+    contextLength: contextLength ?? usualServerContext,
+    // How a server cuts pictures is its own affair; what is shown of it is that it sees.
+    vision: sees ? { tileSize: 560, maxTiles: 4 } : null,
+  };
+}
 
 /** Whether the files of a model lie in a folder. */
 export function liesIn(id: string, folder: string): boolean {

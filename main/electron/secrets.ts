@@ -55,7 +55,7 @@ export function keychainSecrets({ safeStorage, platform, directory }: KeychainOp
     try {
       return safeStorage.encryptString(value);
     } catch {
-      throw new LoupeError('file_unwritable', words.secrets.refused(name), words.secrets.refusedNext[name]);
+      throw new LoupeError('file_unwritable', words.secrets.refused(name), words.secrets.refusedNext(name));
     }
   }
 }

@@ -1,7 +1,16 @@
 import type { SecretName } from '../services/ports.ts';
 
-const secret = { 'hub-token': 'token', 'api-key': 'key for programs' } satisfies Record<SecretName, string>;
-const another = { 'hub-token': 'enter the token again', 'api-key': 'make a new key' } satisfies Record<SecretName, string>;
+type SecretKind = 'hub-token' | 'api-key' | 'server-key';
+const secrets: Record<SecretKind, { name: string; another: string; refusedNext: string }> = {
+  'hub-token': {
+    name: 'token',
+    another: 'enter the token again',
+    refusedNext: 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
+  },
+  'api-key': { name: 'key for programs', another: 'make a new key', refusedNext: 'Unlock the keychain and try again.' },
+  'server-key': { name: 'key of the server', another: 'enter the key again', refusedNext: 'Unlock the keychain and try again.' },
+};
+const of = (name: SecretName): (typeof secrets)[SecretKind] => secrets[name === 'hub-token' || name === 'api-key' ? name : 'server-key'];
 
 /** Every word that the shell itself says: menus, dialogs, titles. The window has its own catalogue. */
 export const words = {
@@ -47,18 +56,15 @@ export const words = {
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
     unreadable: (name: SecretName) =>
-      `The saved ${secret[name]} cannot be read: the keychain did not unlock it. Unlock the keychain, or ${another[name]}.`,
+      `The saved ${of(name).name} cannot be read: the keychain did not unlock it. Unlock the keychain, or ${of(name).another}.`,
     unreadableFile: (name: SecretName, path: string, code: string) =>
-      `The saved ${secret[name]} cannot be read (${path}: ${code}). Check the permissions of the folder, or ${another[name]}.`,
-    unforgettable: (name: SecretName, path: string, code: string) => `The ${secret[name]} saved in ${path} cannot be deleted (${code}).`,
+      `The saved ${of(name).name} cannot be read (${path}: ${code}). Check the permissions of the folder, or ${of(name).another}.`,
+    unforgettable: (name: SecretName, path: string, code: string) => `The ${of(name).name} saved in ${path} cannot be deleted (${code}).`,
     unforgettableNext: 'Check the permissions of the folder, or delete the file yourself.',
     unwritable: (name: SecretName, path: string, code: string) =>
-      `${path} cannot be written (${code}), so the ${secret[name]} is not kept.`,
-    refused: (name: SecretName) => `The system’s keychain refused the ${secret[name]}.`,
-    refusedNext: {
-      'hub-token': 'Unlock the keychain and try again, or start Loupe with HF_TOKEN set.',
-      'api-key': 'Unlock the keychain and try again.',
-    } satisfies Record<SecretName, string>,
+      `${path} cannot be written (${code}), so the ${of(name).name} is not kept.`,
+    refused: (name: SecretName) => `The system’s keychain refused the ${of(name).name}.`,
+    refusedNext: (name: SecretName) => of(name).refusedNext,
   },
   fault: {
     refusedSwitch: (name: string) => `Loupe does not start with --${name}, which would open it to other programs. Start it without.\n`,

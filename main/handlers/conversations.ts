@@ -66,6 +66,7 @@ export function conversationHandlers({
     'conversations.export': ({ id, format }) => exportConversation(chat.live(conversations.open(id)), format),
 
     'chat.send': (input) => chat.send(input),
+    'chat.compare': (input) => chat.compare(input),
     'chat.regenerate': ({ messageId }) => chat.regenerate(messageId),
     'chat.continue': ({ messageId }) => chat.continue(messageId),
     'chat.stop': done(({ messageId }) => chat.stop(messageId)),

@@ -4,12 +4,14 @@ import type { EventMessage } from '../contract.ts';
 import type { EngineService } from '../services/engine-service.ts';
 import type { Maintenance } from '../services/maintenance.ts';
 import type { ModelManager } from '../services/models/manager.ts';
+import type { Servers } from '../services/servers/servers.ts';
 import type { AreaHandlers } from './area.ts';
 
 export interface StorageHandlersOptions extends Pick<AppPorts, 'store' | 'host'> {
   engine: Pick<EngineService, 'follow'>;
   maintenance: Maintenance;
   manager: Pick<ModelManager, 'stayHere'>;
+  servers: Pick<Servers, 'stayHere'>;
   emit: (event: EventMessage) => void;
 }
 
@@ -19,6 +21,7 @@ export function storageHandlers({
   engine,
   maintenance,
   manager,
+  servers,
   emit,
 }: StorageHandlersOptions): AreaHandlers<'storage' | 'settings'> {
   return {
@@ -36,7 +39,10 @@ export function storageHandlers({
       const settings = store.saveSettings(change);
       emit({ event: 'settings.changed', payload: settings });
       host.settingsChanged?.();
-      if (settings.neverConnect) manager.stayHere();
+      if (settings.neverConnect) {
+        manager.stayHere();
+        servers.stayHere();
+      }
       const { model, device, contextLength } = settings;
       if (model !== before.model || device !== before.device || contextLength !== before.contextLength) void engine.follow();
       return settings;

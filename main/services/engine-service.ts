@@ -1,6 +1,7 @@
 /**
  * The engine as the app uses it: one model, chosen in the settings, loaded when it is first
- * needed or at start; one use at a time, in order.
+ * needed or at start; one use at a time, in order. A server's model takes its place for whoever
+ * asks a question, and leaves what is loaded here alone.
  *
  * | status    | begins with                                    | ends with                                             |
  * | --------- | ---------------------------------------------- | ----------------------------------------------------- |
@@ -9,12 +10,12 @@
  * | `ready`   | a load that succeeded                          | `loading`: as above; `stopped`: its process was lost  |
  * | `failed`  | a load that failed                             | `loading`: as above                                   |
  */
-import type { EngineState, Settings } from '../contract.ts';
+import { serverIdOf, serverState, type EngineState, type ModelChoice, type Settings } from '../contract.ts';
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import { createFallbacks, type Trouble, type Wanted } from './fallbacks.ts';
 import type { ChosenModel } from './models/models.ts';
 import { loadPlanned } from './models/fit/placement.ts';
-import type { Body, Engine, LoadedModel } from './ports.ts';
+import type { AnsweringEngine, Body, Engine, LoadedModel } from './ports.ts';
 import { throttle } from './throttle.ts';
 import { createTurns } from './turns.ts';
 
@@ -24,6 +25,8 @@ export interface EngineServiceOptions {
   /** By its id; throws `model_missing`. */
   model: (id: string) => ChosenModel;
   onChange: (state: EngineState) => void;
+  /** A server's model by its id: null for one on this computer; throws `model_missing`. Absent: there are no servers. */
+  server?: (id: string) => { choice: ModelChoice; engine: AnsweringEngine } | null;
   /** Where compiled pipelines are kept. */
   cacheDirectory?: string | undefined;
 }
@@ -35,11 +38,14 @@ export interface UseOptions {
   other?: string | undefined;
   /** Comes after everything that does not: what a person asks goes before what programs ask. */
   givesWay?: boolean;
+  /** What it is that no server may be asked for, as in "Tables are filled"; a server's model is then refused. */
+  onlyHere?: string;
 }
 
 export interface EngineService {
+  /** Of what is loaded here. */
   state(): EngineState;
-  /** Null while another model is loaded for a moment, as a guard that checks an answer. */
+  /** Of the chosen model, which may be a server's. Null while another model is loaded for a moment, as a guard that checks an answer. */
   chosen(): EngineState | null;
   /**
    * Loads the chosen model, again if it is loaded, once what runs has ended; another load that is under way is given up.
@@ -49,9 +55,14 @@ export interface EngineService {
   /** Loads what the settings choose, unless it is loaded or on its way. As `load` otherwise. */
   follow(): Promise<void>;
   /**
-   * Runs `work` with the chosen model loaded and nothing else running. Rejects with why the model could not be loaded.
+   * Runs `work` with the chosen model loaded and nothing else running; of a server's model at once, beside what runs here. `answers`:
+   * which model it is. Rejects with why the model could not be loaded.
    */
-  use<Result>(signal: AbortSignal, work: (engine: Engine) => Promise<Result>, options?: UseOptions): Promise<Result>;
+  use<Result>(
+    signal: AbortSignal,
+    work: (engine: AnsweringEngine, answers: EngineState) => Promise<Result>,
+    options?: UseOptions,
+  ): Promise<Result>;
   /**
    * Work that nobody waits for, with the model that is loaded. Whoever wants the engine meanwhile aborts its signal and
    * comes next. Null where no model is loaded or the engine is in use.
@@ -99,7 +110,7 @@ const outdating: readonly ErrorCode[] = ['device_out_of_memory', 'model_missing'
 const progressEveryMs = 100;
 
 export function createEngineService(options: EngineServiceOptions): EngineService {
-  const { engine, settings, model } = options;
+  const { engine, settings, model, server = () => null } = options;
   const turns = createTurns();
   const closing = new AbortController();
   const loader = createLoader(options, closing.signal);
@@ -123,10 +134,24 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
     }
   }
 
+  /** Null also where it was removed. */
+  function chosenServer(): EngineState | null {
+    try {
+      const chosen = server(settings().model);
+      return chosen && serverState(chosen.choice);
+    } catch {
+      return null;
+    }
+  }
+
+  /** There is nothing to load for a server's. */
+  const isHere = (): boolean => serverIdOf(settings().model) === null;
+
   return {
     state: loader.state,
-    chosen: () => (loader.state().model?.id === settings().model ? loader.state() : null),
-    load() {
+    chosen: () => chosenServer() ?? (loader.state().model?.id === settings().model ? loader.state() : null),
+    async load() {
+      if (!isHere()) return;
       loader.giveUp();
       const before = loader.loads();
       return turns.take(async () => {
@@ -137,18 +162,27 @@ export function createEngineService(options: EngineServiceOptions): EngineServic
         await loader.load().catch(() => {});
       });
     },
-    follow() {
+    async follow() {
+      if (!isHere()) return;
       loader.giveUpOutdated();
       return turns.take(() => loader.ensureLoaded().catch(() => {}));
     },
-    use(signal, work, { onWait, other, givesWay } = {}) {
+    async use(signal, work, { onWait, other, givesWay, onlyHere } = {}) {
+      const away = server(other ?? settings().model);
+      if (away && onlyHere !== undefined)
+        throw new LoupeError(
+          'model_missing',
+          `${onlyHere} by a model on this computer alone; ${away.choice.name} is a server’s.`,
+          'Choose another model.',
+        );
       onWait?.();
+      if (away) return work(away.engine, serverState(away.choice)!);
       return turns.take(async () => {
         if (signal.aborted) throw new LoupeError('cancelled', 'The question was stopped before its turn came.');
         // Where its files are missing, the loaded model stays.
         if (other !== undefined) model(other);
         await loader.ensureLoaded(other, other === undefined ? undefined : signal);
-        return watched(work(engine));
+        return watched(work(engine, loader.state()));
       }, givesWay);
     },
     async whileIdle(work) {

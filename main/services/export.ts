@@ -1,5 +1,6 @@
 /** A conversation as a document: Markdown to read, JSON with everything (docs/export.md). */
 import {
+  answeredByInWords,
   citationInWords,
   coverageInWords,
   differenceInWords,
@@ -23,7 +24,7 @@ export function exportConversation(conversation: Conversation, format: 'markdown
 
 /** The branch that is shown. */
 function toMarkdown({ title, createdAt, messages, leafId }: Conversation): string {
-  const branch = branchTo(messages, leafId);
+  const branch = branchTo(messages, leafId).flatMap((message) => besideIt(message, messages));
   const others = messages.length - branch.length;
   const blocks = [
     `# ${oneLine(title)}`,
@@ -43,13 +44,14 @@ function localDate(ms: number): string {
 }
 
 function messageBlocks(message: Message): string[] {
-  const { role, text, pictures, state, failure, model, scope } = message;
+  const { role, text, pictures, state, failure, model, scope, server } = message;
   const heading = role === 'user' ? '## Question' : `## Answer${model === null ? '' : ` (${oneLine(model)})`}`;
   const note = failure ? `Failed: ${oneLine(failure.message)}` : stateNotes[state];
   const words = role === 'user' ? questionSection(text) : answerSection(text);
   return [
     heading,
     ...(scope ? [`*About ${oneLine(scopeInWords(scope))}*`] : []),
+    ...(server ? [`*${oneLine(answeredByInWords(server))}*`] : []),
     ...pictures.map(pictureLine),
     ...(words === '' ? [] : [words]),
     ...(note ? [`*${note}*`] : []),
@@ -96,8 +98,18 @@ function toDocument({
     version: exportVersion,
     ...conversation,
     pinnedPicture: pinnedPicture?.hash ?? null,
-    messages: messages.map(({ conversationId: _conversationId, ...message }) => message),
+    // Which model was asked is a path on this computer; its name is there.
+    messages: messages.map(({ conversationId: _conversationId, compared, ...message }) => ({
+      ...message,
+      ...(compared !== undefined && { compared: true }),
+    })),
   };
+}
+
+/** A comparison is shown with all its answers. */
+function besideIt(message: Message, messages: Message[]): Message[] {
+  if (message.compared === undefined) return [message];
+  return messages.filter(({ parentId, compared }) => parentId === message.parentId && compared !== undefined);
 }
 
 function branchTo(messages: Message[], leafId: number | null): Message[] {

@@ -1,7 +1,7 @@
 /**
- * The one place that opens connections to other machines (.dependency-cruiser.js and eslint.config.js hold it). HTTP as downloads need
- * it: redirects followed by hand, so that the token reaches only the server it is meant for; proxies of the environment; every byte
- * counted for the ledger.
+ * The one place that opens connections to other machines (.dependency-cruiser.js and eslint.config.js hold it). HTTP as downloads and
+ * servers that answer need it: redirects followed by hand or not at all, so that token and question reach only the server they are meant
+ * for; proxies of the environment; every byte counted for the ledger.
  */
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici';
 import { LoupeError } from '../errors.ts';
@@ -26,6 +26,11 @@ export interface Http {
    * `hub_invalid` (a redirect that must not be followed), or what aborted `signal`.
    */
   get(url: string, options: { headers?: Record<string, string>; token?: string | null; signal: AbortSignal }): Promise<HttpResponse>;
+  /**
+   * One request, a POST where it has a body. Redirects are answers like others: nothing is sent to where they lead. Rejects as `get`,
+   * with connections' failures as `inWords` tells them.
+   */
+  ask(url: string, options: { headers: Record<string, string>; body?: Uint8Array; signal: AbortSignal }): Promise<HttpResponse>;
   /** Ends its connections. */
   close(): Promise<void>;
 }
@@ -39,6 +44,10 @@ export interface HttpOptions {
   environment: NodeJS.ProcessEnv;
   /** "Never connect" is on: what is not on this machine is refused. Asked anew for every connection. */
   neverConnects: () => boolean;
+  /** What went wrong with a connection, for people. Absent: as of a download. */
+  inWords?: typeof networkError;
+  /** What is on this machine is reached without a proxy, which could be anywhere. */
+  directHere?: boolean;
 }
 
 const redirects: readonly number[] = [301, 302, 303, 307, 308];
@@ -68,7 +77,15 @@ export function whyNotConnect(
   );
 }
 
-export function createHttp({ purpose, ledger, clock, environment, neverConnects }: HttpOptions): Http {
+export function createHttp({
+  purpose,
+  ledger,
+  clock,
+  environment,
+  neverConnects,
+  inWords = networkError,
+  directHere = false,
+}: HttpOptions): Http {
   /** By proxy; "" is the direct way. */
   const dispatchers = new Map<string, Dispatcher>();
   const accounts = new Map<string, Account>();
@@ -94,17 +111,22 @@ export function createHttp({ purpose, ledger, clock, environment, neverConnects 
     return account;
   }
 
-  async function once(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<HttpResponse> {
+  async function once(url: URL, headers: Record<string, string>, signal: AbortSignal, sent?: Uint8Array): Promise<HttpResponse> {
     const refused = whyNotConnect(url.href, { environment, neverConnects });
     if (refused) throw refused;
-    const proxy = proxyFor(url, environment);
+    const proxy = directHere && isHere(url) ? null : proxyFor(url, environment);
     const account = accountOf(url, proxy);
-    account.add(requestBytes(url, headers), 0);
+    account.add(requestBytes(url, headers, sent), 0);
+    const inOurWords = (error: unknown): unknown => {
+      if (signal.aborted) return signal.reason;
+      return error instanceof LoupeError ? error : inWords(error, { host: url.host, proxy: proxy?.host ?? null });
+    };
     let answer: Dispatcher.ResponseData;
     try {
-      answer = await request(url, { dispatcher: dispatcherFor(proxy), headers, signal });
+      const body = sent === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: sent } as const);
+      answer = await request(url, { dispatcher: dispatcherFor(proxy), headers, signal, ...body });
     } catch (error) {
-      throw inOurWords(error, url, proxy, signal);
+      throw inOurWords(error);
     }
     const { headers: received, bytes } = readHeaders(answer.headers);
     account.add(0, bytes);
@@ -115,7 +137,7 @@ export function createHttp({ purpose, ledger, clock, environment, neverConnects 
       status: answer.statusCode,
       headers: received,
       url: url.href,
-      body: counted(body, account, (error) => inOurWords(error, url, proxy, signal)),
+      body: counted(body, account, inOurWords),
       discard: () => void body.destroy(),
     };
   }
@@ -148,6 +170,7 @@ export function createHttp({ purpose, ledger, clock, environment, neverConnects 
       }
       throw new LoupeError('network_failed', `${start.host} redirects without end.`);
     },
+    ask: (address, { headers, body, signal }) => once(new URL(address), { ...headers, 'user-agent': 'loupe' }, signal, body),
     async close() {
       for (const account of accounts.values()) account.write();
       await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.destroy()));
@@ -209,28 +232,24 @@ function redirected(from: URL, location: string): URL {
 }
 
 /** Encrypted, or to this machine. */
-function isPrivate(url: URL): boolean {
+export function isPrivate(url: URL): boolean {
   return url.protocol === 'https:' || isHere(url);
 }
 
 /** This machine. "127.example.org" is a name that anybody can register, so the whole address counts. */
-function isHere({ hostname }: URL): boolean {
+export function isHere({ hostname }: URL): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function inOurWords(error: unknown, { host }: URL, proxy: URL | null, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  return error instanceof LoupeError ? error : networkError(error, { host, proxy: proxy?.host ?? null });
-}
-
-function requestBytes({ pathname, search, host }: URL, headers: Record<string, string>): number {
+function requestBytes({ pathname, search, host }: URL, headers: Record<string, string>, body?: Uint8Array): number {
   const lines = [
-    `GET ${pathname}${search} HTTP/1.1`,
+    `${body ? 'POST' : 'GET'} ${pathname}${search} HTTP/1.1`,
     `host: ${host}`,
     'connection: keep-alive',
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...(body ? [`content-length: ${body.byteLength}`] : []),
   ];
-  return lines.reduce((sum, line) => sum + line.length + 2, 2);
+  return lines.reduce((sum, line) => sum + line.length + 2, 2) + (body?.byteLength ?? 0);
 }
 
 function readHeaders(raw: Record<string, string | string[] | undefined>): { headers: Record<string, string>; bytes: number } {

@@ -5,4 +5,5 @@ export type * from './ports/engine.ts';
 export type * from './ports/extractions.ts';
 export type * from './ports/models.ts';
 export type * from './ports/pictures.ts';
+export type * from './ports/servers.ts';
 export type * from './ports/store.ts';

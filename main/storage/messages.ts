@@ -1,5 +1,5 @@
 /** Messages: a tree for each conversation. */
-import type { Citation, Difference, Judgement, Message } from '../contract.ts';
+import type { AnsweredBy, Citation, Difference, Judgement, Message } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, FinishedAnswer, NewCoverage, NewMessage } from '../services/ports.ts';
 import { askingCommands, askingQueries } from './asking.ts';
@@ -106,8 +106,9 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
 
   const statements = {
     exists: database.prepare<[number], number>('select 1 from messages where id = ?').pluck(),
-    insert: database.prepare<[number, number | null, string, string, string, string | null, number, number]>(
-      'insert into messages (conversation_id, parent_id, role, text, state, model, created_at, unspaced) values (?, ?, ?, ?, ?, ?, ?, ?)',
+    insert: database.prepare<[number, number | null, string, string, string, string | null, string | null, number, number]>(
+      `insert into messages (conversation_id, parent_id, role, text, state, model, compared, created_at, unspaced)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertPicture: database.prepare<[number, number, string]>(
       'insert into message_pictures (message_id, position, picture) values (?, ?, ?)',
@@ -125,6 +126,7 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
          differences = null
        where id = ?`,
     ),
+    answeredBy: database.prepare<[string, number]>('update messages set server = ? where id = ?'),
     judge: database.prepare<[string | null, number]>("update messages set judgement = ? where id = ? and state = 'complete'"),
     differ: database.prepare<[string, number, string]>(
       "update messages set differences = ? where id = ? and text = ? and state <> 'streaming'",
@@ -133,7 +135,17 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
   };
 
   return {
-    append: ({ conversationId, parentId, role, text, pictures: hashes, state, model, scope = null }: NewMessage): Message =>
+    append: ({
+      conversationId,
+      parentId,
+      role,
+      text,
+      pictures: hashes,
+      state,
+      model,
+      scope = null,
+      compared = null,
+    }: NewMessage): Message =>
       transaction(database, () => {
         if (parentId !== null && !statements.isIn.get(parentId, conversationId)) throw noMessage(parentId);
         for (const hash of hashes) if (!statements.isPicture.get(hash)) throw new LoupeError('not_found', `There is no picture ${hash}.`);
@@ -141,7 +153,9 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
           throw new LoupeError('not_found', `There is no conversation ${conversationId}.`);
         const now = clock.now();
         const unspaced = Number(isUnspaced(text));
-        const id = Number(statements.insert.run(conversationId, parentId, role, text, state, model, now, unspaced).lastInsertRowid);
+        const id = Number(
+          statements.insert.run(conversationId, parentId, role, text, state, model, compared, now, unspaced).lastInsertRowid,
+        );
         for (const [position, hash] of hashes.entries()) statements.insertPicture.run(id, position, hash);
         if (scope) asking.saveScope(id, scope);
         statements.grow.run(id, now, hashes.at(-1) ?? null, conversationId);
@@ -162,6 +176,11 @@ export function messageCommands(database: WriteDatabase, clock: Clock, { stored 
         asking.saveCitations(id, citations ?? null);
         return stored(id);
       }),
+
+    saveServer: (id: number, server: AnsweredBy): Message => {
+      if (statements.answeredBy.run(JSON.stringify(server), id).changes === 0) throw noMessage(id);
+      return stored(id);
+    },
 
     saveCoverage: (id: number, coverage: NewCoverage): Message => {
       if (!statements.exists.get(id)) throw noMessage(id);

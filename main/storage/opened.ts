@@ -13,11 +13,12 @@ import { migrations } from './migrations/index.ts';
 import { modelCommands, modelQueries, type ModelCommands, type ModelQueries } from './models.ts';
 import { shelfInMemory, shelfOnDisk, type PictureShelf } from './picture-shelf.ts';
 import { pictureCommands, pictureQueries, type PictureCommands, type PictureQueries } from './pictures.ts';
+import { serverCommands, serverQueries, type ServerCommands, type ServerQueries } from './servers.ts';
 import { settingsCommands, settingsQueries, type SettingsCommands, type SettingsQueries } from './settings.ts';
 
 export type Kept = Pick<
   Store,
-  'conversations' | 'pictures' | 'documents' | 'extractions' | 'models' | 'downloads' | 'licences' | 'ledger'
+  'conversations' | 'pictures' | 'documents' | 'extractions' | 'models' | 'downloads' | 'licences' | 'ledger' | 'servers'
 > & {
   settings: Pick<Store, 'settings' | 'saveSettings'>;
 };
@@ -31,6 +32,7 @@ export interface Queries {
   downloads: DownloadQueries;
   licences: LicenceQueries;
   ledger: LedgerQueries;
+  servers: ServerQueries;
   settings: SettingsQueries;
 }
 
@@ -43,6 +45,7 @@ export interface Commands {
   downloads: DownloadCommands;
   licences: LicenceCommands;
   ledger: LedgerCommands;
+  servers: ServerCommands;
   settings: SettingsCommands;
 }
 
@@ -138,6 +141,7 @@ function writable(on: Writable['on'], database: WriteDatabase, shelf: PictureShe
       downloads: downloadCommands(database, clock, queries.downloads),
       licences: licenceCommands(database, clock),
       ledger: ledgerCommands(database, clock),
+      servers: serverCommands(database, clock, queries.servers),
       settings: settingsCommands(database, queries.settings),
     };
     return { on, database, queries, commands, close: () => void database.close() };
@@ -155,6 +159,7 @@ function queriesOf(database: ReadDatabase, shelf: PictureShelf, clock: Clock): Q
     downloads: downloadQueries(database),
     licences: licenceQueries(database),
     ledger: ledgerQueries(database, clock),
+    servers: serverQueries(database),
     settings: settingsQueries(database),
   };
 }

@@ -125,6 +125,7 @@ export function withPrivate({ clock, kept, write }: PrivateOptions): PrivatePart
     saveNote: (id, look, note) => at(id).saveNote(id, look, note),
     looks: (id) => at(id).looks(id),
     saveCitations: (id, citations) => at(id).saveCitations(id, citations),
+    saveServer: (id, server) => at(id).saveServer(id, server),
     judge: (id, judgement) => at(id).judge(id, judgement),
     saveDifferences: (id, text, differences) => at(id).saveDifferences(id, text, differences),
     selectBranch: (id) => at(id).selectBranch(id),

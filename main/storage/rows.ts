@@ -1,6 +1,7 @@
 /** Rows as SQLite returns them -> entities of the contract. JSON of another shape than expected counts as absent. */
 import * as v from 'valibot';
 import {
+  answeredBySchema,
   differencesSchema,
   failureSchema,
   judgementSchema,
@@ -52,6 +53,8 @@ export interface MessageRow {
   failure: string | null;
   finish: Message['finish'];
   model: string | null;
+  server: string | null;
+  compared: string | null;
   statistics: string | null;
   judgement: string | null;
   differences: string | null;
@@ -68,15 +71,23 @@ export const messageColumns = [
   'messages.failure',
   'messages.finish',
   'messages.model',
+  'messages.server',
+  'messages.compared',
   'messages.statistics',
   'messages.judgement',
   'messages.differences',
   'messages.created_at as createdAt',
 ].join(', ');
 
-export function toMessage({ failure, statistics, judgement, differences, ...row }: MessageRow, pictures: Picture[]): Message {
+export function toMessage(
+  { failure, statistics, judgement, differences, server, compared, ...row }: MessageRow,
+  pictures: Picture[],
+): Message {
+  const answeredBy = parseJson(answeredBySchema, server);
   return {
     ...row,
+    ...(answeredBy && { server: answeredBy }),
+    ...(compared !== null && { compared }),
     pictures,
     // What is kept of questions about documents: see asking.ts.
     ...{ scope: null, coverage: null, citations: [] },

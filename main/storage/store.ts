@@ -58,6 +58,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     saveCoverage: 'writes',
     saveNote: 'writes',
     saveCitations: 'writes',
+    saveServer: 'writes',
     saveDifferences: 'writes',
     selectBranch: 'writes',
     pinPicture: 'writes',
@@ -128,6 +129,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
   },
   licences: { list: 'reads', accept: 'writes' },
   ledger: { installedAt: 'reads', list: 'reads', add: 'writes', count: 'writes' },
+  servers: { list: 'reads', get: 'reads', add: 'writes', save: 'writes', remove: 'writes' },
   settings: { settings: 'reads', saveSettings: 'writes' },
 };
 
@@ -163,6 +165,7 @@ export function openStore(
     downloads: port('downloads'),
     licences: port('licences'),
     ledger: port('ledger'),
+    servers: port('servers'),
     lockDownload,
     ...port('settings'),
     care,

@@ -1,10 +1,13 @@
 import {
   defaultSettings,
+  serverChoice,
+  serverState,
   type CaptureState,
   type EngineState,
   type ModelChoice,
   type Output,
   type SanityCheck,
+  type Server,
   type Settings,
   type StorageState,
 } from '../../main/contract.ts';
@@ -32,6 +35,7 @@ export class AppState {
   #settings = $state.raw<Settings>(defaultSettings);
   #engine = $state.raw<EngineState>(unknownEngine);
   #models = $state.raw<ModelChoice[]>([]);
+  #servers = $state.raw<Server[]>([]);
   #sanityChecks = $state.raw<SanityCheck[]>([]);
   #capture = $state.raw<CaptureState | null>(null);
   #storage = $state.raw<StorageState | null>(null);
@@ -39,6 +43,8 @@ export class AppState {
   #connected = $state(true);
   #ready = $state(false);
   #failure = $state.raw<RequestFailure | null>(null);
+
+  readonly #onServers = $derived(this.#servers.map(serverChoice));
 
   constructor(client: Client) {
     this.#client = client;
@@ -50,6 +56,9 @@ export class AppState {
     });
     client.on('models.changed', (models) => {
       this.#models = models;
+    });
+    client.on('servers.changed', (servers) => {
+      this.#servers = servers;
     });
     client.on('sanityChecks.changed', (sanityChecks) => {
       this.#sanityChecks = sanityChecks;
@@ -80,18 +89,30 @@ export class AppState {
     return this.#engine;
   }
 
-  /** The engine while it is the chosen model's; null while it is another's, as of a guard that only checks. */
+  /** The engine while it is the chosen model's, or what stands for it where that is a server's; null while it is another's, as of a guard that only checks. */
   get chosenEngine(): EngineState | null {
+    const chosen = this.#onServers.find(({ id }) => id === this.#settings.model);
+    if (chosen) return serverState(chosen);
     return this.#engine.model?.id === this.#settings.model ? this.#engine : null;
   }
 
+  /** On this computer. */
   get models(): ModelChoice[] {
     return this.#models;
   }
 
+  /** Every model that a question can go to: those on this computer, then those of servers. */
+  get choices(): ModelChoice[] {
+    return [...this.#models, ...this.#onServers];
+  }
+
+  get servers(): readonly Server[] {
+    return this.#servers;
+  }
+
   /** Null where it is in no list any more. */
   get chosenModel(): ModelChoice | null {
-    return this.chosenEngine?.model ?? this.#models.find(({ id }) => id === this.#settings.model) ?? null;
+    return this.chosenEngine?.model ?? this.choices.find(({ id }) => id === this.#settings.model) ?? null;
   }
 
   /** Whether a model answers as it should, once it was tried. */
@@ -135,11 +156,12 @@ export class AppState {
       this.#apply(storage);
       // Nothing else would be answered.
       if (storage.access === 'closed' && storage.problem) throw new RequestFailure(storage.problem);
-      const [info, settings, engine, models, sanityChecks, capture] = await Promise.all([
+      const [info, settings, engine, models, servers, sanityChecks, capture] = await Promise.all([
         this.#client.request('app.info', {}),
         this.#client.request('settings.get', {}),
         this.#client.request('engine.state', {}),
         this.#client.request('models.list', {}),
+        this.#client.request('servers.list', {}),
         this.#client.request('models.sanityChecks', {}),
         this.#client.request('capture.state', {}),
       ]);
@@ -147,6 +169,7 @@ export class AppState {
       this.#settings = settings;
       this.#engine = engine;
       this.#models = models;
+      this.#servers = servers;
       this.#sanityChecks = sanityChecks;
       this.#capture = capture;
       this.#failure = null;

@@ -60,3 +60,25 @@ test('a disk that fills up replaces nothing', () => {
   client.send('storage.changed', writable);
   expect([app.storage, app.replaced]).toEqual([writable, false]);
 });
+
+test('a server’s model is a choice like others, and is ready when it is chosen, whatever is loaded here', () => {
+  const client = createFakeClient();
+  const app = new AppState(client);
+  client.send('models.changed', [chosen]);
+  client.send('servers.changed', [
+    {
+      ...{ id: 3, name: 'Office', address: 'https://example.org/v1', host: 'example.org', here: false, encrypted: true, model: 'tiny' },
+      ...{ sees: false, documents: false, contextLength: 8192, key: null, keyProblem: null },
+    },
+  ]);
+  expect(app.choices.map(({ id, name }) => [id, name])).toEqual([
+    ['/chosen', 'Chosen'],
+    ['server:3', 'tiny at Office'],
+  ]);
+  client.send('settings.changed', { ...defaultSettings, model: 'server:3' });
+  client.send('engine.changed', { ...stopped, status: 'ready', model: chosen, use: 'chat' });
+  expect(app.chosenModel?.server).toMatchObject({ host: 'example.org', here: false });
+  expect(app.chosenEngine).toMatchObject({ status: 'ready', use: 'chat', vision: null, contextLength: 8192, device: null });
+  client.send('servers.changed', []);
+  expect([app.chosenModel, app.chosenEngine]).toEqual([null, null]);
+});

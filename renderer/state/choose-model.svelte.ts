@@ -1,4 +1,4 @@
-import type { FileFit, ModelChoice } from '../../main/contract.ts';
+import { serverIdOf, type FileFit, type ModelChoice } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { strings } from '../strings.ts';
 import type { AppState } from './app.svelte.ts';
@@ -33,7 +33,7 @@ export class ChooseModel {
     const choice = ++this.#choices;
     this.#doubt = null;
     if (id === this.#app.settings.model) return;
-    const fit = await this.#fit(id);
+    const fit = serverIdOf(id) === null ? await this.#fit(id) : null;
     if (choice !== this.#choices) return;
     if (fit && fit.outcome !== 'fits') this.#doubt = { id, name, fit };
     else await this.#save(id);

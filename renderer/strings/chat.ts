@@ -37,6 +37,7 @@ export const chat = {
   remove: (name: string) => `Remove ${name}`,
   attached: 'Attached pictures',
   seen: 'Loupe will see this',
+  sentThere: 'The server will get this',
   cutOff: 'cut off',
   changePage: (label: string, name: string) => `${name}: ${label}, choose another`,
   notSeen: 'not seen',
@@ -92,9 +93,11 @@ export const chat = {
   firstToken: (ms: number) => `first word after ${seconds(ms)}`,
   details: (statistics: TurnStatistics) =>
     [
-      `${statistics.generatedTokens} tokens written, ${statistics.promptTokens} read`,
+      statistics.generatedTokens + statistics.promptTokens > 0
+        ? `${statistics.generatedTokens} tokens written, ${statistics.promptTokens} read`
+        : 'the server did not say how many tokens it took',
       statistics.reusedTokens > 0 ? `${statistics.reusedTokens} of them reused` : '',
-      statistics.imagesEncoded > 0
+      statistics.imagesEncoded > 0 && statistics.encodeMs > 0
         ? `looked at the picture in ${seconds(statistics.encodeMs)}`
         : statistics.imagesCached > 0
           ? 'the picture had been looked at before'
@@ -116,6 +119,7 @@ export const chat = {
     text: 'Reading the text in the picture',
     pages: 'Looking at every page',
     looking: 'Looking at the picture',
+    sent: 'Sent. Waiting for the first word',
     reading: 'Reading',
     writing: 'Writing',
   } satisfies Record<TurnState['phase'], string>,
@@ -144,7 +148,9 @@ export const chat = {
 
   // Before the first question
   emptyTitle: 'What should Loupe look at?',
-  emptyWays: 'Capture a part of the screen, or paste, drop or choose a picture or a document. Nothing leaves this machine.',
+  emptyWays: (server: string | null) =>
+    'Capture a part of the screen, or paste, drop or choose a picture or a document. ' +
+    (server === null ? 'Nothing leaves this machine.' : `What you ask goes to ${server}.`),
   suggestions: 'Suggestions',
   waysToBegin: 'Ways to start',
   wayCapture: 'Capture',
@@ -159,6 +165,7 @@ export const chat = {
   chooseModel: 'Choose a model',
   moreModels: 'Get more models…',
   model: (model: ModelChoice | null) => model?.name ?? 'No model',
+  leaves: 'leaves this computer',
   onProcessor: 'on the processor',
   onProcessorSlow: 'on the processor, slow',
   disconnected: 'The connection to Loupe was lost.',

@@ -20,6 +20,7 @@ export const models = {
     vision: 'Looks at pictures and answers.',
     text: 'Answers without pictures.',
     guard: 'Judges whether a question is safe. Does not answer it.',
+    server: 'Answers on a server: the conversation and its pictures are sent there.',
   } satisfies Record<ModelChoice['kind'], string>,
   gone: 'Its files are missing. Is a drive disconnected?',
   sources: {

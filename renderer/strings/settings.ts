@@ -10,6 +10,7 @@ export const settings = {
     answers: 'Answers',
     backups: 'Backups',
     programs: 'For programs',
+    servers: 'Servers',
     privacy: 'Privacy',
     problems: 'Problems',
     about: 'About',
@@ -191,14 +192,15 @@ export const settings = {
   privateCapturesHint:
     'What you capture with the hotkey, and what you ask about it, stays in memory. It is gone when you close the small window, unless you keep it there.',
   neverConnect: 'Never connect',
-  neverConnectHint: 'Loupe refuses every connection to another machine, so no model can be downloaded. A download that is running stops.',
+  neverConnectHint:
+    'Loupe refuses every connection to another machine: no model can be downloaded, and no server elsewhere is asked. What is running stops, also in the middle of an answer.',
   ledgerNone: 'No connection since you installed Loupe',
   ledgerSince: (date: string) => `Installed on ${date}. Nothing has left this machine.`,
   ledgerSome: (count: number) =>
     count === 1 ? 'One connection since you installed Loupe' : `${count} connections since you installed Loupe`,
   ledgerExplain:
-    'Every connection to another machine would be listed here, with what it was for. ' +
-    'Pictures, questions and answers are only ever handled on this machine.',
+    'Every connection that Loupe opens is listed here, with what it was for. Pictures, questions and answers stay on this machine, ' +
+    'unless you choose a model of a server that you added under Servers.',
   ledgerTable: 'Connections',
   ledgerColumns: { when: 'When', host: 'To', purpose: 'What for', sent: 'Sent', received: 'Received' },
   files: 'Where your files are',

@@ -1,13 +1,13 @@
 /** One answer, from the moment it is asked for until it is stored, however it ends. */
-import type { EventMessage, Judgement, Message, TurnState, TurnStatistics } from '../../contract.ts';
+import type { EngineState, EventMessage, Judgement, Message, TurnState, TurnStatistics } from '../../contract.ts';
 import { toLoupeError, type Failure } from '../../errors.ts';
 import type { DocumentQuestions } from '../documents/questions.ts';
 import { roomForAnswer } from '../answer-room.ts';
 import { isEngineLost, resumesPerAnswer, type EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
-import type { Engine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
+import type { AnsweringEngine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
 import { fitWithHint, pictureInForce, type PromptParts } from './prompt-window.ts';
-import { messagesForUse, promptParts, promptsForUse } from './question.ts';
+import { messagesForUse, promptParts, promptsForUse, refuseDocuments } from './question.ts';
 import type { TextHints } from './text-hint.ts';
 
 export interface AnswerJobOptions {
@@ -16,6 +16,10 @@ export interface AnswerJobOptions {
   questions: DocumentQuestions;
   hints: TextHints;
   emit: (event: EventMessage) => void;
+  /** `id` of the model that is asked. Absent: the chosen one. */
+  asked?: string | undefined;
+  /** Whether a person agreed that the server behind this choice gets pages of documents. */
+  mayHaveDocuments: (id: string) => boolean;
   /** The longest time between two checkpoints of the text. */
   checkpointMs: number;
   /** Called once, with what there is to store. */
@@ -79,7 +83,7 @@ export class AnswerJob {
   }
 
   async #generateOnSomeEngine(): Promise<Ending> {
-    const { engine } = this.#options;
+    const { engine, store, asked } = this.#options;
     /** Until it continues. */
     let lostEngine = false;
     /** Page by page: whoever asks something meanwhile goes first. */
@@ -92,11 +96,15 @@ export class AnswerJob {
       };
       try {
         const onWait = (): void => void (onePage || this.#emitState(waitingFor()));
-        const work = (port: Engine): Promise<Ending | null> => {
+        const work = (port: AnsweringEngine, answers: EngineState): Promise<Ending | null> => {
           if (!onePage) this.#emitState('preparing');
-          return this.#generate(port);
+          return this.#generate(port, answers);
         };
-        const ending = await engine.use(this.#abort.signal, work, { onWait, givesWay: onePage });
+        const ending = await engine.use(this.#abort.signal, work, {
+          onWait,
+          givesWay: onePage,
+          other: asked === store.settings().model ? undefined : asked,
+        });
         if (ending) return ending;
         onePage = true;
         resumed = 0;
@@ -114,19 +122,20 @@ export class AnswerJob {
   }
 
   /** Null: there are more pages to look at before the answer is written. */
-  async #generate(port: Engine): Promise<Ending | null> {
-    const { store, engine, questions } = this.#options;
+  async #generate(port: AnsweringEngine, state: EngineState): Promise<Ending | null> {
+    const { store, questions } = this.#options;
     const { signal } = this.#abort;
     const { id, conversationId, parentId } = this.answer;
     const settings = store.settings();
-    const state = engine.state();
     const contextLength = state.contextLength!;
     this.#model = state.model!.name;
     const isGuard = state.use === 'guard';
     const maxTokens = isGuard ? verdictTokens : settings.maxTokens;
     // Of verdicts the likeliest counts.
     const sampling = isGuard ? { temperature: 0 } : { temperature: settings.temperature ?? undefined, topP: settings.topP ?? undefined };
-    const question = store.conversations.message(parentId!);
+    const path = store.conversations.path(parentId!);
+    const question = path.at(-1)!;
+    this.#leaves(state, path);
     const about = await questions.prompt(id, question, {
       ...{ port, contextLength, maxTokens, signal, systemPrompt: settings.systemPrompt, use: state.use, sees: state.vision !== null },
       onLook: (answer) => this.#options.emit({ event: 'message.changed', payload: { ...answer, text: this.#text } }),
@@ -134,19 +143,19 @@ export class AnswerJob {
     });
     if (about === 'more-pages') return null;
     const parts = promptParts(store, state, {
-      path: withoutVerdicts(store.conversations.path(parentId!)),
+      path: withoutVerdicts(path),
       conversationId,
       attached: question.pictures.length > 0,
       about,
     });
     const window = await fitWithHint(
-      { ...parts, hint: about ? null : await this.#hint(parts) },
+      { ...parts, hint: about ? null : await this.#hint(parts, state) },
       { contextLength, answer: roomForAnswer(maxTokens, contextLength) },
       (prompts, most) => port.countTokens({ ...promptsForUse(prompts, state.use), most, answerSoFar: this.#text }, { signal }),
     );
     const reply = await port.generate(
       { messages: messagesForUse(window.messages, state.use), answerSoFar: this.#text, maxTokens, sampling },
-      { signal, onText: (text) => this.#append(text), onStage: this.#stages() },
+      { signal, onText: (text) => this.#append(text), onStage: this.#stages(state.model!.server !== undefined) },
     );
     const statistics = {
       ...reply.statistics,
@@ -162,19 +171,29 @@ export class AnswerJob {
     return { ...ending, judgement: { by: this.#model, question: parseVerdict(this.#text), answer: null, ms } };
   }
 
-  async #hint(parts: PromptParts): Promise<string | null> {
-    const { engine, hints } = this.#options;
+  /** What goes to a server is marked before it goes. Throws `documents_stay`. */
+  #leaves({ model }: EngineState, path: Message[]): void {
+    const { store, emit, mayHaveDocuments } = this.#options;
+    if (!model?.server) return;
+    const { name, host, here } = model.server;
+    if (!mayHaveDocuments(model.id)) refuseDocuments(path, model.server);
+    const marked = store.conversations.saveServer(this.answer.id, { name, host, here });
+    emit({ event: 'message.changed', payload: { ...marked, text: this.#text } });
+  }
+
+  async #hint(parts: PromptParts, engine: EngineState): Promise<string | null> {
+    const { hints } = this.#options;
     const hash = pictureInForce(parts);
     if (hash === null) return null;
     const onReading = (): void => this.#emitState('text');
-    return hints.of({ hash, engine: engine.state(), signal: this.#abort.signal, onReading });
+    return hints.of({ hash, engine, signal: this.#abort.signal, onReading });
   }
 
-  #stages(): (stage: AnswerStage, done: number, total: number) => void {
+  #stages(away: boolean): (stage: AnswerStage, done: number, total: number) => void {
     let before: AnswerStage | null = null;
     return (stage, done, total) => {
       // Every token is news by itself.
-      if (stage !== 'decode' || before !== 'decode') this.#emitState(phases[stage], done, total);
+      if (stage !== 'decode' || before !== 'decode') this.#emitState(away ? 'sent' : phases[stage], done, total);
       before = stage;
     };
   }
@@ -207,7 +226,8 @@ export class AnswerJob {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#timer) clearTimeout(this.#timer);
-    const model = this.#model ?? this.#options.engine.chosen()?.model?.name ?? null;
+    const { asked, engine } = this.#options;
+    const model = this.#model ?? (asked === undefined ? (engine.chosen()?.model?.name ?? null) : this.answer.model);
     this.#options.onEnd(this, { text: this.#text, state, finish, failure, statistics, model, ...(judgement && { judgement }) });
   }
 

@@ -2,7 +2,7 @@
  * Questions and their answers. An answer is stored before its first word, at least every second
  * while it streams, and when it ends, however it ends; the window is notified at the same time.
  *
- * Answers are written one at a time, in the order in which they were asked for.
+ * Answers are written one at a time, in the order in which they were asked for; those of servers beside them.
  */
 import type { Conversation, EventMessage, Input, Message, Output } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
@@ -32,12 +32,18 @@ export interface ChatOptions {
   onAnswer?: (answer: Message) => void;
   /** Between two checkpoints of an answer that is being written, at most. */
   checkpointMs?: number;
+  /** Whether a person agreed that the server behind this choice gets pages of documents. Absent: there are no servers. */
+  mayHaveDocuments?: (id: string) => boolean;
+  /** The name of the model behind a choice; throws `model_missing`. Absent: nothing is compared. */
+  nameOf?: (id: string) => string;
   /** Between two tries to store an answer that the disk had no room for. */
   retryMs?: number;
 }
 
 export interface Chat {
   send(input: Input<'chat.send'>): Output<'chat.send'>;
+  /** Asks several models. Throws `model_missing` before anything is stored. */
+  compare(input: Input<'chat.compare'>): Output<'chat.compare'>;
   regenerate(messageId: number): Message;
   /** Extends an answer from its last word. Throws `usage` where it is complete. */
   continue(messageId: number): Message;
@@ -69,6 +75,8 @@ export function createChat({
   onFault,
   emit,
   onAnswer = () => {},
+  mayHaveDocuments = () => false,
+  nameOf = (id) => id,
   checkpointMs = 400,
   retryMs = 3000,
 }: ChatOptions): Chat {
@@ -96,7 +104,8 @@ export function createChat({
   }
 
   function begin(answer: Message): Message {
-    const job = new AnswerJob(answer, { store, engine, questions, hints, emit, checkpointMs, onEnd: finish });
+    const { compared: asked } = answer;
+    const job = new AnswerJob(answer, { store, engine, questions, hints, emit, asked, mayHaveDocuments, checkpointMs, onEnd: finish });
     jobs.set(answer.id, job);
     emit({ event: 'message.changed', payload: answer });
     emitConversation(answer.conversationId);
@@ -106,6 +115,8 @@ export function createChat({
 
   function finish({ answer }: AnswerJob, ended: FinishedAnswer): void {
     jobs.delete(answer.id);
+    // The chosen model comes back, as for the next question.
+    if (answer.compared !== undefined && !isBusy()) void engine.follow();
     const citations = questions.check(answer.id, ended.text);
     const finished = citations ? { ...ended, citations } : ended;
     try {
@@ -125,9 +136,11 @@ export function createChat({
     }
   }
 
-  function answerTo(parentId: number, conversationId: number): Message {
+  /** `compared`: by this model, beside others. */
+  function answerTo(parentId: number, conversationId: number, compared: string | null = null): Message {
     const fresh = { role: 'assistant', text: '', state: 'streaming' } as const;
-    return begin(store.conversations.append({ conversationId, parentId, ...fresh, pictures: [], model: answerer() }));
+    const model = compared === null ? answerer() : nameOf(compared);
+    return begin(store.conversations.append({ conversationId, parentId, ...fresh, pictures: [], model, compared }));
   }
 
   /** An answer that can be followed by another attempt. */
@@ -153,9 +166,18 @@ export function createChat({
       const answer = answerTo(question.id, question.conversationId);
       return { conversation: { ...store.conversations.summary(question.conversationId), busy: true }, question, answer };
     },
+    compare({ models, ...asked }) {
+      unstored.store();
+      for (const id of models) nameOf(id);
+      const question = storeQuestion(store, { ...asked, scope: null }, (id) => jobs.has(id));
+      emit({ event: 'message.changed', payload: question });
+      const { id, conversationId } = question;
+      const answers = models.map((model) => answerTo(id, conversationId, model));
+      return { conversation: { ...store.conversations.summary(conversationId), busy: true }, question, answers };
+    },
     regenerate(messageId) {
-      const { parentId, conversationId } = idleAnswer(messageId);
-      return answerTo(parentId!, conversationId);
+      const { parentId, conversationId, compared } = idleAnswer(messageId);
+      return answerTo(parentId!, conversationId, compared);
     },
     continue(messageId) {
       const { text, state, finish } = idleAnswer(messageId);
@@ -240,7 +262,9 @@ async function measure(
   { conversationId, parentId, text, pictures }: Input<'chat.measure'>,
   signal: AbortSignal,
 ): Promise<Output<'chat.measure'>> {
-  const { contextLength = null, status } = engine.chosen() ?? {};
+  const { contextLength = null, status, model } = engine.chosen() ?? {};
+  // Only the server could count.
+  if (model?.server) return null;
   if (status !== 'ready' || contextLength === null) return null;
   const before = withoutVerdicts(parentId === null ? [] : store.conversations.path(parentId));
   const question: Message = { ...blankQuestion, conversationId: conversationId ?? 1, text };

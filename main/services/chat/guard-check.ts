@@ -14,7 +14,7 @@ import {
 import { LoupeError, toLoupeError, type Failure } from '../../errors.ts';
 import type { EngineService } from '../engine-service.ts';
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
-import type { Engine, Store } from '../ports.ts';
+import type { AnsweringEngine, Store } from '../ports.ts';
 import { fitPrompt } from './prompt-window.ts';
 import { messagesForUse, promptParts, promptsForUse } from './question.ts';
 
@@ -51,8 +51,7 @@ export function createGuardChecks({ store, engine, emit, closed }: GuardChecksOp
     emit({ event: 'answer.check', payload: state });
   }
 
-  async function judge(answer: Message, port: Engine, signal: AbortSignal): Promise<Omit<Judgement, 'ms'>> {
-    const state = engine.state();
+  async function judge(answer: Message, port: AnsweringEngine, state: EngineState, signal: AbortSignal): Promise<Omit<Judgement, 'ms'>> {
     const { use, contextLength } = state;
     const path = withoutVerdicts(store.conversations.path(answer.id));
     const verdictOn = async (last: 'question' | 'answer'): Promise<Verdict> => {
@@ -81,15 +80,17 @@ export function createGuardChecks({ store, engine, emit, closed }: GuardChecksOp
       if (guard === null || guard === chosen || isVerdict(answer) || answer.state !== 'complete' || answer.text === '') return;
       const abort = new AbortController();
       const began = performance.now();
-      const work = async (port: Engine): Promise<Judgement> => {
-        requireGuard(engine.state());
+      const work = async (port: AnsweringEngine, state: EngineState): Promise<Judgement> => {
+        requireGuard(state);
         setPhase(answer, abort, 'judging');
-        const judgement = await judge(answer, port, abort.signal);
+        const judgement = await judge(answer, port, state, abort.signal);
         return { ...judgement, ms: performance.now() - began };
       };
       try {
         setPhase(answer, abort, 'waiting');
-        const judgement = await engine.use(abort.signal, work, { other: guard }).finally(() => checks.delete(answer.id));
+        const judgement = await engine
+          .use(abort.signal, work, { other: guard, onlyHere: 'Answers are checked' })
+          .finally(() => checks.delete(answer.id));
         emit({ event: 'message.changed', payload: store.conversations.judge(answer.id, judgement) });
       } catch (thrown) {
         const error = missingGuard(toLoupeError(thrown));

@@ -17,6 +17,8 @@ export interface PromptParts {
   pinned: string | null;
   /** False for text models: pictures are left out. */
   sees: boolean;
+  /** All pictures go where they were attached, as servers take them; not only the one in force. Absent: no. */
+  all?: boolean;
   image: (hash: string) => ImageSource;
   /** Of a question about documents: what the model gets in its place. */
   about?: PagePrompt | null;
@@ -46,12 +48,18 @@ export function promptsFrom(parts: PromptParts, starts: readonly number[]): Chat
   const systemPrompt = about?.instructions ?? parts.systemPrompt;
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: [{ type: 'text', text: systemPrompt }] }];
   const built = new Map<Message, Map<string, ChatMessage>>(path.map((message) => [message, new Map()]));
+  /** Of the message itself, and one that moved to it, last. */
+  const allOf = ({ pictures }: Message, moved: string | null): string[] => {
+    const attached = parts.sees && !about?.picture ? pictures.map(({ hash }) => hash) : [];
+    return moved === null || attached.includes(moved) ? attached : [...attached, moved];
+  };
   const messageWith = ({ message, hash, inForce }: Placed): ChatMessage => {
     const variants = built.get(message)!;
     const variant = `${inForce} ${hash}`;
     const pages = message === path.at(-1) ? about : null;
-    const image = pages?.picture ?? (hash === null ? null : imageOf(hash));
-    const picture: ChatPart[] = image ? [{ type: 'image', image }] : [];
+    const own = parts.all ? allOf(message, hash) : hash === null ? [] : [hash];
+    const images = pages?.picture ? [pages.picture] : own.map(imageOf);
+    const picture = images.map((image): ChatPart => ({ type: 'image', image }));
     const text = pages?.text ?? (inForce && hint !== null ? `${hint}\n\n${message.text}` : message.text);
     const made = variants.get(variant) ?? { role: message.role, content: [...picture, { type: 'text', text }] };
     variants.set(variant, made);

@@ -1,9 +1,9 @@
 /** What a question is to the model that is loaded. */
-import type { EngineState, Message } from '../../contract.ts';
+import type { AnsweredBy, EngineState, Message } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { guardMessages } from '../guard/verdict.ts';
 import { imageOf } from '../pictures.ts';
-import type { ChatMessage, ImageSource, Store } from '../ports.ts';
+import type { ChatMessage, ImageSource, Store, StoredFile } from '../ports.ts';
 import type { PagePrompt } from '../documents/page-prompt.ts';
 import { poolMessages, type PromptParts } from './prompt-window.ts';
 
@@ -34,8 +34,23 @@ export function promptParts(
     );
   }
   const { pictures } = store;
-  const image = (hash: string): ImageSource => imageOf(pictures.original(hash), () => pictures.get(hash).name);
-  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, image, about };
+  const isAway = model?.server !== undefined;
+  // A server takes what a browser takes.
+  const fileOf = (hash: string): StoredFile => (isAway ? pictures.shown(hash, 'full') : pictures.original(hash));
+  const image = (hash: string): ImageSource => imageOf(fileOf(hash), () => pictures.get(hash).name);
+  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, all: isAway, image, about };
+}
+
+/** An earlier answer may quote pages as well as the question may need them. Throws `documents_stay`. */
+export function refuseDocuments(path: readonly Message[], { host, name }: AnsweredBy): void {
+  if (path.every(({ scope }) => scope === null)) return;
+  const last = path.at(-1)?.scope !== null;
+  throw new LoupeError(
+    'documents_stay',
+    `${last ? 'The question is about documents' : 'This conversation has been about documents'}, whose pages would go to ${name} (${host}). ` +
+      'Nothing was sent.',
+    `Choose a model on this computer, or allow ${name} to get pages of documents in Settings > Servers, then try again.`,
+  );
 }
 
 /** Instructions are for models that chat: a base model would continue them, a guard would judge them. */

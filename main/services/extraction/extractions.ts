@@ -7,15 +7,15 @@ import { extractionLimits } from '../../contract.ts';
 import { LoupeError, toLoupeError } from '../../errors.ts';
 import type { Answerer } from '../documents/answerer.ts';
 import type { Readings } from '../documents/readings.ts';
-import type { EngineService } from '../engine-service.ts';
+import type { UseOptions } from '../engine-service.ts';
 import type { CellPlace, NewExtraction, Store, StoredExtraction } from '../ports.ts';
 import { exportTable } from './export-table.ts';
-import { compareWithPicture, emptyCell, takeValue, type ExtractionScope, type ReadPicture } from './extract-value.ts';
+import { compareWithPicture, emptyCell, takeValue, type ExtractionScope, type ReadPicture, type TakenValue } from './extract-value.ts';
 
 export interface ExtractionsOptions {
   store: Pick<Store, 'documents' | 'extractions' | 'care'>;
   engine: {
-    use: EngineService['use'];
+    use: <Result>(signal: AbortSignal, work: (engine: Answerer['engine']) => Promise<Result>, options: UseOptions) => Promise<Result>;
     state: () => Pick<EngineState, 'use' | 'contextLength' | 'vision'>;
   };
   /** Reads what waits, and the text in pictures of pages. */
@@ -136,12 +136,13 @@ export function createExtractions({
 
   async function ask(scope: ExtractionScope, field: ExtractionField, signal: AbortSignal): Promise<ExtractionCell> {
     try {
-      const taken = await engine.use(signal, async (port) => {
+      const work = async (port: Answerer['engine']): Promise<TakenValue> => {
         const { contextLength, vision, use } = engine.state();
         if (use !== 'chat') throw new LoupeError('model_missing', 'This model does not answer questions.', 'Choose a model that chats.');
         const answerer: Answerer = { documents, engine: port, contextLength: contextLength!, draw: vision ? draw : null, wordVectors };
         return takeValue(answerer, scope, field, { signal, expand: true });
-      });
+      };
+      const taken = await engine.use(signal, work, { onlyHere: 'Tables are filled' });
       // Somebody else may have the engine meanwhile.
       return await compareWithPicture(documents, (page) => readPicture(page, signal), scope, field, taken);
     } catch (thrown) {

@@ -16,6 +16,9 @@ export type {
   Score,
 } from '../../protocol.ts';
 
+/** What a question needs: of an engine here, or of a server. */
+export type AnsweringEngine = Pick<EngineRequests, 'generate' | 'countTokens'>;
+
 /** A request that a dying engine took with it. */
 export interface EngineLoss {
   requestId: number;

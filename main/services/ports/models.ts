@@ -109,10 +109,10 @@ export interface LicenceStore {
   accept(licence: string, version: string): Acceptance;
 }
 
-/** Keeps short secrets out of database and logs. */
-/** `hub-token`: for downloads. `api-key`: what programs have to send. */
-export type SecretName = 'hub-token' | 'api-key';
+/** `hub-token`: for downloads. `api-key`: what programs have to send. `server-key-3`: what the server of this id wants to see. */
+export type SecretName = 'hub-token' | 'api-key' | `server-key-${number}`;
 
+/** Keeps short secrets out of database and logs. */
 export interface SecretStore {
   /** `keychain`: by the system, encrypted. `session`: in memory, until Loupe ends. */
   readonly kept: 'keychain' | 'session';

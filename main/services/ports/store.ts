@@ -1,5 +1,6 @@
 /** What is kept. */
 import type {
+  AnsweredBy,
   Citation,
   Conversation,
   ConversationSummary,
@@ -21,6 +22,7 @@ import type { Loose } from './common.ts';
 import type { DocumentFiles, DocumentStore, KeptLook, NewCoverage } from './documents.ts';
 import type { ExtractionStore } from './extractions.ts';
 import type { ModelStore, DownloadStore, LicenceStore, LockFolder } from './models.ts';
+import type { ServerStore } from './servers.ts';
 
 /**
  * What is kept. Synchronous: every call is one short transaction, done when it returns. Throws
@@ -42,6 +44,7 @@ export interface Store {
   readonly models: ModelStore;
   readonly downloads: DownloadStore;
   readonly licences: LicenceStore;
+  readonly servers: ServerStore;
   readonly ledger: Ledger;
   readonly lockDownload: LockFolder;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
@@ -107,6 +110,8 @@ export interface NewMessage {
   model: string | null;
   /** Of a question about documents. Absent: about none. */
   scope?: QuestionScope | null;
+  /** Of an answer in a comparison: which model is asked. */
+  compared?: string | null;
 }
 
 export interface FinishedAnswer {
@@ -143,6 +148,8 @@ export interface ConversationStore {
   checkpoint(messageId: number, text: string): void;
   /** `streaming`: an answer is continued. */
   update(messageId: number, answer: FinishedAnswer): Message;
+  /** Who is asked for an answer outside of this process; before anything is sent. Returns the answer. */
+  saveServer(messageId: number, server: AnsweredBy): Message;
   /** What is looked at for an answer; once, before the model is asked. Returns the answer. */
   saveCoverage(messageId: number, coverage: NewCoverage): Message;
   /** What the model noted of a page that it looked at by itself; '' for nothing. */

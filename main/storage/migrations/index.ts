@@ -13,6 +13,7 @@ import { pagePlaces } from './012-page-places.ts';
 import { draftScopes } from './013-draft-scopes.ts';
 import { searchWords } from './014-search-words.ts';
 import { keptTexts } from './015-kept-texts.ts';
+import { servers } from './016-servers.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   draftScopes,
   searchWords,
   keptTexts,
+  servers,
 ];

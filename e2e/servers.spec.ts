@@ -1,0 +1,169 @@
+/** A server that answers in place of a model on this computer: added, tested and asked by keyboard, with what a person sees of it. */
+import type { Locator, Page } from 'playwright/test';
+import {
+  answers,
+  end,
+  stalls,
+  startScriptedServer,
+  streams,
+  usage,
+  word,
+  type Asked,
+  type Script,
+  type ScriptedServer,
+} from '../main/services/servers/test/scripted-server.ts';
+import { violations } from './support/axe.ts';
+import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
+
+const test = testWithFakeEngine(1, 1000);
+
+let there: ScriptedServer;
+/** Reaches this computer, and is not known to: as a server elsewhere. */
+let away: string;
+
+test.beforeEach(async () => {
+  there = await startScriptedServer();
+  away = `http://0.0.0.0:${there.port}`;
+  there.play(answering);
+});
+test.afterEach(() => there.close());
+
+function lastWords({ body }: Asked): string {
+  const { content } = body!.messages.at(-1)!;
+  return typeof content === 'string' ? content : (content as { text?: string }[]).map(({ text = '' }) => text).join('');
+}
+
+const answering: Script = (response, asked, request) => {
+  if (asked.path.endsWith('/models'))
+    return answers(200, { data: [{ id: 'tiny-vision', max_model_len: 8192 }, { id: 'big-vision' }] })(response, asked, request);
+  if (asked.headers.authorization !== 'Bearer sk-1') return answers(401, { error: { message: 'No such key.' } })(response, asked, request);
+  const question = lastWords(asked);
+  if (question.includes('Stall')) return stalls(word('It was '))(response, asked, request);
+  return streams(word('You said: '), word(question), end(), usage(30, 6))(response, asked, request);
+};
+
+async function openServers(page: Page): Promise<Locator> {
+  await page.keyboard.press('Control+,');
+  const dialog = page.getByRole('dialog', { name: 'Settings' });
+  await dialog.getByRole('button', { name: 'Servers', exact: true }).press('Enter');
+  await expect(dialog.getByRole('heading', { name: 'Servers' })).toBeFocused();
+  return dialog;
+}
+
+/** By keyboard. */
+async function add(page: Page, { address, key, name }: { address: string; key: string; name: string }): Promise<void> {
+  const settings = await openServers(page);
+  await settings.getByRole('button', { name: 'Add a server…' }).press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Add a server' });
+  await expect(dialog.getByLabel('Address')).toBeFocused();
+  await page.keyboard.type(address);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(key);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  if (address.includes('0.0.0.0')) {
+    const question = page.getByRole('dialog', { name: 'Send without encryption?' });
+    await expect(question).toContainText('whoever is on the way can read your questions, your pictures and the key');
+    expect(there.connections()).toBe(0);
+    await question.getByRole('button', { name: 'I trust this network' }).press('Enter');
+  }
+  await expect(dialog.getByRole('combobox', { name: 'Model' })).toHaveValue('tiny-vision');
+  await dialog.getByLabel('Name').fill(name);
+  await dialog.getByRole('button', { name: 'Add it' }).press('Enter');
+  await expect(dialog).toHaveCount(0);
+}
+
+async function inBothThemes(page: Page, shot: (scheme: string) => string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page)).toEqual([]);
+    await page.screenshot({ path: shot(colorScheme) });
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
+async function close(page: Page): Promise<void> {
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+}
+
+const mark = (loupe: Window): Locator => loupe.answers.last().getByText(/^Left this computer/);
+
+test('is added and tested by keyboard, answers, and its answers are marked for good', async ({ loupe, page, host }, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-wrong', name: 'Office' });
+  const dialog = page.getByRole('dialog', { name: 'Settings' });
+  const card = dialog.getByRole('group', { name: 'Office' });
+  await expect(card.getByText(`0.0.0.0:${there.port}, not encrypted`)).toBeVisible();
+  const test = card.getByRole('button', { name: 'Test Office' });
+  await test.press('Enter');
+  await expect(card.getByText('does not accept the key (HTTP 401). It says: “No such key.”')).toBeVisible();
+  await card.getByLabel('Key').fill('sk-1');
+  await page.keyboard.press('Enter');
+  await expect(card.getByText('A key is kept until Loupe ends.')).toBeVisible();
+  await test.press('Enter');
+  await expect(card.getByText('It answers: “You said: Answer with the single word: ready”')).toBeVisible();
+  await card.getByRole('button', { name: 'Use the model of Office' }).press('Enter');
+  await expect(card.getByRole('button', { name: 'In use' })).toBeDisabled();
+  // The ledger stands on the same page, and was drawn before anything was sent.
+  await dialog.getByRole('button', { name: 'Privacy', exact: true }).press('Enter');
+  await expect(dialog.getByText('3 connections since you installed Loupe')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Servers', exact: true }).press('Enter');
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`settings-${scheme}.png`));
+  await close(page);
+
+  await expect(page.getByText('What you ask goes to 0.0.0.0')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'tiny-vision at Office, leaves this computer' })).toBeVisible();
+  expect(await loupe.ask('Hello there')).toBe('You said: Hello there');
+  await expect(mark(loupe)).toHaveText(`Left this computer: sent to Office (0.0.0.0:${there.port})`);
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`answer-${scheme}.png`));
+
+  await host.stop('SIGKILL');
+  await page.goto(await host.start());
+  await loupe.sidebar.getByText('Hello there').click();
+  await expect(mark(loupe)).toBeVisible();
+  await page.keyboard.press('Control+,');
+  await page.getByRole('dialog').getByRole('button', { name: 'Privacy', exact: true }).click();
+  await expect(page.getByRole('row', { name: /question to a server/ }).first()).toContainText(`0.0.0.0:${there.port}`);
+});
+
+test('stops at once with the offline switch, in the middle of an answer, and goes on later', async ({ loupe, page }, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-1', name: 'Office' });
+  await page.getByRole('button', { name: 'Use the model of Office' }).press('Enter');
+  await close(page);
+  await loupe.question.fill('Stall now');
+  await page.keyboard.press('Enter');
+  await expect(loupe.answers.last()).toContainText('It was');
+  await page.keyboard.press('Control+,');
+  const never = page.getByRole('switch', { name: 'Never connect' });
+  await never.press('Space');
+  await expect.poll(() => there.open()).toBe(0);
+  await close(page);
+  await expect(loupe.answers.last().getByRole('alert')).toContainText('“Never connect” is switched on');
+  await expect(loupe.answers.last()).toContainText('It was');
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`cut-${scheme}.png`));
+
+  await page.keyboard.press('Control+,');
+  await never.press('Space');
+  await close(page);
+  await loupe.answers.last().getByRole('button', { name: 'Continue' }).press('Enter');
+  await expect(loupe.answers.last()).toContainText('It was You said: Your answer was cut off');
+});
+
+test('pages of documents stay, unless a person agrees', async ({ loupe, page }, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: there.address, key: 'sk-1', name: 'Here' });
+  const documents = page.getByRole('switch', { name: 'May get pages of documents' });
+  await documents.press('Space');
+  const question = page.getByRole('dialog', { name: 'Send pages of documents to Here?' });
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`documents-${scheme}.png`));
+  await question.getByRole('button', { name: 'Keep them here' }).press('Enter');
+  await expect(documents).not.toBeChecked();
+  await documents.press('Space');
+  await question.getByRole('button', { name: 'Allow it' }).press('Enter');
+  await expect(documents).toBeChecked();
+  await page.getByRole('button', { name: 'Remove Here' }).press('Enter');
+  await page.getByRole('dialog', { name: 'Remove Here?' }).getByRole('button', { name: 'Remove it' }).press('Enter');
+  await expect(page.getByRole('group', { name: 'Here' })).toHaveCount(0);
+});
