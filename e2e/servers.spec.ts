@@ -167,3 +167,46 @@ test('pages of documents stay, unless a person agrees', async ({ loupe, page }, 
   await page.getByRole('dialog', { name: 'Remove Here?' }).getByRole('button', { name: 'Remove it' }).press('Enter');
   await expect(page.getByRole('group', { name: 'Here' })).toHaveCount(0);
 });
+
+test('one question to three models, side by side: one stopped, one failed, and the third followed', async ({
+  loupe,
+  page,
+  host,
+}, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-1', name: 'Office' });
+  await close(page);
+  await add(page, { address: there.address, key: 'sk-wrong', name: 'Here' });
+  await close(page);
+  await loupe.question.fill('Stall, or not');
+  await page.getByRole('button', { name: 'Compare models' }).press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Compare models' });
+  await expect(dialog.getByRole('checkbox', { name: 'Demo model' })).toBeChecked();
+  const third = dialog.getByRole('checkbox', { name: 'tiny-vision at Here' });
+  await third.press('Space');
+  await expect(dialog.getByText(`Sent to 0.0.0.0:${there.port}`)).toBeVisible();
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`choose-${scheme}.png`));
+  await dialog.getByRole('button', { name: 'Ask them' }).press('Enter');
+
+  const column = (name: string): Locator => page.getByRole('region', { name: `Answer of ${name}` });
+  await expect(column('Demo model')).toContainText('You asked: Stall, or not');
+  await expect(column('tiny-vision at Here').getByRole('alert')).toContainText('does not accept the key');
+  await expect(column('tiny-vision at Office')).toContainText('It was');
+  await column('tiny-vision at Office').getByRole('button', { name: 'Stop tiny-vision at Office' }).press('Enter');
+  await expect(column('tiny-vision at Office')).toContainText('Stopped.');
+  await expect(column('Demo model')).toContainText(/\d+ tokens · .* in all/);
+  await expect(column('tiny-vision at Office').getByText(/^Left this computer/)).toBeVisible();
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`compared-${scheme}.png`));
+
+  await column('tiny-vision at Office').getByRole('button', { name: 'Go on from here' }).press('Enter');
+  await expect(column('tiny-vision at Office')).toContainText('Your next question goes on from here');
+  await column('Demo model').getByRole('button', { name: 'Go on from here' }).press('Enter');
+  await expect(column('Demo model')).toContainText('Your next question goes on from here');
+  expect(await loupe.ask('And then?')).toContain('You asked: And then?');
+  await expect(loupe.answers.last().getByText(/Sent to|Left this/)).toHaveCount(0);
+
+  await host.stop('SIGKILL');
+  await page.goto(await host.start());
+  await loupe.sidebar.getByText('Stall, or not').click();
+  for (const name of ['Demo model', 'tiny-vision at Office', 'tiny-vision at Here']) await expect(column(name)).toBeVisible();
+});

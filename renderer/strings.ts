@@ -4,6 +4,7 @@ import { asking } from './strings/asking.ts';
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
 import { common, failures, link, refused } from './strings/common.ts';
+import { comparing } from './strings/comparing.ts';
 import { compose } from './strings/compose.ts';
 import { documents } from './strings/documents.ts';
 import { find } from './strings/find.ts';
@@ -33,6 +34,7 @@ export const strings = {
   chat,
   asking,
   capture,
+  comparing,
   compose,
   documents,
   find,

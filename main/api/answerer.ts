@@ -59,7 +59,7 @@ export function createAnswerer(options: AnswererOptions): Answerer {
   /** In the program's turn, and after everything that the person asks. */
   function use<Result>(name: string, signal: AbortSignal, work: (port: AnsweringEngine) => Promise<Result>): Promise<Result> {
     const { id } = find(name).choice;
-    return engine.use(signal, work, { other: id === settings().model ? undefined : id, givesWay: true });
+    return engine.use(signal, work, { other: id === settings().model ? undefined : id, givesWay: true, onlyHere: 'Programs are answered' });
   }
 
   return {

@@ -3,7 +3,7 @@
  * What comes back is text. Nothing that is asked or answered is kept.
  */
 import * as v from 'valibot';
-import { mostProgramCharacters, partLabel, programToolSchema, type ProgramTool, type SearchHit } from '../contract.ts';
+import { mostProgramCharacters, partLabel, programToolSchema, serverIdOf, type ProgramTool, type SearchHit } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { toolArguments, type ToolAnswer, type ToolArguments } from '../program-tools.ts';
 import type { Consents } from '../services/consents.ts';
@@ -135,7 +135,8 @@ export function createToolDialect({ answerer, chosen, parts }: ToolDialectOption
 function seeingModel(answerer: Answerer, chosen: string): string {
   const model = answerer.models().find(({ choice }) => choice.id === chosen);
   if (!model) {
-    throw new LoupeError('model_missing', 'The model that is chosen in Loupe is not there.', 'Choose another in Settings > Models.');
+    const why = serverIdOf(chosen) === null ? 'is not there' : 'is a server’s, and programs are answered on this computer alone';
+    throw new LoupeError('model_missing', `The model that is chosen in Loupe ${why}.`, 'Choose another in Settings > Models.');
   }
   if (model.choice.kind === 'text' || model.choice.kind === 'guard') {
     throw new LoupeError(

@@ -1,8 +1,8 @@
-import type { AskedScope, Draft, Message, Output, Picture } from '../../main/contract.ts';
+import type { AskedScope, Draft, Message, Picture } from '../../main/contract.ts';
 import type { Client } from '../api/client.ts';
 import { Composer } from './composer.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
-import { noDraft, OpenConversation } from './open-conversation.svelte.ts';
+import { noDraft, OpenConversation, type Sent } from './open-conversation.svelte.ts';
 import { forNext, isSameSubject, lastScope, sentScope, withEvery } from './question-scope.ts';
 import { refuseTooLong } from './question-room.ts';
 import type { Toasts } from './toasts.svelte.ts';
@@ -153,11 +153,20 @@ export class Chat {
   }
 
   /** In the conversation that was asked for last, even where it is still on its way. */
-  async send(): Promise<void> {
+  send(): Promise<void> {
+    return this.#sendBy(() => this.composer.send());
+  }
+
+  /** Asks these models side by side. */
+  compare(models: string[]): Promise<void> {
+    return this.#sendBy(() => this.composer.compare(models));
+  }
+
+  async #sendBy(send: () => Promise<Sent | null>): Promise<void> {
     await this.#arrived;
     if (this.#current?.running) return;
     const from = this.#current;
-    const sent = await this.composer.send();
+    const sent = await send();
     if (sent && this.#current === from) this.#follow(sent);
   }
 
@@ -205,8 +214,7 @@ export class Chat {
 
   stop(): void {
     const current = this.#current;
-    const answer = current?.running;
-    if (current && answer) this.try(current.stop(answer));
+    for (const answer of current?.allRunning ?? []) this.try(current!.stop(answer));
   }
 
   /** Every picture that could be composed: of the shown branch and of the question, without doubles. */
@@ -220,7 +228,7 @@ export class Chat {
     this.#toasts.attempt(work);
   }
 
-  #follow(sent: Output<'chat.send'>): void {
+  #follow(sent: Sent): void {
     if (this.#current) return this.#current.follow(sent);
     this.#selectedId = sent.conversation.id;
     this.#sought = null;

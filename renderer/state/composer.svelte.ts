@@ -215,7 +215,18 @@ export class Composer {
    * Asks once the attached pictures are read, and resolves with what the app made of it. Null when
    * that failed: the question is back then, and `failure` says why.
    */
-  async send(): Promise<Output<'chat.send'> | null> {
+  send(): Promise<Output<'chat.send'> | null> {
+    return this.#sendBy((question) => this.#client.request('chat.send', { ...question, scope: sentScope(this.#scope) }));
+  }
+
+  /** As `send`, to several models; not about documents. */
+  compare(models: string[]): Promise<Output<'chat.compare'> | null> {
+    return this.#sendBy((question) => this.#client.request('chat.compare', { ...question, models }));
+  }
+
+  async #sendBy<Result>(
+    request: (question: Pick<Input<'chat.send'>, 'conversationId' | 'parentId' | 'text' | 'pictures'>) => Promise<Result>,
+  ): Promise<Result | null> {
     if (!this.canSend) return null;
     const draftOf = this.#draftOf;
     this.#sending = true;
@@ -237,13 +248,7 @@ export class Composer {
     try {
       if (needsCounting(text.length, this.#usage?.contextLength)) await refuseTooLong(this.#client, question);
       const { conversationId, parentId } = question;
-      const sent = await this.#client.request('chat.send', {
-        conversationId,
-        parentId,
-        text,
-        pictures: pictures.map(({ hash }) => hash),
-        scope: sentScope(this.#scope),
-      });
+      const sent = await request({ conversationId, parentId, text, pictures: pictures.map(({ hash }) => hash) });
       if (this.#scope) this.#scope = forNext(this.#scope);
       if (this.#draftOf === draftOf) void this.#saveDraft();
       else void this.#clearDraft(draftOf);

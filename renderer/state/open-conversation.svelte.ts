@@ -13,6 +13,11 @@ import type { Client } from '../api/client.ts';
 import { withoutDocument } from './question-scope.ts';
 import { AnswerStream, nextFrame, type Schedule } from './answer-stream.svelte.ts';
 
+/** A question that was stored, and its answer, or several of a comparison. */
+export type Sent = Output<'chat.send'> | Output<'chat.compare'>;
+
+const answersOf = (sent: Sent): readonly Message[] => ('answers' in sent ? sent.answers : [sent.answer]);
+
 export const noDraft: Draft = { text: '', pictures: [] };
 
 /** Between two tries to fetch what was missed, ms. */
@@ -79,9 +84,17 @@ export class OpenConversation {
   }
 
   /** One that has begun with a question. */
-  static begun(client: Client, { conversation, question, answer }: Output<'chat.send'>): OpenConversation {
-    const messages = [question, answer];
-    return new OpenConversation(client, { ...conversation, messages, leafId: answer.id, pinnedPicture: null, checks: [], draft: noDraft });
+  static begun(client: Client, sent: Sent): OpenConversation {
+    const { conversation, question } = sent;
+    const messages = [question, ...answersOf(sent)];
+    return new OpenConversation(client, {
+      ...conversation,
+      messages,
+      leafId: messages[1]!.id,
+      pinnedPicture: null,
+      checks: [],
+      draft: noDraft,
+    });
   }
 
   get title(): string {
@@ -110,10 +123,22 @@ export class OpenConversation {
     return this.#pinnedPicture ?? this.#lastPicture;
   }
 
-  /** The answer of the shown branch that is being written. */
+  /** The answer of the shown branch that is being written; of a comparison any of them. */
   get running(): Message | null {
+    return this.allRunning[0] ?? null;
+  }
+
+  get allRunning(): readonly Message[] {
     const last = this.#path.at(-1);
-    return last?.state === 'streaming' ? last : null;
+    if (!last) return [];
+    return (last.compared === undefined ? [last] : this.compared(last)).filter(({ state }) => state === 'streaming');
+  }
+
+  /** The answers that stand beside this one in a comparison, itself among them, in the order in which the models were named; the newest of each. */
+  compared(message: Message): readonly Message[] {
+    const newest = new Map<string, Message>();
+    for (const branch of this.branches(message)) if (branch.compared !== undefined) newest.set(branch.compared, branch);
+    return [...newest.values()];
   }
 
   /** The messages that could stand in this one's place, itself among them, oldest first. */
@@ -156,10 +181,12 @@ export class OpenConversation {
     }
   }
 
-  /** A further question that was stored, and its answer. */
-  follow({ question, answer }: Output<'chat.send'>): void {
-    this.put(question);
-    this.put(answer);
+  follow(sent: Sent): void {
+    this.put(sent.question);
+    const [first, ...others] = answersOf(sent);
+    for (const answer of [first!, ...others]) this.put(answer);
+    // The app shows the first of a comparison, too.
+    if (others.length > 0) this.#leafId = first!.id;
   }
 
   async regenerate(message: Message): Promise<void> {

@@ -173,6 +173,8 @@ export function createChat({
       emit({ event: 'message.changed', payload: question });
       const { id, conversationId } = question;
       const answers = models.map((model) => answerTo(id, conversationId, model));
+      // What is asked next goes on from the first, unless somebody chooses another.
+      store.conversations.selectBranch(answers[0]!.id);
       return { conversation: { ...store.conversations.summary(conversationId), busy: true }, question, answers };
     },
     regenerate(messageId) {

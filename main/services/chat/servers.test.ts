@@ -267,6 +267,7 @@ describe('a comparison', () => {
       { text: 'From here.', model: 'Model b', compared: 'b', parentId: question.id },
     ]);
     expect(done.map(({ server }) => server?.name)).toEqual([undefined, 'Office', undefined]);
+    expect(store.conversations.open(question.conversationId).leafId).toBe(answers[0]!.id);
     // The chosen model comes back when nothing is written any more.
     await vi.waitFor(() => expect(loads).toEqual(['a', 'b', 'a']));
     const next = send('And now?', done[1]!);
