@@ -1,21 +1,34 @@
 #version 450
-// The same as matmul.comp with inputs rounded to float16 and multiplied by the device's matrix units,
-// accumulated in float32. x [m, k] float32, w block [n, k], y [m, n_all] float32.
-// Tiles of 64 x 64 outputs; four subgroups with a 32 x 32 quarter each, made of M x N fragments; k in
-// steps of 32 through shared memory. M, N, K are literals: some drivers refuse specialisation constants there.
-// Dispatch: (ceil(n / 64), ceil(m / 64)), tiles in the order of tile_order.glsl; workgroup = 4 subgroups.
+// The same as matmul.comp on the device's matrix units: float16 inputs, float32 sums. x [m, k rounded up to 32] float16 as
+// to_half.comp leaves it, w block [n, k], y [m, n_all] float32.
+//
+// A workgroup makes TILE_M x TILE_N outputs, a subgroup SUB_M x SUB_N of them in fragments of MATRIX_M x MATRIX_N; which sizes
+// is the device's matter (ops/matrix_tiles.h). k goes in steps of 32 through shared memory. What the next step needs is on its way
+// while this one is multiplied, in registers, as it is stored; no branch stands around a load. Fragments are literals: some
+// drivers refuse specialisation constants there.
+// Dispatch: (ceil(n / TILE_N), ceil(m / TILE_M)), tiles in the order of tile_order.glsl.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 1) const uint EPILOGUE = 0;
-const uint TILE = 64, STEP = 32, PITCH = STEP + 8, QUARTER = 32;
+layout(constant_id = 1) const uint TILE_M = 128;
+layout(constant_id = 2) const uint TILE_N = 128;
+layout(constant_id = 3) const uint SUB_M = 64;
+layout(constant_id = 4) const uint SUB_N = 32;
+layout(constant_id = 5) const uint THREADS = 256;  // the workgroup's
+layout(constant_id = 6) const uint AHEAD = 1;      // 0 where the registers of a step ahead would not fit
+layout(constant_id = 7) const uint EPILOGUE = 0;
+const uint STEP = 32;
+// A row of a step in shared memory, in 16 bytes; one more, so that rows begin in different banks.
+const uint STEP_WORDS = STEP / 8, PITCH = STEP_WORDS + 1;
+const uint ACROSS = TILE_N / SUB_N, SUBGROUPS = TILE_M / SUB_M * ACROSS, LANES = THREADS / SUBGROUPS;
 
 layout(std430, binding = 0) readonly buffer Weights { uvec4 weights[]; };
-layout(std430, binding = 1) readonly buffer X { vec4 x[]; };
+layout(std430, binding = 1) readonly buffer X { uvec4 x[]; };
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) buffer Y { float y[]; };
 layout(push_constant) uniform Push {
@@ -23,96 +36,117 @@ layout(push_constant) uniform Push {
   uint groups;
   uint n;
   uint first_row;
-  uint x_offset4;
+  uint first_x_row;
   uint y_offset;
   uint y_stride;
   uint has_bias;
   float scale;
 };
 #include "common/weights.glsl"
+#include "common/half_weights.glsl"
 #include "common/epilogue.glsl"
 #include "common/tile_order.glsl"
 
-shared float16_t tile_x[TILE * PITCH];
-shared float16_t tile_w[TILE * PITCH];
-shared float tile_y[TILE * TILE];
+// Rows of x, then rows of w; at the end the sums, a row of fragments of each subgroup at a time.
+const uint TILE_W = TILE_M * PITCH, INPUTS = TILE_W + TILE_N * PITCH, SUMS = MATRIX_M * SUB_N / 4;
+shared uvec4 tile[INPUTS > SUBGROUPS* SUMS ? INPUTS : SUBGROUPS * SUMS];
 
-// Beyond this float16 has no numbers; an activation that large must not become infinite.
-vec4 to_half_range(vec4 v) { return clamp(v, vec4(-65504.0), vec4(65504.0)); }
+const uint X_LOADS = TILE_M * STEP_WORDS / THREADS, W_LOADS = TILE_N * PIECES / THREADS;
+uint x_from[X_LOADS], w_row[W_LOADS];
+uvec4 x_next[X_LOADS];
+Piece w_next[W_LOADS];
+
+void fetch(uint step) {
+  [[unroll]] for (uint u = 0; u < X_LOADS; ++u)
+    x_next[u] = x[x_from[u] + step * STEP_WORDS];
+  [[unroll]] for (uint u = 0; u < W_LOADS; ++u)
+    w_next[u] = fetch_piece(w_row[u], groups, step, (gl_LocalInvocationID.x + u * THREADS) % PIECES);
+}
+
+void put(uint step) {
+  const uint thread = gl_LocalInvocationID.x;
+  [[unroll]] for (uint u = 0; u < X_LOADS; ++u) {
+    const uint i = thread + u * THREADS;
+    tile[i / STEP_WORDS * PITCH + i % STEP_WORDS] = x_next[u];
+  }
+  [[unroll]] for (uint u = 0; u < W_LOADS; ++u) {
+    const uint i = thread + u * THREADS, part = i % PIECES;
+    uvec4 unpacked[PIECE_WORDS];
+    unpack_piece(w_next[u], step, part, unpacked);
+    [[unroll]] for (uint word = 0; word < PIECE_WORDS; ++word)
+      tile[TILE_W + i / PIECES * PITCH + part * PIECE_WORDS + word] = unpacked[word];
+  }
+}
+
+float sum_at(uint i) { return uintBitsToFloat(tile[gl_SubgroupID * SUMS + i / 4][i % 4]); }
 
 void main() {
-  const uint thread = gl_LocalInvocationID.x, threads = gl_WorkGroupSize.x;
-  const uvec2 tile = tile_of(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, gl_NumWorkGroups.y, gl_NumWorkGroups.x);
-  const uint m0 = tile.x * TILE, n0 = tile.y * TILE;
-  const uint quarter_m = gl_SubgroupID / 2 * QUARTER, quarter_n = gl_SubgroupID % 2 * QUARTER;
-  const bool working = gl_SubgroupID < 4;
+  const uint thread = gl_LocalInvocationID.x;
+  const uvec2 place = tile_of(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, gl_NumWorkGroups.y, gl_NumWorkGroups.x);
+  const uint m0 = place.x * TILE_M, n0 = place.y * TILE_N;
+  const uint sub_m = gl_SubgroupID / ACROSS * SUB_M, sub_n = gl_SubgroupID % ACROSS * SUB_N;
+  const uint steps = (groups + STEP_WORDS - 1) / STEP_WORDS;
 
-  coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> sum[QUARTER / MATRIX_M][QUARTER / MATRIX_N];
-  for (uint i = 0; i < QUARTER / MATRIX_M; ++i)
-    for (uint j = 0; j < QUARTER / MATRIX_N; ++j)
+  // Rows beyond the end repeat the last one; their outputs are dropped.
+  [[unroll]] for (uint u = 0; u < X_LOADS; ++u) {
+    const uint i = thread + u * THREADS;
+    x_from[u] = (first_x_row + min(m0 + i / STEP_WORDS, m - 1)) * steps * STEP_WORDS + i % STEP_WORDS;
+  }
+  [[unroll]] for (uint u = 0; u < W_LOADS; ++u)
+    w_row[u] = min(n0 + (thread + u * THREADS) / PIECES, n - 1);
+
+  coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator> sum[SUB_M / MATRIX_M][SUB_N / MATRIX_N];
+  [[unroll]] for (uint i = 0; i < SUB_M / MATRIX_M; ++i) [[unroll]]
+    for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
       sum[i][j] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
 
-  for (uint group = 0; group < groups; group += STEP / 8) {
-    for (uint i = thread; i < TILE * (STEP / 8); i += threads) {
-      const uint row = i / (STEP / 8), h = i % (STEP / 8);
-      vec4 a = vec4(0), b = vec4(0), c = vec4(0), d = vec4(0);
-      if (group + h < groups) {
-        const uint at = x_offset4 + (min(m0 + row, m - 1) * groups + group + h) * 2;
-        a = to_half_range(x[at]);
-        b = to_half_range(x[at + 1]);
-        load_weights(min(n0 + row, n - 1), group + h, groups, c, d);
-        c = to_half_range(c);
-        d = to_half_range(d);
-      }
-      const uint to = row * PITCH + h * 8;
-      for (uint e = 0; e < 4; ++e) {
-        tile_x[to + e] = float16_t(a[e]);
-        tile_x[to + 4 + e] = float16_t(b[e]);
-        tile_w[to + e] = float16_t(c[e]);
-        tile_w[to + 4 + e] = float16_t(d[e]);
+  if (AHEAD != 0) fetch(0);
+  for (uint step = 0; step < steps; ++step) {
+    if (AHEAD == 0) fetch(step);
+    put(step);
+    barrier();
+    if (AHEAD != 0) fetch(min(step + 1, steps - 1));
+    [[unroll]] for (uint k = 0; k < STEP; k += MATRIX_K) {
+      coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b[SUB_N / MATRIX_N];
+      [[unroll]] for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
+        coopMatLoad(b[j], tile, TILE_W + (sub_n + j * MATRIX_N) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutColumnMajor);
+      [[unroll]] for (uint i = 0; i < SUB_M / MATRIX_M; ++i) {
+        coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a;
+        coopMatLoad(a, tile, (sub_m + i * MATRIX_M) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutRowMajor);
+        [[unroll]] for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
+          sum[i][j] = coopMatMulAdd(a, b[j], sum[i][j]);
       }
     }
-    barrier();
-    if (working)
-      for (uint k = 0; k < STEP; k += MATRIX_K) {
-        coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b[QUARTER / MATRIX_N];
-        for (uint j = 0; j < QUARTER / MATRIX_N; ++j)
-          coopMatLoad(b[j], tile_w, (quarter_n + j * MATRIX_N) * PITCH + k, PITCH, gl_CooperativeMatrixLayoutColumnMajor);
-        for (uint i = 0; i < QUARTER / MATRIX_M; ++i) {
-          coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a;
-          coopMatLoad(a, tile_x, (quarter_m + i * MATRIX_M) * PITCH + k, PITCH, gl_CooperativeMatrixLayoutRowMajor);
-          for (uint j = 0; j < QUARTER / MATRIX_N; ++j) sum[i][j] = coopMatMulAdd(a, b[j], sum[i][j]);
-        }
-      }
     barrier();
   }
 
-  if (working)
-    for (uint i = 0; i < QUARTER / MATRIX_M; ++i)
-      for (uint j = 0; j < QUARTER / MATRIX_N; ++j)
-        coopMatStore(sum[i][j], tile_y, (quarter_m + i * MATRIX_M) * TILE + quarter_n + j * MATRIX_N, TILE,
-                     gl_CooperativeMatrixLayoutRowMajor);
-  barrier();
-
-  for (uint i = thread; i < TILE * TILE / 2; i += threads) {
-    const uint row = m0 + i / (TILE / 2), local = n0 + i % (TILE / 2) * 2;
-    if (row >= m || local >= n) continue;
-    const bool both = local + 1 < n;
-    const uint column = first_row + local, from = i / (TILE / 2) * TILE + i % (TILE / 2) * 2;
-    vec2 v = vec2(tile_y[from], tile_y[from + 1]);
-    if (has_bias != 0) v += vec2(bias[column], both ? bias[column + 1] : 0.0);
-    const uint at = y_offset + row * y_stride;
-    if (EPILOGUE == EPILOGUE_SILU_MUL) {
-      if (both) y[at + column / 2] = silu(v.x) * v.y;
-    } else if (EPILOGUE == EPILOGUE_GELU) {
-      y[at + column] = gelu(v.x);
-      if (both) y[at + column + 1] = gelu(v.y);
-    } else if (EPILOGUE == EPILOGUE_ADD) {
-      y[at + column] += scale * v.x;
-      if (both) y[at + column + 1] += scale * v.y;
-    } else {
-      y[at + column] = v.x;
-      if (both) y[at + column + 1] = v.y;
+  const bool pairs = EPILOGUE == EPILOGUE_SILU_MUL;
+  const uint width = pairs ? SUB_N / 2 : SUB_N;
+  [[unroll]] for (uint i = 0; i < SUB_M / MATRIX_M; ++i) {
+    [[unroll]] for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
+      coopMatStore(sum[i][j], tile, gl_SubgroupID * SUMS + j * (MATRIX_N / 4), SUB_N / 4, gl_CooperativeMatrixLayoutRowMajor);
+    barrier();
+    // Lanes side by side write side by side.
+    for (uint e = gl_SubgroupInvocationID; e < MATRIX_M * width; e += LANES) {
+      const uint row = m0 + sub_m + i * MATRIX_M + e / width, local = n0 + sub_n + e % width * (pairs ? 2 : 1);
+      if (row >= m || local >= n) continue;
+      const uint column = first_row + local;
+      const float added = has_bias != 0 ? bias[column] : 0.0;
+      if (pairs) {
+        // The rows of such a matrix are an even number.
+        const float more = has_bias != 0 ? bias[column + 1] : 0.0;
+        y[y_offset + row * y_stride + column / 2] = silu(sum_at(2 * e) + added) * (sum_at(2 * e + 1) + more);
+        continue;
+      }
+      const uint at = y_offset + row * y_stride + column;
+      const float v = sum_at(e) + added;
+      if (EPILOGUE == EPILOGUE_GELU)
+        y[at] = gelu(v);
+      else if (EPILOGUE == EPILOGUE_ADD)
+        y[at] += scale * v;
+      else
+        y[at] = v;
     }
+    barrier();
   }
 }

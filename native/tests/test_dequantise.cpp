@@ -208,6 +208,8 @@ TEST_F(Blocks, CooperativeMatrices) {
     check(dtype, {9, 256, 5, Kind::add}, halves);
     check(dtype, {65, 768, 130, Kind::silu_mul, 64}, halves);
   }
+  check(DType::q8_0, {17, 96, 63}, halves);
+  check(DType::q4_0, {70, 32, 65}, halves);
 }
 
 // A stack of tensors of several types: each block takes its own kernel.

@@ -40,6 +40,23 @@ TEST(Quirks, OfMetal) {
   EXPECT_FALSE(vk::quirks_of(info).last_workgroup);
 }
 
+// Subgroups of kernels for matrix units: what the card is fastest with, where a pipeline can demand it.
+TEST(Quirks, OfMatrixUnits) {
+  const auto subgroup = [](vk::MatrixShape shape, uint32_t reported, uint32_t smallest, uint32_t largest) {
+    vk::DeviceInfo info = device_of(vk::DeviceKind::discrete, reported);
+    info.min_subgroup_size = smallest;
+    info.max_subgroup_size = largest;
+    info.matrix_shapes = {shape};
+    return vk::quirks_of(info).matrix_subgroup;
+  };
+  EXPECT_EQ(subgroup({16, 16, 16}, 64, 32, 64), 32u) << "RDNA3";
+  EXPECT_EQ(subgroup({16, 16, 16}, 64, 64, 64), 0u) << "cards with subgroups of 64 only";
+  EXPECT_EQ(subgroup({16, 16, 16}, 64, 0, 0), 0u) << "drivers that take no demands";
+  EXPECT_EQ(subgroup({16, 16, 16}, 32, 32, 32), 0u) << "GeForce";
+  EXPECT_EQ(subgroup({8, 8, 16}, 32, 8, 32), 8u) << "Arc A";
+  EXPECT_EQ(subgroup({8, 16, 16}, 32, 16, 32), 16u) << "Xe2";
+}
+
 // Float16 is a choice of the table, not of what the device could do; who asks for it gets it all the same.
 TEST(Quirks, DecideWhatAutoTakes) {
   const Engine& e = engine();

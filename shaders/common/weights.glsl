@@ -86,18 +86,24 @@ vec4 signed_bytes_of(uint word) {
   return vec4(bitfieldExtract(w, 0, 8), bitfieldExtract(w, 8, 8), bitfieldExtract(w, 16, 8), w >> 24);
 }
 
+#if defined(WEIGHT_Q4_K) || defined(WEIGHT_Q5_K)
+// As load_scales, of the 16 bytes of eight units.
+vec3 unpack_scales(uvec4 packed, uint unit) {
+  const uint s = unit % 8;
+  const vec2 d = unpackHalf2x16(packed.x);
+  const uint scale = ((packed.y >> (4 * s)) & 15u) | ((packed.w >> (2 * s)) & 3u) << 4;
+  const uint offset = ((packed.z >> (4 * s)) & 15u) | ((packed.w >> (16 + 2 * s)) & 3u) << 4;
+  return vec3(vec2(d.x * float(scale)), d.y * float(offset));
+}
+#endif
+
 // Scales of elements 0-15 (x) and 16-31 (y) of a unit, offset of both (z): value = quant * scale - offset. Quants of
 // Q4_0 and Q6_K count from 0; their offset takes the middle away.
 vec3 load_scales(Row row, uint unit) {
 #if defined(WEIGHT_Q8_0) || defined(WEIGHT_Q4_0)
   return vec3(vec2(half_of(weights[row.scales + unit / 8][(unit / 2) & 3u], unit)), 0.0);
 #elif defined(WEIGHT_Q4_K) || defined(WEIGHT_Q5_K)
-  const uvec4 packed = weights[row.scales + unit / 8];
-  const uint s = unit % 8;
-  const vec2 d = unpackHalf2x16(packed.x);
-  const uint scale = ((packed.y >> (4 * s)) & 15u) | ((packed.w >> (2 * s)) & 3u) << 4;
-  const uint offset = ((packed.z >> (4 * s)) & 15u) | ((packed.w >> (16 + 2 * s)) & 3u) << 4;
-  return vec3(vec2(d.x * float(scale)), d.y * float(offset));
+  return unpack_scales(weights[row.scales + unit / 8], unit);
 #else
   const uint s = unit % 8, block = unit / 8;
   const float d = half_of(weights[row.d + block / 8][(block / 2) & 3u], block);

@@ -3,21 +3,38 @@
 
 #include "base/error.h"
 #include "ops/common.h"
+#include "ops/matrix_tiles.h"
 #include "ops/ops.h"
 #include "ops/scalar.h"
 
 namespace loupe::ops {
 namespace {
 
-constexpr uint32_t tile = 64;
-
 /// The fragment shape that we have a shader for, best first; empty when there is none.
 std::string fragment_shape(const vk::Device& device) {
-  for (const vk::MatrixShape& wanted : {vk::MatrixShape{16, 16, 16}, vk::MatrixShape{8, 16, 16}, vk::MatrixShape{8, 8, 8}})
+  for (const vk::MatrixShape& wanted :
+       {vk::MatrixShape{16, 16, 16}, vk::MatrixShape{8, 16, 16}, vk::MatrixShape{8, 8, 16}, vk::MatrixShape{8, 8, 8}})
     for (const vk::MatrixShape& offered : device.info().matrix_shapes)
       if (offered.m == wanted.m && offered.n == wanted.n && offered.k == wanted.k)
         return std::to_string(wanted.m) + "x" + std::to_string(wanted.n) + "x" + std::to_string(wanted.k);
   return {};
+}
+
+/// A card of 2022 runs 60 to 130 workgroups at a time.
+constexpr uint32_t few_workgroups = 96;
+
+/// Null for subgroups of a size that has no tiles.
+const MatrixTiles* tiles_of(const vk::Device& device) {
+  for (const MatrixTiles& tiles : matrix_tiles)
+    if (tiles.subgroup == device.matrix_subgroup()) return &tiles;
+  return nullptr;
+}
+
+vk::MatrixTile matrix_tile(const vk::Device& device, uint32_t rows, uint32_t columns) {
+  if (device.quirks().matrix_tile) return *device.quirks().matrix_tile;
+  const auto& [subgroup, large, small] = *tiles_of(device);
+  const bool fills = divide_up(rows, large.rows) * divide_up(columns, large.columns) >= few_workgroups;
+  return fills && rows > large.rows / 2 ? large : small;
 }
 
 vk::Cost cost_of(const vk::Slice& weights, double flops, double other_bytes) {
@@ -67,27 +84,68 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
         {std::min(groups, fold), divide_up(groups, fold)}, cost_of(block.buffer.slice(), 2 * work * x.rows, 0));
 }
 
+/// How products of many rows are computed: the kernel with its constants, and the outputs of a workgroup.
+struct Tiling {
+  std::string shader;
+  std::vector<uint32_t> constants;
+  uint32_t rows = 64, columns = 64;
+};
+
+bool on_matrix_units(const Graph& g) { return g.activations == Activations::f16 && !fragment_shape(g.device).empty(); }
+
+Tiling tiling_of(const Graph& g, uint32_t rows, const Matrix::Block& block) {
+  if (!on_matrix_units(g)) return {weight_variant("matmul", block.dtype), {}};
+  const vk::MatrixTile tile = matrix_tile(g.device, rows, block.rows);
+  const uint32_t threads = subgroups_of(tile) * g.device.matrix_subgroup();
+  return {weight_variant("coopmat_" + fragment_shape(g.device), block.dtype),
+          {threads, tile.rows, tile.columns, tile.subgroup_rows, tile.subgroup_columns, threads, tile.ahead},
+          tile.rows,
+          tile.columns};
+}
+
+/// Rows that enter a tiled product: those of a tensor of float32, or of a copy in float16.
+struct Rows {
+  vk::Slice slice;
+  uint32_t offset;  ///< of the first: in four elements of float32, in rows of float16
+};
+
 /// `weights`: those of the block, or a copy of them.
-void tiled(Graph& g, const std::string& shader, std::vector<uint32_t> constants, const Tensor& x, const Matrix& weight,
-           const Matrix::Block& block, const vk::Slice& weights, const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
+void tiled(Graph& g, Tiling tiling, const Rows& x, uint32_t m, const Matrix& weight, const Matrix::Block& block, const vk::Slice& weights,
+           const Tensor& out, const Epilogue& epilogue, const vk::Slice& bias) {
   struct Push {
-    uint32_t m, groups, n, first_row, x_offset4, y_offset, y_stride, has_bias;
+    uint32_t m, groups, n, first_row, x_offset, y_offset, y_stride, has_bias;
     float scale;
   };
   static_assert(sizeof(Push) == 36);
-  constants.push_back(static_cast<uint32_t>(epilogue.kind));
-  g.run(shader, constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind)},
-        Push{x.rows, weight.stride / 8, block.rows, block.first_row, x.offset / 4, out.offset, out.cols, epilogue.bias != nullptr,
-             epilogue.scale},
-        {divide_up(block.rows, tile), divide_up(x.rows, tile)},
-        cost_of(weights, 2.0 * block.rows * weight.stride * round_up(x.rows, tile), elements(x) * 4 + 4.0 * x.rows * block.rows));
+  tiling.constants.push_back(static_cast<uint32_t>(epilogue.kind));
+  g.run(tiling.shader, tiling.constants, {vk::reads(weights), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind)},
+        Push{m, weight.stride / 8, block.rows, block.first_row, x.offset, out.offset, out.cols, epilogue.bias != nullptr, epilogue.scale},
+        {divide_up(block.rows, tiling.columns), divide_up(m, tiling.rows)},
+        cost_of(weights, 2.0 * block.rows * weight.stride * round_up(m, tiling.rows), 4.0 * m * (weight.stride + block.rows)));
+}
+
+/// Kernels of blocks want another order of every four elements (half_weights.glsl).
+bool ordered_by_blocks(DType dtype) { return info(dtype).block > 1; }
+
+/// x as matrix units take it, once for all tiles: float16, rows filled up to whole steps of 32 with zeros.
+vk::Slice to_half(Graph& g, const Tensor& x, bool by_blocks) {
+  struct Push {
+    uint32_t groups, x_offset4;
+  };
+  static_assert(sizeof(Push) == 8);
+  const uint32_t cols = round_up(x.cols, 32);
+  const vk::Slice halves = g.arena.take(2ull * x.rows * cols);
+  g.run("to_half", {by_blocks}, {vk::reads(x.slice), vk::writes(halves)}, Push{x.cols / 8, x.offset / 4}, {divide_up(cols / 8, 64), x.rows},
+        {0, 6 * elements(x)});
+  return halves;
 }
 
 }  // namespace
 
 bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
   const std::string shape = fragment_shape(device);
-  return !shape.empty() && 4 * device.info().subgroup_size <= device.info().max_workgroup_threads &&
+  const MatrixTiles* tiles = tiles_of(device);
+  return !shape.empty() && tiles && subgroups_of(tiles->large) * tiles->subgroup <= device.info().max_workgroup_threads &&
          pipelines.has("coopmat_" + shape + "_bf16");
 }
 
@@ -120,25 +178,28 @@ void matmul(Graph& g, const Tensor& x, const Matrix& weight, const Tensor& out, 
     for (const Matrix::Block& block : weight.blocks) matvec(g, x, weight, block, out, epilogue, bias);
     return;
   }
-  const std::string shape = g.activations == Activations::f16 ? fragment_shape(g.device) : std::string();
-  const std::vector<uint32_t> constants =
-      shape.empty() ? std::vector<uint32_t>{} : std::vector<uint32_t>{4 * g.device.info().subgroup_size};
+  Arena::Scope of_halves(g.arena);
+  vk::Slice halves[2];
   for (const Matrix::Block& block : weight.blocks) {
-    const std::string shader = weight_variant(shape.empty() ? "matmul" : "coopmat_" + shape, block.dtype);
+    const Tiling tiling = tiling_of(g, x.rows, block);
+    vk::Slice& half = halves[ordered_by_blocks(block.dtype)];
+    if (on_matrix_units(g) && !half) half = to_half(g, x, ordered_by_blocks(block.dtype));
     // No dispatch longer than a submission may be: rows in slices of whole tiles.
-    const double flops_a_tile_row = 2.0 * tile * block.rows * weight.stride;
+    const double flops_a_tile_row = 2.0 * tiling.rows * block.rows * weight.stride;
     const double tile_rows = std::clamp(g.recorder.affordable_flops() / flops_a_tile_row, 1.0, 65535.0);
-    const uint32_t step = static_cast<uint32_t>(tile_rows) * tile;
+    const uint32_t step = static_cast<uint32_t>(tile_rows) * tiling.rows;
     // Every row of tiles reads all weights: over the bus they come once.
-    Arena::Scope scope(g.arena);
+    Arena::Scope of_weights(g.arena);
     vk::Slice weights = block.buffer.slice();
-    if (weights.over_bus && x.rows > tile) {
+    if (weights.over_bus && x.rows > tiling.rows) {
       weights = g.arena.take(weights.size);
       g.recorder.copy(block.buffer.slice(), weights);
     }
     for (uint32_t row = 0; row < x.rows; row += step) {
       const uint32_t count = std::min(step, x.rows - row);
-      tiled(g, shader, constants, x.view(row, count), weight, block, weights, out.view(row, count), epilogue, bias);
+      const Tensor part = x.view(row, count);
+      const Rows from = half ? Rows{half, row} : Rows{part.slice, part.offset / 4};
+      tiled(g, tiling, from, count, weight, block, weights, out.view(row, count), epilogue, bias);
     }
   }
 }

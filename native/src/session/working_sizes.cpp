@@ -45,16 +45,19 @@ WorkingSizes working_sizes(const ModelConfig& config, bool half) {
   sizes.self_kv_per_token = (layers - cross + 1) * 2 * row_bytes(text, half);
   // split_attention(): of up to 8 rows one partial result for every 128 keys.
   sizes.self_kv_per_token += 8 * (query + 4 * static_cast<uint64_t>(text.num_heads)) * 4 / 128;
+  // What enters a product on matrix units is copied in float16, two to a float32.
+  const auto copied = [half](uint64_t width) { return half ? width / 2 : 0; };
   // decode(): the residual stream, and the larger half of a layer.
-  uint64_t activations = prefill_rows * 4 * (hidden + std::max(hidden + 2 * query + 2 * kv, hidden + inner));
+  uint64_t activations =
+      prefill_rows * 4 * (hidden + std::max(hidden + 2 * query + 2 * kv + copied(hidden), hidden + inner + copied(inner)));
   if (config.vision) {
     const VisionConfig& vision = *config.vision;
     const uint64_t tiles = static_cast<uint64_t>(vision.max_num_tiles), tokens = static_cast<uint64_t>(vision.tokens_per_tile());
     sizes.cross_kv = cross * 2 * row_bytes(text, half) * tiles * tokens;
     // VisionEncoder: intermediate states and the residual stream, and one layer's norm, queries, keys and values.
     const uint64_t rows = tiles * ((tokens + 7) / 8 * 8);
-    activations =
-        std::max(activations, rows * 4 * static_cast<uint64_t>(vision.hidden_size) * (vision.intermediate_layers_indices.size() + 1 + 4));
+    const uint64_t width = static_cast<uint64_t>(vision.hidden_size);
+    activations = std::max(activations, rows * 4 * (width * (vision.intermediate_layers_indices.size() + 1 + 4) + copied(width)));
   }
   sizes.scratch = activations + small_buffers;
   return sizes;

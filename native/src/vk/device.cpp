@@ -217,6 +217,10 @@ DeviceInfo Instance::describe(int index) const {
     api_.vkGetPhysicalDeviceProperties2(physical, &query);
     info.subgroup_size_control = (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                                  sizes.minSubgroupSize <= info.subgroup_size && info.subgroup_size <= sizes.maxSubgroupSize;
+    if (info.subgroup_size_control) {
+      info.min_subgroup_size = sizes.minSubgroupSize;
+      info.max_subgroup_size = sizes.maxSubgroupSize;
+    }
   }
 
   VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};

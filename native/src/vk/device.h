@@ -34,6 +34,7 @@ struct DeviceInfo {
   uint32_t max_groups[3] = {};
   uint64_t storage_alignment = 256, atom_bytes = 256;
   uint32_t subgroup_size = 0;
+  uint32_t min_subgroup_size = 0, max_subgroup_size = 0;  ///< what a pipeline can demand; 0 without subgroup_size_control
   float timestamp_period_ns = 0;
   bool float16 = false, storage16 = false, storage8 = false, int8 = false;
   bool subgroup_size_control = false;  ///< a pipeline can demand `subgroup_size`
@@ -88,6 +89,8 @@ class Device {
   VkQueue queue() const { return queue_; }
   uint32_t queue_family() const { return queue_family_; }
   bool cooperative_matrix() const { return !info_.matrix_shapes.empty(); }
+  /// Size of the subgroups of kernels for matrix units.
+  uint32_t matrix_subgroup() const { return quirks_.matrix_subgroup ? quirks_.matrix_subgroup : info_.subgroup_size; }
 
   /// A submission did not end. What it may still use is never freed: the process is expected to end soon.
   bool hung() const { return hung_; }

@@ -119,7 +119,7 @@ const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint
   create.stage.pName = "main";
   create.stage.pSpecializationInfo = &specialisation;
   VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
-  subgroup.requiredSubgroupSize = device_.info().subgroup_size;
+  subgroup.requiredSubgroupSize = device_.matrix_subgroup();
   if (device_.info().subgroup_size_control && shader.starts_with("coopmat_")) {
     create.stage.pNext = &subgroup;
     create.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;

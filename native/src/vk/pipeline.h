@@ -28,7 +28,7 @@ class Pipelines {
   Pipelines& operator=(const Pipelines&) = delete;
 
   /// `constants[i]` becomes specialisation constant i. Throws shader_missing.
-  /// Shaders named coopmat_* run in full subgroups of the reported size where the device lets us demand it:
+  /// Shaders named coopmat_* run in full subgroups of Device::matrix_subgroup() where the device lets us demand it:
   /// their work is divided by subgroup, and some drivers choose another size than they report.
   const Pipeline& get(const std::string& shader, const std::vector<uint32_t>& constants, uint32_t bindings, uint32_t push_bytes);
   bool has(const std::string& shader) const;

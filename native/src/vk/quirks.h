@@ -2,10 +2,17 @@
 // Everything that we do differently because of one driver, and why. Nowhere else.
 
 #include <cstdint>
+#include <optional>
 
 namespace loupe::vk {
 
 struct DeviceInfo;
+
+/// How a product on matrix units is divided: outputs of a workgroup, and of each of its subgroups.
+struct MatrixTile {
+  uint32_t rows = 0, columns = 0, subgroup_rows = 0, subgroup_columns = 0;
+  bool ahead = true;  ///< what the next step needs is loaded while this one is multiplied, into registers
+};
 
 struct Quirks {
   /// Rate that the submission splitter assumes before it has measured anything, in FLOP/s and bytes/s.
@@ -24,6 +31,10 @@ struct Quirks {
   bool last_workgroup = true;
   /// Whether cooperative matrices, where the driver offers them, are faster than float32 tiles.
   bool fast_matrices = true;
+  /// Size of the subgroups of kernels for matrix units, where it is not the one that the driver reports.
+  uint32_t matrix_subgroup = 0;
+  /// Instead of the tiles that fit the size of the subgroups (ops/matrix_tiles.h).
+  std::optional<MatrixTile> matrix_tile;
   /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
   uint32_t logits_a_part = 2048;
 };
