@@ -36,7 +36,7 @@ import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
 import { createPictures, type Pictures } from './services/pictures.ts';
 import { createPrivately } from './services/private.ts';
-import { createPrograms, type Programs } from './services/programs.ts';
+import { countInLedger, createPrograms, type Programs } from './services/programs.ts';
 import { createServers } from './services/servers/servers.ts';
 
 export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
@@ -235,6 +235,7 @@ function createProgramsBeside(
     secrets,
     listen: (options) => listenForPrograms(services, options),
     newKey: newSecret,
+    count: countInLedger(store.ledger, services.onFault),
     onChange: (payload) => parts.emit({ event: 'programs.changed', payload }),
   });
 }

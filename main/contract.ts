@@ -502,6 +502,8 @@ export const requests = {
     output: v.strictObject({
       installedAt: time,
       entries: v.array(v.strictObject({ at: time, host: v.string(), purpose: v.string(), sentBytes: count, receivedBytes: count })),
+      /** What other programs on this computer asked and were answered; null: none was. */
+      programs: v.nullable(v.strictObject({ since: time, questionBytes: count, answerBytes: count })),
     }),
   },
 } as const satisfies Record<string, { input: v.GenericSchema; output: v.GenericSchema }>;
@@ -548,8 +550,6 @@ export const events = {
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': captured,
-  /** The quick-ask window was closed, by its page or from outside: nothing of a private conversation stays there. */
-  'capture.left': v.null(),
   /** A capture that was started for this conversation. */
   'capture.attached': v.strictObject({ conversationId: id, picture }),
   /** The host asks the window to show this conversation (tray, deep link, second start). */

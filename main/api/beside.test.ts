@@ -20,6 +20,11 @@ test('switched on it answers with the key, counts, and keeps what it is asked to
   const told = own.events.find(({ event }) => event === 'conversation.changed');
   expect(told?.payload).toMatchObject({ id: 1, title: 'From a program', busy: false });
   expect(await own.app.handlers['programs.state']({})).toMatchObject({ answered: 1, key: 'session' });
+  // The ledger counts what went to and fro on this computer, and calls it no connection to another.
+  expect(await own.app.handlers['privacy.ledger']({})).toMatchObject({
+    entries: [],
+    programs: { questionBytes: JSON.stringify({ ...body, store: true }).length, answerBytes: Buffer.byteLength(kept.text) },
+  });
 
   const next = await own.app.handlers['programs.newKey']({});
   const again = await own.reached('ready');

@@ -17,10 +17,10 @@ const shape = { deepest: 32, mostValues: 200_000 };
 
 export interface Bodies {
   /**
-   * The parsed JSON, and what gives its room back. Rejects with `request_too_large`, `queue_full` where other requests
+   * The parsed JSON, its bytes, and what gives its room back. Rejects with `request_too_large`, `queue_full` where other requests
    * take the room, `request_invalid`, and `cancelled` where the program leaves meanwhile.
    */
-  read(request: IncomingMessage): Promise<{ body: unknown; release: () => void }>;
+  read(request: IncomingMessage): Promise<{ body: unknown; bytes: number; release: () => void }>;
 }
 
 export function createBodies(limits: LimitsOfBody): Bodies {
@@ -36,7 +36,7 @@ export function createBodies(limits: LimitsOfBody): Bodies {
       };
       try {
         const chunks: Buffer[] = [];
-        // What is refused is still read to its end, and thrown away: a closed connection would lose the reason.
+        // What is refused is read to its end by the server, and thrown away.
         for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
           own += chunk.length;
           held += chunk.length;
@@ -44,7 +44,7 @@ export function createBodies(limits: LimitsOfBody): Bodies {
           if (held > limits.allBodies) throw new LoupeError('queue_full', 'Other requests take all the memory that there is for requests.');
           chunks.push(chunk);
         }
-        return { body: parseJson(Buffer.concat(chunks)), release };
+        return { body: parseJson(Buffer.concat(chunks)), bytes: own, release };
       } catch (error) {
         release();
         if (error instanceof LoupeError) throw error;

@@ -9,8 +9,8 @@ import { createPictureWorker } from '../image/picture-client.ts';
 import { createEngineService, type EngineService } from '../services/engine-service.ts';
 import { createModels, type Models } from '../services/models/models.ts';
 import { createPictures } from '../services/pictures.ts';
-import type { Engine, PictureWorker, Store } from '../services/ports.ts';
-import type { ListenOptions, ProgramServer } from '../services/programs.ts';
+import type { Engine, PictureWorker, ProgramBytes, Store } from '../services/ports.ts';
+import { countInLedger, type ListenOptions, type ProgramServer } from '../services/programs.ts';
 import { openStore } from '../storage/store.ts';
 import { createAnswerer } from './answerer.ts';
 import { createHistory, type History } from './history.ts';
@@ -76,6 +76,7 @@ export async function serveApi({
       port,
       key,
       origins,
+      onAnswered: countInLedger(store.ledger, onFault),
       onFault,
     });
     void engine.load();
@@ -118,7 +119,7 @@ export interface ApiParts {
   key: string;
   origins?: readonly string[];
   limits?: ApiLimits;
-  onAnswered?: () => void;
+  onAnswered?: (bytes: ProgramBytes) => void;
   onFault?: (error: unknown) => void;
 }
 

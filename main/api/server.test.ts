@@ -35,6 +35,9 @@ function watchEngine(): { running: number; ended: string[] } {
   return seen;
 }
 
+/** Bytes that this process holds outside of the script's own heap, where bodies lie. */
+const held = (): number => process.memoryUsage().arrayBuffers;
+
 describe('who may ask', () => {
   test('who has the key: as a bearer, as a password, in the path', async () => {
     await start();
@@ -117,6 +120,45 @@ describe('how much', () => {
     const [response] = (await once(request, 'response')) as [Parameters<typeof readAnswer>[0]];
     expect(response.statusCode).toBe(413);
     request.destroy();
+  });
+
+  test('a gigabyte that nobody announced is thrown away as it comes, and its sender still learns why', async () => {
+    await start();
+    const before = held();
+    const socket = connect(own.api.port, '127.0.0.1');
+    let reply = '';
+    const closed = once(socket, 'close');
+    // As simple clients are: they send all that they have, then read, and want the connection closed.
+    const head = ['POST /v1/chat/completions HTTP/1.1', `Host: 127.0.0.1:${own.api.port}`, `Authorization: Bearer ${key}`];
+    socket.write([...head, 'Connection: close', 'Transfer-Encoding: chunked', '', ''].join('\r\n'));
+    const megabyte = Buffer.concat([Buffer.from(`${(1_000_000).toString(16)}\r\n`), Buffer.alloc(1_000_000, 'x'), Buffer.from('\r\n')]);
+    let most = 0;
+    for (let sent = 0; sent < 1000; sent++) {
+      if (!socket.write(megabyte)) await once(socket, 'drain');
+      most = Math.max(most, held());
+    }
+    socket.write('0\r\n\r\n');
+    socket.setEncoding('utf8').on('data', (text: string) => (reply += text));
+    await closed;
+    expect(reply).toMatch(/^HTTP\/1\.1 413 [^]*larger than 96\.0 MB/);
+    // The limit of one request, twice while its pieces are put together, and what two ends of a connection keep.
+    expect(most - before).toBeLessThan(2 * usualLimits.body + 100_000_000);
+    expect((await chat('after it')).status).toBe(200);
+  });
+
+  test('beyond the connections that are kept, one is closed unheard; those that are there go on', async () => {
+    await start({ limits: { ...usualLimits, connections: 3 } });
+    const idle = [1, 2].map(() => connect(own.api.port, '127.0.0.1'));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    // A head that never ends.
+    for (const socket of idle) socket.write('POST /v1/chat/completions HTTP/1.1\r\nX-Slow: ');
+    expect((await chat('beside them')).status).toBe(200);
+    const third = connect(own.api.port, '127.0.0.1');
+    await once(third, 'connect');
+    third.write('GET / HTTP/1.1\r\n');
+    await vi.waitFor(() => expect(chat('one too many')).rejects.toThrow(/ECONNRESET|socket hang up/));
+    for (const socket of [...idle, third]) socket.destroy();
+    await vi.waitFor(async () => expect((await chat('after them')).status).toBe(200));
   });
 
   test('requests share one amount of memory, and give it back', async () => {

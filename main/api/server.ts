@@ -4,8 +4,10 @@
  * answered.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { finished } from 'node:stream';
 import { LoupeError, toLoupeError } from '../errors.ts';
 import { listenHere } from '../host/listen.ts';
+import type { ProgramBytes } from '../services/ports.ts';
 import { createApiAccess, type ApiAccess } from './access.ts';
 import { createBodies, type Bodies } from './body.ts';
 import { statusOf, type Dialect, type Reply } from './dialect.ts';
@@ -21,7 +23,7 @@ export interface ApiServerOptions {
   origins?: readonly string[];
   limits?: ApiLimits;
   /** Called after each request that got what it asked for. */
-  onAnswered?: () => void;
+  onAnswered?: (bytes: ProgramBytes) => void;
   /** Called with what is not the program's fault. */
   onFault?: (error: unknown) => void;
 }
@@ -37,7 +39,7 @@ interface Surroundings {
   access: ApiAccess;
   bodies: Bodies;
   limits: ApiLimits;
-  onAnswered: () => void;
+  onAnswered: (bytes: ProgramBytes) => void;
   onFault: (error: unknown) => void;
 }
 
@@ -88,22 +90,28 @@ async function serve(
     const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
     const handler = dialect.find(method, path);
     if (!handler) throw new LoupeError('not_found', 'The API has nothing at this path.', 'docs/api.md lists what there is.');
-    let body: unknown = null;
-    if (method === 'POST') ({ body, release } = await bodies.read(request));
-    await handler({ body, reply: createReply(response, dialect, limits.unread), signal: gone.signal });
-    if (method === 'POST' && !gone.signal.aborted) onAnswered();
+    const read = method === 'POST' ? await bodies.read(request) : null;
+    if (read) ({ release } = read);
+    const reply = createReply(response, dialect, limits.unread);
+    await handler({ body: read?.body ?? null, reply, signal: gone.signal });
+    if (read && !gone.signal.aborted) onAnswered({ questionBytes: read.bytes, answerBytes: reply.bytes() });
   } catch (thrown) {
-    fail(response, dialect, toLoupeError(thrown));
+    fail(request, response, { dialect, error: toLoupeError(thrown) });
     if (!gone.signal.aborted && statusOf(toLoupeError(thrown)) === 500) onFault(thrown);
   } finally {
     release();
   }
 }
 
-function createReply(response: ServerResponse, { streamType }: Dialect, mostUnread: number): Reply {
+function createReply(response: ServerResponse, { streamType }: Dialect, mostUnread: number): Reply & { bytes(): number } {
+  let bytes = 0;
   return {
-    json: (value, status = 200) => sendJson(response, status, value),
+    bytes: () => bytes,
+    json(value, status = 200) {
+      bytes += sendJson(response, status, value);
+    },
     write(text) {
+      bytes += Buffer.byteLength(text);
       if (!response.headersSent) response.writeHead(200, { 'Content-Type': streamType });
       response.write(text);
       // Who asks and does not read would fill the memory.
@@ -113,14 +121,29 @@ function createReply(response: ServerResponse, { streamType }: Dialect, mostUnre
   };
 }
 
-function fail(response: ServerResponse, dialect: Dialect, error: LoupeError): void {
+function fail(request: IncomingMessage, response: ServerResponse, { dialect, error }: { dialect: Dialect; error: LoupeError }): void {
   if (response.headersSent) return void response.end(dialect.failureInStream(error));
   if (error.code === 'queue_full') response.setHeader('Retry-After', '1');
   if (error.code === 'key_wrong') response.setHeader('WWW-Authenticate', 'Bearer');
-  sendJson(response, statusOf(error), dialect.failure(error));
+  const { text } = headJson(response, statusOf(error), dialect.failure(error));
+  if (request.complete) return void response.end(text);
+  // All of it is sent at once, and ended when the program has sent all of its own, which is thrown away: an end closes the connection
+  // of one that asked for that, and a connection that is closed while something still comes loses what was on its way back.
+  response.write(text);
+  finished(request, { writable: false }, () => void response.end());
+  request.resume();
 }
 
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
+/** Returns the bytes of the body. */
+function sendJson(response: ServerResponse, status: number, value: unknown): number {
+  const { text, bytes } = headJson(response, status, value);
+  response.end(text);
+  return bytes;
+}
+
+function headJson(response: ServerResponse, status: number, value: unknown): { text: string; bytes: number } {
   const text = JSON.stringify(value);
-  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(text) }).end(text);
+  const bytes = Buffer.byteLength(text);
+  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': bytes });
+  return { text, bytes };
 }

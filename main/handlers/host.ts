@@ -59,7 +59,11 @@ export function hostHandlers({
     'windows.grow': () => null,
     'windows.close': () => null,
 
-    'privacy.ledger': () => ({ installedAt: store.ledger.installedAt(), entries: store.ledger.list() }),
+    'privacy.ledger': () => ({
+      installedAt: store.ledger.installedAt(),
+      entries: store.ledger.list(),
+      programs: store.ledger.programs(),
+    }),
   };
 }
 

@@ -2,7 +2,8 @@ import { beforeEach, expect, test } from 'vitest';
 import type { ProgramsState } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import { sessionSecrets } from './models/hub/secrets.ts';
-import { createPrograms, type ListenOptions, type Programs } from './programs.ts';
+import type { ProgramBytes } from './ports.ts';
+import { countInLedger, createPrograms, type ListenOptions, type Programs } from './programs.ts';
 
 let settings = { programs: false, programsPort: 11_535 };
 let secrets = sessionSecrets();
@@ -10,6 +11,7 @@ let isBroken = false;
 let taken = new Set<number>();
 let listening: ListenOptions[] = [];
 let states: ProgramsState['status'][] = [];
+let counted: ProgramBytes[] = [];
 let programs: Programs;
 
 beforeEach(() => {
@@ -19,6 +21,7 @@ beforeEach(() => {
   taken = new Set();
   listening = [];
   states = [];
+  counted = [];
   let made = 0;
   programs = createPrograms({
     settings: () => {
@@ -39,6 +42,7 @@ beforeEach(() => {
       };
     },
     newKey: () => `key-${++made}`,
+    count: (bytes) => void counted.push(bytes),
     onChange: ({ status }) => void states.push(status),
   });
 });
@@ -98,9 +102,13 @@ test('turned on and off faster than ports are taken: what was said last counts',
 test('counts what was answered, and ends with the app', async () => {
   settings.programs = true;
   await programs.newKey();
-  listening[0]!.onAnswered();
-  listening[0]!.onAnswered();
+  listening[0]!.onAnswered({ questionBytes: 10, answerBytes: 20 });
+  listening[0]!.onAnswered({ questionBytes: 1, answerBytes: 2 });
   expect(programs.state().answered).toBe(2);
+  expect(counted).toEqual([
+    { questionBytes: 10, answerBytes: 20 },
+    { questionBytes: 1, answerBytes: 2 },
+  ]);
   const before = states.length;
   await programs.close();
   expect(listening).toEqual([]);
@@ -115,4 +123,19 @@ test('a store that cannot be opened lets nobody in', async () => {
   await programs.follow();
   expect(programs.state().status).toBe('off');
   expect(listening).toEqual([]);
+});
+
+test('a ledger that cannot be written to costs the count, and no answer', () => {
+  const full = new LoupeError('store_full', 'The disk is full.');
+  const faults: unknown[] = [];
+  const count = countInLedger(
+    {
+      addProgram: () => {
+        throw full;
+      },
+    },
+    (error) => faults.push(error),
+  );
+  count({ questionBytes: 1, answerBytes: 1 });
+  expect(faults).toEqual([full]);
 });

@@ -1,7 +1,7 @@
 /** Whether other programs on this computer are answered, as the settings say: the local API beside the app. */
 import type { ProgramsState, Settings } from '../contract.ts';
 import { toFailure } from '../errors.ts';
-import type { SecretStore } from './ports.ts';
+import type { Ledger, ProgramBytes, SecretStore } from './ports.ts';
 
 export interface ProgramServer {
   readonly port: number;
@@ -13,7 +13,7 @@ export interface ListenOptions {
   port: number;
   key: string;
   /** Called after each request that was answered. */
-  onAnswered: () => void;
+  onAnswered: (bytes: ProgramBytes) => void;
 }
 
 export interface ProgramsOptions {
@@ -22,6 +22,8 @@ export interface ProgramsOptions {
   /** On 127.0.0.1. Rejects with `port_unavailable`. */
   listen: (options: ListenOptions) => Promise<ProgramServer>;
   newKey: () => string;
+  /** Called with the bytes of each request that was answered. */
+  count: (bytes: ProgramBytes) => void;
   onChange: (state: ProgramsState) => void;
 }
 
@@ -34,7 +36,7 @@ export interface Programs {
   close(): Promise<void>;
 }
 
-export function createPrograms({ settings, secrets, listen, newKey, onChange }: ProgramsOptions): Programs {
+export function createPrograms({ settings, secrets, listen, newKey, count, onChange }: ProgramsOptions): Programs {
   let running: { server: ProgramServer; wanted: number; key: string } | null = null;
   let current: ProgramsState = { status: 'off', port: null, key: null, keyProblem: null, answered: 0, failure: null };
   let isClosed = false;
@@ -62,7 +64,11 @@ export function createPrograms({ settings, secrets, listen, newKey, onChange }: 
     if (!isWanted || key === null) return change({ ...of, status: isWanted ? 'keyless' : 'off', port: null, failure: null });
     change({ ...of, status: 'starting', port: null, failure: null });
     try {
-      const server = await listen({ port: wanted, key, onAnswered: () => change({ answered: current.answered + 1 }) });
+      const onAnswered = (bytes: ProgramBytes): void => {
+        change({ answered: current.answered + 1 });
+        count(bytes);
+      };
+      const server = await listen({ port: wanted, key, onAnswered });
       running = { server, wanted, key };
       change({ status: 'ready', port: server.port });
     } catch (thrown) {
@@ -86,6 +92,17 @@ export function createPrograms({ settings, secrets, listen, newKey, onChange }: 
       isClosed = true;
       await follow();
     },
+  };
+}
+
+/** A disk that cannot be written to costs the count, and no answer. */
+export function countInLedger(ledger: Pick<Ledger, 'addProgram'>, onFault: (error: unknown) => void): (bytes: ProgramBytes) => void {
+  return (bytes) => {
+    try {
+      ledger.addProgram({ at: Date.now(), ...bytes });
+    } catch (error) {
+      onFault(error);
+    }
   };
 }
 

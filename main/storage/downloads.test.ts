@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Store } from '../services/ports.ts';
 import { lockDownload } from './lock.ts';
@@ -81,6 +82,24 @@ test('the ledger counts up, never down', () => {
   store.ledger.count(id, 10, 20);
   store.ledger.count(id, 5, 30);
   expect(store.ledger.list()).toEqual([{ at: 1, host: 'h', purpose: 'p', sentBytes: 10, receivedBytes: 30 }]);
+});
+
+test('programs on this computer have an entry a day, which is no connection to another machine', () => {
+  const day = 24 * 60 * 60 * 1000;
+  expect(store.ledger.programs()).toBeNull();
+  store.ledger.addProgram({ at: day, questionBytes: 100, answerBytes: 10 });
+  store.ledger.addProgram({ at: 2 * day - 1, questionBytes: 1, answerBytes: 1 });
+  store.ledger.add({ at: 2 * day, host: 'h', purpose: 'p', sentBytes: 5, receivedBytes: 5 });
+  store.ledger.addProgram({ at: 2 * day, questionBytes: 1000, answerBytes: 0 });
+  expect(store.ledger.programs()).toEqual({ since: day, questionBytes: 1101, answerBytes: 11 });
+  expect(store.ledger.list().map(({ host }) => host)).toEqual(['h']);
+  const database = new Database(join(folder, 'loupe.db'), { readonly: true });
+  const rows = database.prepare("select at, received_bytes as bytes from ledger where host <> 'h' order by id").all();
+  database.close();
+  expect(rows).toEqual([
+    { at: day, bytes: 101 },
+    { at: 2 * day, bytes: 1000 },
+  ]);
 });
 
 test('checks of files go with the model', () => {

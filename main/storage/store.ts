@@ -128,7 +128,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     remove: 'writes',
   },
   licences: { list: 'reads', accept: 'writes' },
-  ledger: { installedAt: 'reads', list: 'reads', add: 'writes', count: 'writes' },
+  ledger: { installedAt: 'reads', list: 'reads', programs: 'reads', add: 'writes', addProgram: 'writes', count: 'writes' },
   servers: { list: 'reads', get: 'reads', add: 'writes', save: 'writes', remove: 'writes' },
   settings: { settings: 'reads', saveSettings: 'writes' },
 };

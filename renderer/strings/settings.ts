@@ -201,6 +201,8 @@ export const settings = {
   ledgerExplain:
     'Every connection that Loupe opens is listed here, with what it was for. Pictures, questions and answers stay on this machine, ' +
     'unless you choose a model of a server that you added under Servers.',
+  ledgerPrograms: (since: string, asked: string, answered: string) =>
+    `Other programs on this computer have sent Loupe ${asked} and got ${answered} in answers since ${since}.`,
   ledgerTable: 'Connections',
   ledgerColumns: { when: 'When', host: 'To', purpose: 'What for', sent: 'Sent', received: 'Received' },
   files: 'Where your files are',

@@ -228,5 +228,16 @@ export interface Ledger {
   add(entry: LedgerEntry): number;
   /** All that an open connection has carried so far. */
   count(id: number, sentBytes: number, receivedBytes: number): void;
+  /** Connections to other machines. */
   list(): LedgerEntry[];
+  /** A request of a program on this computer that was answered: what it sent, and what it was sent. */
+  addProgram(request: ProgramBytes & { at: number }): void;
+  /** All of them together; null where no program was ever answered. `since`: the first of them. */
+  programs(): (ProgramBytes & { since: number }) | null;
+}
+
+/** Of a program on this computer, bodies alone. */
+export interface ProgramBytes {
+  questionBytes: number;
+  answerBytes: number;
 }
