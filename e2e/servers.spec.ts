@@ -13,7 +13,8 @@ import {
   type ScriptedServer,
 } from '../main/services/servers/test/scripted-server.ts';
 import { violations } from './support/axe.ts';
-import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
+import { expect, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
+import sharp from 'sharp';
 
 const test = testWithFakeEngine(1, 1000);
 
@@ -209,4 +210,36 @@ test('one question to three models, side by side: one stopped, one failed, and t
   await page.goto(await host.start());
   await loupe.sidebar.getByText('Stall, or not').click();
   for (const name of ['Demo model', 'tiny-vision at Office', 'tiny-vision at Here']) await expect(column(name)).toBeVisible();
+});
+
+test('pictures go, all of them, and the small window says where to before it asks', async ({ loupe, page }, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-1', name: 'Office' });
+  await page.getByRole('button', { name: 'Use the model of Office' }).press('Enter');
+  await close(page);
+  await loupe.question.focus();
+  for (const background of ['red', 'blue'])
+    await pastePicture(
+      page,
+      await sharp({ create: { width: 60, height: 40, channels: 3, background } })
+        .png()
+        .toBuffer(),
+      `${background}.png`,
+    );
+  await expect(loupe.chips()).toHaveCount(2);
+  await expect(loupe.chips().getByText('The server will get this')).toHaveCount(2);
+  await loupe.ask('Which colours?');
+  const sent = there.asked.at(-1)!.body!.messages.at(-1)!.content as { type: string; image_url?: { url: string } }[];
+  expect(sent.map(({ type }) => type)).toEqual(['image_url', 'image_url', 'text']);
+  expect(sent[0]!.image_url!.url).toMatch(/^data:image\/png;base64,/);
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`pictures-${scheme}.png`));
+
+  const address = (await page.getByRole('article', { name: 'You' }).getByRole('img').first().getAttribute('src'))!;
+  await page.goto(new URL(`/?view=quick&picture=${/[0-9a-f]{64}/.exec(address)![0]}`, page.url()).href);
+  await expect(page.getByText(`The picture and your question go to 0.0.0.0:${there.port}.`)).toBeVisible();
+  await loupe.question.fill('And now?');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('You said: And now?')).toBeVisible();
+  await expect(page.getByText(`Left this computer: sent to Office (0.0.0.0:${there.port})`)).toBeVisible();
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`quick-${scheme}.png`));
 });

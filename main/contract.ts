@@ -550,6 +550,8 @@ export const events = {
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': captured,
+  /** The quick-ask window was closed, by its page or from outside: nothing of a private conversation stays there. */
+  'capture.left': v.null(),
   /** A capture that was started for this conversation. */
   'capture.attached': v.strictObject({ conversationId: id, picture }),
   /** The host asks the window to show this conversation (tray, deep link, second start). */

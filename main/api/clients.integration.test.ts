@@ -7,6 +7,10 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngineClient } from '../engine/client.ts';
 import { demoModel } from '../host/paths.ts';
+import { serverChoiceId } from '../contract.ts';
+import { sessionSecrets } from '../services/models/hub/secrets.ts';
+import { createServers } from '../services/servers/servers.ts';
+import { openStore } from '../storage/store.ts';
 import { serveApi, type ServedApi } from './serve.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'loupe-api-'));
@@ -153,4 +157,35 @@ describe('ollama', () => {
     const stranger = new Ollama({ host: `http://127.0.0.1:${served.port}` });
     await expect(stranger.list()).rejects.toThrow('The key is missing');
   });
+});
+
+test('another Loupe, which has this one among its servers, gets the demo model’s own answer about a picture', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'loupe-other-'));
+  const store = openStore(directory);
+  const servers = createServers({ store, secrets: sessionSecrets(), onChange: () => {}, environment: {} });
+  try {
+    const address = `127.0.0.1:${served.port}`;
+    const [offered] = await servers.models({ address, key: served.key, id: null, unencrypted: false });
+    const about = { name: 'First', address, key: served.key, sees: true, contextLength: null, unencrypted: false };
+    const { id } = await servers.add({ ...about, model: offered!.model });
+    const image = { type: 'image' as const, image: { bytes: Buffer.from(picture, 'base64'), name: 'sample.png' } };
+    const heard: string[] = [];
+    const reply = await servers
+      .find(serverChoiceId(id))!
+      .engine.generate(
+        {
+          messages: [{ role: 'user', content: [image, { type: 'text', text: sample.question }] }],
+          maxTokens: 60,
+          sampling: { temperature: 0 },
+        },
+        { onText: (text) => heard.push(text) },
+      );
+    expect(reply).toMatchObject({ text: sample.answer, finish: 'stop' });
+    expect(heard.join('')).toBe(sample.answer);
+    expect(reply.statistics.generatedTokens).toBeGreaterThan(0);
+  } finally {
+    servers.close();
+    store.close();
+    rmSync(directory, { recursive: true });
+  }
 });

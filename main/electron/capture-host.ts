@@ -67,6 +67,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   // There is no picture to ask about.
   quick.onClosed(() => {
     current = null;
+    services.emit({ event: 'capture.left', payload: null });
   });
 
   function state(): CaptureState {

@@ -764,6 +764,19 @@ describe('finishing', () => {
   });
 });
 
+test('the quick-ask window closed from outside is hidden as by its own button, and its page is told to forget', async () => {
+  const one = rig({ privateCaptures: true });
+  await one.capture.start('region');
+  await one.capture.finish('11', { x: 0, y: 0, width: 300, height: 300 }, []);
+  const window = one.quickWindow()!;
+  window.emit('ready-to-show');
+  expect(window.visible).toBe(true);
+  window.close();
+  expect(window).toMatchObject({ visible: false, destroyed: false });
+  expect(one.events.at(-1)).toEqual({ event: 'capture.left', payload: null });
+  expect(await one.capture.current()).toBeNull();
+});
+
 describe('without choosing', () => {
   test('the whole display under the pointer', async () => {
     const displays = two();

@@ -48,6 +48,14 @@ export function createQuick({ createWindow, platform, preload, isDark }: QuickPa
     const created = createWindow(quickOptions(bounds, platform, preload, isDark()));
     isReady = false;
     created.setAlwaysOnTop(true, 'floating');
+    // From outside: Alt+F4, a window list. It means what the page's own button means. What ends the app destroys the window.
+    created.on(
+      'close',
+      entry((event) => {
+        event.preventDefault();
+        dismiss();
+      }),
+    );
     if (platform === 'darwin') created.setVisibleOnAllWorkspaces(true, { visibleOnFullScreen: true, skipTransformProcessType: true });
     created.once(
       'closed',
@@ -81,6 +89,12 @@ export function createQuick({ createWindow, platform, preload, isDark }: QuickPa
     shown.focus();
   }
 
+  function dismiss(): void {
+    wanted = null;
+    window?.hide();
+    closed.emit();
+  }
+
   return {
     prepare() {
       window ??= create({ x: 0, y: 0, width: quickAskWidth, height: leastHeight });
@@ -105,11 +119,7 @@ export function createQuick({ createWindow, platform, preload, isDark }: QuickPa
     },
     hide: () => window?.hide(),
     reveal: () => window?.show(),
-    dismiss() {
-      wanted = null;
-      window?.hide();
-      closed.emit();
-    },
+    dismiss,
     isVisible: () => window?.isVisible() ?? false,
     owns: (contentsId) => window?.webContents.id === contentsId,
     destroy: () => window?.destroy(),

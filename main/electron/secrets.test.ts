@@ -17,6 +17,14 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const open = (platform: NodeJS.Platform = 'linux') => keychainSecrets({ safeStorage, platform, directory });
 const file = () => join(directory, 'secrets', 'hub-token.bin');
 
+test('the key of each server lies in a file of its own', async () => {
+  await open().set('server-key-3', 'sk-3');
+  await open().set('server-key-12', 'sk-12');
+  expect([await open().get('server-key-3'), await open().get('server-key-12')]).toEqual(['sk-3', 'sk-12']);
+  await open().set('server-key-3', null);
+  expect(readdirSync(join(directory, 'secrets'))).toEqual(['server-key-12.bin']);
+});
+
 test('what was kept is there the next time, encrypted, for one pair of eyes', async () => {
   expect(open()).toMatchObject({ kept: 'keychain' });
   expect(await open().get('hub-token')).toBeNull();

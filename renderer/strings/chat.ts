@@ -38,6 +38,7 @@ export const chat = {
   attached: 'Attached pictures',
   seen: 'Loupe will see this',
   sentThere: 'The server will get this',
+  goesThere: 'goes to the server',
   cutOff: 'cut off',
   changePage: (label: string, name: string) => `${name}: ${label}, choose another`,
   notSeen: 'not seen',

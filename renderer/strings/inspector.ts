@@ -1,5 +1,7 @@
 export const inspector = {
   close: 'Close what the model sees',
+  onServer: (host: string) =>
+    `The chosen model is on ${host}, which gets the whole file and cuts it in a way of its own. Below is how Llama 3.2 Vision would see it.`,
   figure: 'The picture as the model sees it, with its tiles',
   layer: 'The picture. Drag, or press an arrow key, to select a part.',
   keys: 'Arrow keys move the selection, Alt and arrow keys resize it, Enter uses it, Esc clears it.',

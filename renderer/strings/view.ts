@@ -18,6 +18,7 @@ function tiles({ columns, rows }: ModelView['grid']): string {
 
 /** What the model sees of a picture. */
 export const view = {
+  goesTo: (host: string) => `The picture and your question go to ${host}.`,
   title: 'What the model sees',
   percent,
   tiles,

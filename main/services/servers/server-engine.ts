@@ -99,7 +99,10 @@ export function serverEngine(server: ServerConnection): AnsweringEngine {
         answer.imagesEncoded = pictures;
         onStage('prefill', 0, 0);
         await exchange(server, { path: '/chat/completions', body, signal }, async (response, alive) => {
-          const isWhole = (response.headers['content-type'] ?? '').includes('application/json');
+          const type = response.headers['content-type'] ?? '';
+          // As of a network that wants people to log in first.
+          if (/html/i.test(type)) throw malformed(server.host);
+          const isWhole = type.includes('application/json');
           if (isWhole) answer.take(await textOf(response, alive, longestEvent, server.host));
           else
             for await (const data of eventsOf(alive(response.body), { eventLength: longestEvent, bytes: mostAnswerBytes }))

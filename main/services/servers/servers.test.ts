@@ -325,6 +325,15 @@ describe('who is asked, and when', () => {
     await other.close();
   });
 
+  test('a key that was kept for another address under the same number is not sent, as after a backup was restored', async () => {
+    const { id } = await add();
+    await secrets.set(`server-key-${id}`, 'https://elsewhere.example/v1\nsk-other');
+    there.play(streams(word('Yes.'), end()));
+    await servers.find(serverChoiceId(id))!.engine.generate({ messages: question, maxTokens: 1 });
+    expect(there.asked[0]!.headers.authorization).toBeUndefined();
+    expect(await servers.list()).toMatchObject([{ key: null }]);
+  });
+
   test('a proxy is not asked for what is on this computer', async () => {
     environment['HTTP_PROXY'] = 'http://127.0.0.1:1';
     there.play(streams(word('Yes.'), end()));
@@ -378,6 +387,6 @@ describe('who is asked, and when', () => {
       response.writeHead(200, { ...streaming, 'content-type': 'text/html' });
       response.end('<html><body>Welcome</body></html>');
     });
-    await fails('server_failed');
+    expect((await fails('server_failed')).message).toMatch(/not an answer that Loupe can read/);
   });
 });

@@ -40,7 +40,7 @@ export interface Servers {
   close(): void;
 }
 
-const keyOf = (id: number): SecretName => `server-key-${id}`;
+const nameOf = (id: number): SecretName => `server-key-${id}`;
 /** A test is waited for. */
 const testMs = 60_000;
 const testQuestion = 'Answer with the single word: ready';
@@ -58,6 +58,16 @@ export function createServers({
   /** What is being asked, by what would end it. */
   const running = new Set<{ id: number | null; place: ServerAddress; abort: AbortController }>();
   const network = { environment, neverConnects: () => store.settings().neverConnect };
+
+  /** Kept with the address that it is for: a restored backup may give its number to another server. */
+  async function keyOf({ id, address }: Pick<ServerRecord, 'id' | 'address'>): Promise<string | null> {
+    const [base, key] = (await secrets.get(nameOf(id)))?.split('\n') ?? [];
+    return base === address && key !== undefined ? key : null;
+  }
+
+  async function keepKey({ id, address }: Pick<ServerRecord, 'id' | 'address'>, key: string | null): Promise<void> {
+    await secrets.set(nameOf(id), key === null ? null : `${address}\n${key}`);
+  }
 
   function connect(host: string, address: string): Http {
     const refused = whyNotConnect(address, network);
@@ -92,9 +102,10 @@ export function createServers({
     }
   }
 
-  function engineOf({ id, address, model }: ServerRecord, within: ServerTiming = timing): AnsweringEngine {
-    const place = readAddress(address);
-    const asked = serverEngine({ ...connectionTo(place, model, () => secrets.get(keyOf(id))), timing: within });
+  function engineOf(record: ServerRecord, within: ServerTiming = timing): AnsweringEngine {
+    const { id, model } = record;
+    const place = readAddress(record.address);
+    const asked = serverEngine({ ...connectionTo(place, model, () => keyOf(record)), timing: within });
     return {
       countTokens: asked.countTokens,
       generate: (body, listeners = {}) =>
@@ -111,8 +122,8 @@ export function createServers({
   async function view(record: ServerRecord): Promise<Server> {
     const { id, name, address, model, sees, documents, contextLength } = record;
     const { host, here, encrypted } = readAddress(address);
-    const key = await secrets.get(keyOf(id));
-    const kept = { key: key === null ? null : secrets.kept, keyProblem: secrets.problem(keyOf(id)) };
+    const key = await keyOf(record);
+    const kept = { key: key === null ? null : secrets.kept, keyProblem: secrets.problem(nameOf(id)) };
     return { id, name, address, host, here, encrypted, model, sees, documents, contextLength, ...kept };
   }
 
@@ -141,7 +152,7 @@ export function createServers({
       const kept = async (): Promise<string | null> => {
         if (key !== null || !record) return key;
         // Its key is for its own address alone.
-        return readAddress(record.address).base === place.base ? secrets.get(keyOf(record.id)) : null;
+        return record.address === place.base ? keyOf(record) : null;
       };
       return asking({ id, place }, (signal) =>
         offeredModels({ ...connectionTo(place, '', kept), timing: { ...timing, firstMs: Math.min(timing.firstMs, testMs) } }, signal),
@@ -152,18 +163,19 @@ export function createServers({
       requirePrivacy(place, unencrypted);
       if (servers.list().length >= mostServers)
         throw new LoupeError('usage', `There are ${mostServers} servers already.`, 'Remove one that you do not need.');
-      const { id } = servers.add({ name, address: place.base, model, sees, contextLength });
+      const record = servers.add({ name, address: place.base, model, sees, contextLength });
       try {
-        if (key !== null) await secrets.set(keyOf(id), key);
+        if (key !== null) await keepKey(record, key);
       } catch (error) {
-        servers.remove(id);
+        servers.remove(record.id);
         throw error;
       }
-      return changed(id);
+      return changed(record.id);
     },
     async change({ id, key, ...fields }) {
-      servers.save({ ...servers.get(id), ...fields });
-      if (key !== undefined) await secrets.set(keyOf(id), key);
+      const record = { ...servers.get(id), ...fields };
+      servers.save(record);
+      if (key !== undefined) await keepKey(record, key);
       return changed(id);
     },
     async test(id) {
@@ -180,7 +192,7 @@ export function createServers({
       for (const one of running)
         if (one.id === id)
           one.abort.abort(new LoupeError('server_refused', 'The server was removed while it answered.', 'Choose another model.'));
-      await secrets.set(keyOf(id), null);
+      await secrets.set(nameOf(id), null);
       onChange(await list());
     },
     stayHere() {
