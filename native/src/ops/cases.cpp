@@ -301,8 +301,11 @@ std::vector<NamedCase> self_test_cases() {
   const auto attending = [heads](const char* name, uint32_t rows, const ops::AttentionMask& mask) {
     return NamedCase{name, [=](Bench& b) { return attention(b, name, rows, heads, mask, false); }};
   };
+  // As many workgroups as the largest tiles are for (matrix_tiles.h).
+  const char* many = "matrix-matrix product";
   return {
-      product("matrix-matrix product", 33, 96, DType::f32),
+      product(many, 33, 96, DType::f32),
+      {many, [many](Bench& b) { return matmul(b, many, 130, 64, 48 * 128, DType::q8_0, Kind::none); }},
       product("matrix-vector product", 1, 96, DType::f32),
       product("8-bit weights", 1, 512, DType::q8_0),
       product("4-bit weights", 1, 512, DType::q4_k),
