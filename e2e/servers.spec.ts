@@ -1,5 +1,8 @@
 /** A server that answers in place of a model on this computer: added, tested and asked by keyboard, with what a person sees of it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Locator, Page } from 'playwright/test';
+import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import {
   answers,
   end,
@@ -242,4 +245,54 @@ test('pictures go, all of them, and the small window says where to before it ask
   await expect(page.getByText('You said: And now?')).toBeVisible();
   await expect(page.getByText(`Left this computer: sent to Office (0.0.0.0:${there.port})`)).toBeVisible();
   await inBothThemes(page, (scheme) => testInfo.outputPath(`quick-${scheme}.png`));
+});
+
+test('a question about a document is refused before anything is sent, and answered once a person agrees', async ({
+  loupe,
+  page,
+  host,
+}, testInfo) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-1', name: 'Office' });
+  await page.getByRole('button', { name: 'Use the model of Office' }).press('Enter');
+  await close(page);
+  await page.keyboard.press('Control+Shift+D');
+  const library = page.getByRole('dialog', { name: 'Documents' });
+  const path = join(host.directory, 'lease.pdf');
+  writeFileSync(path, writePdf({ pages: [{ content: line('Rent is due monthly') }, { content: line('Termination requires notice') }] }));
+  const choosing = page.waitForEvent('filechooser');
+  await library.getByRole('button', { name: 'Add documents' }).press('Enter');
+  await (await choosing).setFiles(path);
+  const row = library.getByRole('article', { name: 'lease.pdf' });
+  await expect(row).toContainText('2 pages have text');
+  await row.getByRole('button', { name: 'Actions for lease.pdf' }).press('Enter');
+  await page.getByRole('menuitem', { name: 'Ask about it' }).press('Enter');
+  await expect(page.getByText('Pages stay on this computer: Office may not get them')).toBeVisible();
+  const before = there.asked.length;
+  await loupe.question.fill('When is rent due?');
+  await page.keyboard.press('Enter');
+  await expect(loupe.answers.last().getByRole('alert')).toContainText('The question is about documents, whose pages would go to Office');
+  await expect(mark(loupe)).toHaveCount(0);
+  expect(there.asked).toHaveLength(before);
+  await inBothThemes(page, (scheme) => testInfo.outputPath(`pages-${scheme}.png`));
+
+  await loupe.answers.last().getByRole('button', { name: 'Servers' }).press('Enter');
+  await page.getByRole('switch', { name: 'May get pages of documents' }).press('Space');
+  await page.getByRole('dialog', { name: 'Send pages of documents to Office?' }).getByRole('button', { name: 'Allow it' }).press('Enter');
+  await close(page);
+  await expect(page.getByText(`The pages that it needs go to 0.0.0.0:${there.port}.`)).toBeVisible();
+  await loupe.answers.last().getByRole('button', { name: 'Try again' }).press('Enter');
+  await expect(mark(loupe)).toBeVisible();
+  await expect(loupe.answers.last()).toHaveAttribute('aria-busy', 'false');
+  expect(JSON.stringify(there.asked.at(-1)!.body)).toContain('Rent is due monthly');
+});
+
+test('a private conversation says that the server may keep what Loupe does not', async ({ loupe, page }) => {
+  await loupe.skipWelcome();
+  await add(page, { address: away, key: 'sk-1', name: 'Office' });
+  await page.getByRole('button', { name: 'Use the model of Office' }).press('Enter');
+  await close(page);
+  await page.getByRole('button', { name: 'New private conversation' }).press('Enter');
+  await expect(page.getByText(`What you ask goes to 0.0.0.0:${there.port}, which may keep it.`)).toBeVisible();
+  await expect(page.getByText(`Not kept here: gone when you close it. 0.0.0.0:${there.port} may keep what you ask.`)).toBeVisible();
 });

@@ -10,6 +10,8 @@ import {
 } from '../../main/contract.ts';
 
 export const asking = {
+  pagesGo: (host: string) => `The pages that it needs go to ${host}.`,
+  pagesStay: (name: string) => `Pages stay on this computer: ${name} may not get them, so it will not be asked.`,
   about: (scope: AskedScope) => `About ${scopeInWords(scope)}`,
   clear: (scope: AskedScope) => `Stop asking about ${scopeInWords(scope)}`,
   every: 'Every page',

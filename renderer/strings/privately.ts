@@ -1,14 +1,17 @@
 /** Conversations that are not kept. */
 export const privately = {
   new: 'New private conversation',
-  marked: 'Not kept: gone when you close it.',
+  /** `server`: the one that is asked, which Loupe cannot speak for. */
+  marked: (server: string | null) =>
+    server === null ? 'Not kept: gone when you close it.' : `Not kept here: gone when you close it. ${server} may keep what you ask.`,
   keep: 'Keep this conversation',
   keepShort: 'Keep',
   close: 'Close',
   kept: (title: string) => `“${title}” is kept from now on.`,
   emptyTitle: 'A private conversation',
-  emptyWays:
-    'What you ask here, the answers and the pictures stay in Loupe’s memory and are written to no disk. They are gone when you close the conversation, and when Loupe ends.',
+  emptyWays: (server: string | null) =>
+    'What you ask here, the answers and the pictures stay in Loupe’s memory and are written to no disk of this computer. They are gone when you close the conversation, and when Loupe ends.' +
+    (server === null ? '' : ` What you ask goes to ${server}, which may keep it.`),
   wayAttach: 'Choose a picture',
   placeholder: 'Ask; nothing of it is kept',
   closeTitle: (title: string) => `Close “${title}”?`,

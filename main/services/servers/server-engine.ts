@@ -172,7 +172,7 @@ async function exchange<Result>(
       if (!busy.includes(response.status) || attempt >= tries.busy || waitMs > timing.longestPauseMs) {
         const isText = !/html/i.test(response.headers['content-type'] ?? '');
         const said = isText ? quote(await beginning(watch.follow(response.body)), key) : '';
-        throw refusal({ host, model, status: response.status, keyed: key !== null, said, retryAfterSeconds });
+        throw refusal({ host, model: body ? model : null, status: response.status, keyed: key !== null, said, retryAfterSeconds });
       }
       response.discard();
       await pause(waitMs, signal);

@@ -216,7 +216,7 @@ describe('what goes wrong', () => {
       there.play(script);
       const { message, nextStep, heard } = await fails('server_failed');
       expect(message).toMatch(/broke the connection off before the answer was complete/);
-      expect(nextStep).toBe('What it wrote is kept. Continue the answer, or try again.');
+      expect(nextStep).toBe('What was written is kept: continue the answer, or try again.');
       expect(heard).toBe('Half ');
     }
   });
@@ -323,6 +323,15 @@ describe('who is asked, and when', () => {
     await servers.models({ address: there.address, key: null, id, unencrypted: false });
     expect(there.asked[0]!.headers.authorization).toBe('Bearer sk-secret');
     await other.close();
+  });
+
+  test('a server without a list of models says so, and its model is entered by hand', async () => {
+    there.play(answers(404, '404: Not Found'));
+    const asked = servers.models({ address: there.address, key: null, id: null, unencrypted: false });
+    await expect(asked).rejects.toMatchObject({
+      message: `127.0.0.1:${there.port} has no list of models at this address (HTTP 404). It says: “404: Not Found”`,
+      nextStep: expect.stringContaining('by hand') as string,
+    });
   });
 
   test('a key that was kept for another address under the same number is not sent, as after a backup was restored', async () => {

@@ -46,7 +46,7 @@ export function brokenOff(host: string): LoupeError {
   return new LoupeError(
     'server_failed',
     `${host} broke the connection off before the answer was complete.`,
-    `What it wrote is kept. Continue the answer, or try again.`,
+    'What was written is kept: continue the answer, or try again.',
   );
 }
 
@@ -55,7 +55,7 @@ export function stalled(host: string, seconds: number, begun: boolean): LoupeErr
     'server_failed',
     begun ? `${host} sent nothing more for ${seconds} seconds.` : `${host} did not begin to answer within ${seconds} seconds.`,
     begun
-      ? 'What it wrote is kept. Continue the answer, or try again.'
+      ? 'What was written is kept: continue the answer, or try again.'
       : `Look whether the server still loads its model, then try again. ${kept}`,
   );
 }
@@ -74,7 +74,8 @@ export function tooMuch(host: string): LoupeError {
 
 export interface Refusal {
   host: string;
-  model: string;
+  /** Null: it was asked for the list of its models. */
+  model: string | null;
   status: number;
   /** Whether a key was sent. */
   keyed: boolean;
@@ -99,6 +100,11 @@ export function refusal({ host, model, status, keyed, said, retryAfterSeconds }:
     );
   if (status === 403)
     return refused(`${host} does not allow this (HTTP 403).`, `Check what the key may use, or choose another model of it. ${kept}`);
+  if ((status === 404 || status === 405) && model === null)
+    return refused(
+      `${host} has no list of models at this address (HTTP ${status}).`,
+      'Check the address, which usually ends with /v1. If it is right, enter the name of the model by hand.',
+    );
   if (status === 404 || status === 405)
     return refused(
       `${host} has no model “${model}”, or does not chat at this address (HTTP ${status}).`,
@@ -120,12 +126,12 @@ export function refusal({ host, model, status, keyed, said, retryAfterSeconds }:
   if (status >= 400 && /context|too long|too many tokens|maximum.{0,20}tokens/i.test(said))
     return new LoupeError(
       'context_full',
-      `The conversation is too long for ${model} (HTTP ${status}).${quoted}`,
+      `The conversation is too long for ${model ?? 'the model'} (HTTP ${status}).${quoted}`,
       `Begin a new conversation, or shorten the question. ${kept}`,
     );
   if (status >= 400 && /image|vision|multimodal|modalit/i.test(said))
     return refused(
-      `${model} did not take the picture (HTTP ${status}).`,
+      `${model ?? 'The model'} did not take the picture (HTTP ${status}).`,
       `If it cannot see, switch “Sees pictures” off ${inSettings}, or choose another model. ${kept}`,
     );
   return refused(`${host} did not take the question (HTTP ${status}).`, `Check its model ${inSettings}, then try again. ${kept}`);
