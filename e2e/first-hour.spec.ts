@@ -2,6 +2,7 @@
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
+import { violations } from './support/axe.ts';
 import { expect, pastePicture, testWithFakeEngine } from './support/loupe.ts';
 
 const test = testWithFakeEngine(1, 1000);
@@ -103,11 +104,13 @@ test('the open conversation is renamed, exported and deleted from the field, its
   await expect(items.first()).toBeFocused();
   const offered = async (): Promise<string[]> => items.locator('.label').allInnerTexts();
   const inRow = await offered();
-  expect(inRow).toEqual(['Rename', 'Pin', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…']);
+  const usual = ['Rename', 'Pin', 'Instructions…', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…'];
+  // Several are chosen in the list alone.
+  expect(inRow).toEqual([...usual.slice(0, 5), 'Select', ...usual.slice(5)]);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Conversation actions' }).click();
   await expect(items.first()).toBeFocused();
-  expect(await offered()).toEqual(inRow);
+  expect(await offered()).toEqual(usual);
   await page.keyboard.press('Escape');
 
   // The keyboard's own way to a context menu.
@@ -129,6 +132,31 @@ async function pasteText(page: Page, text: string): Promise<void> {
   await page.evaluate((words) => navigator.clipboard.writeText(words), text);
   await page.keyboard.press('Control+v');
 }
+
+test('a conversation has instructions of its own, which stay and are seen', async ({ loupe, page }, testInfo) => {
+  await loupe.skipWelcome();
+  await loupe.ask('First matter');
+  await page.getByRole('button', { name: 'Conversation actions' }).click();
+  await page.getByRole('menuitem', { name: 'Instructions…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Instructions for this conversation' });
+  const field = dialog.getByRole('textbox', { name: 'What the model should keep in mind' });
+  await expect(field).toBeFocused();
+  await page.keyboard.type('Answer in French.');
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page)).toEqual([]);
+    await page.screenshot({ path: testInfo.outputPath(`instructions-${colorScheme}.png`) });
+  }
+  await page.keyboard.press('Control+Enter');
+  await expect(dialog).toBeHidden();
+  await expect(loupe.question).toBeFocused();
+  await page.reload();
+  await page.getByRole('button', { name: 'This conversation has instructions' }).click();
+  await expect(field).toHaveValue('Answer in French.');
+  await field.fill('');
+  await dialog.getByRole('button', { name: 'Keep' }).click();
+  await expect(page.getByRole('button', { name: 'This conversation has instructions' })).toBeHidden();
+});
 
 test('a long text is cut before it is inserted, refused where the model has no room for it, and folded in the conversation', async ({
   loupe,

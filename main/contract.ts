@@ -231,6 +231,8 @@ export const requests = {
     input: v.strictObject({ id, title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(limits.title)) }),
     output: done,
   },
+  /** Empty: none. They hold from the next answer on. */
+  'conversations.instruct': { input: v.strictObject({ id, instructions: text(limits.systemPrompt) }), output: done },
   'conversations.pin': { input: v.strictObject({ id, pinned: v.boolean() }), output: done },
   /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
   'conversations.delete': { input: v.strictObject({ id }), output: done },

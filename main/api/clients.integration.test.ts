@@ -170,16 +170,14 @@ test('another Loupe, which has this one among its servers, gets the demo modelâ€
     const { id } = await servers.add({ ...about, model: offered!.model });
     const image = { type: 'image' as const, image: { bytes: Buffer.from(picture, 'base64'), name: 'sample.png' } };
     const heard: string[] = [];
-    const reply = await servers
-      .find(serverChoiceId(id))!
-      .engine.generate(
-        {
-          messages: [{ role: 'user', content: [image, { type: 'text', text: sample.question }] }],
-          maxTokens: 60,
-          sampling: { temperature: 0 },
-        },
-        { onText: (text) => heard.push(text) },
-      );
+    const reply = await servers.find(serverChoiceId(id))!.engine.generate(
+      {
+        messages: [{ role: 'user', content: [image, { type: 'text', text: sample.question }] }],
+        maxTokens: 60,
+        sampling: { temperature: 0 },
+      },
+      { onText: (text) => heard.push(text) },
+    );
     expect(reply).toMatchObject({ text: sample.answer, finish: 'stop' });
     expect(heard.join('')).toBe(sample.answer);
     expect(reply.statistics.generatedTokens).toBeGreaterThan(0);

@@ -90,6 +90,8 @@ export const conversationSummary = v.strictObject({
   picture: v.nullable(hash),
   /** An answer is being written. */
   busy: v.boolean(),
+  /** What the model is told at its start, after the system prompt of the settings. Absent: nothing. */
+  instructions: v.exactOptional(v.string()),
   /** Nothing of it reaches a disk: it is gone when it is closed, and when Loupe ends. Absent: it is kept. */
   private: v.exactOptional(v.literal(true)),
 });

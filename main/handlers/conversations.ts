@@ -30,6 +30,10 @@ export function conversationHandlers({
       conversations.rename(id, title);
       changed(id);
     }),
+    'conversations.instruct': done(({ id, instructions }) => {
+      conversations.instruct(id, instructions);
+      changed(id);
+    }),
     'conversations.pin': done(({ id, pinned }) => {
       conversations.pin(id, pinned);
       changed(id);

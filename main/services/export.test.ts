@@ -52,6 +52,12 @@ const conversation: Conversation = {
   ],
 };
 
+test('instructions stand before the first question', () => {
+  const { text } = exportConversation({ ...conversation, instructions: 'Answer in *French*.' }, 'markdown');
+  expect(text).toContain('*Begun on 2025-01-02.*\n\n*Instructions for this conversation:*\n\nAnswer in \\*French\\*.\n\n## Question');
+  expect(JSON.parse(exportConversation({ ...conversation, instructions: 'a' }, 'json').text)).toHaveProperty('instructions', 'a');
+});
+
 test('Markdown: the branch that is shown', () => {
   expect(exportConversation(conversation, 'markdown')).toEqual({
     fileName: 'A receipt.md',

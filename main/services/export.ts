@@ -23,12 +23,13 @@ export function exportConversation(conversation: Conversation, format: 'markdown
 }
 
 /** The branch that is shown. */
-function toMarkdown({ title, createdAt, messages, leafId }: Conversation): string {
+function toMarkdown({ title, createdAt, instructions, messages, leafId }: Conversation): string {
   const branch = branchTo(messages, leafId).flatMap((message) => besideIt(message, messages));
   const others = messages.length - branch.length;
   const blocks = [
     `# ${oneLine(title)}`,
     `*Begun on ${localDate(createdAt)}.*`,
+    ...(instructions === undefined ? [] : ['*Instructions for this conversation:*', questionSection(instructions)]),
     ...branch.flatMap(messageBlocks),
     ...(others > 0
       ? ['---', `*${others === 1 ? 'One message' : `${others} messages`} of other branches left out; the JSON export has them.*`]

@@ -75,6 +75,7 @@ export function conversationCommands(
   const statements = {
     create: database.prepare<[string, number, number]>('insert into conversations (title, created_at, updated_at) values (?, ?, ?)'),
     rename: database.prepare<[string, number]>('update conversations set title = ? where id = ? and deleted_at is null'),
+    instruct: database.prepare<[string, number]>('update conversations set instructions = ? where id = ? and deleted_at is null'),
     pin: database.prepare<[number, number]>('update conversations set pinned = ? where id = ? and deleted_at is null'),
     delete: database.prepare<[number, number]>('update conversations set deleted_at = ? where id = ? and deleted_at is null'),
     restore: database.prepare<[number]>('update conversations set deleted_at = null where id = ?'),
@@ -93,6 +94,9 @@ export function conversationCommands(
     },
     rename: (id, title) => {
       changed(id, statements.rename.run(title, id));
+    },
+    instruct: (id, instructions) => {
+      changed(id, statements.instruct.run(instructions.trim(), id));
     },
     pin: (id, pinned) => {
       changed(id, statements.pin.run(Number(pinned), id));

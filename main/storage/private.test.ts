@@ -62,6 +62,7 @@ describe('a private conversation', () => {
     const crop = addPicture(place, 'xylophone-crop', source);
     const { question, first, second } = converse(id, 'xylophone', [crop]);
     store.conversations.rename(id, 'xylophone title');
+    store.conversations.instruct(id, 'xylophone instructions');
     store.conversations.pin(id, true);
     store.conversations.pinPicture(id, crop);
     store.conversations.saveDraft(id, 'xylophone draft', [source]);
@@ -72,6 +73,7 @@ describe('a private conversation', () => {
     expect(store.conversations.list()).toMatchObject([{ id, title: 'xylophone title', pinned: true, private: true, messageCount: 3 }]);
     expect(store.conversations.open(id)).toMatchObject({
       private: true,
+      instructions: 'xylophone instructions',
       leafId: first,
       pinnedPicture: { hash: crop },
       draft: { text: 'xylophone draft', pictures: [{ hash: source }] },

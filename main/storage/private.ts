@@ -108,6 +108,7 @@ export function withPrivate({ clock, kept, write }: PrivateOptions): PrivatePart
     summary: (id) => marked(id, at(id).summary(id)),
     open: (id) => marked(id, at(id).open(id)),
     rename: (id, title) => at(id).rename(id, title),
+    instruct: (id, instructions) => at(id).instruct(id, instructions),
     pin: (id, pinned) => at(id).pin(id, pinned),
     delete: (id) => at(id).delete(id),
     restore: (id) => at(id).restore(id),

@@ -35,12 +35,16 @@ export interface SummaryRow {
   updatedAt: number;
   messageCount: number;
   picture: string | null;
+  instructions: string;
 }
 
-export const summaryColumns = 'id, title, pinned, created_at as createdAt, updated_at as updatedAt, message_count as messageCount, picture';
+export const summaryColumns =
+  'id, title, pinned, created_at as createdAt, updated_at as updatedAt, message_count as messageCount, picture, instructions';
 
-export function toSummary({ id, title, pinned, createdAt, updatedAt, messageCount, picture }: SummaryRow): ConversationSummary {
-  return { id, title, pinned: pinned === 1, createdAt, updatedAt, messageCount, picture, busy: false };
+export function toSummary({ pinned, instructions, ...row }: SummaryRow): ConversationSummary {
+  const { id, title, createdAt, updatedAt, messageCount, picture } = row;
+  const told = instructions === '' ? {} : { instructions };
+  return { id, title, pinned: pinned === 1, createdAt, updatedAt, messageCount, picture, busy: false, ...told };
 }
 
 export interface MessageRow {

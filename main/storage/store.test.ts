@@ -178,6 +178,20 @@ test('the list: pinned ones first, then the newest', () => {
   parseOutput('conversations.list', conversations.list());
 });
 
+test('instructions are kept with their conversation, without blanks around them, until they are empty', () => {
+  const { conversations } = store;
+  const { id } = conversations.create('a');
+  expect(conversations.summary(id)).not.toHaveProperty('instructions');
+  conversations.instruct(id, '  Answer in French.\n');
+  expect(conversations.open(id).instructions).toBe('Answer in French.');
+  expect(conversations.list()[0]!.instructions).toBe('Answer in French.');
+  parseOutput('conversations.open', conversations.open(id));
+  conversations.instruct(id, '');
+  expect(conversations.summary(id)).not.toHaveProperty('instructions');
+  conversations.delete(id);
+  expect(() => conversations.instruct(id, 'late')).toThrow(expect.objectContaining({ code: 'not_found' }) as Error);
+});
+
 test('what is deleted is hidden, comes back when restored, and is gone after 30 days', () => {
   const { conversations } = store;
   const { id } = conversations.create('Secret plan');

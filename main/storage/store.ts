@@ -48,6 +48,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     recentPrompts: 'reads',
     create: 'writes',
     rename: 'writes',
+    instruct: 'writes',
     pin: 'writes',
     delete: 'frees',
     restore: 'frees',

@@ -99,6 +99,17 @@ export class Conversations {
     await this.#change(before, { title: trimmed }, () => this.#client.request('conversations.rename', { id, title: trimmed }));
   }
 
+  /** Whether they are kept now; why not is said. */
+  async instruct(id: number, instructions: string): Promise<boolean> {
+    try {
+      await this.#client.request('conversations.instruct', { id, instructions });
+      return true;
+    } catch (error) {
+      this.#toasts.failure(error);
+      return false;
+    }
+  }
+
   async pin(id: number, pinned: boolean): Promise<void> {
     const before = this.get(id);
     if (before) await this.#change(before, { pinned }, () => this.#client.request('conversations.pin', { id, pinned }));

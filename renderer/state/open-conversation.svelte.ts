@@ -36,6 +36,7 @@ export class OpenConversation {
   readonly #stopListening: (() => void)[];
   #title = $state('');
   #pinned = $state(false);
+  #instructions = $state('');
   #messages = $state.raw<ReadonlyMap<number, Message>>(new Map());
   #leafId = $state.raw<number | null>(null);
   #pinnedPicture = $state.raw<Picture | null>(null);
@@ -99,6 +100,11 @@ export class OpenConversation {
 
   get title(): string {
     return this.#title;
+  }
+
+  /** What the model is told at its start; empty: nothing. */
+  get instructions(): string {
+    return this.#instructions;
   }
 
   get pinned(): boolean {
@@ -244,9 +250,10 @@ export class OpenConversation {
     this.#streams = new Map(running.map((message) => [message.id, new AnswerStream(message.text, this.#schedule)]));
   }
 
-  #describe(summary: Pick<ConversationSummary, 'title' | 'pinned'>): void {
+  #describe(summary: Pick<ConversationSummary, 'title' | 'pinned' | 'instructions'>): void {
     this.#title = summary.title;
     this.#pinned = summary.pinned;
+    this.#instructions = summary.instructions ?? '';
   }
 }
 

@@ -7,7 +7,7 @@ import { isEngineLost, resumesPerAnswer, type EngineService } from '../engine-se
 import { parseVerdict, verdictTokens, withoutVerdicts } from '../guard/verdict.ts';
 import type { AnsweringEngine, FinishedAnswer, GenerateReply, AnswerStage, Store } from '../ports.ts';
 import { fitWithHint, pictureInForce, type PromptParts } from './prompt-window.ts';
-import { messagesForUse, promptParts, promptsForUse, refuseDocuments } from './question.ts';
+import { messagesForUse, promptParts, promptsForUse, refuseDocuments, systemPromptOf } from './question.ts';
 import type { TextHints } from './text-hint.ts';
 
 export interface AnswerJobOptions {
@@ -137,7 +137,15 @@ export class AnswerJob {
     const question = path.at(-1)!;
     this.#leaves(state, path);
     const about = await questions.prompt(id, question, {
-      ...{ port, contextLength, maxTokens, signal, systemPrompt: settings.systemPrompt, use: state.use, sees: state.vision !== null },
+      ...{
+        port,
+        contextLength,
+        maxTokens,
+        signal,
+        systemPrompt: systemPromptOf(store, conversationId),
+        use: state.use,
+        sees: state.vision !== null,
+      },
       onLook: (answer) => this.#options.emit({ event: 'message.changed', payload: { ...answer, text: this.#text } }),
       onPage: (done, total) => this.#emitState('pages', done, total),
     });

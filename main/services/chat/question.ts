@@ -38,7 +38,16 @@ export function promptParts(
   // A server takes what a browser takes.
   const fileOf = (hash: string): StoredFile => (isAway ? pictures.shown(hash, 'full') : pictures.original(hash));
   const image = (hash: string): ImageSource => imageOf(fileOf(hash), () => pictures.get(hash).name);
-  return { systemPrompt: store.settings().systemPrompt, path, pinned, sees, all: isAway, image, about };
+  return { systemPrompt: systemPromptOf(store, conversationId), path, pinned, sees, all: isAway, image, about };
+}
+
+/** What the model is told at the start: always, and in this conversation. `conversationId` null: one that is not begun. */
+export function systemPromptOf(
+  { conversations, settings }: Pick<Store, 'conversations' | 'settings'>,
+  conversationId: number | null,
+): string {
+  const { instructions = '' } = conversationId === null ? {} : conversations.summary(conversationId);
+  return [settings().systemPrompt.trim(), instructions].filter(Boolean).join('\n\n');
 }
 
 /** An earlier answer may quote pages as well as the question may need them. Throws `documents_stay`. */

@@ -148,6 +148,21 @@ describe('a guard that checks answers', () => {
       return found;
     });
 
+  test('instructions of a conversation come after the system prompt, in that conversation alone, and no guard gets them', async () => {
+    store.saveSettings({ model: 'chatty', guard: 'guard', systemPrompt: ' Be brief. ' });
+    begin(guardSays);
+    const first = await answered('one');
+    await judged(first.id);
+    store.conversations.instruct(first.conversationId, 'Answer in French.');
+    prompts.length = 0;
+    await judged((await answered('two', first)).id);
+    expect(prompts[0]).toBe('chatty: system: Be brief.\n\nAnswer in French.|user: one|assistant: an answer|user: two');
+    expect(prompts.filter((prompt) => prompt.startsWith('guard:') && prompt.includes('French'))).toEqual([]);
+    prompts.length = 0;
+    await judged((await answered('elsewhere')).id);
+    expect(prompts[0]).toBe('chatty: system: Be brief.|user: elsewhere');
+  });
+
   test('sees the question, then the answer; the chosen model comes back', async () => {
     store.saveSettings({ model: 'chatty', guard: 'guard', systemPrompt: 'Be brief.' });
     begin(guardSays);

@@ -134,6 +134,8 @@ export interface ConversationStore {
   open(id: number): Conversation;
   create(title: string): ConversationSummary;
   rename(id: number, title: string): void;
+  /** `instructions`: what the model is told at its start; empty: nothing. */
+  instruct(id: number, instructions: string): void;
   pin(id: number, pinned: boolean): void;
   /** Hidden at once, gone with the sweep. */
   delete(id: number): void;

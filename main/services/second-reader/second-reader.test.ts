@@ -25,11 +25,14 @@ const question: Message = { ...blank, id: 1, role: 'user', text: 'What is the to
 const answer: Message = { ...blank, id: 2, parentId: 1, role: 'assistant', text: 'The total is 1,208.', finish: 'stop', model: 'Llama' };
 const stored = { ...answer, differences: [{ offset: 13, length: 5, answer: '1,208', picture: '1,280' }] };
 
+const summary = { title: '', pinned: false, createdAt: 1, updatedAt: 1, messageCount: 2, picture: null, busy: false };
+
 function rig({
   path = [question],
   pinned = null as string | null,
   secondReader = true,
   sees = true,
+  instructions = '',
   fault = null as LoupeError | null,
 } = {}) {
   const events: EventMessage[] = [];
@@ -42,6 +45,7 @@ function rig({
       conversations: {
         path: () => path,
         pinnedPicture: () => pinned,
+        summary: (id) => ({ ...summary, id, instructions }),
         saveDifferences: (_id, text, differences) => (text === state.text ? { ...answer, differences } : null),
       } as Partial<Store['conversations']> as Store['conversations'],
     },
@@ -65,6 +69,12 @@ test('what differs from the picture in force is stored and told', async () => {
   const pinned = rig({ pinned: 'pinned' });
   await pinned.reader.check(answer);
   expect(pinned.asked).toEqual(['pinned']);
+});
+
+test('what the conversation was instructed with is no difference', async () => {
+  const { reader, asked, events } = rig({ instructions: 'Round to 1,208.' });
+  await reader.check(answer);
+  expect({ asked, events }).toEqual({ asked: ['last'], events: [] });
 });
 
 test('nothing is read for answers that are not about a picture, are being written, or where it is switched off', async () => {

@@ -24,14 +24,16 @@ export interface SecondReader {
 export function createSecondReader({ store, read, sees, emit, onFault = () => {} }: SecondReaderOptions): SecondReader {
   const closing = new AbortController();
 
-  /** Also what was asked, which the answer may repeat. */
+  /** Also what was asked and instructed, which the answer may repeat. */
   function pictureOf(answer: Message): { hash: string; known: string } | null {
     const path = store.conversations.path(answer.parentId!);
     // Of a question about documents the pages are looked at.
     if (path.at(-1)!.scope) return null;
     const pinned = store.conversations.pinnedPicture(answer.conversationId);
     const hash = pictureInForce({ path, pinned, sees: true });
-    const known = [...path.filter(({ role }) => role === 'user').map(({ text }) => text), store.settings().systemPrompt].join('\n');
+    const { instructions = '' } = store.conversations.summary(answer.conversationId);
+    const asked = path.filter(({ role }) => role === 'user').map(({ text }) => text);
+    const known = [...asked, store.settings().systemPrompt, instructions].join('\n');
     return hash === null ? null : { hash, known };
   }
 

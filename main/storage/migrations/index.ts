@@ -14,6 +14,7 @@ import { draftScopes } from './013-draft-scopes.ts';
 import { searchWords } from './014-search-words.ts';
 import { keptTexts } from './015-kept-texts.ts';
 import { servers } from './016-servers.ts';
+import { instructions } from './017-instructions.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   searchWords,
   keptTexts,
   servers,
+  instructions,
 ];

@@ -2,6 +2,7 @@ import Eraser from '@lucide/svelte/icons/eraser';
 import FileBraces from '@lucide/svelte/icons/file-braces';
 import FileText from '@lucide/svelte/icons/file-text';
 import ListChecks from '@lucide/svelte/icons/list-checks';
+import MessageSquareText from '@lucide/svelte/icons/message-square-text';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
@@ -17,6 +18,7 @@ import type { MenuItem } from '../ui/Menu.svelte';
 export interface ConversationActions {
   rename: () => void;
   pin: () => void;
+  instruct: () => void;
   exportAs: (format: ExportFormat) => void;
   delete: () => void;
   erase: () => void;
@@ -39,9 +41,11 @@ export function conversationMenu(
     { label: strings.chat.exportJson, icon: FileBraces, onselect: () => actions.exportAs('json') },
   ];
   const rename: MenuItem = { label: text.rename, icon: Pencil, ...shortcut('rename'), onselect: actions.rename };
+  const instruct: MenuItem = { label: text.instruct, icon: MessageSquareText, onselect: actions.instruct };
   if (isPrivate)
     return [
       rename,
+      instruct,
       { label: strings.privately.keep, icon: Save, onselect: actions.keep },
       ...exports,
       { label: strings.privately.close, icon: X, ...shortcut('delete'), danger: true, onselect: actions.delete },
@@ -49,6 +53,7 @@ export function conversationMenu(
   return [
     rename,
     { label: pinned ? text.unpin : text.pin, icon: pinned ? PinOff : Pin, onselect: actions.pin },
+    instruct,
     ...exports,
     ...(actions.choose ? [{ label: text.choose, icon: ListChecks, onselect: actions.choose }] : []),
     { label: text.delete, icon: Trash, ...shortcut('delete'), danger: true, onselect: actions.delete },
