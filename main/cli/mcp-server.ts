@@ -1,6 +1,6 @@
 /**
  * The Model Context Protocol, as a server with tools: one JSON-RPC message a line. Four methods are all that such a server has:
- * initialize, ping, tools/list and tools/call, and of the notifications notifications/cancelled.
+ * initialize, ping, tools/list and tools/call, and of the notifications notifications/cancelled and notifications/progress.
  * https://modelcontextprotocol.io/specification/2025-11-25
  */
 import * as v from 'valibot';
@@ -35,6 +35,8 @@ export interface McpServer {
 const versions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 /** Above what any message needs. */
 const shape = { deepest: 32, mostValues: 10_000 };
+/** How often a program that asked for it is told that its call is not forgotten: many give up after a minute in which they hear nothing. */
+export const progressMs = 10_000;
 /** Calls that one program may have under way. */
 export const mostCalls = 16;
 
@@ -49,7 +51,11 @@ type Id = string | number;
 const id = v.union([v.string(), v.pipe(v.number(), v.integer())]);
 const message = v.looseObject({ jsonrpc: v.literal('2.0'), id: v.optional(id), method: v.string(), params: v.optional(v.unknown()) });
 const initializeParams = v.looseObject({ protocolVersion: v.string(), clientInfo: v.looseObject({ name: v.string() }) });
-const callParams = v.looseObject({ name: v.string(), arguments: v.optional(v.unknown()) });
+const callParams = v.looseObject({
+  name: v.string(),
+  arguments: v.optional(v.unknown()),
+  _meta: v.optional(v.looseObject({ progressToken: v.optional(id) })),
+});
 const cancelParams = v.looseObject({ requestId: id });
 
 /** A message that cannot be answered as it was meant. */
@@ -90,13 +96,14 @@ export function createMcpServer({ version, call, write }: McpServerOptions): Mcp
   });
 
   function begin(to: Id, params: unknown): void {
-    const { name, arguments: given = {} } = parse(callParams, params);
+    const { name, arguments: given = {}, _meta } = parse(callParams, params);
     const tool = v.safeParse(programToolSchema, name);
     if (!tool.success) throw new RpcError(codes.params, `There is no tool "${name.slice(0, 100)}".`);
     if (program === null) throw new RpcError(codes.request, 'Call initialize first: Loupe asks the user by the name of the program.');
     if (running.has(to)) throw new RpcError(codes.request, 'A call with this id is being answered.');
     if (running.size >= mostCalls) throw new RpcError(codes.request, `${mostCalls} calls are being answered. Wait for one of them.`);
     const stop = new AbortController();
+    const endProgress = tellProgress(_meta?.progressToken);
     const done = call({ tool: tool.output, program, arguments: given }, stop.signal)
       .then(
         ({ texts }) => contentOf(texts),
@@ -104,10 +111,24 @@ export function createMcpServer({ version, call, write }: McpServerOptions): Mcp
       )
       .then((result) => {
         running.delete(to);
+        endProgress();
         // Who has cancelled it expects no answer.
         if (!stop.signal.aborted) send({ id: to, result });
       });
     running.set(to, { stop, done });
+  }
+
+  /** Nobody knows how long a person takes, so it counts without an end. Returns the function that stops it. */
+  function tellProgress(progressToken: Id | undefined): () => void {
+    if (progressToken === undefined) return () => {};
+    let progress = 0;
+    const timer = setInterval(() => {
+      send({
+        method: 'notifications/progress',
+        params: { progressToken, progress: ++progress, message: 'Loupe is waiting, or answering.' },
+      });
+    }, progressMs);
+    return () => clearInterval(timer);
   }
 
   const methods = new Map<string, (params: unknown) => object>([

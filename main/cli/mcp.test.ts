@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import type { ToolRequest } from '../api/call.ts';
 import { LoupeError } from '../errors.ts';
 import type { ToolAnswer } from '../program-tools.ts';
-import { mostCalls } from './mcp-server.ts';
+import { createMcpServer, mostCalls, progressMs } from './mcp-server.ts';
 import { runLoupe } from './run.ts';
 import type { Terminal } from './terminal.ts';
 import { terminalDouble } from './test/terminal-double.ts';
@@ -212,6 +212,38 @@ test('a line without end is read past, in pieces of any size; characters that li
     { jsonrpc: '2.0', id: 1, result: {} },
     { jsonrpc: '2.0', id: 2, result: {} },
   ]);
+});
+
+test('a program that wants to hears that it is not forgotten, until it has its answer', async () => {
+  vi.useFakeTimers();
+  try {
+    const lines: unknown[] = [];
+    const answers = [Promise.withResolvers<ToolAnswer>(), Promise.withResolvers<ToolAnswer>()];
+    let calls = 0;
+    const server = createMcpServer({
+      version: '1',
+      call: () => answers[calls++]!.promise,
+      write: (line) => lines.push(JSON.parse(line)),
+    });
+    const take = (message: object): void => server.take(JSON.stringify(message));
+    take(hello());
+    take(call(1, { _meta: { progressToken: 'abc' } }));
+    take(call(2));
+    lines.length = 0;
+    vi.advanceTimersByTime(2 * progressMs);
+    const told = (progress: number): unknown => ({
+      ...{ jsonrpc: '2.0', method: 'notifications/progress' },
+      params: { progressToken: 'abc', progress, message: expect.any(String) as string },
+    });
+    expect(lines).toEqual([told(1), told(2)]);
+    for (const { resolve } of answers) resolve({ texts: ['yes'] });
+    await server.close();
+    lines.length = 0;
+    vi.advanceTimersByTime(2 * progressMs);
+    expect(lines).toEqual([]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a program has so many calls under way, each of its own id', async () => {
