@@ -162,6 +162,11 @@ export interface GenerateOptions {
   /** Generation ends before one of these. */
   stopTokens: number[];
   sampling: SamplingOptions;
+  /**
+   * Whether tokens are proposed from what the conversation says already, and checked several at a time: where that is measured to be
+   * faster (the default), never, or always. The answer is the same.
+   */
+  speculation?: 'auto' | 'off' | 'always';
   /** Called in order, on the event loop. */
   onToken?: (token: number) => void;
   /** `encode` counts vision layers, `prefill` prompt tokens. */
@@ -173,6 +178,9 @@ export interface GenerateStatistics {
   /** Prompt tokens found in the self KV cache. */
   reusedTokens: number;
   generatedTokens: number;
+  /** By speculation: tokens that were checked before they were said, and those of them that the model then said. */
+  proposedTokens: number;
+  acceptedTokens: number;
   imagesEncoded: number;
   imagesCached: number;
   encodeMs: number;

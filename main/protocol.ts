@@ -137,6 +137,9 @@ const turnStatistics = v.object({
   promptTokens: count,
   reusedTokens: count,
   generatedTokens: count,
+  /** Tokens that were checked before they were said, and those of them that the model then said. */
+  proposedTokens: count,
+  acceptedTokens: count,
   imagesEncoded: count,
   imagesCached: count,
   /** Reading and tiling the pictures, and tokenising. Part of firstTokenMs. */

@@ -10,6 +10,9 @@ export const turnStatistics = v.strictObject({
   promptTokens: count,
   reusedTokens: count,
   generatedTokens: count,
+  /** Tokens that were checked before they were said, and those of them that the model then said; absent in older answers. */
+  proposedTokens: v.optional(count),
+  acceptedTokens: v.optional(count),
   imagesEncoded: count,
   imagesCached: count,
   prepareMs: v.number(),

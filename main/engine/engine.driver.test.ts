@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { demoModel } from '../host/paths.ts';
 import { prepareImage } from '../image/prepare.ts';
+import { createPromptEncoder } from '../prompt/encoder.ts';
+import { readPromptLanguage } from '../prompt/prompt.ts';
+import type { ChatMessage } from '../protocol.ts';
 import { readSafetensors, type Tensor } from '../storage/safetensors.ts';
 import type { Activations, Addon, GenerateOptions, ImageInput, NativeEngine, TokenWork, TraceResult } from '../native-surface.ts';
 import { loadAddon, shaderDirectory } from '../process/addon.ts';
@@ -244,9 +247,40 @@ describe('session', () => {
     const picture = name.includes('picture') ? { tiles: 1, seed: 1 } : undefined;
     const sampling = { ...greedy, ...(name.includes('drawn') && { temperature: 0.6, topP: 0.9 }) };
     const { tokens, images } = meaninglessPrompt(await engine.load({ directory: demoModel }), 8, 1, picture);
-    const { hostUs, ...work } = (await generate(Array.from(tokens), images, { maxTokens: 3, sampling })).statistics.token;
+    const { hostUs, ...work } = (await generate(Array.from(tokens), images, { maxTokens: 3, sampling, speculation: 'off' })).statistics
+      .token;
     expect(work).toEqual(budgets[name]);
     expect(hostUs).toBeGreaterThan(0);
+  });
+
+  test('answers of the demo model are the same with speculation, token by token', slow, async () => {
+    const { vision } = await engine.load({ directory: demoModel });
+    const language = await readPromptLanguage(demoModel);
+    const encoder = createPromptEncoder(language);
+    const samples = JSON.parse(readFileSync(join(demoModel, 'samples.json'), 'utf8')) as Record<'image' | 'question' | 'answer', string>[];
+    let accepted = 0;
+    for (const { image, question, answer } of samples) {
+      const picture = { path: join(demoModel, image) };
+      // What was asked and answered already is what can be looked up.
+      const asked: ChatMessage = { role: 'user', content: [{ type: 'text', text: question }] };
+      const messages: ChatMessage[] = [
+        { role: 'user', content: [{ type: 'image', image: picture }, ...asked.content] },
+        { role: 'assistant', content: [{ type: 'text', text: answer }] },
+        asked,
+      ];
+      const tokens = Array.from(encoder.encode(messages));
+      const images = [await prepareImage(picture, vision!)];
+      const ask = (more: Partial<GenerateOptions>): ReturnType<NativeEngine['generate']> =>
+        generate(tokens, images, { maxTokens: 40, stopTokens: language.stops.tokens, ...more });
+      await ask({ maxTokens: 1 }); // both find the same in the cache
+      const [plain, ahead] = [await ask({ speculation: 'off' }), await ask({ speculation: 'always' })];
+      expect(Array.from(ahead.tokens), `${image}: ${question}`).toEqual(Array.from(plain.tokens));
+      expect(ahead.finish).toBe(plain.finish);
+      expect(plain.statistics).toMatchObject({ proposedTokens: 0, acceptedTokens: 0 });
+      expect(ahead.statistics.acceptedTokens).toBeLessThanOrEqual(ahead.statistics.proposedTokens);
+      accepted += ahead.statistics.acceptedTokens;
+    }
+    expect(accepted).toBeGreaterThan(samples.length);
   });
 
   test('measures the memory of the device', slow, async () => {

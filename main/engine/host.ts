@@ -379,6 +379,8 @@ class Host {
       maxTokens,
       stopTokens: [],
       sampling: settings,
+      // A measurement is of tokens that are computed one by one, whatever is drawn.
+      speculation: 'off',
       onStage: (stage) => this.#step(id, stage),
     });
     if (result.finish === 'cancelled') throw new LoupeError('cancelled', 'The measurement was cancelled.');
@@ -500,6 +502,8 @@ function nothingGenerated(promptTokens: number, prepareMs: number): Pick<Result<
       promptTokens,
       reusedTokens: 0,
       generatedTokens: 0,
+      proposedTokens: 0,
+      acceptedTokens: 0,
       imagesEncoded: 0,
       imagesCached: 0,
       prepareMs,

@@ -316,6 +316,138 @@ TEST(Session, SamplingRepeatsWithItsSeedAndVariesWithout) {
   EXPECT_NE(session->generate(request, {}).tokens, once);
 }
 
+/// A prompt that says itself twice, so that there is something to look up.
+Prompt repeated(const Prompt& prompt) {
+  Prompt twice = prompt;
+  const uint32_t image_token = 320;
+  for (uint32_t token : prompt.tokens)
+    if (token != image_token) twice.tokens.push_back(token);
+  return twice;
+}
+
+/// The same requests to two sessions, of which one guesses ahead and checks. Everything that can be seen from outside is compared.
+class Guessing {
+ public:
+  explicit Guessing(Activations activations = Activations::f32, uint32_t context = 2048)
+      : plain_(open_session(activations, context)), ahead_(open_session(activations, context)) {}
+
+  /// Returns the answer; `cancel_after` so many tokens, 0 = never.
+  GenerateResult expect_same(GenerateRequest request, const std::string& what, uint32_t cancel_after = 0) {
+    const GenerateResult expected = ask(*plain_, request, Speculation::off, cancel_after),
+                         found = ask(*ahead_, request, Speculation::always, cancel_after);
+    EXPECT_EQ(found.tokens, expected.tokens) << what;
+    EXPECT_EQ(found.finish, expected.finish) << what;
+    EXPECT_EQ(found.statistics.generated_tokens, expected.statistics.generated_tokens) << what;
+    // After a cancel one token more may have been computed.
+    EXPECT_GE(found.statistics.reused_tokens, expected.statistics.reused_tokens) << what;
+    EXPECT_LE(found.statistics.reused_tokens, expected.statistics.reused_tokens + cancelled_) << what;
+    cancelled_ = found.finish == Finish::cancelled;
+    EXPECT_EQ(expected.statistics.proposed_tokens, 0u) << what;
+    // The same sums in the same order: not close, but equal.
+    if (!cancelled_) EXPECT_TRUE(ahead_->last_logits() == plain_->last_logits()) << what << ": other logits";
+    proposed_ += found.statistics.proposed_tokens;
+    accepted_ += found.statistics.accepted_tokens;
+    return found;
+  }
+  uint32_t proposed() const { return proposed_; }
+  uint32_t accepted() const { return accepted_; }
+
+ private:
+  static GenerateResult ask(Session& session, GenerateRequest request, Speculation speculation, uint32_t cancel_after) {
+    request.speculation = speculation;
+    uint32_t said = 0;
+    const GenerateResult result = session.generate(request, {[&](uint32_t) { cancel_flag = ++said == cancel_after; }, nullptr});
+    cancel_flag = false;
+    return result;
+  }
+
+  std::unique_ptr<Session> plain_, ahead_;
+  uint32_t proposed_ = 0, accepted_ = 0, cancelled_ = 0;
+};
+
+TEST(Session, SpeculationLeavesGreedyAnswersAsTheyAre) {
+  Guessing guessing;
+  for (const Case& c : cases()) guessing.expect_same(greedy(repeated(c.prompt), 48), c.name);
+  Random random(11);
+  for (int i = 0; i < 30; ++i) {
+    Prompt prompt;
+    for (uint32_t length = 3 + random.below(60); prompt.tokens.size() < length;) prompt.tokens.push_back(random.below(300));
+    guessing.expect_same(greedy(repeated(prompt), 40), "random prompt " + std::to_string(i));
+  }
+  EXPECT_GT(guessing.accepted(), 200u) << "of " << guessing.proposed() << ": too few to show anything";
+  EXPECT_LT(guessing.accepted(), guessing.proposed()) << "a wrong proposal must have been refused";
+}
+
+/// A prompt whose answer soon repeats itself, as some answers of a small model do: most of what is proposed is right there.
+Prompt prompt_with_repeating_answer() {
+  const auto session = open_session();
+  Random random(12);
+  for (int i = 0; i < 100; ++i) {
+    Prompt prompt;
+    while (prompt.tokens.size() < 8) prompt.tokens.push_back(random.below(300));
+    GenerateRequest request = greedy(prompt, 48);
+    request.speculation = Speculation::always;
+    if (session->generate(request, {}).statistics.accepted_tokens >= 20) return prompt;
+  }
+  ADD_FAILURE() << "no answer to a hundred prompts repeats itself";
+  return {{1}, {}};
+}
+
+TEST(Session, SpeculationLeavesDrawnAndPenalisedAnswersAsTheyAre) {
+  Guessing guessing;
+  const Prompt prompt = prompt_with_repeating_answer();
+  const ops::Sampling samplings[] = {{0.05f, 0, 0.9f, 0, 1}, {0.3f, 5, 1, 0, 1}, {0, 0, 1, 0, 1.05f}, {0.2f, 0, 0.95f, 0.05f, 1.02f}};
+  for (const ops::Sampling& sampling : samplings)
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      GenerateRequest request = greedy(prompt, 48);
+      request.sampling = sampling;
+      request.seed = seed;
+      guessing.expect_same(request, "temperature " + std::to_string(sampling.temperature) + ", seed " + std::to_string(seed));
+    }
+  EXPECT_GT(guessing.accepted(), 50u) << "of " << guessing.proposed();
+}
+
+TEST(Session, SpeculationWithFloat16) {
+  if (!ops::has_half_matmul(*engine().device, *engine().pipelines))
+    GTEST_SKIP() << engine().device->info().name << " has no cooperative matrices";
+  Guessing guessing(Activations::f16);
+  for (const Case& c : cases()) guessing.expect_same(greedy(repeated(c.prompt), 48), c.name);
+  EXPECT_GT(guessing.accepted(), 50u) << "of " << guessing.proposed();
+}
+
+// Wherever in a checked pass an answer ends, it ends as it does without, and the next turn finds the same cache.
+TEST(Session, SpeculationEndsAndGoesOnAnywhere) {
+  constexpr uint32_t context = 96;
+  Guessing guessing(Activations::f32, context);
+  const Prompt prompt = prompt_with_repeating_answer();
+  const auto follow_up = [&](const GenerateResult& answer, const std::string& what) {
+    Prompt next = prompt;
+    next.tokens.insert(next.tokens.end(), answer.tokens.begin(), answer.tokens.end());
+    if (next.tokens.size() + 1 >= context) return;
+    next.tokens.push_back(7);
+    guessing.expect_same(greedy(next, 6), "after " + what);
+  };
+  const GenerateResult free_run = guessing.expect_same(greedy(prompt, 200), "until the context is full");
+  EXPECT_EQ(free_run.finish, Finish::context);
+  const uint32_t length = static_cast<uint32_t>(free_run.tokens.size());
+  for (uint32_t most = 1; most < std::min(length, 32u); ++most) {
+    const std::string what = std::to_string(most) + " tokens";
+    const GenerateResult limited = guessing.expect_same(greedy(prompt, most), what);
+    EXPECT_EQ(limited.finish, Finish::length);
+    follow_up(limited, what);
+    const GenerateResult cut = guessing.expect_same(greedy(prompt, 200), "cancelled after " + what, most);
+    EXPECT_EQ(cut.finish, Finish::cancelled);
+    EXPECT_EQ(cut.tokens.size(), most);
+    follow_up(cut, "a cancel after " + what);
+    GenerateRequest stopped = greedy(prompt, 200);
+    stopped.stop_tokens = {free_run.tokens[most]};
+    const GenerateResult stop = guessing.expect_same(stopped, "stopped at token " + std::to_string(most));
+    EXPECT_EQ(stop.finish, Finish::stop);
+    follow_up(stop, "a stop at token " + std::to_string(most));
+  }
+  EXPECT_GT(guessing.accepted(), 100u) << "of " << guessing.proposed();
+}
+
 TEST(Session, InvalidPromptsAreNamed) {
   const auto session = open_session();
   auto code_of = [&](Prompt prompt) {

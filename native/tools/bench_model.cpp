@@ -93,7 +93,7 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
         "tokens/s");
   GenerateStatistics statistics;
   const auto generation = [&](const Prompt& start, const ops::Sampling& sampling) {
-    const GenerateResult result = session.generate({start, generate, {}, sampling, 0}, {});
+    const GenerateResult result = session.generate({start, generate, {}, sampling, 0, Speculation::off}, {});
     statistics = result.statistics;
     return 1e3 * (generate - 1) / result.statistics.decode_ms;
   };

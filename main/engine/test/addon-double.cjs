@@ -110,7 +110,8 @@ class Engine {
       tokens: Int32Array.from(out),
       finish: reason,
       statistics: {
-        promptTokens: tokens.length, reusedTokens: 0, generatedTokens: out.length, imagesEncoded: images.length,
+        promptTokens: tokens.length, reusedTokens: 0, generatedTokens: out.length, proposedTokens: 0, acceptedTokens: 0,
+        imagesEncoded: images.length,
         imagesCached: 0, encodeMs: 0, prefillMs: 0, firstTokenMs: 1, decodeMs: 1,
         token: { dispatches: 0, barriers: 0, submissions: 0, hostUs: 0 },
       },

@@ -273,6 +273,8 @@ function statistics(generatedTokens: number, images: number): TurnStatistics {
     promptTokens: 1,
     reusedTokens: 0,
     generatedTokens,
+    proposedTokens: 0,
+    acceptedTokens: 0,
     imagesEncoded: images,
     imagesCached: 0,
     prepareMs: 0,

@@ -347,6 +347,8 @@ class Answer {
         promptTokens: prompt_tokens ?? 0,
         reusedTokens: prompt_tokens_details?.cached_tokens ?? 0,
         generatedTokens: completion_tokens ?? 0,
+        proposedTokens: 0,
+        acceptedTokens: 0,
         imagesEncoded: this.imagesEncoded,
         imagesCached: 0,
         ...{ prepareMs: 0, encodeMs: 0, prefillMs: 0, firstTokenMs },

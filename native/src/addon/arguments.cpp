@@ -122,6 +122,8 @@ GenerateRequest to_generate_request(const Napi::Object& options) {
   const Napi::Object sampling = options.Get("sampling").As<Napi::Object>();
   request.sampling = to_sampling(sampling);
   request.seed = static_cast<uint64_t>(number(sampling, "seed", 0, 9007199254740991.0, 0));
+  const std::string speculation = one_of(options, "speculation", {"auto", "off", "always"}, "auto");
+  request.speculation = speculation == "off" ? Speculation::off : speculation == "always" ? Speculation::always : Speculation::automatic;
   return request;
 }
 

@@ -24,6 +24,8 @@ Napi::Value to_value(Napi::Env env, const GenerateStatistics& statistics) {
                          {"promptTokens", statistics.prompt_tokens},
                          {"reusedTokens", statistics.reused_tokens},
                          {"generatedTokens", statistics.generated_tokens},
+                         {"proposedTokens", statistics.proposed_tokens},
+                         {"acceptedTokens", statistics.accepted_tokens},
                          {"imagesEncoded", statistics.images_encoded},
                          {"imagesCached", statistics.images_cached},
                          {"encodeMs", statistics.encode_ms},

@@ -323,6 +323,9 @@ std::vector<NamedCase> self_test_cases() {
   };
 }
 
+/// As many as a pass has that checks proposed tokens (session/speculation.h).
+constexpr uint32_t checked_rows = 4;
+
 const ModelShapes demo_shapes{288, 192, 768, 6, 192, 512, 6, 2, 32, 352, 48, 256, 65};
 const ModelShapes llama_11b_shapes{6432, 1280, 5120, 16, 4096, 14336, 32, 8, 128, 128256, 512, 4096, 6404};
 
@@ -336,7 +339,8 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
     const std::string name = what + shape(rows, k, n);
     return NamedCase{name, [=](Bench& b) { return matmul(b, name, rows, k, n, stored(k), kind); }};
   };
-  const std::string down = "decode down add norm" + shape(1, s.text_inner, s.text_hidden);
+  const std::string down = "decode down add norm" + shape(1, s.text_inner, s.text_hidden),
+                    check_down = "check down add norm" + shape(checked_rows, s.text_inner, s.text_hidden);
   const ops::HeadShape vision_heads{s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads},
       heads{s.heads, s.kv_heads, s.head_dim};
   const ops::AttentionMask vision_mask{Mask::vision, s.vision_rows, {}, 1, s.vision_rows / 4 - 7, s.vision_rows / 4};
@@ -352,6 +356,13 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       product("decode gate/up silu", 1, hidden, 2 * s.text_inner, Kind::silu_mul),
       {down, [=](Bench& b) { return add_norm(b, down, 1, s.text_inner, hidden, stored(s.text_inner)); }},
       product("decode lm_head", 1, hidden, vocabulary),
+      product("check gate/up silu", checked_rows, hidden, 2 * s.text_inner, Kind::silu_mul),
+      {check_down, [=](Bench& b) { return add_norm(b, check_down, checked_rows, s.text_inner, hidden, stored(s.text_inner)); }},
+      {"check attention, text",
+       [=](Bench& b) {
+         return attention(b, "check attention, text", checked_rows, heads, {Mask::causal, s.context, {}, 0, 0, 0},
+                          b.graph.activations == Activations::f16);
+       }},
       {"decode attention, text",
        [=](Bench& b) { return rope_attention(b, "decode attention, text", s.context, heads, b.graph.activations == Activations::f16); }},
       {"decode attention, picture",

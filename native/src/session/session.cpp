@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -18,6 +17,8 @@ constexpr uint64_t readback_bytes = 4u << 20;
 /// Words of state_: word 0 stays 0 (prefill passes its base by value), word 1 is the step's position.
 constexpr uint32_t state_zero = 0, state_position = 1;
 constexpr uint64_t state_bytes = 256;
+/// Of a row's part of chosen_ and sampling_: bindings begin at multiples of 256 bytes.
+constexpr uint64_t chosen_pitch = 256, sampling_pitch = (sizeof(ops::SamplingInputs) + 255) / 256 * 256;
 
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -81,33 +82,40 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
       memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
   state_ = memory.allocate(state_bytes, vk::Intent::upload);
   std::memset(state_.mapped(), 0, state_bytes);
-  step_inputs_ = memory.allocate(state_bytes + static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::activations);
+  step_inputs_ =
+      memory.allocate(state_bytes + checked_rows * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::activations);
   if (device.quirks().last_workgroup) {
     arrivals_ = memory.allocate(Graph::arrival_words * 4, vk::Intent::activations);
     graph_.arrivals = arrivals_.slice();
   }
-  sampling_ = memory.allocate(sizeof(ops::SamplingInputs), vk::Intent::upload);
-  logits_ = memory.allocate(vocabulary * 4, vk::Intent::activations);
-  chosen_ = memory.allocate(4, vk::Intent::readback);
+  sampling_ = memory.allocate(checked_rows * sampling_pitch, vk::Intent::upload);
+  logits_ = memory.allocate(checked_rows * vocabulary * 4, vk::Intent::activations);
+  chosen_ = memory.allocate(checked_rows * chosen_pitch, vk::Intent::readback);
   readback_ = memory.allocate(readback_bytes, vk::Intent::readback);
 }
 
 // The buffers below the recorder go first.
 Session::~Session() { recorder_.abandon(); }
 
-void Session::forget_recorded_step() { recorded_.reset(); }
+void Session::forget_recorded_steps() {
+  recorded_step_.reset();
+  recorded_check_.reset();
+}
 
-Tensor Session::logits_tensor() const { return {logits_.slice(), 1, model_.text.output().rows, 0}; }
+Tensor Session::logits_of(uint32_t row) const {
+  const Tensor all{logits_.slice(), checked_rows, model_.text.output().rows, 0};
+  return all.view(row, 1);
+}
+
+uint32_t Session::chosen(uint32_t row) const { return chosen_.mapped<uint32_t>()[row * chosen_pitch / 4]; }
 
 std::vector<float> Session::last_logits() {
   std::vector<float> logits;
-  read_back(logits_tensor(), logits);
+  read_back(logits_of(last_row_), logits);
   return logits;
 }
 
-double Session::longest_submission_ms() const {
-  return std::max({recorder_.longest_submission_ms(), recorded_longest_ms_, recorded_ ? recorded_->recorder.longest_submission_ms() : 0.0});
-}
+double Session::longest_submission_ms() const { return std::max(recorder_.longest_submission_ms(), recorded_longest_ms_); }
 
 bool Session::is_image_token(uint32_t token) const {
   const std::optional<int>& image = model_.config.image_token_index;
@@ -193,7 +201,7 @@ auto Session::with_room(const CrossKv* kept, Work&& work) {
     if (error.code() != ErrorCode::device_out_of_memory) throw;
   }
   recorder_.abandon();
-  forget_recorded_step();
+  forget_recorded_steps();
   cross_kv_.drop_all_but(kept);
   arena_.trim();
   return work();
@@ -207,7 +215,7 @@ CrossKv Session::encode(const PreparedImage& image, const Listener& listener, Tr
   kv.length = image.num_tiles * tokens;
   const size_t cross_layers = model_.config.text.cross_attention_layers.size();
   const uint64_t expected = cross_layers * 2ull * kv.length * width * (half ? 2 : 4);
-  forget_recorded_step();  // it may refer to a picture that is about to be dropped
+  forget_recorded_steps();  // it may refer to a picture that is about to be dropped
   cross_kv_.make_room(expected);
   for (size_t i = 0; i < cross_layers; ++i) kv.layers.push_back(make_kv_cache(memory_, width, half, kv.length));
 
@@ -266,39 +274,53 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
 
 void Session::make_room(uint32_t positions, uint32_t used, const CrossKv* image) {
   if (positions <= self_kv_.capacity()) return;
-  forget_recorded_step();  // before, because growing that fails half-way has moved some layers
+  forget_recorded_steps();  // before, because growing that fails half-way has moved some layers
   with_room(image, [&] { self_kv_.grow(positions, used, recorder_); });
 }
 
-void Session::step(uint32_t token, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) {
-  make_room(position + 1, position, image);
-  if (recorded_ && (recorded_->image != image || recorded_->plan != plan)) forget_recorded_step();
-  if (!recorded_) {
-    auto recorded = std::make_unique<Recorded>(device_, image, plan);
-    recorded->recorder.set_cancel(&cancel_);
-    Graph g{device_, memory_, pipelines_, recorded->recorder, arena_, graph_.activations, graph_.arrivals};
+void Session::output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan) {
+  output_logits(g, model_, hidden, {logits_.slice().part(0, hidden.rows * logits_of(0).cols * 4ull), hidden.rows, logits_of(0).cols, 0});
+  for (uint32_t row = 0; row < hidden.rows; ++row)
+    ops::sample(g, logits_of(row), plan, sampling_.slice().part(row * sampling_pitch, sizeof(ops::SamplingInputs)),
+                chosen_.slice().part(row * chosen_pitch, 4));
+}
+
+void Session::step(std::span<const uint32_t> tokens, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) {
+  const uint32_t rows = static_cast<uint32_t>(tokens.size());
+  make_room(position + rows, position, image);
+  std::unique_ptr<Recorded>& recorded = rows == 1 ? recorded_step_ : recorded_check_;
+  if (recorded && (recorded->image != image || recorded->plan != plan)) recorded.reset();
+  if (!recorded) {
+    auto fresh = std::make_unique<Recorded>(device_, image, plan);
+    fresh->recorder.set_cancel(&cancel_);
+    Graph g{device_, memory_, pipelines_, fresh->recorder, arena_, graph_.activations, graph_.arrivals};
     Arena::Scope scope(arena_);
     // Every layer's attention reads these in many workgroups: over the bus they come once.
-    const uint64_t row_bytes = static_cast<uint64_t>(model_.config.text.head_dim) * 4;
-    const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, row_bytes);
+    const uint64_t rotation_bytes = rows * static_cast<uint64_t>(model_.config.text.head_dim) * 4;
+    const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, rotation_bytes);
     g.recorder.copy(state_.slice(), state);
-    g.recorder.copy(rotations_.slice().part(0, row_bytes), rotations);
-    const Tensor hidden = decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, 1, 0, &self_kv_.layers(), image});
-    output_logits(g, model_, hidden, logits_tensor());
-    ops::sample(g, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
-    recorded_ = std::move(recorded);  // only now: recording may be cancelled, and half a step must not be replayed
+    g.recorder.copy(rotations_.slice().part(0, rotation_bytes), rotations);
+    output_and_draw(g, decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, rows, 0, &self_kv_.layers(), image}),
+                    plan);
+    recorded = std::move(fresh);  // only now: recording may be cancelled, and half a step must not be replayed
   }
-  upload_rows(&token, 1, position);
+  upload_rows(tokens.data(), rows, position);
   state_.mapped<uint32_t>()[state_position] = position;
-  vk::Recorder& recorder = recorded_->recorder;
+  vk::Recorder& recorder = recorded->recorder;
   const uint64_t submissions = recorder.submissions();
   const double waited = recorder.waited_ms();
+  const double began = now_ms();
   recorder.replay();
+  if (rows == 1)
+    speculation_cost_.step_took(now_ms() - began);
+  else
+    speculation_cost_.pass_took(now_ms() - began);
+  last_row_ = 0;
   replayed_.waited_ms += recorder.waited_ms() - waited;
   replayed_.dispatches += static_cast<double>(recorder.dispatches());
   replayed_.barriers += static_cast<double>(recorder.barriers());
   replayed_.submissions += static_cast<double>(recorder.submissions() - submissions);
-  recorded_longest_ms_ = std::max(recorded_longest_ms_, recorded_->recorder.longest_submission_ms());
+  recorded_longest_ms_ = std::max(recorded_longest_ms_, recorder.longest_submission_ms());
 }
 
 DeviceWork Session::work_so_far() const {
@@ -308,17 +330,41 @@ DeviceWork Session::work_so_far() const {
 }
 
 void Session::prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history,
-                           std::optional<uint32_t> next) {
+                           std::span<const uint32_t> next, uint32_t row) {
   std::set<uint32_t> recent;
   if (request.sampling.repetition_penalty != 1) {
     const auto add = [&](uint32_t token) {
       if (token < model_.text.output().rows) recent.insert(token);
     };
-    for (const CachedToken& one : history.last(std::min<size_t>(history.size(), ops::most_penalised - (next ? 1 : 0)))) add(one.token);
-    if (next) add(*next);
+    for (const CachedToken& one : history.last(std::min<size_t>(history.size(), ops::most_penalised - next.size()))) add(one.token);
+    for (uint32_t token : next) add(token);
   }
   const std::vector<uint32_t> penalised(recent.begin(), recent.end());
-  *sampling_.mapped<ops::SamplingInputs>() = ops::sampling_inputs(request.sampling, penalised, uniform(request.seed, draw));
+  const ops::SamplingInputs inputs = ops::sampling_inputs(request.sampling, penalised, uniform(request.seed, draw));
+  std::memcpy(sampling_.mapped<std::byte>() + row * sampling_pitch, &inputs, sizeof inputs);
+}
+
+std::vector<uint32_t> Session::step_ahead(const GenerateRequest& request, uint32_t token, uint32_t draw, const CrossKv* image,
+                                          const ops::SamplingPlan& plan, Guesser& guesser, GenerateStatistics& statistics) {
+  const uint32_t position = static_cast<uint32_t>(cached_.size());
+  std::vector<uint32_t> rows{token};
+  if (draw + checked_rows <= request.max_tokens && position + checked_rows <= context_length_) {
+    const std::span<const uint32_t> proposal = guesser.propose();
+    rows.insert(rows.end(), proposal.begin(), proposal.end());
+  }
+  // Each draw is the one that comes after so many tokens of this answer, whichever row it is.
+  for (uint32_t row = 0; row < rows.size(); ++row) prepare_draw(request, draw + row, cached_, std::span(rows).first(row + 1), row);
+  step(rows, position, image, plan);
+  std::vector<uint32_t> drawn;
+  do drawn.push_back(chosen(static_cast<uint32_t>(drawn.size())));
+  while (drawn.size() < rows.size() && drawn.back() == rows[drawn.size()]);
+  if (rows.size() > 1) {
+    const uint32_t accepted = static_cast<uint32_t>(drawn.size()) - 1;
+    guesser.checked(accepted);
+    statistics.proposed_tokens += proposed_tokens;
+    statistics.accepted_tokens += accepted;
+  }
+  return drawn;
 }
 
 GenerateResult Session::generate(const GenerateRequest& request, const Listener& listener) {
@@ -351,12 +397,15 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       prefill(request.prompt, segment, image, listener, count, [&](const Tensor& hidden) {
         computed += hidden.rows;
         if (computed < count) return;  // an answer begins after the last row alone
-        output_logits(graph_, model_, hidden.view(hidden.rows - 1, 1), logits_tensor());
-        ops::sample(graph_, logits_tensor(), plan, sampling_.slice(), chosen_.slice());
+        output_and_draw(graph_, hidden.view(hidden.rows - 1, 1), plan);
       });
       cached_.insert(cached_.end(), wanted.begin() + segment.begin, wanted.begin() + segment.end);
       statistics.prefill_ms += now_ms() - prefill_begin;
     }
+    last_row_ = 0;
+    Guesser guesser(request.max_tokens > 1 ? request.speculation : Speculation::off, speculation_cost_);
+    std::vector<uint32_t> drawn{chosen(0)};  // by the last step: the next token, or several
+    uint32_t next = 0;                       // of them
     double first_token_at = 0;
     DeviceWork first_token_work;
     while (true) {
@@ -365,7 +414,7 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
         break;
       }
       if (cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
-      const uint32_t token = *chosen_.mapped<uint32_t>();
+      const uint32_t token = drawn[next++];
       const double arrived = now_ms();
       if (result.tokens.empty()) {
         first_token_at = arrived;
@@ -391,22 +440,29 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
         break;
       }
       if (result.tokens.size() == request.max_tokens) continue;
-      prepare_draw(request, static_cast<uint32_t>(result.tokens.size()), cached_, token);
-      step(token, static_cast<uint32_t>(cached_.size()), image, plan);
+      if (result.tokens.size() == 1)  // only now: a long prompt takes a millisecond, and the first word is out
+        for (const CachedToken& one : wanted) guesser.push(one.token);
+      guesser.push(token);
+      if (next < drawn.size()) {
+        last_row_ = next;
+      } else {
+        drawn = step_ahead(request, token, static_cast<uint32_t>(result.tokens.size()), image, plan, guesser, statistics);
+        next = 0;
+      }
       cached_.push_back({token, {}});
     }
   } catch (const Error& error) {
     recorder_.abandon();
     if (error.code() != ErrorCode::cancelled) {
       cached_.clear();
-      forget_recorded_step();
+      forget_recorded_steps();
       throw;
     }
     result.finish = Finish::cancelled;
   } catch (...) {
     recorder_.abandon();
     cached_.clear();
-    forget_recorded_step();
+    forget_recorded_steps();
     throw;
   }
   statistics.generated_tokens = static_cast<uint32_t>(result.tokens.size());
@@ -423,7 +479,7 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
   TraceResult result;
   cached_.clear();
   cross_kv_.clear();
-  forget_recorded_step();
+  forget_recorded_steps();
 
   const uint32_t vocabulary = model_.text.output().rows;
   std::vector<std::pair<const PreparedImage*, CrossKv>> images;
@@ -445,7 +501,7 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
   };
   const Finally idle([&] {
     recorder_.abandon();
-    forget_recorded_step();
+    forget_recorded_steps();
   });  // the device must not use, nor the recorded step keep, the pictures that end here
 
   const CrossKv* image = nullptr;
@@ -467,7 +523,7 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     result.greedy_tokens.push_back(token);
     result.greedy_logits.insert(result.greedy_logits.end(), last.begin(), last.end());
     if (i + 1 == continue_for) break;
-    step(token, static_cast<uint32_t>(wanted.size()) + i, image, {});
+    step({&token, 1}, static_cast<uint32_t>(wanted.size()) + i, image, {});
     last = last_logits();
   }
   return result;

@@ -4,13 +4,13 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "model/vision_encoder.h"
 #include "session/kv_cache.h"
+#include "session/speculation.h"
 
 namespace loupe {
 
@@ -25,6 +25,8 @@ struct GenerateRequest {
   std::vector<uint32_t> stop_tokens;
   ops::Sampling sampling;
   uint64_t seed = 0;
+  /// How the answer is computed; the tokens are the same.
+  Speculation speculation = Speculation::automatic;
 };
 
 enum class Stage { encode, prefill, decode };
@@ -45,6 +47,7 @@ struct DeviceWork {
 
 struct GenerateStatistics {
   uint32_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0, images_encoded = 0, images_cached = 0;
+  uint32_t proposed_tokens = 0, accepted_tokens = 0;  ///< by speculation; what was not checked is not counted
   double encode_ms = 0, prefill_ms = 0, first_token_ms = 0, decode_ms = 0;
   DeviceWork token_work;     ///< of one token after the first, drawing it included
   double token_host_us = 0;  ///< of decode_ms a token, what is not waiting
@@ -116,16 +119,27 @@ class Session {
   /// runs it once more.
   template <class Work>
   auto with_room(const CrossKv* kept, Work&& work);
-  /// One token at `position`, by the recorded step. Leaves its logits in logits_ and what is drawn from them in chosen_.
-  void step(uint32_t token, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan);
-  /// Writes what draw number `draw` of a request depends on. `next` is what the step computes, after the tokens of `history`.
-  void prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history, std::optional<uint32_t> next = {});
+  /// One token at `position`, or `checked_rows` from there, by a recorded step. Leaves the logits of each in logits_, and what is
+  /// drawn from them in chosen_.
+  void step(std::span<const uint32_t> tokens, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan);
+  /// Logits of each row into logits_, and a draw from them into chosen_.
+  void output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan);
+  /// Writes what draw number `draw` of a request depends on, from row `row`, which computes the last of `next`. These follow
+  /// the tokens of `history`.
+  void prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history,
+                    std::span<const uint32_t> next = {}, uint32_t row = 0);
+  uint32_t chosen(uint32_t row) const;
+  /// Computes `token`, the last of the answer's `draw` so far, and what is proposed behind it. Returns what comes next: one token,
+  /// and one more for each proposed token that is the right one.
+  std::vector<uint32_t> step_ahead(const GenerateRequest& request, uint32_t token, uint32_t draw, const CrossKv* image,
+                                   const ops::SamplingPlan& plan, Guesser& guesser, GenerateStatistics& statistics);
   /// Of all steps so far, and of what else has been submitted.
   DeviceWork work_so_far() const;
   void upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first);
   void read_back(const Tensor& tensor, std::vector<float>& out);
-  void forget_recorded_step();
-  Tensor logits_tensor() const;
+  void forget_recorded_steps();
+  /// [1, vocab]
+  Tensor logits_of(uint32_t row) const;
 
   vk::Device& device_;
   vk::Memory& memory_;
@@ -139,15 +153,17 @@ class Session {
   vk::Recorder recorder_;
   Graph graph_;
   vk::Buffer tokens_, rotations_, state_;  // written by the host before each pass
-  vk::Buffer step_inputs_;                 // of a recorded step: state_, then the rotations of one row, copied by the device
+  vk::Buffer step_inputs_;                 // of a recorded step: state_, then the rotations of its rows, copied by the device
   vk::Buffer arrivals_;                    // Graph::arrivals
-  vk::Buffer sampling_;                    // ops::SamplingInputs of the next draw, likewise
-  vk::Buffer logits_, chosen_, readback_;
+  vk::Buffer sampling_;                    // ops::SamplingInputs of each row's next draw, likewise
+  vk::Buffer logits_, chosen_, readback_;  // the first two of up to `checked_rows` rows
+  uint32_t last_row_ = 0;                  // of logits_, which was computed for the last of `cached_`
   std::vector<CachedToken> cached_;
 
   /// A decode step recorded once, replayed at every position until what it points to moves.
   struct Recorded;
-  std::unique_ptr<Recorded> recorded_;
+  std::unique_ptr<Recorded> recorded_step_, recorded_check_;  // of one row, and of `checked_rows`
+  SpeculationCost speculation_cost_;
   double recorded_longest_ms_ = 0;
   DeviceWork replayed_;  ///< by recorded steps
 };
