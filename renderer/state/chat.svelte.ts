@@ -50,6 +50,8 @@ export class Chat {
     client.on('engine.changed', ({ status }) => {
       if (status === 'ready') this.composer.measure();
     });
+    // Another model counts otherwise; a server's does not count at all, and loads nothing that would say so.
+    client.on('settings.changed', () => this.composer.measure());
     client.on('message.changed', ({ conversationId, state }) => {
       if (conversationId === this.#current?.id && state !== 'streaming') this.composer.measure();
     });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Chat, deleteConversations } from './chat.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
+import { defaultSettings } from '../../main/contract.ts';
 import { conversation, createFakeClient, message, picture, summary } from './fake-client.ts';
 import { Toasts } from './toasts.svelte.ts';
 
@@ -212,4 +213,41 @@ describe('a private conversation', () => {
     await it.keep(7, conversations);
     expect([it.current?.id, it.current?.isPrivate]).toEqual([8, false]);
   });
+});
+
+test('a server’s model cannot count: the meter of the model before is gone as soon as it is chosen', async () => {
+  let usage: { promptTokens: number; contextLength: number; forgottenMessages: number; fits: boolean } | null = {
+    ...{ promptTokens: 9, contextLength: 100, forgottenMessages: 0, fits: true },
+  };
+  const { chat: it, client } = chat({ 'chat.measure': () => usage });
+  it.composer.text = 'Some words';
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(it.composer.usage).toEqual(usage);
+  usage = null;
+  client.send('settings.changed', { ...defaultSettings, model: 'server:1' });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(it.composer.usage).toBeNull();
+});
+
+test('a comparison is shown with its first answer in the branch, runs until the last has ended, and Stop ends all', async () => {
+  const streaming = { role: 'assistant', state: 'streaming' } as const;
+  const answers = [message(2, 1, { ...streaming, compared: 'a' }), message(3, 1, { ...streaming, compared: 'server:1' })];
+  const { chat: it, client } = chat({
+    'chat.compare': () => ({ conversation: summary(1), question: message(1, null), answers }),
+    'chat.stop': () => null,
+  });
+  it.composer.text = 'Which?';
+  await it.compare(['a', 'server:1']);
+  expect(client.inputs('chat.compare')).toEqual([
+    { conversationId: null, parentId: null, text: 'Which?', pictures: [], models: ['a', 'server:1'] },
+  ]);
+  const shown = it.current!;
+  expect([shown.leafId, shown.allRunning.map(({ id }) => id)]).toEqual([2, [2, 3]]);
+  client.send('message.changed', { ...answers[0]!, state: 'failed' });
+  expect(shown.running?.id).toBe(3);
+  // Tried again: the newest of each model stands in its column.
+  client.send('message.changed', message(4, 1, { ...streaming, compared: 'a' }));
+  expect(shown.compared(answers[1]!).map(({ id }) => id)).toEqual([4, 3]);
+  it.stop();
+  expect(client.inputs('chat.stop').map(({ messageId }) => messageId)).toEqual([4, 3]);
 });
