@@ -449,6 +449,7 @@ export const requests = {
   /** For the overlay window: what it shows; null while nothing is frozen. */
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
   /** The frozen display is on the page: its window can be shown. */
+  'capture.hold': { input: v.strictObject({ displayId: v.string(), holds: v.boolean() }), output: done },
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   /** `marks`: drawn into the picture before anybody else gets it. */
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
@@ -549,6 +550,8 @@ export const events = {
   'capture.changed': captureState,
   /** To the overlay of a display: what it shows from now on; null: nothing. */
   'capture.frozen': v.nullable(display),
+  /** To the overlay that holds a tool: Esc was pressed. */
+  'capture.back': v.null(),
   'capture.copying': v.nullable(copying),
   /** The picture of the quick-ask window changed, as when a second region was captured. */
   'capture.taken': captured,

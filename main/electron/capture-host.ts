@@ -210,6 +210,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     },
 
     drawn: async (displayId) => overlays.drawn(displayId),
+    hold: async (displayId, holds) => overlays.hold(displayId, holds),
 
     async finish(displayId, wanted, marks) {
       await keep(chosenOn(displayId, wanted, marks));

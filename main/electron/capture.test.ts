@@ -777,6 +777,45 @@ test('the quick-ask window closed from outside is hidden as by its own button, a
   expect(await one.capture.current()).toBeNull();
 });
 
+describe('Esc while a page holds a tool', () => {
+  const backs = (one: Rig, index: number): number =>
+    one.overlayWindows()[index]!.webContents.sent.filter(([, message]) => (message as { event: string }).event === 'capture.back').length;
+  const press = (one: Rig): void => one.double.shortcuts.press('Escape');
+
+  test('is for that page; the next one leaves the capture unless the page still holds something', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.hold('12', true);
+    press(one);
+    expect([backs(one, 0), backs(one, 1)]).toEqual([0, 1]);
+    await one.capture.hold('12', true);
+    press(one);
+    expect(backs(one, 1)).toBe(2);
+    // It does not answer.
+    press(one);
+    await expectNothingLeft(one);
+  });
+
+  test('leaves at once when the tool was put away', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.hold('11', true);
+    await one.capture.hold('11', false);
+    press(one);
+    await expectNothingLeft(one);
+  });
+
+  test('leaves at once in the next capture', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.hold('11', true);
+    await one.capture.cancel();
+    await one.capture.start('region');
+    press(one);
+    expect(one.overlayWindows()).toEqual([]);
+  });
+});
+
 describe('without choosing', () => {
   test('the whole display under the pointer', async () => {
     const displays = two();

@@ -30,6 +30,8 @@ export interface OverlayWindow {
   drawn(): void;
   /** From `open` to `close`. */
   isOpen(): boolean;
+  /** Its page puts away what is in the hand there. */
+  back(): void;
   raise(): void;
   focus(): void;
   /** Hidden at once; the page lets go of the picture. */
@@ -44,7 +46,7 @@ export interface OverlayNews {
   /** Whether it is empty cannot be seen: it is of no use any more. */
   blind: () => void;
   /** Esc. */
-  cancelled: () => void;
+  escaped: () => void;
   /** It is open, and its page does not draw. */
   stuck: () => void;
   drawn: () => void;
@@ -81,7 +83,7 @@ export function createOverlayWindow(
     entry((event, input) => {
       if (input.type !== 'keyDown' || input.key !== 'Escape') return;
       event.preventDefault();
-      news.cancelled();
+      news.escaped();
     }),
   );
   void window.loadURL(pageUrl({ view: 'overlay', display: display.id })).catch(gone);
@@ -156,6 +158,7 @@ export function createOverlayWindow(
     },
     isEmpty: () => isEmpty,
     isOpen: () => opening !== null,
+    back: () => broadcast([window.webContents], { event: 'capture.back', payload: null }),
     raise() {
       if (opening?.isShown) window.moveTop();
     },

@@ -24,12 +24,14 @@ export interface Shown {
 export interface Overlays {
   /** A hidden window for each of these displays; those of displays that are gone, or lie elsewhere now, go. Not while any is open. */
   prepare(displays: readonly ScreenDisplay[]): void;
-  /** From here on Esc cancels, whichever window has the keyboard. */
+  /** From here on Esc cancels, whichever window has the keyboard, unless there is something to put away first. */
   begin(): void;
   /** Each appears once its page has drawn the picture. The display under the pointer gets the keyboard. */
   open(shown: readonly Shown[], focused: ScreenDisplay | null): void;
   /** The page of this display has drawn its frame, or why it cannot. */
   drawn(displayId: string): void;
+  /** The page of this display has something in the hand, or no longer. */
+  hold(displayId: string, holds: boolean): void;
   /** In front of everything again, with the keyboard. */
   raise(): void;
   /** Hidden, and emptied. */
@@ -56,10 +58,20 @@ export function createOverlays(parts: OverlayParts): Overlays {
   let front: OverlayWindow | null = null;
   /** From `begin` to `close`. */
   let isBegun = false;
+  /** Has something in the hand, which Esc puts away first. */
+  let holder: OverlayWindow | null = null;
 
   /** For windows and keys alike: after `close` they say nothing. */
   function cancel(): void {
     if (isBegun) cancelled.emit();
+  }
+
+  /** A page that does not answer holds up one press: the next one cancels, unless the page has said again that it has something. */
+  function escape(): void {
+    const held = holder;
+    holder = null;
+    if (isBegun && held?.isOpen()) held.back();
+    else cancel();
   }
 
   function make(display: ScreenDisplay): OverlayWindow {
@@ -74,7 +86,7 @@ export function createOverlays(parts: OverlayParts): Overlays {
         made.destroy();
         if (isOurs) make(display);
       },
-      cancelled: cancel,
+      escaped: escape,
       stuck: () => {
         if (isBegun) stuck.emit();
       },
@@ -110,8 +122,9 @@ export function createOverlays(parts: OverlayParts): Overlays {
     },
     begin() {
       isBegun = true;
+      holder = null;
       // Wayland's portal would ask the person whether Loupe may have Esc.
-      if (!wayland) globalShortcut.register('Escape', entry(cancel));
+      if (!wayland) globalShortcut.register('Escape', entry(escape));
     },
     open(all, focused) {
       const opened = all.map(({ display, page }) => ({
@@ -123,6 +136,11 @@ export function createOverlays(parts: OverlayParts): Overlays {
       for (const { window, page, hasKeyboard } of opened) window.open(page, hasKeyboard);
     },
     drawn: (displayId) => windows.get(displayId)?.drawn(),
+    hold(displayId, holds) {
+      const window = windows.get(displayId) ?? null;
+      if (holds) holder = window;
+      else if (holder === window) holder = null;
+    },
     raise() {
       for (const window of windows.values()) window.raise();
       front?.focus();

@@ -36,6 +36,7 @@ export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
     'capture.state': () => capture.state(),
     'capture.start': done(({ mode, conversationId }) => capture.start(mode, conversationId)),
     'capture.display': ({ displayId }) => capture.display(displayId),
+    'capture.hold': done(({ displayId, holds }) => capture.hold(displayId, holds)),
     'capture.drawn': done(({ displayId }) => capture.drawn(displayId)),
     'capture.finish': done(({ displayId, region, marks }) => capture.finish(displayId, region, marks)),
     'capture.text': done(({ displayId, region, marks }) => capture.text(displayId, region, marks)),

@@ -28,6 +28,7 @@ export function browserCapture(): CaptureHost {
     take: refuse,
     display: async () => null,
     drawn: refuse,
+    hold: refuse,
     finish: refuse,
     text: refuse,
     copying: () => null,

@@ -64,6 +64,8 @@ export interface CaptureHost {
   display(displayId: string): Promise<Display | null>;
   /** The page of this display's overlay shows it. */
   drawn(displayId: string): Promise<void>;
+  /** Esc is for that page first, as long as it holds something: it gets `capture.back`. */
+  hold(displayId: string, holds: boolean): Promise<void>;
   /** `marks` are drawn into the picture first: nobody gets it without them. */
   finish(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   /** Ends the capture; the text in the region goes to the clipboard once it is read. */

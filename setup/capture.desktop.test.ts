@@ -1,0 +1,313 @@
+/**
+ * Captures in the packaged app, in a real Electron: from the hotkey to the answer, and what ends them early. Every key and every
+ * click is the system's; the debugger only looks.
+ */
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { chromium, type Browser, type Locator, type Page } from 'playwright';
+import sharp from 'sharp';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openStore } from '../main/storage/store.ts';
+import { backdrop, giveAway, startDesktop, until, type Desktop, type Point } from './desktop.mjs';
+import { ensureElectronRuntime } from './electron-runtime.mjs';
+import { admitDebugger, driveApp, packageAround, type Driver } from './packaged-app.mjs';
+
+const port = 9548;
+const lastHotkey = 'ctrl+shift+F9';
+
+let folder: string;
+let executable: string;
+let desktop: Desktop;
+let app: Driver;
+let first: ReturnType<Driver['start']>;
+let browser: Browser;
+let main: Page;
+
+beforeAll(async () => {
+  const found = await ensureElectronRuntime();
+  if ('reason' in found) throw new Error(found.reason);
+  ({ folder, executable } = await packageAround(found.runtime));
+  admitDebugger(folder);
+  desktop = await startDesktop({ width: 1280, height: 800 });
+  leaveSettings(desktop.data);
+  app = driveApp(desktop, executable);
+  first = app.start(`--remote-debugging-port=${port}`);
+  browser = await until('debugger', () => chromium.connectOverCDP(`http://127.0.0.1:${port}`).catch(() => null), { everyMs: 300 });
+  main = await pageWith('loupe://app/');
+  await until('main window', app.main);
+});
+afterAll(async () => {
+  await browser?.close();
+  await desktop?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+/** Each test finds nothing in front of the main window, whatever the one before came to. */
+beforeEach(async () => {
+  for (let left = 4; left > 0 && ((await app.overlay()) ?? (await app.quick())); left--) {
+    await desktop.key('Escape');
+    await sleep(300);
+  }
+  await app.overlayGone();
+  await app.quickGone();
+});
+
+/** The window manager holds Ctrl+Alt+Left: another program, which was there before. */
+function leaveSettings(data: string): void {
+  const store = openStore(data);
+  store.saveSettings({ welcomed: true, hotkeyLast: 'CommandOrControl+Shift+F9', hotkeyDisplay: 'Control+Alt+Left' });
+  store.close();
+  giveAway(data);
+}
+
+function pageWith(address: string): Promise<Page> {
+  const pages = (): Page[] => browser.contexts().flatMap((context) => context.pages());
+  return until(`page of ${address}`, () => pages().find((each) => each.url() === address));
+}
+
+/** What the page may ask the app, as it asks it. */
+function ask<Output>(name: string, input: object = {}): Promise<Output> {
+  return main.evaluate(
+    async ([name, input]) => {
+      const { loupe } = globalThis as unknown as { loupe: { request: (name: string, input: unknown) => Promise<{ output: Output }> } };
+      return (await loupe.request(name as string, input)).output;
+    },
+    [name, input] as const,
+  );
+}
+
+/** Long enough for an idle app to fall asleep between two entries. */
+const rest = (): Promise<void> => sleep(1500);
+
+const from = { x: 500, y: 300 };
+
+/** Freezes the screen and selects so many pixels from there on. */
+async function selectOn(width: number, height: number): Promise<void> {
+  await app.openOverlay();
+  const to = { x: from.x + width - 1, y: from.y + height - 1 };
+  const inside = { x: from.x + 10, y: from.y + 10 };
+  const dimmed = desktop.colour(inside);
+  await desktop.drag(from, to);
+  await until('selected region', () => desktop.colour(inside) !== dimmed, { everyMs: 3 });
+}
+
+const kept = (width: number, height: number): Promise<string> =>
+  until(`picture of ${width} x ${height}`, async () => {
+    for (const path of pictures()) {
+      const size = await sharp(path)
+        .metadata()
+        .catch(() => null);
+      if (size?.width === width && size.height === height) return path;
+    }
+    return null;
+  });
+
+function pictures(): string[] {
+  const place = join(desktop.data, 'pictures');
+  if (!existsSync(place)) return [];
+  return readdirSync(place, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+}
+
+/** The quick-ask window, once it has the keyboard. */
+async function quickReady(): Promise<Point> {
+  const window = await until('quick-ask window', app.quick);
+  await until('keyboard in the quick-ask window', () => desktop.hasKeyboard(window.id));
+  await rest();
+  return window;
+}
+
+async function click(target: Locator, window: Point): Promise<void> {
+  await target.waitFor();
+  const { x, y, width, height } = (await target.boundingBox())!;
+  await desktop.click({ x: Math.round(window.x + x + width / 2), y: Math.round(window.y + y + height / 2) });
+}
+
+/** How the last answer stands. */
+function lastAnswer(): { state: string; text: string } | undefined {
+  const database = new Database(join(desktop.data, 'loupe.db'), { readonly: true });
+  try {
+    return database
+      .prepare<[], { state: string; text: string }>("select state, text from messages where role = 'assistant' order by id desc limit 1")
+      .get();
+  } finally {
+    database.close();
+  }
+}
+
+const answered = () => until('whole answer', () => lastAnswer()?.state === 'complete', { patienceMs: 120_000, everyMs: 300 });
+
+/** Processes of the app in whose memory this file is mapped. */
+function processesWith(file: string): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return all.map(Number).filter((pid) => programOf(pid) === executable && read(`/proc/${pid}/maps`).includes(file));
+}
+
+/** Null for a process that has ended meanwhile, and for another user's. */
+function programOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
+}
+
+/** Empty for a process that has ended meanwhile. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+test('a hotkey that another program holds is said to be taken; the others work', async () => {
+  const { hotkeys } = await ask<{ hotkeys: Record<string, { status: string; advice: string }> }>('capture.state');
+  expect(hotkeys['display']).toMatchObject({ status: 'taken' });
+  expect(hotkeys['display']!.advice).toContain('belongs to another program');
+  expect([hotkeys['region']!.status, hotkeys['last']!.status, hotkeys['text']!.status]).toEqual(['registered', 'registered', 'off']);
+});
+
+test('hotkey, drag, nudge, Enter, question, answer, Open in Loupe', async () => {
+  await selectOn(201, 121);
+  await desktop.key('Left');
+  await desktop.key('alt+Down');
+  await desktop.key('Return');
+  await kept(201, 122);
+  const window = await quickReady();
+  const { lastRegions } = JSON.parse(readFileSync(join(desktop.data, 'shell.json'), 'utf8')) as { lastRegions: Record<string, unknown> };
+  expect(Object.values(lastRegions)).toEqual([
+    { region: { x: 499, y: 300, width: 201, height: 122 }, frame: { width: 1280, height: 800 } },
+  ]);
+  await desktop.key(...'what');
+  await desktop.key('Return');
+  await answered();
+  const quick = await pageWith('loupe://app/?view=quick');
+  await click(quick.getByRole('button', { name: 'Open in Loupe' }), window);
+  await app.quickGone();
+  await main.getByRole('article', { name: 'Answer' }).waitFor();
+  expect(await main.getByRole('article').first().innerText()).toContain('what');
+  await until('keyboard in the main window', async () => desktop.hasKeyboard((await until('main window', app.main)).id));
+});
+
+test('the hotkey for the last region takes it again, without an overlay', async () => {
+  await desktop.key(lastHotkey);
+  const window = await quickReady();
+  expect(window).toBeDefined();
+  expect(await app.overlay()).toBeUndefined();
+  const taken = await ask<{ picture: { width: number; height: number } }>('capture.current');
+  expect(taken.picture).toMatchObject({ width: 201, height: 122 });
+  await desktop.key('Escape');
+});
+
+test('P copies the region as a picture, keeps nothing, and it can be pasted', async () => {
+  const before = pictures().length;
+  await selectOn(203, 107);
+  await desktop.key('p');
+  await app.overlayGone();
+  await rest();
+  expect(await app.quick()).toBeUndefined();
+  expect(pictures()).toHaveLength(before);
+  const window = await until('main window', app.main);
+  await desktop.activate(window.id);
+  await rest();
+  await desktop.key('ctrl+v');
+  const picture = await sharp(await kept(203, 107))
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  expect(new Set(Array.from({ length: 203 * 107 }, (_, at) => picture.readUIntBE(at * 3, 3)))).toEqual(new Set([backdrop]));
+});
+
+test('what is redacted is in no pixel of the picture that is kept; the rest is as it was', async () => {
+  await selectOn(211, 131);
+  await desktop.key('x');
+  await desktop.drag({ x: from.x + 20, y: from.y + 30 }, { x: from.x + 119, y: from.y + 79 });
+  await until('mark', () => desktop.colour({ x: from.x + 70, y: from.y + 50 }) === 0);
+  await desktop.key('Return');
+  const picture = await sharp(await kept(211, 131))
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  const wrong: string[] = [];
+  for (let y = 0; y < 131; y++)
+    for (let x = 0; x < 211; x++) {
+      const colour = picture.readUIntBE((y * 211 + x) * 3, 3);
+      const isRedacted = x >= 20 && x <= 119 && y >= 30 && y <= 79;
+      if (colour !== (isRedacted ? 0 : backdrop)) wrong.push(`${x}, ${y}: ${colour.toString(16)}`);
+    }
+  expect(wrong.slice(0, 5)).toEqual([]);
+  await quickReady();
+  await desktop.key('Escape');
+});
+
+test('Esc leaves the mark, the tool, the capture and the small window, one after the other', async () => {
+  await selectOn(150, 90);
+  await desktop.key('x');
+  const middle = { x: from.x + 75, y: from.y + 45 };
+  await until('mark', () => desktop.colour(middle) === 0);
+  await desktop.key('Escape');
+  await until('end of the mark', () => desktop.colour(middle) === backdrop);
+  await desktop.key('Escape');
+  await rest();
+  const overlay = await until('overlay', app.overlay);
+  expect(await desktop.hasKeyboard(overlay.id)).toBe(true);
+  await desktop.key('Return');
+  await quickReady();
+  await desktop.key('Escape');
+  await app.quickGone();
+  await selectOn(150, 90);
+  await desktop.key('Escape');
+  await app.overlayGone();
+});
+
+test('a capture that is not kept is forgotten however the small window is closed', async () => {
+  await ask('settings.set', { privateCaptures: true });
+  const listed = async (): Promise<number> =>
+    (await ask<{ private?: boolean }[]>('conversations.list')).filter((each) => each.private).length;
+  for (const [index, way] of ['Escape', 'alt+F4'].entries()) {
+    await selectOn(160, 91 + index);
+    await desktop.key('Return');
+    await quickReady();
+    await desktop.key(...'what');
+    await desktop.key('Return');
+    await until('private conversation', async () => (await listed()) === 1);
+    await desktop.key(way);
+    await app.quickGone();
+    await until(`end of the private conversation after ${way}`, async () => (await listed()) === 0, { patienceMs: 20_000 });
+  }
+  await ask('settings.set', { privateCaptures: false });
+});
+
+test('engine and picture process are killed: the next question is answered', async () => {
+  for (const [index, file] of ['loupe.node', 'libvips'].entries()) {
+    const killed = await until(`process with ${file}`, () => processesWith(file)[0]);
+    process.kill(killed, 'SIGKILL');
+    await selectOn(170, 93 + index);
+    await desktop.key('Return');
+    await kept(170, 93 + index);
+    await quickReady();
+    await desktop.key(...'what');
+    await desktop.key('Return');
+    await until('question', () => lastAnswer()?.state !== 'complete');
+    await answered();
+    await desktop.key('Escape');
+    await app.quickGone();
+  }
+});
+
+test('quit in the middle of an answer: it ends as it should, and what was written is kept as interrupted', async () => {
+  await selectOn(180, 95);
+  await desktop.key('Return');
+  await quickReady();
+  await desktop.key(...'what');
+  await desktop.key('Return');
+  await until('answer that is being written', () => lastAnswer()?.state !== 'complete', { everyMs: 5 });
+  await desktop.activate((await until('main window', app.main)).id);
+  await desktop.key('ctrl+q');
+  await until('end of the app', () => first.exitCode !== null);
+  expect(first.exitCode).toBe(0);
+  expect(lastAnswer()!.state).toBe('interrupted');
+});
