@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import type { ProgramQuestion, ProgramTool } from '../contract.ts';
+import { serverChoiceId, type ProgramQuestion, type ProgramTool } from '../contract.ts';
 import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { LoupeError } from '../errors.ts';
 import type { CaptureHost } from '../services/ports.ts';
@@ -187,6 +187,9 @@ describe('ask_about_file', () => {
     const path = join(own.directory, 'text-model');
     await own.app.handlers['settings.set']({ model: path });
     await expect(about(picture)).rejects.toEqual(refusal('model_missing', 'not there'));
+    // What is asked for a program leaves this computer for no server, whatever the person has chosen for their own questions.
+    await own.app.handlers['settings.set']({ model: serverChoiceId(1) });
+    await expect(about(picture)).rejects.toEqual(refusal('model_missing', 'a server’s'));
     expect(await own.app.handlers['programs.questions']({})).toEqual([]);
   });
 
