@@ -17,7 +17,11 @@ TEST_F(Embeddings, LooksTokensUp) {
         const Matrix stored = matrix(200, cols, dtype, table, block_rows);
         const std::vector<uint32_t> tokens{0, 63, 64, 199, 127, 128, 5, 5, 191};
         const Tensor out = output(static_cast<uint32_t>(tokens.size()), cols);
-        ops::embedding(g, stored, words(tokens), out);
+        const vk::Slice list = words(tokens);
+        recorder.sync();  // what fills the inputs
+        const uint64_t barriers = recorder.barriers();
+        ops::embedding(g, stored, list, out);
+        EXPECT_EQ(recorder.barriers(), barriers) << "blocks write different rows";
         expect_same(read(out), scalar::embedding(table, cols, tokens),
                     std::string(to_string(dtype)) + ", width " + std::to_string(cols) + (block_rows ? ", blocks of 64" : ""));
       }

@@ -257,6 +257,26 @@ TEST(Session, GrowsAndPrefillsInChunks) {
   EXPECT_EQ(at_once.size(), 320u);
 }
 
+// Steps are recorded for 512 positions at a time, of which the answer goes past the third. The cache has room for 2,048.
+TEST(Session, AnswersAcrossTheLengthOfARecordedStep) {
+  Prompt prompt;
+  Random random(5);
+  while (prompt.tokens.size() < 1528) prompt.tokens.push_back(random.below(250));
+  for (Speculation speculation : {Speculation::off, Speculation::always}) {
+    const auto session = open_session();
+    GenerateRequest request = greedy(prompt, 24);
+    request.speculation = speculation;
+    const GenerateResult answer = session->generate(request, {});
+    ASSERT_EQ(answer.tokens.size(), 24u);
+    Prompt read = prompt;
+    read.tokens.insert(read.tokens.end(), answer.tokens.begin(), answer.tokens.end() - 1);
+    const std::vector<float> found = session->last_logits();
+    const auto fresh = open_session();
+    fresh->generate(greedy(read, 1), {});
+    EXPECT_LE(relative_l2(found, fresh->last_logits()), 1e-5);
+  }
+}
+
 TEST(Session, CancelsWithinAStepAndGoesOn) {
   const Prompt& prompt = case_named("image-square").prompt;
   const auto session = open_session();

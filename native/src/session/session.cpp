@@ -20,6 +20,10 @@ constexpr uint64_t state_bytes = 256;
 /// Of a row's part of chosen_ and sampling_: bindings begin at multiples of 256 bytes.
 constexpr uint64_t chosen_pitch = 256, sampling_pitch = (sizeof(ops::SamplingInputs) + 255) / 256 * 256;
 
+/// A recorded step serves the positions up to the next multiple of this: its attention has workgroups for so many keys, not for all
+/// that the cache has room for. Then it is recorded again.
+constexpr uint32_t recorded_length = 512;
+
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Draw number `draw` of stream `seed`, in [0, 1): splitmix64, as a counter, so that a draw depends on nothing else.
@@ -58,8 +62,9 @@ struct Session::Recorded {
   vk::Recorder recorder;
   const CrossKv* image;
   ops::SamplingPlan plan;
-  Recorded(vk::Device& device, const CrossKv* image, const ops::SamplingPlan& plan)
-      : recorder(device, vk::Recorder::Mode::retained), image(image), plan(plan) {}
+  uint32_t length;  ///< positions that it serves
+  Recorded(vk::Device& device, const CrossKv* image, const ops::SamplingPlan& plan, uint32_t length)
+      : recorder(device, vk::Recorder::Mode::retained), image(image), plan(plan), length(length) {}
 };
 
 Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations,
@@ -289,9 +294,10 @@ void Session::step(std::span<const uint32_t> tokens, uint32_t position, const Cr
   const uint32_t rows = static_cast<uint32_t>(tokens.size());
   make_room(position + rows, position, image);
   std::unique_ptr<Recorded>& recorded = rows == 1 ? recorded_step_ : recorded_check_;
-  if (recorded && (recorded->image != image || recorded->plan != plan)) recorded.reset();
+  if (recorded && (recorded->image != image || recorded->plan != plan || recorded->length < position + rows)) recorded.reset();
   if (!recorded) {
-    auto fresh = std::make_unique<Recorded>(device_, image, plan);
+    const uint32_t length = std::min(round_up(position + rows, recorded_length), self_kv_.capacity());
+    auto fresh = std::make_unique<Recorded>(device_, image, plan, length);
     fresh->recorder.set_cancel(&cancel_);
     Graph g{device_, memory_, pipelines_, fresh->recorder, arena_, graph_.activations, graph_.arrivals};
     Arena::Scope scope(arena_);
@@ -300,7 +306,7 @@ void Session::step(std::span<const uint32_t> tokens, uint32_t position, const Cr
     const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, rotation_bytes);
     g.recorder.copy(state_.slice(), state);
     g.recorder.copy(rotations_.slice().part(0, rotation_bytes), rotations);
-    output_and_draw(g, decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, rows, 0, &self_kv_.layers(), image}),
+    output_and_draw(g, decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, rows, length, &self_kv_.layers(), image}),
                     plan);
     recorded = std::move(fresh);  // only now: recording may be cancelled, and half a step must not be replayed
   }
