@@ -12,7 +12,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../main/storage/store.ts';
 import { backdrop, giveAway, startDesktop, until, type Desktop, type Point } from './desktop.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
-import { admitDebugger, driveApp, packageAround, type Driver } from './packaged-app.mjs';
+import { admitDebugger, driveApp, hotkey, packageAround, type Driver } from './packaged-app.mjs';
 
 const port = 9548;
 const lastHotkey = 'ctrl+shift+F9';
@@ -137,12 +137,21 @@ function lastAnswer(): { state: string; text: string } | undefined {
   }
 }
 
-const answered = () => until('whole answer', () => lastAnswer()?.state === 'complete', { patienceMs: 120_000, everyMs: 300 });
+async function answered(): Promise<void> {
+  const ended = (): boolean => !['streaming', undefined].includes(lastAnswer()?.state);
+  await until('end of the answer', ended, { patienceMs: 120_000, everyMs: 300 });
+  expect(lastAnswer()).toMatchObject({ state: 'complete' });
+}
 
 /** Processes of the app in whose memory this file is mapped. */
 function processesWith(file: string): number[] {
+  return processesOf((_command, pid) => read(`/proc/${pid}/maps`).includes(file));
+}
+
+/** Processes of the app with such a command line. */
+function processesOf(wanted: (command: string, pid: number) => boolean): number[] {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return all.map(Number).filter((pid) => programOf(pid) === executable && read(`/proc/${pid}/maps`).includes(file));
+  return all.map(Number).filter((pid) => programOf(pid) === executable && wanted(read(`/proc/${pid}/cmdline`), pid));
 }
 
 /** Null for a process that has ended meanwhile, and for another user's. */
@@ -225,7 +234,9 @@ test('what is redacted is in no pixel of the picture that is kept; the rest is a
   await selectOn(211, 131);
   await desktop.key('x');
   await desktop.drag({ x: from.x + 20, y: from.y + 30 }, { x: from.x + 119, y: from.y + 79 });
-  await until('mark', () => desktop.colour({ x: from.x + 70, y: from.y + 50 }) === 0);
+  // The key has begun one in the middle third, which the drag takes the place of.
+  const isBlack = (x: number, y: number): boolean => desktop.colour({ x: from.x + x, y: from.y + y }) === 0;
+  await until('mark', () => isBlack(25, 35) && isBlack(115, 75) && !isBlack(135, 84));
   await desktop.key('Return');
   const picture = await sharp(await kept(211, 131))
     .removeAlpha()
@@ -298,6 +309,19 @@ test('engine and picture process are killed: the next question is answered', asy
   }
 });
 
+test('the processes of all windows are killed: the main window is back, and a capture goes its way', async () => {
+  const killed = processesOf((command) => command.includes('--type=renderer'));
+  expect(killed.length).toBeGreaterThanOrEqual(3);
+  for (const pid of killed) process.kill(pid, 'SIGKILL');
+  await until('end of what was killed', () => killed.every((pid) => programOf(pid) === null));
+  await until('main window', app.main);
+  await selectOn(190, 97);
+  await desktop.key('Return');
+  await kept(190, 97);
+  await quickReady();
+  await desktop.key('Escape');
+});
+
 test('quit in the middle of an answer: it ends as it should, and what was written is kept as interrupted', async () => {
   await selectOn(180, 95);
   await desktop.key('Return');
@@ -310,4 +334,25 @@ test('quit in the middle of an answer: it ends as it should, and what was writte
   await until('end of the app', () => first.exitCode !== null);
   expect(first.exitCode).toBe(0);
   expect(lastAnswer()!.state).toBe('interrupted');
+});
+
+test('started minimised it shows no window, and the hotkey works; a second start opens the window', async () => {
+  const store = openStore(desktop.data);
+  store.saveSettings({ startMinimised: true });
+  store.close();
+  giveAway(desktop.data);
+  const minimised = app.start();
+  await until('hotkey', async () => {
+    await desktop.key(hotkey);
+    return app.pictureShown(1000).catch(() => null);
+  });
+  expect(await app.main()).toBeUndefined();
+  await desktop.key('Escape');
+  await app.overlayGone();
+  expect(await app.main()).toBeUndefined();
+  await app.showMain();
+  await desktop.activate((await until('main window', app.main)).id);
+  await desktop.key('ctrl+q');
+  await until('end of the app', () => minimised.exitCode !== null);
+  expect(minimised.exitCode).toBe(0);
 });
