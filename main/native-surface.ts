@@ -39,7 +39,7 @@ export interface DeviceInfo {
   reason: string;
 }
 
-/** `f32`: exact path. `f16`: matrix products take half-precision inputs (cooperative matrices), accumulate in float32. */
+/** `f32`: exact path. `f16`: products and attention of many rows round their inputs for cooperative matrices, sums stay float32. */
 export type Activations = 'f32' | 'f16';
 
 export interface EngineOptions {

@@ -21,6 +21,13 @@ std::string describe(const HeadShape& s) {
   return std::to_string(s.heads) + " heads, " + std::to_string(s.kv_heads) + " kv heads of " + std::to_string(s.head_dim);
 }
 
+struct Picture {
+  uint32_t max_tiles, num_tiles, tokens, padded;
+  HeadShape shape;
+};
+const Picture pictures[] = {{4, 1, 5, 8, {2, 2, 16}},   {4, 3, 17, 24, {2, 2, 16}}, {4, 4, 17, 24, {2, 2, 16}},
+                            {2, 2, 16, 16, {2, 2, 16}}, {4, 2, 26, 32, {2, 2, 80}}, {4, 3, 10, 16, {1, 1, 64}}};
+
 class Attention : public DeviceTest {
  protected:
   void SetUp() override {
@@ -31,6 +38,9 @@ class Attention : public DeviceTest {
     EXPECT_EQ(read_words(g.arrivals, Graph::arrival_words), std::vector<uint32_t>(Graph::arrival_words)) << "workgroups that still count";
   }
 
+  Tolerance tolerance = attention_tolerance;
+  DType query_type = DType::f32;
+
   /// causal: `length` keys are in the cache before the rows' own, split into base and state[1].
   void check(uint32_t rows, uint32_t length, const HeadShape& shape, Mask kind, bool half, float amplitude = 1) {
     Random random(rows * 7919 + length * 31 + shape.head_dim);
@@ -38,15 +48,34 @@ class Attention : public DeviceTest {
     const uint32_t before = causal ? length : 0, visible = causal ? length + rows : length;
     const uint32_t q_width = shape.query_width(), stride = causal ? q_width + 2 * shape.kv_width() : q_width;
     Floats k = random.floats(static_cast<size_t>(visible) * shape.kv_width()), v = random.floats(k.size());
-    const Floats q = random.floats(static_cast<size_t>(rows) * q_width, amplitude);
+    const Floats q = rounded(random.floats(static_cast<size_t>(rows) * q_width, amplitude), query_type);
     const KvCache kv = cache(visible + 37, shape.kv_width(), half, k, v);
     AttentionMask mask{kind, causal ? 0 : length};
     if (causal) mask.position = {words({99999, before - before / 3, 99999}), 1, before / 3};
     const Tensor in = input(rows, q_width, q, stride, 1, NAN), out = output(rows, q_width);
     ops::attention(g, in, kv, shape, mask, out);
-    expect_close(read(out), scalar::attention(q, k, v, shape, mask, before), attention_tolerance,
+    expect_close(read(out), scalar::attention(q, k, v, shape, mask, before), tolerance,
                  std::to_string(rows) + " rows, " + std::to_string(length) + (causal ? " earlier keys, causal, " : " keys, ") +
                      describe(shape) + (half ? ", f16 cache" : ", f32 cache"));
+  }
+
+  void vision(const Picture& p) {
+    const uint32_t rows = p.max_tiles * p.padded, width = p.shape.query_width();
+    Random random(rows + p.num_tiles);
+    const Floats q = rounded(random.floats(rows * width, 2), query_type), k = rounded(random.floats(rows * width), query_type),
+                 v = rounded(random.floats(rows * width), query_type);
+    Floats qkv;
+    for (uint32_t r = 0; r < rows; ++r)
+      for (const Floats* part : {&q, &k, &v}) qkv.insert(qkv.end(), part->begin() + r * width, part->begin() + (r + 1) * width);
+    AttentionMask mask{Mask::vision, rows};
+    mask.num_tiles = p.num_tiles;
+    mask.tokens = p.tokens;
+    mask.padded = p.padded;
+    const Tensor in = input(rows, 3 * width, qkv, 0, 1), out = output(rows, width);
+    ops::attention_packed(g, in, p.shape, mask, out);
+    expect_close(read(out), scalar::attention(q, k, v, p.shape, mask, 0), tolerance,
+                 std::to_string(p.num_tiles) + " of " + std::to_string(p.max_tiles) + " tiles of " + std::to_string(p.tokens) +
+                     " tokens in " + std::to_string(p.padded) + ", " + describe(p.shape));
   }
 };
 
@@ -121,14 +150,131 @@ TEST_F(Attention, ManyRowsCausal) {
   check(9, 300, {3, 1, 80}, Mask::causal, true);
   check(130, 127, {4, 1, 8}, Mask::causal, false);
   check(17, 40, {8, 1, 128}, Mask::causal, true);
-  check(33, 40, {2, 1, 96}, Mask::causal, false);   // the widest head whose keys come 32 at a time
-  check(33, 40, {2, 1, 152}, Mask::causal, false);  // the widest of all
+  check(33, 40, {2, 1, 20}, Mask::causal, false);   // not whole slices of the head
+  check(33, 40, {2, 1, 176}, Mask::causal, false);  // the widest of all
 }
 
 TEST_F(Attention, ManyRowsOverAllKeys) {
   for (uint32_t length : {1u, 5u, 127u, 128u, 129u, 300u})
     for (uint32_t rows : {9u, 63u}) check(rows, length, {4, 1, 32}, Mask::all, true);
   check(17, 129, {2, 2, 128}, Mask::all, false);
+}
+
+/// Attention by the device's matrix units. The twin gets queries that are float16 numbers already, so that only probabilities are rounded:
+/// 11 bits each, averaged over the keys.
+class MatrixAttention : public Attention {
+ protected:
+  void SetUp() override {
+    Attention::SetUp();
+    if (!ops::has_half_matmul(*engine().device, *engine().pipelines))
+      GTEST_SKIP() << engine().device->info().name << " has no cooperative matrices that the engine can use.";
+    g.activations = Activations::f16;
+    tolerance = {5e-4};
+    query_type = DType::f16;
+  }
+};
+
+TEST_F(MatrixAttention, Causal) {
+  for (uint32_t length : {0u, 1u, 15u, 31u, 32u, 129u})
+    for (uint32_t rows : {9u, 17u, 65u, 130u}) check(rows, length, {4, 2, 16}, Mask::causal, true);
+  check(9, 300, {3, 1, 80}, Mask::causal, true);
+  check(33, 40, {8, 1, 128}, Mask::causal, true);
+  check(70, 40, {2, 1, 96}, Mask::causal, true);
+}
+
+TEST_F(MatrixAttention, OverAllKeys) {
+  for (uint32_t length : {1u, 5u, 31u, 32u, 33u, 300u})
+    for (uint32_t rows : {9u, 63u, 64u}) check(rows, length, {4, 1, 32}, Mask::all, true);
+  check(17, 129, {2, 2, 128}, Mask::all, true);
+}
+
+/// Every way to divide the work that any device uses, on this one.
+TEST_F(MatrixAttention, DividedOtherwise) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.attention_split = vk::AttentionSplit{8, 1, true};
+  check(70, 45, {4, 2, 16}, Mask::all, true);
+  quirks.attention_split = vk::AttentionSplit{8, 2, true};
+  check(40, 129, {2, 1, 24}, Mask::causal, true, 30);  // columns that cannot be shared evenly
+  quirks.attention_split = vk::AttentionSplit{8, 2, false};
+  vision({4, 2, 26, 32, {2, 2, 16}});
+  quirks = real;
+}
+
+// Scores that rise from tile to tile, so that sums are scaled again and again; some beyond what float16 holds as a power.
+TEST_F(MatrixAttention, RisingScores) {
+  for (const float amplitude : {3.0f, 30.0f, 300.0f}) check(65, 200, {4, 2, 64}, Mask::causal, true, amplitude);
+  const HeadShape shape{2, 1, 64};
+  constexpr uint32_t rows = 20, length = 150;
+  Floats k, v = Random(6).floats(length * 64), q(rows * 128, 1.0f);
+  for (uint32_t key = 0; key < length; ++key) k.insert(k.end(), 64, static_cast<float>(key) / 16);
+  const KvCache kv = cache(length, 64, true, k, v);
+  const Tensor in = input(rows, 128, q), out = output(rows, 128);
+  ops::attention(g, in, kv, shape, {Mask::all, length}, out);
+  expect_close(read(out), scalar::attention(q, k, v, shape, {Mask::all, length}, 0), tolerance, "scores that rise by half a unit a key");
+}
+
+TEST_F(MatrixAttention, VeryNegativeScores) {
+  const HeadShape shape{2, 1, 64};
+  Floats k(40 * 64, -5.0f), v = Random(6).floats(40 * 64);
+  const Floats q(12 * 128, 20.0f);
+  const KvCache kv = cache(400, 64, true, k, v);
+  AttentionMask mask{Mask::causal};
+  mask.position = {words({28}), 0, 0};
+  const Tensor in = input(12, 128, q), out = output(12, 128);
+  ops::attention(g, in, kv, shape, mask, out);
+  expect_close(read(out), scalar::attention(q, k, v, shape, mask, 28), tolerance, "scores of -800");
+}
+
+// A query that float16 cannot hold is cut off at 65504, which the kernel in float32 would not do: so these heads are on matrix units.
+TEST_F(MatrixAttention, TakesTheHeadsOfModels) {
+  for (const uint32_t dim : {16u, 32u, 80u, 128u}) {
+    const HeadShape shape{1, 1, dim};
+    constexpr uint32_t rows = 12, length = 40;
+    Floats q(rows * dim, 0.0f), k(length * dim, 0.0f), v = Random(8).floats(length * dim);
+    for (uint32_t row = 0; row < rows; ++row) q[row * dim] = 1e6f;
+    for (uint32_t key = 0; key < length; ++key) k[key * dim] = 1e-4f * static_cast<float>(key % 7);
+    const KvCache kv = cache(length, dim, true, k, v);
+    const Tensor in = input(rows, dim, q), out = output(rows, dim);
+    ops::attention(g, in, kv, shape, {Mask::all, length}, out);
+    for (uint32_t row = 0; row < rows; ++row) q[row * dim] = 65504;
+    expect_close(read(out), scalar::attention(q, k, v, shape, {Mask::all, length}, 0), tolerance,
+                 "queries of a million, " + describe(shape));
+  }
+}
+
+// What float16 cannot hold is cut off before it becomes infinite, where keys and values are made for the matrices, too.
+TEST_F(MatrixAttention, BeyondFloat16) {
+  const HeadShape shape{1, 1, 32};
+  constexpr uint32_t rows = 24;
+  Floats q(rows * 32, 0.0f), k = q, v = Random(7).floats(rows * 32), qkv;
+  for (uint32_t row = 0; row < rows; ++row) {
+    q[row * 32] = 1e6f, k[row * 32 + 1] = 1e6f, v[row * 32] = 1e6f;
+    for (const Floats* part : {&q, &k, &v}) qkv.insert(qkv.end(), part->begin() + row * 32, part->begin() + (row + 1) * 32);
+  }
+  const Tensor in = input(rows, 96, qkv), out = output(rows, 32);
+  ops::attention_packed(g, in, shape, {Mask::all, rows}, out);
+  for (uint32_t row = 0; row < rows; ++row) v[row * 32] = 65504;
+  expect_close(read(out), scalar::attention(q, k, v, shape, {Mask::all, rows}, 0), tolerance, "queries, keys and values of a million");
+}
+
+TEST_F(MatrixAttention, Vision) {
+  for (const Picture& picture : pictures) vision(picture);
+}
+
+// Rows and keys that are both padding are left out by whole tiles, also the first and the last of a row of tiles.
+TEST_F(MatrixAttention, VisionOfMostlyPadding) {
+  vision({4, 1, 3, 64, {2, 2, 16}});
+  vision({3, 2, 1, 40, {1, 1, 32}});
+  vision({4, 1, 41, 48, {6, 6, 32}});
+}
+
+// A head that no fragment fits, and a cache in float32, take the kernel in float32.
+TEST_F(MatrixAttention, OtherwiseInFloat32) {
+  tolerance = attention_tolerance;
+  query_type = DType::f32;
+  check(17, 40, {4, 2, 20}, Mask::causal, true);
+  check(17, 40, {4, 2, 64}, Mask::causal, false);
 }
 
 class RopeAttention : public Attention {
@@ -227,7 +373,7 @@ TEST_F(Attention, ManyHeadsOfOneKeyHead) {
 }
 
 TEST_F(Attention, HeadsThatNoKernelHoldsAreRefused) {
-  for (uint32_t head_dim : {160u, 256u}) {
+  for (uint32_t head_dim : {180u, 256u}) {
     Floats k(2 * head_dim, 0.0f), v(2 * head_dim, 0.0f);
     const KvCache kv = cache(2, head_dim, false, k, v);
     const Tensor q = input(9, head_dim, Floats(9 * head_dim, 0.0f)), out = output(9, head_dim);
@@ -286,28 +432,9 @@ TEST_F(Attention, ReplayedAtLaterPositions) {
 
 // Masked pairs: padding tokens, and every token of tiles that the picture does not use, do not see one another.
 TEST_F(Attention, Vision) {
-  struct Picture {
-    uint32_t max_tiles, num_tiles, tokens, padded;
-    HeadShape shape;
-  };
-  for (const Picture& p : {Picture{4, 1, 5, 8, {2, 2, 16}}, Picture{4, 3, 17, 24, {2, 2, 16}}, Picture{4, 4, 17, 24, {2, 2, 16}},
-                           Picture{2, 2, 16, 16, {2, 2, 16}}, Picture{4, 2, 26, 32, {2, 2, 80}}, Picture{4, 3, 10, 16, {1, 1, 64}}}) {
-    const uint32_t rows = p.max_tiles * p.padded, width = p.shape.query_width();
-    Random random(rows + p.num_tiles);
-    const Floats q = random.floats(rows * width, 2), k = random.floats(rows * width), v = random.floats(rows * width);
-    Floats qkv;
-    for (uint32_t r = 0; r < rows; ++r)
-      for (const Floats* part : {&q, &k, &v}) qkv.insert(qkv.end(), part->begin() + r * width, part->begin() + (r + 1) * width);
-    AttentionMask mask{Mask::vision, rows};
-    mask.num_tiles = p.num_tiles;
-    mask.tokens = p.tokens;
-    mask.padded = p.padded;
-    const Tensor in = input(rows, 3 * width, qkv, 0, 1), out = output(rows, width);
-    ops::attention_packed(g, in, p.shape, mask, out);
-    expect_close(read(out), scalar::attention(q, k, v, p.shape, mask, 0), attention_tolerance,
-                 std::to_string(p.num_tiles) + " of " + std::to_string(p.max_tiles) + " tiles of " + std::to_string(p.tokens) +
-                     " tokens in " + std::to_string(p.padded) + ", " + describe(p.shape));
-  }
+  for (const Picture& picture : pictures) vision(picture);
+  vision({4, 1, 3, 64, {2, 2, 16}});
+  vision({3, 2, 1, 40, {1, 1, 32}});
 }
 
 class KvWrite : public DeviceTest {

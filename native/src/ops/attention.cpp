@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "ops/common.h"
@@ -19,10 +20,10 @@ struct KeysAndValues {
 
 /// Shared memory of the two kernels; every device that we accept has 32 KiB.
 constexpr uint32_t shared_bytes = 32768;
-/// 32 keys at a time where both tiles fit, else 16.
-constexpr uint32_t tiled_keys(uint32_t head_dim) { return head_dim <= 96 ? 32 : 16; }
-constexpr uint32_t tiled_bytes(uint32_t head_dim) { return 4 * ((32 + tiled_keys(head_dim)) * head_dim + 32 * tiled_keys(head_dim) + 128); }
-static_assert(tiled_bytes(96) <= shared_bytes && tiled_bytes(152) <= shared_bytes && tiled_bytes(160) > shared_bytes);
+constexpr uint32_t tiled_bytes(uint32_t head_dim, uint32_t side) {
+  return 64 * side * (side + 1) + 64 * std::max(8 * side + 8, head_dim) + 16 * side * side;
+}
+static_assert(tiled_bytes(176, 16) <= shared_bytes && tiled_bytes(180, 16) > shared_bytes);
 /// Of attention_decode with the smaller pieces, those of float16 caches: its queries are padded to four of them.
 constexpr uint32_t split_bytes(uint32_t head_dim, uint32_t group) { return group * (20 * 128 + 4 * round_up(head_dim, 32)) + 64 * 4 + 4; }
 /// And of one that rotates: the row's own key and value, in a float32 cache.
@@ -36,8 +37,47 @@ uint32_t longest_view(const AttentionMask& mask, uint32_t capacity) {
   return mask.kind == AttentionMask::Kind::causal && mask.length == 0 ? capacity : mask.length;
 }
 
-void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask,
-                     const Tensor& out) {
+/// A kernel for many rows: its constants, and how many rows of a head a workgroup takes.
+struct TiledKernel {
+  std::string shader;
+  std::vector<uint32_t> constants;
+  uint32_t rows = 0;
+};
+
+/// The kernel in float32, for any device.
+TiledKernel plain_kernel(const vk::Device& device, const KeysAndValues& kv, const HeadShape& shape, const AttentionMask& mask) {
+  const uint32_t side = device.quirks().attention_side;
+  if (shape.head_dim % 4 || tiled_bytes(shape.head_dim, 16) > shared_bytes)
+    throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
+  return {kv_variant("attention", kv.half), {side * side, shape.head_dim, static_cast<uint32_t>(mask.kind), side}, 4 * side};
+}
+
+/// How subgroups divide the work on matrix units. From counts of compilers (docs/decisions/0037-attention-on-matrix-units.md): the fewer
+/// share rows, the fewer workgroups read all keys; the more, the fewer registers each needs.
+vk::AttentionSplit split_of(const vk::Device& device, const vk::MatrixShape& matrix, uint32_t head_dim) {
+  if (device.quirks().attention_split) return *device.quirks().attention_split;
+  if (matrix.n == 8) return {16, 4, false};
+  return {8, head_dim > 96 ? 2u : 1u, matrix.m == 16};
+}
+
+/// The kernel for matrix units (attention_coopmat.comp), where the float16 path is chosen and it takes such heads.
+std::optional<TiledKernel> matrix_kernel(const Graph& g, const HeadShape& shape, AttentionMask::Kind mask) {
+  const std::optional<vk::MatrixShape> matrix = matrix_shape(g.device);
+  if (g.activations != Activations::f16 || !matrix || !g.device.info().subgroup_shuffle) return {};
+  const auto& [m, n, k] = *matrix;
+  const auto [subgroups, sharers, keep_queries] = split_of(g.device, *matrix, shape.head_dim);
+  constexpr uint32_t keys = 32;
+  const uint32_t dim = shape.head_dim, lanes = g.device.matrix_subgroup(), threads = subgroups * lanes, rows = subgroups / sharers * m;
+  const uint32_t bytes = 2 * std::max(keys * (dim + 8), (keys + 8) * dim) + 4 * subgroups * m * (n + 5) +
+                         2 * rows * (keys + 8 + (keep_queries ? 0 : dim + 8)) + 4 * (keys + 1);
+  if (dim % n || dim % k || lanes % m || n % (lanes / m) || bytes > shared_bytes || threads > g.device.info().max_workgroup_threads)
+    return {};
+  return TiledKernel{
+      "coopmat_attention_" + to_string(*matrix), {threads, dim, static_cast<uint32_t>(mask), sharers, keep_queries, subgroups}, rows};
+}
+
+void tiled_attention(Graph& g, const TiledKernel& kernel, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape,
+                     const AttentionMask& mask, const Tensor& out) {
   struct Push {
     uint32_t rows, first_row, q_stride, q_offset, kv_stride, k_offset, v_offset, group, out_stride, out_offset;
     uint32_t length, index, base, num_tiles, tokens, padded;
@@ -45,31 +85,28 @@ void tiled_attention(Graph& g, const Tensor& q, const KeysAndValues& kv, const H
     uint32_t first_head;
   };
   static_assert(sizeof(Push) == 72);
-  if (shape.head_dim % 4 || tiled_bytes(shape.head_dim) > shared_bytes)
-    throw Error(ErrorCode::internal, "Attention has no kernel for heads of " + std::to_string(shape.head_dim) + " elements.");
-  constexpr uint32_t rows_a_group = 32;
   const double flops_a_row = 4.0 * longest_view(mask, kv.capacity) * shape.query_width();
-  const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * rows_a_group, 16384.0)) /
-                        rows_a_group * rows_a_group;
+  const uint32_t step = static_cast<uint32_t>(std::clamp(g.recorder.affordable_flops() / flops_a_row, 1.0 * kernel.rows, 16384.0)) /
+                        kernel.rows * kernel.rows;
   // In front of many keys one group of rows may still be too long; then by heads, too. Not before it takes several
   // submissions' time, because few workgroups leave much of the device idle.
   constexpr double patience = 4;
-  const double flops_a_head = flops_a_row * rows_a_group / shape.heads;
+  const double flops_a_head = flops_a_row * kernel.rows / shape.heads;
   const uint32_t heads =
-      step > rows_a_group
+      step > kernel.rows
           ? shape.heads
           : static_cast<uint32_t>(std::clamp(patience * g.recorder.affordable_flops() / flops_a_head, 1.0, 1.0 * shape.heads));
   const vk::Slice state = mask.position.state ? mask.position.state : q.slice;  // a binding must be something
   for (uint32_t part = 0; part < divide_up(q.rows, step) * divide_up(shape.heads, heads); ++part) {
     const uint32_t row = part / divide_up(shape.heads, heads) * step, end = std::min(row + step, q.rows);
     const uint32_t first_head = part % divide_up(shape.heads, heads) * heads, count = std::min(heads, shape.heads - first_head);
-    g.run(kv_variant("attention", kv.half), {shape.head_dim, static_cast<uint32_t>(mask.kind), tiled_keys(shape.head_dim)},
+    g.run(kernel.shader, kernel.constants,
           {vk::reads(q.slice), vk::reads(kv.keys), vk::reads(kv.values), vk::reads(state), vk::writes(out.slice)},
           Push{end, row, q.cols, q.offset, kv.stride, kv.k_offset, kv.v_offset, shape.heads / shape.kv_heads, out.cols, out.offset,
                mask.length, mask.position.index, mask.position.base, mask.num_tiles, mask.tokens, mask.padded, score_scale(shape),
                first_head},
-          {divide_up(end - row, rows_a_group), count},
-          {flops_a_row * round_up(end - row, rows_a_group) * count / shape.heads,
+          {divide_up(end - row, kernel.rows), count},
+          {flops_a_row * round_up(end - row, kernel.rows) * count / shape.heads,
            8.0 * longest_view(mask, kv.capacity) * kv.stride * count / shape.heads});
   }
 }
@@ -125,7 +162,9 @@ void split_attention(Graph& g, const Tensor& q, const Queries& queries, const Kv
 
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
   if (can_split(q, shape)) return split_attention(g, q, {}, cache, shape, mask, out);
-  tiled_attention(g, q, {cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity}, shape, mask, out);
+  const KeysAndValues kv{cache.keys.slice(), cache.values.slice(), cache.half, cache.width, 0, 0, cache.capacity};
+  const std::optional<TiledKernel> on_matrices = cache.half ? matrix_kernel(g, shape, mask.kind) : std::nullopt;
+  tiled_attention(g, on_matrices ? *on_matrices : plain_kernel(g.device, kv, shape, mask), q, kv, shape, mask, out);
 }
 
 void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
@@ -146,7 +185,16 @@ void norm_attention(Graph& g, const Tensor& q, const Tensor& norm, float eps, co
 
 void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const AttentionMask& mask, const Tensor& out) {
   const uint32_t width = shape.query_width();
-  tiled_attention(g, qkv, {qkv.slice, qkv.slice, false, qkv.cols, qkv.offset + width, qkv.offset + 2 * width, qkv.rows}, shape, mask, out);
+  if (const std::optional<TiledKernel> on_matrices = matrix_kernel(g, shape, mask.kind)) {
+    // Every workgroup reads all keys and values of its head: in float16 half as much, and rounded once.
+    Arena::Scope scope(g.arena);
+    const uint64_t bytes = uint64_t{2} * qkv.rows * width;
+    const KeysAndValues halves{g.arena.take(bytes), g.arena.take(bytes), true, width, 0, 0, qkv.rows};
+    kv_halves(g, qkv, width, halves.keys, halves.values);
+    return tiled_attention(g, *on_matrices, qkv, halves, shape, mask, out);
+  }
+  const KeysAndValues kv{qkv.slice, qkv.slice, false, qkv.cols, qkv.offset + width, qkv.offset + 2 * width, qkv.rows};
+  tiled_attention(g, plain_kernel(g.device, kv, shape, mask), qkv, kv, shape, mask, out);
 }
 
 }  // namespace loupe::ops

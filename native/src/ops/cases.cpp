@@ -23,6 +23,9 @@ double product_tolerance(const Bench& bench, uint32_t rows) {
   return bench.graph.activations == Activations::f16 && rows > ops::matvec_rows ? half_tolerance : exact_tolerance;
 }
 
+/// `half`: keys and values come from a float16 cache, or become float16.
+double attention_tolerance(const Bench& bench, uint32_t rows, bool half) { return half ? product_tolerance(bench, rows) : exact_tolerance; }
+
 double device_bytes(const Matrix& matrix) {
   double sum = 0;
   for (const Matrix::Block& block : matrix.blocks) sum += static_cast<double>(device_row_bytes(block.dtype, matrix.stride)) * block.rows;
@@ -198,9 +201,13 @@ Case attention(Bench& bench, const std::string& name, uint32_t rows, const ops::
   ops::AttentionMask on_device = mask;
   if (mask.kind == Mask::causal) on_device.position = {bench.value(0u), 0, position};
   const Tensor in = bench.tensor(rows, shape.query_width(), q), out = bench.tensor(rows, shape.query_width());
-  Case made{
-      name, 4.0 * rows * mask.length * shape.query_width(), 2.0 * static_cast<double>(keys_count) * (half ? 2 : 4), exact_tolerance, {}, {},
-      {}};
+  Case made{name,
+            4.0 * rows * mask.length * shape.query_width(),
+            2.0 * static_cast<double>(keys_count) * (half ? 2 : 4),
+            attention_tolerance(bench, rows, half),
+            {},
+            {},
+            {}};
   made.record = [&bench, in, cache, shape, on_device, out] { ops::attention(bench.graph, in, *cache, shape, on_device, out); };
   made.found = [&bench, out] { return bench.download<float>(out.slice); };
   made.expected = [=] { return scalar::attention(q, k, v, shape, mask, position); };
@@ -253,7 +260,7 @@ Case attention_packed(Bench& bench, const std::string& name, const ops::HeadShap
   const uint32_t rows = mask.length, width = shape.query_width();
   const Floats qkv = bench.random(uint64_t{rows} * 3 * width);
   const Tensor in = bench.tensor(rows, 3 * width, qkv), out = bench.tensor(rows, width);
-  Case made{name, 4.0 * rows * rows * width, 16.0 * rows * width, exact_tolerance, {}, {}, {}};
+  Case made{name, 4.0 * rows * rows * width, 16.0 * rows * width, attention_tolerance(bench, rows, true), {}, {}, {}};
   made.record = [&bench, in, shape, mask, out] { ops::attention_packed(bench.graph, in, shape, mask, out); };
   made.found = [&bench, out] { return bench.download<float>(out.slice); };
   made.expected = [=] {
@@ -299,7 +306,7 @@ std::vector<NamedCase> self_test_cases() {
     return NamedCase{name, [=](Bench& b) { return matmul(b, name, rows, k, 70, weights, Kind::none); }};
   };
   const auto attending = [heads](const char* name, uint32_t rows, const ops::AttentionMask& mask) {
-    return NamedCase{name, [=](Bench& b) { return attention(b, name, rows, heads, mask, false); }};
+    return NamedCase{name, [=](Bench& b) { return attention(b, name, rows, heads, mask, b.graph.activations == Activations::f16); }};
   };
   // As many workgroups as the largest tiles are for (matrix_tiles.h).
   const char* many = "matrix-matrix product";
@@ -352,6 +359,15 @@ std::vector<NamedCase> model_cases(const ModelShapes& s, DType weights) {
       {"vision attention", [=](Bench& b) { return attention_packed(b, "vision attention", vision_heads, vision_mask); }},
       product("prefill gate/up silu", s.prompt, hidden, 2 * s.text_inner, Kind::silu_mul),
       product("prefill down add", s.prompt, s.text_inner, hidden, Kind::add),
+      {"prefill attention, text",
+       [=](Bench& b) {
+         return attention(b, "prefill attention, text", s.prompt, heads, {Mask::causal, s.prompt}, b.graph.activations == Activations::f16);
+       }},
+      {"prefill attention, picture",
+       [=](Bench& b) {
+         return attention(b, "prefill attention, picture", s.prompt, heads, {Mask::all, s.image_tokens},
+                          b.graph.activations == Activations::f16);
+       }},
       product("decode qkv", 1, hidden, (s.heads + 2 * s.kv_heads) * s.head_dim),
       product("decode gate/up silu", 1, hidden, 2 * s.text_inner, Kind::silu_mul),
       {down, [=](Bench& b) { return add_norm(b, down, 1, s.text_inner, hidden, stored(s.text_inner)); }},

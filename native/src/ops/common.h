@@ -2,6 +2,7 @@
 // Small things that several ops share.
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "graph/graph.h"
@@ -14,6 +15,14 @@ std::string weight_variant(const std::string& shader, DType dtype);
 inline std::string kv_variant(const std::string& shader, bool half) { return shader + (half ? "_f16" : "_f32"); }
 
 inline double elements(const Tensor& t) { return static_cast<double>(t.rows) * t.cols; }
+
+/// The shape of the device's matrix units that we have shaders for, the best one; none without such units.
+std::optional<vk::MatrixShape> matrix_shape(const vk::Device& device);
+/// As shaders are named after it: "16x16x16".
+std::string to_string(const vk::MatrixShape& shape);
+
+/// Keys and values of qkv [rows, 3 width], as attention_packed takes it, in float16: [rows, width] each.
+void kv_halves(Graph& g, const Tensor& qkv, uint32_t width, const vk::Slice& keys, const vk::Slice& values);
 
 /// Threads of a workgroup that reduces one row of `cols`.
 inline uint32_t reduction_threads(const Graph& g, uint32_t cols) {

@@ -8,17 +8,19 @@
 #include "ops/scalar.h"
 
 namespace loupe::ops {
-namespace {
 
-/// The fragment shape that we have a shader for, best first; empty when there is none.
-std::string fragment_shape(const vk::Device& device) {
-  for (const vk::MatrixShape& wanted :
-       {vk::MatrixShape{16, 16, 16}, vk::MatrixShape{8, 16, 16}, vk::MatrixShape{8, 8, 16}, vk::MatrixShape{8, 8, 8}})
+std::optional<vk::MatrixShape> matrix_shape(const vk::Device& device) {
+  for (const vk::MatrixShape& wanted : {vk::MatrixShape{16, 16, 16}, {8, 16, 16}, {8, 8, 16}, {8, 8, 8}})
     for (const vk::MatrixShape& offered : device.info().matrix_shapes)
-      if (offered.m == wanted.m && offered.n == wanted.n && offered.k == wanted.k)
-        return std::to_string(wanted.m) + "x" + std::to_string(wanted.n) + "x" + std::to_string(wanted.k);
+      if (offered.m == wanted.m && offered.n == wanted.n && offered.k == wanted.k) return wanted;
   return {};
 }
+
+std::string to_string(const vk::MatrixShape& shape) {
+  return std::to_string(shape.m) + "x" + std::to_string(shape.n) + "x" + std::to_string(shape.k);
+}
+
+namespace {
 
 /// A card of 2022 runs 60 to 130 workgroups at a time.
 constexpr uint32_t few_workgroups = 96;
@@ -91,13 +93,13 @@ struct Tiling {
   uint32_t rows = 64, columns = 64;
 };
 
-bool on_matrix_units(const Graph& g) { return g.activations == Activations::f16 && !fragment_shape(g.device).empty(); }
+bool on_matrix_units(const Graph& g) { return g.activations == Activations::f16 && matrix_shape(g.device); }
 
 Tiling tiling_of(const Graph& g, uint32_t rows, const Matrix::Block& block) {
   if (!on_matrix_units(g)) return {weight_variant("matmul", block.dtype), {}};
   const vk::MatrixTile tile = matrix_tile(g.device, rows, block.rows);
   const uint32_t threads = subgroups_of(tile) * g.device.matrix_subgroup();
-  return {weight_variant("coopmat_" + fragment_shape(g.device), block.dtype),
+  return {weight_variant("coopmat_" + to_string(*matrix_shape(g.device)), block.dtype),
           {threads, tile.rows, tile.columns, tile.subgroup_rows, tile.subgroup_columns, threads, tile.ahead},
           tile.rows,
           tile.columns};
@@ -143,10 +145,10 @@ vk::Slice to_half(Graph& g, const Tensor& x, bool by_blocks) {
 }  // namespace
 
 bool has_half_matmul(const vk::Device& device, const vk::Pipelines& pipelines) {
-  const std::string shape = fragment_shape(device);
+  const std::optional<vk::MatrixShape> shape = matrix_shape(device);
   const MatrixTiles* tiles = tiles_of(device);
-  return !shape.empty() && tiles && subgroups_of(tiles->large) * tiles->subgroup <= device.info().max_workgroup_threads &&
-         pipelines.has("coopmat_" + shape + "_bf16");
+  return shape && tiles && subgroups_of(tiles->large) * tiles->subgroup <= device.info().max_workgroup_threads &&
+         pipelines.has("coopmat_" + to_string(*shape) + "_bf16");
 }
 
 Activations best_activations(const vk::Device& device, const vk::Pipelines& pipelines) {
@@ -154,7 +156,8 @@ Activations best_activations(const vk::Device& device, const vk::Pipelines& pipe
 }
 
 std::string matmul_path(const vk::Device& device, Activations activations) {
-  return activations == Activations::f16 ? "cooperative matrices " + fragment_shape(device) + ", float16 inputs" : "tiled, float32";
+  const std::optional<vk::MatrixShape> shape = matrix_shape(device);
+  return activations == Activations::f16 && shape ? "cooperative matrices " + to_string(*shape) + ", float16 inputs" : "tiled, float32";
 }
 
 namespace {

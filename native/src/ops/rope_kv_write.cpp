@@ -17,14 +17,33 @@ void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, cons
         {shape.heads + 2 * shape.kv_heads, qkv.rows}, {elements(qkv) * 3, elements(qkv) * 12});
 }
 
-void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache& cache, uint32_t first) {
+namespace {
+
+/// Where kv_write.comp finds keys and values, as elements of a row.
+struct KvSource {
+  vk::Slice keys, values;
+  uint32_t stride = 0, k_offset = 0, v_offset = 0;
+};
+
+void write_rows(Graph& g, const KvSource& from, uint32_t rows, bool half, uint32_t width, const vk::Slice& keys, const vk::Slice& values,
+                uint32_t first) {
   struct Push {
-    uint32_t width, first, k_offset, v_offset;
+    uint32_t width, first, stride, k_offset, v_offset;
   };
-  static_assert(sizeof(Push) == 16);
-  g.run(kv_variant("kv_write", cache.half), {},
-        {vk::reads(keys.slice), vk::reads(values.slice), vk::updates(cache.keys.slice()), vk::updates(cache.values.slice())},
-        Push{cache.width, first, keys.offset, values.offset}, {divide_up(cache.width / 2, 64), keys.rows}, {0, elements(keys) * 16});
+  static_assert(sizeof(Push) == 20);
+  g.run(kv_variant("kv_write", half), {}, {vk::reads(from.keys), vk::reads(from.values), vk::updates(keys), vk::updates(values)},
+        Push{width, first, from.stride, from.k_offset, from.v_offset}, {divide_up(width / 2, 64), rows}, {0, 16.0 * rows * width});
+}
+
+}  // namespace
+
+void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache& cache, uint32_t first) {
+  write_rows(g, {keys.slice, values.slice, cache.width, keys.offset, values.offset}, keys.rows, cache.half, cache.width, cache.keys.slice(),
+             cache.values.slice(), first);
+}
+
+void kv_halves(Graph& g, const Tensor& qkv, uint32_t width, const vk::Slice& keys, const vk::Slice& values) {
+  write_rows(g, {qkv.slice, qkv.slice, qkv.cols, qkv.offset + width, qkv.offset + 2 * width}, qkv.rows, true, width, keys, values, 0);
 }
 
 }  // namespace loupe::ops

@@ -54,10 +54,11 @@ WorkingSizes working_sizes(const ModelConfig& config, bool half) {
     const VisionConfig& vision = *config.vision;
     const uint64_t tiles = static_cast<uint64_t>(vision.max_num_tiles), tokens = static_cast<uint64_t>(vision.tokens_per_tile());
     sizes.cross_kv = cross * 2 * row_bytes(text, half) * tiles * tokens;
-    // VisionEncoder: intermediate states and the residual stream, and one layer's norm, queries, keys and values.
-    const uint64_t rows = tiles * ((tokens + 7) / 8 * 8);
+    // VisionEncoder: intermediate states and the residual stream, and one layer's norm, queries, keys and values. For matrix
+    // units keys and values once more in float16, which is more than the copy of a product's input that they take in turns with.
+    const uint64_t rows = tiles * ((tokens + 7) / 8 * 8), of_layer = half ? 5 : 4;
     const uint64_t width = static_cast<uint64_t>(vision.hidden_size);
-    activations = std::max(activations, rows * 4 * (width * (vision.intermediate_layers_indices.size() + 1 + 4) + copied(width)));
+    activations = std::max(activations, rows * 4 * width * (vision.intermediate_layers_indices.size() + 1 + of_layer));
   }
   sizes.scratch = activations + small_buffers;
   return sizes;

@@ -192,8 +192,11 @@ DeviceInfo Instance::describe(int index) const {
   info.atom_bytes = limits.nonCoherentAtomSize;
   info.timestamp_period_ns = limits.timestampPeriod;
   info.subgroup_size = subgroup.subgroupSize;
-  info.subgroup_arithmetic =
-      (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
+  const auto in_compute = [&](VkSubgroupFeatureFlags operations) {
+    return (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) && (subgroup.supportedOperations & operations);
+  };
+  info.subgroup_arithmetic = in_compute(VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
+  info.subgroup_shuffle = in_compute(VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
 
   const bool offers_matrices = contains(extensions, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
   const bool offers_size_control = contains(extensions, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);

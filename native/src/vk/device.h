@@ -38,7 +38,7 @@ struct DeviceInfo {
   float timestamp_period_ns = 0;
   bool float16 = false, storage16 = false, storage8 = false, int8 = false;
   bool subgroup_size_control = false;  ///< a pipeline can demand `subgroup_size`
-  bool subgroup_arithmetic = false, timestamps = false, memory_budget = false, memory_model = false;
+  bool subgroup_arithmetic = false, subgroup_shuffle = false, timestamps = false, memory_budget = false, memory_model = false;
   std::vector<MatrixShape> matrix_shapes;  ///< empty without usable cooperative matrices
   bool suitable = false;
   std::string reason;  ///< why not, when not suitable

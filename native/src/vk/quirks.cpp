@@ -48,6 +48,7 @@ constexpr Entry table[] = {
        quirks.assumed_bandwidth = 2e9;
        quirks.matvec_threads = device.subgroup_size;
        quirks.reduction_threads = 32;
+       quirks.attention_side = 8;
        quirks.logits_a_part = 16384;
        // Matrix units that are loops over float16 emulated in float32: 0.8 of the speed of the float32 tiles.
        quirks.fast_matrices = false;

@@ -14,6 +14,13 @@ struct MatrixTile {
   bool ahead = true;  ///< what the next step needs is loaded while this one is multiplied, into registers
 };
 
+/// How the subgroups of a workgroup divide attention on matrix units (attention_coopmat.comp).
+struct AttentionSplit {
+  uint32_t subgroups = 0;
+  uint32_t sharers = 1;       ///< subgroups that have the same rows
+  bool keep_queries = false;  ///< in registers
+};
+
 struct Quirks {
   /// Rate that the submission splitter assumes before it has measured anything, in FLOP/s and bytes/s.
   double assumed_flops = 5e11;
@@ -35,6 +42,10 @@ struct Quirks {
   uint32_t matrix_subgroup = 0;
   /// Instead of the tiles that fit the size of the subgroups (ops/matrix_tiles.h).
   std::optional<MatrixTile> matrix_tile;
+  /// Attention of many rows in float32: side of the square of threads that is a workgroup, 8 or 16.
+  uint32_t attention_side = 16;
+  /// Instead of the division that fits the shape of matrices and heads (ops/attention.cpp).
+  std::optional<AttentionSplit> attention_split;
   /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
   uint32_t logits_a_part = 2048;
 };
