@@ -169,13 +169,13 @@ const chunk = 512;
 
 /**
  * Working memory of the larger of the two: a picture being encoded (the residual stream, the
- * intermediate states, and one layer's norm, queries, keys and values, float32; all tiles, rows
- * padded to a multiple of 8) or a piece of the prompt being read.
+ * intermediate states, and one layer's norm, queries, keys and values, float32, for matrix units keys
+ * and values once more in float16; all tiles, rows padded to a multiple of 8) or a piece of the prompt being read.
  */
 export function scratchBytes({ text, vision }: Architecture): number {
   const prompt = chunk * (2 * text.feedForward + 6 * text.hidden) * 4;
   if (!vision) return prompt;
   const rows = vision.maxTiles * Math.ceil(tokensPerTile(vision) / 8) * 8;
-  const encoder = rows * vision.hidden * 4 * (vision.intermediates + 1 + 4);
+  const encoder = rows * vision.hidden * 4 * (vision.intermediates + 1 + 5);
   return Math.max(prompt, encoder);
 }
