@@ -65,9 +65,28 @@ export function tokenTime(device, weights, { positions = 1024, isDrawn = true } 
   return { stream, steps, waits, host, total, share: stream / total, overLayerUs: ((total - stream) / layers) * 1e6 };
 }
 
+/** A picture of four tiles, all of which always run: products, with the projector and the keys and values of cross-attention, and attention. */
+const pictureFlops = { products: 11.4e12, attention: 8.5e12 };
+/**
+ * Of the matrix rate: four fifths, for memory and the ends of tiles, of what the instructions of the inner loops leave on an RX 7900 XTX,
+ * 88 and 71 % (docs/decisions/0037, 0038). Other devices are taken for alike.
+ */
+const matrixShare = { products: 0.7, attention: 0.57 };
+
+/** Seconds to encode it. @param {Device} device */
+export function pictureTime({ matrixRate }) {
+  const rate = matrixRate * 1e12;
+  return pictureFlops.products / (rate * matrixShare.products) + pictureFlops.attention / (rate * matrixShare.attention);
+}
+
 const ms = (/** @type {number} */ seconds) => (seconds * 1e3).toFixed(2);
 
-/** Returns a table in Markdown. */
+/** @param {string[][]} rows the first is the head */
+function table([head = [], ...rows]) {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+/** Returns two tables in Markdown, of tokens and of pictures. */
 export function predictions() {
   const rows = Object.keys(model.weightBytes).flatMap((weights) =>
     devices.map((device) => {
@@ -84,7 +103,8 @@ export function predictions() {
     }),
   );
   const head = ['device', 'weights', 'stream ms', 'steps', 'waits', 'host', 'greedy t/s', 'top-p t/s', 'of the stream', 'us a layer'];
-  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  const pictures = devices.map((device) => [device.name, pictureTime(device).toFixed(2)]);
+  return `${table([head, ...rows])}\n\n${table([['device', 'picture of four tiles, s'], ...pictures])}`;
 }
 
 export async function predict() {

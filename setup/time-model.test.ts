@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inRoot } from './paths.mjs';
-import { devices, dispatchesOf, tokenTime } from './time-model.mjs';
+import { devices, dispatchesOf, pictureTime, tokenTime } from './time-model.mjs';
 
 type Budget = { dispatches: number; barriers: number };
 const budgets = JSON.parse(readFileSync(inRoot('setup/token-budgets.json'), 'utf8')) as Record<string, Budget>;
@@ -25,6 +25,11 @@ test('a token is the stream of its weights and what stands between', () => {
   expect(host).toBeCloseTo(10e-6, 12);
   expect(total).toBeCloseTo(stream + steps + waits + host, 12);
   expect(share).toBeCloseTo(stream / total, 12);
+});
+
+test('a picture is its products and its attention, at their shares of the matrix rate', () => {
+  const round = { ...devices[0]!, matrixRate: 100 };
+  expect(pictureTime(round)).toBeCloseTo(11.4 / 70 + 8.5 / 57, 9);
 });
 
 test('a longer cache takes longer, and only blocks of Q4_K are unpacked with effort', () => {
