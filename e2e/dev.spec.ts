@@ -1,5 +1,5 @@
 /** `npm run dev`: the window from its sources, before a host that restarts. */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -22,6 +22,8 @@ const test = base.extend<{ link: string }>({
     await use(line.trim());
     child.kill('SIGTERM');
     await exited;
+    // The host behind it ends, too.
+    await expect.poll(() => spawnSync('pgrep', ['-f', directory]).status).toBe(1);
     rmSync(directory, { recursive: true, force: true });
   },
 });

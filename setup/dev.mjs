@@ -66,8 +66,8 @@ export async function dev(args) {
   process.stdout.write(`${link}\n`);
   say('changes of the window show at once; changes of main/ restart the host. `npm run addon` rebuilds only the addon.');
   await stopped;
-  await server.close();
-  await host.stop();
+  // Vite hears the signal as well, and ends this process as soon as its server is closed: by then the host has to know.
+  await Promise.all([host.stop(), server.close()]);
   return 0;
 }
 
