@@ -51,6 +51,7 @@ test('several conversations are chosen, deleted together and brought back', asyn
   await expect(chosen).toHaveText('4 selected');
   await page.keyboard.press('Delete');
   await expect(titles).toHaveCount(0);
+  await expect(page.getByText('4 conversations were deleted.')).toBeVisible();
   await page.reload();
   await expect(sidebar.getByText('Your conversations will be listed here.')).toBeVisible();
 });

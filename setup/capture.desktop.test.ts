@@ -92,13 +92,14 @@ async function selectOn(width: number, height: number): Promise<void> {
   await until('selected region', () => desktop.colour(inside) !== dimmed, { everyMs: 3 });
 }
 
+/** The picture itself: its small view has the same size where it is small, and is WebP, which changes colours. */
 const kept = (width: number, height: number): Promise<string> =>
   until(`picture of ${width} x ${height}`, async () => {
     for (const path of pictures()) {
-      const size = await sharp(path)
+      const found = await sharp(path)
         .metadata()
         .catch(() => null);
-      if (size?.width === width && size.height === height) return path;
+      if (found?.format === 'png' && found.width === width && found.height === height) return path;
     }
     return null;
   });
@@ -172,10 +173,9 @@ function read(path: string): string {
   }
 }
 
-/** One colour all over: the backdrop's. Electron's picture of this screen has it with a green of 0x66 or, now and then, 0x67. */
+/** The backdrop all over. */
 function expectScreen(pixels: number[]): void {
-  expect(new Set(pixels).size).toBe(1);
-  expect([backdrop, backdrop + 0x100]).toContain(pixels[0]);
+  expect(new Set(pixels)).toEqual(new Set([backdrop]));
 }
 
 test('a hotkey that another program holds is said to be taken; the others work', async () => {

@@ -119,17 +119,11 @@ export class Conversations {
   async delete(ids: readonly number[], restored: () => void = () => {}): Promise<void> {
     const before = ids.flatMap((id) => this.get(id) ?? []);
     for (const { id } of before) this.#drop(id);
-    const deleted: ConversationSummary[] = [];
-    let refusal: unknown = null;
-    for (const conversation of before) {
-      try {
-        await this.#client.request('conversations.delete', { id: conversation.id });
-        deleted.push(conversation);
-      } catch (error) {
-        this.#put(conversation);
-        refusal = error;
-      }
-    }
+    // All are on their way before anything is awaited: the window may be closed the moment they have left the list.
+    const outcomes = await Promise.allSettled(before.map(({ id }) => this.#client.request('conversations.delete', { id })));
+    const deleted = before.filter((_, index) => outcomes[index]!.status === 'fulfilled');
+    for (const conversation of before) if (!deleted.includes(conversation)) this.#put(conversation);
+    const refusal = outcomes.find((outcome) => outcome.status === 'rejected');
     if (deleted.length > 0)
       this.#toasts.show({
         message: strings.sidebar.deleted(deleted.map(({ title }) => title)),
@@ -138,7 +132,7 @@ export class Conversations {
           run: () => void Promise.all(deleted.map((conversation) => this.#restore(conversation))).then(restored),
         },
       });
-    if (refusal !== null) this.#toasts.failure(refusal);
+    if (refusal) this.#toasts.failure(refusal.reason);
   }
 
   /** For good: there is no way back. It leaves the list when the app says so. */
