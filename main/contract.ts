@@ -91,7 +91,8 @@ export type {
 } from './contract/extraction.ts';
 export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
-export { arrowColours, arrowEdge, arrowShapes, drawMarks, redactColour } from './contract/marks.ts';
+export { arrowColours, arrowEdge, arrowShapes, drawMarks, mostMarks, redactColour } from './contract/marks.ts';
+export { captureModes } from './contract/capture.ts';
 export type { Mark } from './contract/marks.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict, privateTitle } from './contract/conversations.ts';

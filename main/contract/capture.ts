@@ -4,7 +4,8 @@ import { count, id, size, region } from './common.ts';
 import { picture } from './pictures.ts';
 
 /** `region` and `text`: a person chooses a region, to ask about it or to copy its text. `last`: the last region again, at once. */
-export const captureMode = v.picklist(['region', 'display', 'last', 'text']);
+export const captureModes = ['region', 'display', 'last', 'text'] as const;
+export const captureMode = v.picklist(captureModes);
 export type CaptureMode = v.InferOutput<typeof captureMode>;
 
 export const display = v.strictObject({

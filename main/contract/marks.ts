@@ -11,7 +11,9 @@ export const mark = v.variant('kind', [
   /** The tip lies at `to`. */
   v.strictObject({ kind: v.literal('arrow'), from: point, to: point }),
 ]);
-export const marks = v.pipe(v.array(mark), v.maxLength(200));
+/** Of one capture. */
+export const mostMarks = 200;
+export const marks = v.pipe(v.array(mark), v.maxLength(mostMarks));
 
 export type Mark = v.InferOutput<typeof mark>;
 type Point = v.InferOutput<typeof point>;

@@ -1,5 +1,5 @@
 /** One hotkey for each way to capture, each followed, tried and given back on its own; recording one lets go of all. */
-import { hotkeySettings, type CaptureMode, type CaptureState, type Settings } from '../contract.ts';
+import { captureModes, hotkeySettings, type CaptureMode, type CaptureState, type Settings } from '../contract.ts';
 import { createHotkey, type Hotkey, type HotkeyParts } from './hotkey.ts';
 
 export interface Hotkeys extends Pick<Hotkey, 'pause' | 'resume' | 'release' | 'onChange'> {
@@ -8,8 +8,6 @@ export interface Hotkeys extends Pick<Hotkey, 'pause' | 'resume' | 'release' | '
   test(mode: CaptureMode, patienceMs: number): Promise<boolean>;
   onPress(listener: (mode: CaptureMode) => void): void;
 }
-
-const modes = Object.keys(hotkeySettings) as CaptureMode[];
 
 export function createHotkeys(parts: HotkeyParts): Hotkeys {
   const hotkeys: Record<CaptureMode, Hotkey> = {
@@ -29,14 +27,14 @@ export function createHotkeys(parts: HotkeyParts): Hotkeys {
     }),
     want(settings) {
       // Two that change places: each needs what the other holds.
-      for (const mode of modes) if (settings[hotkeySettings[mode]] !== hotkeys[mode].wanted()) hotkeys[mode].want(null);
-      for (const mode of modes) hotkeys[mode].want(settings[hotkeySettings[mode]]);
+      for (const mode of captureModes) if (settings[hotkeySettings[mode]] !== hotkeys[mode].wanted()) hotkeys[mode].want(null);
+      for (const mode of captureModes) hotkeys[mode].want(settings[hotkeySettings[mode]]);
     },
     test: (mode, patienceMs) => hotkeys[mode].test(patienceMs),
     pause: (patienceMs) => all.forEach((hotkey) => hotkey.pause(patienceMs)),
     resume: () => all.forEach((hotkey) => hotkey.resume()),
     release: () => all.forEach((hotkey) => hotkey.release()),
-    onPress: (listener) => modes.forEach((mode) => hotkeys[mode].onPress(() => listener(mode))),
+    onPress: (listener) => captureModes.forEach((mode) => hotkeys[mode].onPress(() => listener(mode))),
     onChange: (listener) => all.forEach((hotkey) => hotkey.onChange(listener)),
   };
 }

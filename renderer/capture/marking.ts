@@ -1,6 +1,6 @@
 /** How marks are made on a selected region: by drags, and by keys that move and stretch one until it is taken. All in pixels of the frame. */
 import type { Mark, Region } from '../../main/contract.ts';
-import { between, moveBy, pressKey, stretchBy, type Keys, type Point } from './selection.ts';
+import { between, moveBy, stepOf, stretchBy, type Keys, type Point } from './selection.ts';
 
 export type Tool = Mark['kind'];
 
@@ -22,10 +22,9 @@ export function within({ x, y, width, height }: Region, at: Point): Point {
 
 /** Arrows move a mark, with Alt or Ctrl they move its lower right corner or its tip; Shift makes ten pixels of one. Null: not ours. */
 export function moved(mark: Mark, keys: Keys, selection: Region): Mark | null {
-  const step = stepOf(keys);
-  if (!step) return null;
+  const by = stepOf(keys);
+  if (!by) return null;
   const stretches = keys.altKey || keys.ctrlKey;
-  const by = { x: step.x, y: step.y };
   // As if the selection were the frame.
   const { x, y, width, height } = selection;
   if (mark.kind === 'redact') {
@@ -43,13 +42,4 @@ export function moved(mark: Mark, keys: Keys, selection: Region): Mark | null {
 
 function plus(a: Point, b: Point): Point {
   return { x: a.x + b.x, y: a.y + b.y };
-}
-
-/** The step of an arrow key, as selections know it. */
-function stepOf(keys: Keys): Point | null {
-  const home = { x: 50, y: 50, width: 1, height: 1 };
-  // Named one by one: an event of the page has them on its prototype.
-  const { key, shiftKey, metaKey } = keys;
-  const result = pressKey({ key, shiftKey, metaKey, altKey: false, ctrlKey: false }, home, { width: 101, height: 101 }, null);
-  return result?.kind === 'select' && key.startsWith('Arrow') ? { x: result.region.x - home.x, y: result.region.y - home.y } : null;
 }

@@ -181,10 +181,8 @@ export type KeyResult =
  * all, R takes the last region again; Backspace drops the selection; Esc leaves. Null: not ours.
  */
 export function pressKey(keys: Keys, selection: Region | null, frame: Size, last: Region | null): KeyResult | null {
-  const direction = arrows[keys.key];
-  if (direction && !keys.metaKey) {
-    const step = keys.shiftKey ? 10 : 1;
-    const by = { x: direction.x * step, y: direction.y * step };
+  const by = stepOf(keys);
+  if (by) {
     if (!selection) return select(middle(frame), 'start');
     return keys.altKey || keys.ctrlKey ? select(stretchBy(selection, by, frame), 'end') : select(moveBy(selection, by, frame), 'start');
   }
@@ -209,6 +207,14 @@ export function pressKey(keys: Keys, selection: Region | null, frame: Size, last
     default:
       return null;
   }
+}
+
+/** What an arrow key moves by: a pixel, or ten with Shift. Null for other keys. */
+export function stepOf({ key, shiftKey, metaKey }: Keys): Point | null {
+  const direction = arrows[key];
+  if (!direction || metaKey) return null;
+  const step = shiftKey ? 10 : 1;
+  return { x: direction.x * step, y: direction.y * step };
 }
 
 const arrows: Partial<Record<string, Point>> = {
