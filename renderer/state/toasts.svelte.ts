@@ -19,9 +19,24 @@ export class Toasts {
   #shown = $state.raw<Toast[]>([]);
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
   #nextId = 1;
+  /** The dialogs that are open, the one on top last. */
+  #dialogs = $state.raw<readonly Element[]>([]);
 
   get shown(): Toast[] {
     return this.#shown;
+  }
+
+  /** The dialog that they are shown in, as nothing behind it can be clicked; null: there is none, and they are shown on the page. */
+  get within(): Element | null {
+    return this.#dialogs.at(-1) ?? null;
+  }
+
+  /** Notices follow a dialog that opens. Returns a function for when it closes. */
+  follows(dialog: Element): () => void {
+    this.#dialogs = [...this.#dialogs, dialog];
+    return () => {
+      this.#dialogs = this.#dialogs.filter((open) => open !== dialog);
+    };
   }
 
   /** Returns its id. */
