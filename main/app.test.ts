@@ -7,40 +7,22 @@ import { createApp, type App } from './app.ts';
 import { parseEvent, parseOutput, requests, textOf, type EventMessage, type Input, type Output, type RequestName } from './contract.ts';
 import { dispatch } from './dispatch.ts';
 import { publishedFiles, write } from './services/models/test/write-model.ts';
-import { createFakeEngine } from './engine/test/fake-engine.ts';
-import { createPictureWorker } from './image/picture-client.ts';
-import { createDocumentReader } from './documents/document-client.ts';
-import { createTextRecogniser } from './ocr/ocr-client.ts';
 import { readLicences } from './host/licences.ts';
-import { demoModel, root } from './host/paths.ts';
-import { openStore } from './storage/store.ts';
-import { browserCapture } from './web/browser-capture.ts';
+import { root } from './host/paths.ts';
 import { storedPath } from './storage/test/stored-path.ts';
+import { testPorts } from './test/test-ports.ts';
 
 let directory: string;
 let app: App;
 let events: EventMessage[];
 
 function begin(): void {
-  app = createApp({
-    store: openStore(directory, { tolerant: true }),
-    engine: createFakeEngine(),
-    pictures: createPictureWorker(),
-    documents: createDocumentReader(),
-    ocr: createTextRecogniser(),
-    capture: browserCapture,
-    abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },
-    host: {
-      kind: 'web',
-      version: '1.2.3',
-      dataDirectory: directory,
-      logsDirectory: directory,
-      demoModel,
-      licences: () => readLicences(root),
-      openFolder: async () => false,
-      openMain: () => {},
-    },
-  });
+  app = createApp(
+    testPorts(directory, {
+      abilities: { introduction: 'Small.', prompts: [{ label: 'Read', text: 'Read it.' }] },
+      host: { licences: () => readLicences(root) },
+    }),
+  );
   events = [];
   app.on((event) => {
     // What is told is in the contract.

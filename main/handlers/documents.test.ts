@@ -7,14 +7,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp, type App } from '../app.ts';
 import { parseEvent, parseOutput, type EventMessage, type Input, type Output, type RequestName } from '../contract.ts';
 import { dispatch } from '../dispatch.ts';
-import { createDocumentReader } from '../documents/document-client.ts';
 import { line, writePdf } from '../documents/test/write-pdf.ts';
-import { createFakeEngine } from '../engine/test/fake-engine.ts';
 import { root } from '../host/paths.ts';
-import { createPictureWorker } from '../image/picture-client.ts';
-import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { openStore } from '../storage/store.ts';
-import { browserCapture } from '../web/browser-capture.ts';
+import { testPorts } from '../test/test-ports.ts';
 
 let directory: string;
 let app: App;
@@ -26,24 +22,7 @@ beforeAll(async () => {
   // The backup of the day, which keeps what it has: none is due while documents come and go.
   await store.care.maintain();
   expect(readdirSync(join(directory, 'backups'))).toHaveLength(1);
-  app = createApp({
-    store,
-    engine: createFakeEngine(),
-    pictures: createPictureWorker(),
-    documents: createDocumentReader(),
-    ocr: createTextRecogniser(),
-    capture: browserCapture,
-    host: {
-      kind: 'web',
-      version: '1.2.3',
-      dataDirectory: directory,
-      logsDirectory: directory,
-      demoModel: directory,
-      licences: async () => [],
-      openFolder: async () => false,
-      openMain: () => {},
-    },
-  });
+  app = createApp(testPorts(directory, { store, host: { demoModel: directory } }));
   app.on((event) => events.push(parseEvent(structuredClone(event))));
 });
 afterAll(async () => {

@@ -7,14 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { createApp, type App } from '../app.ts';
-import { createFakeEngine } from '../engine/test/fake-engine.ts';
-import { createPictureWorker } from '../image/picture-client.ts';
-import { createDocumentReader } from '../documents/document-client.ts';
-import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import { demoModel } from '../host/paths.ts';
-import { openStore } from '../storage/store.ts';
+import { testPorts } from '../test/test-ports.ts';
 import { createAccess, type Session } from './access.ts';
-import { browserCapture } from './browser-capture.ts';
 import { mostUnread, startWebHost, type WebHost } from './server.ts';
 import { askRaw, askSession, enter, httpGet, ofPage, openSocket, tokenOf, type HttpAnswer, type SocketHeaders } from './test/web-client.ts';
 
@@ -30,24 +25,7 @@ beforeAll(async () => {
   writeFileSync(join(rendererDirectory, 'index.html'), '<!doctype html><title>Loupe</title>');
   writeFileSync(join(rendererDirectory, 'assets', 'app-1234.js'), 'void 0;');
   writeFileSync(join(directory, 'secret.html'), 'secret');
-  app = createApp({
-    store: openStore(join(directory, 'data')),
-    engine: createFakeEngine(),
-    pictures: createPictureWorker(),
-    documents: createDocumentReader(),
-    ocr: createTextRecogniser(),
-    capture: browserCapture,
-    host: {
-      kind: 'web',
-      version: '1',
-      dataDirectory: directory,
-      logsDirectory: directory,
-      demoModel,
-      licences: async () => [],
-      openFolder: async () => false,
-      openMain: () => {},
-    },
-  });
+  app = createApp(testPorts(join(directory, 'data')));
   host = await startWebHost({ app, rendererDirectory });
   session = await enter(host.link());
 });

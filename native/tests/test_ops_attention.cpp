@@ -59,6 +59,20 @@ class Attention : public DeviceTest {
                      describe(shape) + (half ? ", f16 cache" : ", f32 cache"));
   }
 
+  /// All scores near -800, of causal rows from `position` on: parts that hold no visible key must not set the maximum.
+  void very_negative_scores(uint32_t rows, uint32_t position, bool half) {
+    const HeadShape shape{2, 1, 64};
+    const uint32_t keys = position + rows;
+    Floats k(keys * 64, -5.0f), v = Random(6).floats(keys * 64);
+    const Floats q(rows * 128, 20.0f);
+    const KvCache kv = cache(400, 64, half, k, v);
+    AttentionMask mask{Mask::causal};
+    mask.position = {words({position}), 0, 0};
+    const Tensor in = input(rows, 128, q), out = output(rows, 128);
+    ops::attention(g, in, kv, shape, mask, out);
+    expect_close(read(out), scalar::attention(q, k, v, shape, mask, position), tolerance, "scores of -800");
+  }
+
   void vision(const Picture& p) {
     const uint32_t rows = p.max_tiles * p.padded, width = p.shape.query_width();
     Random random(rows + p.num_tiles);
@@ -214,17 +228,7 @@ TEST_F(MatrixAttention, RisingScores) {
   expect_close(read(out), scalar::attention(q, k, v, shape, {Mask::all, length}, 0), tolerance, "scores that rise by half a unit a key");
 }
 
-TEST_F(MatrixAttention, VeryNegativeScores) {
-  const HeadShape shape{2, 1, 64};
-  Floats k(40 * 64, -5.0f), v = Random(6).floats(40 * 64);
-  const Floats q(12 * 128, 20.0f);
-  const KvCache kv = cache(400, 64, true, k, v);
-  AttentionMask mask{Mask::causal};
-  mask.position = {words({28}), 0, 0};
-  const Tensor in = input(12, 128, q), out = output(12, 128);
-  ops::attention(g, in, kv, shape, mask, out);
-  expect_close(read(out), scalar::attention(q, k, v, shape, mask, 28), tolerance, "scores of -800");
-}
+TEST_F(MatrixAttention, VeryNegativeScores) { very_negative_scores(12, 28, true); }
 
 // A query that float16 cannot hold is cut off at 65504, which the kernel in float32 would not do: so these heads are on matrix units.
 TEST_F(MatrixAttention, TakesTheHeadsOfModels) {
@@ -352,18 +356,7 @@ TEST_F(Attention, LargeScores) {
   check(65, 129, {4, 2, 16}, Mask::causal, false, 200);
 }
 
-// All scores near -800: parts that hold no visible key must not set the maximum.
-TEST_F(Attention, VeryNegativeScores) {
-  const HeadShape shape{2, 1, 64};
-  Floats k(3 * 64, -5.0f), v = Random(6).floats(3 * 64);
-  const Floats q(2 * 64, 20.0f);
-  const KvCache kv = cache(400, 64, false, k, v);
-  AttentionMask mask{Mask::causal};
-  mask.position = {words({2}), 0, 0};
-  const Tensor in = input(1, 128, q), out = output(1, 128);
-  ops::attention(g, in, kv, shape, mask, out);
-  expect_close(read(out), scalar::attention(q, k, v, shape, mask, 2), attention_tolerance, "scores of -800");
-}
+TEST_F(Attention, VeryNegativeScores) { very_negative_scores(1, 2, false); }
 
 // A group whose scores and queries would not fit the 32 KiB of shared memory that every device has.
 TEST_F(Attention, ManyHeadsOfOneKeyHead) {

@@ -5,13 +5,10 @@ import { join } from 'node:path';
 import type { AppPorts } from '../../app-ports.ts';
 import { createApp, type App } from '../../app.ts';
 import type { EventMessage, ProgramsState } from '../../contract.ts';
-import { createDocumentReader } from '../../documents/document-client.ts';
 import { createFakeEngine } from '../../engine/test/fake-engine.ts';
-import { demoModel } from '../../host/paths.ts';
 import { createPictureWorker } from '../../image/picture-client.ts';
-import { createTextRecogniser } from '../../ocr/ocr-client.ts';
 import type { Engine, PictureWorker } from '../../services/ports.ts';
-import { openStore } from '../../storage/store.ts';
+import { testPorts } from '../../test/test-ports.ts';
 import { browserCapture } from '../../web/browser-capture.ts';
 import { listenForPrograms } from '../serve.ts';
 
@@ -37,27 +34,16 @@ export function startOwnApp({
 }: OwnAppOptions = {}): OwnApp {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-beside-'));
   const pictures = createPictureWorker();
-  const app = createApp({
-    store: openStore(directory, { tolerant: true }),
-    engine: startEngine(pictures),
-    pictures,
-    documents: createDocumentReader(),
-    ocr: createTextRecogniser(),
-    capture,
-    // Any free port: other tests run beside this one.
-    listenForPrograms: (services, options) => listenForPrograms(services, { ...options, port: 0 }),
-    host: {
-      kind: 'web',
-      version: '1.2.3',
-      dataDirectory: directory,
-      logsDirectory: directory,
-      demoModel,
-      licences: async () => [],
-      openFolder: async () => false,
-      openMain: () => {},
-      showToAsk,
-    },
-  });
+  const app = createApp(
+    testPorts(directory, {
+      engine: startEngine(pictures),
+      pictures,
+      capture,
+      // Any free port: other tests run beside this one.
+      listenForPrograms: (services, options) => listenForPrograms(services, { ...options, port: 0 }),
+      host: { showToAsk },
+    }),
+  );
   const events: EventMessage[] = [];
   app.on((event) => void events.push(event));
   return {
