@@ -31,6 +31,7 @@ import { settings, type Settings } from './contract/settings.ts';
 import { storageState, backup } from './contract/storage.ts';
 import { marks } from './contract/marks.ts';
 import { captured, captureMode, display, captureState, copying } from './contract/capture.ts';
+import { pin, pinFade, pinFaded, pinMove, pinResize } from './contract/pins.ts';
 import { questionScope } from './contract/asking.ts';
 import { extraction, extractionCell, extractionFields, extractionLimits, extractionSummary } from './contract/extraction.ts';
 import { problem } from './contract/problems.ts';
@@ -73,6 +74,7 @@ export type {
 export type { Settings } from './contract/settings.ts';
 export type { StorageState, BackupChoice } from './contract/storage.ts';
 export type { Captured, CaptureMode, Display, CaptureState, Copying, HotkeyState } from './contract/capture.ts';
+export type { Pin, PinFade, PinMove, PinResize } from './contract/pins.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
 export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
@@ -449,13 +451,16 @@ export const requests = {
   'capture.start': { input: v.strictObject({ mode: captureMode, ...madeFor }), output: done },
   /** For the overlay window: what it shows; null while nothing is frozen. */
   'capture.display': { input: v.strictObject({ displayId: v.string() }), output: v.nullable(display) },
-  /** The frozen display is on the page: its window can be shown. */
+  /** The page has a tool in the hand, or no longer: Esc puts that away first. */
   'capture.hold': { input: v.strictObject({ displayId: v.string(), holds: v.boolean() }), output: done },
+  /** The frozen display is on the page: its window can be shown. */
   'capture.drawn': { input: v.strictObject({ displayId: v.string() }), output: done },
   /** `marks`: drawn into the picture before anybody else gets it. */
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` reports the progress. */
   'capture.text': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
+  /** Ends the capture; the region stays on top of everything, where it was. Nothing of it is kept. */
+  'capture.pin': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** For the notice: what is being copied, or was copied last. */
   'capture.copying': { input: none, output: v.nullable(copying) },
   /** Stops it, and closes the notice. */
@@ -467,6 +472,16 @@ export const requests = {
   'capture.testHotkey': { input: v.strictObject({ mode: captureMode }), output: v.strictObject({ pressed: v.boolean() }) },
   /** While a combination is being recorded, the window gets all keys, those of the hotkeys too. Ends by itself after a minute. */
   'capture.pauseHotkey': { input: v.strictObject({ paused: v.boolean() }), output: done },
+
+  /** For the window of a pin. */
+  'pins.picture': { input: v.strictObject({ pinId: id }), output: pin },
+  'pins.move': { input: v.strictObject({ pinId: id, by: pinMove }), output: done },
+  'pins.resize': { input: v.strictObject({ pinId: id, to: pinResize }), output: done },
+  /** `pins.faded` says what came of it. */
+  'pins.fade': { input: v.strictObject({ pinId: id, to: pinFade }), output: done },
+  /** Gives the keyboard to the one that was pinned next, after the last to the first. */
+  'pins.next': { input: v.strictObject({ pinId: id }), output: done },
+  'pins.close': { input: v.strictObject({ pinId: id }), output: done },
 
   /** Shows the main window, at a conversation if one is named. */
   'windows.openMain': { input: v.strictObject({ conversationId: v.nullable(id) }), output: done },
@@ -560,6 +575,7 @@ export const events = {
   'capture.left': v.null(),
   /** A capture that was started for this conversation. */
   'capture.attached': v.strictObject({ conversationId: id, picture }),
+  'pins.faded': pinFaded,
   /** The host asks the window to show this conversation (tray, deep link, second start). */
   'windows.show': v.strictObject({ conversationId: v.nullable(id) }),
 } as const satisfies Record<string, v.GenericSchema>;

@@ -12,6 +12,7 @@ import { guard } from './strings/guard.ts';
 import { inspector } from './strings/inspector.ts';
 import { models } from './strings/models.ts';
 import { pages } from './strings/pages.ts';
+import { pin } from './strings/pin.ts';
 import { privately } from './strings/privately.ts';
 import { programs } from './strings/programs.ts';
 import { quick } from './strings/quick.ts';
@@ -42,6 +43,7 @@ export const strings = {
   inspector,
   models,
   pages,
+  pin,
   privately,
   programs,
   quick,

@@ -10,7 +10,7 @@ import { chromium, type Browser, type Locator, type Page } from 'playwright';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../main/storage/store.ts';
-import { backdrop, giveAway, startDesktop, until, type Desktop, type Point } from './desktop.mjs';
+import { backdrop, giveAway, startDesktop, until, type Desktop, type Point, type Window } from './desktop.mjs';
 import { ensureElectronRuntime } from './electron-runtime.mjs';
 import { admitDebugger, driveApp, hotkey, packageAround, type Driver } from './packaged-app.mjs';
 
@@ -234,6 +234,80 @@ test('P copies the region as a picture, keeps nothing, and it can be pasted', as
     .raw()
     .toBuffer();
   expectScreen(Array.from({ length: 203 * 107 }, (_, at) => picture.readUIntBE(at * 3, 3)));
+});
+
+/** The window of a pin, which has this size now. */
+const pinOf = (width: number, height: number): Promise<Window> =>
+  until(`pin of ${width} x ${height}`, async () => (await desktop.windows()).find((one) => one.width === width && one.height === height));
+
+async function pin(width: number, height: number): Promise<Window> {
+  await selectOn(width, height);
+  await desktop.key('t');
+  await app.overlayGone();
+  const window = await pinOf(width, height);
+  await until('keyboard in the pin', () => desktop.hasKeyboard(window.id));
+  await rest();
+  return window;
+}
+
+test('T pins the region where it was: moved, resized and copied by keys and pointer, and kept nowhere', async () => {
+  const before = pictures().length;
+  const pinned = await pin(301, 151);
+  expect(pinned).toMatchObject(from);
+  await desktop.key('Right', 'Right', 'shift+Down');
+  await until(
+    'pin that was moved by keys',
+    async () => (await pinOf(301, 151)).x === from.x + 2 && (await pinOf(301, 151)).y === from.y + 10,
+  );
+  await desktop.drag({ x: from.x + 100, y: from.y + 100 }, { x: from.x + 160, y: from.y + 60 });
+  await until('pin that was dragged', async () => (await pinOf(301, 151)).x === from.x + 62 && (await pinOf(301, 151)).y === from.y - 30);
+  await desktop.click({ x: from.x + 150, y: from.y + 40 }, '4');
+  expect(await pinOf(331, 166)).toMatchObject({ x: from.x + 47 });
+  await desktop.key('minus', 'minus');
+  await pinOf(274, 137);
+  await desktop.key('0');
+  await pinOf(301, 151);
+  // Above a window that has the keyboard.
+  await desktop.activate((await until('main window', app.main)).id);
+  await until('keyboard in the main window', async () => desktop.hasKeyboard((await until('main window', app.main)).id));
+  const inside = { x: from.x + 70, y: from.y };
+  expect(desktop.colour(inside)).toBe(backdrop);
+  expect(pictures()).toHaveLength(before);
+  await desktop.activate(pinned.id);
+  await until('keyboard in the pin', () => desktop.hasKeyboard(pinned.id));
+  await desktop.key('ctrl+c');
+  await rest();
+  await desktop.key('Escape');
+  await until('end of the pin', async () => !(await desktop.windows()).some(({ id }) => id === pinned.id));
+  await desktop.activate((await until('main window', app.main)).id);
+  await rest();
+  await desktop.key('ctrl+v');
+  const copied = await sharp(await kept(301, 151))
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  expectScreen(Array.from({ length: 301 * 151 }, (_, at) => copied.readUIntBE(at * 3, 3)));
+});
+
+test('several pins: N goes from one to the next, the menu closes all, a capture shows them and comes in front', async () => {
+  const first = await pin(310, 152);
+  await desktop.key('shift+Down', 'shift+Down');
+  const second = await pin(320, 153);
+  await desktop.key('n');
+  await until('keyboard in the first pin', () => desktop.hasKeyboard(first.id));
+  await app.openOverlay();
+  await desktop.key('Escape');
+  await app.overlayGone();
+  await desktop.activate(second.id);
+  await rest();
+  await desktop.click({ x: from.x + 20, y: from.y + 20 }, '3');
+  await rest();
+  // The last of the menu.
+  await desktop.key('Up');
+  await rest();
+  await desktop.key('Return');
+  const left = async (): Promise<boolean> => (await desktop.windows()).some(({ id }) => id === first.id || id === second.id);
+  await until('end of all pins', async () => !(await left()));
 });
 
 test('what is redacted is in no pixel of the picture that is kept; the rest is as it was', async () => {

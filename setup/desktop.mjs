@@ -96,7 +96,7 @@ export async function startDesktop({ width, height }) {
     key: (...names) => xdotool('key', ...names),
     /** @param {Point} from @param {Point} to */
     drag: (from, to) => xdotool(...move(from), 'mousedown', '1', ...move(between(from, to)), ...move(to), 'mouseup', '1'),
-    /** @param {Point} at @param {'1' | '3'} [button] left or right */
+    /** @param {Point} at @param {'1' | '3' | '4' | '5'} [button] left, right, wheel up, wheel down */
     click: (at, button = '1') => xdotool(...move(at), 'click', button),
     /** Gives the keyboard to the panel. */
     leaveWindows: () => xdotool('search', '--onlyvisible', '--class', '^tint2$', 'windowfocus'),

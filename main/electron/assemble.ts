@@ -210,7 +210,7 @@ function createDesktopApp(
 function serve(
   { electron: { app: shell, BrowserWindow, ipcMain, protocol, session }, places, log }: Assembly,
   app: App<ElectronCapture>,
-  { quick, overlays }: Pick<Windows, 'quick' | 'overlays'>,
+  { quick, overlays, pins }: Pick<Windows, 'quick' | 'overlays' | 'pins'>,
 ): void {
   hardenSession(session.defaultSession, shell.isPackaged);
   protocol.handle(
@@ -242,14 +242,14 @@ function serve(
     broadcast(
       BrowserWindow.getAllWindows()
         .map(({ webContents }) => webContents)
-        .filter(({ id }) => forOverlays.has(event.event) || !overlays.owns(id)),
+        .filter(({ id }) => forQuietPages.has(event.event) || !(overlays.owns(id) || pins.owns(id))),
       event,
     ),
   );
 }
 
-/** What the pages of overlays need to hear, which are hidden but for a moment and must not wake at each word of an answer. */
-const forOverlays = new Set<EventMessage['event']>(['settings.changed', 'storage.changed']);
+/** What the pages of overlays and pins need to hear, which have nothing to do most of the time and must not wake at each word of an answer. */
+const forQuietPages = new Set<EventMessage['event']>(['settings.changed', 'storage.changed']);
 
 interface Starts {
   openMain: (conversationId: number | null) => void;
@@ -295,7 +295,7 @@ function offerStarts({ electron: { app: shell, Menu, Tray }, places }: Assembly,
 function endInOrder(
   { electron: { app: shell }, log }: Assembly,
   app: App,
-  { main, quick, overlays, hotkeys, onMainClosed }: Windows,
+  { main, quick, overlays, pins, hotkeys, onMainClosed }: Windows,
   tray: LoupeTray,
 ): void {
   let isQuitting = false;
@@ -316,6 +316,7 @@ function endInOrder(
       app.capture.stopCopying();
       quick.destroy();
       overlays.destroy();
+      pins.closeAll();
       tray.destroy();
       void app
         .close()

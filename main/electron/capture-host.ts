@@ -11,13 +11,15 @@ import type { Remembered } from './remembered.ts';
 import type { Frozen } from './screen.ts';
 import { createTextCopies } from './text-copies.ts';
 import type { Notice } from './notice.ts';
+import type { Pins } from './pins.ts';
 import { words } from './words.ts';
 
 export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged' | 'onEnd'> {
   quick: QuickAsk;
   notice: Pick<Notice, 'open' | 'close' | 'onClosed'>;
+  pins: Pins;
   /** A picture of these bytes (blue, green, red, one more), as PNG. */
-  toPng: (bitmap: Uint8Array, size: Size) => Uint8Array;
+  toPng: (bitmap: Uint8Array, size: Size) => Uint8Array<ArrayBuffer>;
   /** Into the clipboard. */
   writeText: (text: string) => void;
   hotkeys: Hotkeys;
@@ -45,7 +47,7 @@ const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, times, quick, notice, hotkeys, remembered, services, showMain, onFailed, toPng } = parts;
+  const { screen, overlays, times, quick, notice, pins, hotkeys, remembered, services, showMain, onFailed, toPng } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: () => taking?.refuse() });
   let current: Captured | null = null;
@@ -79,7 +81,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   }
 
   /** The part of a frozen display as PNG, with its marks. The capture is over, whatever comes of it. */
-  function cut({ one, region, marks }: Chosen): Uint8Array {
+  function cut({ one, region, marks }: Chosen): Uint8Array<ArrayBuffer> {
     try {
       const part = one.image.crop(region);
       if (marks.length === 0) return new Uint8Array(part.toPNG());
@@ -201,6 +203,7 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
 
     prepare() {
       frozen.follow();
+      pins.follow();
       quick.prepare();
     },
 
@@ -220,6 +223,12 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       const chosen = chosenOn(displayId, wanted, marks);
       copies.start(cut(chosen), chosen.one.display.workArea);
     },
+    async pin(displayId, wanted, marks) {
+      const chosen = chosenOn(displayId, wanted, marks);
+      const { display, size } = chosen.one;
+      pins.open(cut(chosen), chosen.region, toDesktop(display, size, chosen.region));
+    },
+    pins,
     copying: copies.state,
     stopCopying: copies.stop,
 

@@ -1,4 +1,4 @@
-import type { GlobalShortcut } from 'electron';
+import type { GlobalShortcut, MenuItemConstructorOptions } from 'electron';
 import { describe, expect, test, vi } from 'vitest';
 import { defaultSettings, type Display, type EventMessage, type Mark, type Picture, type TextLine } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
@@ -9,6 +9,7 @@ import { createHotkey, type Hotkey } from './hotkey.ts';
 import { createHotkeys, type Hotkeys } from './hotkeys.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
 import { createNotice } from './notice.ts';
+import { createPins } from './pins.ts';
 import { createQuick, type QuickAsk } from './quick.ts';
 import type { Remembered, RememberedState } from './remembered.ts';
 import { createScreen, displayOfShape, outdatesFrames, sourceOf } from './screen.ts';
@@ -79,6 +80,10 @@ interface Rig {
   /** Those that were made ahead. */
   spareWindows: () => WindowDouble[];
   quickWindow: () => WindowDouble | undefined;
+  pinWindows: () => WindowDouble[];
+  /** What the context menus of pins offered. */
+  menus: MenuItemConstructorOptions[][];
+  saved: Uint8Array[];
 }
 
 function rig({
@@ -134,6 +139,17 @@ function rig({
     preload: '/preload.cjs',
     isDark: () => false,
   });
+  const menus: MenuItemConstructorOptions[][] = [];
+  const saved: Uint8Array[] = [];
+  const pins = createPins({
+    createWindow,
+    platform,
+    preload: '/preload.cjs',
+    icon: '/icon.png',
+    displays: screen.displays,
+    savePicture: (png) => void saved.push(png),
+    popUp: (template) => void menus.push(template),
+  });
   const hotkeys = createHotkeys({
     globalShortcut: shortcuts,
     platform,
@@ -148,8 +164,9 @@ function rig({
     showMain: () => asides.push('main'),
     quick,
     notice,
+    pins,
     writeText: (text) => void clipboard.push(text),
-    toPng: (bitmap) => bitmap,
+    toPng: (bitmap) => new Uint8Array(bitmap),
     hotkeys,
     remembered,
     services: {
@@ -195,6 +212,9 @@ function rig({
     spareWindows: () => alive().filter((window) => window.url.includes('view=overlay') && !isOpen(window)),
     quickWindow: () => alive().find(({ url }) => url.includes('view=quick')),
     noticeWindow: () => alive().find(({ url }) => url.includes('view=notice')),
+    pinWindows: () => alive().filter(({ url }) => url.includes('view=pin')),
+    menus,
+    saved,
   };
 }
 
@@ -813,6 +833,131 @@ describe('Esc while a page holds a tool', () => {
     await one.capture.start('region');
     press(one);
     expect(one.overlayWindows()).toEqual([]);
+  });
+});
+
+describe('pinning', () => {
+  const region = { x: 150, y: 300, width: 300, height: 150 };
+
+  async function pinned(count = 1): Promise<Rig> {
+    const one = rig();
+    for (let number = 1; number <= count; number++) {
+      await one.capture.start('region');
+      await one.capture.pin('11', region, []);
+      one.pinWindows()[number - 1]!.emit('ready-to-show');
+    }
+    return one;
+  }
+
+  test('the region stays where it was, on top, in a window without rights; nothing of it is kept', async () => {
+    const one = await pinned();
+    expect(one.overlayWindows()).toHaveLength(0);
+    expect([one.kept, one.events, one.quickWindow()]).toEqual([[], [], undefined]);
+    const [window] = one.pinWindows() as [WindowDouble];
+    // At 150 %.
+    expect(window.bounds).toEqual({ x: 100, y: 200, width: 200, height: 100 });
+    expect([window.alwaysOnTop, window.visible, window.focused]).toEqual(['floating', true, true]);
+    expect(window.options).toMatchObject({ frame: false, show: false, resizable: false, transparent: true });
+    expect(window.options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false });
+    expect(window.url).toBe('loupe://app/?view=pin&pin=1');
+    expect(one.capture.pins.picture(1)).toEqual({ bytes: Uint8Array.of(0x89, 0x50), size: { width: 300, height: 150 }, opacity: 1 });
+  });
+
+  test('what was redacted is in no pinned picture', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.pin('12', { x: 1, y: 1, width: 2, height: 1 }, [{ kind: 'redact', region: { x: 2, y: 1, width: 1, height: 1 } }]);
+    // The double hands over 0x80 for every byte of the part, whose width the marks are drawn with.
+    expect([...one.capture.pins.picture(1).bytes.subarray(4, 8)]).toEqual([0, 0, 0, 255]);
+  });
+
+  test('it moves, grows around its middle and fades, as its page asks', async () => {
+    const one = await pinned();
+    const [window] = one.pinWindows() as [WindowDouble];
+    const { pins } = one.capture;
+    pins.move(1, { x: -30, y: 10 });
+    expect(window.bounds).toEqual({ x: 70, y: 210, width: 200, height: 100 });
+    pins.resize(1, 'larger');
+    expect(window.bounds).toEqual({ x: 60, y: 205, width: 220, height: 110 });
+    pins.resize(1, 'actual');
+    expect(window.bounds).toEqual({ x: 70, y: 210, width: 200, height: 100 });
+    pins.fade(1, 'stronger');
+    expect(window.webContents.sent).toEqual([]);
+    pins.fade(1, 'fainter');
+    expect(window.webContents.sent.map(([, message]) => message)).toEqual([{ event: 'pins.faded', payload: { pinId: 1, opacity: 0.85 } }]);
+    expect(pins.picture(1).opacity).toBe(0.85);
+    for (let time = 0; time < 9; time++) pins.fade(1, 'fainter');
+    expect(pins.picture(1).opacity).toBe(0.25);
+  });
+
+  test('several are there side by side; the keyboard goes from one to the next; closed, a pin is gone from memory', async () => {
+    const one = await pinned(3);
+    const windows = one.pinWindows();
+    for (const window of windows) window.focused = false;
+    one.capture.pins.next(3);
+    expect(windows.map(({ focused }) => focused)).toEqual([true, false, false]);
+    one.capture.pins.close(2);
+    expect(one.pinWindows()).toHaveLength(2);
+    expect(() => one.capture.pins.picture(2)).toThrow(LoupeError);
+    one.capture.pins.next(1);
+    expect(windows[2]!.focused).toBe(true);
+  });
+
+  test('its menu does what its keys do, and closes all', async () => {
+    const one = await pinned(2);
+    const [window] = one.pinWindows() as [WindowDouble];
+    window.webContents.emit('context-menu', {}, {});
+    const [menu] = one.menus as [MenuItemConstructorOptions[]];
+    expect(menu.map(({ label }) => label)).toEqual([
+      'Copy Picture',
+      'Save Picture As…',
+      undefined,
+      'Larger',
+      'Smaller',
+      'Actual Size',
+      'Opacity',
+      undefined,
+      'Close',
+      'Close All Pinned Pictures',
+    ]);
+    const choose = (label: string, among = menu): void => (among.find((item) => item.label === label)!.click as () => void)();
+    choose('Save Picture As…');
+    expect(one.saved).toEqual([Uint8Array.of(0x89, 0x50)]);
+    choose('Larger');
+    expect(window.bounds.width).toBe(220);
+    const shares = menu.find(({ label }) => label === 'Opacity')!.submenu as MenuItemConstructorOptions[];
+    expect(shares.map(({ label, checked }) => [label, checked])).toContainEqual(['100 %', true]);
+    choose('55 %', shares);
+    expect(one.capture.pins.picture(1).opacity).toBe(0.55);
+    choose('Close All Pinned Pictures');
+    expect(one.pinWindows()).toHaveLength(0);
+  });
+
+  test('a page that dies is loaded again, but not for ever', async () => {
+    const one = await pinned();
+    const [window] = one.pinWindows() as [WindowDouble];
+    for (let time = 0; time < 3; time++) window.webContents.emit('render-process-gone', {}, { reason: 'crashed' });
+    expect([window.calls.filter((call) => call === 'reload'), window.destroyed]).toEqual([['reload', 'reload', 'reload'], false]);
+    window.webContents.emit('render-process-gone', {}, { reason: 'crashed' });
+    expect(window.destroyed).toBe(true);
+  });
+
+  test('one on a display that is taken away comes to one that is there', async () => {
+    const displays = two();
+    const one = rig({ displays });
+    await one.capture.start('region');
+    await one.capture.pin('12', { x: 0, y: 900, width: 100, height: 100 }, []);
+    const [window] = one.pinWindows() as [WindowDouble];
+    expect(window.bounds).toMatchObject({ x: -1080, y: 400 });
+    displays.pop();
+    one.capture.prepare();
+    expect(window.bounds).toMatchObject({ x: -60, y: 400 });
+  });
+
+  test('a pin that is closed answers nothing but that', async () => {
+    const { pins } = rig().capture;
+    for (const ask of [() => pins.picture(1), () => pins.move(1, { x: 0, y: 0 }), () => pins.resize(1, 'actual'), () => pins.close(1)])
+      expect(ask).toThrow('This pinned picture is closed.');
   });
 });
 

@@ -45,11 +45,7 @@ export function offerContextMenus({ electron, picture, onFault }: ContextMenuPar
       lookUp: () => contents.showDefinitionForSelection(),
       copyLink: (address) => void clipboard.writeText(address),
       copyPicture: () => contents.copyImageAt(x, y),
-      savePicture: (hash) =>
-        void savePicture(electron, () => picture(hash)).catch((error: unknown) => {
-          onFault(error);
-          void reportPicture(electron, error).catch(onFault);
-        }),
+      savePicture: (hash) => savePicture(electron, () => picture(hash), onFault),
     };
   }
 
@@ -131,7 +127,15 @@ function short(text: string): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
-async function savePicture({ BrowserWindow, dialog }: ElectronModule, find: () => NamedPicture): Promise<void> {
+/** Asks where to, and writes it there; a dialog says what went wrong. */
+export function savePicture(electron: ElectronModule, find: () => NamedPicture, onFault: (error: unknown) => void): void {
+  save(electron, find).catch((error: unknown) => {
+    onFault(error);
+    void reportPicture(electron, error).catch(onFault);
+  });
+}
+
+async function save({ BrowserWindow, dialog }: ElectronModule, find: () => NamedPicture): Promise<void> {
   const found = find();
   const options: Electron.SaveDialogOptions = { title: words.context.saveTitle, defaultPath: fileNameOf(found) };
   const parent = BrowserWindow.getFocusedWindow();

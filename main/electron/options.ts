@@ -13,7 +13,11 @@ export const appOrigin = `${scheme}://${appHost}`;
 export const schemePrivileges = { standard: true, secure: true, supportFetchAPI: true } as const;
 
 export type View =
-  { view: 'main'; conversationId?: number | null } | { view: 'quick' } | { view: 'notice' } | { view: 'overlay'; display: string };
+  | { view: 'main'; conversationId?: number | null }
+  | { view: 'quick' }
+  | { view: 'notice' }
+  | { view: 'overlay'; display: string }
+  | { view: 'pin'; pin: number };
 
 /** Address of the page, which shows one of its views. */
 export function pageUrl(view: View): string {
@@ -21,6 +25,7 @@ export function pageUrl(view: View): string {
   if (view.view === 'main' && view.conversationId) url.searchParams.set('conversation', String(view.conversationId));
   if (view.view !== 'main') url.searchParams.set('view', view.view);
   if (view.view === 'overlay') url.searchParams.set('display', view.display);
+  if (view.view === 'pin') url.searchParams.set('pin', String(view.pin));
   return url.href;
 }
 

@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../host/log.ts';
 import type { ElectronModule } from './electron-module.ts';
+import { savePicture } from './context-menu.ts';
 import { offerReload } from './dialogs.ts';
 import { createCaptureTimes, type CaptureTimes } from './capture-times.ts';
 import { createHotkeys, type Hotkeys } from './hotkeys.ts';
 import { createNotice, type Notice } from './notice.ts';
 import { createOverlays, type Overlays } from './overlay.ts';
+import { createPins, type Pins } from './pins.ts';
 import type { Places } from './places.ts';
 import { createQuick, type QuickAsk } from './quick.ts';
 import type { Remembered } from './remembered.ts';
 import { createScreen, type ScreenAccess } from './screen.ts';
 import { createSignal, type Signal } from './signal.ts';
 import { createMainWindow, type MainWindow } from './window.ts';
+import { words } from './words.ts';
 
 /** How long windows take to be gone from the screen after they were hidden, ms. */
 const vanishMs = 150;
@@ -35,6 +38,7 @@ export interface Windows {
   main: MainWindow;
   quick: QuickAsk;
   notice: Notice;
+  pins: Pins;
   overlays: Overlays;
   times: CaptureTimes;
   hotkeys: Hotkeys;
@@ -51,6 +55,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
   const { platform } = process;
   const { preload } = places;
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new BrowserWindow(options);
+  const icon = join(places.icons, '256x256.png');
   const isDark = (): boolean => nativeTheme.shouldUseDarkColors;
   const shared = { createWindow, platform, preload, isDark };
   const mainOpened = createSignal();
@@ -59,7 +64,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
   const screen = createScreen({ screen: electron.screen, desktopCapturer, systemPreferences, platform, wayland });
   const main = createMainWindow({
     ...shared,
-    icon: join(places.icons, '256x256.png'),
+    icon,
     displays: screen.displays,
     primaryWorkArea: () => electron.screen.getPrimaryDisplay().workArea,
     remembered,
@@ -90,6 +95,13 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     main,
     quick,
     notice: createNotice(shared),
+    pins: createPins({
+      ...shared,
+      icon,
+      displays: screen.displays,
+      savePicture: (png) => savePicture(electron, () => ({ bytes: png, mediaType: 'image/png', name: words.capture.pictureName }), log),
+      popUp: (template, window) => electron.Menu.buildFromTemplate(template).popup({ window }),
+    }),
     overlays: createOverlays({ createWindow, globalShortcut, platform, wayland, preload }),
     times: createCaptureTimes(log),
     hotkeys: createHotkeys({ globalShortcut, platform, wayland, portal }),

@@ -1,4 +1,4 @@
-/** Pictures, the text in them, and taking them of the screen. */
+/** Pictures, the text in them, taking them of the screen, and pinning them to it. */
 import type { EngineService } from '../services/engine-service.ts';
 import { publishedVision, viewOf } from '../services/image-view.ts';
 import type { PictureText } from '../services/picture-text.ts';
@@ -31,7 +31,8 @@ export function pictureHandlers({ pictures, text, engine }: PictureHandlersOptio
   };
 }
 
-export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
+export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture' | 'pins'> {
+  const { pins } = capture;
   return {
     'capture.state': () => capture.state(),
     'capture.start': done(({ mode, conversationId }) => capture.start(mode, conversationId)),
@@ -40,11 +41,18 @@ export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture'> {
     'capture.drawn': done(({ displayId }) => capture.drawn(displayId)),
     'capture.finish': done(({ displayId, region, marks }) => capture.finish(displayId, region, marks)),
     'capture.text': done(({ displayId, region, marks }) => capture.text(displayId, region, marks)),
+    'capture.pin': done(({ displayId, region, marks }) => capture.pin(displayId, region, marks)),
     'capture.copying': async () => capture.copying(),
     'capture.stopCopying': done(() => capture.stopCopying()),
     'capture.cancel': done(() => capture.cancel()),
     'capture.current': () => capture.current(),
     'capture.testHotkey': async ({ mode }) => ({ pressed: await capture.testHotkey(mode) }),
     'capture.pauseHotkey': done(({ paused }) => capture.pauseHotkey(paused)),
+    'pins.picture': ({ pinId }) => pins.picture(pinId),
+    'pins.move': done(({ pinId, by }) => pins.move(pinId, by)),
+    'pins.resize': done(({ pinId, to }) => pins.resize(pinId, to)),
+    'pins.fade': done(({ pinId, to }) => pins.fade(pinId, to)),
+    'pins.next': done(({ pinId }) => pins.next(pinId)),
+    'pins.close': done(({ pinId }) => pins.close(pinId)),
   };
 }

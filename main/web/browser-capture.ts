@@ -10,6 +10,9 @@ const hotkey: HotkeyState = {
 };
 
 export function browserCapture(): CaptureHost {
+  const noPin = (): never => {
+    throw new LoupeError('not_found', 'A browser pins no pictures to the screen. The desktop app can.');
+  };
   const refuse = async (): Promise<never> => {
     throw new LoupeError(
       'capture_failed',
@@ -31,6 +34,8 @@ export function browserCapture(): CaptureHost {
     hold: refuse,
     finish: refuse,
     text: refuse,
+    pin: refuse,
+    pins: { picture: noPin, move: noPin, resize: noPin, fade: noPin, next: noPin, close: noPin },
     copying: () => null,
     stopCopying: () => {},
     cancel: async () => {},

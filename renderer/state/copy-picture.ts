@@ -7,17 +7,23 @@ import type { Toasts } from './toasts.svelte.ts';
 
 const png = 'image/png';
 
-/** Puts it into the clipboard and says so. The window has to have the keyboard. Returns whether it is there; does not reject. */
-export async function copyPng(bytes: Promise<Uint8Array<ArrayBuffer>>, toasts: Toasts): Promise<boolean> {
+/** Puts it into the clipboard. The window has to have the keyboard. Returns whether it is there; does not reject. */
+export async function writePng(bytes: Promise<Uint8Array<ArrayBuffer>>): Promise<boolean> {
   try {
     // Given as a promise, so that the browser still knows of the click.
     await navigator.clipboard.write([new ClipboardItem({ [png]: bytes.then((data) => new Blob([data], { type: png })) })]);
-    toasts.show({ message: strings.chat.pictureCopied });
     return true;
   } catch {
-    toasts.show({ tone: 'danger', message: strings.chat.copyFailed, nextStep: strings.chat.copyFailedStep });
     return false;
   }
+}
+
+/** Puts it into the clipboard, as `writePng` does, and says so. */
+export async function copyPng(bytes: Promise<Uint8Array<ArrayBuffer>>, toasts: Toasts): Promise<boolean> {
+  const isThere = await writePng(bytes);
+  if (isThere) toasts.show({ message: strings.chat.pictureCopied });
+  else toasts.show({ tone: 'danger', message: strings.chat.copyFailed, nextStep: strings.chat.copyFailedStep });
+  return isThere;
 }
 
 /** Does not reject. */

@@ -8,6 +8,7 @@ export const capture = {
   redact: 'Redact',
   arrow: 'Arrow',
   undo: 'Undo',
+  pin: 'Pin',
   marked: (count: number) => (count === 1 ? '1 mark' : `${count} marks`),
   forProgram: (program: string) => `“${program}” asks. It gets an answer about what you choose, and not the picture.`,
   hints: {
@@ -19,6 +20,7 @@ export const capture = {
     copyText: 'Copy text',
     copyWhole: 'Copy all text',
     copyPicture: 'Copy picture',
+    pin: 'Pin on top',
     move: 'Move',
     resize: 'Resize',
     ten: 'By 10',

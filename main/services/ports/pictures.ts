@@ -1,5 +1,20 @@
 /** Pictures: decoding them, reading their text, taking them of the screen. */
-import type { Captured, CaptureMode, CaptureState, Copying, Display, Mark, PagePart, Pages, Region, TextLine } from '../../contract.ts';
+import type {
+  Captured,
+  CaptureMode,
+  CaptureState,
+  Copying,
+  Display,
+  Mark,
+  PagePart,
+  Pages,
+  Pin,
+  PinFade,
+  PinMove,
+  PinResize,
+  Region,
+  TextLine,
+} from '../../contract.ts';
 import type { PreparedPicture } from '../../protocol.ts';
 import type { ImageSource, Abortable } from './common.ts';
 
@@ -50,6 +65,16 @@ export interface TextRecogniser {
   close(): Promise<void>;
 }
 
+/** What the windows of pinned pictures ask. All throw `not_found` for a pin that is closed. */
+export interface PinHost {
+  picture(pinId: number): Pin;
+  move(pinId: number, by: PinMove): void;
+  resize(pinId: number, to: PinResize): void;
+  fade(pinId: number, to: PinFade): void;
+  next(pinId: number): void;
+  close(pinId: number): void;
+}
+
 /** How a host takes pictures of the screen. */
 export interface CaptureHost {
   state(): Promise<CaptureState>;
@@ -70,6 +95,9 @@ export interface CaptureHost {
   finish(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   /** Ends the capture; the text in the region goes to the clipboard once it is read. */
   text(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
+  /** Ends the capture; the region stays on the screen, on top of everything, and is kept nowhere else. */
+  pin(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
+  pins: PinHost;
   copying(): Copying | null;
   stopCopying(): void;
   cancel(): Promise<void>;
