@@ -104,9 +104,9 @@ test('the open conversation is renamed, exported and deleted from the field, its
   await expect(items.first()).toBeFocused();
   const offered = async (): Promise<string[]> => items.locator('.label').allInnerTexts();
   const inRow = await offered();
-  const usual = ['Rename', 'Pin', 'Instructions…', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…'];
+  const usual = ['Rename', 'Pin', 'Instructions…', 'Share…', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…'];
   // Several are chosen in the list alone.
-  expect(inRow).toEqual([...usual.slice(0, 5), 'Select', ...usual.slice(5)]);
+  expect(inRow).toEqual([...usual.slice(0, 6), 'Select', ...usual.slice(6)]);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Conversation actions' }).click();
   await expect(items.first()).toBeFocused();

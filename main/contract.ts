@@ -97,7 +97,8 @@ export { arrowColours, arrowEdge, arrowShapes, drawMarks, mostMarks, redactColou
 export { captureModes } from './contract/capture.ts';
 export type { Mark } from './contract/marks.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
-export { isVerdict, privateTitle } from './contract/conversations.ts';
+export { isVerdict, privateTitle, shownMessages } from './contract/conversations.ts';
+export { fileNameOf } from './contract/file-name.ts';
 export { abilities, liesIn, modelPaths, serverChoice, serverState, usualServerContext } from './contract/models.ts';
 export { mostProgramCharacters, programTool as programToolSchema } from './contract/programs.ts';
 export { answeredByInWords, longestServerName, mostServers, serverChoiceId, serverIdOf } from './contract/servers.ts';

@@ -18,6 +18,7 @@ import { programs } from './strings/programs.ts';
 import { quick } from './strings/quick.ts';
 import { servers } from './strings/servers.ts';
 import { settings } from './strings/settings.ts';
+import { share } from './strings/share.ts';
 import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
 import { tables } from './strings/tables.ts';
@@ -49,6 +50,7 @@ export const strings = {
   quick,
   servers,
   settings,
+  share,
   storage,
   tables,
   text,

@@ -169,3 +169,15 @@ export const privateTitle = 'Private conversation';
 export function isVerdict({ judgement, model }: Pick<Message, 'judgement' | 'model'>): boolean {
   return judgement !== null && judgement.by === model;
 }
+
+/** The branch that is shown, from its first message on; a comparison with all its answers. */
+export function shownMessages({ messages, leafId }: Pick<Conversation, 'messages' | 'leafId'>): Message[] {
+  const byId = new Map(messages.map((one) => [one.id, one]));
+  const branch: Message[] = [];
+  for (let at = byId.get(leafId ?? 0); at; at = byId.get(at.parentId ?? 0)) branch.push(at);
+  return branch.reverse().flatMap((one) => (one.compared === undefined ? [one] : comparedWith(one, messages)));
+}
+
+function comparedWith({ parentId }: Message, messages: readonly Message[]): Message[] {
+  return messages.filter((one) => one.parentId === parentId && one.compared !== undefined);
+}

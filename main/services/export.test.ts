@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import type { Conversation, Message } from '../contract.ts';
-import { exportConversation, fileNameOf } from './export.ts';
+import { fileNameOf, type Conversation, type Message } from '../contract.ts';
+import { exportConversation } from './export.ts';
 
 const picture = { hash: 'a'.repeat(64), name: 'receipt_[1].png', width: 800, height: 600, bytes: 1234, origin: { kind: 'paste' as const } };
 

@@ -4,7 +4,9 @@ import {
   citationInWords,
   coverageInWords,
   differenceInWords,
+  fileNameOf,
   scopeInWords,
+  shownMessages,
   type Conversation,
   type Message,
   type Picture,
@@ -24,7 +26,7 @@ export function exportConversation(conversation: Conversation, format: 'markdown
 
 /** The branch that is shown. */
 function toMarkdown({ title, createdAt, instructions, messages, leafId }: Conversation): string {
-  const branch = branchTo(messages, leafId).flatMap((message) => besideIt(message, messages));
+  const branch = shownMessages({ messages, leafId });
   const others = messages.length - branch.length;
   const blocks = [
     `# ${oneLine(title)}`,
@@ -105,56 +107,4 @@ function toDocument({
       ...(compared !== undefined && { compared: true }),
     })),
   };
-}
-
-/** A comparison is shown with all its answers. */
-function besideIt(message: Message, messages: Message[]): Message[] {
-  if (message.compared === undefined) return [message];
-  return messages.filter(({ parentId, compared }) => parentId === message.parentId && compared !== undefined);
-}
-
-function branchTo(messages: Message[], leafId: number | null): Message[] {
-  const byId = new Map(messages.map((message) => [message.id, message]));
-  const branch: Message[] = [];
-  for (let at = leafId; at !== null;) {
-    const message = byId.get(at);
-    if (!message) break;
-    branch.unshift(message);
-    at = message.parentId;
-  }
-  return branch;
-}
-
-/** Bytes of UTF-8, well below what any file system allows, so that " (1)" and an ending still fit. */
-const longestName = 120;
-/** Names that Windows keeps for devices, with any ending. */
-const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/i;
-
-/** Without an ending. `kind`: what it is called where the title has nothing that may be in a name. */
-export function fileNameOf(title: string, kind = 'Conversation'): string {
-  const plain = title
-    .toWellFormed()
-    .normalize('NFC')
-    // What separates folders or is forbidden somewhere, what cannot be seen, and what turns the direction of reading.
-    .replace(/[\\/:*?"<>|\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]/gu, ' ')
-    .replace(/\s+/g, ' ');
-  const name = trimEnds(shorten(trimEnds(plain)));
-  if (!name) return kind;
-  return reserved.test(name.split('.')[0]!.trim()) ? `${kind} ${name}` : name;
-}
-
-/** Dots in front hide a file; dots and spaces at the end vanish on Windows. */
-function trimEnds(name: string): string {
-  return name.replace(/^[. ]+|[. ]+$/g, '');
-}
-
-function shorten(name: string): string {
-  let bytes = 0;
-  let kept = '';
-  for (const { segment } of new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(name)) {
-    bytes += Buffer.byteLength(segment);
-    if (bytes > longestName) break;
-    kept += segment;
-  }
-  return kept;
 }

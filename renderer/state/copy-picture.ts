@@ -22,7 +22,7 @@ export async function writePng(bytes: Promise<Uint8Array<ArrayBuffer>>): Promise
 export async function copyPng(bytes: Promise<Uint8Array<ArrayBuffer>>, toasts: Toasts): Promise<boolean> {
   const isThere = await writePng(bytes);
   if (isThere) toasts.show({ message: strings.chat.pictureCopied });
-  else toasts.show({ tone: 'danger', message: strings.chat.copyFailed, nextStep: strings.chat.copyFailedStep });
+  else toasts.show({ tone: 'danger', message: strings.chat.copyPictureFailed, nextStep: strings.chat.copyPictureFailedStep });
   return isThere;
 }
 

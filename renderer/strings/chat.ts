@@ -86,6 +86,8 @@ export const chat = {
   copyPicture: 'Copy picture',
   savePicture: 'Save picture',
   pictureCopied: 'Picture copied.',
+  copyPictureFailed: 'The picture could not be copied.',
+  copyPictureFailedStep: 'Click the window and try again, or save the picture as a file.',
   copyCode: 'Copy the code',
   code: (language: string) => (language ? `Code, ${language}` : 'Code'),
   table: 'Table',

@@ -1,6 +1,5 @@
 /** A table as CSV (RFC 4180, with a mark that says that it is UTF-8) or JSON. */
-import { fileNameOf } from '../export.ts';
-import { dayIn, doubtsInWords, numberIn, type Extraction, type ExtractionCell, type ExtractionField } from '../../contract.ts';
+import { dayIn, doubtsInWords, fileNameOf, numberIn, type Extraction, type ExtractionCell, type ExtractionField } from '../../contract.ts';
 
 type Table = Pick<Extraction, 'name' | 'fields' | 'by' | 'rows'>;
 

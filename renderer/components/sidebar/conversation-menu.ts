@@ -7,6 +7,7 @@ import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
 import Save from '@lucide/svelte/icons/save';
+import Share2 from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash';
 import X from '@lucide/svelte/icons/x';
 import type { ConversationSummary } from '../../../main/contract.ts';
@@ -19,6 +20,7 @@ export interface ConversationActions {
   rename: () => void;
   pin: () => void;
   instruct: () => void;
+  share: () => void;
   exportAs: (format: ExportFormat) => void;
   delete: () => void;
   erase: () => void;
@@ -37,6 +39,7 @@ export function conversationMenu(
   const text = strings.sidebar;
   const shortcut = (name: keyof ConversationActions) => (keys[name] ? { shortcut: keys[name] } : {});
   const exports: MenuItem[] = [
+    { label: strings.share.open, icon: Share2, onselect: actions.share },
     { label: strings.chat.exportMarkdown, icon: FileText, ...shortcut('exportAs'), onselect: () => actions.exportAs('markdown') },
     { label: strings.chat.exportJson, icon: FileBraces, onselect: () => actions.exportAs('json') },
   ];
