@@ -360,4 +360,9 @@ export interface Addon {
    * Cannot be taken back. Null where it holds; else why this system does not have it. Linux on x64 and arm64 does.
    */
   confine(): string | null;
+  /**
+   * From now on no thread of this process can open a socket or a process, touch another one, or write anywhere but below these folders and
+   * to these devices; those that are not there are passed over. Cannot be taken back. Null where it holds; else what does not, and why.
+   */
+  confineEngine(folders: string[], devices: string[]): string | null;
 }

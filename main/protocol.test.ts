@@ -8,6 +8,7 @@ const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hello?' }] }]
 /** One valid body of each kind. */
 const bodies: Record<RequestKind, unknown> = {
   devices: null,
+  confinement: null,
   inspect: { gguf: ['/model.gguf'], stops: ['</s>'] },
   estimate: { ...place, engine },
   load: { ...place, engine, contextLength: 512, hostLayers: [1], embeddingOnHost: true },

@@ -4,7 +4,8 @@
  * parsed on receipt at both ends.
  *
  * Each request has an id and is answered by exactly one `done` or `error` of that id, after any number of `progress`, `stage`
- * and `token`. `cancel` and `exit` have no answer of their own. While there are requests, a `beat` says at regular intervals
+ * and `token`. `cancel`, `writes` (before the first request: in which folders the process goes on writing) and `exit` have no answer of
+ * their own. While there are requests, a `beat` says at regular intervals
  * where they are.
  */
 import * as v from 'valibot';
@@ -195,6 +196,9 @@ const nothing = v.null();
 export const requests = {
   devices: { body: nothing, result: v.array(device), model: 'kept', takesTurn: false, stages: ['devices'] },
 
+  /** Null where the process has given up what no driver needs (decision 52); otherwise why it has not. Linux on x64 and arm64. */
+  confinement: { body: nothing, result: v.nullable(v.string()), model: 'kept', takesTurn: false, stages: ['sent'] },
+
   /** What the files are, if a load would take them; rejects with what it would reject with. Needs no device. */
   inspect: {
     body: modelPlace,
@@ -320,8 +324,8 @@ export const requests = {
   },
 
   /**
-   * Writes a GGUF file; an aborted one rejects with `cancelled`, and the same request resumes it. Takes the whole engine for
-   * minutes: use one of its own.
+   * Writes a GGUF file; an aborted one rejects with `cancelled`, and the same request resumes it. To be the first that an engine is asked:
+   * afterwards its process can write nowhere but in its cache.
    */
   quantise: {
     body: v.strictObject({
@@ -449,6 +453,7 @@ const requestKinds = Object.keys(requests) as RequestKind[];
 const envelope = v.variant('type', [
   v.strictObject({ type: v.picklist(requestKinds), id, body: v.unknown() }),
   v.strictObject({ type: v.literal('cancel'), id }),
+  v.strictObject({ type: v.literal('writes'), folders: v.array(v.string()) }),
   v.strictObject({ type: v.literal('exit') }),
 ]);
 
@@ -479,10 +484,12 @@ const eventSchema = v.variant('type', [
 ]);
 export type Event = v.InferOutput<typeof eventSchema>;
 
-export function parseRequest(value: unknown): Request | { type: 'cancel'; id: number } | { type: 'exit' } {
+type Order = { type: 'cancel'; id: number } | { type: 'writes'; folders: string[] } | { type: 'exit' };
+
+export function parseRequest(value: unknown): Request | Order {
   const complaint = 'The engine received a message that it does not know';
   const read = parse(envelope, value, complaint);
-  if (read.type === 'cancel' || read.type === 'exit') return read;
+  if (read.type === 'cancel' || read.type === 'writes' || read.type === 'exit') return read;
   return { ...read, body: parse(requests[read.type].body, read.body, complaint) } as Request;
 }
 

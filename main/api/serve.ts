@@ -23,7 +23,7 @@ import { createToolDialect, type ToolParts } from './tools.ts';
 
 export interface ApiServeOptions {
   /** With what prepares the pictures that it is asked about. */
-  startEngine: (pictures: PictureWorker) => Engine;
+  startEngine: (pictures: PictureWorker, cacheDirectory: string) => Engine;
   version: string;
   dataDirectory: string;
   /** 0 = any free one. */
@@ -54,11 +54,12 @@ export async function serveApi({
   const pictures = createPictureWorker();
   const models = createModels({ store, demoModel });
   const history = createHistory(store, createPictures({ store, worker: pictures }));
+  const cacheDirectory = join(dataDirectory, 'cache');
   const engine = createEngineService({
-    engine: startEngine(pictures),
+    engine: startEngine(pictures, cacheDirectory),
     settings: () => store.settings(),
     model: (id) => models.chosen(id),
-    cacheDirectory: join(dataDirectory, 'cache'),
+    cacheDirectory,
     onChange: () => {},
   });
   const closeParts = async (): Promise<void> => {

@@ -28,6 +28,8 @@ interface Report {
   data: Omit<DataReport, 'problem'> | null;
   /** Whether pictures are decoded where nothing else can be opened: null, or why that does not hold on this system. */
   unconfinedPictures: string | null;
+  /** Likewise of the engine. */
+  unconfinedEngine: string | null;
   problems: Omit<Failure, 'ok'>[];
 }
 
@@ -82,7 +84,8 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
     }
     const data = await orNull(examineData(directory, problems));
     const unconfinedPictures = await confinementOfPictures(terminal);
-    return { ok: problems.length === 0, versions: versions(), devices, test, data, unconfinedPictures, problems };
+    const unconfinedEngine = await client.confinement().catch((error: unknown) => toFailure(error).message);
+    return { ok: problems.length === 0, versions: versions(), devices, test, data, unconfinedPictures, unconfinedEngine, problems };
   } finally {
     await client.close();
   }
@@ -143,7 +146,10 @@ function versions(): Record<string, string> {
   return { loupe: loupeVersion(), node: process.versions.node, system: `${process.platform} ${process.arch} ${release()}` };
 }
 
-function print({ versions, devices, test, data, unconfinedPictures, problems }: Report, line: (text: string) => void): void {
+function print(
+  { versions, devices, test, data, unconfinedPictures, unconfinedEngine, problems }: Report,
+  line: (text: string) => void,
+): void {
   line(`Loupe ${versions['loupe']}, Node ${versions['node']}, ${versions['system']}`);
   line('');
   line(devices === null ? 'Devices: could not be listed' : `Devices: ${devices.length}`);
@@ -170,6 +176,11 @@ function print({ versions, devices, test, data, unconfinedPictures, problems }: 
     unconfinedPictures === null
       ? 'Pictures are decoded in a process that can open no file, socket or process.'
       : `Pictures are decoded in a process of their own, with the rights of the app (${unconfinedPictures}).`,
+  );
+  line(
+    unconfinedEngine === null
+      ? 'The engine can open no socket or process, and write nowhere but to graphics cards and caches.'
+      : `The engine has rights that it does not need (${unconfinedEngine}).`,
   );
   line('');
   if (problems.length === 0) line('All is well.');

@@ -4,6 +4,7 @@ import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
+import type { Engine, PictureWorker } from '../services/ports.ts';
 import { runLoupe } from './run.ts';
 import { exitCodes, loupeVersion, withoutCommands } from './terminal.ts';
 
@@ -23,6 +24,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(exitCodes.ok);
 });
 
+const startEngine = (pictures: PictureWorker, cacheDirectory: string): Engine => createEngineClient({ pictures, cacheDirectory });
+
 const errIsTerminal = process.stderr.isTTY === true;
 process.exitCode = await runLoupe(process.argv.slice(2), {
   // Files and other programs get every character as it is.
@@ -41,13 +44,13 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');
-    const served = await serve({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
+    const served = await serve({ ...options, startEngine, version: loupeVersion() });
     const { problem, open, close } = served;
     return { link: () => served.host.link(), problem, open, close };
   },
   startApi: async (options) => {
     const { serveApi } = await import('../api/serve.ts');
-    return serveApi({ ...options, startEngine: (pictures) => createEngineClient({ pictures }), version: loupeVersion() });
+    return serveApi({ ...options, startEngine, version: loupeVersion() });
   },
   callTool: async (...given) => (await import('../api/call.ts')).callTool(...given),
   interrupted: interrupt.signal,

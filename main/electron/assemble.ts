@@ -160,7 +160,8 @@ function createDesktopApp(
   { store, windows, remembered, spawn, version, abilities, openMain, captureFailed, settingsChanged }: DesktopAppParts,
 ): App<ElectronCapture> {
   const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
-  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), pictures });
+  const cacheDirectory = join(data, 'cache');
+  const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), cacheDirectory, pictures });
   const writeText = (text: string): void => void electron.clipboard.writeText(text);
   return createApp({
     store,
@@ -190,7 +191,7 @@ function createDesktopApp(
       dataDirectory: data,
       logsDirectory: join(data, 'logs'),
       demoModel: places.demoModel,
-      cacheDirectory: join(data, 'cache'),
+      cacheDirectory,
       licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
       openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),

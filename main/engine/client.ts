@@ -36,6 +36,8 @@ export interface EngineClientOptions {
   closeGraceMs?: number;
   /** How still a process may stand before it is ended. Null: for ever, as under a debugger. */
   limits?: Limits | null;
+  /** Where compiled pipelines are kept: the one folder that the engine goes on writing in. */
+  cacheDirectory?: string;
   /** Prepares the tiles of pictures. Absent: one of the client's own, started with the first picture. */
   pictures?: Pick<PictureWorker, 'prepare'>;
 }
@@ -86,6 +88,7 @@ class EngineClient {
   readonly #maxPauseMs: number;
   readonly #closeGraceMs: number;
   readonly #limits: Limits | null;
+  readonly #writes: string[];
   readonly #rates: Rates;
   readonly #lostListeners: ((loss: EngineLoss) => void)[] = [];
   #running: Running | null = null;
@@ -111,6 +114,7 @@ class EngineClient {
     maxPauseMs = 10_000,
     closeGraceMs = 3000,
     limits = chosenLimits(),
+    cacheDirectory,
     pictures,
   }: EngineClientOptions) {
     this.#pictures = pictures ?? null;
@@ -119,6 +123,7 @@ class EngineClient {
     this.#maxPauseMs = maxPauseMs;
     this.#closeGraceMs = closeGraceMs;
     this.#limits = limits;
+    this.#writes = cacheDirectory === undefined ? [] : [cacheDirectory];
     this.#rates = new Rates(limits ?? usualLimits);
   }
 
@@ -384,6 +389,7 @@ class EngineClient {
     running.watch.message();
     if (event.type === 'ready') {
       running.watch.ready();
+      running.process.send({ type: 'writes', folders: this.#writes });
       return ready();
     }
     if (event.type === 'beat') return running.watch.work(event.work, event.waiting);

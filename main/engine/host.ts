@@ -3,6 +3,7 @@
  * replaces. Pictures, which may be hostile, are decoded in the picture process; their tiles come with the request.
  */
 import { randomInt } from 'node:crypto';
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LoupeError, toFailure } from '../errors.ts';
 import { readCheckpointFiles } from '../prompt/checkpoint-files.ts';
@@ -14,6 +15,7 @@ import { promptLanguage, readPromptLanguage, type PromptLanguage } from '../prom
 import { createStopTexts } from '../prompt/stops.ts';
 import type { Addon, DeviceInfo, ModelFacts, ModelInfo, NativeEngine, SamplingOptions } from '../native-surface.ts';
 import { loadAddon, shaderDirectory } from '../process/addon.ts';
+import { confineEngine } from '../process/confine.ts';
 import { parentChannel, type ParentChannel } from '../process/channel.ts';
 import { holdLifeline, type Lifeline } from '../process/lifeline.ts';
 import {
@@ -73,6 +75,10 @@ class Host {
   #engineKey = '';
   #loaded: Loaded | null = null;
   #running: Running | null = null;
+  /** Where the process goes on writing. */
+  #writes: string[] = [];
+  /** Done before the first request is served; with what it says of itself. */
+  #confined: Promise<string | null> | null = null;
 
   constructor(channel: ParentChannel, lifeline: Lifeline) {
     this.#channel = channel;
@@ -121,8 +127,11 @@ class Host {
     }
     if (request.type === 'exit') return void this.#exit();
     if (request.type === 'cancel') return this.#cancel(request.id);
+    if (request.type === 'writes') return void this.#writes.push(...request.folders);
     this.#places.set(request.id, { stage: 'sent', steps: 0 });
     try {
+      this.#confined ??= confineEngine([...this.#writes, ...writesOf(request)]);
+      await this.#confined;
       const result = await this.#answer(request);
       // Some are large, and copying them takes a moment.
       this.#lifeline.during('result', () => this.#send({ type: 'done', id: request.id, result }));
@@ -137,6 +146,8 @@ class Host {
     switch (request.type) {
       case 'devices':
         return this.#devices(request);
+      case 'confinement':
+        return this.#confined;
       case 'memory':
         return { ...this.#opened().memory(), hostPeakBytes: hostPeakBytes() };
       case 'countTokens':
@@ -480,6 +491,13 @@ function withoutTokenizer(): LoupeError {
 
 function advised(language: PromptLanguage | null, advice: SamplingAdvice = {}): PromptLanguage | null {
   return language && { ...language, sampling: { ...language.sampling, ...withoutUndefined(advice) } };
+}
+
+/** Folders that the first request of a process needs to write in. */
+function writesOf({ type, body }: Request): string[] {
+  if (type === 'quantise') return [dirname(body.target)];
+  const { cacheDirectory } = body && 'engine' in body ? body.engine : {};
+  return cacheDirectory === undefined ? [] : [cacheDirectory];
 }
 
 /** What the addon needs of it. */

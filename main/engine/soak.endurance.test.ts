@@ -15,6 +15,8 @@ const count = Number(process.env['LOUPE_REQUESTS'] ?? 300);
 const warmUp = 60;
 /** One in so many is about a picture. */
 const pictureEvery = 6;
+/** So that a run that is cut short has said something, too. */
+const progressEvery = 250;
 /** What the system gives a process and takes back as it likes. */
 const slackBytes = 24e6;
 
@@ -56,6 +58,7 @@ async function ask(bench: Bench, from: number, to: number): Promise<void> {
     const text = isAboutPicture ? question : `${at}: ${at % 4 === 1 ? long : question}`;
     const { state, failure } = await bench.ask(text, isAboutPicture ? image : null);
     expect({ at, state, failure }).toEqual({ at, state: 'complete', failure: null });
+    if (at % progressEvery === 0) console.log(`${at}: ${words(await look(bench))}`);
   }
 }
 

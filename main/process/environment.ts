@@ -9,6 +9,8 @@ const names: ReadonlySet<string> = new Set([
   ...['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'DRI_PRIME', 'LD_LIBRARY_PATH', 'DYLD_FALLBACK_LIBRARY_PATH'],
   ...['SYSTEMROOT', 'WINDIR', 'SYSTEMDRIVE', 'USERPROFILE', 'HOMEDRIVE', 'HOMEPATH', 'APPDATA', 'LOCALAPPDATA', 'PROGRAMDATA'],
   ...['PROGRAMFILES', 'PATHEXT', 'COMSPEC', 'NUMBER_OF_PROCESSORS', 'PROCESSOR_ARCHITECTURE'],
+  // Takes a fence away where a driver does not stand it, and lets no code in.
+  'LOUPE_CONFINE',
   ...['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_LOADER_LAYERS_DISABLE', 'VK_LOADER_DRIVERS_SELECT', 'VK_LOADER_DRIVERS_DISABLE'],
 ]);
 const beginnings = ['LC_', 'XDG_', 'MESA_', 'RADV_', 'ANV_', 'NVK_', 'LP_', 'GALLIVM_', 'AMD_', 'MVK_'];

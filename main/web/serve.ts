@@ -21,8 +21,8 @@ import { startWebHost, type WebHost } from './server.ts';
 import { noteServing, withWayToRunning } from './serving.ts';
 
 export interface ServeOptions {
-  /** With what prepares the pictures that it is asked about. */
-  startEngine: (pictures: PictureWorker) => Engine;
+  /** With what prepares the pictures that it is asked about, and the folder for compiled pipelines. */
+  startEngine: (pictures: PictureWorker, cacheDirectory: string) => Engine;
   version: string;
   dataDirectory: string;
   /** 0 or absent = any free one. */
@@ -51,10 +51,11 @@ export async function openApp(
   const log = createLog(logsDirectory);
   const store = await openStoreHere(dataDirectory);
   const pictures = createPictureWorker();
+  const cacheDirectory = join(dataDirectory, 'cache');
   const app = createApp({
     store,
-    engine: startEngine(pictures),
-    startEngine: () => startEngine(pictures),
+    engine: startEngine(pictures, cacheDirectory),
+    startEngine: () => startEngine(pictures, cacheDirectory),
     pictures,
     documents: createDocumentReader(),
     ocr: createTextRecogniser(),
@@ -68,7 +69,7 @@ export async function openApp(
       dataDirectory,
       logsDirectory,
       demoModel,
-      cacheDirectory: join(dataDirectory, 'cache'),
+      cacheDirectory,
       licences: () => readLicences(root),
       openFolder: openWithSystem,
       onFault: log,

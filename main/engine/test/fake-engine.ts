@@ -64,6 +64,10 @@ export function createFakeEngine({
       begin(signal);
       return [device];
     },
+    async confinement({ signal } = {}) {
+      begin(signal);
+      return null;
+    },
     async inspect(place, { signal } = {}) {
       begin(signal);
       return inspect(place);
