@@ -61,9 +61,9 @@ export default {
     ),
     forbid(
       'one-way-to-the-network',
-      'Connections are opened in services/network.ts, which counts and refuses them, and answered on 127.0.0.1 by the hosts. ' +
-        'fetch and WebSocket: eslint.config.js.',
-      { path: '^(main|renderer)/', pathNot: '^main/(services/network\\.ts$|(web|api)/)' },
+      'Connections are opened in services/network.ts, which counts and refuses them, and answered on 127.0.0.1 by the hosts. The X server ' +
+        'of the display is asked over its socket in the file system. fetch and WebSocket: eslint.config.js.',
+      { path: '^(main|renderer)/', pathNot: '^main/(services/network\\.ts$|electron/x11/connection\\.ts$|(web|api)/)' },
       {
         path: '^((node:)?(net|http|https|http2|tls|dgram|dns(/promises)?|inspector(/promises)?)$|node_modules/(undici|ws)/)',
         dependencyTypesNot: ['type-only'],

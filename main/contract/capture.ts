@@ -17,6 +17,8 @@ export const display = v.strictObject({
   pixels: v.instance(Uint8Array),
   /** Tells one capture from the next. */
   capture: count,
+  /** Where windows are in it, from the front to the back, as far as the system tells. */
+  windows: v.array(region),
   /** The region captured last on this display. */
   last: v.nullable(region),
   /** That asks for the picture, as it calls itself; null: the person captures. */

@@ -140,12 +140,13 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   }
 
   function pageOf(one: Frozen): Display {
-    const { display, image, size } = one;
+    const { display, image, size, windows } = one;
     return {
       id: display.id,
       name: display.name,
       size: { width: size.width, height: size.height },
       pixels: image.toBitmap() as Buffer<ArrayBuffer>,
+      windows,
       capture: frozen.round(),
       last: lastOn(one),
       program: taking?.program ?? null,

@@ -92,12 +92,14 @@ function rig({
   wayland = false,
   addPicture,
   privateCaptures = false,
+  windowsThere = [],
 }: {
   displays?: ReturnType<typeof two>;
   platform?: NodeJS.Platform;
   wayland?: boolean;
   addPicture?: () => Promise<Picture>;
   privateCaptures?: boolean;
+  windowsThere?: Bounds[];
 } = {}): Rig {
   const double = createElectronDouble({ displays });
   const { electron, shortcuts, windows } = double;
@@ -118,6 +120,7 @@ function rig({
     systemPreferences: electron.systemPreferences,
     platform,
     wayland,
+    findWindows: async () => windowsThere,
   });
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new electron.BrowserWindow(options);
   const overlays = createOverlays({
@@ -395,6 +398,7 @@ describe('freezing', () => {
       name: 'Panel 11',
       size: { width: 2560, height: 1440 },
       pixels: 2560 * 1440 * 4,
+      windows: [],
       capture: 1,
       last: null,
       program: null,
@@ -407,6 +411,22 @@ describe('freezing', () => {
       { width: 1080, height: 1920 },
     ]);
     expect(await capture.display('13')).toBeNull();
+  });
+
+  test('each display is told where windows are on it, in its own pixels', async () => {
+    const windowsThere = [
+      { x: 150, y: 30, width: 600, height: 450 },
+      // Half on the other display, at 100 %, and hardly anything of it here.
+      { x: -200, y: -400, width: 210, height: 300 },
+      { x: 9000, y: 0, width: 100, height: 100 },
+    ];
+    const { capture } = rig({
+      windowsThere,
+      displays: [{ ...two()[0]!, scaleFactor: 1, bounds: { x: 0, y: 0, width: 2560, height: 1440 } }, two()[1]!],
+    });
+    await capture.start('region');
+    expect((await capture.display('11'))?.windows).toEqual([windowsThere[0]]);
+    expect((await capture.display('12'))?.windows).toEqual([{ x: 880, y: 100, width: 200, height: 300 }]);
   });
 
   test('a source is asked for at the size of each display, so that none is scaled', async () => {

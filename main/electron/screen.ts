@@ -1,7 +1,7 @@
 /** The screen as it is: displays, and one picture of each, at its own pixels. */
 import type { DesktopCapturer, DesktopCapturerSource, Display, NativeImage, Screen, Size, SystemPreferences } from 'electron';
-import type { CaptureState } from '../contract.ts';
-import { displayAt, physicalSize, type ScreenDisplay } from '../services/capture/geometry.ts';
+import type { CaptureState, Region } from '../contract.ts';
+import { displayAt, onFrame, physicalSize, type Rect, type ScreenDisplay } from '../services/capture/geometry.ts';
 import { LoupeError } from '../errors.ts';
 import { answer } from './entries.ts';
 import { words } from './words.ts';
@@ -12,6 +12,8 @@ export interface Frozen {
   image: NativeImage;
   /** Of the picture, in its pixels. */
   size: Size;
+  /** Of the desktop's windows, from the front to the back, in its pixels. None where the system does not tell. */
+  windows: Region[];
 }
 
 export interface ScreenAccess {
@@ -30,9 +32,11 @@ export interface ScreenParts {
   platform: NodeJS.Platform;
   /** The desktop asks which screen to share, and shows one. */
   wayland: boolean;
+  /** Where windows are, from the front to the back, in pixels of the whole screen. None where the system does not tell. */
+  findWindows: () => Promise<Rect[]>;
 }
 
-export function createScreen({ screen, desktopCapturer, systemPreferences, platform, wayland }: ScreenParts): ScreenAccess {
+export function createScreen({ screen, desktopCapturer, systemPreferences, platform, wayland, findWindows }: ScreenParts): ScreenAccess {
   /** What the last probe said; macOS's own answer is "denied" before it was ever asked, and stale after a change. */
   let probed: CaptureState['permission'] | null = platform === 'darwin' ? null : 'not-needed';
 
@@ -62,6 +66,8 @@ export function createScreen({ screen, desktopCapturer, systemPreferences, platf
       await probe();
       const all = displays();
       if (wayland) return freezeShared(all, await pictures(largest(all)));
+      // Beside the pictures, which take longer.
+      const found = findWindows();
       // A source is scaled to the size that is asked for: each size of display is asked for by itself, so that none is.
       const bySize = new Map<string, Promise<DesktopCapturerSource[]>>();
       const frozen: Frozen[] = [];
@@ -71,7 +77,9 @@ export function createScreen({ screen, desktopCapturer, systemPreferences, platf
         const asked = bySize.get(key) ?? pictures(size);
         bySize.set(key, asked);
         const image = sourceOf(display, all, await asked)?.thumbnail;
-        if (image && !image.isEmpty()) frozen.push({ display, image, size: image.getSize() });
+        if (!image || image.isEmpty()) continue;
+        const frame = image.getSize();
+        frozen.push({ display, image, size: frame, windows: onFrame(display, frame, await found) });
       }
       if (frozen.length === 0) throw new LoupeError('capture_failed', words.capture.noDisplay);
       return frozen;
@@ -104,7 +112,7 @@ function freezeShared(displays: readonly ScreenDisplay[], sources: readonly Desk
   const image = sources[0]?.thumbnail;
   const display = image && displayOfShape(displays, image.getSize());
   if (!display || image.isEmpty()) throw new LoupeError('capture_failed', words.capture.noDisplay, words.capture.portalNext);
-  return [{ display, image, size: image.getSize() }];
+  return [{ display, image, size: image.getSize(), windows: [] }];
 }
 
 export function displayOfShape<Candidate extends Pick<ScreenDisplay, 'bounds'>>(

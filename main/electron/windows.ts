@@ -17,9 +17,12 @@ import { createScreen, type ScreenAccess } from './screen.ts';
 import { createSignal, type Signal } from './signal.ts';
 import { createMainWindow, type MainWindow } from './window.ts';
 import { words } from './words.ts';
+import { xWindows } from './x11/windows.ts';
 
 /** How long windows take to be gone from the screen after they were hidden, ms. */
 const vanishMs = 150;
+/** An X server answers within a few milliseconds; nobody waits for one that does not. */
+const windowsPatienceMs = 400;
 
 export interface WindowsParts {
   electron: ElectronModule;
@@ -61,7 +64,15 @@ export function createWindows({ electron, places, remembered, log, wayland, port
   const mainOpened = createSignal();
   const mainClosed = createSignal();
 
-  const screen = createScreen({ screen: electron.screen, desktopCapturer, systemPreferences, platform, wayland });
+  const screen = createScreen({
+    screen: electron.screen,
+    desktopCapturer,
+    systemPreferences,
+    platform,
+    wayland,
+    // Windows and macOS tell only those who call them by native code.
+    findWindows: async () => (platform === 'linux' && !wayland ? xWindows(process.env, windowsPatienceMs) : []),
+  });
   const main = createMainWindow({
     ...shared,
     icon,

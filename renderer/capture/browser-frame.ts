@@ -1,5 +1,6 @@
 /** One frame of the screen, by way of the browser's own screen capture. The browser asks which screen. */
 import { drawMarks, type Mark, type Region } from '../../main/contract.ts';
+import { readable } from './frame.ts';
 
 /** `cancelled`: the reader closed the browser's question. */
 export type Grabbed =
@@ -39,7 +40,7 @@ async function firstFrame(stream: MediaStream): Promise<Grabbed> {
     const canvas = document.createElement('canvas');
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
-    canvas.getContext('2d', { alpha: false })?.drawImage(video, 0, 0);
+    canvas.getContext('2d', readable)?.drawImage(video, 0, 0);
     return { kind: 'frame', canvas };
   } finally {
     video.srcObject = null;

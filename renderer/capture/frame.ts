@@ -1,11 +1,14 @@
 /** A frozen display as a canvas. */
 import type { Display } from '../../main/contract.ts';
 
+/** Drags look for lines beside them at each step. */
+export const readable: CanvasRenderingContext2DSettings = { alpha: false, willReadFrequently: true };
+
 export function frameOf({ pixels, size }: Pick<Display, 'pixels' | 'size'>): HTMLCanvasElement {
   const canvas = document.createElement('canvas');
   canvas.width = size.width;
   canvas.height = size.height;
-  canvas.getContext('2d', { alpha: false })?.putImageData(new ImageData(opaque(pixels), size.width, size.height), 0, 0);
+  canvas.getContext('2d', readable)?.putImageData(new ImageData(opaque(pixels), size.width, size.height), 0, 0);
   return canvas;
 }
 

@@ -14,6 +14,9 @@ export const capture = {
   hints: {
     label: 'Keys',
     drag: 'Drag to select',
+    dragOrClick: 'Drag, or click a window',
+    nextWindow: 'Next window',
+    free: 'Drag without snapping',
     whole: 'Whole screen',
     last: 'Last region',
     take: 'Ask about this',

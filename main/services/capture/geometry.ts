@@ -101,6 +101,21 @@ export function toFrame(display: Pick<ScreenDisplay, 'bounds'>, frame: Size, rec
   );
 }
 
+/** Less of a window than this on a display is nothing to choose. Frame pixels. */
+const leastOfWindow = 16;
+
+/**
+ * Windows, in pixels of the whole screen, as parts of a display's frame; those that are elsewhere are left out. All displays of such a
+ * screen have one scale (X11).
+ */
+export function onFrame({ bounds }: Pick<ScreenDisplay, 'bounds'>, frame: Size, windows: readonly Rect[]): Region[] {
+  const [left, top] = [Math.round((bounds.x * frame.width) / bounds.width), Math.round((bounds.y * frame.height) / bounds.height)];
+  return windows
+    .map(({ x, y, width, height }) => clampRegion({ x: x - left, y: y - top, width, height }, frame))
+    .filter((region) => region !== null)
+    .filter(({ width, height }) => width >= leastOfWindow && height >= leastOfWindow);
+}
+
 /** Where a part of the frame lies on the desktop, in DIP that need not be whole. */
 export function toDesktop(display: Pick<ScreenDisplay, 'bounds'>, frame: Size, region: Region): Rect {
   const { bounds } = display;
