@@ -192,10 +192,7 @@ test('hotkey, drag, nudge, Enter, question, answer, Open in Loupe', async () => 
   await desktop.key('Return');
   await kept(201, 122);
   const window = await quickReady();
-  const { lastRegions } = JSON.parse(readFileSync(join(desktop.data, 'shell.json'), 'utf8')) as { lastRegions: Record<string, unknown> };
-  expect(Object.values(lastRegions)).toEqual([
-    { region: { x: 499, y: 300, width: 201, height: 122 }, frame: { width: 1280, height: 800 } },
-  ]);
+  expect(lastRegion()).toEqual({ x: 499, y: 300, width: 201, height: 122 });
   await desktop.key(...'what');
   await desktop.key('Return');
   await answered();
@@ -234,6 +231,54 @@ test('P copies the region as a picture, keeps nothing, and it can be pasted', as
     .raw()
     .toBuffer();
   expectScreen(Array.from({ length: 203 * 107 }, (_, at) => picture.readUIntBE(at * 3, 3)));
+});
+
+/** The region that was taken last. */
+function lastRegion(): { x: number; y: number; width: number; height: number } {
+  const { lastRegions } = JSON.parse(readFileSync(join(desktop.data, 'shell.json'), 'utf8')) as {
+    lastRegions: Record<string, { region: { x: number; y: number; width: number; height: number } }>;
+  };
+  return Object.values(lastRegions)[0]!.region;
+}
+
+/** What is taken while the main window is on the screen, and not in front. */
+async function takenBeside(choose: () => unknown): Promise<ReturnType<typeof lastRegion>> {
+  await desktop.leaveWindows();
+  await app.openOverlay();
+  await choose();
+  await rest();
+  await desktop.key('Return');
+  await quickReady();
+  await desktop.key('Escape');
+  await app.quickGone();
+  return lastRegion();
+}
+
+test('a click selects a window with its frame, and S does; drags snap to it, and not with Ctrl', async () => {
+  const window = await until('main window', app.main);
+  const middle = { x: window.x + 600, y: window.y + 120 };
+  const clicked = await takenBeside(() => desktop.click(middle));
+  const right = clicked.x + clicked.width;
+  // The title bar belongs to it.
+  expect(clicked.height).toBeGreaterThan(window.height + 10);
+  // The backdrop begins where it ends.
+  const { y } = middle;
+  const colours = [clicked.x - 1, clicked.x, right - 1, right].map((x) => desktop.colour({ x, y }));
+  expect(colours.map((colour) => colour === backdrop)).toEqual([true, false, false, true]);
+  // The panel is in front of it.
+  expect(await takenBeside(() => desktop.key('s', 's'))).toEqual(clicked);
+
+  const around = [
+    { x: clicked.x - 4, y: y - 50 },
+    { x: right + 3, y: y + 50 },
+  ] as const;
+  expect(await takenBeside(() => desktop.drag(...around))).toEqual({ x: clicked.x, y: y - 50, width: clicked.width, height: 101 });
+  expect(await takenBeside(() => desktop.dragWith('ctrl', ...around))).toEqual({
+    x: clicked.x - 4,
+    y: y - 50,
+    width: clicked.width + 8,
+    height: 101,
+  });
 });
 
 /** The window of a pin, which has this size now. */

@@ -96,6 +96,9 @@ export async function startDesktop({ width, height }) {
     key: (...names) => xdotool('key', ...names),
     /** @param {Point} from @param {Point} to */
     drag: (from, to) => xdotool(...move(from), 'mousedown', '1', ...move(between(from, to)), ...move(to), 'mouseup', '1'),
+    /** With a key held. @param {string} key @param {Point} from @param {Point} to */
+    dragWith: (key, from, to) =>
+      xdotool('keydown', key, ...move(from), 'mousedown', '1', ...move(between(from, to)), ...move(to), 'mouseup', '1', 'keyup', key),
     /** @param {Point} at @param {'1' | '3' | '4' | '5'} [button] left, right, wheel up, wheel down */
     click: (at, button = '1') => xdotool(...move(at), 'click', button),
     /** Gives the keyboard to the panel. */
