@@ -52,7 +52,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   };
 
   const models = createModels({ store, demoModel: host.demoModel });
-  const servers = createServers({ store, secrets, onChange: (payload) => emit({ event: 'servers.changed', payload }) });
+  const servers = createServers({ store, secrets, pictures: worker, onChange: (payload) => emit({ event: 'servers.changed', payload }) });
   const engine = createEngineService({
     engine: ports.engine,
     settings: () => store.settings(),

@@ -6,9 +6,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { serverChoiceId } from '../contract.ts';
 import { sessionSecrets } from '../services/models/hub/secrets.ts';
 import type { Store } from '../services/ports.ts';
+import { barePictures, plainPng } from '../services/servers/test/bare-pictures.ts';
 import { createServers, type Servers } from '../services/servers/servers.ts';
 import { openStore } from '../storage/store.ts';
-import { demo, key, pixel, startOwnApi, type OwnApi } from './test/own-api.ts';
+import { demo, key, startOwnApi, type OwnApi } from './test/own-api.ts';
 
 let directory: string;
 let store: Store;
@@ -18,7 +19,7 @@ let own: OwnApi;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'loupe-as-server-'));
   store = openStore(directory);
-  servers = createServers({ store, secrets: sessionSecrets(), onChange: () => {}, environment: {} });
+  servers = createServers({ store, secrets: sessionSecrets(), pictures: barePictures, onChange: () => {}, environment: {} });
   own = await startOwnApi({ choices: [demo] });
 });
 afterEach(async () => {
@@ -29,7 +30,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-const image = { type: 'image' as const, image: { bytes: Buffer.from(pixel, 'base64'), name: 'pixel.png' } };
+const image = { type: 'image' as const, image: { bytes: await plainPng('#d04020'), name: 'pixel.png' } };
 
 test('lists its models, answers about a picture word by word, and says what that took', async () => {
   const address = `127.0.0.1:${own.api.port}`;

@@ -9,6 +9,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { demoModel } from '../host/paths.ts';
 import { serverChoiceId } from '../contract.ts';
 import { sessionSecrets } from '../services/models/hub/secrets.ts';
+import { barePictures } from '../services/servers/test/bare-pictures.ts';
 import { createServers } from '../services/servers/servers.ts';
 import { openStore } from '../storage/store.ts';
 import { serveApi, type ServedApi } from './serve.ts';
@@ -162,7 +163,7 @@ describe('ollama', () => {
 test('another Loupe, which has this one among its servers, gets the demo model’s own answer about a picture', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-other-'));
   const store = openStore(directory);
-  const servers = createServers({ store, secrets: sessionSecrets(), onChange: () => {}, environment: {} });
+  const servers = createServers({ store, secrets: sessionSecrets(), pictures: barePictures, onChange: () => {}, environment: {} });
   try {
     const address = `127.0.0.1:${served.port}`;
     const [offered] = await servers.models({ address, key: served.key, id: null, unencrypted: false });

@@ -19,6 +19,7 @@ type Work =
   | { kind: 'inspect'; source: ImageSource; page?: number | undefined }
   | { kind: 'pages'; source: ImageSource; from: number }
   | { kind: 'crop'; source: ImageSource; region: Region }
+  | { kind: 'bare'; source: ImageSource }
   | { kind: 'prepare'; source: ImageSource; vision: Vision }
   | { kind: 'compose'; sources: ImageSource[]; layout: ComposeLayout; labels: boolean };
 
@@ -114,6 +115,7 @@ export function createPictureWorker({
     inspect: (source, page) => ask({ kind: 'inspect', source, page }, nameOf(source), factsSchema),
     pages: (source, from) => ask({ kind: 'pages', source, from }, nameOf(source), v.nullable(pagesSchema)),
     crop: (source, region) => ask({ kind: 'crop', source, region }, nameOf(source), bytes),
+    bare: (source) => ask({ kind: 'bare', source }, nameOf(source), bytes),
     compose: (sources, layout, labels) => ask({ kind: 'compose', sources, layout, labels }, sources.map(nameOf).join(', '), bytes),
     prepare: (source, { tileSize, maxTiles }) =>
       ask({ kind: 'prepare', source, vision: { tileSize, maxTiles } }, nameOf(source), preparedPicture),

@@ -18,6 +18,7 @@ import { readImageSource } from './source.ts';
 const thumbnailSide = 320;
 const previewSide = 200;
 const previewsAtOnce = 6;
+const photographs: readonly string[] = ['jpeg', 'webp', 'avif'];
 const paper = { r: 255, g: 255, b: 255 };
 
 export async function inspectPicture(
@@ -91,6 +92,18 @@ export async function cropPicture(
     );
   }
   return asSharp(picture).extract({ left: x, top: y, width, height }).png().toBuffer();
+}
+
+/**
+ * The picture as it is seen: upright, on its ground, and nothing that a camera or a program has put beside it or behind it. Photographs stay
+ * photographs (JPEG, with all of their colour); everything else goes without loss (PNG).
+ */
+export async function barePicture(source: ImageSource, opened: DecodedPictures = createDecodedPictures()): Promise<Uint8Array> {
+  const { bytes, name, picture } = await opened.open(source);
+  const isPhotograph = photographs.includes(recognise(bytes, name));
+  // Written from pixels: there is nothing else that could come along.
+  const written = asSharp(picture);
+  return (isPhotograph ? written.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }) : written.png()).toBuffer();
 }
 
 export async function composePictures(

@@ -6,7 +6,7 @@ import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
 import type { PictureRequest, PictureReply } from './picture-client.ts';
 import { createDecodedPictures } from './decoded.ts';
-import { composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
+import { barePicture, composePictures, cropPicture, inspectPicture, previewPages } from './picture-operations.ts';
 
 const lifeline = holdLifeline();
 const unconfined = confineProcess();
@@ -21,6 +21,8 @@ async function answer(request: PictureRequest): Promise<unknown> {
       return previewPages(request.source, request.from);
     case 'crop':
       return cropPicture(request.source, request.region, pictures);
+    case 'bare':
+      return barePicture(request.source, pictures);
     case 'prepare':
       return pictures.tiles(request.source, request.vision);
     case 'compose':

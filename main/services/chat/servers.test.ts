@@ -11,6 +11,7 @@ import { exportConversation } from '../export.ts';
 import { sessionSecrets } from '../models/hub/secrets.ts';
 import { addDocument } from '../documents/test/add-document.ts';
 import type { Store } from '../ports.ts';
+import { barePictures, plainPng } from '../servers/test/bare-pictures.ts';
 import { createServers, type Servers } from '../servers/servers.ts';
 import {
   answers,
@@ -47,6 +48,7 @@ function begin(): void {
     return load(request, options);
   };
   servers = createServers({
+    pictures: barePictures,
     ...{ store, secrets, onChange: () => {}, environment: {} },
     timing: { firstMs: 20_000, silenceMs: 20_000, pauseMs: 1, longestPauseMs: 10 },
   });
@@ -61,7 +63,7 @@ function begin(): void {
   chat = createChat({
     store,
     engine,
-    showPage: async () => ({ bytes: Buffer.from('\x89PNG\r\n\x1a\npage', 'latin1'), mediaType: 'image/png' }),
+    showPage: async () => ({ bytes: await plainPng('#ffffff'), mediaType: 'image/png' }),
     emit: (event) => void events.push(event),
     mayHaveDocuments: servers.mayHaveDocuments,
     nameOf: (id) => (servers.find(id)?.choice ?? choice(id)).name,
@@ -143,10 +145,10 @@ describe('a server that was chosen', () => {
     expect(await ended(answer.id)).toMatchObject({ state: 'failed', server: { name: 'Office' }, failure: { code: 'server_failed' } });
   });
 
-  test('gets the conversation so far, with all pictures as they are', async () => {
+  test('gets the conversation so far, with all pictures', async () => {
     await choose();
-    const bytes = Buffer.from('\x89PNG\r\n\x1a\n1', 'latin1');
-    const pictures = [bytes, Buffer.from('\x89PNG\r\n\x1a\n2', 'latin1')].map(
+    const bytes = await plainPng('#101010');
+    const pictures = [bytes, await plainPng('#202020')].map(
       (file) =>
         store.pictures.add({ bytes: file, name: 'a.png', width: 2, height: 1, origin: { kind: 'file' }, thumbnail: bytes, display: null })
           .hash,

@@ -39,6 +39,8 @@ export interface PictureWorker {
   pages(source: ImageSource, from: number): Promise<Pages | null>;
   /** PNG of a part. */
   crop(source: ImageSource, region: Region): Promise<Uint8Array>;
+  /** As it is seen and nothing else: upright JPEG or PNG, without what a camera or a program has put beside it. Rejects as `inspect`. */
+  bare(source: ImageSource): Promise<Uint8Array>;
   /** PNG of several, beside each other, below each other, or as a grid; labels are A, B, C ... */
   compose(sources: ImageSource[], layout: 'row' | 'column' | 'grid', labels: boolean): Promise<Uint8Array>;
   /** The tiles that a model sees. `tileSize` in pixels. */

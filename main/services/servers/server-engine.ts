@@ -5,7 +5,7 @@ import { limits as textLimits } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { isBounded } from '../../json.ts';
 import type { Http, HttpResponse } from '../network.ts';
-import type { AnsweringEngine, Body, GenerateReply } from '../ports.ts';
+import type { AnsweringEngine, Body, GenerateReply, PictureWorker } from '../ports.ts';
 import { eventsOf, StreamTooLarge } from './event-stream.ts';
 import { estimateTokens, requestBody } from './messages.ts';
 import { brokenOff, malformed, NotReached, plain, quote, refusal, stalled, tooMuch } from './words.ts';
@@ -33,6 +33,7 @@ export interface ServerConnection {
   /** A connection of its own for each answer, which ends with it. */
   connect: () => Http;
   timing: ServerTiming;
+  pictures: Pick<PictureWorker, 'bare'>;
 }
 
 /** A server says what went wrong in less; a list of models is not longer. */
@@ -95,7 +96,7 @@ export function serverEngine(server: ServerConnection): AnsweringEngine {
     async generate(request, { signal, onText = () => {}, onStage = () => {} } = {}) {
       const answer = new Answer(server.host, request, onText);
       try {
-        const { body, pictures } = await requestBody(server.model, request);
+        const { body, pictures } = await requestBody(server.model, request, server.pictures.bare);
         answer.imagesEncoded = pictures;
         onStage('prefill', 0, 0);
         await exchange(server, { path: '/chat/completions', body, signal }, async (response, alive) => {

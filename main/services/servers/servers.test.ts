@@ -2,11 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { serverChoiceId, type Server } from '../../contract.ts';
 import { openStore } from '../../storage/store.ts';
 import { sessionSecrets } from '../models/hub/secrets.ts';
 import type { AnsweringEngine, ChatMessage, GenerateReply, SecretStore, Store } from '../ports.ts';
+import { barePictures } from './test/bare-pictures.ts';
 import { createServers, type Servers } from './servers.ts';
 import {
   answers,
@@ -35,7 +37,22 @@ let changes: Server[][];
 const timing = { firstMs: 20_000, silenceMs: 20_000, pauseMs: 1, longestPauseMs: 1_500 };
 
 function begin(over: Partial<typeof timing> = {}): void {
-  servers = createServers({ store, secrets, onChange: (list) => changes.push(list), environment, timing: { ...timing, ...over } });
+  servers = createServers({
+    store,
+    secrets,
+    pictures: barePictures,
+    onChange: (list) => changes.push(list),
+    environment,
+    timing: { ...timing, ...over },
+  });
+}
+
+/** Of the first point of a picture as it was sent. */
+async function colourOf(url: string): Promise<number[]> {
+  const pixels = await sharp(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'))
+    .raw()
+    .toBuffer();
+  return [...pixels.subarray(0, 3)];
 }
 
 beforeEach(async () => {
@@ -112,25 +129,24 @@ describe('an answer', () => {
     expect((await ask()).reply).toMatchObject({ text: 'Done', finish: 'stop' });
   });
 
-  test('several pictures go as they are, in their places', async () => {
+  test('several pictures go as they are seen, in their places', async () => {
     there.play(streams(word('Two.'), end()));
-    const png = Buffer.from('\x89PNG\r\n\x1a\nfirst', 'latin1');
-    const jpeg = Buffer.from('\xff\xd8\xffsecond', 'latin1');
+    const plain = sharp({ create: { width: 8, height: 6, channels: 3, background: '#d04020' } });
+    const [png, jpeg] = [await plain.png().toBuffer(), await plain.jpeg().toBuffer()];
     const image = (bytes: Uint8Array) => ({ type: 'image' as const, image: { bytes, name: 'a' } });
     const { reply } = await ask({
       messages: [{ role: 'user', content: [image(png), image(jpeg), { type: 'text', text: 'Compare.' }] }],
     });
     expect(reply.statistics.imagesEncoded).toBe(2);
-    expect(there.asked[0]!.body!.messages).toEqual([
-      {
-        role: 'user',
-        content: [
-          { type: 'image_url', image_url: { url: `data:image/png;base64,${png.toString('base64')}` } },
-          { type: 'image_url', image_url: { url: `data:image/jpeg;base64,${jpeg.toString('base64')}` } },
-          { type: 'text', text: 'Compare.' },
-        ],
-      },
+    const [message] = there.asked[0]!.body!.messages as unknown as [
+      { content: { type: string; text?: string; image_url?: { url: string } }[] },
+    ];
+    expect(message.content.map(({ type, text, image_url }) => text ?? `${type} ${image_url!.url.slice(0, 22)}`)).toEqual([
+      'image_url data:image/png;base64,',
+      'image_url data:image/jpeg;base64',
+      'Compare.',
     ]);
+    expect(await colourOf(message.content[0]!.image_url!.url)).toEqual([0xd0, 0x40, 0x20]);
     await fails('image_unreadable', { messages: [{ role: 'user', content: [image(Buffer.from('%PDF-1.4'))] }] });
     expect(there.asked).toHaveLength(1);
   });

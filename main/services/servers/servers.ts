@@ -2,7 +2,7 @@
 import { mostServers, serverChoice, serverIdOf, type Input, type ModelChoice, type OfferedModel, type Server } from '../../contract.ts';
 import { LoupeError } from '../../errors.ts';
 import { createHttp, isOffline, whyNotConnect, type Http } from '../network.ts';
-import type { AnsweringEngine, Clock, SecretName, SecretStore, ServerRecord, Store } from '../ports.ts';
+import type { AnsweringEngine, Clock, PictureWorker, SecretName, SecretStore, ServerRecord, Store } from '../ports.ts';
 import { readAddress, requirePrivacy, type ServerAddress } from './address.ts';
 import { offeredModels, serverEngine, usualServerTiming, type ServerConnection, type ServerTiming } from './server-engine.ts';
 import { connectionError } from './words.ts';
@@ -10,6 +10,8 @@ import { connectionError } from './words.ts';
 export interface ServersOptions {
   store: Pick<Store, 'servers' | 'ledger' | 'settings'>;
   secrets: SecretStore;
+  /** Writes what is sent. */
+  pictures: Pick<PictureWorker, 'bare'>;
   onChange: (servers: Server[]) => void;
   clock?: Clock;
   environment?: NodeJS.ProcessEnv;
@@ -49,6 +51,7 @@ const shownOfTest = 200;
 export function createServers({
   store,
   secrets,
+  pictures,
   onChange,
   clock = { now: Date.now },
   environment = process.env,
@@ -84,7 +87,7 @@ export function createServers({
   }
 
   function connectionTo({ base, host }: ServerAddress, model: string, key: ServerConnection['key']): ServerConnection {
-    return { base, host, model, key, connect: () => connect(host, base), timing };
+    return { base, host, model, key, connect: () => connect(host, base), timing, pictures };
   }
 
   /** With a signal that ends it when it may no longer connect. */
