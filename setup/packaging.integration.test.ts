@@ -7,9 +7,10 @@ import { FuseState, SENTINEL } from '@electron/fuses/dist/constants.js';
 import { getConfig, validateConfiguration } from 'app-builder-lib/out/util/config/config.js';
 import { DebugLogger } from 'builder-util';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureShell } from './electron.mjs';
@@ -198,6 +199,28 @@ test('beside the archive: engine, shaders, demo model, models that read text, ve
   expect(files.filter((path) => path.startsWith('engine/shaders/')).sort()).toEqual(shaders.map((name) => `engine/shaders/${name}`).sort());
   expect(files.filter((path) => /samples|eval\.json|README/.test(path))).toEqual([]);
   expect(readdirSync(join(resources, '..', 'locales'))).toEqual(['en-US.pak']);
+});
+
+test('a second build of the same sources makes the same bytes', async () => {
+  const again = join(directory, 'again');
+  const vite = join(root, 'node_modules/vite/bin/vite.js');
+  const build = (args: string[], out: string) =>
+    run(process.execPath, [vite, 'build', ...args, '--outDir', out, '--logLevel', 'warn'], { cwd: root });
+  for (const mode of ['production', 'preload'])
+    await build(['--config', join(root, 'main/electron/vite.config.ts'), '--mode', mode], join(again, 'app'));
+  await build(['renderer'], join(again, 'renderer'));
+  for (const part of ['app', 'renderer']) {
+    const of = (folder: string): Record<string, string> =>
+      Object.fromEntries(
+        readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: true })
+          .filter((file) => file.isFile() && !/\.map$|^licences\.json$/.test(file.name))
+          .map((file) => join(file.parentPath, file.name))
+          .map((path) => [relative(folder, path), createHash('sha256').update(readFileSync(path)).digest('hex')]),
+      );
+    const first = of(join(root, 'build', part));
+    expect(Object.keys(first).length).toBeGreaterThan(2);
+    expect(of(join(again, part)), part).toEqual(first);
+  }
 });
 
 test('the executable cannot be turned into a Node, or made to run another app', () => {

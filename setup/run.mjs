@@ -15,7 +15,7 @@ import { unusableIn } from './place.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { shaderStats } from './shader-stats.mjs';
-import { sbom } from './supply.mjs';
+import { audit, sbom } from './supply.mjs';
 import { slice, test, testEngine } from './test.mjs';
 import { predict } from './time-model.mjs';
 import { benchText } from './text-benchmark.mjs';
@@ -56,6 +56,7 @@ const commands = {
   'shader-stats': shaderStats,
   predict,
   sbom,
+  audit,
 };
 
 async function main() {

@@ -33,7 +33,17 @@ export const skippedInstallScripts = {
 };
 
 /** Development packages of which code is built into the window, or that are what the app runs on. */
-export const shippedByBuilding = ['svelte', '@lucide/svelte', 'electron', 'markdown-it', 'temml', 'lowlight', 'highlight.js', 'devlop'];
+export const shippedByBuilding = [
+  'svelte',
+  '@lucide/svelte',
+  'electron',
+  'node-addon-api',
+  'markdown-it',
+  'temml',
+  'lowlight',
+  'highlight.js',
+  'devlop',
+];
 
 /** Every package of the lock file. @param {string} text of package-lock.json @returns {Package[]} */
 export function packagesOf(text) {
@@ -67,6 +77,83 @@ export function faultsOf(packages) {
       ? [`${name} ${version} has a program to run when it is installed, and is not on the list of those that work without.`]
       : []),
   ]);
+}
+
+/** What the engine's sources include that is not ours and not the system's: folder or file -> the name under which the app shows its licence. */
+export const compiledIn = { nlohmann: 'JSON for Modern C++', 'napi.h': 'node-addon-api' };
+/** Names and numbers of an interface, of which nothing is left in the binary. */
+const interfaces = ['vulkan', 'sys', 'linux', 'asm'];
+
+/** @param {string} source C++ @returns {string[]} third parties, as `compiledIn` spells them */
+export function thirdPartiesOf(source) {
+  const included = [...source.matchAll(/^#include <([^>]+)>/gm)].map(([, path]) => /** @type {string} */ (path));
+  // Headers of the standard library have no folder and no ending, those of the system an ending.
+  const others = included.filter((path) => path.includes('/') || path === 'napi.h').map((path) => path.split('/')[0] ?? '');
+  return [...new Set(others)].filter((name) => !interfaces.includes(name));
+}
+
+/**
+ * @typedef {object} Advisory
+ * @property {string} id as GitHub numbers it
+ * @property {string} name of the package
+ * @property {string} severity
+ * @property {string} title
+ */
+
+/** What `npm audit --json` found; null where the registry gave no answer. @param {string} text @returns {Advisory[] | null} */
+export function advisoriesOf(text) {
+  const { vulnerabilities } =
+    /** @type {{ vulnerabilities?: Record<string, { via: (string | { url: string, name: string, severity: string, title: string })[] }> }} */ (
+      JSON.parse(text)
+    );
+  if (!vulnerabilities) return null;
+  // A package that is named is faulty by way of another, which is listed itself.
+  const found = Object.values(vulnerabilities).flatMap(({ via }) => via.filter((fault) => typeof fault !== 'string'));
+  const byId = new Map(
+    found.map(({ url, name, severity, title }) => {
+      const id = url.slice(url.lastIndexOf('/') + 1);
+      return [`${id} ${name}`, { id, name, severity, title }];
+    }),
+  );
+  return [...byId.values()];
+}
+
+/**
+ * What somebody has to look at: faults that nobody has judged, judgements that are too old, and judgements of what is no longer there.
+ * @param {Advisory[]} advisories
+ * @param {Record<string, { name: string, why: string, until: string }>} triage by id; `until`: the day on which it is judged anew
+ * @param {string} today as 2026-11-28
+ */
+export function untriaged(advisories, triage, today) {
+  const open = advisories.flatMap(({ id, name, severity, title }) => {
+    const judged = triage[id];
+    if (judged?.name !== name) return [`${id} (${severity}) in ${name}: ${title}. Update it, or judge it in setup/audit-triage.json.`];
+    return judged.until < today ? [`${id} in ${name} was judged until ${judged.until}: "${judged.why}". Judge it anew.`] : [];
+  });
+  const gone = Object.entries(triage).filter(([id]) => !advisories.some((advisory) => advisory.id === id));
+  return [
+    ...open,
+    ...gone.map(([id, { name }]) => `${id} in ${name} is judged in setup/audit-triage.json and no longer there: take it out.`),
+  ];
+}
+
+/** @returns {Promise<string[] | { notAnswered: string }>} */
+export async function auditFaults() {
+  const { stdout, stderr } = await capture('npm', ['audit', '--json', '--package-lock-only'], { cwd: root });
+  const advisories = stdout.trim() === '' ? null : advisoriesOf(stdout);
+  if (!advisories) return { notAnswered: /npm error (.+)/.exec(stderr)?.[1] ?? 'npm said nothing' };
+  const triage = JSON.parse(readFileSync(inRoot('setup', 'audit-triage.json'), 'utf8'));
+  return untriaged(advisories, triage, new Date().toISOString().slice(0, 10));
+}
+
+/** `npm run audit`: known faults of the packages, against those that somebody has judged. */
+export async function audit() {
+  const faults = await auditFaults();
+  if (!Array.isArray(faults))
+    throw new SetupError(`the registry does not say which faults are known: ${faults.notAnswered}.`, 'Run it where it does.');
+  for (const fault of faults) process.stdout.write(`${fault}\n`);
+  if (faults.length === 0) process.stdout.write('No fault is known that nobody has judged.\n');
+  return faults.length === 0 ? 0 : 1;
 }
 
 /** `npm run sbom`: a CycloneDX list of every package, on standard output. What is only for development is marked as such. */

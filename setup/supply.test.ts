@@ -1,9 +1,19 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readLicences } from '../main/host/licences.ts';
 import { root } from './paths.mjs';
-import { skippedInstallScripts, faultsOf, lockedPackages, packagesOf } from './supply.mjs';
+import {
+  advisoriesOf,
+  auditFaults,
+  compiledIn,
+  faultsOf,
+  lockedPackages,
+  packagesOf,
+  skippedInstallScripts,
+  thirdPartiesOf,
+  untriaged,
+} from './supply.mjs';
 
 const packages = lockedPackages();
 
@@ -42,4 +52,51 @@ test('the licences that the app shows are those of everything that ships and is 
   const others = /^(@img\/sharp-|@napi-rs\/canvas|@emnapi\/)/;
   expect(missing.filter((name) => !others.test(name))).toEqual([]);
   for (const { name, text } of shown) expect(text.length, name).toBeGreaterThan(20);
+});
+
+test('so are those of what is compiled into the engine', async () => {
+  const folder = join(root, 'native', 'src');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => /\.(cpp|h)$/.test(path));
+  const found = new Set(sources.flatMap((path) => thirdPartiesOf(readFileSync(join(folder, path), 'utf8'))));
+  expect([...found].sort()).toEqual(Object.keys(compiledIn).sort());
+  const shown = await readLicences(root);
+  for (const name of Object.values(compiledIn))
+    expect(shown.find((licence) => licence.name === name)?.text, name).toMatch(/Permission is hereby granted|MIT/);
+  expect(thirdPartiesOf('#include <boost/asio.hpp>\n#include <vector>\n#include <sys/stat.h>\n#include "base/error.h"\n')).toEqual([
+    'boost',
+  ]);
+});
+
+describe('known faults', () => {
+  const answer = JSON.stringify({
+    vulnerabilities: {
+      ws: { via: [{ url: 'https://github.com/advisories/GHSA-aaaa', name: 'ws', severity: 'high', title: 'Frames without end' }] },
+      openai: { via: ['ws'] },
+    },
+  });
+  const [ws] = advisoriesOf(answer)!;
+
+  test('are read from what npm says; an error of the registry is none', () => {
+    expect(advisoriesOf(answer)).toEqual([{ id: 'GHSA-aaaa', name: 'ws', severity: 'high', title: 'Frames without end' }]);
+    expect(advisoriesOf('{"message":"405 Method Not Allowed","statusCode":405}')).toBeNull();
+  });
+
+  test('have to be judged, anew after a while, and taken out when they are gone', () => {
+    const judged = { 'GHSA-aaaa': { name: 'ws', why: 'only our own server is asked', until: '2026-12-31' } };
+    expect(untriaged([ws!], {}, '2026-11-28')).toEqual([expect.stringContaining('GHSA-aaaa (high) in ws: Frames without end')]);
+    expect(untriaged([ws!], judged, '2026-11-28')).toEqual([]);
+    expect(untriaged([ws!], judged, '2027-01-01')).toEqual([expect.stringContaining('was judged until 2026-12-31')]);
+    expect(untriaged([], judged, '2026-11-28')).toEqual([expect.stringContaining('no longer there')]);
+    expect(untriaged([{ ...ws!, name: 'undici' }], judged, '2026-11-28')).toEqual([expect.stringContaining('in undici')]);
+  });
+
+  test('of what Loupe is made of are all judged', async ({ annotate, skip }) => {
+    const faults = await auditFaults();
+    if (!Array.isArray(faults)) {
+      await annotate(`the registry does not say which faults are known: ${faults.notAnswered}`);
+      skip(`the registry gave no answer: ${faults.notAnswered}`);
+      return;
+    }
+    expect(faults).toEqual([]);
+  });
 });

@@ -10,6 +10,8 @@ export interface Licence {
 /** Built into the window, or what the app runs on, though the app itself never imports them. */
 const alsoShipped = [
   ...['@lucide/svelte', 'devlop', 'electron', 'entities', 'highlight.js', 'linkify-it', 'lowlight', 'markdown-it', 'mdurl'],
+  // Its headers are compiled into the engine.
+  'node-addon-api',
   ...['punycode.js', 'svelte', 'temml', 'uc.micro'],
 ];
 

@@ -18,14 +18,25 @@ namespace {
 /// For systems that keep the loader in an unusual place, and for tests of the message when there is none.
 const char* named_loader() { return std::getenv("LOUPE_VULKAN_LOADER"); }
 
+#ifdef __APPLE__
+/// A package holds MoltenVK beside the engine, signed with it.
+std::string beside_the_engine() {
+  Dl_info here{};
+  if (dladdr(reinterpret_cast<const void*>(&named_loader), &here) == 0 || !here.dli_fname) return "libMoltenVK.dylib";
+  const std::string path = here.dli_fname;
+  return path.substr(0, path.rfind('/') + 1) + "libMoltenVK.dylib";
+}
+#endif
+
 PFN_vkGetInstanceProcAddr open_loader() {
 #ifdef _WIN32
   if (HMODULE library = LoadLibraryA(named_loader() ? named_loader() : "vulkan-1.dll"))
     return reinterpret_cast<PFN_vkGetInstanceProcAddr>(reinterpret_cast<void*>(GetProcAddress(library, "vkGetInstanceProcAddr")));
 #else
 #ifdef __APPLE__
-  std::vector<const char*> names{"libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib", "/opt/homebrew/lib/libvulkan.1.dylib",
-                                 "libMoltenVK.dylib"};
+  const std::string own = beside_the_engine();
+  std::vector<const char*> names{own.c_str(), "libvulkan.1.dylib", "/usr/local/lib/libvulkan.1.dylib",
+                                 "/opt/homebrew/lib/libvulkan.1.dylib", "libMoltenVK.dylib"};
 #else
   std::vector<const char*> names{"libvulkan.so.1", "libvulkan.so"};
 #endif
