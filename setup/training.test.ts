@@ -22,9 +22,9 @@ test.for(['test_tile_grid.py', 'test_places.py', 'test_idle.py'])('training/%s p
   expect(await run(script, python)).toBeUndefined();
 });
 
-test('the attention is taught where the characters lie (training/test_attention.py)', { timeout: limit }, async ({ skip }) => {
+test.for(['test_attention.py', 'test_sprint.py'])('training/%s passes, with PyTorch', { timeout: limit }, async (script, { skip }) => {
   const python = existsSync(environment) ? environment : which('python3');
   if (!python) return skip('There is neither python3 on PATH nor the environment of training/README.md.');
-  const skipped = await run('test_attention.py', python);
+  const skipped = await run(script, python);
   if (skipped !== undefined) skip(skipped);
 });

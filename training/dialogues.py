@@ -5,6 +5,7 @@ A row is several conversations about one picture side by side; each position att
 
 import random
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -76,6 +77,7 @@ class Turn:
 
 @dataclass
 class Row:
+    ARRAYS: ClassVar = ("tokens", "positions", "segments", "sees", "targets", "answers", "looks")
     length: int
     tokens: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """How often a checkpoint answers the held-out questions right, in PyTorch.
 
-    python evaluate.py CHECKPOINT SET [--cells short,line] [--every N] [--wrong FILE] [--json FILE]
+    python evaluate.py CHECKPOINT SET [--cells short,line] [--every N] [--wrong FILE] [--json FILE] [--device cuda]
 
 SET: see evaluation_set.py. A question counts where every token of the answer, and the end behind it, is the
 likeliest one: then greedy decoding writes exactly this answer. `evaluate.ts` asks the same through Loupe's engine.
@@ -8,7 +8,9 @@ likeliest one: then greedy decoding writes exactly this answer. `evaluate.ts` as
 
 import argparse
 import json
+import os
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +23,29 @@ from tokens import Tokens
 
 
 class Examiner:
-    def __init__(self, checkpoint: Path, pictures: Path):
-        self.model, self.tokens, self.directory = Model.load(checkpoint).eval(), Tokens(checkpoint), pictures
-        self.seen: dict[str, torch.Tensor] = {}
+    def __init__(self, checkpoint: Path, pictures: Path, device: str = "cpu"):
+        self.model, self.tokens, self.directory = Model.load(checkpoint).eval().to(device), Tokens(checkpoint), pictures
+        self.device, self.seen = device, dict[str, torch.Tensor]()
+        # A GPU is kept busy by larger batches.
+        self.pictures, self.rows = (16, 24) if device == "cpu" else (128, 256)
+        self.threads = ThreadPoolExecutor(1 if device == "cpu" else os.cpu_count())
 
     @torch.no_grad()
     def look(self, names: list[str]) -> None:
         """Pictures with as many tiles together."""
+        missing = [name for name in dict.fromkeys(names) if name not in self.seen]
         groups: dict[int, list] = defaultdict(list)
-        for name in dict.fromkeys(names):
-            if name not in self.seen:
-                tiles, ratio, _ = cut(Image.open(self.directory / name).convert("RGB"), self.model.shape.tile)
-                groups[len(tiles)].append((name, tiles, ratio))
+        for name, (tiles, ratio, _) in zip(missing, self.threads.map(self.cut, missing)):
+            groups[len(tiles)].append((name, tiles, ratio))
         for group in groups.values():
-            for start in range(0, len(group), 16):
-                part = group[start : start + 16]
-                pixels = torch.from_numpy(normalise(np.stack([tiles for _, tiles, _ in part])))
-                _, states = self.model.see(pixels, torch.tensor([ratio for _, _, ratio in part]))
+            for start in range(0, len(group), self.pictures):
+                part = group[start : start + self.pictures]
+                pixels = torch.from_numpy(normalise(np.stack([tiles for _, tiles, _ in part]))).to(self.device)
+                _, states = self.model.see(pixels, torch.tensor([ratio for _, _, ratio in part], device=self.device))
                 self.seen |= {name: state for (name, _, _), state in zip(part, states)}
+
+    def cut(self, name: str) -> tuple[np.ndarray, int, float]:
+        return cut(Image.open(self.directory / name).convert("RGB"), self.model.shape.tile)
 
     def prompt(self, turns: list[dict]) -> tuple[list[int], list[int], list[str]]:
         """Tokens up to the answer, the picture that each sees, and the pictures."""
@@ -63,11 +70,15 @@ class Examiner:
         """Greedy, as the engine answers."""
         ids, sees, images = self.prompt(turns)
         self.look(images)
-        begin, pictures = len(ids), [self.seen[name][None] for name in images] or [torch.zeros(1, 1, self.model.shape.text_width)]
+        begin, pictures = len(ids), [self.seen[name][None] for name in images] or [self.nothing(1)]
         while len(ids) - begin < most:
             count = len(ids)
             hidden = self.model.read(
-                torch.tensor([ids]), torch.arange(count)[None].float(), torch.zeros(1, count), torch.tensor([sees]), pictures
+                torch.tensor([ids], device=self.device),
+                torch.arange(count, device=self.device)[None].float(),
+                torch.zeros(1, count, device=self.device),
+                torch.tensor([sees], device=self.device),
+                pictures,
             )
             best = int(self.model.logits(hidden[0, -1]).argmax())
             if best == self.tokens.end_of_turn:
@@ -83,7 +94,7 @@ class Examiner:
         wanted = [self.spellings(case) for case in cases]
         length = max(len(ids) + max(map(len, answers)) for (ids, _, _), answers in zip(prompts, wanted))
         pictures = [torch.stack([self.seen[images[index]] for _, _, images in prompts]) for index in range(len(prompts[0][2]))]
-        pictures = pictures or [torch.zeros(len(cases), 1, self.model.shape.text_width)]
+        pictures = pictures or [self.nothing(len(cases))]
         result = [False] * len(cases)
         ways = max(map(len, wanted))
         wanted = [answers + answers[-1:] * (ways - len(answers)) for answers in wanted]
@@ -94,14 +105,18 @@ class Examiner:
                 full = ids + answers[way]
                 tokens[row, : len(full)] = torch.tensor(full)
                 sees[row, : len(full)] = torch.tensor(views + [views[-1]] * len(answers[way]))
-            hidden = self.model.read(
-                tokens, torch.arange(length).expand(len(cases), -1).float(), torch.zeros(len(cases), length), sees, pictures
-            )
+            tokens, sees = tokens.to(self.device), sees.to(self.device)
+            positions = torch.arange(length, device=self.device).expand(len(cases), -1).float()
+            hidden = self.model.read(tokens, positions, torch.zeros(len(cases), length, device=self.device), sees, pictures)
+            best = self.model.logits(hidden).argmax(-1).tolist()
             for row, ((ids, _, _), answers) in enumerate(zip(prompts, wanted)):
                 begin, end = len(ids), len(ids) + len(answers[way])
-                best = self.model.logits(hidden[row, begin - 1 : end - 1]).argmax(-1)
-                result[row] |= best.tolist() == answers[way]
+                result[row] |= best[row][begin - 1 : end - 1] == answers[way]
         return result
+
+    def nothing(self, rows: int) -> torch.Tensor:
+        """What stands in the place of a picture where there is none."""
+        return torch.zeros(rows, 1, self.model.shape.text_width, device=self.device)
 
     def spellings(self, case: dict) -> list[list[int]]:
         """An answer may be written in whole words or letter by letter, or as a sentence with a spelled name."""
@@ -132,6 +147,32 @@ def summarise(cases: list[dict], right: list[bool]) -> dict[str, dict[str, float
     return {key: {"questions": count, "exact": round(hits / count, 4)} for key, (count, hits) in sorted(counts.items())}
 
 
+def ask_all(examiner: Examiner, cases: list[dict]) -> list[bool]:
+    right = [False] * len(cases)
+    examiner.look([turn["image"] for case in cases for turn in case["turns"] if "image" in turn])
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for index, case in enumerate(cases):
+        groups[tuple(examiner.seen[turn["image"]].shape[0] for turn in case["turns"] if "image" in turn)].append(index)
+    for group in groups.values():
+        group.sort(key=lambda index: len(str(cases[index]["turns"])))
+        for start in range(0, len(group), examiner.rows):
+            part = group[start : start + examiner.rows]
+            for index, ok in zip(part, examiner.right([cases[index] for index in part])):
+                right[index] = ok
+    return right
+
+
+def ask(checkpoint: Path, questions: Path, device: str) -> dict[str, dict[str, float]]:
+    """All held-out questions, summarised."""
+    cases = json.loads((questions / "cases.json").read_text())
+    return summarise(cases, ask_all(Examiner(checkpoint, questions, device), cases))
+
+
+def show(summary: dict[str, dict[str, float]]) -> None:
+    for key, value in summary.items():
+        print(f"{key:45} {value['questions']:5} {100 * value['exact']:6.1f} %")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint", type=Path)
@@ -141,26 +182,16 @@ def main() -> None:
     parser.add_argument("--wrong", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cases = json.loads((options.set / "cases.json").read_text())[:: options.every]
     if options.cells:
         cases = [case for case in cases if case["cell"] in options.cells.split(",")]
-    examiner = Examiner(options.checkpoint, options.set)
-    right = [False] * len(cases)
-    examiner.look([turn["image"] for case in cases for turn in case["turns"] if "image" in turn])
-    groups: dict[tuple, list[int]] = defaultdict(list)
-    for index, case in enumerate(cases):
-        groups[tuple(examiner.seen[turn["image"]].shape[0] for turn in case["turns"] if "image" in turn)].append(index)
-    for group in groups.values():
-        group.sort(key=lambda index: len(str(cases[index]["turns"])))
-        for start in range(0, len(group), 24):
-            part = group[start : start + 24]
-            for index, ok in zip(part, examiner.right([cases[index] for index in part])):
-                right[index] = ok
+    examiner = Examiner(options.checkpoint, options.set, options.device)
+    right = ask_all(examiner, cases)
     summary = summarise(cases, right)
-    for key, value in summary.items():
-        print(f"{key:45} {value['questions']:5} {100 * value['exact']:6.1f} %")
+    show(summary)
     if options.json:
         options.json.write_text(json.dumps(summary, indent=1) + "\n")
     if options.wrong:

@@ -1,10 +1,23 @@
-"""The typefaces that pictures are set in. All are Debian packages; see README.md for the list."""
+"""The typefaces that pictures are set in, and the list of words. All are Debian packages; see README.md for the list.
+
+    python fonts.py FOLDER
+
+copies them, for a machine that cannot install packages: LOUPE_TRAINING_FILES=FOLDER there.
+"""
 
 import functools
 import glob
+import os
 import random
+import shutil
+import sys
+from pathlib import Path
 
 from PIL import ImageFont
+
+# Holds fonts/ and dict/words.
+ROOT = Path(os.environ.get("LOUPE_TRAINING_FILES", "/usr/share"))
+WORDS = ROOT / "dict" / "words"
 
 # Family: how often it is chosen, and its files (upright and plain first).
 KNOWN = {
@@ -72,7 +85,7 @@ MONOSPACED = {"DejaVu Sans Mono", "Liberation Mono", "Hack", "Fira Code", "JetBr
 
 def paths(held_out: bool) -> dict[str, list[str]]:
     families = HELD_OUT if held_out else KNOWN
-    return {family: [f"/usr/share/fonts/{name}" for name in names.split()] for family, (_, names) in families.items()}
+    return {family: [str(ROOT / "fonts" / name) for name in names.split()] for family, (_, names) in families.items()}
 
 
 @functools.cache
@@ -90,6 +103,12 @@ def load(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
+@functools.lru_cache(400_000)
+def advance(font: ImageFont.FreeTypeFont, previous: str, character: str) -> float:
+    """How much longer a text becomes by a character behind another, kerning included."""
+    return font.getlength(previous + character) - font.getlength(previous)
+
+
 def choose(rng: random.Random, held_out: bool, monospaced: bool = False) -> str:
     """The path of a font: half of the time the plain cut."""
     families = HELD_OUT if held_out else KNOWN
@@ -97,3 +116,14 @@ def choose(rng: random.Random, held_out: bool, monospaced: bool = False) -> str:
     family = rng.choices(names, [families[name][0] for name in names])[0]
     paths = files(held_out)[family]
     return paths[0] if rng.random() < 0.5 else rng.choice(paths)
+
+
+def pack(folder: Path) -> None:
+    for path in [WORDS, *(Path(path) for held_out in (False, True) for of_family in files(held_out).values() for path in of_family)]:
+        copy = folder / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+
+
+if __name__ == "__main__":
+    pack(Path(sys.argv[1]))

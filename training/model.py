@@ -1,4 +1,4 @@
-"""The Llama 3.2 Vision architecture, small, written for training on a CPU.
+"""The Llama 3.2 Vision architecture, small, written for training on a CPU and on one GPU.
 
 Parameters carry the names of the published layout, so that a checkpoint is a plain state dict. The arithmetic
 is that of the reference: four tiles are always encoded, real patches also attend to padding, padding attends
@@ -19,9 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# What an auxiliary head predicts for each patch; see `Auxiliary`.
-CHARACTERS = "".join(chr(code) for code in range(33, 127))
-CHARACTER_SLOTS = 4
+from drawing import CHARACTER_SLOTS, CHARACTERS
 
 
 def use_count_bias(count: int) -> float:
@@ -95,12 +93,24 @@ class Shape:
         return self.vision_width * (1 + len(self.features_at))
 
 
-def weigh(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
-    """Attention weights [..., queries, keys].
+def weigh(q: Tensor, k: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention weights [..., queries, keys]."""
+    scores = torch.matmul(q, k.transpose(-1, -2)) * (q.shape[-1] ** -0.5)
+    return (scores if bias is None else scores + bias).softmax(-1)
 
-    Plain products, here and with the values: their backward pass is twice as fast on a CPU as that of the fused attention.
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, watched: list[Tensor] | None = None) -> Tensor:
+    """Attention [..., queries, head]; `watched` gets its weights. bias: added to the logits [queries, keys], or with batch and head before.
+
+    Plain products on a CPU, where their backward pass is twice as fast as that of the fused attention, which on a GPU spares the
+    memory of all weights.
     """
-    return (torch.matmul(q, k.transpose(-1, -2)) * (q.shape[-1] ** -0.5) + bias).softmax(-1)
+    if q.is_cuda and watched is None:
+        return F.scaled_dot_product_attention(q, k, v, bias)
+    weights = weigh(q, k, bias)
+    if watched is not None:
+        watched.append(weights)
+    return torch.matmul(weights, v)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -121,7 +131,7 @@ class VisionAttention(nn.Module):
     def forward(self, x: Tensor, bias: Tensor, queries: int) -> Tensor:
         q = split_heads(self.q_proj(x[:, :queries]), self.heads)
         k, v = split_heads(self.k_proj(x), self.heads), split_heads(self.v_proj(x), self.heads)
-        return self.o_proj(join_heads(torch.matmul(weigh(q, k, bias[:queries]), v)))
+        return self.o_proj(join_heads(attend(q, k, v, bias[:queries])))
 
 
 class VisionMlp(nn.Module):
@@ -192,17 +202,23 @@ class Vision(nn.Module):
         self.layernorm_pre, self.layernorm_post = nn.LayerNorm(width), nn.LayerNorm(width)
         self.transformer = Layers([VisionLayer(shape, False) for _ in range(shape.local_layers)])
         self.global_transformer = Layers([VisionLayer(shape, True) for _ in range(shape.global_layers)])
+        # By number of tiles and device.
+        self.biases: dict[tuple[int, torch.device], Tensor] = {}
 
-    def bias(self, tiles: int) -> Tensor:
-        """Order of positions: real patches; one filling patch per real tile; one unused tile; its filling patch."""
-        shape = self.shape
-        unused = shape.max_tiles - tiles
-        real = tiles * shape.patches
-        counts = [1] * real + [shape.filling] * tiles + [unused] * shape.patches + [unused * shape.filling]
-        keys = torch.tensor([use_count_bias(count) for count in counts])
-        bias = keys.repeat(len(counts), 1)
-        bias[real:, real:] = -1e9
-        return bias
+    def bias(self, tiles: int, device: torch.device) -> Tensor:
+        """Order of positions: real patches; one filling patch per real tile; one unused tile if there is any, and its filling patch."""
+        if (tiles, device) not in self.biases:
+            shape = self.shape
+            unused = shape.max_tiles - tiles
+            real = tiles * shape.patches
+            counts = [1] * real + [shape.filling] * tiles
+            if unused:
+                counts += [unused] * shape.patches + [unused * shape.filling]
+            keys = torch.tensor([use_count_bias(count) for count in counts])
+            bias = keys.repeat(len(counts), 1)
+            bias[real:, real:] = -1e9
+            self.biases[tiles, device] = bias.to(device)
+        return self.biases[tiles, device]
 
     def forward(self, pixels: Tensor, ratio: Tensor) -> Tensor:
         """pixels [pictures, tiles, 3, tile, tile], all of as many tiles; ratio: ids. Returns [pictures, tiles, patches, features]."""
@@ -216,13 +232,15 @@ class Vision(nn.Module):
         gate = position.gate.tanh()
         own = position.tile_embedding(ratio).unflatten(-1, (shape.max_tiles, shape.patches, -1))[:, :tiles]
         x = x + (1 - gate) * position.embedding + gate * own
-        black = torch.cat([self.class_embedding[None], torch.zeros(shape.patches - 1, shape.vision_width)])
-        black = self.layernorm_pre(black + (1 - gate) * position.embedding)
         x = self.layernorm_pre(x).flatten(1, 2)
-        filling = torch.zeros(pictures, 1, shape.vision_width)
-        x = torch.cat([x, filling.expand(-1, tiles, -1), black.expand(pictures, -1, -1), filling], 1)
+        filling = x.new_zeros(pictures, 1, shape.vision_width)
+        parts = [x, filling.expand(-1, tiles, -1)]
+        if tiles < shape.max_tiles:
+            black = torch.cat([self.class_embedding[None], x.new_zeros(shape.patches - 1, shape.vision_width)])
+            parts += [self.layernorm_pre(black + (1 - gate) * position.embedding).expand(pictures, -1, -1), filling]
+        x = torch.cat(parts, 1)
 
-        bias, real = self.bias(tiles), tiles * shape.patches
+        bias, real = self.bias(tiles, x.device), tiles * shape.patches
         kept = []
         for index, layer in enumerate(self.transformer.layers):
             if index in shape.features_at:
@@ -250,7 +268,7 @@ class RmsNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        return F.rms_norm(x.float(), x.shape[-1:], self.weight, self.eps)
 
 
 class TextMlp(nn.Module):
@@ -279,7 +297,7 @@ class TextAttention(nn.Module):
         self.cross = cross
 
     def forward(
-        self, x: Tensor, seen: Tensor, bias: Tensor, rotation: tuple[Tensor, Tensor], watched: list[Tensor] | None = None
+        self, x: Tensor, seen: Tensor, bias: Tensor | None, rotation: tuple[Tensor, Tensor], watched: list[Tensor] | None = None
     ) -> Tensor:
         """`watched` gets the attention weights [rows, heads, length, keys]."""
         shape = self.shape
@@ -291,10 +309,7 @@ class TextAttention(nn.Module):
             q, k = rotate(q, rotation), rotate(k, rotation)
         group = shape.heads // shape.kv_heads
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        weights = weigh(q, k, bias)
-        if watched is not None:
-            watched.append(weights)
-        return self.o_proj(join_heads(torch.matmul(weights, v)))
+        return self.o_proj(join_heads(attend(q, k, v, bias, watched)))
 
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
@@ -334,7 +349,7 @@ class View:
     """What each position of the text may attend to."""
 
     self_bias: Tensor  # [rows, 1, length, length]
-    cross_bias: Tensor  # [rows, 1, length, keys]
+    cross_bias: Tensor | None  # [rows, 1, length, keys]; None where every key is allowed
     sees: Tensor  # [rows, length, 1]: 1 where a picture precedes
     pictures: Tensor  # [rows, keys, text width]
     rotation: tuple[Tensor, Tensor]
@@ -392,19 +407,19 @@ class Model(nn.Module):
         which of the row's pictures a position sees, -1 for none. pictures: first, second, ... of each row [rows, keys, width].
         watched gets the weights of each cross-attention, in order [rows, heads, length, keys].
         """
-        rows, length = tokens.shape
-        order = torch.arange(length)
+        (rows, length), device = tokens.shape, tokens.device
+        order = torch.arange(length, device=device)
         allowed = (segments[:, :, None] == segments[:, None, :]) & (order[None, :] <= order[:, None])
-        owner = torch.cat([torch.full((picture.shape[1],), index) for index, picture in enumerate(pictures)])
+        owner = torch.cat([torch.full((picture.shape[1],), index, device=device) for index, picture in enumerate(pictures)])
         hidden_key = (owner != sees[:, :, None]) & (sees[:, :, None] >= 0)
         head = self.shape.text_width // self.shape.heads
-        frequency = self.shape.rope_theta ** -(torch.arange(0, head, 2) / head)
+        frequency = self.shape.rope_theta ** -(torch.arange(0, head, 2, device=device) / head)
         angle = torch.cat([positions[:, None, :, None] * frequency] * 2, -1)
         view = View(
-            self_bias=torch.zeros(rows, 1, length, length).masked_fill_(~allowed[:, None], -1e9),
-            cross_bias=torch.zeros(1)
+            self_bias=torch.zeros(rows, 1, length, length, device=device).masked_fill_(~allowed[:, None], -1e9),
+            cross_bias=None
             if len(pictures) == 1
-            else torch.zeros(rows, 1, length, len(owner)).masked_fill_(hidden_key[:, None], -1e9),
+            else torch.zeros(rows, 1, length, len(owner), device=device).masked_fill_(hidden_key[:, None], -1e9),
             sees=(sees >= 0).float()[:, :, None],
             pictures=torch.cat(pictures, 1),
             rotation=(angle.cos(), angle.sin()),

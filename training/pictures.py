@@ -8,8 +8,7 @@ from PIL import Image
 
 import tile_grid
 import tiles
-from drawing import COLOUR_NAMES, KINDS, Sheet
-from model import CHARACTER_SLOTS, CHARACTERS
+from drawing import CHARACTER_SLOTS, CHARACTERS, COLOUR_NAMES, KINDS, Sheet
 from places import Patches, patches_of
 from scenes import SCENES, Question
 from strings import Strings
@@ -37,43 +36,54 @@ class Picture:
 
 
 def draw(
-    rng: random.Random, mix: dict[str, float], evaluation: bool, unseen_fonts: bool, grids: dict[tuple[int, int], float] = GRIDS
+    rng: random.Random,
+    mix: dict[str, float],
+    evaluation: bool,
+    unseen_fonts: bool,
+    grids: dict[tuple[int, int], float] = GRIDS,
+    tile: int = TILE,
+    type_size: tuple[float, float] | None = None,
 ) -> Picture:
+    """`type_size`: of body text in pixels of the tiles, from and to; as on screens unless given."""
     while True:
         scene = rng.choices(list(mix), list(mix.values()))[0]
         rows, columns = rng.choices(list(grids), list(grids.values()))[0]
-        sheet = open_sheet(rng, rows, columns, unseen_fonts, scene)
+        sheet = open_sheet(rng, rows, columns, unseen_fonts, scene, tile, type_size)
         questions = SCENES[scene](sheet, Strings(rng, evaluation))
         if questions:
             break
     image = sheet.finish()
-    cut, ratio, factor = tiles.cut(image, TILE)
-    patches = Patches(*tile_grid.ARRANGEMENTS[ratio - 1], TILE // PATCH, PATCH, factor)
+    cut, ratio, factor = tiles.cut(image, tile)
+    patches = Patches(*tile_grid.ARRANGEMENTS[ratio - 1], tile // PATCH, PATCH, factor)
     questions = [replace(q, patches=patches_of(sheet.texts, q.verbatim, patches, sheet.width, sheet.height)) for q in questions]
     return Picture(image, cut, ratio, questions, *patch_labels(sheet, ratio, patches, scene), scene, sheet.em * factor)
 
 
-def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, scene: str) -> Sheet:
+def open_sheet(
+    rng: random.Random, rows: int, columns: int, unseen_fonts: bool, scene: str, tile: int, type_size: tuple[float, float] | None
+) -> Sheet:
     """A sheet of up to this many tiles; larger than they are where a capture would be shrunk, smaller where it would grow."""
-    wide = columns * TILE if columns == 1 else rng.uniform((columns - 1) * TILE + 12, columns * TILE)
-    high = rows * TILE if rows == 1 else rng.uniform((rows - 1) * TILE + 12, rows * TILE)
+    wide = columns * tile if columns == 1 else rng.uniform((columns - 1) * tile + 12, columns * tile)
+    high = rows * tile if rows == 1 else rng.uniform((rows - 1) * tile + 12, rows * tile)
     factor = 1.0
     if rows * columns == 1:
-        wide, high = rng.uniform(50, TILE), rng.uniform(24, TILE)
+        wide, high = rng.uniform(50, tile), rng.uniform(24, tile)
         if scene in ("bars", "shapes"):
-            wide, high = rng.uniform(80, TILE), rng.uniform(64, TILE)
+            wide, high = rng.uniform(80, tile), rng.uniform(64, tile)
         if rng.random() < 0.3:
             factor = rng.uniform(0.45, 1)
     elif rows * columns == 4 and rng.random() < 0.5:
-        wide, high = columns * TILE, rows * TILE * rng.uniform(0.7, 1)
+        wide, high = columns * tile, rows * tile * rng.uniform(0.7, 1)
         if columns == 1:
-            wide, high = TILE * rng.uniform(0.7, 1), rows * TILE
+            wide, high = tile * rng.uniform(0.7, 1), rows * tile
         factor = rng.uniform(1.1, 2.0)
     elif rows == 1 and columns > 1:
-        high = rng.uniform(28, TILE)
+        high = rng.uniform(28, tile)
     em = rng.choices([rng.uniform(11, 13), rng.uniform(13, 17), rng.uniform(17, 24), rng.uniform(24, 34)], [3, 5, 2, 0.5])[0]
     if scene in ("labelled", "lines", "mixed", "bars"):
         em = min(em, rng.uniform(11, 18))
+    if type_size:
+        em = rng.uniform(*type_size)
     em = min(em, high * 0.7)
     # A tile shows type of eleven pixels and more; smaller type of a screen fits where the picture is enlarged.
     return Sheet(rng, round(wide * factor), round(high * factor), max(8, round(em * factor)), unseen_fonts)
@@ -81,7 +91,7 @@ def open_sheet(rng: random.Random, rows: int, columns: int, unseen_fonts: bool, 
 
 def patch_labels(sheet: Sheet, ratio: int, patches: Patches, scene: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rows, columns = tile_grid.ARRANGEMENTS[ratio - 1]
-    side = TILE // PATCH
+    side = patches.side
     high, wide = patches.high, patches.wide
     characters = np.zeros((high, wide, CHARACTER_SLOTS), np.int64)
     kinds, colours = np.zeros((high, wide), np.int64), np.zeros((high, wide), np.int64)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+import fonts
+
 SCALE, WIDTH, EM, MARGIN = 4, 112, 13, 8
-REGULAR, BOLD = (f"/usr/share/fonts/truetype/roboto/unhinted/RobotoTTF/Roboto-{cut}.ttf" for cut in ("Medium", "Bold"))
+REGULAR, BOLD = (fonts.ROOT / f"fonts/truetype/roboto/unhinted/RobotoTTF/Roboto-{cut}.ttf" for cut in ("Medium", "Bold"))
 ROWS = (("Soup", "4.20"), ("Pizza", "8.60"), ("Total", "12.80"))
 
 

@@ -544,7 +544,7 @@ def bars(sheet: Sheet, strings: Strings) -> list[Question]:
     colours = [rng.choice([name for name in COLOUR_NAMES if contrast(shade(rng, name), sheet.ground) > 1.4] or ["blue"])] * count
     if rng.random() < 0.35:
         colours = [rng.choice(COLOUR_NAMES) for _ in range(count)]
-    fills = {name: shade(rng, name) for name in set(colours)}
+    fills = {name: shade(rng, name) for name in dict.fromkeys(colours)}
     share = rng.uniform(0.35, 0.85)
     if rng.random() < 0.6:
         sheet.draw.line((left, base, sheet.width - left, base), fill=sheet.ink)

@@ -4,7 +4,8 @@ import functools
 import random
 import string
 import zlib
-from pathlib import Path
+
+import fonts
 
 LABELS = (
     "Total Subtotal Tax Tip Amount Price Sum Change Cash Card Balance Discount Shipping Fee Cost Due Paid Date Time Name City Country "
@@ -42,7 +43,7 @@ def held_out(text: str) -> bool:
 
 @functools.cache
 def words() -> list[str]:
-    lines = Path("/usr/share/dict/words").read_text().split()
+    lines = fonts.WORDS.read_text().split()
     return sorted({word.lower() for word in lines if word.isascii() and word.isalpha() and 2 <= len(word) <= 12})
 
 

@@ -28,8 +28,9 @@ if any(not Path(path).exists() for paths in fonts.paths(False).values() for path
 import pictures
 import train
 from dialogues import fill_row
+from drawing import CHARACTERS
 from looking import HEADS, look_loss, look_weight, wanted_keys
-from model import CHARACTERS, Model
+from model import Model
 from places import NOWHERE
 from tokens import Tokens
 

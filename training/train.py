@@ -9,8 +9,7 @@ all calls of a run. With `--round` a call goes on to the end of the current roun
 begins at the top again.
 
 Workers of one thread each train the same weights in turn, without waiting for each other: on cores that others use
-too, threads that meet at every product of matrices would stand still most of the time. With `--device cuda` one
-worker draws the pictures on the CPU and computes on the GPU.
+too, threads that meet at every product of matrices would stand still most of the time. A GPU is taught by sprint.py.
 """
 
 import argparse
@@ -27,15 +26,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 
 import dialogues
 import pictures
 from drawing import COLOUR_NAMES, KINDS
 from looking import look_loss, look_weight
+from losses import LABELS, answer_loss, auxiliary_loss, letter_loss
 from model import Auxiliary, Model, Shape
-from pictures import IGNORE, LINE_CLASSES, Picture
+from pictures import LINE_CLASSES, Picture
 from tiles import normalise
 from tokens import Tokens
 
@@ -48,6 +47,8 @@ ROW = {1: 128, 2: 160, 3: 192, 4: 192}
 AUXILIARY = Path(__file__).parent / "auxiliary.safetensors"
 # Pages full of letters for steps in which only the encoder learns: grids of tiles, pictures of a step by number of tiles.
 PAGES, PAGE_GRIDS, PAGE_BATCH = {"mixed": 1}, {(1, 1): 3, (1, 2): 1, (1, 4): 2, (2, 2): 6}, {1: 10, 2: 6, 4: 5}
+# Type, in pixels of the tiles, of the pages that `--small` asks for: two and three letters a patch.
+SMALL = (10.0, 12.5)
 # Share of the batches in which some conversations turn to a second picture.
 PAIRED = 0.12
 # Steps in which the auxiliary heads learn alone, and how many steps of others make a gradient worthless.
@@ -56,15 +57,11 @@ HEAD_START, STALE = 150, 8
 AVERAGE = 1 / 400
 
 
-def on_device(array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(array).to(torch.get_default_device())
-
-
 class Source:
     """Batches of pictures with as many tiles each."""
 
-    def __init__(self, seed: int, tokens: Tokens):
-        self.rng, self.tokens = random.Random(seed), tokens
+    def __init__(self, seed: int, tokens: Tokens, small: float = 0.0):
+        self.rng, self.tokens, self.small = random.Random(seed), tokens, small
         self.waiting: dict[int, list[Picture]] = defaultdict(list)
 
     def batch(self) -> tuple[list[Picture], dict[str, torch.Tensor], list[list[str]], bool]:
@@ -81,14 +78,15 @@ class Source:
             second = queue[(index + 1) % len(queue)].questions if paired else None
             rows.append(dialogues.fill_row(self.rng, self.tokens, ROW[len(picture.tiles)], picture.questions, second))
         arrays = [row.arrays(self.tokens.padding) for row in rows]
-        stacked = {name: on_device(np.stack([array[name] for array in arrays])) for name in arrays[0]}
+        stacked = {name: torch.from_numpy(np.stack([array[name] for array in arrays])) for name in arrays[0]}
         return queue, stacked, [row.tasks for row in rows], paired
 
     def pages(self) -> list[Picture]:
         grid = self.rng.choices(list(PAGE_GRIDS), list(PAGE_GRIDS.values()))[0]
         found: list[Picture] = []
         while len(found) < PAGE_BATCH[grid[0] * grid[1]]:
-            picture = pictures.draw(self.rng, PAGES, evaluation=False, unseen_fonts=False, grids={grid: 1})
+            type_size = SMALL if self.small and self.rng.random() < self.small else None
+            picture = pictures.draw(self.rng, PAGES, evaluation=False, unseen_fonts=False, grids={grid: 1}, type_size=type_size)
             if not found or len(picture.tiles) == len(found[0].tiles):
                 found.append(picture)
         return found
@@ -96,7 +94,7 @@ class Source:
 
 def tiles_and_ratios(batch: list[Picture]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the encoder takes."""
-    return on_device(normalise(np.stack([picture.tiles for picture in batch]))), torch.tensor([picture.ratio for picture in batch])
+    return torch.from_numpy(normalise(np.stack([picture.tiles for picture in batch]))), torch.tensor([picture.ratio for picture in batch])
 
 
 def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -105,46 +103,9 @@ def look(model: Model, batch: list[Picture], paired: bool) -> tuple[torch.Tensor
     return features, [seen, seen.roll(-1, 0)] if paired else [seen]
 
 
-def patch_labels(batch: list[Picture], name: str) -> torch.Tensor:
-    return on_device(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1)
-
-
-def letter_loss(characters: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
-    """And the share of letters read right, patch by patch."""
-    wanted = patch_labels(batch, "characters")
-    losses = F.cross_entropy(characters.flatten(0, 1), wanted.flatten(), ignore_index=IGNORE, reduction="none")
-    letters = (wanted > 0).flatten()
-    loss = losses[letters].sum() / max(1, int(letters.sum())) + losses[~letters].mean() * 0.3
-    right = (characters.argmax(-1).flatten() == wanted.flatten())[letters].float().mean().item() if letters.any() else 1.0
-    return loss, right
-
-
-def auxiliary_loss(auxiliary: Auxiliary, features: torch.Tensor, batch: list[Picture]) -> tuple[torch.Tensor, float]:
-    """And the share of letters read right."""
-    characters, kinds, colours, lines = auxiliary(features[:, :, 1:].flatten(0, 2))
-    of_letters, right = letter_loss(characters, batch)
-    thing_loss = sum(
-        F.cross_entropy(predicted, patch_labels(batch, name), ignore_index=IGNORE, weight=weight.to(predicted.device))
-        for predicted, name, weight in ((kinds, "kinds", RARE_KINDS), (colours, "colours", RARE_COLOURS))
-    )
-    of_lines = patch_labels(batch, "lines")
-    line_loss = F.cross_entropy(lines, of_lines, ignore_index=IGNORE) if (of_lines != IGNORE).any() else torch.zeros(())
-    return of_letters + 0.4 * thing_loss + 0.2 * line_loss, right
-
-
-RARE_KINDS = torch.tensor([0.1] + [1.0] * (len(KINDS) - 1))
-RARE_COLOURS = torch.tensor([0.1] + [1.0] * len(COLOUR_NAMES))
-
-
-def answer_loss(
-    model: Model, rows: dict[str, torch.Tensor], seen: list[torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-    """The loss, which answer tokens the model would have chosen itself, and the weights of its cross-attention."""
-    watched: list[torch.Tensor] = []
-    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen, watched))
-    wanted = rows["answers"] >= 0
-    losses = F.cross_entropy(logits.flatten(0, 1), rows["targets"].flatten(), reduction="none").view_as(wanted)
-    return (losses * wanted).sum() / wanted.sum(), (logits.argmax(-1) == rows["targets"]) | ~wanted, watched
+def patch_labels(batch: list[Picture]) -> dict[str, torch.Tensor]:
+    """For losses.py: what lies in each patch, tiles of all pictures one after the other."""
+    return {name: torch.from_numpy(np.concatenate([getattr(picture, name) for picture in batch])).flatten(0, 1) for name in LABELS}
 
 
 def exact(right: torch.Tensor, answers: torch.Tensor, tasks: list[list[str]]) -> list[tuple[str, bool]]:
@@ -181,7 +142,7 @@ class Run:
         # A running mean of the weights: what is exported.
         self.average = Model(self.model.shape)
         # Seconds, steps, pictures, questions.
-        self.counts = torch.zeros(4, dtype=torch.float64, device="cpu")
+        self.counts = torch.zeros(4, dtype=torch.float64)
         state = {}
         if (directory / "state.pt").exists():
             state = torch.load(directory / "state.pt", map_location="cpu", weights_only=True)
@@ -198,7 +159,7 @@ class Run:
         for state in self.optimizer.state.values():
             for value in state.values():
                 value.share_memory_()
-        self.stop = torch.zeros(1, device="cpu").share_memory_()
+        self.stop = torch.zeros(1).share_memory_()
         self.lock = torch.multiprocessing.get_context("fork").Lock()
 
     @torch.no_grad()
@@ -251,7 +212,7 @@ class Span:
 def work(run: Run, number: int, options: argparse.Namespace, span: Span) -> None:
     """One worker: its own pictures and gradients, the common weights. Gradients that came too late are dropped."""
     base, first = run.counts[0].item(), run.counts[1].item()
-    source = Source(int(first) * 16 + number, run.tokens)
+    source = Source(int(first) * 16 + number, run.tokens, options.small)
     log = (run.directory / "log.jsonl").open("a")
     began = saved = time.monotonic()
     totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -265,14 +226,17 @@ def work(run: Run, number: int, options: argparse.Namespace, span: Span) -> None
             batch, answered = source.pages(), []
             rendered = time.monotonic()
             features = run.model.vision_model(*tiles_and_ratios(batch))
-            loss, letters = letter_loss(run.auxiliary(features[:, :, 1:].flatten(0, 2))[0], batch)
+            loss, letters = letter_loss(run.auxiliary(features[:, :, 1:].flatten(0, 2))[0], patch_labels(batch)["characters"])
         else:
             batch, rows, tasks, paired = source.batch()
             rendered = time.monotonic()
             features, seen = look(run.model, batch, paired)
             # The new heads learn first what the features already tell.
-            of_patches, letters = auxiliary_loss(run.auxiliary, features if step >= HEAD_START else features.detach(), batch)
-            of_answers, right, watched = answer_loss(run.model, rows, seen)
+            of_patches, letters = auxiliary_loss(
+                run.auxiliary, features if step >= HEAD_START else features.detach(), patch_labels(batch), options.letters
+            )
+            watched: list[torch.Tensor] = []
+            of_answers, right = answer_loss(run.model, rows, seen, watched)
             of_looks, looked = look_loss(watched, rows["looks"], rows["sees"], seen[0].shape[1])
             coefficient = options.looking * look_weight(span.left(run.counts))
             loss = of_answers + 0.5 * of_patches + coefficient * of_looks
@@ -290,7 +254,7 @@ def work(run: Run, number: int, options: argparse.Namespace, span: Span) -> None
                 run.blend(max(AVERAGE, 1 / (1 + step - first)))
             else:
                 dropped += 1
-            run.counts += torch.tensor([0, 1, len(batch), len(answered)], device="cpu")
+            run.counts += torch.tensor([0, 1, len(batch), len(answered)])
             run.counts[0] = base + time.monotonic() - began
         own += 1
         tiles = len(batch[0].tiles)
@@ -305,8 +269,8 @@ def work(run: Run, number: int, options: argparse.Namespace, span: Span) -> None
             totals["=ask answer loss"][0] += of_answers.item()
             totals["=ask answer loss"][1] += 1
         figures = {
-            "letters": letters,
-            f"letters/{tiles}": letters,
+            "letters": letters.item(),
+            f"letters/{tiles}": letters.item(),
             "loss": loss.item(),
             "render": rendered - started,
             "norm": norm.item(),
@@ -349,20 +313,14 @@ def work_apart(run: Run, number: int, options: argparse.Namespace, span: Span) -
 
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
-    if options.device != "cpu":
-        torch.set_default_device(options.device)
     run = Run(options.start, options.run)
     span = Span.of(run.counts, options)
     signal.signal(signal.SIGTERM, lambda *_: run.stop.fill_(1))
-    if options.device == "cpu":
-        context = torch.multiprocessing.get_context("fork")
-        workers = [context.Process(target=work_apart, args=(run, number, options, span)) for number in range(options.workers)]
-        for worker in workers:
-            worker.start()
-        watch(workers)
-    else:
-        # A process that has begun with CUDA cannot fork.
-        work(run, 0, options, span)
+    context = torch.multiprocessing.get_context("fork")
+    workers = [context.Process(target=work_apart, args=(run, number, options, span)) for number in range(options.workers)]
+    for worker in workers:
+        worker.start()
+    watch(workers)
     run.save()
 
 
@@ -389,7 +347,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--perception", type=float, default=0.0, help="share of steps on pages full of letters, in which only the encoder learns"
     )
+    parser.add_argument("--small", type=float, default=0.0, help="share of those pages that are set in small type; see README.md")
+    parser.add_argument("--letters", type=float, default=1.0, help="weight of the loss on the letters of each patch; see README.md")
     parser.add_argument("--looking", type=float, default=0.0, help="weight of the loss on where the cross-attention looks; see README.md")
-    parser.add_argument("--workers", type=int, default=2, help="on the CPU")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=2)
     train(parser.parse_args())

@@ -27,8 +27,15 @@ interface Case {
   expected: string;
 }
 
-const tiny = fileURLToPath(new URL('../../fixtures/reference/tiny/', import.meta.url));
-const { cases } = JSON.parse(readFileSync(join(tiny, 'cases.json'), 'utf8')) as { cases: Case[] };
+const referenceFolder = (name: string): string => fileURLToPath(new URL(`../../fixtures/reference/${name}/`, import.meta.url));
+const casesIn = (folder: string): Case[] => (JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as { cases: Case[] }).cases;
+const tiny = referenceFolder('tiny');
+const cases = casesIn(tiny);
+/** Whole checkpoints with what they compute; the second has the tiles and layers that the next demo model will have. */
+const checkpoints = [
+  { checkpoint: 'tiny', tileSize: 56 },
+  { checkpoint: 'large-tiles', tileSize: 224 },
+];
 /** What one token may ask of the device. Counts that fall are written down, too. */
 const budgets = JSON.parse(readFileSync(new URL('../../setup/token-budgets.json', import.meta.url), 'utf8')) as Record<
   string,
@@ -48,7 +55,9 @@ function open(activations: Activations): Promise<NativeEngine> {
   return addon.Engine.open({ shaderDirectory: shaderDirectory(), activations, validation: true });
 }
 
-const tinyImage = (path: string): Promise<ImageInput> => prepareImage({ path: join(tiny, path) }, { tileSize: 56, maxTiles: 4 });
+const imageOf = (folder: string, path: string, tileSize: number): Promise<ImageInput> =>
+  prepareImage({ path: join(folder, path) }, { tileSize, maxTiles: 4 });
+const tinyImage = (path: string): Promise<ImageInput> => imageOf(tiny, path, 56);
 
 async function inputsOf({ tokens, images }: Case): Promise<{ tokens: Int32Array; images: ImageInput[] }> {
   return { tokens: Int32Array.from(tokens), images: await Promise.all(images.map(tinyImage)) };
@@ -75,45 +84,51 @@ function expectGreedyEqual(actual: TraceResult, reference: Map<string, Tensor>, 
   expect(actual.greedyTokens.length).toBe(wanted.length);
 }
 
-describe.each([
+const tolerances = [
   { activations: 'f32' as const, vision: 1e-4, logits: 2e-4, tie: 1e-3 },
   // Inputs of matrix products are rounded to 11 bits.
   { activations: 'f16' as const, vision: 5e-3, logits: 5e-3, tie: 5e-2 },
-])('reference values, $activations activations', ({ activations, vision, logits, tie }) => {
-  let engine: NativeEngine | null = null;
-  let why = '';
-  beforeAll(async () => {
-    const devices = await addon.listDevices();
-    if (activations === 'f16' && !devices.some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
-      why =
-        `SKIPPED: no device here has cooperative matrices (${devices.map(({ name }) => name).join(', ')}), so the f16 path ` +
-        'is not tested';
-      console.warn(why);
-      return;
-    }
-    engine = await open(activations);
-    await engine.load({ directory: tiny });
-  }, 120_000);
-  afterAll(() => engine?.close());
+];
+describe.each(tolerances.flatMap((tolerance) => checkpoints.map((each) => ({ ...tolerance, ...each }))))(
+  'reference values of $checkpoint, $activations activations',
+  ({ activations, vision, logits, tie, checkpoint, tileSize }) => {
+    const folder = referenceFolder(checkpoint);
+    let engine: NativeEngine | null = null;
+    let why = '';
+    beforeAll(async () => {
+      const devices = await addon.listDevices();
+      if (activations === 'f16' && !devices.some(({ suitable, features }) => suitable && features.cooperativeMatrix)) {
+        why =
+          `SKIPPED: no device here has cooperative matrices (${devices.map(({ name }) => name).join(', ')}), so the f16 path ` +
+          'is not tested';
+        console.warn(why);
+        return;
+      }
+      engine = await open(activations);
+      await engine.load({ directory: folder });
+    }, 120_000);
+    afterAll(() => engine?.close());
 
-  test.for(cases)('$name', slow, async (reference, { skip }) => {
-    if (!engine) return skip(why);
-    const expected = await readSafetensors(join(tiny, reference.expected));
-    const continueFor = expected.get('greedy_tokens')!.data.length;
-    const actual = await engine.trace({ ...(await inputsOf(reference)), continueFor });
-    if (reference.images.length > 0) {
-      expect(relativeDistance(actual.visionOutput!, expected, 'vision_output'), 'vision_output').toBeLessThanOrEqual(vision);
-      expect(
-        relativeDistance(actual.crossAttentionStates!, expected, 'cross_attention_states'),
-        'cross_attention_states',
-      ).toBeLessThanOrEqual(vision);
-      expect(relativeDistance(actual.pixelValues!, expected, 'pixel_values'), 'pixel_values').toBeLessThanOrEqual(1e-5);
-    }
-    expect(relativeDistance(actual.logits, expected, 'logits'), 'logits').toBeLessThanOrEqual(logits);
-    expectGreedyEqual(actual, expected, tie);
-    expect(engine.memory().validationErrors).toBe(0);
-  });
-});
+    test.for(casesIn(folder))('$name', slow, async (reference, { skip }) => {
+      if (!engine) return skip(why);
+      const expected = await readSafetensors(join(folder, reference.expected));
+      const continueFor = expected.get('greedy_tokens')!.data.length;
+      const images = await Promise.all(reference.images.map((path) => imageOf(folder, path, tileSize)));
+      const actual = await engine.trace({ tokens: Int32Array.from(reference.tokens), images, continueFor });
+      if (reference.images.length > 0) {
+        expect(relativeDistance(actual.visionOutput!, expected, 'vision_output'), 'vision_output').toBeLessThanOrEqual(vision);
+        expect(
+          relativeDistance(actual.crossAttentionStates!, expected, 'cross_attention_states'),
+          'cross_attention_states',
+        ).toBeLessThanOrEqual(vision);
+        expect(relativeDistance(actual.pixelValues!, expected, 'pixel_values'), 'pixel_values').toBeLessThanOrEqual(1e-5);
+      }
+      expect(relativeDistance(actual.logits, expected, 'logits'), 'logits').toBeLessThanOrEqual(logits);
+      expectGreedyEqual(actual, expected, tie);
+      expect(engine.memory().validationErrors).toBe(0);
+    });
+  },
+);
 
 describe('session', () => {
   let engine: NativeEngine;
