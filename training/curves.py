@@ -30,7 +30,9 @@ def more(pictures: float, error: float, wanted: float, power: float) -> float:
 def main() -> None:
     checkpoints = json.loads((Path(__file__).parent / "curves.json").read_text())["checkpoints"]
     pictures = [each["pictures"] for each in checkpoints]
-    print(f"| cell | now | power (range) | thousand pictures for {GAIN} points more (range) | idle hours of two cores |\n|---|---|---|---|---|")
+    print(
+        f"| cell | now | power (range) | thousand pictures for {GAIN} points more (range) | idle hours of two cores |\n|---|---|---|---|---|"
+    )
     for cell in ("short", "line", "value"):
         for index, fonts in enumerate(("known", "held-out")):
             errors = [100 - each[cell][index] for each in checkpoints]
