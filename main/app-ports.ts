@@ -103,6 +103,10 @@ export interface App<Capture extends CaptureHost = CaptureHost> {
   /** A page of a document, `width` pixels wide. Rejects with `not_found`, `document_*`. */
   pagePicture(id: number, page: number, width: number): Promise<PagePicture>;
   capture: Capture;
+  /** Locks what is kept, where a passphrase can unlock it. Does not reject. */
+  lock(): Promise<void>;
+  /** Nothing of what is kept can be shown before somebody unlocks it. */
+  isLocked(): boolean;
   /** Answers that are being written are kept as interrupted. */
   close(): Promise<void>;
 }

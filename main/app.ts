@@ -10,6 +10,7 @@ import { modelHandlers } from './handlers/models.ts';
 import { captureHandlers, pictureHandlers } from './handlers/pictures.ts';
 import { programHandlers } from './handlers/programs.ts';
 import { serverHandlers } from './handlers/servers.ts';
+import { vaultHandlers } from './handlers/vault.ts';
 import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
 import { newSecret } from './host/secret.ts';
@@ -38,6 +39,7 @@ import { createPictures, type Pictures } from './services/pictures.ts';
 import { createPrivately } from './services/private.ts';
 import { countInLedger, createPrograms, type Programs } from './services/programs.ts';
 import { createServers } from './services/servers/servers.ts';
+import { createVaultService, lockable } from './services/vault.ts';
 
 export type { App, AppPorts, CaptureServices, Host } from './app-ports.ts';
 
@@ -123,7 +125,22 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     onAnswer: (answer) => void secondReader.check(answer),
   });
   const privately = createPrivately({ store, chat, text, emit });
-  const maintenance = startMaintenance({ store, chat, manager, emit, onFault: host.onFault });
+  const pause = async (): Promise<void> => {
+    await Promise.all([readings.pause(), extractions.pause()]);
+  };
+  const maintenance = startMaintenance({ store, chat, manager, pause, emit, onFault: host.onFault });
+  const vault = createVaultService({
+    store,
+    chat,
+    maintenance,
+    emit,
+    onOpened() {
+      begin();
+      emit({ event: 'settings.changed', payload: store.settings() });
+      host.settingsChanged?.();
+      void engine.follow();
+    },
+  });
   const pictureIndex = startPictureIndex({
     store,
     recogniser: ocr,
@@ -152,25 +169,35 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     if (event === 'settings.changed' || event === 'storage.changed') void programs?.follow();
   });
   void programs?.follow();
-  // Of a Loupe that was killed.
-  forgetTexts(ports);
+  let hasBegun = false;
+  /** What a Loupe that was killed has left; once it can be seen. */
+  function begin(): void {
+    if (hasBegun || store.care.state().access === 'closed') return;
+    hasBegun = true;
+    forgetTexts(ports);
+    void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
+  }
+  begin();
   readings.resume();
   extractions.resumeAll();
-  if (store.care.state().access !== 'closed') void pagePictures.prune().catch((error: unknown) => host.onFault?.(error));
 
+  const handlers = {
+    ...hostHandlers({ ...ports, engine }),
+    ...storageHandlers({ store, host, engine, maintenance, manager, servers, emit }),
+    ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
+    ...conversationHandlers({ store, chat, privately, emit }),
+    ...pictureHandlers({ pictures, text, engine }),
+    ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
+    ...extractionHandlers(extractions),
+    ...captureHandlers(capture),
+    ...programHandlers(programs, consents),
+    ...serverHandlers(servers),
+    ...vaultHandlers(vault),
+  };
   return {
-    handlers: {
-      ...hostHandlers({ ...ports, engine }),
-      ...storageHandlers({ store, host, engine, maintenance, manager, servers, emit }),
-      ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
-      ...conversationHandlers({ store, chat, privately, emit }),
-      ...pictureHandlers({ pictures, text, engine }),
-      ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
-      ...extractionHandlers(extractions),
-      ...captureHandlers(capture),
-      ...programHandlers(programs, consents),
-      ...serverHandlers(servers),
-    },
+    handlers: lockable(handlers, vault),
+    lock: () => vault.lock().catch((error: unknown) => host.onFault?.(error)),
+    isLocked: vault.isLocked,
     on(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -182,6 +209,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     async close() {
       await programs?.close();
       maintenance.close();
+      vault.close();
       pictureIndex.close();
       secondReader.close();
       chat.close();

@@ -28,7 +28,7 @@ import {
   abilities,
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
-import { storageState, backup } from './contract/storage.ts';
+import { storageState, backup, vaultState } from './contract/storage.ts';
 import { marks } from './contract/marks.ts';
 import { captured, captureMode, display, captureState, copying } from './contract/capture.ts';
 import { pin, pinFade, pinFaded, pinMove, pinResize } from './contract/pins.ts';
@@ -72,7 +72,7 @@ export type {
   Abilities,
 } from './contract/models.ts';
 export type { Settings } from './contract/settings.ts';
-export type { StorageState, BackupChoice } from './contract/storage.ts';
+export type { StorageState, BackupChoice, VaultState } from './contract/storage.ts';
 export type { Captured, CaptureMode, Display, CaptureState, Copying, HotkeyState } from './contract/capture.ts';
 export type { Pin, PinFade, PinMove, PinResize } from './contract/pins.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
@@ -130,6 +130,12 @@ const madeFor = { conversationId: v.exactOptional(v.nullable(id)) };
  * Every request with its input and output. Failures come back as `Failure` in place of the output.
  * Each request gets one reply.
  */
+/** A short one is guessed, however long each guess takes. */
+export const shortestPassphrase = 8;
+const passphrase = v.pipe(v.string(), v.minLength(shortestPassphrase), v.maxLength(1024));
+const words = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
+const vaultWay = v.strictObject({ passphrase: v.nullable(passphrase), recoveryCode: v.pipe(v.string(), v.maxLength(64)) });
+
 export const requests = {
   'app.info': {
     input: none,
@@ -167,6 +173,24 @@ export const requests = {
   'storage.accept': { input: none, output: storageState },
   /** Deletes for good what was deleted and could still be brought back. */
   'storage.emptyBin': { input: none, output: v.strictObject({ freedBytes: count }) },
+
+  /** Encryption of what is kept. */
+  'vault.state': { input: none, output: vaultState },
+  /** For `vault.turnOn` and `vault.change`: a person has it before anything needs it. Kept nowhere. */
+  'vault.recoveryCode': { input: none, output: v.strictObject({ code: v.string() }) },
+  /** Encrypts everything. `passphrase` null: the system's keychain keeps the key. */
+  'vault.turnOn': { input: vaultWay, output: done },
+  /** `words`: the passphrase or the recovery code; null where the keychain keeps the key. `left`: damaged files that stay encrypted. */
+  'vault.turnOff': { input: v.strictObject({ words: v.nullable(words) }), output: v.strictObject({ left: count }) },
+  /** The old passphrase and the old recovery code open nothing any more. */
+  'vault.change': {
+    input: v.strictObject({ words: v.nullable(words), way: vaultWay }),
+    output: done,
+  },
+  /** Fails with `passphrase_wrong`, and says from the third time on how long to wait. */
+  'vault.unlock': { input: v.strictObject({ words }), output: done },
+  /** Answers that are being written are kept as far as they are. Nothing happens where nobody would be asked to unlock it. */
+  'vault.lock': { input: none, output: done },
 
   'settings.get': { input: none, output: settings },
   /** Everything but the folder of models, which `models.setFolder` checks first, and what programs may do, which is asked one by one. */
@@ -564,6 +588,7 @@ export const events = {
   'sanityChecks.changed': v.array(sanityCheck),
   'settings.changed': settings,
   'storage.changed': storageState,
+  'vault.changed': vaultState,
   'capture.changed': captureState,
   /** To the overlay of a display: what it shows from now on; null: nothing. */
   'capture.frozen': v.nullable(display),

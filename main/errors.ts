@@ -63,6 +63,8 @@ export const errorCodes = [
   'store_full',
   'store_read_only',
   'store_failed',
+  'vault_locked',
+  'passphrase_wrong',
   'capture_failed',
   'capture_permission',
 
@@ -151,6 +153,8 @@ export const usualNextSteps: Record<ErrorCode, string> = {
   store_full: 'Free some space on the disk, or delete conversations, and try again. Nothing that was saved before is lost.',
   store_read_only: 'Make the disk or folder writable, then try again. Until then you can read, search and export your conversations.',
   store_failed: 'Check that the data folder can be written to, then try again.',
+  vault_locked: 'Enter your passphrase in Loupe’s window.',
+  passphrase_wrong: 'Enter your passphrase, or your recovery code.',
   capture_failed: 'Try again; a screenshot from any other program can be pasted instead.',
   capture_permission: 'Allow screen recording for Loupe in the system’s settings, then try again.',
   offline: 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',

@@ -23,6 +23,7 @@ import { sidebar } from './strings/sidebar.ts';
 import { storage } from './strings/storage.ts';
 import { tables } from './strings/tables.ts';
 import { text } from './strings/text.ts';
+import { vault } from './strings/vault.ts';
 import { view } from './strings/view.ts';
 import { viewer } from './strings/viewer.ts';
 import { welcome } from './strings/welcome.ts';
@@ -54,6 +55,7 @@ export const strings = {
   storage,
   tables,
   text,
+  vault,
   view,
   viewer,
   welcome,

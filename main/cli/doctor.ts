@@ -195,6 +195,8 @@ function dataWords({ state, conversations, backups }: NonNullable<Report['data']
   switch (state) {
     case 'none':
       return 'nothing is kept yet';
+    case 'locked':
+      return 'encrypted and locked, so it was not examined';
     case 'used':
       return 'in use by another Loupe, so it was not examined';
     case 'sound':

@@ -5,6 +5,7 @@ import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
 import type { Engine, PictureWorker } from '../services/ports.ts';
+import { hiddenPrompt, unlockForCommand } from './passphrase.ts';
 import { runLoupe } from './run.ts';
 import { exitCodes, loupeVersion, withoutCommands } from './terminal.ts';
 
@@ -25,6 +26,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const startEngine = (pictures: PictureWorker, cacheDirectory: string): Engine => createEngineClient({ pictures, cacheDirectory });
+/** Asks for the passphrase of an encrypted folder before it is opened. */
+const unlock = (directory: string): Promise<void> =>
+  unlockForCommand(directory, {
+    environment: process.env,
+    prompt: process.stdin.isTTY && process.stderr.isTTY ? hiddenPrompt(process.stdin, process.stderr) : null,
+  });
 
 const errIsTerminal = process.stderr.isTTY === true;
 process.exitCode = await runLoupe(process.argv.slice(2), {
@@ -39,8 +46,14 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
   startPictures: () => createPictureWorker(),
   startOcr: () => createTextRecogniser(),
   startDocuments: () => createDocumentReader(),
-  openModels: async (options) => (await import('../model-services.ts')).openModelServices(options, () => createEngineClient()),
-  openDocuments: async (options) => (await import('../document-services.ts')).openDocumentServices(options),
+  openModels: async (options) => {
+    await unlock(options.dataDirectory);
+    return (await import('../model-services.ts')).openModelServices(options, () => createEngineClient());
+  },
+  openDocuments: async (options) => {
+    await unlock(options.dataDirectory);
+    return (await import('../document-services.ts')).openDocumentServices(options);
+  },
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');
@@ -49,6 +62,7 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     return { link: () => served.host.link(), problem, open, close };
   },
   startApi: async (options) => {
+    await unlock(options.dataDirectory);
     const { serveApi } = await import('../api/serve.ts');
     return serveApi({ ...options, startEngine, version: loupeVersion() });
   },

@@ -8,6 +8,7 @@ import { evalHelp, evaluate } from './eval.ts';
 import { doctor, doctorHelp } from './doctor.ts';
 import { mcp, mcpHelp } from './mcp.ts';
 import { models, modelsHelp } from './models.ts';
+import { passphraseHelp } from './passphrase.ts';
 import { serve, serveHelp } from './serve.ts';
 import { exitCodes, loupeVersion, reportFailure, type ExitCode, type Terminal } from './terminal.ts';
 import { text, textHelp } from './text.ts';
@@ -72,6 +73,6 @@ function help(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
   return (
     `loupe COMMAND [options]\n\n${lines.join('\n')}\n\n  loupe COMMAND --help lists the options of a command, ` +
-    'loupe --version prints the version.\n'
+    `loupe --version prints the version.\n\n${passphraseHelp}`
   );
 }

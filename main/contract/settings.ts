@@ -57,6 +57,10 @@ export const settings = v.strictObject({
   neverConnect: v.boolean(),
   /** What the hotkey captures is asked about in a private conversation, and kept only on request. */
   privateCaptures: v.boolean(),
+  /** Minutes without use until Loupe locks itself, where a passphrase can unlock it; 0 = never. */
+  lockMinutes: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1440)),
+  /** It also locks when the screen is locked, or the computer sleeps. */
+  lockWithScreen: v.boolean(),
   /** Other programs on this computer may ask Loupe, with a key. */
   programs: v.boolean(),
   /** Of 127.0.0.1, where they ask. */
@@ -108,6 +112,8 @@ export const defaultSettings: Settings = {
   textHint: false,
   neverConnect: false,
   privateCaptures: false,
+  lockMinutes: 15,
+  lockWithScreen: true,
   programs: false,
   programsPort: 11_535,
   programTools: [],

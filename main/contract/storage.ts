@@ -16,6 +16,21 @@ export const storageState = v.strictObject({
   generation: count,
 });
 
+export const vaultState = v.strictObject({
+  /** Of encryption. `working`: files are being changed; `locked`: all requests fail with `vault_locked` until it is unlocked. */
+  state: v.picklist(['off', 'locked', 'open', 'working']),
+  /** What opens it; null while it is off. `keychain`: Loupe opens it by itself, so it cannot be locked. */
+  by: v.nullable(v.picklist(['passphrase', 'keychain'])),
+  /** Why turning it on or off did not end as it should, the last time since Loupe started. */
+  problem: v.nullable(failure),
+  /** Steps, while it is `working`. */
+  progress: v.nullable(v.strictObject({ done: count, all: count })),
+  /** The system has a keychain that can hold the key. */
+  hasKeychain: v.boolean(),
+  /** False where SQLite was built without ciphers. */
+  possible: v.boolean(),
+});
+
 export const backup = v.strictObject({
   /** Of its file. */
   name: v.string(),
@@ -31,4 +46,5 @@ export const backup = v.strictObject({
 });
 
 export type StorageState = v.InferOutput<typeof storageState>;
+export type VaultState = v.InferOutput<typeof vaultState>;
 export type BackupChoice = v.InferOutput<typeof backup>;

@@ -7,6 +7,7 @@ import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
 import { LoupeError } from '../errors.ts';
 import { readWithoutWaiting } from '../regular-file.ts';
+import { openSealed } from '../sealed-file.ts';
 import { fileType } from '../file-type.ts';
 import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../services/ports.ts';
 import { openAuditor } from './audit.ts';
@@ -34,8 +35,9 @@ interface OpenFile extends Bytes {
   close(): void;
 }
 
-export async function openDocument({ path, name, password }: DocumentFile): Promise<OpenDocument> {
-  const file = openFile(path, name);
+export async function openDocument({ path, name, password, key }: DocumentFile): Promise<OpenDocument> {
+  const outside = openFile(path, name);
+  const file = key ? { ...outside, ...openSealed(outside, key) } : outside;
   try {
     const head = readPart(file, 0, 4096);
     const text = Buffer.from(head).toString('latin1');

@@ -30,7 +30,7 @@ import { paper, scheme } from './options.ts';
 import { createPageServer } from './page-server.ts';
 import { placesEnvironment, type Places } from './places.ts';
 import { createRemembered, type Remembered } from './remembered.ts';
-import { keychainSecrets } from './secrets.ts';
+import { keychainSecrets, vaultKeychain } from './secrets.ts';
 import { createLoupeTray } from './tray.ts';
 import { createTrayPresence } from './tray-presence.ts';
 import { startUtilityHost } from './utility-host.ts';
@@ -53,7 +53,12 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   const { electron, places, data, log } = assembly;
   const version = readVersion(places.root);
   const spawn = spawner(assembly);
-  const store = openStore(data, { checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }), tolerant: true });
+  const keychain = { safeStorage: electron.safeStorage, platform: process.platform };
+  const store = openStore(data, {
+    checker: createChecker({ spawn: spawn(places.checkEntry, 'Loupe check') }),
+    tolerant: true,
+    keychain: vaultKeychain(keychain),
+  });
   const remembered = createRemembered(join(data, 'shell.json'), log);
   const presence = createTrayPresence(assembly.showsTray);
   const windows = createWindows({
@@ -81,6 +86,8 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
 
   /** Not asked for by a window, so a dialog reports the failure. */
   function startCapture(mode: CaptureMode): void {
+    // What is asked about it could not be kept, and the hotkey works all the same.
+    if (app.isLocked()) return openMain(null);
     app.capture.start(mode).catch(captureFailed);
   }
 
@@ -90,6 +97,13 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   }
 
   serve(assembly, app, windows);
+  app.on(({ event, payload }) => {
+    if (event !== 'vault.changed' || payload.state !== 'locked') return;
+    // What they show is not to be seen by whoever comes now.
+    void app.capture.cancel();
+    windows.pins.closeAll();
+    windows.quick.dismiss();
+  });
   offerContextMenus({
     electron,
     picture: (hash) => ({ ...store.pictures.original(hash), name: store.pictures.get(hash).name }),
@@ -103,6 +117,9 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   followSystem(electron, {
     framesOutdated: () => void app.capture.cancel(),
     displaysChanged: app.capture.prepare,
+    left: () => {
+      if (!app.isLocked() && store.settings().lockWithScreen) void app.lock();
+    },
     themeChanged: () => windows.main.window()?.setBackgroundColor(paper(windows.isDark())),
     activated: () => openMain(null),
   });
@@ -115,9 +132,10 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     entry(() => void presence.look()),
   );
   await presence.look();
-  follow(store.settings());
+  // What is not known before it is unlocked, as whether Loupe starts with the session, stays as it is.
+  if (!app.isLocked()) follow(store.settings());
   tray.update(windows.hotkeys.state().region);
-  void app.handlers['engine.load']({});
+  if (!app.isLocked()) void app.handlers['engine.load']({});
   log(`Loupe ${version} started on ${process.platform} with Electron ${process.versions['electron']}`);
 
   function act(intent: Intent): void {

@@ -41,6 +41,8 @@ interface SystemListeners {
   framesOutdated: () => void;
   /** After that: displays came, went, or lie elsewhere. */
   displaysChanged: () => void;
+  /** Nobody sits here any more: the screen is locked, or the computer sleeps. */
+  left: () => void;
   themeChanged: () => void;
   /** On a Mac: the icon in the dock was clicked. */
   activated: () => void;
@@ -48,7 +50,7 @@ interface SystemListeners {
 
 export function followSystem(
   { app, nativeTheme, powerMonitor, screen }: ElectronModule,
-  { framesOutdated, displaysChanged, themeChanged, activated }: SystemListeners,
+  { framesOutdated, displaysChanged, left, themeChanged, activated }: SystemListeners,
 ): void {
   const changed = (): void => {
     framesOutdated();
@@ -62,8 +64,12 @@ export function followSystem(
       if (outdatesFrames(metrics)) changed();
     }),
   );
-  powerMonitor.on('suspend', entry(framesOutdated));
-  powerMonitor.on('lock-screen', entry(framesOutdated));
+  const leave = (): void => {
+    framesOutdated();
+    left();
+  };
+  powerMonitor.on('suspend', entry(leave));
+  powerMonitor.on('lock-screen', entry(leave));
   nativeTheme.on('updated', entry(themeChanged));
   app.on('activate', entry(activated));
 }

@@ -50,7 +50,8 @@ export function createPageServer({
       return await find(own.pathname);
     } catch (error) {
       const { code } = toLoupeError(error);
-      if (code === 'not_found' || code === 'cancelled' || code.startsWith('document_') || isMissing(error, own)) return refuse(404);
+      if (['not_found', 'cancelled', 'vault_locked'].includes(code) || code.startsWith('document_') || isMissing(error, own))
+        return refuse(404);
       onFault(error);
       return refuse(500);
     }

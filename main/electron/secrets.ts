@@ -8,7 +8,7 @@ import type * as electronModule from 'electron';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { sessionSecrets } from '../services/models/hub/secrets.ts';
-import type { SecretName, SecretStore } from '../services/ports.ts';
+import type { Keychain, SecretName, SecretStore } from '../services/ports.ts';
 import { words } from './words.ts';
 
 export interface KeychainOptions {
@@ -21,11 +21,30 @@ export interface KeychainOptions {
   directory: string;
 }
 
+/** "basic_text" encrypts with a password that everybody knows. */
+function isSafe({ safeStorage, platform }: Omit<KeychainOptions, 'directory'>): boolean {
+  return safeStorage.isEncryptionAvailable() && (platform !== 'linux' || safeStorage.getSelectedStorageBackend() !== 'basic_text');
+}
+
+/** For the key of an encrypted data folder; null where there is no keychain. To be called once Electron is ready. */
+export function vaultKeychain(options: Omit<KeychainOptions, 'directory'>): Keychain | null {
+  if (!isSafe(options)) return null;
+  const { safeStorage } = options;
+  return {
+    seal: (text) => safeStorage.encryptString(text).toString('base64'),
+    open(sealed) {
+      try {
+        return safeStorage.decryptString(Buffer.from(sealed, 'base64'));
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
 /** To be called once Electron is ready: it knows of no keychain before. */
 export function keychainSecrets({ safeStorage, platform, directory }: KeychainOptions): SecretStore {
-  // "basic_text" encrypts with a password that everybody knows.
-  const isSafe = safeStorage.isEncryptionAvailable() && (platform !== 'linux' || safeStorage.getSelectedStorageBackend() !== 'basic_text');
-  if (!isSafe) return sessionSecrets(words.secrets.noKeychain);
+  if (!isSafe({ safeStorage, platform })) return sessionSecrets(words.secrets.noKeychain);
   const fileOf = (name: SecretName): string => join(directory, 'secrets', `${name}.bin`);
   const problems = new Map<SecretName, string | null>();
 

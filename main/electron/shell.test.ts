@@ -390,3 +390,40 @@ test.each(['no-sandbox', 'remote-debugging-port', 'remote-debugging-pipe', 'js-f
   expect(said.mock.calls[0]![0]).toContain(`--${name}`);
   said.mockRestore();
 });
+
+test('with a passphrase it locks with the screen; then nothing is answered, and the hotkey brings the unlock page', async () => {
+  const double = await start();
+  const [window] = double.windows as [WindowDouble];
+  const { code } = ((await ask(double, window, 'vault.recoveryCode')) as { output: { code: string } }).output;
+  const way = { passphrase: 'correct horse battery', recoveryCode: code };
+  expect(await ask(double, window, 'vault.turnOn', way)).toMatchObject({ ok: true });
+  expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: true });
+  await ask(double, window, 'settings.set', { lockWithScreen: false });
+  double.electron.powerMonitor.emit('lock-screen');
+  expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: true });
+  await ask(double, window, 'settings.set', { lockWithScreen: true });
+  double.electron.powerMonitor.emit('suspend');
+  await vi.waitFor(async () => expect(await ask(double, window, 'conversations.list')).toMatchObject({ code: 'vault_locked' }));
+  expect(await ask(double, window, 'vault.state')).toMatchObject({ output: { state: 'locked' } });
+  window.hide();
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  await vi.waitFor(() => expect(window.visible).toBe(true));
+  expect(await ask(double, window, 'vault.unlock', { words: 'wrong words' })).toMatchObject({ code: 'passphrase_wrong' });
+  expect(await ask(double, window, 'vault.unlock', { words: code })).toMatchObject({ ok: true });
+  expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: true });
+});
+
+test('with the keychain it opens by itself, and does not lock', async () => {
+  const safeStorage = new SafeStorageDouble();
+  let double = await start([], { safeStorage });
+  let [window] = double.windows as [WindowDouble];
+  const { code } = ((await ask(double, window, 'vault.recoveryCode')) as { output: { code: string } }).output;
+  expect(await ask(double, window, 'vault.turnOn', { passphrase: null, recoveryCode: code })).toMatchObject({ ok: true });
+  await quit(double);
+  double = await start([], { safeStorage });
+  [window] = double.windows as [WindowDouble];
+  double.electron.powerMonitor.emit('lock-screen');
+  expect(await ask(double, window, 'vault.lock')).toMatchObject({ ok: true });
+  expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: true });
+  expect(await ask(double, window, 'vault.state')).toMatchObject({ output: { state: 'open', by: 'keychain' } });
+});

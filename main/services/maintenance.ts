@@ -6,8 +6,10 @@ import type { Store } from './ports.ts';
 
 export interface MaintenanceOptions {
   store: Store;
-  chat: Pick<Chat, 'isBusy' | 'forget' | 'checkRest'>;
+  chat: Pick<Chat, 'isBusy' | 'forget' | 'interrupt' | 'checkRest'>;
   manager: Pick<ModelManager, 'recover' | 'pause'>;
+  /** What else writes into the store: it ends for a while. */
+  pause?: () => Promise<void>;
   emit: (event: EventMessage) => void;
   onFault?: ((error: unknown) => void) | undefined;
 }
@@ -15,6 +17,8 @@ export interface MaintenanceOptions {
 export interface Maintenance {
   /** Puts another database in the place of this one, once nothing of this process can be written into it. */
   replaceStore(replace: () => Promise<string | null> | string | null): Promise<{ keptAside: string | null }>;
+  /** All that is being written is written: the store is about to be closed for a while. */
+  settle(): Promise<void>;
   close(): void;
 }
 
@@ -24,7 +28,14 @@ const runEveryMs = 10 * 60_000;
 /** How often a disk that is full or cannot be written to is tried again. */
 const retryEveryMs = 5_000;
 
-export function startMaintenance({ store, chat, manager, emit, onFault = () => {} }: MaintenanceOptions): Maintenance {
+export function startMaintenance({
+  store,
+  chat,
+  manager,
+  pause = async () => {},
+  emit,
+  onFault = () => {},
+}: MaintenanceOptions): Maintenance {
   let recovered = false;
 
   /** Once the store can be written to: at the start, or when the disk has room again. */
@@ -75,12 +86,22 @@ export function startMaintenance({ store, chat, manager, emit, onFault = () => {
   ];
   for (const timer of timers) timer.unref();
 
+  function pauseDownloads(): void {
+    for (const { id, state } of store.downloads.list()) if (state === 'running' || state === 'queued') manager.pause(id);
+  }
+
   return {
+    async settle() {
+      if (store.care.state().access === 'closed') return;
+      chat.interrupt();
+      pauseDownloads();
+      await pause();
+    },
     // Ids mean something else in another database.
     async replaceStore(replace) {
       if (store.care.state().access !== 'closed') {
         chat.forget();
-        for (const { id, state } of store.downloads.list()) if (state === 'running' || state === 'queued') manager.pause(id);
+        pauseDownloads();
       }
       return { keptAside: await replace() };
     },

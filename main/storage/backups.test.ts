@@ -281,7 +281,7 @@ test('a folder with nothing in it begins without a question', () => {
 test('the process that checks says what the same code says here, and ends afterwards', { timeout: 60_000 }, async () => {
   store.conversations.create('Kept');
   store.close();
-  const request = { path: databasePath(folder), expected: null, fresh: false };
+  const request = { path: databasePath(folder), expected: null, fresh: false, key: null };
   const checker = createChecker();
   const sound = await checker.check(request);
   expect(sound).toEqual(await checkHere.check(request));

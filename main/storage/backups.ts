@@ -4,12 +4,13 @@
  */
 import type { Database } from 'better-sqlite3';
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { examineFile, type Finding } from './check.ts';
 import type { Migration } from './migrations/migration.ts';
 import { forgetTextsOfCopy } from './session-texts.ts';
+import { keysOf } from './vault/folder-keys.ts';
 
 /** The newest are kept, and of the older ones every seventh: days and weeks of use. */
 const dailyKept = 3;
@@ -91,9 +92,10 @@ export function backUpBeforeMigration(
   const part = newPart(directory);
   try {
     database.prepare('vacuum into ?').run(part);
-    forgetTextsOfCopy(part);
+    const key = keysOf(directory)?.database ?? null;
+    forgetTextsOfCopy(part, key);
     flush(part);
-    const finding = examineFile(part, { migrations });
+    const finding = examineFile(part, { migrations, key });
     if (finding.state !== 'sound') {
       throw new LoupeError('store_failed', `The copy that is made before the database is changed cannot be used: ${finding.problem}.`);
     }
@@ -106,20 +108,24 @@ export function backUpBeforeMigration(
 }
 
 /**
- * Copies the database in pieces, between other work. Only a sound copy gets a name, and only then
+ * Copies the database in pieces, between other work (an encrypted one at once). Only a sound copy gets a name, and only then
  * older ones go. Returns what was found; rejects when it is aborted or the disk has no room.
  */
 export async function backUp(database: Database, directory: string, now: number, check: CheckCopy, signal: AbortSignal): Promise<Finding> {
   const part = newPart(directory);
   try {
-    await database.backup(part, {
-      progress: () => {
-        signal.throwIfAborted();
-        return pagesAtOnce;
-      },
-    });
+    const key = keysOf(directory)?.database ?? null;
+    // SQLite's own way to copy in pieces makes no encrypted copies.
+    if (key) database.prepare('vacuum into ?').run(part);
+    else
+      await database.backup(part, {
+        progress: () => {
+          signal.throwIfAborted();
+          return pagesAtOnce;
+        },
+      });
     signal.throwIfAborted();
-    forgetTextsOfCopy(part);
+    forgetTextsOfCopy(part, key);
     const finding = await check(part);
     signal.throwIfAborted();
     if (finding.state === 'sound') {
@@ -150,9 +156,19 @@ function newPart(directory: string): string {
 
 function putInPlace(part: string, directory: string, now: number, { sha256 }: Finding, version: number | null): void {
   const sequence = Math.max(0, ...listBackups(directory).map((backup) => backup.sequence ?? 0)) + 1;
-  const before = version === null ? '' : `-version-${version}`;
-  const name = `loupe-${String(sequence).padStart(6, '0')}-${stamp(now)}${before}-${sha256.slice(0, 16)}.db`;
-  renameSync(part, join(backupDirectory(directory), name));
+  renameSync(part, join(backupDirectory(directory), nameOf({ sequence, at: now, before: version }, sha256)));
+}
+
+function nameOf({ sequence, at, before }: Pick<Backup, 'sequence' | 'at' | 'before'>, sha256: string): string {
+  const number = sequence === null ? '' : `${String(sequence).padStart(6, '0')}-`;
+  return `loupe-${number}${stamp(at)}${before === null ? '' : `-version-${before}`}-${sha256.slice(0, 16)}.db`;
+}
+
+/** The same backup in another form: `part` takes its place. Where the process dies in between, both are there. */
+export function exchangeBackup(backup: Backup, part: string, sha256: string): void {
+  const path = join(dirname(backup.path), nameOf(backup, sha256));
+  renameSync(part, path);
+  if (path !== backup.path) rmSync(backup.path, { force: true });
 }
 
 /** "20250102-030405006", in UTC. */

@@ -11,6 +11,7 @@ import { allowCheckpoints, forbidCheckpoints, logBytes } from './database.ts';
 import { changedMeanwhile, type Keeper } from './keeper.ts';
 import { isBackup } from './seal.ts';
 import { emptyBin, erase } from './sweep.ts';
+import { keysOf } from './vault/folder-keys.ts';
 
 const smallBytes = 8 * 1024 * 1024;
 
@@ -106,6 +107,7 @@ function createMaintenance(
 ): { maintain: () => Promise<void>; backUpNow: () => Promise<void> } {
   const { directory, clock, room } = keeper;
   let maintaining: Promise<void> | null = null;
+  const key = (): Uint8Array | null => keysOf(directory)?.database ?? null;
 
   /** What is in the log only is written into the file first, and nothing while it is read. */
   async function verify(): Promise<void> {
@@ -116,7 +118,7 @@ function createMaintenance(
     const seal = keeper.seal();
     if (seal === null) opened.database.pragma('wal_checkpoint(truncate)');
     forbidCheckpoints(opened.database);
-    const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false });
+    const finding = await examiner().check({ path: databasePath(directory), expected: seal, fresh: false, key: key() });
     // Another database may have taken its place meanwhile.
     if (stop.aborted || keeper.opened() !== opened) return;
     if (finding.state === 'damaged') keeper.distrust(damageOf(finding));
@@ -128,7 +130,7 @@ function createMaintenance(
   /** On a disk that cannot be written to. A file with a log beside it cannot be judged without that. */
   async function verifyUntouched(): Promise<void> {
     if (logBytes(directory) > 0) return;
-    const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false });
+    const finding = await checker.check({ path: databasePath(directory), expected: null, fresh: false, key: key() });
     if (!stop.aborted && finding.state === 'damaged') keeper.distrust(damageOf(finding));
   }
 
@@ -141,7 +143,7 @@ function createMaintenance(
     if (opened.on !== 'disk' || !keeper.isVerified() || access !== 'writable' || damage || !isDue()) return;
     const bytes = statSync(databasePath(directory)).size + logBytes(directory);
     if ((room.free() ?? Infinity) < bytes + room.needed) return;
-    const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true });
+    const check = (path: string): Promise<Finding> => examiner().check({ path, expected: null, fresh: true, key: key() });
     const finding = await backUp(opened.database, directory, clock.now(), check, stop);
     // Is the copy damaged, or what was copied?
     if (finding.state !== 'sound') await keeper.verifyAgain(verify);
@@ -182,7 +184,8 @@ function createBackups(
   async function examine({ path, digest }: Backup): Promise<Finding> {
     const { size, mtimeMs } = statSync(path);
     const key = `${path} ${size} ${mtimeMs}`;
-    const finding = known.get(key) ?? (await checker.check({ path, expected: digest, fresh: false }));
+    const finding =
+      known.get(key) ?? (await checker.check({ path, expected: digest, fresh: false, key: keysOf(directory)?.database ?? null }));
     known.set(key, finding);
     return finding;
   }

@@ -5,8 +5,11 @@
  */
 import Database from 'better-sqlite3';
 import { createHash, hash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Migration } from './migrations/migration.ts';
+import { withKey } from './vault/folder-keys.ts';
 
 /** "Loup", in SQLite's header. */
 export const applicationId = 0x4c6f7570;
@@ -27,16 +30,18 @@ export interface Examination {
   expected?: string | null;
   /** In bytes. Node reads files of less than 2 GiB at once. */
   largestInMemory?: number;
+  /** Of an encrypted one. */
+  key?: Buffer | null;
 }
 
 /** Takes seconds for a large one. Never throws. */
-export function examineFile(path: string, { migrations, expected, largestInMemory = 2 ** 30 }: Examination): Finding {
+export function examineFile(path: string, { migrations, expected, largestInMemory = 2 ** 30, key = null }: Examination): Finding {
   let sha256: string;
   let open: () => Database.Database;
   try {
     const bytes = statSync(path).size <= largestInMemory ? readFileSync(path) : null;
     sha256 = bytes ? hash('sha256', bytes) : fileHash(path);
-    open = () => (bytes ? openBytes(bytes) : new Database(path, { readonly: true }));
+    open = () => (bytes ? openBytes(key ? decrypted(bytes, key) : bytes) : withKey(new Database(path, { readonly: true }), key));
   } catch (error) {
     return { state: 'damaged', problem: `it cannot be read (${(error as Error).message})`, conversations: null, sha256: '' };
   }
@@ -68,6 +73,23 @@ export function openBytes(bytes: Buffer): Database.Database {
   // In memory there is no log: the header says so, in the two bytes that name the way of writing.
   if (bytes.length > 19) bytes[18] = bytes[19] = 1;
   return new Database(bytes);
+}
+
+/** What an encrypted database holds. Only SQLite reads its pages, from a file: a copy, which is as encrypted as it is. */
+function decrypted(bytes: Buffer, key: Buffer): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'loupe-'));
+  try {
+    const copy = join(folder, 'copy.db');
+    writeFileSync(copy, bytes, { mode: 0o600 });
+    const database = withKey(new Database(copy), key);
+    try {
+      return database.serialize();
+    } finally {
+      database.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 type Examined = Pick<Finding, 'problem' | 'conversations'> & { newer: boolean };

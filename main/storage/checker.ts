@@ -1,8 +1,10 @@
 /** Who examines files: a process of its own in the app, so that nothing waits for it; this one in tests and commands. */
+import Database from 'better-sqlite3';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { flush } from './backups.ts';
 import { examineFile, type Finding } from './check.ts';
 import { migrations } from './migrations/index.ts';
+import { withKey } from './vault/folder-keys.ts';
 
 export interface CheckRequest {
   path: string;
@@ -10,6 +12,8 @@ export interface CheckRequest {
   expected: string | null;
   /** A copy that was just made: it is flushed to the disk, and made independent of a log. */
   fresh: boolean;
+  /** Of an encrypted one; null of another. */
+  key: Uint8Array | null;
 }
 
 export interface Checker {
@@ -18,9 +22,10 @@ export interface Checker {
   close(): void;
 }
 
-export function checkNow({ path, expected, fresh }: CheckRequest): Finding {
-  if (fresh) finishCopy(path);
-  return examineFile(path, { migrations, expected });
+export function checkNow({ path, expected, fresh, key: given }: CheckRequest): Finding {
+  const key = given && Buffer.from(given);
+  if (fresh) finishCopy(path, key);
+  return examineFile(path, { migrations, expected, key });
 }
 
 export const checkHere: Checker = {
@@ -29,7 +34,17 @@ export const checkHere: Checker = {
 };
 
 /** SQLite copies the header's note that a log belongs to the file. None does. */
-function finishCopy(path: string): void {
+function finishCopy(path: string, key: Buffer | null): void {
+  // Its pages are signed, the first as well.
+  if (key) {
+    const database = withKey(new Database(path), key);
+    try {
+      database.pragma('journal_mode = delete');
+    } finally {
+      database.close();
+    }
+    return flush(path);
+  }
   const file = openSync(path, 'r+');
   try {
     writeSync(file, Buffer.from([1, 1]), 0, 2, 18);

@@ -9,6 +9,7 @@ import { applicationId, openBytes, schemaProblem } from './check.ts';
 import { damaged } from './errors.ts';
 import { writeHandle, type WriteDatabase } from './handles.ts';
 import type { Migration } from './migrations/migration.ts';
+import { keysOf, withKey } from './vault/folder-keys.ts';
 
 /** Pages of the log after which SQLite writes them into the database by itself. */
 const checkpointPages = 1000;
@@ -34,7 +35,7 @@ export function createDatabase(directory: string, migrations: readonly Migration
 }
 
 function open(directory: string, migrations: readonly Migration[], now: number, lockingMode: 'normal' | 'exclusive'): WriteDatabase {
-  const database = new Database(databasePath(directory), { timeout: 5000 });
+  const database = opened(directory, databasePath(directory), { timeout: 5000 });
   try {
     database.pragma(`locking_mode = ${lockingMode}`);
     examine(database, directory, migrations);
@@ -71,7 +72,7 @@ export function openSnapshot(directory: string, migrations: readonly Migration[]
  * Throws `store_newer`, and `store_locked` where it is of an older version, which only its owner may change.
  */
 export function openBeside(directory: string, migrations: readonly Migration[]): Database.Database {
-  const database = new Database(databasePath(directory), { readonly: true, fileMustExist: true, timeout: 5000 });
+  const database = opened(directory, databasePath(directory), { readonly: true, fileMustExist: true, timeout: 5000 });
   try {
     examine(database, directory, migrations);
     if (version(database) !== migrations.at(-1)?.version)
@@ -89,29 +90,34 @@ export function openBeside(directory: string, migrations: readonly Migration[]):
  */
 export function wholeBytes(directory: string): Buffer {
   const path = databasePath(directory);
-  if (logBytes(directory) === 0) return readFileSync(path);
+  if (logBytes(directory) === 0 && !keysOf(directory)) return readFileSync(path);
   const folder = mkdtempSync(join(tmpdir(), 'loupe-'));
   try {
     const copy = databasePath(folder);
     copyFileSync(path, copy);
-    copyFileSync(`${path}-wal`, `${copy}-wal`);
-    return serialized(copy, 'normal');
+    if (logBytes(directory) > 0) copyFileSync(`${path}-wal`, `${copy}-wal`);
+    return serialized(directory, copy, 'normal');
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
-    return serialized(path, 'exclusive');
+    return serialized(directory, path, 'exclusive');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function serialized(path: string, lockingMode: 'normal' | 'exclusive'): Buffer {
-  const database = new Database(path);
+function serialized(directory: string, path: string, lockingMode: 'normal' | 'exclusive'): Buffer {
+  const database = opened(directory, path);
   try {
     database.pragma(`locking_mode = ${lockingMode}`);
     return database.serialize();
   } finally {
     database.close();
   }
+}
+
+/** With the key of its folder, where that is encrypted. */
+function opened(directory: string, path: string, options?: Database.Options): Database.Database {
+  return withKey(new Database(path, options), keysOf(directory)?.database ?? null);
 }
 
 /** From now on the log is written into the database as it grows. */

@@ -1,17 +1,20 @@
 /**
  * Files of documents: `documents/ab/<hash>`, copied piece by piece beside them and renamed into place. The row is stored before
- * the file; a row whose file is missing belongs to an `add` that did not return, and the next one completes it.
+ * the file; where the folder is encrypted, each piece is sealed before it is written. A row whose file is missing belongs to an `add` that did not return, and the next one completes it.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { renameSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
 import { LoupeError } from '../errors.ts';
 import { readWithoutWaiting } from '../regular-file.ts';
+import { keyOfFile, seal, sealedHeadBytes } from '../sealed-file.ts';
 import type { DocumentFiles, IncomingFile } from '../services/ports.ts';
 import { storeError } from './errors.ts';
 import type { WriteDatabase } from './handles.ts';
+import { keysOf } from './vault/folder-keys.ts';
+import { keysToWrite } from './vault/refuse.ts';
 
 const pieceBytes = 1 << 20;
 
@@ -26,6 +29,7 @@ export function documentPath(directory: string, hash: string): string {
 export function documentFiles(directory: string): DocumentFiles {
   return {
     path: (hash) => documentPath(directory, hash),
+    key: (hash) => fileKey(directory, documentPath(directory, hash)),
     receive: () => receive(directory),
     async bring(path, { signal } = {}) {
       const source = await openSource(path);
@@ -49,6 +53,8 @@ async function receive(directory: string): Promise<IncomingFile> {
   const path = join(incomingDocuments(directory), randomUUID());
   const digest = createHash('sha256');
   let bytes = 0;
+  const keys = keysToWrite(directory);
+  const sealing = keys && seal(keys.files);
   const remove = (): void => rmSync(path, { force: true });
   const orStoreError = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     try {
@@ -61,16 +67,25 @@ async function receive(directory: string): Promise<IncomingFile> {
     makeFolderSync(dirname(path), 0o700);
     return open(path, 'wx', 0o600);
   });
+  let ended = false;
+  /** All of it can be read, although more may not come any more. */
+  const end = async (): Promise<void> => {
+    if (sealing && !ended) await write(file, sealing.end());
+    ended = true;
+  };
   return {
     path,
+    arrived: () => orStoreError(end),
+    ...(sealing ? { key: sealing.fileKey } : {}),
     append: (piece) =>
       orStoreError(async () => {
-        for (let done = 0; done < piece.length;) done += (await file.write(piece, done, piece.length - done)).bytesWritten;
+        await write(file, sealing ? sealing.add(piece) : piece);
         digest.update(piece);
         bytes += piece.length;
       }),
     finish: () =>
       orStoreError(async () => {
+        await end();
         await file.sync();
         await file.close();
         const hash = digest.digest('hex');
@@ -81,6 +96,28 @@ async function receive(directory: string): Promise<IncomingFile> {
       remove();
     },
   };
+}
+
+async function write(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+}
+
+/** Of one sealed file, for the process that reads it; absent where the folder is not encrypted, or the file is not there. */
+function fileKey(directory: string, path: string): Uint8Array | undefined {
+  const keys = keysOf(directory);
+  if (!keys) return undefined;
+  const head = Buffer.alloc(sealedHeadBytes);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      readSync(file, head);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+  return keyOfFile(keys.files, head);
 }
 
 async function openSource(path: string): Promise<FileHandle> {

@@ -11,12 +11,13 @@ import { lockDirectory } from './lock.ts';
 import { migrations } from './migrations/index.ts';
 import { canBeWritten, createRoom, usualRoom } from './room.ts';
 import { isSealed, readSeal } from './seal.ts';
+import { refuseLocked } from './vault/refuse.ts';
 import { isLogDamaged } from './wal.ts';
 
 export interface DataReport {
   directory: string;
-  /** `none`: nothing was stored yet. `used`: another Loupe has it open, so it was not checked. */
-  state: 'none' | 'used' | 'sound' | 'wrong';
+  /** `none`: nothing was stored yet. `used`: another Loupe has it open, so it was not checked. `locked`: encrypted, and nobody unlocked it. */
+  state: 'none' | 'used' | 'locked' | 'sound' | 'wrong';
   conversations: number | null;
   backups: number;
   problem: LoupeError | null;
@@ -28,6 +29,7 @@ export function inspectData(directory: string): DataReport {
   if (!existsSync(databasePath(directory)) && report.backups === 0 && !existsSync(join(directory, 'pictures'))) return report;
   let unlock = (): void => {};
   try {
+    refuseLocked(directory);
     if (writable) unlock = lockDirectory(directory);
     const conversations = examine(directory);
     const problem = writable ? fullProblem(directory) : new LoupeError('store_read_only', `The folder ${directory} cannot be written to.`);
@@ -35,6 +37,7 @@ export function inspectData(directory: string): DataReport {
   } catch (thrown) {
     const error = storeError(directory, thrown);
     if (!(error instanceof LoupeError)) throw thrown;
+    if (error.code === 'vault_locked') return { ...report, state: 'locked' };
     return error.code === 'store_locked' ? { ...report, state: 'used' } : { ...report, state: 'wrong', problem: error };
   } finally {
     unlock();

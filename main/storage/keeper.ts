@@ -15,6 +15,8 @@ import { lockDirectory } from './lock.ts';
 import { migrations } from './migrations/index.ts';
 import { openInMemory, openNothing, openOnDisk, openShared, type Opened } from './opened.ts';
 import { canBeWritten, type Room } from './room.ts';
+import { dropKeys } from './vault/folder-keys.ts';
+import { refuseLocked } from './vault/refuse.ts';
 import { hasLogMode, isSealed, readSeal, removeSeal, writeSeal } from './seal.ts';
 import { isLogDamaged } from './wal.ts';
 
@@ -31,7 +33,7 @@ export interface KeeperOptions {
 }
 
 /** What a window can do something about; for anything else there is no host to show it in. */
-const closing: readonly ErrorCode[] = ['store_damaged', 'store_newer', 'store_failed'];
+const closing: readonly ErrorCode[] = ['store_damaged', 'store_newer', 'store_failed', 'vault_locked'];
 
 interface Damage {
   error: LoupeError;
@@ -67,6 +69,8 @@ export class Keeper {
   #verified = false;
   /** It was checked, and is not sound. */
   #unsound = false;
+  /** Its files are being changed into another form, and nobody opens them meanwhile. */
+  #away = false;
   /** The state that listeners know, as JSON. */
   #reported = '';
 
@@ -153,18 +157,21 @@ export class Keeper {
       const error = storeError(this.directory, thrown);
       if (this.#tolerant && error instanceof LoupeError && closing.includes(error.code)) return this.#stayClosed(error);
       this.#unlock?.();
+      dropKeys(this.directory);
       throw error;
     }
   }
 
   end(): void {
     this.#close();
+    dropKeys(this.directory);
     this.#unlock?.();
     this.#unlock = null;
   }
 
   /** Tries to open what could not be opened. */
   retry(): void {
+    if (this.#away) return;
     if (this.#access !== 'closed') return this.look();
     this.#close();
     this.#openAgain();
@@ -172,10 +179,28 @@ export class Keeper {
 
   /** Closes it, so that `change` may move files; what is there afterwards is opened. */
   exchange<Result>(change: () => Result): Result {
+    if (this.#problem?.code === 'vault_locked') throw this.#problem;
     this.#close();
     try {
       return change();
     } finally {
+      this.#generation++;
+      this.#openAgain();
+    }
+  }
+
+  /** Closed for as long as `work` changes its files or its keys; what is there afterwards is opened. */
+  async whileClosed<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#close();
+    this.#stayClosed(new LoupeError('vault_locked', 'Your data is being encrypted, decrypted or locked.', 'Wait until that is done.'));
+    this.#away = true;
+    this.#generation++;
+    this.#report();
+    try {
+      return await work();
+    } finally {
+      this.#away = false;
+      this.#close();
       this.#generation++;
       this.#openAgain();
     }
@@ -208,6 +233,7 @@ export class Keeper {
 
   #openWritable(): void {
     const { directory, clock } = this;
+    refuseLocked(directory);
     const lost = isLogDamaged(directory);
     const kept = lost ? archiveLog(directory, clock.now()) : null;
     this.#seal = readSeal(directory);
@@ -235,6 +261,7 @@ export class Keeper {
   }
 
   #openReadOnly(): void {
+    refuseLocked(this.directory);
     if (!existsSync(databasePath(this.directory))) throw this.#readOnly();
     this.#opened = openInMemory(this.directory, this.clock);
     this.#setAccess('readOnly');
@@ -242,6 +269,7 @@ export class Keeper {
 
   /** To be written to it waits until the other Loupe has ended. */
   #openShared(locked: LoupeError): void {
+    refuseLocked(this.directory);
     this.#opened = openShared(this.directory, this.clock);
     this.#access = 'readOnly';
     this.#problem = locked;

@@ -1,11 +1,15 @@
 /**
  * Where the bytes of pictures lie: in files `pictures/ab/<hash>` of the data folder, with `<hash>.thumb` and, where a browser needs
- * one, `<hash>.display` beside them; or in memory.
+ * one, `<hash>.display` beside them, sealed where the folder is encrypted; or in memory.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolderSync } from '../make-folder.ts';
+import { opened, openedLength, sealed } from '../sealed-file.ts';
+import { keysOf } from './vault/folder-keys.ts';
+import { keysToWrite } from './vault/refuse.ts';
+import { flushFolder } from './vault/header.ts';
 
 /** As it came, small, and as a browser can show it. */
 export type PictureForm = 'original' | 'thumbnail' | 'display';
@@ -32,7 +36,12 @@ export function shelfOnDisk(directory: string): PictureShelf {
   return {
     find: (hash, form) => {
       const path = pictureFiles(directory, hash)[form];
-      return existsSync(path) ? { path } : null;
+      if (!existsSync(path)) return null;
+      const keys = keysOf(directory);
+      if (!keys) return { path };
+      // What was changed, or never sealed, is as good as missing: adding the picture again completes it.
+      const bytes = opened(keys.files, readFileSync(path));
+      return bytes && { bytes };
     },
     put: (hash, form, bytes) => writeWhole(directory, pictureFiles(directory, hash)[form], bytes),
     remove: (hash) => {
@@ -70,14 +79,16 @@ export function shelfInMemory(): PictureShelf & { hashes(): string[]; clear(): v
 
 /** Under its name there is the whole file or none. */
 function writeWhole(directory: string, path: string, bytes: Uint8Array): void {
-  if (existsSync(path) && statSync(path).size === bytes.length) return;
+  const keys = keysToWrite(directory);
+  if (existsSync(path) && isWhole(path, bytes.length, keys?.files)) return;
   const incoming = join(incomingDirectory(directory), randomUUID());
   makeFolderSync(dirname(incoming));
   makeFolderSync(dirname(path));
   try {
     const handle = openSync(incoming, 'wx');
     try {
-      for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
+      const written = keys ? sealed(keys.files, bytes) : bytes;
+      for (let done = 0; done < written.length;) done += writeSync(handle, written, done);
       fsyncSync(handle);
     } finally {
       closeSync(handle);
@@ -90,13 +101,9 @@ function writeWhole(directory: string, path: string, bytes: Uint8Array): void {
   flushFolder(dirname(path));
 }
 
-function flushFolder(path: string): void {
-  // Windows neither needs nor allows it.
-  if (process.platform === 'win32') return;
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
+/** It holds so many bytes, and can be read. */
+function isWhole(path: string, length: number, key: Buffer | undefined): boolean {
+  const { size } = statSync(path);
+  if (!key) return size === length;
+  return openedLength(size) === length && opened(key, readFileSync(path)) !== null;
 }

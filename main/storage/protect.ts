@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 /** What is in these is out of reach with them. The data folder itself may be one that the person has for other things as well. */
 const folders = ['pictures', 'documents', 'backups', 'logs', 'cache', 'shell'];
-const files = /^(loupe.*\.db(-wal|-shm|-journal)?(\.part)?|loupe\.(lock|strays)(\.part)?|serving\.json|shell\.json|open-.*\.html)$/;
+const files =
+  /^(loupe.*\.db(-wal|-shm|-journal)?(\.part)?|loupe.*\.db(-wal)?\.sealed|loupe\.(lock|strays|vault)(\.part)?|serving\.json|shell\.json|open-.*\.html)$/;
 
 /**
  * What is not there or belongs to somebody else stays as it is.

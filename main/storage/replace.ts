@@ -55,7 +55,7 @@ export function archiveLog(directory: string, now: number): string | null {
 
 /** Names of the files that `archiveDatabase` and `archiveLog` left, and that nobody has removed. */
 export function databasesAside(directory: string): string[] {
-  return readdirSync(directory).filter((name) => /^loupe-(replaced|damaged-log)-.*\.db(-wal)?$/.test(name));
+  return readdirSync(directory).filter((name) => /^loupe-(replaced|damaged-log)-.*\.db(-wal)?(\.sealed)?$/.test(name));
 }
 
 function freeName(directory: string, wanted: string): string {

@@ -6,6 +6,7 @@
 import Database from 'better-sqlite3';
 import { writeHandle, type WriteDatabase } from './handles.ts';
 import { keptTexts } from './migrations/015-kept-texts.ts';
+import { withKey } from './vault/folder-keys.ts';
 
 const those = 'document_id in (select id from documents where keeps_text = 0)';
 const hasWords = `${those} and state <> 'waiting'`;
@@ -39,8 +40,8 @@ export function forgetTexts(database: WriteDatabase): boolean {
 }
 
 /** The same in a copy of the database, which may have the schema of an older version. */
-export function forgetTextsOfCopy(path: string): void {
-  const copy = new Database(path);
+export function forgetTextsOfCopy(path: string, key: Buffer | null): void {
+  const copy = withKey(new Database(path), key);
   try {
     if ((copy.pragma('user_version', { simple: true }) as number) < keptTexts.version) return;
     if (!forgetTexts(writeHandle(copy))) return;

@@ -2,8 +2,9 @@
  * The `Store` port on SQLite and files.
  * The folder: loupe.db and its seal, loupe.lock, loupe.reserve, loupe.strays, pictures/, documents/, backups/.
  */
+import { fromFailure, type Failure } from '../errors.ts';
 import { makeFolderSync } from '../make-folder.ts';
-import type { Clock, Store } from '../services/ports.ts';
+import type { Clock, Keychain, Store } from '../services/ports.ts';
 import { createCare } from './care.ts';
 import { checkHere, type Checker } from './checker.ts';
 import { documentFiles } from './document-files.ts';
@@ -18,6 +19,9 @@ import { createRoom, usualRoom, type RoomSizes } from './room.ts';
 import { createStraySweep } from './strays.ts';
 import { forgetTexts } from './session-texts.ts';
 import { sweep } from './sweep.ts';
+import { coverOf } from './vault/cover.ts';
+import type { Stretching } from './vault/secrets.ts';
+import { createVault } from './vault/vault.ts';
 
 export interface StoreOptions {
   clock?: Clock;
@@ -28,6 +32,10 @@ export interface StoreOptions {
   tolerant?: boolean;
   /** While another Loupe has the folder open, its data is read, and writing fails with `store_locked`. */
   shares?: boolean;
+  /** Absent or null: there is none. */
+  keychain?: Keychain | null;
+  /** What it costs to try a passphrase; tests try many. */
+  stretching?: Stretching;
 }
 
 /** What each call needs of the disk. `frees`: it may use the reserve where that is full. */
@@ -140,15 +148,37 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
  */
 export function openStore(
   directory: string,
-  { clock = { now: Date.now }, checker, room = usualRoom, tolerant = false, shares = false }: StoreOptions = {},
+  {
+    clock = { now: Date.now },
+    checker,
+    room: sizes = usualRoom,
+    tolerant = false,
+    shares = false,
+    keychain = null,
+    stretching,
+  }: StoreOptions = {},
 ): Store {
   withStoreErrors(directory, () => {
     // Readable by its owner alone.
     makeFolderSync(directory, 0o700);
     protect(directory);
   });
-  const keeper = new Keeper({ directory, clock, room: createRoom(directory, room), tolerant, checksLater: checker !== undefined, shares });
+  const room = createRoom(directory, sizes);
+  const keeper = new Keeper({ directory, clock, room, tolerant, checksLater: checker !== undefined, shares });
+  const vault = createVault({
+    directory,
+    keychain,
+    room,
+    ...(stretching ? { stretching } : {}),
+    closed: (work) => keeper.whileClosed(work),
+    refuseUnsound() {
+      const { problem, damage } = keeper.state();
+      const wrong = problem ?? damage;
+      if (wrong) throw fromFailure(wrong as Failure);
+    },
+  });
   keeper.start();
+  vault.start();
   const care = createCare(keeper, checker ?? checkHere);
   const sweepStrays = createStraySweep(directory);
   const port = <Name extends keyof Kept>(name: Name): Kept[Name] => guarded(keeper, name);
@@ -170,6 +200,8 @@ export function openStore(
     lockDownload,
     ...port('settings'),
     care,
+    vault,
+    cover: coverOf(directory),
     sweep: () => {
       withStoreErrors(directory, () => {
         keeper.withReserve((database) => {

@@ -102,7 +102,7 @@ export async function serve({ startEngine, version, dataDirectory, port = 0, ope
   });
   ({ windows } = host);
   const forgetServing = noteServing(dataDirectory, host.port);
-  void app.handlers['engine.load']({});
+  if (!app.isLocked()) void app.handlers['engine.load']({});
   return {
     app,
     host,

@@ -135,7 +135,7 @@ async function servePagePicture(response: ServerResponse, app: App, [document, p
     sendBytes(response, bytes, mediaType);
   } catch (error) {
     const { code } = toLoupeError(error);
-    if (code !== 'not_found' && code !== 'cancelled' && !code.startsWith('document_')) throw error;
+    if (!['not_found', 'cancelled', 'vault_locked'].includes(code) && !code.startsWith('document_')) throw error;
     say(response, 404, 'This page cannot be shown.');
   }
 }
@@ -144,7 +144,7 @@ function shownPicture(app: App, hash: string, scale: 'full' | 'thumb'): StoredFi
   try {
     return app.pictureFile(hash, scale);
   } catch (error) {
-    if (toLoupeError(error).code === 'not_found') return null;
+    if (['not_found', 'vault_locked'].includes(toLoupeError(error).code)) return null;
     throw error;
   }
 }

@@ -23,6 +23,7 @@ export const shortcuts = {
   copyText: 'Mod+Shift+X',
   export: 'Mod+Shift+E',
   documents: 'Mod+Shift+D',
+  lock: inBrowser ? 'Mod+Shift+L' : 'Mod+L',
   settings: 'Mod+,',
   shortcuts: 'Mod+/',
   nextPage: 'PageDown',
@@ -68,6 +69,7 @@ export const globalShortcuts = [
   'rename',
   'deleteOpen',
   'documents',
+  'lock',
   'settings',
   'shortcuts',
 ] as const satisfies ShortcutName[];

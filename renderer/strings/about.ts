@@ -36,6 +36,7 @@ export const shortcutSheet = {
     copyText: 'Copy the text of the picture',
     export: 'Export the conversation',
     documents: 'Documents',
+    lock: 'Lock Loupe',
     settings: 'Settings',
     shortcuts: 'This list',
     nextPage: 'Next page',

@@ -56,6 +56,8 @@ export interface Chat {
   live(conversation: Conversation): Conversation;
   /** Checks the citations of answers that an earlier process left. */
   checkRest(): void;
+  /** Answers that are being written are stored as interrupted: the store is about to be closed for a while. */
+  interrupt(): void;
   /** Ends all that is being written. To be called before another store takes the place of this one, which nothing of it may reach. */
   forget(): void;
   /** Answers that are being written are stored as interrupted. */
@@ -203,6 +205,10 @@ export function createChat({
       messages: conversation.messages.map((message) => asItIsNow(message, jobs.get(message.id), unstored.get(message.id))),
     }),
     checkRest: questions.checkRest,
+    interrupt() {
+      interruptAll();
+      unstored.store();
+    },
     forget() {
       interruptAll();
       unstored.forget();

@@ -79,7 +79,11 @@ export function createLibrary({ store, reader }: LibraryOptions): Library {
     add: (path, options = {}) => addFile({ path, password: options.password }, (signal) => documentFiles.bring(path, { signal }), options),
 
     addReceived: (incoming, name, options = {}) =>
-      addFile({ path: incoming.path, name, password: options.password }, () => incoming.finish(), options),
+      incoming
+        .arrived()
+        .then(() =>
+          addFile({ path: incoming.path, name, password: options.password, key: incoming.key }, () => incoming.finish(), options),
+        ),
 
     async read(id, { password, recogniser = null, signal, onPage } = {}) {
       const document = documents.get(id);

@@ -108,7 +108,7 @@ test('nothing is kept of a document that is removed while a picture of it is bei
     return found;
   };
   const late = createPagePictures({
-    store: { documents: { ...store.documents, find }, documentFiles: store.documentFiles },
+    store: { documents: { ...store.documents, find }, documentFiles: store.documentFiles, cover: store.cover },
     directory: cache,
     passwordOf: () => undefined,
     reader: { showPage: async () => ({ bytes: new Uint8Array(1), mediaType: 'image/png' }) },

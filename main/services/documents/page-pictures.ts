@@ -9,7 +9,7 @@ import { libraryFile } from './library-file.ts';
 import type { DocumentReader, PagePicture, Store } from '../ports.ts';
 
 export interface PagePicturesOptions {
-  store: Pick<Store, 'documents' | 'documentFiles'>;
+  store: Pick<Store, 'documents' | 'documentFiles' | 'cover'>;
   reader: Pick<DocumentReader, 'showPage'>;
   /** Where they are kept. */
   directory: string;
@@ -65,7 +65,7 @@ export function createPagePictures({
   async function keep(folder: string, name: string, bytes: Uint8Array): Promise<void> {
     await makeFolder(folder, 0o700);
     const incoming = join(folder, randomUUID());
-    await writeFile(incoming, bytes, { mode: 0o600 });
+    await writeFile(incoming, store.cover.seal(bytes), { mode: 0o600 });
     await rename(incoming, join(folder, name));
     written += bytes.length;
     // Looked through now and then: a folder of ten thousand files takes a moment.
@@ -74,7 +74,8 @@ export function createPagePictures({
 
   async function keptOrDrawn(id: number, page: number, width: number, path: string, signal: AbortSignal): Promise<PagePicture> {
     const { hash, name, keepsText } = documents.get(id);
-    const before = await readFile(path).catch(() => null);
+    const kept = await readFile(path).catch(() => null);
+    const before = kept && store.cover.open(kept);
     if (before) {
       const now = new Date();
       await utimes(path, now, now).catch(() => {});

@@ -30,6 +30,8 @@ export interface Readings {
   stop(id: number): Promise<void>;
   /** Begins with what an earlier run, or another database, left. */
   resume(): void;
+  /** Resolves when nothing is read any more; what waits goes on with `resume`. Passwords are forgotten. */
+  pause(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -148,6 +150,12 @@ export function createReadings({ store, library, recogniser, emit, onFault = () 
       if (store.care.state().access !== 'writable') return;
       for (const { id, states, failure } of store.documents.list().toReversed())
         if (states.waiting > 0 && !failure) add(id, { ocr: false, password: undefined, again: false });
+    },
+
+    async pause() {
+      passwords.clear();
+      for (const { abort } of queue) abort.abort();
+      await running;
     },
 
     async close() {

@@ -44,6 +44,8 @@ export interface Extractions {
   export(id: number, format: 'csv' | 'json'): { fileName: string; text: string };
   /** Goes on with what an earlier run, or another database, left. */
   resumeAll(): void;
+  /** Resolves when nothing is asked any more; what waits goes on with `resumeAll`. */
+  pause(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -239,6 +241,11 @@ export function createExtractions({
     resumeAll() {
       if (store.care.state().access !== 'writable') return;
       for (const id of extractions.unfinished()) start(id);
+    },
+
+    async pause() {
+      for (const { abort } of queue) abort.abort(new LoupeError('cancelled', 'Loupe is being locked.'));
+      await running;
     },
 
     async close() {

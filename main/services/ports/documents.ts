@@ -9,6 +9,8 @@ export interface DocumentFile {
   /** What people call it. Absent: as the file is called. */
   name?: string | undefined;
   password?: string | undefined;
+  /** Of a sealed file (`sealed-file.ts`): its own, which opens no other. */
+  key?: Uint8Array | undefined;
 }
 
 export interface DocumentFacts {
@@ -218,11 +220,17 @@ export interface DocumentFiles {
    */
   receive(): Promise<IncomingFile>;
   path(hash: string): string;
+  /** What opens that file, where the data folder is encrypted. */
+  key(hash: string): Uint8Array | undefined;
 }
 
 export interface IncomingFile {
   /** What has arrived. */
   readonly path: string;
+  /** What opens it, where it is sealed. */
+  readonly key?: Uint8Array;
+  /** Nothing more will be added: from now on it can be read. */
+  arrived(): Promise<void>;
   /** Adds a piece to the end. */
   append(bytes: Uint8Array): Promise<void>;
   /** All of it is there. */

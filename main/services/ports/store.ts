@@ -15,6 +15,7 @@ import type {
   BackupChoice,
   Settings,
   StorageState,
+  VaultState,
   TurnStatistics as StoredStatistics,
 } from '../../contract.ts';
 import type { Failure } from '../../errors.ts';
@@ -52,7 +53,49 @@ export interface Store {
   /** What was unlocked only until Loupe closes: its pages wait again, and none of their words stays in any file. */
   forgetTexts(): void;
   readonly care: StoreCare;
+  readonly vault: StoreVault;
+  readonly cover: Cover;
   close(): void;
+}
+
+/** How the key of an encrypted folder is kept: behind a passphrase, or (null) in the system's keychain. */
+export interface VaultWay {
+  passphrase: string | null;
+  /** Opens it as well. */
+  recoveryCode: string;
+}
+
+/** The system's keychain. */
+export interface Keychain {
+  /** What `open` turns into the same text again, on this computer and for this person. */
+  seal(text: string): string;
+  /** Null where it was sealed elsewhere, or the keychain refuses. */
+  open(sealed: string): string | null;
+}
+
+/** Encryption of all that is kept; off until somebody turns it on. */
+export interface StoreVault {
+  state(): VaultState;
+  onChange(listener: (state: VaultState) => void): void;
+  /** One that `turnOn` and `change` take: who is to keep it has it before anything needs it. */
+  newRecoveryCode(): string;
+  /** The store is closed until all is encrypted. Rejects with the `store_*` codes; all is then as it was. */
+  turnOn(way: VaultWay): Promise<void>;
+  /** `words`: passphrase or recovery code; null where the keychain opens it. `left`: damaged files that stay encrypted. */
+  turnOff(words: string | null): Promise<{ left: number }>;
+  /** Another passphrase, or the keychain, and another recovery code. Rejects with `passphrase_wrong`. */
+  change(words: string | null, way: VaultWay): Promise<void>;
+  /** Rejects with `passphrase_wrong`. */
+  unlock(words: string): Promise<void>;
+  /** Nothing happens where the keychain opens it. */
+  lock(): Promise<void>;
+}
+
+/** For files that others keep in the data folder: encrypted where all is. */
+export interface Cover {
+  seal(bytes: Uint8Array): Uint8Array;
+  /** Null for what cannot be read, or does not have the form that everything has now. */
+  open(bytes: Uint8Array): Uint8Array | null;
 }
 
 /**
