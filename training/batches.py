@@ -49,8 +49,8 @@ class Plan:
             "characters": ((*patches, pictures.CHARACTER_SLOTS), np.int8),
         }
         if not kind.pages:
-            arrays |= {name: (patches, np.int8) for name in LABELS[1:]}
-            arrays |= {name: ((count, ROW[kind.tiles]), np.int16) for name in dialogues.Row.ARRAYS}
+            arrays |= dict.fromkeys(LABELS[1:], (patches, np.int8))
+            arrays |= dict.fromkeys(dialogues.Row.ARRAYS, ((count, ROW[kind.tiles]), np.int16))
             arrays["tasks"] = ((count, ANSWERS), np.int8)
         return arrays
 
