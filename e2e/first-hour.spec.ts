@@ -28,6 +28,45 @@ test('the quick-ask window first: what was asked there is not hidden by the firs
   await expect(loupe.question).toBeFocused();
 });
 
+test('a start that takes its time shows the places of the window, and never the first page to somebody who has begun', async ({
+  loupe,
+  page,
+}) => {
+  await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
+  await page.goto(new URL('/?view=quick', page.url()).href);
+  await pastePicture(page, await flat('#336699'));
+  await loupe.question.fill('What colour is it?');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: 'Open in Loupe' })).toBeVisible();
+  // As on a slow machine: what each reply waits for is let go by hand.
+  const held = new Map<string, () => void>();
+  await page.routeWebSocket(/./, (route) => {
+    const app = route.connectToServer();
+    route.onMessage((frame) => {
+      const { name } = JSON.parse(String(frame)) as { name: string };
+      if (name === 'engine.state' || name === 'conversations.list') held.set(name, () => app.send(frame));
+      else app.send(frame);
+    });
+  });
+  await page.addInitScript(() => {
+    new MutationObserver(() => {
+      const seen = [...document.querySelectorAll('button')].some(({ textContent }) => textContent.includes('Start without a picture'));
+      if (seen) document.documentElement.dataset['flashed'] = 'yes';
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(new URL('/', page.url()).href);
+  const starting = page.getByRole('status').filter({ hasText: 'Starting Loupe…' });
+  for (const name of ['engine.state', 'conversations.list']) {
+    await expect.poll(() => held.has(name)).toBe(true);
+    await expect(starting).toBeAttached();
+    held.get(name)!();
+  }
+  await expect(loupe.question).toBeFocused();
+  await expect(starting).toHaveCount(0);
+  await expect(loupe.sidebar).toContainText('What colour is it?');
+  expect(await page.evaluate(() => document.documentElement.dataset['flashed'])).toBeUndefined();
+});
+
 test('a document first: chosen on the first page, and attached in a conversation, it opens the library', async ({ loupe, page }) => {
   const pdf = {
     name: 'lease.pdf',
@@ -104,9 +143,9 @@ test('the open conversation is renamed, exported and deleted from the field, its
   await expect(items.first()).toBeFocused();
   const offered = async (): Promise<string[]> => items.locator('.label').allInnerTexts();
   const inRow = await offered();
-  const usual = ['Rename', 'Pin', 'Instructions…', 'Share…', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…'];
+  const usual = ['Rename', 'Pin', 'Tags…', 'Instructions…', 'Share…', 'Export as Markdown', 'Export as JSON', 'Delete', 'Delete now…'];
   // Several are chosen in the list alone.
-  expect(inRow).toEqual([...usual.slice(0, 6), 'Select', ...usual.slice(6)]);
+  expect(inRow).toEqual([...usual.slice(0, 7), 'Select', ...usual.slice(7)]);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Conversation actions' }).click();
   await expect(items.first()).toBeFocused();

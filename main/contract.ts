@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { difference } from './contract/differences.ts';
 import { id, count, time, hash, text, side, size, region, limits } from './contract/common.ts';
 import { foundWords, picture, pages, textLine, modelView } from './contract/pictures.ts';
-import { message, conversationSummary, draft, checkState, conversation, searchHit, turnState } from './contract/conversations.ts';
+import { message, conversationSummary, tag, draft, checkState, conversation, searchHit, turnState } from './contract/conversations.ts';
 import {
   mostPathCharacters,
   modelChoice,
@@ -261,6 +261,14 @@ export const requests = {
   },
   /** Empty: none. They hold from the next answer on. */
   'conversations.instruct': { input: v.strictObject({ id, instructions: text(limits.systemPrompt) }), output: done },
+  /**
+   * Tags them, and takes tags away; what is not named stays. All of them or, where one is gone or would get more tags than it may have,
+   * none.
+   */
+  'conversations.tag': {
+    input: v.strictObject({ ids: v.array(id), add: v.array(tag), remove: v.array(tag) }),
+    output: done,
+  },
   'conversations.pin': { input: v.strictObject({ id, pinned: v.boolean() }), output: done },
   /** Can be undone with `conversations.restore` for 30 days. Stops an answer that is being written. */
   'conversations.delete': { input: v.strictObject({ id }), output: done },

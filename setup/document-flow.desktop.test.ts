@@ -1,12 +1,13 @@
 /**
- * A document in the packaged app, in a real Electron, from the drop to a CSV on the disk. The model is the
- * one that ships with Loupe. It has no room for a question with a page, so that the answer with a citation is one of an earlier day.
+ * A document in the packaged app, in a real Electron, from the drop to a CSV on the disk, and what axe says of the window there. The model
+ * is the one that ships with Loupe. It has no room for a question with a page, so that the answer with a citation is one of an earlier day.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium, type Browser, type Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { violations } from '../e2e/support/axe.ts';
 import { drop, keyboard, type Hands } from '../e2e/support/hands.ts';
 import { createDocumentReader } from '../main/documents/document-client.ts';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
@@ -140,4 +141,29 @@ test('fields become a table, and its CSV lies where the person says', async () =
   const csv = await until('contents of the file', () => readFileSync(join(home, saved), 'utf8'));
   expect(csv).toMatch(/^\ufeffDocument,Total,Doubts\r\nreceipt\.pdf,/);
   expect(csv).toContain((await named()).match(/[\d.]+/)![0]);
+});
+
+test('axe finds nothing in the window of the desktop, in either theme', async () => {
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').first().waitFor({ state: 'hidden' });
+  await page.getByRole('navigation').getByText('Notice period', { exact: true }).first().click();
+  const found: Record<string, string[]> = {};
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    found[`conversation, ${colorScheme}`] = await violations(page);
+    for (const [keys, name] of [
+      ['Control+,', 'Settings'],
+      ['Control+Shift+D', 'Documents'],
+    ] as const) {
+      await page.keyboard.press(keys);
+      const dialog = page.getByRole('dialog', { name });
+      await dialog.waitFor();
+      found[`${name}, ${colorScheme}`] = await violations(page);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+    }
+  }
+  expect(Object.entries(found).filter(([, rules]) => rules.length > 0)).toEqual([]);
+  expect(Object.keys(found)).toHaveLength(6);
 });

@@ -16,6 +16,7 @@ import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { shaderStats } from './shader-stats.mjs';
 import { audit, sbom } from './supply.mjs';
+import { benchStart } from './start-benchmark.mjs';
 import { slice, test, testEngine } from './test.mjs';
 import { predict } from './time-model.mjs';
 import { benchText } from './text-benchmark.mjs';
@@ -53,6 +54,7 @@ const commands = {
   package: packageApp,
   'bench-hotkey': benchHotkey,
   'bench-text': benchText,
+  'bench-start': benchStart,
   'shader-stats': shaderStats,
   predict,
   sbom,

@@ -9,7 +9,13 @@ const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 export async function violations(page: Page): Promise<string[]> {
   // What is half faded in has not the colours that people read.
   await page.evaluate(async () => {
-    const ending = document.getAnimations().filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime as number));
+    // Said here, as tests of the desktop app know of no page.
+    interface Moving {
+      effect: { getComputedTiming(): { endTime?: unknown } } | null;
+      finished: Promise<unknown>;
+    }
+    const { document } = globalThis as unknown as { document: { getAnimations(): Moving[] } };
+    const ending = document.getAnimations().filter(({ effect }) => Number.isFinite(effect?.getComputedTiming().endTime));
     await Promise.allSettled(ending.map(({ finished }) => finished));
   });
   // The policy of the page lets no script in; the test's own world may have one.

@@ -172,6 +172,7 @@ function said({ text, finish }: ProgramAnswer, notes: string[]): ToolAnswer {
 
 function placeInWords({ title, snippet, at, messageId, picture, inName }: SearchHit): string {
   const day = new Date(at).toISOString().slice(0, 10);
-  const where = messageId === null ? 'the title' : picture !== null ? 'the text of a picture' : inName ? 'the name of a file' : 'a message';
+  const name = messageId === null ? 'a tag' : 'the name of a file';
+  const where = inName ? name : messageId === null ? 'the title' : picture === null ? 'a message' : 'the text of a picture';
   return `${title} (${day}, in ${where}): ${snippet.map(({ text }) => text).join('')}`;
 }

@@ -19,6 +19,8 @@ export const limits = {
   message: 200_000,
   title: 200,
   systemPrompt: 20_000,
+  tag: 40,
+  tagsPerConversation: 20,
   search: 200,
   pictureBytes: 64_000_000,
   picturesPerMessage: 6,

@@ -81,6 +81,20 @@ export const message = v.strictObject({
   createdAt: time,
 });
 
+/** A word or a few that a person files conversations under; without blanks around it, on one line. */
+export const tag = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .toWellFormed()
+      .normalize('NFC')
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim(),
+  ),
+  v.minLength(1),
+  v.maxLength(limits.tag),
+);
+
 export const conversationSummary = v.strictObject({
   id,
   title: v.string(),
@@ -95,6 +109,8 @@ export const conversationSummary = v.strictObject({
   busy: v.boolean(),
   /** What the model is told at its start, after the system prompt of the settings. Absent: nothing. */
   instructions: v.exactOptional(v.string()),
+  /** In the order in which they were given; no two differ in case alone. Absent: none. */
+  tags: v.exactOptional(v.array(v.string())),
   /** Nothing of it reaches a disk: it is gone when it is closed, and when Loupe ends. Absent: it is kept. */
   private: v.exactOptional(v.literal(true)),
 });
@@ -129,7 +145,7 @@ export const conversation = v.strictObject({
 
 export const searchHit = v.strictObject({
   conversationId: id,
-  /** Null when the title was found. */
+  /** Null when the title or a tag was found. */
   messageId: v.nullable(id),
   title: v.string(),
   /** Text around the hit, in pieces; the marked ones matched. */
@@ -137,7 +153,7 @@ export const searchHit = v.strictObject({
   at: time,
   /** The words are in this picture of the message; null: in its text, in the title, or in the name of a file. */
   picture: v.nullable(v.string()),
-  /** The words are in the name of a picture or a document that the message brings. */
+  /** The words are in the name of a picture or a document that the message brings; without a message, in a tag. */
   inName: v.boolean(),
 });
 

@@ -34,6 +34,10 @@ export function conversationHandlers({
       conversations.instruct(id, instructions);
       changed(id);
     }),
+    'conversations.tag': done(({ ids, add, remove }) => {
+      conversations.tag(ids, add, remove);
+      for (const id of new Set(ids)) changed(id);
+    }),
     'conversations.pin': done(({ id, pinned }) => {
       conversations.pin(id, pinned);
       changed(id);

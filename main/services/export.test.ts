@@ -58,6 +58,12 @@ test('instructions stand before the first question', () => {
   expect(JSON.parse(exportConversation({ ...conversation, instructions: 'a' }, 'json').text)).toHaveProperty('instructions', 'a');
 });
 
+test('tags stand below the day', () => {
+  const { text } = exportConversation({ ...conversation, tags: ['Taxes', 'a*b'] }, 'markdown');
+  expect(text).toContain('*Begun on 2025-01-02.*\n\n*Tags: Taxes, a\\*b*\n\n## Question');
+  expect(JSON.parse(exportConversation({ ...conversation, tags: ['Taxes'] }, 'json').text)).toHaveProperty('tags', ['Taxes']);
+});
+
 test('Markdown: the branch that is shown', () => {
   expect(exportConversation(conversation, 'markdown')).toEqual({
     fileName: 'A receipt.md',

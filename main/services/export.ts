@@ -25,12 +25,13 @@ export function exportConversation(conversation: Conversation, format: 'markdown
 }
 
 /** The branch that is shown. */
-function toMarkdown({ title, createdAt, instructions, messages, leafId }: Conversation): string {
+function toMarkdown({ title, createdAt, instructions, tags = [], messages, leafId }: Conversation): string {
   const branch = shownMessages({ messages, leafId });
   const others = messages.length - branch.length;
   const blocks = [
     `# ${oneLine(title)}`,
     `*Begun on ${localDate(createdAt)}.*`,
+    ...(tags.length === 0 ? [] : [`*Tags: ${tags.map(oneLine).join(', ')}*`]),
     ...(instructions === undefined ? [] : ['*Instructions for this conversation:*', questionSection(instructions)]),
     ...branch.flatMap(messageBlocks),
     ...(others > 0

@@ -161,6 +161,7 @@ const jsonColumns = [
   ['messages', 'judgement'],
   ['messages', 'differences'],
   ['pictures', 'origin'],
+  ['conversations', 'tags'],
   ['drafts', 'pictures'],
   ['settings', 'value'],
   ['documents', 'failure'],

@@ -1,4 +1,4 @@
-import type { Picture } from '../contract.ts';
+import { limits, type ConversationSummary, type Picture } from '../contract.ts';
 import { LoupeError } from '../errors.ts';
 import type { Clock, ConversationStore } from '../services/ports.ts';
 import { transaction } from './database.ts';
@@ -76,6 +76,7 @@ export function conversationCommands(
     create: database.prepare<[string, number, number]>('insert into conversations (title, created_at, updated_at) values (?, ?, ?)'),
     rename: database.prepare<[string, number]>('update conversations set title = ? where id = ? and deleted_at is null'),
     instruct: database.prepare<[string, number]>('update conversations set instructions = ? where id = ? and deleted_at is null'),
+    tag: database.prepare<[string, number]>('update conversations set tags = ? where id = ? and deleted_at is null'),
     pin: database.prepare<[number, number]>('update conversations set pinned = ? where id = ? and deleted_at is null'),
     delete: database.prepare<[number, number]>('update conversations set deleted_at = ? where id = ? and deleted_at is null'),
     restore: database.prepare<[number]>('update conversations set deleted_at = null where id = ?'),
@@ -98,6 +99,14 @@ export function conversationCommands(
     instruct: (id, instructions) => {
       changed(id, statements.instruct.run(instructions.trim(), id));
     },
+    tag: (ids, add, remove) =>
+      transaction(database, () => {
+        for (const id of ids) {
+          const row = summary.get(id);
+          if (!row) throw noConversation(id);
+          statements.tag.run(JSON.stringify(retagged(toSummary(row), add, remove)), id);
+        }
+      }),
     pin: (id, pinned) => {
       changed(id, statements.pin.run(Number(pinned), id));
     },
@@ -123,6 +132,19 @@ export function conversationCommands(
       saveDraft(id, text, pictures, scope);
     },
   };
+}
+
+/** Throws `usage` where they would be too many. */
+function retagged({ title, tags = [] }: ConversationSummary, add: readonly string[], remove: readonly string[]): string[] {
+  const same = (tag: string): string => tag.toLocaleLowerCase('en');
+  const gone = new Set(remove.map(same));
+  // Of two spellings the one that was there first stays.
+  const all = new Map([...tags, ...add].toReversed().map((tag) => [same(tag), tag]));
+  const kept = [...tags, ...add].map(same).filter((tag) => !gone.has(tag));
+  const list = [...new Set(kept)].map((tag) => all.get(tag)!);
+  if (list.length > limits.tagsPerConversation)
+    throw new LoupeError('usage', `“${title}” would have more than ${limits.tagsPerConversation} tags.`, 'Take one away first.');
+  return list;
 }
 
 function changed(id: number, { changes }: { changes: number }): void {

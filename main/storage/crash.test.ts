@@ -69,6 +69,14 @@ function check(reports: Report[]): void {
         expect(store.conversations.summary(report.id).title).toBe(report.title);
       }
     }
+    for (const report of reports)
+      if (report.kind === 'tag') for (const id of report.ids) expect(store.conversations.summary(id).tags).toContain(report.tag);
+    // Reported or not, a pair was tagged together.
+    const pairs = Map.groupBy(
+      store.conversations.list().flatMap(({ tags = [] }) => tags),
+      (tag) => tag,
+    );
+    for (const [tag, members] of pairs) expect(members.length, tag).toBe(2);
     // At most what came after the last report: a checkpoint is not lost once it returned.
     for (const [id, text] of texts) expect(store.conversations.message(id).text.startsWith(text)).toBe(true);
     const draft = reports.findLast(({ kind }) => kind === 'draft');

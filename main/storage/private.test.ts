@@ -63,6 +63,7 @@ describe('a private conversation', () => {
     const { question, first, second } = converse(id, 'xylophone', [crop]);
     store.conversations.rename(id, 'xylophone title');
     store.conversations.instruct(id, 'xylophone instructions');
+    store.conversations.tag([id], ['xylophone tag'], []);
     store.conversations.pin(id, true);
     store.conversations.pinPicture(id, crop);
     store.conversations.saveDraft(id, 'xylophone draft', [source]);
@@ -74,12 +75,13 @@ describe('a private conversation', () => {
     expect(store.conversations.open(id)).toMatchObject({
       private: true,
       instructions: 'xylophone instructions',
+      tags: ['xylophone tag'],
       leafId: first,
       pinnedPicture: { hash: crop },
       draft: { text: 'xylophone draft', pictures: [{ hash: source }] },
     });
     expect(store.conversations.path(second).map((message) => message.id)).toEqual([question, second]);
-    expect(store.conversations.search('xylophone', 10).map((hit) => hit.conversationId)).toEqual([id, id, id, id]);
+    expect(store.conversations.search('xylophone', 10).map((hit) => hit.conversationId)).toEqual([id, id, id, id, id]);
     expect(store.pictures.shown(crop, 'thumb')).toMatchObject({ bytes: new Uint8Array(Buffer.from('xylophone-crop thumbnail')) });
     expect(store.pictures.original(crop)).toMatchObject({ bytes: new Uint8Array(Buffer.from('xylophone-crop original')) });
     // Where other lists of questions and unread pictures come from.

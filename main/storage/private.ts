@@ -109,6 +109,10 @@ export function withPrivate({ clock, kept, write }: PrivateOptions): PrivatePart
     open: (id) => marked(id, at(id).open(id)),
     rename: (id, title) => at(id).rename(id, title),
     instruct: (id, instructions) => at(id).instruct(id, instructions),
+    tag: (ids, add, remove) => {
+      const all = Map.groupBy(ids, at);
+      for (const [place, theirs] of all) place.tag(theirs, add, remove);
+    },
     pin: (id, pinned) => at(id).pin(id, pinned),
     delete: (id) => at(id).delete(id),
     restore: (id) => at(id).restore(id),

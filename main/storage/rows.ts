@@ -36,15 +36,21 @@ export interface SummaryRow {
   messageCount: number;
   picture: string | null;
   instructions: string;
+  /** JSON. */
+  tags: string;
 }
 
 export const summaryColumns =
-  'id, title, pinned, created_at as createdAt, updated_at as updatedAt, message_count as messageCount, picture, instructions';
+  'id, title, pinned, created_at as createdAt, updated_at as updatedAt, message_count as messageCount, picture, instructions, tags';
 
-export function toSummary({ pinned, instructions, ...row }: SummaryRow): ConversationSummary {
+const tagList = v.array(v.string());
+
+export function toSummary({ pinned, instructions, tags, ...row }: SummaryRow): ConversationSummary {
   const { id, title, createdAt, updatedAt, messageCount, picture } = row;
   const told = instructions === '' ? {} : { instructions };
-  return { id, title, pinned: pinned === 1, createdAt, updatedAt, messageCount, picture, busy: false, ...told };
+  const given = parseJson(tagList, tags) ?? [];
+  const filed = given.length === 0 ? {} : { tags: given };
+  return { id, title, pinned: pinned === 1, createdAt, updatedAt, messageCount, picture, busy: false, ...told, ...filed };
 }
 
 export interface MessageRow {

@@ -301,6 +301,24 @@ test('names of pictures and documents that people named, once a message, behind 
   expect(hits('lease').map(({ messageId, inName }) => [messageId === null, inName])[0]).toEqual([true, false]);
 });
 
+test('a tag is found by its words, beside a title that has them', () => {
+  const { id } = store.conversations.create('Letter to the office');
+  const other = store.conversations.create('Tax return').id;
+  store.conversations.tag([id, other], ['Income tax', '東京'], []);
+  const hits = parseOutput('conversations.search', store.conversations.search('tax', 10));
+  expect(hits.map(({ conversationId, messageId, inName }) => [conversationId, messageId, inName])).toEqual([
+    [other, null, false],
+    [other, null, true],
+    [id, null, true],
+  ]);
+  expect(find('income')).toEqual(['[Income] tax, 東京', '[Income] tax, 東京']);
+  expect(find('東京')).toEqual(['Income tax, [東京]', 'Income tax, [東京]']);
+  store.conversations.tag([other], [], ['Income tax']);
+  expect(find('income')).toEqual(['[Income] tax, 東京']);
+  store.conversations.delete(id);
+  expect(find('income')).toEqual([]);
+});
+
 test('the document that a question is about is found by its name', () => {
   const document = addDocument(store, 'tenancy agreement.pdf', ['When the lease ends']);
   const { id } = store.conversations.create('Home');

@@ -27,7 +27,7 @@ interface HitRow {
   picture: string | null;
 }
 
-/** Best first: titles, then messages by the names of their files, by their texts, and by their pictures' texts. */
+/** Best first: titles, then tags, then messages by the names of their files, by their texts, and by their pictures' texts. */
 export function searchQuery(database: ReadDatabase): (query: string, limit: number) => SearchHit[] {
   // Random, so that no text can contain them and pretend to be a hit.
   const open = `<${randomUUID()}>`;
@@ -98,7 +98,7 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     const inPictures = oncePerMessage(read);
     const named = without(glued.titles, find(titles)).slice(0, Math.max(Math.ceil(limit / 2), limit - written.length - inPictures.length));
     const rest = shared(written, inPictures, limit - named.length);
-    return [...named, ...byName(terms, rest, limit), ...rest].slice(0, limit);
+    return [...named, ...byTag(terms, limit), ...byName(terms, rest, limit), ...rest].slice(0, limit);
   };
 
   /** Of messages that are not among `others`; they may not crowd those out. */
@@ -106,6 +106,11 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
     const wanted = terms.map((term, index) => inName(term, index === terms.length - 1));
     const hits = rowsOf(nameRows, wanted, Math.ceil(limit / 4)).map((hit) => ({ ...hit, inName: true }));
     return oncePerMessage(hits).filter(({ messageId }) => !others.some((hit) => hit.messageId === messageId));
+  }
+
+  function byTag(terms: string[], limit: number): SearchHit[] {
+    const wanted = terms.map((term, index) => inName(term, index === terms.length - 1));
+    return rowsOf(tagRows, wanted, Math.ceil(limit / 4)).map((hit) => ({ ...hit, inName: true }));
   }
 
   /** Words written together with a script that has no spaces: the index does not know them. */
@@ -117,7 +122,7 @@ export function searchQuery(database: ReadDatabase): (query: string, limit: numb
   function byCharacters(terms: string[], limit: number): SearchHit[] {
     const wanted = terms.map(inText);
     const rest = shared(rowsOf(titleRows, wanted, limit), rowsOf(textRows, wanted, limit), limit);
-    return [...byName(terms, rest, limit), ...rest].slice(0, limit);
+    return [...byTag(terms, limit), ...byName(terms, rest, limit), ...rest].slice(0, limit);
   }
 
   /** The first that hold all that is wanted, in the order of `rows`. */
@@ -142,6 +147,12 @@ type RowsWhere = (where: string) => string;
 const titleRows: RowsWhere = (where) =>
   `select id as conversationId, null as messageId, title, body as snippet, updated_at as at, null as picture
    from (select *, title as body from conversations where deleted_at is null) where ${where} order by updated_at desc`;
+
+const tagRows: RowsWhere = (where) =>
+  `select id as conversationId, null as messageId, title, body as snippet, updated_at as at, null as picture
+   from (
+     select *, (select group_concat(value, ', ') from json_each(tags)) as body from conversations where deleted_at is null and tags <> '[]'
+   ) where ${where} order by updated_at desc`;
 
 const messageRows = (which: string, where: string): string =>
   `select conversations.id as conversationId, hit.id as messageId, title, hit.body as snippet, hit.created_at as at, null as picture

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { defaultSettings, parseOutput, type Message, type PictureOrigin } from '../contract.ts';
+import { defaultSettings, limits, parseOutput, type Message, type PictureOrigin } from '../contract.ts';
 import type { Store } from '../services/ports.ts';
 import { pictureFiles } from './picture-shelf.ts';
 import { databasePath } from './backups.ts';
@@ -190,6 +190,28 @@ test('instructions are kept with their conversation, without blanks around them,
   expect(conversations.summary(id)).not.toHaveProperty('instructions');
   conversations.delete(id);
   expect(() => conversations.instruct(id, 'late')).toThrow(expect.objectContaining({ code: 'not_found' }) as Error);
+});
+
+test('tags: several conversations at once, each tag once, and all of it or nothing', () => {
+  const { conversations } = store;
+  const [a, b] = [conversations.create('a').id, conversations.create('b').id];
+  expect(conversations.summary(a)).not.toHaveProperty('tags');
+  conversations.tag([a, b], ['Taxes', '2024'], []);
+  conversations.tag([a], ['taxes', 'Home'], ['2024']);
+  expect(conversations.open(a).tags).toEqual(['Taxes', 'Home']);
+  expect(conversations.list().find(({ id }) => id === b)!.tags).toEqual(['Taxes', '2024']);
+  parseOutput('conversations.open', conversations.open(a));
+
+  const many = Array.from({ length: limits.tagsPerConversation - 1 }, (_, at) => `tag ${at}`);
+  expect(() => conversations.tag([b, a], many, [])).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
+  conversations.delete(b);
+  expect(() => conversations.tag([a, b], ['late'], [])).toThrow(expect.objectContaining({ code: 'not_found' }) as Error);
+  expect(conversations.summary(a).tags).toEqual(['Taxes', 'Home']);
+  conversations.restore(b);
+  expect(conversations.summary(b).tags).toEqual(['Taxes', '2024']);
+
+  conversations.tag([a], [], ['TAXES', 'Home', 'never given']);
+  expect(conversations.summary(a)).not.toHaveProperty('tags');
 });
 
 test('what is deleted is hidden, comes back when restored, and is gone after 30 days', () => {

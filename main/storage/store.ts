@@ -57,6 +57,7 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
     create: 'writes',
     rename: 'writes',
     instruct: 'writes',
+    tag: 'writes',
     pin: 'writes',
     delete: 'frees',
     restore: 'frees',

@@ -8,6 +8,12 @@ import type { Toasts } from './toasts.svelte.ts';
 export type ExportFormat = Input<'conversations.export'>['format'];
 export type GroupName = keyof typeof strings.sidebar.group;
 
+/** A tag and how many conversations have it. */
+export interface TagCount {
+  tag: string;
+  count: number;
+}
+
 export interface Group {
   name: GroupName;
   conversations: ConversationSummary[];
@@ -23,12 +29,18 @@ export class Conversations {
   readonly #toasts: Toasts;
   #all = $state.raw<readonly ConversationSummary[]>([]);
   #loaded = $state(false);
+  #answered = $state(false);
   #query = $state('');
   #hits = $state.raw<readonly SearchHit[] | null>(null);
+  #wantedTag = $state<string | null>(null);
   /** Groups move at midnight. */
   #today = $state(startOfDay(Date.now()));
 
-  readonly #groups = $derived(inGroups(this.#all, this.#today));
+  readonly #tags = $derived(countTags(this.#all));
+  /** The last one that had it may be gone. */
+  readonly #tag = $derived(this.#tags.find(({ tag }) => tag === this.#wantedTag)?.tag ?? null);
+  readonly #shown = $derived(this.#all.filter((one) => this.#isShown(one)));
+  readonly #groups = $derived(inGroups(this.#shown, this.#today));
   readonly #searchSoon = delayed(() => void this.#search(), searchDelay);
 
   constructor(client: Client, toasts: Toasts) {
@@ -41,6 +53,25 @@ export class Conversations {
     });
   }
 
+  /** In alphabetical order. */
+  get tags(): readonly TagCount[] {
+    return this.#tags;
+  }
+
+  /** The list and the search show those that have it; null: all of them. */
+  get tag(): string | null {
+    return this.#tag;
+  }
+
+  set tag(tag: string | null) {
+    this.#wantedTag = tag;
+  }
+
+  /** Those of `all` that have the tag. */
+  get shown(): readonly ConversationSummary[] {
+    return this.#shown;
+  }
+
   /** Newest first, pinned ones before them, private ones before those. */
   get all(): readonly ConversationSummary[] {
     return this.#all;
@@ -50,7 +81,12 @@ export class Conversations {
     return this.#loaded;
   }
 
-  /** Without empty ones. */
+  /** The app was asked for them, and said something. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Of those that are shown; without empty ones. */
   get groups(): readonly Group[] {
     return this.#groups;
   }
@@ -71,7 +107,9 @@ export class Conversations {
 
   /** Best first; null while nothing is searched for. */
   get hits(): readonly SearchHit[] | null {
-    return this.#hits;
+    if (this.#tag === null || this.#hits === null) return this.#hits;
+    const shown = new Set(this.#shown.map(({ id }) => id));
+    return this.#hits.filter(({ conversationId }) => shown.has(conversationId));
   }
 
   /** After the window was left alone for a while: a new day may have begun. */
@@ -89,6 +127,8 @@ export class Conversations {
       this.#loaded = true;
     } catch (error) {
       this.#toasts.failure(error);
+    } finally {
+      this.#answered = true;
     }
   }
 
@@ -103,6 +143,17 @@ export class Conversations {
   async instruct(id: number, instructions: string): Promise<boolean> {
     try {
       await this.#client.request('conversations.instruct', { id, instructions });
+      return true;
+    } catch (error) {
+      this.#toasts.failure(error);
+      return false;
+    }
+  }
+
+  /** Whether they have these tags now, and not those; why not is said. */
+  async retag(ids: readonly number[], add: readonly string[], remove: readonly string[]): Promise<boolean> {
+    try {
+      await this.#client.request('conversations.tag', { ids: [...ids], add: [...add], remove: [...remove] });
       return true;
     } catch (error) {
       this.#toasts.failure(error);
@@ -217,6 +268,10 @@ export class Conversations {
     }
   }
 
+  #isShown({ tags = [] }: ConversationSummary): boolean {
+    return this.#tag === null || tags.includes(this.#tag);
+  }
+
   #put(summary: ConversationSummary): void {
     this.wake();
     this.#all = sorted([...this.#all.filter(({ id }) => id !== summary.id), summary]);
@@ -231,6 +286,13 @@ export class Conversations {
 function sorted(conversations: readonly ConversationSummary[]): ConversationSummary[] {
   const rank = ({ private: isPrivate, pinned }: ConversationSummary): number => (isPrivate ? 2 : Number(pinned));
   return conversations.toSorted((a, b) => rank(b) - rank(a) || b.updatedAt - a.updatedAt || b.id - a.id);
+}
+
+/** Two spellings of one tag, given to different conversations, are two. */
+function countTags(conversations: readonly ConversationSummary[]): TagCount[] {
+  const counts = new Map<string, number>();
+  for (const tag of conversations.flatMap(({ tags = [] }) => tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return [...counts].map(([tag, count]) => ({ tag, count })).toSorted((a, b) => a.tag.localeCompare(b.tag, 'en'));
 }
 
 function startOfDay(time: number): number {

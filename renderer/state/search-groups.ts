@@ -6,7 +6,7 @@ export interface SearchGroup {
   title: string;
   /** The words are in the title as well: it, in pieces. */
   named: SearchHit | null;
-  /** In its messages, best first. */
+  /** In its messages and its tags, best first. */
   hits: readonly SearchHit[];
   /** Of the newest hit. */
   at: number;
@@ -17,10 +17,14 @@ export function inGroups(hits: readonly SearchHit[]): SearchGroup[] {
   return [...Map.groupBy(hits, ({ conversationId }) => conversationId)].map(([conversationId, of]) => ({
     conversationId,
     title: of[0]!.title,
-    named: of.find(({ messageId }) => messageId === null) ?? null,
-    hits: of.filter(({ messageId }) => messageId !== null),
+    named: of.find(inTitle) ?? null,
+    hits: of.filter((hit) => !inTitle(hit)),
     at: Math.max(...of.map(({ at }) => at)),
   }));
+}
+
+function inTitle({ messageId, inName }: SearchHit): boolean {
+  return messageId === null && !inName;
 }
 
 /** What the hit's message is searched for, the most telling first: all that was typed, else what matched of it. */

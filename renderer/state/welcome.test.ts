@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasBegun, isWelcome } from './welcome.ts';
+import { hasBegun, isUnknown, isWelcome } from './welcome.ts';
 
 const fresh = { selectedId: null, conversations: 0 };
 
@@ -15,4 +15,10 @@ test.each([
 ])('%s is not hidden by it', (_, begun) => {
   expect(hasBegun(begun)).toBe(true);
   expect(isWelcome({ welcomed: false }, true, begun)).toBe(false);
+});
+
+test('who is not welcomed yet is not known before the conversations are listed', () => {
+  expect(isUnknown({ welcomed: false }, false)).toBe(true);
+  expect(isUnknown({ welcomed: false }, true)).toBe(false);
+  expect(isUnknown({ welcomed: true }, false)).toBe(false);
 });

@@ -5,7 +5,7 @@ export const about = {
   version: (version: string) => `Loupe ${version}`,
   what:
     'A private desktop assistant that looks at your screen and your documents and answers questions about them. ' +
-    'Everything is computed on this machine.',
+    'Everything runs on this machine.',
   builtWith: 'Built with Llama',
   llama:
     'Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved. ' +
@@ -52,7 +52,7 @@ export const shortcutSheet = {
     zoomIn: 'Zoom in',
     zoomOut: 'Zoom out',
     fitPage: 'Fit the width',
-    rotatePages: 'Turn the pages',
+    rotatePages: 'Rotate the pages',
     thumbnails: 'Small pages at the side',
     copyPage: 'Copy the text of the page, when nothing is selected',
     askAboutPage: 'Ask about the page',

@@ -1,5 +1,6 @@
 export const common = {
   appName: 'Loupe',
+  starting: 'Starting Loupe…',
   close: 'Close',
   cancel: 'Cancel',
   keep: 'Keep it',

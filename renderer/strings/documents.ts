@@ -57,9 +57,9 @@ export const documents = {
     left === 0 ? 'Finishing' : ocr ? `Reading the text in pictures: ${pages(left)} left` : `Reading: ${pages(left)} left`,
   sending: (name: string) => `Adding ${name}`,
   uploadStates: {
-    waiting: 'Waiting for its turn',
+    waiting: 'Waiting',
     sending: 'Copying it into the library',
-    checking: 'Looking into the file',
+    checking: 'Checking the file',
     locked: 'Needs a password',
     tooLong: 'Which pages to read?',
     failed: 'Not added',
@@ -70,7 +70,7 @@ export const documents = {
       : `${numbers.format(count)} documents are in the library already.`,
   unread: (name: string, count: number) =>
     count === 1 ? `${name} cannot be read.` : `${name} and ${numbers.format(count - 1)} more cannot be read.`,
-  wait: (count: number) => `${numbers.format(count)} files wait for their turn.`,
+  wait: (count: number) => `${numbers.format(count)} files are waiting.`,
   cancelAll: 'Do not add them',
   /** Of a full disk, say, which has no name of a file in it. */
   notAdded: (name: string, why: string) => (why.includes(name) ? why : `${name} was not added. ${why}`),
@@ -133,7 +133,7 @@ export const documents = {
   password: 'Password',
   passwordHint: (hasOthers: boolean) =>
     'Loupe does not keep it.' + (hasOthers ? ' It is also tried on the other files that are being added.' : ''),
-  itsText: 'Its text',
+  itsText: 'The text that Loupe reads',
   kept: 'Keep it for the search',
   untilClose: 'Only until Loupe closes',
   keptHint: 'The search finds its words after a restart as well. To see its pages then, enter the password again.',
@@ -148,5 +148,5 @@ export const documents = {
   rangeWrong: 'Enter a page or a range, as in 3 or 3-12.',
   readRange: 'Read these pages',
 
-  marks: 'What became of each page',
+  marks: 'State of each page',
 };

@@ -110,7 +110,7 @@ export const models = {
   outcomes: { fits: 'Fits', slow: 'Slow', no: 'Does not run here' } satisfies Record<Fitting['outcome'], string>,
   form: ({ quantisation, totalBytes }: Fitting) => `${forms[quantisation]} (${bytes(totalBytes)})`,
   diskLacks: (missing: string) =>
-    `The disk of the models folder has ${missing} too little for this. Free some space, or choose another folder in Settings > Model.`,
+    `The disk of the models folder lacks ${missing} for this. Free some space, or choose another folder in Settings > Models.`,
   base: 'Base models, for experiments',
   source: 'From',
   sourceMakers: (repository: string) => `${repository} (Meta; needs an access token)`,

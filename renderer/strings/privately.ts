@@ -10,12 +10,12 @@ export const privately = {
   kept: (title: string) => `“${title}” is kept from now on.`,
   emptyTitle: 'A private conversation',
   emptyWays: (server: string | null) =>
-    'What you ask here, the answers and the pictures stay in Loupe’s memory and are written to no disk of this computer. They are gone when you close the conversation, and when Loupe ends.' +
+    'What you ask here, the answers and the pictures stay in Loupe’s memory and are never written to a disk of this computer. They are gone when you close the conversation or Loupe.' +
     (server === null ? '' : ` What you ask goes to ${server}, which may keep it.`),
   wayAttach: 'Choose a picture',
   placeholder: 'Ask; nothing of it is kept',
   closeTitle: (title: string) => `Close “${title}”?`,
-  closeMessage: 'Nothing of it was kept. Its questions, answers and pictures are gone for good.',
+  closeMessage: 'Nothing was kept: its questions, answers and pictures will be gone for good.',
   closeConfirm: 'Close it',
   closeCancel: 'Leave it open',
   noDocuments: 'A private conversation takes no documents: the library would keep them.',

@@ -148,7 +148,7 @@ export const settings = {
   promptAdd: 'Add a question',
   promptsRestore: 'Restore the original ones',
   promptEmpty: 'A suggestion needs a name and a question.',
-  promptsFull: 'You can have twenty at most.',
+  promptsFull: 'Twenty is the limit.',
 
   // Values
   notANumber: (text: string) => `“${text}” is not a number.`,
@@ -214,10 +214,10 @@ export const settings = {
 
   // Problems
   problemsNone: 'Nothing has gone wrong lately.',
-  problemsList: 'What went wrong lately',
+  problemsList: 'Recent problems',
   bundle: 'Save a file for a report',
   bundleHint:
-    'The file holds versions, devices, settings and what went wrong; nothing that you wrote, named or keep. It is text: read it before you send it.',
+    'The file holds versions, devices, settings and recent problems, and nothing that you wrote, named or keep. It is plain text: read it before you send it.',
 
   // About
   licences: 'Licences',

@@ -1,7 +1,7 @@
 export const welcome = {
   title: 'Ask about anything you can see.',
   lead: 'Loupe looks at your screen, a picture or a document, and answers your question about it.',
-  privacy: 'Everything is computed on this machine. Nothing leaves it.',
+  privacy: 'Everything runs on this machine. Nothing leaves it.',
   ways: 'Ways to start',
   capture: 'Capture the screen',
   captureHint: 'Select a part of it, then ask.',

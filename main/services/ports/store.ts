@@ -179,6 +179,8 @@ export interface ConversationStore {
   rename(id: number, title: string): void;
   /** `instructions`: what the model is told at its start; empty: nothing. */
   instruct(id: number, instructions: string): void;
+  /** All or, where one is gone or would have more tags than it may, none. */
+  tag(ids: readonly number[], add: readonly string[], remove: readonly string[]): void;
   pin(id: number, pinned: boolean): void;
   /** Hidden at once, gone with the sweep. */
   delete(id: number): void;

@@ -15,6 +15,7 @@ import { searchWords } from './014-search-words.ts';
 import { keptTexts } from './015-kept-texts.ts';
 import { servers } from './016-servers.ts';
 import { instructions } from './017-instructions.ts';
+import { tags } from './018-tags.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps. */
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   keptTexts,
   servers,
   instructions,
+  tags,
 ];

@@ -12,16 +12,25 @@ export type Report =
   | { kind: 'conversation'; id: number; title: string }
   | { kind: 'text'; id: number; text: string }
   | { kind: 'picture'; hash: string; bytes: string }
-  | { kind: 'draft'; text: string };
+  | { kind: 'draft'; text: string }
+  | { kind: 'tag'; ids: number[]; tag: string };
 
 const [directory, seed] = process.argv.slice(2) as [string, string];
 const random = randomNumbers(Number(seed));
 const store = openStore(directory);
 report({ kind: 'open' });
+/** Of the round before. */
+let last: number | null = null;
 for (let round = 0; ; round++) {
   const title = `Conversation ${seed}.${round}`;
   const { id } = store.conversations.create(title);
   report({ kind: 'conversation', id, title });
+  if (last !== null) {
+    const tag = { ids: [last, id], tag: `Pair ${seed}.${round}` };
+    store.conversations.tag(tag.ids, [tag.tag], []);
+    report({ kind: 'tag', ...tag });
+  }
+  last = id;
 
   const bytes = Buffer.from(`${title} ${'x'.repeat(random() * 20_000)}`);
   const origin: PictureOrigin = { kind: 'paste' };

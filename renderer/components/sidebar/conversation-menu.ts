@@ -8,6 +8,7 @@ import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
 import Save from '@lucide/svelte/icons/save';
 import Share2 from '@lucide/svelte/icons/share-2';
+import Tag from '@lucide/svelte/icons/tag';
 import Trash from '@lucide/svelte/icons/trash';
 import X from '@lucide/svelte/icons/x';
 import type { ConversationSummary } from '../../../main/contract.ts';
@@ -19,6 +20,7 @@ import type { MenuItem } from '../ui/Menu.svelte';
 export interface ConversationActions {
   rename: () => void;
   pin: () => void;
+  tag: () => void;
   instruct: () => void;
   share: () => void;
   exportAs: (format: ExportFormat) => void;
@@ -56,6 +58,7 @@ export function conversationMenu(
   return [
     rename,
     { label: pinned ? text.unpin : text.pin, icon: pinned ? PinOff : Pin, onselect: actions.pin },
+    { label: text.tag, icon: Tag, onselect: actions.tag },
     instruct,
     ...exports,
     ...(actions.choose ? [{ label: text.choose, icon: ListChecks, onselect: actions.choose }] : []),
