@@ -364,5 +364,5 @@ export interface Addon {
    * From now on no thread of this process can open a socket or a process, touch another one, or write anywhere but below these folders and
    * to these devices; those that are not there are passed over. Cannot be taken back. Null where it holds; else what does not, and why.
    */
-  confineEngine(folders: string[], devices: string[]): string | null;
+  confineToPlaces(folders: string[], devices: string[]): string | null;
 }

@@ -1,6 +1,8 @@
 /** Entry of the process that reads documents: whatever a hostile file breaks here is replaced. */
+import '../image/in-memory.ts';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { parentChannel } from '../process/channel.ts';
+import { confineReader } from '../process/confine.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { toFailure } from '../errors.ts';
 import type { DocumentFile } from '../services/ports.ts';
@@ -17,6 +19,7 @@ const mostYoungBytes = 16_000_000;
 const watching = setInterval(holdYoungGeneration, 10);
 
 const lifeline = holdLifeline();
+confineReader();
 const channel = parentChannel();
 
 /** The last document stays open: its pages are asked for one after the other. */

@@ -1,6 +1,8 @@
 /** Entry of the process that reads text in pictures. It decodes them too, and they may be hostile. */
+import '../image/in-memory.ts';
 import { availableParallelism, constants, setPriority } from 'node:os';
 import { parentChannel } from '../process/channel.ts';
+import { confineReader } from '../process/confine.ts';
 import { holdLifeline } from '../process/lifeline.ts';
 import { decodeImage } from '../image/decode.ts';
 import type { RgbPicture } from '../image/resize.ts';
@@ -12,6 +14,7 @@ import type { OcrReply, OcrRequest } from './ocr-process.ts';
 import { createRecogniser, type Recogniser } from './recognise.ts';
 
 const lifeline = holdLifeline();
+confineReader();
 const channel = parentChannel();
 let recogniser: Promise<Recogniser> | null = null;
 

@@ -1,9 +1,9 @@
 /** What a process can still do once it has given up its rights. Linux on x64 and arm64; elsewhere it says why it did not. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createEngineClient } from '../engine/client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
 import { forkHost } from './channel.ts';
@@ -40,6 +40,18 @@ test.skipIf(!holdsHere)(`the picture process gives up its rights before it is ha
     await worker.close();
   }
 });
+
+test.skipIf(!holdsHere).each(['image/picture-worker', 'ocr/ocr-worker', 'documents/document-worker'])(
+  `what reads hostile files gives up rights before it is handed one: %s${reason}`,
+  async (entry) => {
+    const child = forkHost({ entry: fileURLToPath(new URL(`../${entry}.ts`, import.meta.url)) });
+    try {
+      await vi.waitFor(() => expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/NoNewPrivs:\t1\nSeccomp:\t2\n/), 30_000);
+    } finally {
+      child.kill();
+    }
+  },
+);
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
 

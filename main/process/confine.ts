@@ -17,6 +17,21 @@ export function confineProcess(): string | null {
   }
 }
 
+/**
+ * For a process that reads hostile files by their paths. To be called once everything is imported.
+ * @returns null where no socket or process can be opened, and nothing written, from now on; otherwise why that does not hold here
+ */
+export function confineReader(): string | null {
+  try {
+    return loadAddon().confineToPlaces([sharedMemory], ['/dev/null']);
+  } catch (error) {
+    return toLoupeError(error).message;
+  }
+}
+
+/** Has no other place; Electron hands over large messages so. */
+const sharedMemory = '/dev/shm';
+
 /** Shader caches of drivers, below the folder of caches. Only those that are there: none is made for a driver that has none. */
 const cachesOfDrivers = ['mesa_shader_cache', 'mesa_shader_cache_db', 'mesa_shader_cache_sf', 'radv_builtin_shaders', 'nvidia', 'AMD'];
 const cachesAtHome = ['.nv', '.AMD'];
@@ -28,8 +43,12 @@ export function driverPlaces(env: NodeJS.ProcessEnv, home: string, inDev: readon
   const caches = env['XDG_CACHE_HOME'] || join(home, '.cache');
   const chosen = ['MESA_SHADER_CACHE_DIR', 'MESA_GLSL_CACHE_DIR'].flatMap((name) => env[name] || []);
   return {
-    // Shared memory has no other place; Electron hands over large messages so, too.
-    folders: ['/dev/shm', ...chosen, ...cachesOfDrivers.map((name) => join(caches, name)), ...cachesAtHome.map((name) => join(home, name))],
+    folders: [
+      sharedMemory,
+      ...chosen,
+      ...cachesOfDrivers.map((name) => join(caches, name)),
+      ...cachesAtHome.map((name) => join(home, name)),
+    ],
     devices: inDev.filter((name) => deviceNames.test(name)).map((name) => join('/dev', name)),
   };
 }
@@ -47,7 +66,7 @@ export async function confineEngine(writes: readonly string[]): Promise<string |
     await letDriverMakeDevices(() => addon.listDevices());
     for (const folder of writes) mkdirSync(folder, { recursive: true });
     const { folders, devices } = driverPlaces(process.env, homedir(), readdirSync('/dev'));
-    return addon.confineEngine([...writes, ...folders], devices);
+    return addon.confineToPlaces([...writes, ...folders], devices);
   } catch (error) {
     return toLoupeError(error).message;
   }

@@ -200,7 +200,7 @@ module.exports = {
   activity: () => ({ steps, waiting }),
   wakeWithoutParent: () => false,
   confine: () => 'a double confines nothing',
-  confineEngine: () => 'a double confines nothing',
+  confineToPlaces: () => 'a double confines nothing',
   async inspectModel() {
     return { architecture: 'mllama', precision: 'BF16', files: [], fileBytes: 0, deviceBytes: 0 };
   },

@@ -10,7 +10,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("activity", Napi::Function::New(env, activity_now));
   exports.Set("wakeWithoutParent", Napi::Function::New(env, wake_without_parent));
   exports.Set("confine", Napi::Function::New(env, confine));
-  exports.Set("confineEngine", Napi::Function::New(env, confine_engine));
+  exports.Set("confineToPlaces", Napi::Function::New(env, confine_places));
   exports.Set("listDevices", Napi::Function::New(env, list_devices));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf));
   exports.Set("inspectModel", Napi::Function::New(env, inspect_model));

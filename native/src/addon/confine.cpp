@@ -21,7 +21,7 @@ Napi::Value to_value(Napi::Env env, const Unconfined& reason) {
 
 Napi::Value confine(const Napi::CallbackInfo& info) { return to_value(info.Env(), confine_to_memory()); }
 
-Napi::Value confine_engine(const Napi::CallbackInfo& info) {
+Napi::Value confine_places(const Napi::CallbackInfo& info) {
   return to_value(info.Env(), confine_to_places(texts(info[0]), texts(info[1])));
 }
 

@@ -14,7 +14,7 @@ Napi::Value wake_without_parent(const Napi::CallbackInfo& info);
 
 /// confine.cpp
 Napi::Value confine(const Napi::CallbackInfo& info);
-Napi::Value confine_engine(const Napi::CallbackInfo& info);
+Napi::Value confine_places(const Napi::CallbackInfo& info);
 
 /// files.cpp
 Napi::Value read_gguf(const Napi::CallbackInfo& info);
