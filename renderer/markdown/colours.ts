@@ -40,6 +40,12 @@ export interface Coloured {
 /** Longer code stays as it is: its colours would cost more than they tell. */
 export const mostCoded = 20_000;
 
+/**
+ * The library's patterns take time by the square of a long word or list, and cannot be stopped: of 20,000 letters without a break a second,
+ * in which the window stands still. So it gets no more than this at a time.
+ */
+export const mostAtOnce = 4_000;
+
 const known = createLowlight({
   ...{ bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, lua, php, powershell, python, r },
   ...{ ruby, rust, shell, sql, swift, typescript, xml, yaml },
@@ -77,6 +83,18 @@ interface Node {
   children?: Node[];
 }
 
+/** Cut where a person would: at an empty line, else at the end of a line, else anywhere. */
+export function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  let rest = text;
+  while (rest.length > mostAtOnce) {
+    const end = ['\n\n', '\n'].map((mark) => rest.lastIndexOf(mark, mostAtOnce - mark.length) + mark.length).find((place) => place > 2);
+    pieces.push(rest.slice(0, end ?? mostAtOnce));
+    rest = rest.slice(end ?? mostAtOnce);
+  }
+  return [...pieces, rest];
+}
+
 /** Nothing for a language that is not known, and for code that is too long. Parts within parts have the colour of the innermost. */
 export function coloursOf(text: string, language: string): Coloured[] {
   const name = language.split(/[\s{,]/, 1)[0]!.toLowerCase();
@@ -93,6 +111,6 @@ export function coloursOf(text: string, language: string): Coloured[] {
     }
     for (const child of node.children ?? []) walk(child, kind);
   };
-  walk(known.highlight(name, text) as Node, null);
+  for (const piece of piecesOf(text)) walk(known.highlight(name, piece) as Node, null);
   return all;
 }
