@@ -29,6 +29,19 @@ function loopsOf(blocks) {
   return [...loops].toSorted(([a], [b]) => a - b);
 }
 
+/**
+ * How many loads may still be on their way behind an instruction: any number, unless it waits for them. RDNA4 writes the count as a
+ * number in base 16, and one that waits for shared memory, too, has it in the second byte.
+ * @param {string} instruction
+ */
+function loadsLeftAfter(instruction) {
+  const older = /^s_waitcnt .*vmcnt\((\d+)\)/.exec(instruction)?.[1];
+  if (older !== undefined) return Number(older);
+  const [, both, number] = /^s_wait_loadcnt(_dscnt)? (0x[\da-f]+)/.exec(instruction) ?? [];
+  if (number === undefined) return Infinity;
+  return both ? Number(number) >> 8 : Number(number);
+}
+
 /** @param {string[]} code of a loop @returns {number} vector loads that no instruction has waited for yet, at most */
 function mostOnTheirWay(code) {
   let now = 0;
@@ -36,8 +49,7 @@ function mostOnTheirWay(code) {
   // Twice, for loads that the next round waits for.
   for (const instruction of [...code, ...code]) {
     if (/^(buffer|global)_load/.test(instruction)) now += 1;
-    const left = /^s_waitcnt .*vmcnt\((\d+)\)/.exec(instruction)?.[1];
-    if (left !== undefined) now = Math.min(now, Number(left));
+    now = Math.min(now, loadsLeftAfter(instruction));
     most = Math.max(most, now);
   }
   return most;
@@ -56,4 +68,19 @@ export function loadsOnTheirWay(assembly) {
     .map(([begin, end]) => blocks.flatMap(({ code }, i) => (begin <= i && i <= end && !isInside(i, [begin, end]) ? code : [])))
     .map(mostOnTheirWay)
     .filter((most) => most > 0);
+}
+
+/**
+ * Other instructions of the vector unit for one of the matrix unit, where there are most of those: the inner loop of a product. With
+ * subgroups of 32 that is cycles. Undefined without matrix units.
+ * @param {string} assembly @returns {number | undefined}
+ */
+export function arithmeticOfMatrices(assembly) {
+  const isMatrix = (/** @type {string} */ instruction) => /^v_s?wmma/.test(instruction);
+  const counts = blocksOf(assembly).map(({ code }) => ({
+    matrices: code.filter(isMatrix).length,
+    others: code.filter((instruction) => instruction.startsWith('v_') && !isMatrix(instruction)).length,
+  }));
+  const inner = counts.toSorted((a, b) => b.matrices - a.matrices)[0];
+  return inner && inner.matrices > 0 ? Math.round((10 * inner.others) / inner.matrices) / 10 : undefined;
 }

@@ -2,7 +2,7 @@
 // verifies the packages with lists, cache and status of its own, so that the system's package database is neither read
 // nor changed. The programs run through the dynamic loader and libraries of the same tree, because the system's are older.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, renameSync, writeFileSync, chmodSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { capture, which } from './exec.mjs';
 import { tools } from './paths.mjs';
 import { multiarch } from './system-packages.mjs';
@@ -41,21 +41,9 @@ export function debianArchive(repositories) {
  * @returns {Promise<Tree>} throws an Error that says why not
  */
 export async function unpackNewer(name, packages, { backports }) {
-  if (!which('apt-get') || !which('dpkg-deb')) throw new Error('unpacking packages of a newer Debian needs apt-get and dpkg-deb');
-  const keyring = keyrings.find((path) => existsSync(path));
-  const targets = await capture('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']);
-  const archive = debianArchive(targets.stdout);
-  if (!keyring || !archive) throw new Error('this system does not use a Debian archive');
-
   const tree = treeAt(name);
-  const work = `${tree.folder}.partial`;
-  rmSync(work, { recursive: true, force: true });
-  for (const folder of ['apt/lists/partial', 'apt/cache/archives/partial', 'root']) mkdirSync(join(work, folder), { recursive: true });
-  const suites = backports ? [release, `${release}-backports`] : [release];
-  writeFileSync(join(work, 'apt', 'sources.list'), suites.map((suite) => `deb [signed-by=${keyring}] ${archive} ${suite} main\n`).join(''));
-  writeFileSync(join(work, 'apt', 'status'), '');
-
-  await aptGet(work, ['update']);
+  const work = await openArchive(tree.folder, ['deb'], backports ? [release, `${release}-backports`] : [release]);
+  mkdirSync(join(work, 'root'));
   await aptGet(work, [
     'install',
     '--yes',
@@ -64,18 +52,68 @@ export async function unpackNewer(name, packages, { backports }) {
     ...packages,
   ]);
   const archives = join(work, 'apt', 'cache', 'archives');
-  for (const file of readdirSync(archives).filter((file) => file.endsWith('.deb'))) {
-    const { code, stderr } = await capture('dpkg-deb', ['--extract', join(archives, file), join(work, 'root')]);
-    if (code !== 0) throw new Error(`${file} cannot be unpacked: ${stderr.trim()}`);
-  }
+  for (const file of debsIn(archives)) await extract(join(archives, file), join(work, 'root'));
   rmSync(join(work, 'apt'), { recursive: true });
   rmSync(tree.folder, { recursive: true, force: true });
   renameSync(work, tree.folder);
   return tree;
 }
 
-/** apt-get with all its state under `work`. @param {string} work @param {string[]} args */
-async function aptGet(work, args) {
+/**
+ * What is made of a source package and of a few others, of which nothing they depend on is needed.
+ * @param {string} name folder under .tools/vulkan/, of which only what `make` returns stays
+ * @param {string} source @param {string[]} packages
+ * @param {(archive: string, root: string) => Promise<string[]>} make from the archive of the source as published, and the root that the
+ *   packages are unpacked to: the files to keep
+ * @returns {Promise<string>} the folder; throws an Error that says why not
+ */
+export async function makeOfSource(name, source, packages, make) {
+  const { folder } = treeAt(name);
+  const work = await openArchive(folder, ['deb', 'deb-src'], [release]);
+  const fetched = join(work, 'fetched');
+  const kept = join(work, 'kept');
+  const root = join(work, 'root');
+  for (const one of [fetched, kept, root]) mkdirSync(one);
+  await aptGet(work, ['source', '--download-only', source], fetched);
+  await aptGet(work, ['download', ...packages], fetched);
+  for (const file of debsIn(fetched)) await extract(join(fetched, file), root);
+  const archive = readdirSync(fetched).find((file) => /\.orig\.tar\.\w+$/.test(file));
+  if (!archive) throw new Error(`the source of ${source} has no archive`);
+  for (const file of await make(join(fetched, archive), root)) renameSync(file, join(kept, basename(file)));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(kept, folder);
+  rmSync(work, { recursive: true });
+  return folder;
+}
+
+/** An empty folder beside `folder`, with apt's state and lists. @param {string} folder @param {string[]} kinds @param {string[]} suites */
+async function openArchive(folder, kinds, suites) {
+  if (!which('apt-get') || !which('dpkg-deb')) throw new Error('unpacking packages of a newer Debian needs apt-get and dpkg-deb');
+  const keyring = keyrings.find((path) => existsSync(path));
+  const targets = await capture('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']);
+  const archive = debianArchive(targets.stdout);
+  if (!keyring || !archive) throw new Error('this system does not use a Debian archive');
+  const work = `${folder}.partial`;
+  rmSync(work, { recursive: true, force: true });
+  for (const each of ['apt/lists/partial', 'apt/cache/archives/partial']) mkdirSync(join(work, each), { recursive: true });
+  const lines = suites.flatMap((suite) => kinds.map((kind) => `${kind} [signed-by=${keyring}] ${archive} ${suite} main\n`));
+  writeFileSync(join(work, 'apt', 'sources.list'), lines.join(''));
+  writeFileSync(join(work, 'apt', 'status'), '');
+  await aptGet(work, ['update']);
+  return work;
+}
+
+/** @param {string} folder */
+const debsIn = (folder) => readdirSync(folder).filter((file) => file.endsWith('.deb'));
+
+/** @param {string} file a .deb @param {string} root */
+async function extract(file, root) {
+  const { code, stderr } = await capture('dpkg-deb', ['--extract', file, root]);
+  if (code !== 0) throw new Error(`${basename(file)} cannot be unpacked: ${stderr.trim()}`);
+}
+
+/** apt-get with all its state under `work`. @param {string} work @param {string[]} args @param {string} [cwd] where it puts files */
+async function aptGet(work, args, cwd = work) {
   const options = {
     'Dir::Etc::sourcelist': join(work, 'apt', 'sources.list'),
     'Dir::Etc::sourceparts': '/dev/null',
@@ -89,11 +127,11 @@ async function aptGet(work, args) {
     'Debug::NoLocking': '1',
     'APT::Sandbox::User': '',
   };
-  const { code, stderr } = await capture('apt-get', [
-    '-qq',
-    ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]),
-    ...args,
-  ]);
+  const { code, stderr } = await capture(
+    'apt-get',
+    ['-qq', ...Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]), ...args],
+    { cwd },
+  );
   if (code !== 0) throw new Error(`apt-get ${args[0]} failed: ${stderr.trim().split('\n').at(-1) ?? ''}`);
 }
 
