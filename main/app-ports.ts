@@ -4,6 +4,7 @@ import type {
   CaptureHost,
   DocumentReader,
   Engine,
+  KernelRecords,
   PagePicture,
   PictureWorker,
   SecretStore,
@@ -27,6 +28,7 @@ export interface Host {
   demoModel: string;
   /** Where compiled pipelines are kept. */
   cacheDirectory?: string;
+  kernelRecords?: KernelRecords;
   licences: () => Promise<{ name: string; text: string }[]>;
   /** False where there is no file manager to open it in. */
   openFolder: (path: string) => Promise<boolean>;

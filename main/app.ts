@@ -61,6 +61,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     model: (id) => models.chosen(id),
     server: servers.find,
     cacheDirectory: host.cacheDirectory,
+    kernelRecords: host.kernelRecords,
     onChange: (state) => {
       emit({ event: 'engine.changed', payload: state });
       if (state.status === 'failed') host.onFault?.(`the model could not be loaded (${state.failure?.code ?? 'internal'})`);

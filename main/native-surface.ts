@@ -258,10 +258,34 @@ export interface SelfTestItem {
   detail: string;
 }
 
+/** A setting of kernels that more than one value is right for on this device; the first is what the table of devices says. */
+export interface KernelQuestion {
+  name: string;
+  values: number[];
+}
+
+/** What a measurement on the device found. */
+export interface KernelTime {
+  /** Of the question. */
+  name: string;
+  chosen: number;
+  /** `ms`: the shortest run, 0 where the time was over; `whyNot`: what rules it out, or nothing. */
+  values: { value: number; ms: number; whyNot: string }[];
+}
+
 export interface NativeEngine {
   readonly device: DeviceInfo;
   /** Which variant each kind of operation runs: { matmul: 'coopmat 8x8x8 f16', ... }. */
   readonly paths: Record<string, string>;
+  /** What the table of devices leaves to a measurement; nothing on processors, whose row was measured. */
+  readonly questions: KernelQuestion[];
+  /** Answers by the name of a question; without one, or with one that is not among its values, the table's. Throws where a model is loaded. */
+  settle(answers: Record<string, number>): void;
+  /**
+   * Compares and times what the questions leave open, and settles it. Seconds: what is left after `budgetMs` (4,000) stays as the table
+   * has it. Rejects where a model is loaded, and with `cancelled`: then nothing has changed.
+   */
+  timeVariants(options: { budgetMs?: number; onProgress?: (doneQuestions: number, questions: number) => void }): Promise<KernelTime[]>;
   /** Reads headers only, and keeps a loaded model. Rejects with what is wrong with the files, and `context_full`. */
   estimate(options: EstimateOptions): Promise<ModelSizes>;
   load(options: LoadOptions): Promise<ModelInfo>;

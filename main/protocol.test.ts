@@ -19,6 +19,7 @@ const bodies: Record<RequestKind, unknown> = {
   quantise: { directory: '/model', target: '/Llama.gguf', text: 'q8_0', vision: 'f16' },
   measure: { tokens: 4, seed: 1, picture: { tiles: 2, seed: 1 }, maxTokens: 3 },
   copyBandwidth: { engine },
+  kernels: { engine: { ...engine, kernels: { matvec_threads: 32 } }, measure: true },
   selfTest: { engine },
   memory: null,
 };

@@ -10,7 +10,7 @@
  */
 import * as v from 'valibot';
 import { errorCodes, LoupeError } from './errors.ts';
-import type { DeviceInfo, MemoryReport, ModelInfo, QuantiseReport, SelfTestItem, TraceResult } from './native-surface.ts';
+import type { DeviceInfo, KernelTime, MemoryReport, ModelInfo, QuantiseReport, SelfTestItem, TraceResult } from './native-surface.ts';
 
 /** What an answer goes through on the device. */
 const answerStages = ['encode', 'prefill', 'decode'] as const;
@@ -28,6 +28,7 @@ export const workStages = [
   'score',
   'trace',
   'self-test',
+  'kernels',
   'quantise',
 ] as const;
 export type WorkStage = (typeof workStages)[number];
@@ -76,14 +77,20 @@ export type PreparedPicture = v.InferOutput<typeof preparedPicture>;
 /** Callers name the file; the client replaces it by its tiles, so that the engine's process never decodes a picture. */
 const image = v.union([preparedPicture, imageSource]);
 
+const kernelValues = v.record(v.string(), count);
+/** What was chosen where several kernels are right for a device. */
+export type KernelValues = v.InferOutput<typeof kernelValues>;
+
 const engineSettings = v.strictObject({
   device: v.optional(v.string()),
   cacheDirectory: v.optional(v.string()),
   activations: v.optional(v.picklist(['auto', 'f32', 'f16'])),
   memoryBudgetBytes: v.optional(count),
   validation: v.optional(v.boolean()),
+  /** As `kernels` found them. Absent: as the table of devices says. */
+  kernels: v.optional(kernelValues),
 });
-/** Everything of the addon's `EngineOptions` that a caller decides; the engine's process finds the shaders itself. */
+/** Everything that a caller decides about the engine; its process finds the shaders itself. */
 export type EngineSettings = v.InferOutput<typeof engineSettings>;
 
 const adviceFields = {
@@ -381,6 +388,24 @@ export const requests = {
     model: 'unloaded',
     takesTurn: true,
     stages: ['open', 'self-test'],
+  },
+
+  /**
+   * Which kernels are left to a measurement on the device, and with `measure` what it found: seconds, once. `onProgress` counts
+   * questions. An aborted measurement rejects with `cancelled` and changes nothing.
+   */
+  kernels: {
+    body: v.strictObject({ engine: engineSettings, measure: v.boolean() }),
+    result: v.object({
+      device,
+      questions: v.array(v.object({ name: v.string(), values: v.array(count) })),
+      /** Empty unless it was measured. */
+      times: v.array(reported<KernelTime>(v.object({ name: v.string(), chosen: count, values: v.array(v.looseObject({ value: count })) }))),
+    }),
+    reports: 'progress',
+    model: 'unloaded',
+    takesTurn: true,
+    stages: ['open', 'kernels'],
   },
 
   /** Operations against their scalar twins. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
 import type { ProgramServices } from '../app-ports.ts';
+import { createKernelRecords } from '../host/kernel-records.ts';
 import { createLog } from '../host/log.ts';
 import { demoModel } from '../host/paths.ts';
 import { newSecret } from '../host/secret.ts';
@@ -60,6 +61,7 @@ export async function serveApi({
     settings: () => store.settings(),
     model: (id) => models.chosen(id),
     cacheDirectory,
+    kernelRecords: createKernelRecords(cacheDirectory, version),
     onChange: () => {},
   });
   const closeParts = async (): Promise<void> => {

@@ -6,7 +6,9 @@ import { demoModel } from '../host/paths.ts';
 import type { ModelSizes } from '../native-surface.ts';
 import { findModel } from '../services/models/local/find-model.ts';
 import { loadPlanned } from '../services/models/fit/placement.ts';
-import type { Body, Engine, LoadedModel, ModelPlace, Result } from '../services/ports.ts';
+import { kernelLines } from '../services/kernels.ts';
+import type { Body, Engine, KernelRecord, LoadedModel, ModelPlace, Result } from '../services/ports.ts';
+import { chooseOwnKernels } from './kernels.ts';
 import { engineFlags, engineSettings, namedModel, parseFlags, wholeNumber } from './options.ts';
 import { exitCodes, lineWriter, type ExitCode, type Terminal } from './terminal.ts';
 
@@ -20,6 +22,7 @@ export const benchHelp = `loupe bench [--model MODEL] [options]
   --depth N,N,...           tokens that stand before them (default 0,4096,8192)
   --tiles N                 of the pictures; 0 leaves them out (default 4, or what the model sees)
   --repeats N               after one to warm up (default 5)
+  --time-kernels            time the kernels that are right for this device again, and remember the fastest
   --device D  --activations f32|f16|auto  --memory-budget MB  --validation  --json
 
   Where a processor does the work the defaults are smaller: --prompt 64 --generate 16 --depth 0 --tiles 1 --repeats 2.
@@ -51,6 +54,8 @@ interface Report {
   device: string;
   driver: string;
   paths: Record<string, string>;
+  /** Null where the table of devices leaves nothing to a measurement. */
+  kernels: KernelRecord | null;
   contextLength: number;
   placement: LoadedModel['model']['placement'];
   copyBytesPerSecond: number;
@@ -70,10 +75,11 @@ export async function bench(args: string[], terminal: Terminal): Promise<ExitCod
     depth: { type: 'string' },
     tiles: { type: 'string' },
     repeats: { type: 'string' },
+    'time-kernels': { type: 'boolean' },
     json: { type: 'boolean' },
   });
   if (positionals.length > 0) throw new LoupeError('usage', `"${positionals[0]}" belongs to no option.`);
-  const engine = engineSettings(values);
+  const settings = engineSettings(values);
   const asked = {
     prompts: lengths('--prompt', values.prompt, 1),
     generate: wholeNumber('--generate', values.generate, 2),
@@ -84,6 +90,8 @@ export async function bench(args: string[], terminal: Terminal): Promise<ExitCod
   const place = await findModel(namedModel(values.model) ?? demoModel);
   const client = terminal.startEngine();
   try {
+    const kernels = await chooseOwnKernels(client, settings, terminal, values['time-kernels']);
+    const engine = { ...settings, kernels: kernels.values };
     const { device, bytesPerSecond } = await client.copyBandwidth({ engine }, { signal: terminal.interrupted });
     const sizes = sizesOf(device.kind === 'cpu' ? small : usual, asked);
     const model = values.model?.join(' and ') ?? 'The demo model';
@@ -95,6 +103,7 @@ export async function bench(args: string[], terminal: Terminal): Promise<ExitCod
       device: device.name,
       driver: device.driver,
       paths: loaded.paths,
+      kernels: kernels.record,
       contextLength: loaded.model.contextLength,
       placement: loaded.model.placement,
       copyBytesPerSecond: bytesPerSecond,
@@ -276,9 +285,11 @@ class Bench {
 const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 
 function print(report: Report, isProcessor: boolean, line: (text: string) => void): void {
-  const { model, device, driver, paths, copyBytesPerSecond, loadMs, placement, measurements, leftOut } = report;
+  const { model, device, driver, paths, kernels, copyBytesPerSecond, loadMs, placement, measurements, leftOut } = report;
   line(`${model} on ${device}, ${driver}`);
   line(`${paths['matmul'] ?? ''}; a copy moves ${(copyBytesPerSecond / 1e9).toFixed(1)} GB/s`);
+  if (paths['kernels']) line(`kernels: ${paths['kernels']}`);
+  for (const words of kernelLines(kernels)) line(`  ${words}`);
   line(
     `weights: ${formatBytes(placement.deviceBytes)} on the device, ${formatBytes(placement.hostBytes)} in the computer's memory; ` +
       `loaded in ${(loadMs / 1000).toFixed(1)} s`,

@@ -6,15 +6,18 @@ import { dataDirectory } from '../host/paths.ts';
 import type { DeviceInfo } from '../native-surface.ts';
 import { writeBundle } from '../host/problems.ts';
 import { LoupeError, toFailure, type Failure } from '../errors.ts';
-import type { Result } from '../services/ports.ts';
+import { kernelLines } from '../services/kernels.ts';
+import type { EngineSettings, KernelRecord, Result } from '../services/ports.ts';
 import type { DataReport } from '../storage/inspect.ts';
+import { chooseOwnKernels } from './kernels.ts';
 import { engineFlags, engineSettings, parseFlags } from './options.ts';
 import { exitCodes, lineWriter, loupeVersion, type ExitCode, type Terminal } from './terminal.ts';
 
-export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--json] [--bundle FILE]
+export const doctorHelp = `loupe doctor [--device D] [--activations f32|f16|auto] [--validation] [--data DIR] [--time-kernels] [--json] [--bundle FILE]
 
   Lists the devices, then tests the chosen one: every operation against plain arithmetic.
   Then reads the stored conversations (in --data, LOUPE_DATA or the usual folder) and says whether they are intact.
+  Kernels that are left to a measurement on the device are timed if they were not yet; --time-kernels times them again.
   --bundle FILE writes a file for a report: versions, devices, settings and the log, with nothing of what you wrote, named or keep.
 `;
 
@@ -23,6 +26,8 @@ interface Report {
   versions: Record<string, string>;
   /** Null when they could not even be listed. */
   devices: DeviceInfo[] | null;
+  /** What was measured to be the fastest; null where the table of devices leaves nothing open. */
+  kernels: KernelRecord | null;
   test: Result<'selfTest'> | null;
   /** Null when it could not be looked at. */
   data: Omit<DataReport, 'problem'> | null;
@@ -37,11 +42,12 @@ export async function doctor(args: string[], terminal: Terminal): Promise<ExitCo
   const { values, positionals } = parseFlags(args, {
     ...engineFlags,
     data: { type: 'string' },
+    'time-kernels': { type: 'boolean' },
     json: { type: 'boolean' },
     bundle: { type: 'string' },
   });
   if (positionals.length > 0) terminal.err(`loupe: doctor takes no arguments; "${positionals.join(' ')}" is ignored.\n`);
-  const report = await examine(engineSettings(values), values.data ?? dataDirectory(), terminal);
+  const report = await examine(engineSettings(values), values.data ?? dataDirectory(), terminal, values['time-kernels']);
   if (values.bundle !== undefined) {
     await saveBundle(values.bundle, values.data ?? dataDirectory(), report);
     terminal.err(`loupe: ${values.bundle} holds what a report needs, and nothing of yours. Read it before you send it.\n`);
@@ -51,7 +57,7 @@ export async function doctor(args: string[], terminal: Terminal): Promise<ExitCo
   return report.ok ? exitCodes.ok : exitCodes.failure;
 }
 
-async function examine(settings: ReturnType<typeof engineSettings>, directory: string, terminal: Terminal): Promise<Report> {
+async function examine(settings: EngineSettings, directory: string, terminal: Terminal, timeAgain = false): Promise<Report> {
   const problems: Report['problems'] = [];
   const orNull = async <Value>(work: Promise<Value>): Promise<Value | null> => {
     try {
@@ -66,7 +72,8 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
   try {
     const devices = await orNull(client.devices());
     // Without devices the self-test could only repeat the complaint.
-    const test = devices === null ? null : await orNull(client.selfTest({ engine: settings }));
+    const kernels = devices === null ? null : await orNull(chooseOwnKernels(client, settings, terminal, timeAgain, directory));
+    const test = kernels && (await orNull(client.selfTest({ engine: { ...settings, kernels: kernels.values } })));
     for (const { name, ok, detail } of test?.items ?? []) {
       if (ok) continue;
       problems.push({
@@ -85,7 +92,17 @@ async function examine(settings: ReturnType<typeof engineSettings>, directory: s
     const data = await orNull(examineData(directory, problems));
     const unconfinedPictures = await confinementOfPictures(terminal);
     const unconfinedEngine = await client.confinement().catch((error: unknown) => toFailure(error).message);
-    return { ok: problems.length === 0, versions: versions(), devices, test, data, unconfinedPictures, unconfinedEngine, problems };
+    return {
+      ok: problems.length === 0,
+      versions: versions(),
+      devices,
+      kernels: kernels?.record ?? null,
+      test,
+      data,
+      unconfinedPictures,
+      unconfinedEngine,
+      problems,
+    };
   } finally {
     await client.close();
   }
@@ -147,7 +164,7 @@ function versions(): Record<string, string> {
 }
 
 function print(
-  { versions, devices, test, data, unconfinedPictures, unconfinedEngine, problems }: Report,
+  { versions, devices, kernels, test, data, unconfinedPictures, unconfinedEngine, problems }: Report,
   line: (text: string) => void,
 ): void {
   line(`Loupe ${versions['loupe']}, Node ${versions['node']}, ${versions['system']}`);
@@ -158,6 +175,7 @@ function print(
     line('');
     line('Paths');
     for (const [operation, path] of Object.entries(test.paths)) line(`  ${operation}: ${path}`);
+    for (const words of kernelLines(kernels)) line(`    ${words}`);
     line('Self-test');
     for (const { name, ok, detail } of test.items) line(`  ${ok ? 'ok    ' : 'FAILED'}  ${name}${detail ? `: ${detail}` : ''}`);
     const { deviceBytes, devicePeakBytes, longestSubmissionMs } = test.memory;

@@ -24,6 +24,8 @@ export const engineState = v.strictObject({
   /** While loading. */
   doneBytes: count,
   totalBytes: count,
+  /** Before it is loaded for the first time on a device: kernels that are timed on it, once. Null otherwise. */
+  timing: v.nullable(v.strictObject({ done: count, total: count })),
   device: v.nullable(v.strictObject({ name: v.string(), kind: v.picklist(['discrete', 'integrated', 'virtual', 'cpu', 'other']) })),
   contextLength: v.nullable(count),
   /** Weights that are in the computer's memory because the device has no room for them; null unless a model is loaded. */
@@ -264,7 +266,18 @@ export function serverState(model: ModelChoice): EngineState | null {
   if (!model.server) return null;
   const { sees, contextLength } = model.server;
   return {
-    ...{ status: 'ready', model, doneBytes: 0, totalBytes: 0, device: null, hostBytes: null, failure: null, instead: null, use: 'chat' },
+    ...{
+      status: 'ready',
+      model,
+      doneBytes: 0,
+      totalBytes: 0,
+      timing: null,
+      device: null,
+      hostBytes: null,
+      failure: null,
+      instead: null,
+      use: 'chat',
+    },
     contextLength: contextLength ?? usualServerContext,
     // How a server cuts pictures is its own affair; what is shown of it is that it sees.
     vision: sees ? { tileSize: 560, maxTiles: 4 } : null,

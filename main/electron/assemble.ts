@@ -7,6 +7,7 @@ import { createApp, type App } from '../app.ts';
 import type { CaptureMode, EventMessage } from '../contract.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createEngineClient } from '../engine/client.ts';
+import { createKernelRecords } from '../host/kernel-records.ts';
 import { readAbilities } from '../host/abilities.ts';
 import type { Log } from '../host/log.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
@@ -210,6 +211,7 @@ function createDesktopApp(
       logsDirectory: join(data, 'logs'),
       demoModel: places.demoModel,
       cacheDirectory,
+      kernelRecords: createKernelRecords(cacheDirectory, version),
       licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
       openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),

@@ -23,6 +23,7 @@ import {
   type ChatMessage,
   type EngineSettings,
   type Event,
+  type KernelValues,
   type ModelPlace,
   type Request,
   type RequestOf,
@@ -61,7 +62,7 @@ interface Loaded {
 
 type Work = Extract<
   Request,
-  { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'measure' | 'copyBandwidth' | 'selfTest' }
+  { type: 'estimate' | 'load' | 'generate' | 'score' | 'trace' | 'quantise' | 'measure' | 'copyBandwidth' | 'kernels' | 'selfTest' }
 >;
 
 class Host {
@@ -73,6 +74,8 @@ class Host {
   #engine: NativeEngine | null = null;
   /** The settings that `#engine` was opened with. */
   #engineKey = '';
+  /** That it was settled with. */
+  #settled: KernelValues = {};
   #loaded: Loaded | null = null;
   #running: Running | null = null;
   /** Where the process goes on writing. */
@@ -162,6 +165,7 @@ class Host {
       case 'quantise':
       case 'measure':
       case 'copyBandwidth':
+      case 'kernels':
       case 'selfTest':
         return this.#work(request);
       default:
@@ -191,6 +195,8 @@ class Host {
           return await this.#measure(request);
         case 'copyBandwidth':
           return await this.#copyBandwidth(request);
+        case 'kernels':
+          return await this.#kernels(request);
         case 'selfTest':
           return await this.#selfTest(request);
         default:
@@ -406,6 +412,20 @@ class Host {
     return { device: engine.device, bytesPerSecond: await engine.copyBandwidth() };
   }
 
+  async #kernels({ id, body: { engine: settings, measure } }: RequestOf<'kernels'>): Promise<Result<'kernels'>> {
+    // Its session has recorded steps of the kernels that there are.
+    if (measure && this.#loaded) await this.#closeEngine();
+    const engine = await this.#open(id, settings);
+    this.#throwIfCancelled('Timing kernels');
+    this.#enter(id, 'kernels');
+    const onProgress = (done: number, total: number): void => {
+      this.#step(id, 'kernels');
+      this.#send({ type: 'progress', id, doneBytes: done, totalBytes: total });
+    };
+    const times = measure ? await engine.timeVariants({ onProgress }) : [];
+    return { device: engine.device, questions: engine.questions, times };
+  }
+
   async #selfTest({ id, body: { engine: settings } }: RequestOf<'selfTest'>): Promise<Result<'selfTest'>> {
     const engine = await this.#open(id, settings);
     this.#throwIfCancelled('The self-test');
@@ -450,18 +470,32 @@ class Host {
   }
 
   /** The engine with these settings; another one is closed first, with its model. */
-  async #open(id: number, settings: EngineSettings): Promise<NativeEngine> {
+  async #open(id: number, { kernels = {}, ...settings }: EngineSettings): Promise<NativeEngine> {
     const key = JSON.stringify(settings, Object.keys(settings).sort());
-    if (this.#engine && key === this.#engineKey) return this.#engine;
+    if (this.#engine && key === this.#engineKey && (!this.#loaded || isDeepStrictEqual(kernels, this.#settled))) {
+      if (!this.#loaded) this.#settle(this.#engine, kernels);
+      return this.#engine;
+    }
     this.#enter(id, 'open');
     const addon = this.#useAddon();
+    await this.#closeEngine();
+    const engine = await addon.Engine.open({ ...withoutUndefined(settings), shaderDirectory: shaderDirectory() });
+    this.#engine = engine;
+    this.#engineKey = key;
+    this.#settle(engine, kernels);
+    return engine;
+  }
+
+  #settle(engine: NativeEngine, kernels: KernelValues): void {
+    engine.settle(kernels);
+    this.#settled = kernels;
+  }
+
+  async #closeEngine(): Promise<void> {
     const before = this.#engine;
     this.#engine = null;
     this.#loaded = null;
     await before?.close();
-    this.#engine = await addon.Engine.open({ ...withoutUndefined(settings), shaderDirectory: shaderDirectory() });
-    this.#engineKey = key;
-    return this.#engine;
   }
 
   #opened(): NativeEngine {

@@ -58,6 +58,7 @@ export const usualLimits: Limits = {
     score: onDevice,
     trace: onDevice,
     'self-test': onDevice,
+    kernels: onDevice,
     // Between two steps there may be a large file that a slow disk takes in.
     quantise: { first: 240, floor: 120 },
   },

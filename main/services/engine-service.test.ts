@@ -3,6 +3,7 @@ import { defaultSettings, type EngineState, type Settings } from '../contract.ts
 import { createFakeEngine, type FakeEngine, type FakeEngineOptions } from '../engine/test/fake-engine.ts';
 import { createEngineService, type EngineService } from './engine-service.ts';
 import { LoupeError } from '../errors.ts';
+import type { KernelRecords } from './ports.ts';
 
 let port: FakeEngine;
 let service: EngineService;
@@ -12,7 +13,7 @@ let missing = false;
 
 afterEach(() => service.close());
 
-function begin(options: FakeEngineOptions = {}): void {
+function begin(options: FakeEngineOptions = {}, kernelRecords?: KernelRecords): void {
   states = [];
   settings = { ...defaultSettings };
   missing = false;
@@ -28,6 +29,7 @@ function begin(options: FakeEngineOptions = {}): void {
       };
     },
     onChange: (state) => void states.push(state),
+    kernelRecords,
   });
 }
 
@@ -47,6 +49,42 @@ test('loads when it is first needed, once, and tells', async () => {
     vision: { tileSize: 56, maxTiles: 4 },
     device: { name: 'Fake device' },
   });
+});
+
+test('kernels are timed before the first load on a device, and shown; later loads take them', async () => {
+  const device = { name: 'Card', driver: 'maker 1.0' };
+  begin({}, { find: () => null, keep: () => {}, forget: () => {} });
+  const kernels = vi.spyOn(port, 'kernels').mockImplementation(async ({ measure }, { onProgress } = {}) => {
+    if (measure) onProgress?.(1, 3);
+    const times = measure ? [{ name: 'matvec_threads', chosen: 32, values: [] }] : [];
+    return { device: device as never, questions: [{ name: 'matvec_threads', values: [64, 32] }], times };
+  });
+  const load = vi.spyOn(port, 'load');
+  await use(async () => {});
+  expect(states.map(({ timing }) => timing)).toContainEqual({ done: 1, total: 3 });
+  expect(service.state()).toMatchObject({ status: 'ready', timing: null });
+  settings.contextLength = 4096;
+  await use(async () => {});
+  expect(kernels).toHaveBeenCalledTimes(2);
+  expect(load.mock.calls.map(([{ engine }]) => engine.kernels)).toEqual([{ matvec_threads: 32 }, { matvec_threads: 32 }]);
+});
+
+test('a load that is given up while kernels are timed ends the timing', async () => {
+  begin({}, { find: () => null, keep: () => {}, forget: () => {} });
+  const timing = Promise.withResolvers<void>();
+  vi.spyOn(port, 'kernels').mockImplementation(async ({ measure }, { signal } = {}) => {
+    const device = { name: 'Card', driver: 'maker 1.0' } as never;
+    if (!measure) return { device, questions: [{ name: 'matvec_threads', values: [64, 32] }], times: [] };
+    timing.resolve();
+    await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new LoupeError('cancelled', 'Cancelled.'))));
+    throw new Error('not reached');
+  });
+  const cancel = new AbortController();
+  const asked = use(async () => {}, cancel.signal);
+  await timing.promise;
+  await service.close();
+  await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+  expect(service.state().timing).toBeNull();
 });
 
 test('loads again when model, device or context were changed meanwhile', async () => {

@@ -14,8 +14,9 @@ import { serverIdOf, serverState, type EngineState, type ModelChoice, type Setti
 import { LoupeError, toLoupeError, type ErrorCode } from '../errors.ts';
 import { createFallbacks, type Trouble, type Wanted } from './fallbacks.ts';
 import type { ChosenModel } from './models/models.ts';
+import { chooseKernels } from './kernels.ts';
 import { loadPlanned } from './models/fit/placement.ts';
-import type { AnsweringEngine, Body, Engine, LoadedModel } from './ports.ts';
+import type { AnsweringEngine, Body, Engine, EngineSettings, KernelRecords, KernelValues, LoadedModel } from './ports.ts';
 import { throttle } from './throttle.ts';
 import { createTurns } from './turns.ts';
 
@@ -29,6 +30,8 @@ export interface EngineServiceOptions {
   server?: (id: string) => { choice: ModelChoice; engine: AnsweringEngine } | null;
   /** Where compiled pipelines are kept. */
   cacheDirectory?: string | undefined;
+  /** Of what was measured. Absent: kernels are as the table of devices says. */
+  kernelRecords?: KernelRecords | undefined;
 }
 
 export interface UseOptions {
@@ -86,6 +89,7 @@ type Phase =
 
 const unloaded = {
   doneBytes: 0,
+  timing: null,
   device: null,
   contextLength: null,
   hostBytes: null,
@@ -224,10 +228,15 @@ interface Loader {
   loads(): number;
 }
 
-function createLoader({ engine, settings, model, onChange, cacheDirectory }: EngineServiceOptions, closing: AbortSignal): Loader {
+function createLoader(
+  { engine, settings, model, onChange, cacheDirectory, kernelRecords }: EngineServiceOptions,
+  closing: AbortSignal,
+): Loader {
   let phase: Phase = { status: 'stopped' };
   let state: EngineState = { ...unloaded, status: 'stopped', model: null, totalBytes: 0 };
   let loads = 0;
+  /** By the device that was asked for. */
+  const kernels = new Map<string, KernelValues>();
   const fallbacks = createFallbacks(engine);
   /** Of the load before, or the one that is under way. */
   let lastKey = '';
@@ -266,13 +275,14 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
     try {
       const { choice, place } = model(id);
       enter(phase, { ...unloaded, model: choice, totalBytes: choice.bytes ?? 0 });
+      const given = AbortSignal.any([abort.signal, closing, ...(signal ? [signal] : [])]);
       const loaded = await loadWithFallbacks({ id, key, device, contextLength }, async (attempt) =>
         loadPlanned(
           engine,
-          { ...(await place()), contextLength: attempt.contextLength, engine: { device: attempt.device, cacheDirectory } },
+          { ...(await place()), contextLength: attempt.contextLength, engine: await engineFor(attempt.device, given) },
           {
             model: choice.name,
-            signal: AbortSignal.any([abort.signal, closing, ...(signal ? [signal] : [])]),
+            signal: given,
             onProgress: (doneBytes, totalBytes) => {
               if (doneBytes < totalBytes) progress(doneBytes, totalBytes);
               else progress.now(doneBytes, totalBytes);
@@ -297,6 +307,21 @@ function createLoader({ engine, settings, model, onChange, cacheDirectory }: Eng
       enter({ status: 'failed' }, { failure: error.toFailure() });
       throw error;
     }
+  }
+
+  /** Its kernels are timed before it is used for the first time. */
+  async function engineFor(device: string | undefined, signal: AbortSignal): Promise<EngineSettings> {
+    const settings = { device, cacheDirectory };
+    if (!kernelRecords) return settings;
+    const key = device ?? '';
+    let values = kernels.get(key);
+    if (!values) {
+      const onProgress = (done: number, total: number): void => publish({ timing: { done, total } });
+      ({ values } = await chooseKernels(engine, kernelRecords, settings, { signal, onProgress }));
+      kernels.set(key, values);
+      if (state.timing) publish({ timing: null });
+    }
+    return { ...settings, kernels: values };
   }
 
   /** A chosen device that is not there is replaced at once; other failures reach whoever wants the model, and count. */

@@ -6,6 +6,7 @@ import { listenForPrograms } from '../api/serve.ts';
 import { createApp, type App, type AppPorts } from '../app.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { createPictureWorker } from '../image/picture-client.ts';
+import { createKernelRecords } from '../host/kernel-records.ts';
 import { readLicences } from '../host/licences.ts';
 import { createLog, type Log } from '../host/log.ts';
 import { createTextRecogniser } from '../ocr/ocr-client.ts';
@@ -70,6 +71,7 @@ export async function openApp(
       logsDirectory,
       demoModel,
       cacheDirectory,
+      kernelRecords: createKernelRecords(cacheDirectory, version),
       licences: () => readLicences(root),
       openFolder: openWithSystem,
       onFault: log,

@@ -57,6 +57,44 @@ TEST(Quirks, OfMatrixUnits) {
   EXPECT_EQ(subgroup({8, 16, 16}, 32, 16, 32), 16u) << "Xe2";
 }
 
+// Each row by what its devices report; the last ones are of vendors that the table does not know.
+TEST(Quirks, TableOfDevices) {
+  struct Reported {
+    const char* architecture;
+    uint32_t vendor;
+    std::vector<vk::MatrixShape> shapes;
+    uint32_t subgroup, smallest, largest, matrix_subgroup;
+  };
+  const std::vector<vk::MatrixShape> squares{{16, 16, 16}}, arc{{8, 8, 16}}, xe2{{8, 16, 16}};
+  for (const Reported& one : {
+           Reported{"AMD RDNA3, RDNA4", 0x1002, squares, 64, 32, 64, 32},
+           {"AMD RDNA1, RDNA2", 0x1002, {}, 64, 32, 64, 0},
+           {"AMD GCN, CDNA", 0x1002, {}, 64, 64, 64, 0},
+           {"NVIDIA Turing and later", 0x10de, squares, 32, 32, 32, 0},
+           {"NVIDIA before Turing", 0x10de, {}, 32, 32, 32, 0},
+           {"Intel Xe2", 0x8086, xe2, 32, 16, 32, 16},
+           {"Intel Arc A", 0x8086, arc, 32, 8, 32, 8},
+           {"Intel without matrix units", 0x8086, {}, 32, 8, 32, 0},
+           {"unknown, matrices as AMD's", 0x1234, squares, 64, 32, 64, 32},
+           {"unknown, matrices as Xe2's", 0x1234, xe2, 32, 16, 32, 16},
+           {"unknown, matrices as Arc A's", 0x1234, arc, 32, 8, 32, 8},
+           {"unknown", 0x1234, squares, 32, 32, 32, 0},
+           {"unknown", 0x1234, {}, 4, 0, 0, 0},
+       }) {
+    vk::DeviceInfo info = device_of(vk::DeviceKind::discrete, one.subgroup);
+    info.vendor_id = one.vendor;
+    info.matrix_shapes = one.shapes;
+    info.min_subgroup_size = one.smallest;
+    info.max_subgroup_size = one.largest;
+    const vk::Quirks quirks = vk::quirks_of(info);
+    EXPECT_STREQ(quirks.architecture, one.architecture);
+    EXPECT_EQ(quirks.matrix_subgroup, one.matrix_subgroup) << one.architecture;
+    EXPECT_EQ(quirks.matvec_threads, 64u) << one.architecture;
+    EXPECT_TRUE(quirks.timed) << one.architecture;
+    EXPECT_NE(std::string(quirks.source), "") << one.architecture;
+  }
+}
+
 // Float16 is a choice of the table, not of what the device could do; who asks for it gets it all the same.
 TEST(Quirks, DecideWhatAutoTakes) {
   const Engine& e = engine();

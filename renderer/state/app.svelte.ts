@@ -23,6 +23,7 @@ const unknownEngine: EngineState = {
   contextLength: null,
   hostBytes: null,
   instead: null,
+  timing: null,
   vision: null,
   use: null,
   failure: null,

@@ -14,6 +14,7 @@ const stopped: EngineState = {
   contextLength: null,
   hostBytes: null,
   instead: null,
+  timing: null,
   vision: null,
   use: null,
   failure: null,

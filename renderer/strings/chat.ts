@@ -161,6 +161,7 @@ export const chat = {
 
   // Engine
   loading: (model: string) => `Loading ${model}`,
+  timing: (done: number, total: number) => `Finding the fastest way for this device, once: ${done} of ${total}`,
   loadingBytes: (done: number, total: number) => `${bytes(done)} of ${bytes(total)}`,
   softwareDevice: 'Running on the processor: answers are slow.',
   softwareDeviceStep: 'No suitable graphics card was found. With one, Loupe is many times faster.',

@@ -104,7 +104,11 @@ export const settings = {
       case 'loading':
         return (
           `Loading ${engine.model?.name ?? 'the model'}` +
-          (engine.totalBytes > 0 ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}` : '')
+          (engine.timing
+            ? `: finding the fastest way for this device, once, ${engine.timing.done} of ${engine.timing.total}`
+            : engine.totalBytes > 0
+              ? `: ${bytes(engine.doneBytes)} of ${bytes(engine.totalBytes)}`
+              : '')
         );
       case 'stopped':
         return 'No model is loaded. It is loaded with the first question.';

@@ -150,6 +150,12 @@ export function createFakeEngine({
       begin(signal);
       return { device, bytesPerSecond: 1e9 };
     },
+    async kernels({ measure }, { signal, onProgress } = {}) {
+      begin(signal);
+      if (!measure) return { device, questions: [], times: [] };
+      onProgress?.(0, 0);
+      return { device, questions: [], times: [] };
+    },
     async selfTest(_, { signal } = {}) {
       begin(signal);
       return { device, paths: loaded.paths, items: [{ name: 'matmul', ok: true, detail: 'fake' }], memory };

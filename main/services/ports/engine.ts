@@ -1,6 +1,6 @@
 /** The engine: one model, which answers. What it can be asked is in `protocol.ts`. */
 import type { ErrorCode } from '../../errors.ts';
-import type { EngineRequests } from '../../protocol.ts';
+import type { EngineRequests, KernelValues, Result } from '../../protocol.ts';
 
 export type {
   AnswerStage,
@@ -8,6 +8,7 @@ export type {
   ChatMessage,
   ChatPart,
   EngineSettings,
+  KernelValues,
   GenerateReply,
   LoadedModel,
   ModelPlace,
@@ -15,6 +16,25 @@ export type {
   SamplingAdvice,
   Score,
 } from '../../protocol.ts';
+
+/** What a measurement found, of one device with one driver. */
+export interface KernelRecord {
+  device: string;
+  driver: string;
+  /** Empty where a measurement was begun and not ended: it is not begun again by itself. */
+  values: KernelValues;
+  times: Result<'kernels'>['times'];
+  /** When it ended, as ISO 8601; null where it did not. */
+  measured: string | null;
+}
+
+/** Those of this version of Loupe. Another version, device or driver is measured anew. */
+export interface KernelRecords {
+  find(device: string, driver: string): KernelRecord | null;
+  /** In place of an earlier one. Where it cannot be kept, nothing happens: it is measured again some day. */
+  keep(record: KernelRecord): void;
+  forget(device: string, driver: string): void;
+}
 
 /** What a question needs: of an engine here, or of a server. */
 export type AnsweringEngine = Pick<EngineRequests, 'generate' | 'countTokens'>;

@@ -1,5 +1,6 @@
 #include "addon/engine.h"
 
+#include <chrono>
 #include <string>
 
 #include "addon/arguments.h"
@@ -14,10 +15,11 @@ Napi::Function Engine::define(Napi::Env env) {
   return DefineClass(
       env, "Engine",
       {StaticMethod<&Engine::open>("open"), InstanceAccessor<&Engine::device>("device"), InstanceAccessor<&Engine::paths>("paths"),
-       InstanceMethod<&Engine::estimate>("estimate"), InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"),
-       InstanceMethod<&Engine::trace>("trace"), InstanceMethod<&Engine::self_test>("selfTest"),
-       InstanceMethod<&Engine::copy_bandwidth>("copyBandwidth"), InstanceMethod<&Engine::cancel>("cancel"),
-       InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
+       InstanceAccessor<&Engine::questions>("questions"), InstanceMethod<&Engine::settle>("settle"),
+       InstanceMethod<&Engine::time_variants>("timeVariants"), InstanceMethod<&Engine::estimate>("estimate"),
+       InstanceMethod<&Engine::load>("load"), InstanceMethod<&Engine::generate>("generate"), InstanceMethod<&Engine::trace>("trace"),
+       InstanceMethod<&Engine::self_test>("selfTest"), InstanceMethod<&Engine::copy_bandwidth>("copyBandwidth"),
+       InstanceMethod<&Engine::cancel>("cancel"), InstanceMethod<&Engine::memory>("memory"), InstanceMethod<&Engine::close>("close")});
 }
 
 Napi::Value Engine::open(const Napi::CallbackInfo& info) {
@@ -84,12 +86,57 @@ Napi::Value Engine::device(const Napi::CallbackInfo& info) {
 Napi::Value Engine::paths(const Napi::CallbackInfo& info) {
   return translate(info.Env(), [&] {
     const Runtime& r = runtime();
-    return object(info.Env(), {
-                                  {"activations", r.half() ? "f16" : "f32"},
-                                  {"matmul", ops::matmul_path(r.device, r.activations)},
-                                  {"matvec", "float32, " + std::to_string(r.device.quirks().matvec_threads) + " threads"},
-                                  {"kvCache", r.half() ? "float16" : "float32"},
-                              });
+    return object(info.Env(),
+                  {
+                      {"activations", r.half() ? "f16" : "f32"},
+                      {"matmul", ops::matmul_path(r.device, r.activations)},
+                      {"matvec", "float32, " + std::to_string(r.device.quirks().matvec_threads) + " threads"},
+                      {"kvCache", r.half() ? "float16" : "float32"},
+                      {"kernels", std::string("as for ") + r.device.quirks().architecture + " (" + r.device.quirks().source + ")"},
+                  });
+  });
+}
+
+void Engine::require_no_model() const {
+  if (runtime().session) throw bad_argument("kernels are chosen before a model is loaded");
+}
+
+Napi::Value Engine::questions(const Napi::CallbackInfo& info) {
+  return translate(info.Env(), [&] {
+    return list(info.Env(), runtime().questions, [&](const Question& question) {
+      return object(info.Env(), {{"name", question.name}, {"values", list(info.Env(), question.values)}});
+    });
+  });
+}
+
+void Engine::settle(const Napi::CallbackInfo& info) {
+  translate(info.Env(), [&] {
+    if (busy_) throw Error(ErrorCode::internal, "The engine is busy with a request.", "Wait for it, or cancel it.");
+    require_no_model();
+    const Napi::Object options = options_of(info);
+    Answers answers;
+    for (const Question& question : runtime().questions)
+      if (options.Has(question.name)) answers[question.name] = count(options, question.name.c_str(), 0);
+    loupe::settle(runtime().device, runtime().questions, answers);
+  });
+}
+
+Napi::Value Engine::time_variants(const Napi::CallbackInfo& info) {
+  return promised(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object options = options_of(info);
+    require_no_model();
+    const double budget = number(options, "budgetMs", 0, 1e6, TimingLimits().budget_ms);
+    const Callback on_progress = callback(options, "onProgress");
+    return start(info.Env(), [this, budget, on_progress](const Post& post) -> MakeValue {
+      Runtime& r = runtime();
+      const auto now = [] {
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+      };
+      const TimingLimits limits{budget, &r.cancel, now, progress_to(on_progress, post)};
+      const auto found = std::make_shared<const std::vector<VariantTime>>(
+          loupe::time_variants(r.device, r.memory, r.pipelines, r.activations, r.questions, limits));
+      return [found](Napi::Env env) { return to_value(env, *found); };
+    });
   });
 }
 
@@ -119,12 +166,16 @@ Napi::Value Engine::load(const Napi::CallbackInfo& info) {
     const Callback on_progress = callback(options, "onProgress");
     return start(info.Env(), [this, source, context_length, wanted, on_progress](const Post& post) -> MakeValue {
       Runtime& r = runtime();
+      r.rehearsal.reset();
       r.session.reset();
-      const ModelFiles files = open_model(source);
+      const auto opened = std::make_shared<const ModelFiles>(open_model(source));
+      const ModelFiles& files = *opened;
+      auto rehearsal = std::make_unique<Rehearsal>(opened, r.device, r.pipelines, r.activations);
       LoadPlan plan = wanted;
       plan.keep_free = working_sizes(files.config, r.half()).total(usable_context(files.config, r.memory, r.half(), context_length));
       Model model = load_model(files, r.device, r.memory, plan, &r.cancel, progress_to(on_progress, post));
       r.session = std::make_unique<Session>(r.device, r.memory, r.pipelines, std::move(model), r.activations, context_length, r.cancel);
+      r.rehearsal = std::move(rehearsal);
       return [this](Napi::Env env) { return to_value(env, session().model(), session().context_length()); };
     });
   });

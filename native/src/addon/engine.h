@@ -26,6 +26,9 @@ class Engine : public Napi::ObjectWrap<Engine> {
  private:
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value paths(const Napi::CallbackInfo& info);
+  Napi::Value questions(const Napi::CallbackInfo& info);
+  void settle(const Napi::CallbackInfo& info);
+  Napi::Value time_variants(const Napi::CallbackInfo& info);
   Napi::Value estimate(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
@@ -39,6 +42,8 @@ class Engine : public Napi::ObjectWrap<Engine> {
 
   Runtime& runtime() const;
   Session& session() const;
+  /// Throws where a model is loaded: its session has recorded steps of the kernels that there are.
+  void require_no_model() const;
   /// Starts `work` unless something is running; this object lives until it ends.
   Napi::Value start(Napi::Env env, Work work);
   /// Compiled pipelines survive a crash after the first answer.

@@ -16,6 +16,7 @@ Runtime::Runtime(std::shared_ptr<vk::Instance> vulkan, const vk::DeviceInfo& inf
                 "Leave the precision at f32.");
   if (wanted == "f16") activations = Activations::f16;
   if (wanted == "auto") activations = ops::best_activations(device, pipelines);
+  questions = questions_of(device, pipelines, activations);
 }
 
 }  // namespace loupe::addon

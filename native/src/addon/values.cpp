@@ -179,6 +179,15 @@ Napi::Value to_value(Napi::Env env, const std::vector<SelfTestItem>& items) {
               [env](const SelfTestItem& item) { return object(env, {{"name", item.name}, {"ok", item.ok}, {"detail", item.detail}}); });
 }
 
+Napi::Value to_value(Napi::Env env, const std::vector<VariantTime>& times) {
+  return list(env, times, [&](const VariantTime& time) {
+    const Napi::Array values = list(env, time.values, [&](const VariantTime::Value& one) {
+      return object(env, {{"value", one.value}, {"ms", one.ms}, {"whyNot", one.why_not}});
+    });
+    return object(env, {{"name", time.name}, {"chosen", time.chosen}, {"values", values}});
+  });
+}
+
 Napi::Value to_value(Napi::Env env, const vk::MemoryUse& use, const Session* session, uint32_t validation_errors) {
   const Placement placement = session ? session->model().placement : Placement{};
   return object(env, {

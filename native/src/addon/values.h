@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "model/quantise_checkpoint.h"
 #include "ops/self_test.h"
+#include "ops/variants.h"
 #include "session/session.h"
 #include "session/working_sizes.h"
 
@@ -74,6 +75,7 @@ Napi::Value to_value(Napi::Env env, const WeightSizes& weights, const WorkingSiz
                      const vk::Memory& memory);
 Napi::Value to_value(Napi::Env env, const Model& model, uint32_t context_length);
 Napi::Value to_value(Napi::Env env, const std::vector<SelfTestItem>& items);
+Napi::Value to_value(Napi::Env env, const std::vector<VariantTime>& times);
 /// `session` is null where no model is loaded.
 Napi::Value to_value(Napi::Env env, const vk::MemoryUse& use, const Session* session, uint32_t validation_errors);
 /// Of GGUF files.

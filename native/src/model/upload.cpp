@@ -95,6 +95,7 @@ vk::Buffer Uploader::allocate_elsewhere(uint64_t size) {
 }
 
 void Uploader::copy(const vk::Buffer& target, uint64_t row_bytes, uint32_t count, const WriteRow& write) {
+  if (memory_.is_imaginary()) return;
   if (!target.mapped()) return copy_staged(target.slice(), row_bytes, count, write);
   for (uint32_t row = 0; row < count; ++row) {
     if (cancel_ && *cancel_) throw Error(ErrorCode::cancelled, "The request was cancelled.");
@@ -184,6 +185,11 @@ Uploader::WriteRow Uploader::rows_of(const TensorView& tensor, DType dtype) cons
   };
 }
 
+void Uploader::release(const TensorView& tensor) const {
+  // Another upload may be reading it.
+  if (!memory_.is_imaginary()) checkpoint_.release(tensor);
+}
+
 Matrix Uploader::matrix(const std::string& name) { return stacked({name}); }
 
 Matrix Uploader::stacked(const std::vector<std::string>& names) {
@@ -213,7 +219,7 @@ Matrix Uploader::stacked(const std::vector<std::string>& names) {
       });
       begin = end;
     }
-    for (const std::string& name : names) checkpoint_.release(checkpoint_.at(name));
+    for (const std::string& name : names) release(checkpoint_.at(name));
     return matrix;
   });
 }
@@ -229,8 +235,8 @@ Matrix Uploader::interleaved(const std::string& even, const std::string& odd) {
     matrix.stride = round_up(matrix.cols, 8);
     append(matrix, dtype, static_cast<uint32_t>(2 * a.shape.at(0)),
            [&](uint32_t row, std::span<std::byte> out) { rows[row % 2](row / 2, out); });
-    checkpoint_.release(a);
-    checkpoint_.release(b);
+    release(a);
+    release(b);
     return matrix;
   });
 }
@@ -249,7 +255,7 @@ std::vector<Matrix> Uploader::tables(const std::vector<std::string>& names) {
       matrix.cols = width_of(tensor);
       matrix.stride = round_up(matrix.cols, 8);
       append(matrix, dtype, static_cast<uint32_t>(tensor.shape.at(0)), rows_of(tensor, dtype));
-      checkpoint_.release(tensor);
+      release(tensor);
     }
     return matrices;
   });

@@ -69,6 +69,8 @@ class Uploader {
   void append(Matrix& matrix, DType dtype, uint32_t count, const WriteRow& write);
   /// Rows of a tensor, in their published order, as device rows of `dtype`.
   WriteRow rows_of(const TensorView& tensor, DType dtype) const;
+  /// Its pages of the file are not needed any more.
+  void release(const TensorView& tensor) const;
   /// Empty where it is not wanted there, or does not fit.
   vk::Buffer allocate_on_device(uint64_t size);
   /// In the host's memory, and where that is full in what was to be kept free.

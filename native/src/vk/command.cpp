@@ -196,6 +196,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
     if (b.slice.size > info.max_binding_bytes || b.slice.offset % info.storage_alignment || !b.slice.size)
       throw Error(ErrorCode::internal, "A binding of " + std::to_string(b.slice.size) + " bytes at " + std::to_string(b.slice.offset) +
                                            " exceeds the device's limits.");
+  if (mode_ == Mode::rehearsal) return throw_if_cancelled();
   const Work work = work_of(cost);
   if (segments_.size() && segments_[active_].recording) {
     const double before = expected_ms(segments_[active_].work);
@@ -214,6 +215,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
 }
 
 void Recorder::copy(const Slice& from, const Slice& to) {
+  if (mode_ == Mode::rehearsal) return;
   Segment& segment = current();
   synchronise({reads(from), writes(to)});
   const VkBufferCopy region{from.offset, to.offset, std::min(from.size, to.size)};
@@ -223,6 +225,7 @@ void Recorder::copy(const Slice& from, const Slice& to) {
 }
 
 void Recorder::fill(const Slice& slice, uint32_t word) {
+  if (mode_ == Mode::rehearsal) return;
   Segment& segment = current();
   synchronise({writes(slice)});
   device_.api().vkCmdFillBuffer(segment.commands, slice.buffer, slice.offset, slice.size, word);

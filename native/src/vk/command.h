@@ -43,10 +43,11 @@ struct Cost {
 };
 
 /// Records one-time work and submits it piece by piece as it goes ("immediate"), or keeps what was
-/// recorded to be submitted again and again ("retained": a decode step).
+/// recorded to be submitted again and again ("retained": a decode step), or keeps and submits nothing ("rehearsal": what is recorded only
+/// asks for its pipelines).
 class Recorder {
  public:
-  enum class Mode { immediate, retained };
+  enum class Mode { immediate, retained, rehearsal };
   Recorder(Device& device, Mode mode);
   ~Recorder();
   Recorder(const Recorder&) = delete;

@@ -84,6 +84,8 @@ class Device {
   Instance& instance() { return *instance_; }
   const DeviceInfo& info() const { return info_; }
   const Quirks& quirks() const { return quirks_; }
+  /// In place of the table's, where something was measured on this device. Not while work is recorded.
+  void settle(const Quirks& quirks) { quirks_ = quirks; }
   VkDevice handle() const { return device_; }
   VkPhysicalDevice physical() const { return instance_->physical(info_.index); }
   VkQueue queue() const { return queue_; }

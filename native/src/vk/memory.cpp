@@ -11,6 +11,8 @@ namespace {
 
 constexpr uint64_t alignment = 256;  // the largest minStorageBufferOffsetAlignment that Vulkan permits
 constexpr uint64_t gibibyte = uint64_t{1} << 30;
+/// More than any device has.
+constexpr uint64_t everything = uint64_t{1} << 60;
 
 uint64_t align_up(uint64_t value) { return (value + alignment - 1) / alignment * alignment; }
 
@@ -73,6 +75,8 @@ Memory::Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes
   refresh_budgets();
 }
 
+Memory::Memory(Device& device) : Memory(device, everything, everything) { is_imaginary_ = true; }
+
 uint64_t Memory::held(uint32_t heap) const {
   return (heap == device_heap_ ? use_.device_bytes : 0) + (heap == host_heap_ ? use_.host_weight_bytes : 0);
 }
@@ -87,6 +91,7 @@ uint64_t Memory::reported(uint32_t heap) const {
 }
 
 void Memory::refresh_budgets() {
+  if (is_imaginary_) return;
   const uint64_t usual = with_headroom(reported(device_heap_));
   budget_bytes_ = configured_bytes_ ? configured_bytes_ : usual;
   if (overstated_bytes_) budget_bytes_ = std::min(budget_bytes_, usual - std::min(usual, overstated_bytes_));
@@ -115,6 +120,7 @@ void Memory::require_room(uint64_t size, Intent intent, uint64_t keep_free) cons
                 "The computer's memory has room for " + bytes_text(host_budget_bytes_) + " of weights; " +
                     bytes_text(use_.host_weight_bytes) + " are in use and " + bytes_text(size) + " more are needed.",
                 "Choose a smaller copy of the model, or close other programs.");
+  if (is_imaginary_) return;
   // Weights can go to the host instead, so they leave other programs what these have taken since the budget was made.
   const bool crowded =
       intent == Intent::weights && keep_free && device_.info().memory_budget && reported(device_heap_) < held(device_heap_) + size;
@@ -131,6 +137,13 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
   Block block;
   block.size = size;
   block.intent = intent;
+  if (is_imaginary_) {
+    block.buffer = reinterpret_cast<VkBuffer>(++imagined_);
+    block.free[0] = size;
+    blocks_.push_back(std::move(block));
+    count(blocks_.back(), true);
+    return blocks_.back();
+  }
   VkBufferCreateInfo create{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
   create.size = size;
   create.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
@@ -175,7 +188,7 @@ Memory::Block& Memory::new_block(uint64_t size, Intent intent, uint64_t keep_fre
 }
 
 void Memory::destroy(Block& block) {
-  if (device_.hung()) return;
+  if (device_.hung() || is_imaginary_) return;
   if (block.buffer) device_.api().vkDestroyBuffer(device_.handle(), block.buffer, nullptr);
   if (block.memory) device_.api().vkFreeMemory(device_.handle(), block.memory, nullptr);
 }

@@ -74,6 +74,8 @@ class Memory {
   /// What device-local memory and weights in host memory may take. 0 takes what the driver reports of the heap, less
   /// 10 %; where both share one heap, the host's part is what the device's leaves.
   Memory(Device& device, uint64_t budget_bytes, uint64_t host_budget_bytes = 0);
+  /// Has room for everything and takes none of the device: what lies in it can be named by a rehearsal's dispatches, and nothing else.
+  static Memory imaginary(Device& device) { return Memory(device); }
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
@@ -94,8 +96,10 @@ class Memory {
   /// Largest range that one binding reaches.
   uint64_t max_binding() const;
   Device& device() { return device_; }
+  bool is_imaginary() const { return is_imaginary_; }
 
  private:
+  explicit Memory(Device& device);
   friend class Buffer;
   struct Block {
     VkDeviceMemory memory = VK_NULL_HANDLE;
@@ -117,6 +121,8 @@ class Memory {
   Device& device_;
   uint64_t configured_bytes_ = 0, configured_host_bytes_ = 0;
   uint64_t budget_bytes_ = 0, host_budget_bytes_ = 0, max_allocation_ = 0;
+  bool is_imaginary_ = false;
+  uint64_t imagined_ = 0;          ///< blocks so far
   uint64_t overstated_bytes_ = 0;  ///< how much less than reported the device turned out to have
   VkPhysicalDeviceMemoryProperties properties_{};
   uint32_t device_heap_ = 0, host_heap_ = 0;

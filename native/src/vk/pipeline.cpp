@@ -106,16 +106,41 @@ VkShaderModule Pipelines::module(const std::string& shader) {
 }
 
 const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint32_t>& constants, uint32_t bindings, uint32_t push_bytes) {
-  const auto key = std::make_pair(shader, constants);
-  if (auto known = pipelines_.find(key); known != pipelines_.end()) return known->second;
+  const Key key(shader, constants);
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto [entry, created] = pipelines_.try_emplace(key);
+    if (entry->second.handle) return entry->second;
+    if (created) break;
+    // Where the other thread fails, this one tries, and says why.
+    compiled_.wait(lock);
+  }
+  try {
+    const Layout layouts = layout(bindings, push_bytes);
+    const VkShaderModule code = module(shader);
+    lock.unlock();
+    const Pipeline made = compile(key, code, layouts, bindings, push_bytes);
+    lock.lock();
+    Pipeline& pipeline = pipelines_.at(key) = made;
+    compiled_.notify_all();
+    return pipeline;
+  } catch (...) {
+    if (!lock.owns_lock()) lock.lock();
+    pipelines_.erase(key);
+    compiled_.notify_all();
+    throw;
+  }
+}
+
+Pipeline Pipelines::compile(const Key& key, VkShaderModule module, const Layout& layouts, uint32_t bindings, uint32_t push_bytes) {
+  const auto& [shader, constants] = key;
   std::vector<VkSpecializationMapEntry> entries(constants.size());
   for (uint32_t i = 0; i < entries.size(); ++i) entries[i] = {i, i * 4, 4};
   const VkSpecializationInfo specialisation{static_cast<uint32_t>(entries.size()), entries.data(), constants.size() * 4, constants.data()};
-  const Layout layouts = layout(bindings, push_bytes);
   VkComputePipelineCreateInfo create{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   create.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
-  create.stage.module = module(shader);
+  create.stage.module = module;
   create.stage.pName = "main";
   create.stage.pSpecializationInfo = &specialisation;
   VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
@@ -129,11 +154,17 @@ const Pipeline& Pipelines::get(const std::string& shader, const std::vector<uint
   check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle),
         ("Compiling the shader " + shader).c_str());
   activity::step();
-  return pipelines_.emplace(key, pipeline).first->second;
+  return pipeline;
+}
+
+size_t Pipelines::count() const {
+  const std::lock_guard lock(mutex_);
+  return pipelines_.size();
 }
 
 void Pipelines::save() const {
   if (cache_path_.empty() || device_.hung()) return;
+  const std::lock_guard lock(mutex_);
   size_t size = 0;
   const Api& api = device_.api();
   if (api.vkGetPipelineCacheData(device_.handle(), cache_, &size, nullptr) != VK_SUCCESS) return;

@@ -1,5 +1,5 @@
 #pragma once
-// Everything that we do differently because of one driver, and why. Nowhere else.
+// Everything that we do differently because of one device or driver, and why. Nowhere else.
 
 #include <cstdint>
 #include <optional>
@@ -22,6 +22,9 @@ struct AttentionSplit {
 };
 
 struct Quirks {
+  /// Of the table's row: which devices it is for, and where what it says comes from.
+  const char* architecture = "unknown";
+  const char* source = "what the driver reports";
   /// Rate that the submission splitter assumes before it has measured anything, in FLOP/s and bytes/s.
   double assumed_flops = 5e11;
   double assumed_bandwidth = 2e10;
@@ -48,8 +51,11 @@ struct Quirks {
   std::optional<AttentionSplit> attention_split;
   /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
   uint32_t logits_a_part = 2048;
+  /// Whether kernels that compute the same are timed on the device where several are right for it (ops/variants.h).
+  bool timed = true;
 };
 
+/// From the table of devices; what no row knows gets what suits most, by what its driver reports.
 Quirks quirks_of(const DeviceInfo& device);
 
 }  // namespace loupe::vk
