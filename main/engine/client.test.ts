@@ -136,6 +136,26 @@ describe('a process that works', () => {
     expect((await ask(engine, seeds.stream)).text).toBe(answer);
   });
 
+  test('kernels are asked for and measured, and a model is loaded with them, also after a restart', async () => {
+    const engine = start();
+    const card = { device: 'card' };
+    const asked = await engine.kernels({ engine: card, measure: false });
+    expect(asked).toMatchObject({ device: { name: 'double' }, questions: [{ name: 'matvec_threads', values: [64, 32] }], times: [] });
+    const progress: number[][] = [];
+    const { times } = await engine.kernels({ engine: card, measure: true }, { onProgress: (...step) => void progress.push(step) });
+    expect(progress).toEqual([[1, 1]]);
+    expect(times).toMatchObject([{ name: 'matvec_threads', chosen: 32 }]);
+    const kernels = { matvec_threads: 32 };
+    const loaded = await engine.load({ directory: demo, engine: { ...card, kernels } });
+    expect(loaded.paths['kernels']).toBe(JSON.stringify(kernels));
+    // With others the engine is opened anew: a session has recorded steps of its own.
+    const table = await engine.load({ directory: demo, engine: card });
+    expect(table.paths['kernels']).toBe('{}');
+    // And what is measured takes the model's place, which comes back when it is used.
+    await engine.kernels({ engine: card, measure: true });
+    expect((await ask(engine, seeds.stream)).text).toBe(answer);
+  });
+
   test('cancel before the start, and of a load', async () => {
     const engine = start();
     await expect(engine.load({ directory: demo, engine: {} }, { signal: AbortSignal.abort() })).rejects.toMatchObject({

@@ -69,6 +69,21 @@ class Engine {
     this.device = device;
     this.paths = { matmul: options.shaderDirectory ? 'double' : '' };
     this.cancelled = false;
+    this.loaded = false;
+    // A device of this name leaves something to choose.
+    this.questions = options.device === 'card' ? [{ name: 'matvec_threads', values: [64, 32] }] : [];
+  }
+
+  settle(answers) {
+    if (this.loaded) throw failure('internal', 'kernels are chosen before a model is loaded');
+    this.paths.kernels = JSON.stringify(answers);
+  }
+
+  async timeVariants({ onProgress }) {
+    if (this.loaded) throw failure('internal', 'kernels are chosen before a model is loaded');
+    await pass('kernels');
+    onProgress(1, 1);
+    return [{ name: 'matvec_threads', chosen: 32, values: [{ value: 64, ms: 2, whyNot: '' }, { value: 32, ms: 1, whyNot: '' }] }];
   }
 
   async estimate({ contextLength }) {
@@ -88,6 +103,7 @@ class Engine {
     // A context of 77 is loaded until cancelled, for at most ten seconds.
     for (let i = 0; i < 2000 && contextLength === 77 && !this.cancelled; i++) await sleep(5);
     if (this.cancelled) throw failure('cancelled', 'Loading was cancelled.');
+    this.loaded = true;
     return {
       architecture: 'mllama', vocabularySize: 352, contextLength: 512, weightBytes: 1, parameters: 1, imageToken: 352,
       placement: {
