@@ -10,7 +10,8 @@ let bubble: HTMLElement | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function show(owner: Element, text: string, side: Side): void {
-  if (!owner.isConnected) return;
+  // What an open menu belongs to is plain, and the bubble would lie on its entries.
+  if (!owner.isConnected || owner.ariaExpanded === 'true') return;
   if (bubble === undefined) {
     bubble = document.createElement('div');
     bubble.className = 'tooltip';
