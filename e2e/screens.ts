@@ -2,7 +2,7 @@
  * `node node_modules/playwright/cli.js test -c e2e/screens.config.ts`: the states of the window in both themes and three sizes, as
  * build/screens/STATE-SIZE-THEME.png. It fails where a state cannot be reached, and where something is wider than its window.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -15,7 +15,6 @@ const test = testWithFakeEngine(1, 1000);
 const folder = fileURLToPath(new URL('../build/screens/', import.meta.url));
 const sizes = { small: { width: 420, height: 720 }, usual: { width: 1280, height: 800 }, large: { width: 1920, height: 1080 } };
 
-rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
 async function show(page: Page, state: string): Promise<void> {

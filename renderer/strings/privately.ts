@@ -13,7 +13,7 @@ export const privately = {
     'What you ask here, the answers and the pictures stay in Loupe’s memory and are never written to a disk of this computer. They are gone when you close the conversation or Loupe.' +
     (server === null ? '' : ` What you ask goes to ${server}, which may keep it.`),
   wayAttach: 'Choose a picture',
-  placeholder: 'Ask; nothing of it is kept',
+  placeholder: 'Ask; nothing is kept',
   closeTitle: (title: string) => `Close “${title}”?`,
   closeMessage: 'Nothing was kept: its questions, answers and pictures will be gone for good.',
   closeConfirm: 'Close it',
