@@ -22,6 +22,10 @@ async function show(page: Page, state: string): Promise<void> {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      // The colours of the other theme are painted over a moment later.
+      const paper = colorScheme === 'light' ? 'rgb(251, 250, 247)' : 'rgb(23, 22, 20)';
+      await expect.poll(() => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe(paper);
+      await page.waitForTimeout(200);
       await page.screenshot({ path: join(folder, `${state}-${size}-${colorScheme}.png`) });
     }
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -188,6 +192,7 @@ test('the small window, and a host that is gone', async ({ loupe, page, host }) 
   await expect(page.getByText('There is no picture')).toBeVisible();
   await show(page, 'quick-empty');
   await pastePicture(page, await sharp(samples[0]!.path).png().toBuffer());
+  await expect(page.getByRole('button', { name: 'Copy text' })).toBeVisible();
   await show(page, 'quick-picture');
   await loupe.question.fill('What does it say?');
   await page.keyboard.press('Enter');
