@@ -182,7 +182,7 @@ function createDesktopApp(
   const cacheDirectory = join(data, 'cache');
   const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), cacheDirectory, pictures });
   const writeText = (text: string): void => void electron.clipboard.writeText(text);
-  return createApp({
+  const app = createApp({
     store,
     engine: startEngine(),
     startEngine,
@@ -217,7 +217,8 @@ function createDesktopApp(
       chooseFolder: (from) => chooseFolder(electron, from),
       openMain,
       showToAsk() {
-        openMain(null);
+        // A person who captures, or asks about what was captured, keeps screen and keyboard.
+        app.capture.whenOver(() => (windows.quick.isVisible() ? windows.main.callAttention() : openMain(null)));
         return true;
       },
       quit: () => electron.app.quit(),
@@ -225,6 +226,7 @@ function createDesktopApp(
       onFault: log,
     },
   });
+  return app;
 }
 
 /** What windows may see and ask. */

@@ -34,6 +34,8 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
 export interface ElectronCapture extends CaptureHost {
   /** Makes the windows ahead: an overlay for each display as they are now, and the quick-ask window. At the start, and when displays come or go. */
   prepare(): void;
+  /** At once, or as soon as the person is through with a capture that is running, with what comes of it on the screen. */
+  whenOver(act: () => void): void;
 }
 
 /** What becomes the picture. */
@@ -49,13 +51,17 @@ const recordingPatienceMs = 60_000;
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   const { screen, overlays, times, quick, notice, pins, hotkeys, remembered, services, showMain, onFailed, toPng } = parts;
   const copies = createTextCopies(parts);
-  const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: () => taking?.refuse() });
+  const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: ended });
   let current: Captured | null = null;
   /** The conversation that is captured for; null: a new one. */
   let madeFor: number | null = null;
   /** The program that gets what is captured; null: the person does. */
   let taking: { program: string; give: (png: Uint8Array) => void; refuse: () => void } | null = null;
   let purpose: Display['purpose'] = 'ask';
+  /** What waits for the end of the capture. */
+  let waiting: (() => void)[] = [];
+  /** The picture of a capture that is over is on its way to the quick-ask window. */
+  let isKeeping = false;
 
   overlays.onCancel(frozen.cancel);
   overlays.onDrawn(() => times.step('drawn'));
@@ -71,6 +77,17 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     current = null;
     services.emit({ event: 'capture.left', payload: null });
   });
+
+  function ended(): void {
+    taking?.refuse();
+    if (!isKeeping) goOn();
+  }
+
+  function goOn(): void {
+    const acts = waiting;
+    waiting = [];
+    for (const act of acts) act();
+  }
 
   function state(): CaptureState {
     return { by: 'app', reason: null, hotkeys: hotkeys.state(), permission: screen.permission() };
@@ -100,6 +117,16 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
   }
 
   async function keep(chosen: Chosen): Promise<void> {
+    isKeeping = true;
+    try {
+      await keepChosen(chosen);
+    } finally {
+      isKeeping = false;
+      goOn();
+    }
+  }
+
+  async function keepChosen(chosen: Chosen): Promise<void> {
     const { one, region } = chosen;
     // Before the end of the capture, which takes from it what it waits for.
     const program = taking;
@@ -183,6 +210,8 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     async take(program, signal) {
       const refused = new LoupeError('request_refused', words.capture.notTaken, words.capture.notTakenNext);
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+      // A person who is capturing notices nothing of it.
+      if (frozen.isRunning()) throw refused;
       // Once it is frozen: what is begun for the program before that would take the picture of a person who is capturing already.
       const mode = await frozen.freeze('region');
       if (!mode) throw refused;
@@ -206,6 +235,11 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
       frozen.follow();
       pins.follow();
       quick.prepare();
+    },
+
+    whenOver(act) {
+      if (frozen.isRunning() || isKeeping) waiting.push(act);
+      else act();
     },
 
     async display(displayId) {

@@ -1319,7 +1319,13 @@ describe('for a program', () => {
   test('never what the person is capturing already, and one program at a time', async () => {
     const one = rig();
     await one.capture.start('region');
+    const windows = one.overlayWindows();
+    for (const id of ['11', '12']) await one.capture.drawn(id);
+    await vi.waitFor(() => expect(windows.map(({ visible }) => visible)).toEqual([true, true]));
+    const before = windows.map(({ calls }) => [...calls]);
     await expect(one.capture.take('notes', never)).rejects.toMatchObject({ code: 'request_refused' });
+    // The person notices nothing: the keyboard may be on another display by now.
+    expect(windows.map(({ calls }) => calls)).toEqual(before);
     await one.capture.finish('11', region, []);
     expect(one.kept).toHaveLength(1);
     const first = one.capture.take('notes', never);

@@ -33,6 +33,8 @@ export interface FrozenScreen {
   find(displayId: string): Frozen | undefined;
   /** Null when the pointer is on none that is frozen. */
   pointedAt(): Frozen | undefined;
+  /** From the press on, until there is a picture or it is left. */
+  isRunning(): boolean;
   /** Tells addresses of one capture from those of the next. */
   round(): number;
 }
@@ -123,6 +125,7 @@ export function createFrozenScreen({ screen, overlays, times, hideWindows, permi
       const under = screen.pointedAt(displays());
       return frozen.find(({ display }) => display === under);
     },
+    isRunning: () => running !== null,
     round: () => round,
   };
 }

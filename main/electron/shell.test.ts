@@ -1,8 +1,10 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { callTool } from '../api/call.ts';
 import { parseOutput, type Captured, type EventMessage } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
@@ -265,6 +267,62 @@ test('a display that changes takes the capture back, a panel that hides does not
   double.electron.screen.emit('display-metrics-changed', {}, {}, ['bounds', 'workArea']);
   expect(isFrozen(overlay)).toBe(false);
 });
+
+test('a program that asks while a person captures brings no window forward until that is over, and then takes no keyboard', async () => {
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.emit('ready-to-show');
+  const quick = await vi.waitFor(() => double.windows.find(({ url }) => url.includes('view=quick'))!);
+  quick.emit('ready-to-show');
+  const port = await freePort();
+  await ask(double, main, 'settings.set', { programs: true, programsPort: port });
+  const made = (await ask(double, main, 'programs.newKey')) as unknown as { output: { key: string } };
+  const api = { port, key: made.output.key };
+  const questions = async (): Promise<number> =>
+    ((await ask(double, main, 'programs.questions')) as unknown as { output: unknown[] }).output.length;
+  const leave = new AbortController();
+  const call = async (program: string): Promise<void> => {
+    const asked = await questions();
+    callTool(api, { tool: 'search_history', program, arguments: { query: 'lease' } }, leave.signal).catch(() => {});
+    await vi.waitFor(async () => expect(await questions()).toBe(asked + 1));
+  };
+  const came = (): string[] => main.calls.filter((name) => name !== 'hide');
+  const calls = came();
+
+  for (const how of ['finished', 'left'] as const) {
+    await ask(double, main, 'capture.start', { mode: 'region', conversationId: null });
+    await vi.waitFor(() => expect(double.windows.some(isFrozen)).toBe(true));
+    calls.length = 0;
+    calls.push(...came());
+    await call(how);
+    expect(came()).toEqual(calls);
+    if (how === 'finished') {
+      await ask(double, quick, 'capture.finish', { displayId: '1', region: { x: 10, y: 20, width: 300, height: 200 }, marks: [] });
+      await vi.waitFor(() => expect(quick.visible).toBe(true));
+      await vi.waitFor(() => expect(came().at(-1)).toBe('flashFrame'));
+      expect(came().slice(calls.length)).not.toContain('focus');
+      // Nor while the person types below the picture.
+      await call('again');
+      expect(came().slice(calls.length)).not.toContain('focus');
+      await ask(double, quick, 'windows.close');
+    } else {
+      await ask(double, main, 'capture.cancel');
+      await vi.waitFor(() => expect(came().slice(calls.length)).toContain('focus'));
+    }
+  }
+  leave.abort();
+});
+
+/** One that nobody listens on. */
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 test('the hotkey follows the settings and is given back at the end', async () => {
   const double = await start();

@@ -32,6 +32,8 @@ export interface MainWindowParts {
 export interface MainWindow {
   /** Opens it at a conversation, or brings it to the front as it is. */
   show(conversationId: number | null): 'opened' | 'shown';
+  /** On the screen, and marked as one that wants something; the keyboard stays where it is. */
+  callAttention(): void;
   hide(): void;
   /**
    * With the keyboard: shown without it, a window that was hidden hears no key until it is clicked,
@@ -60,14 +62,15 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
     remembered.set({ window: { bounds: closing.getNormalBounds(), maximized: closing.isMaximized() } });
   }
 
-  function create(conversationId: number | null): BrowserWindow {
+  function create(conversationId: number | null, withKeyboard = true): BrowserWindow {
     const saved = remembered.get().window;
     const created = createWindow(mainOptions(parts));
     created.once(
       'ready-to-show',
       entry(() => {
         if (saved?.maximized) created.maximize();
-        created.show();
+        if (withKeyboard) created.show();
+        else created.showInactive();
         onOpened();
       }),
     );
@@ -113,6 +116,14 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
       window.show();
       window.focus();
       return 'shown';
+    },
+    callAttention() {
+      if (!window) {
+        window = create(null, false);
+        return;
+      }
+      if (!window.isVisible() && !window.isMinimized()) window.showInactive();
+      window.flashFrame(true);
     },
     hide: () => window?.hide(),
     comeBack: () => window?.show(),

@@ -132,6 +132,9 @@ export class WindowDouble extends EmitterDouble {
     this.calls.push('focus');
     this.focused = true;
   }
+  flashFrame(): void {
+    this.calls.push('flashFrame');
+  }
   restore(): void {
     this.minimized = false;
   }
