@@ -181,7 +181,7 @@ function createDesktopApp(
   const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
   const cacheDirectory = join(data, 'cache');
   const startEngine = (): Engine => createEngineClient({ spawn: spawn(places.engineEntry, 'Loupe engine'), cacheDirectory, pictures });
-  const writeText = (text: string): void => void electron.clipboard.writeText(text);
+  const writeText = (text: string): Promise<void> => answer(electron.clipboard.writeText(text));
   const app = createApp({
     store,
     engine: startEngine(),

@@ -20,8 +20,8 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   pins: Pins;
   /** A picture of these bytes (blue, green, red, one more), as PNG. */
   toPng: (bitmap: Uint8Array, size: Size) => Uint8Array<ArrayBuffer>;
-  /** Into the clipboard. */
-  writeText: (text: string) => void;
+  /** Into the clipboard. Rejects where the system does not take it. */
+  writeText: (text: string) => Promise<void>;
   hotkeys: Hotkeys;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'addPrivately' | 'settings' | 'readText' | 'stopText' | 'emit'>;

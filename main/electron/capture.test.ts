@@ -93,6 +93,8 @@ function rig({
   addPicture,
   privateCaptures = false,
   windowsThere = [],
+  clipboardRefuses = false,
+  mayShare = true,
 }: {
   displays?: ReturnType<typeof two>;
   platform?: NodeJS.Platform;
@@ -100,6 +102,8 @@ function rig({
   addPicture?: () => Promise<Picture>;
   privateCaptures?: boolean;
   windowsThere?: Bounds[];
+  clipboardRefuses?: boolean;
+  mayShare?: boolean;
 } = {}): Rig {
   const double = createElectronDouble({ displays });
   const { electron, shortcuts, windows } = double;
@@ -121,6 +125,7 @@ function rig({
     platform,
     wayland,
     findWindows: async () => windowsThere,
+    mayShare: async () => mayShare,
   });
   const createWindow = (options: Electron.BrowserWindowConstructorOptions): Electron.BrowserWindow => new electron.BrowserWindow(options);
   const overlays = createOverlays({
@@ -168,7 +173,10 @@ function rig({
     quick,
     notice,
     pins,
-    writeText: (text) => void clipboard.push(text),
+    writeText: async (text) => {
+      if (clipboardRefuses) throw new Error('The clipboard is held by another program.');
+      clipboard.push(text);
+    },
     toPng: (bitmap) => new Uint8Array(bitmap),
     hotkeys,
     remembered,
@@ -724,6 +732,16 @@ describe('finishing', () => {
     expect(one.clipboard).toEqual([]);
   });
 
+  test('text that the clipboard does not take is not said to be copied', async () => {
+    const one = rig({ clipboardRefuses: true });
+    await one.capture.start('region');
+    await one.capture.text('11', { x: 0, y: 0, width: 5, height: 5 }, []);
+    one.readings[0]!.resolve([line('', 'one')]);
+    await vi.waitFor(() =>
+      expect(one.capture.copying()).toMatchObject({ state: 'failed', message: expect.stringContaining('clipboard') as string }),
+    );
+  });
+
   test('a notice that is put away stops the reading; a second copy takes the place of the first', async () => {
     const one = rig();
     const copy = async (): Promise<void> => {
@@ -1074,6 +1092,18 @@ describe('systems', () => {
     expect(one.double.shortcuts.registered.has('Escape')).toBe(false);
     one.overlayWindows()[0]!.webContents.emit('before-input-event', { preventDefault: () => {} }, { type: 'keyDown', key: 'Escape' });
     expect(one.overlayWindows()).toHaveLength(0);
+  });
+
+  test('Wayland without a portal for pictures: it is said, and the system is not asked, which Electron 33 does not survive', async () => {
+    const one = rig({ wayland: true, mayShare: false });
+    const asked = vi.spyOn(one.double.electron.desktopCapturer, 'getSources');
+    await expect(one.capture.start('region')).rejects.toMatchObject({
+      code: 'capture_failed',
+      message: expect.stringContaining('Wayland') as string,
+      nextStep: expect.stringContaining('xdg-desktop-portal') as string,
+    });
+    expect(asked).not.toHaveBeenCalled();
+    await expectNothingLeft(one);
   });
 
   test('Wayland, and the person closed the desktop’s question', async () => {

@@ -43,7 +43,7 @@ export function offerContextMenus({ electron, picture, onFault }: ContextMenuPar
       correct: (word) => contents.replaceMisspelling(word),
       learn: (word) => void contents.session.addWordToSpellCheckerDictionary(word),
       lookUp: () => contents.showDefinitionForSelection(),
-      copyLink: (address) => void clipboard.writeText(address),
+      copyLink: (address) => void answer(clipboard.writeText(address)).catch(onFault),
       copyPicture: () => contents.copyImageAt(x, y),
       savePicture: (hash) => savePicture(electron, () => picture(hash), onFault),
     };

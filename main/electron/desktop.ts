@@ -11,20 +11,40 @@ export function isWayland(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): bo
   );
 }
 
-const portal = ['org.freedesktop.portal.Desktop', '/org/freedesktop/portal/desktop', 'org.freedesktop.portal.GlobalShortcuts'] as const;
+/** Portals are started when somebody asks for the first time. */
+const portalPatienceMs = 2000;
+const portalService = ['org.freedesktop.portal.Desktop', '/org/freedesktop/portal/desktop'] as const;
+type Portal = 'org.freedesktop.portal.GlobalShortcuts' | 'org.freedesktop.portal.ScreenCast';
 
-/** Asks the session bus with whichever of its tools is there; without an answer within a second there is no portal. */
-export async function hasShortcutsPortal(run: (command: string, args: string[]) => Promise<boolean> = succeeds): Promise<boolean> {
-  const [service, path, name] = portal;
+/** `no`: it answered that there is none. `unknown`: it is not there, or did not answer in time. */
+type Said = 'yes' | 'no' | 'unknown';
+
+/** Asks the session bus with whichever of its tools is there. */
+async function askForPortal(name: Portal, run: (command: string, args: string[]) => Promise<Said>): Promise<Said> {
+  const [service, path] = portalService;
+  const get = 'org.freedesktop.DBus.Properties.Get';
   const questions: [string, string[]][] = [
     ['busctl', ['--user', 'get-property', service, path, name, 'version']],
-    [
-      'gdbus',
-      ['call', '--session', '--dest', service, '--object-path', path, '--method', 'org.freedesktop.DBus.Properties.Get', name, 'version'],
-    ],
+    ['gdbus', ['call', '--session', '--dest', service, '--object-path', path, '--method', get, name, 'version']],
+    ['dbus-send', ['--session', '--print-reply', `--dest=${service}`, path, get, `string:${name}`, 'string:version']],
   ];
-  for (const question of questions) if (await run(...question)) return true;
-  return false;
+  let all: Said = 'unknown';
+  for (const question of questions) {
+    const said = await run(...question);
+    if (said === 'yes') return said;
+    if (said === 'no') all = said;
+  }
+  return all;
+}
+
+/** Without an answer there are none: a combination that never comes is worse than a sentence. */
+export async function hasShortcutsPortal(run = said): Promise<boolean> {
+  return (await askForPortal('org.freedesktop.portal.GlobalShortcuts', run)) === 'yes';
+}
+
+/** False where the desktop says that it hands no program a picture of the screen; Electron 33 ends with a fault when it is asked then. */
+export async function mayHaveScreenCast(run = said): Promise<boolean> {
+  return (await askForPortal('org.freedesktop.portal.ScreenCast', run)) !== 'no';
 }
 
 const watcher = ['org.kde.StatusNotifierWatcher', '/StatusNotifierWatcher', 'org.kde.StatusNotifierWatcher'] as const;
@@ -56,8 +76,13 @@ export async function showsTray(
   return !isWayland(platform, env) && !/gnome/i.test(env['XDG_CURRENT_DESKTOP'] ?? '');
 }
 
-async function succeeds(command: string, args: string[]): Promise<boolean> {
-  return (await answerOf(command, args)) !== null;
+function said(command: string, args: string[]): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: portalPatienceMs }, (error) => {
+      // A tool that is missing has a name for a code; one that was stopped has none.
+      resolve(error === null ? 'yes' : typeof error.code === 'number' ? 'no' : 'unknown');
+    });
+  });
 }
 
 /** Null where there is no such program, or it failed. */

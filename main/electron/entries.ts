@@ -18,8 +18,11 @@ export function entry<Given extends unknown[], Result>(handler: (...given: Given
   return Object.assign(entered, { [mark]: true });
 }
 
-/** What Electron promises may be answered from the system's loop as well, as by a dialog: until it is, the loop turns now and then. */
-export async function answer<Value>(promised: Promise<Value>): Promise<Value> {
+/**
+ * What Electron promises may be answered from the system's loop as well, as by a dialog: until it is, the loop turns now and then.
+ * Older Electrons answer at once what later ones promise.
+ */
+export async function answer<Value>(promised: Promise<Value> | Value): Promise<Value> {
   const turning = setInterval(() => {}, turnEveryMs);
   try {
     return await promised;

@@ -34,9 +34,19 @@ export interface ScreenParts {
   wayland: boolean;
   /** Where windows are, from the front to the back, in pixels of the whole screen. None where the system does not tell. */
   findWindows: () => Promise<Rect[]>;
+  /** Wayland only: false where the desktop hands no program a picture. */
+  mayShare: () => Promise<boolean>;
 }
 
-export function createScreen({ screen, desktopCapturer, systemPreferences, platform, wayland, findWindows }: ScreenParts): ScreenAccess {
+export function createScreen({
+  screen,
+  desktopCapturer,
+  systemPreferences,
+  platform,
+  wayland,
+  findWindows,
+  mayShare,
+}: ScreenParts): ScreenAccess {
   /** What the last probe said; macOS's own answer is "denied" before it was ever asked, and stale after a change. */
   let probed: CaptureState['permission'] | null = platform === 'darwin' ? null : 'not-needed';
 
@@ -65,7 +75,10 @@ export function createScreen({ screen, desktopCapturer, systemPreferences, platf
     async freeze() {
       await probe();
       const all = displays();
-      if (wayland) return freezeShared(all, await pictures(largest(all)));
+      if (wayland) {
+        if (!(await mayShare())) throw new LoupeError('capture_failed', words.capture.noScreenCast, words.capture.noScreenCastNext);
+        return freezeShared(all, await pictures(largest(all)));
+      }
       // Beside the pictures, which take longer.
       const found = findWindows();
       // A source is scaled to the size that is asked for: each size of display is asked for by itself, so that none is.

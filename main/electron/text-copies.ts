@@ -5,14 +5,15 @@
 import type { Copying } from '../contract.ts';
 import type { CaptureServices } from '../app.ts';
 import { textOf } from '../contract.ts';
-import { toLoupeError } from '../errors.ts';
+import { LoupeError, toLoupeError } from '../errors.ts';
 import type { Rect } from '../services/capture/geometry.ts';
 import type { Notice } from './notice.ts';
 import { words } from './words.ts';
 
 export interface TextCopiesParts {
   services: Pick<CaptureServices, 'readText' | 'stopText' | 'emit'>;
-  writeText: (text: string) => void;
+  /** Into the clipboard. Rejects where the system does not take it. */
+  writeText: (text: string) => Promise<void>;
   notice: Pick<Notice, 'open' | 'close'>;
 }
 
@@ -52,7 +53,9 @@ export function createTextCopies({ services, writeText, notice }: TextCopiesPart
       const lines = await services.readText(png, words.capture.pictureName, name, onLine);
       if (lines.length === 0) return { state: 'none' };
       const text = textOf(lines);
-      writeText(text);
+      await writeText(text).catch((cause: unknown) => {
+        throw new LoupeError('capture_failed', words.capture.notCopied, words.capture.notCopiedNext, { cause });
+      });
       return { state: 'copied', text };
     } catch (error) {
       const { message, nextStep } = toLoupeError(error);

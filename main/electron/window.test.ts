@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BrowserWindow } from 'electron';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { desktopEntry, setAutostart } from './autostart.ts';
-import { hasShortcutsPortal, isWayland, showsTray } from './desktop.ts';
+import { hasShortcutsPortal, isWayland, mayHaveScreenCast, showsTray } from './desktop.ts';
 import { menuTemplate } from './menu.ts';
 import { placesEnvironment, findPlaces } from './places.ts';
 import { createRemembered, type Remembered } from './remembered.ts';
@@ -292,15 +292,15 @@ describe('the desktop', () => {
     expect(await showsTray(platform, {}, () => Promise.reject(new Error('asked')))).toBe(true);
   });
 
-  test('the portal is there if either tool finds it', async () => {
-    const asked: string[] = [];
-    const only = (which: string | null) => async (command: string) => {
-      asked.push(command);
-      return command === which;
-    };
-    expect(await hasShortcutsPortal(only('busctl'))).toBe(true);
-    expect(await hasShortcutsPortal(only('gdbus'))).toBe(true);
-    expect(await hasShortcutsPortal(only(null))).toBe(false);
-    expect(asked).toEqual(['busctl', 'busctl', 'gdbus', 'busctl', 'gdbus']);
+  test('a portal is there where one of the bus tools says so', async () => {
+    const only = (tool: string | null) => async (command: string) => (command === tool ? 'yes' : 'unknown');
+    for (const ask of [hasShortcutsPortal, mayHaveScreenCast]) {
+      for (const tool of ['busctl', 'gdbus', 'dbus-send']) expect(await ask(only(tool))).toBe(true);
+    }
+    // Without an answer there are no hotkeys, and a picture is asked for all the same.
+    expect([await hasShortcutsPortal(only(null)), await mayHaveScreenCast(only(null))]).toEqual([false, true]);
+    // One tool that does not find the bus says nothing for the others.
+    expect(await mayHaveScreenCast(async (command) => (command === 'gdbus' ? 'yes' : 'no'))).toBe(true);
+    expect(await mayHaveScreenCast(async (command) => (command === 'gdbus' ? 'no' : 'unknown'))).toBe(false);
   });
 });

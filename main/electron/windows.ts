@@ -5,6 +5,7 @@ import type { Log } from '../host/log.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { savePicture } from './context-menu.ts';
 import { offerReload } from './dialogs.ts';
+import { mayHaveScreenCast } from './desktop.ts';
 import { createCaptureTimes, type CaptureTimes } from './capture-times.ts';
 import { createHotkeys, type Hotkeys } from './hotkeys.ts';
 import { createNotice, type Notice } from './notice.ts';
@@ -72,6 +73,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     wayland,
     // Windows and macOS tell only those who call them by native code.
     findWindows: async () => (platform === 'linux' && !wayland ? xWindows(process.env, windowsPatienceMs) : []),
+    mayShare: mayHaveScreenCast,
   });
   const main = createMainWindow({
     ...shared,

@@ -20,10 +20,16 @@ export const words = {
     pictureName: 'Screen capture',
     display: (number: number) => `Display ${number}`,
     noDisplay: 'The screen could not be captured: the system delivered no picture of it.',
+    noScreenCast: 'This desktop (Wayland) hands no program a picture of the screen: it has no portal for that.',
+    noScreenCastNext:
+      'Install xdg-desktop-portal with the part for your desktop (xdg-desktop-portal-gnome, -kde or -wlr) and sign in again. ' +
+      'Until then, paste a screenshot from another program.',
     portalNext: 'If your desktop asked which screen to share, choose one; otherwise paste a screenshot from another program.',
     over: 'This capture has ended.',
     overNext: 'Press the hotkey to capture again.',
     outside: 'The selected region lies outside the display.',
+    notCopied: 'The text was read, but the system’s clipboard did not take it.',
+    notCopiedNext: 'Capture the region again; if that does not help, end programs that watch the clipboard.',
     failed: 'Loupe could not capture the screen',
     notDrawn: 'The frozen screen could not be shown: its window did not draw it.',
     notTaken: 'No picture was taken: whoever uses Loupe left the capture, or was in another one.',
