@@ -492,6 +492,8 @@ export const requests = {
   'capture.finish': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** Ends the capture and copies the text of a region to the clipboard; `capture.copying` reports the progress. */
   'capture.text': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
+  /** Ends the capture, and asks where the region is to be saved. */
+  'capture.save': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** Ends the capture; the region stays on top of everything, where it was. Nothing of it is kept. */
   'capture.pin': { input: v.strictObject({ displayId: v.string(), region, marks }), output: done },
   /** For the notice: what is being copied, or was copied last. */

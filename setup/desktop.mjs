@@ -265,6 +265,8 @@ async function arrange(env, displays) {
     ),
     ...['--output', 'DUMMY0', '--primary'],
   );
+  // The driver says which outputs are connected when it is asked anew, and programs do not ask.
+  await xrandr();
 }
 
 /** @param {string} folder of Xvfb's file */

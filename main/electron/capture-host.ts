@@ -22,6 +22,8 @@ export interface CaptureParts extends Omit<FrozenScreenParts, 'permissionChanged
   toPng: (bitmap: Uint8Array, size: Size) => Uint8Array<ArrayBuffer>;
   /** Into the clipboard. Rejects where the system does not take it. */
   writeText: (text: string) => Promise<void>;
+  /** Asks the person where to, and says what goes wrong. */
+  savePicture: (png: Uint8Array) => void;
   hotkeys: Hotkeys;
   remembered: Remembered;
   services: Pick<CaptureServices, 'addPicture' | 'addPrivately' | 'settings' | 'readText' | 'stopText' | 'emit'>;
@@ -49,7 +51,7 @@ const testPatienceMs = 10_000;
 const recordingPatienceMs = 60_000;
 
 export function createElectronCapture(parts: CaptureParts): ElectronCapture {
-  const { screen, overlays, times, quick, notice, pins, hotkeys, remembered, services, showMain, onFailed, toPng } = parts;
+  const { screen, overlays, times, quick, notice, pins, hotkeys, remembered, services, showMain, onFailed, toPng, savePicture } = parts;
   const copies = createTextCopies(parts);
   const frozen = createFrozenScreen({ ...parts, permissionChanged: changed, onEnd: ended });
   let current: Captured | null = null;
@@ -257,6 +259,9 @@ export function createElectronCapture(parts: CaptureParts): ElectronCapture {
     async text(displayId, wanted, marks) {
       const chosen = chosenOn(displayId, wanted, marks);
       copies.start(cut(chosen), chosen.one.display.workArea);
+    },
+    async save(displayId, wanted, marks) {
+      savePicture(cut(chosenOn(displayId, wanted, marks)));
     },
     async pin(displayId, wanted, marks) {
       const chosen = chosenOn(displayId, wanted, marks);

@@ -177,6 +177,7 @@ function rig({
       if (clipboardRefuses) throw new Error('The clipboard is held by another program.');
       clipboard.push(text);
     },
+    savePicture: (png) => void saved.push(png),
     toPng: (bitmap) => new Uint8Array(bitmap),
     hotkeys,
     remembered,
@@ -266,6 +267,21 @@ describe('freezing', () => {
     }
     // The pointer is on the first display: its overlay has the keyboard.
     expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
+  });
+
+  test('one that comes to the screen later leaves the keyboard with the one under the pointer', async () => {
+    const { capture, overlayWindows } = rig();
+    await capture.start('region');
+    const [first, second] = overlayWindows() as [WindowDouble, WindowDouble];
+    await capture.drawn('11');
+    await vi.waitFor(() => expect(first.calls).toEqual(['setFullScreen', 'show', 'focus']));
+    await capture.drawn('12');
+    await vi.waitFor(() => expect(second.calls).toEqual(['setFullScreen', 'showInactive']));
+    expect(first.calls).toEqual(['setFullScreen', 'show', 'focus', 'focus']);
+    // And the one that a window manager gives it to because it is new.
+    second.emit('focus');
+    expect(first.calls.at(-1)).toBe('focus');
+    expect(first.calls).toHaveLength(5);
   });
 
   test('an overlay is not on the screen before its page has drawn the frozen picture', async () => {
@@ -762,6 +778,14 @@ describe('finishing', () => {
     expect(one.clipboard).toEqual(['now']);
     one.noticeWindow()!.webContents.emit('render-process-gone');
     expect([one.noticeWindow(), one.capture.copying()]).toEqual([undefined, null]);
+  });
+
+  test('a region that is saved ends the capture; the person says where to, and nothing is kept', async () => {
+    const one = rig();
+    await one.capture.start('region');
+    await one.capture.save('11', { x: 3, y: 3, width: 30, height: 20 }, []);
+    await expectNothingLeft(one);
+    expect([one.saved, one.kept, one.quickWindow()]).toEqual([[Uint8Array.of(0x89, 0x50)], [], undefined]);
   });
 
   test('a region that pokes out is cut, one outside is refused', async () => {

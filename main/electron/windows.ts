@@ -43,6 +43,8 @@ export interface Windows {
   quick: QuickAsk;
   notice: Notice;
   pins: Pins;
+  /** A picture that has no file: asks where to, and says what goes wrong. */
+  savePicture: (png: Uint8Array) => void;
   overlays: Overlays;
   times: CaptureTimes;
   hotkeys: Hotkeys;
@@ -92,6 +94,9 @@ export function createWindows({ electron, places, remembered, log, wayland, port
   });
   const quick = createQuick(shared);
 
+  const save = (png: Uint8Array): void =>
+    savePicture(electron, () => ({ bytes: png, mediaType: 'image/png', name: words.capture.pictureName }), log);
+
   async function hide(): Promise<() => void> {
     const hidMain = main.isFocused();
     const hidQuick = quick.isVisible();
@@ -112,9 +117,10 @@ export function createWindows({ electron, places, remembered, log, wayland, port
       ...shared,
       icon,
       displays: screen.displays,
-      savePicture: (png) => savePicture(electron, () => ({ bytes: png, mediaType: 'image/png', name: words.capture.pictureName }), log),
+      savePicture: save,
       popUp: (template, window) => electron.Menu.buildFromTemplate(template).popup({ window }),
     }),
+    savePicture: save,
     overlays: createOverlays({ createWindow, globalShortcut, platform, wayland, preload }),
     times: createCaptureTimes(log),
     hotkeys: createHotkeys({ globalShortcut, platform, wayland, portal }),

@@ -41,6 +41,7 @@ export function captureHandlers(capture: CaptureHost): AreaHandlers<'capture' | 
     'capture.drawn': done(({ displayId }) => capture.drawn(displayId)),
     'capture.finish': done(({ displayId, region, marks }) => capture.finish(displayId, region, marks)),
     'capture.text': done(({ displayId, region, marks }) => capture.text(displayId, region, marks)),
+    'capture.save': done(({ displayId, region, marks }) => capture.save(displayId, region, marks)),
     'capture.pin': done(({ displayId, region, marks }) => capture.pin(displayId, region, marks)),
     'capture.copying': async () => capture.copying(),
     'capture.stopCopying': done(() => capture.stopCopying()),

@@ -34,6 +34,7 @@ export function browserCapture(): CaptureHost {
     hold: refuse,
     finish: refuse,
     text: refuse,
+    save: refuse,
     pin: refuse,
     pins: { picture: noPin, move: noPin, resize: noPin, fade: noPin, next: noPin, close: noPin },
     copying: () => null,

@@ -8,6 +8,7 @@ export const capture = {
   redact: 'Redact',
   arrow: 'Arrow',
   undo: 'Undo',
+  save: 'Save',
   pin: 'Pin',
   marked: (count: number) => (count === 1 ? '1 mark' : `${count} marks`),
   forProgram: (program: string) => `“${program}” asks. It gets an answer about what you choose, and not the picture.`,
@@ -49,5 +50,6 @@ export const capture = {
     other: (detail: string) => `The browser refused the capture${detail ? `: ${detail}` : '.'}`,
     otherNext: 'Try again, or paste a screenshot with Ctrl+V.',
     pictureName: 'Screen capture',
+    fileName: 'Screen capture.png',
   },
 };

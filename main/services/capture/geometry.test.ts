@@ -428,3 +428,7 @@ describe('the quick-ask window opens as high as what it holds', () => {
     expect(openQuickAsk(crop, workArea, 300)).toEqual(expected);
   });
 });
+
+test('a display beside another one at 150 %, which loses a part of a DIP at both edges, has its own size', () => {
+  expect(physicalSize({ bounds: { x: 854, y: 0, width: 1279, height: 720 }, scaleFactor: 1.5 })).toEqual({ width: 1920, height: 1080 });
+});

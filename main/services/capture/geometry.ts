@@ -49,7 +49,8 @@ function physicalSide(dip: number, scale: number): number {
   if (Number.isInteger(scale)) return exact;
   for (const step of [8, 2]) {
     const nearest = Math.round(exact / step) * step;
-    if (Math.abs(nearest - exact) < scale) return nearest;
+    // A display that lies beside another loses a part of a DIP at both edges: one in all.
+    if (Math.abs(nearest - exact) <= scale) return nearest;
   }
   return Math.round(exact);
 }

@@ -97,6 +97,8 @@ export interface CaptureHost {
   finish(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   /** Ends the capture; the text in the region goes to the clipboard once it is read. */
   text(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
+  /** Ends the capture; the person says where the region is saved, as PNG. */
+  save(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   /** Ends the capture; the region stays on the screen, on top of everything, and is kept nowhere else. */
   pin(displayId: string, region: Region, marks: readonly Mark[]): Promise<void>;
   pins: PinHost;
