@@ -8,11 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { capture, which } from './exec.mjs';
 import { say } from './report.mjs';
-import { xorgProgram } from './system-packages.mjs';
 
 /** @typedef {{ x: number, y: number }} Point */
 /** @typedef {Point & { width: number, height: number, id: string }} Window */
-/** @typedef {Point & { width: number, height: number }} Screen */
 /** @typedef {Awaited<ReturnType<typeof startDesktop>>} Desktop */
 
 /** A user with few rights on every Linux, for a session of root's. */
@@ -45,12 +43,6 @@ export async function whyNoDesktop() {
   return undefined;
 }
 
-/** Why there can be none with several displays. @returns {string | undefined} */
-export function whyNoDisplays() {
-  if (!xorgProgram()) return 'this system lacks Xorg with the dummy driver';
-  return which('xrandr') ? undefined : 'this system lacks xrandr';
-}
-
 /**
  * What a desktop's programs share.
  * @typedef {{ run: Run, env: NodeJS.ProcessEnv, xdotool: (...args: string[]) => Promise<string> }} Session
@@ -60,13 +52,8 @@ export function whyNoDisplays() {
  *   import('node:child_process').ChildProcess} Run
  */
 
-/**
- * `screens`: several displays, which `display` takes and gives; nothing then looks at pixels. The first is the main one.
- * @param {{ width: number, height: number } | { screens: Screen[] }} size
- */
-export async function startDesktop(size) {
-  const screens = 'screens' in size ? size.screens : [{ x: 0, y: 0, ...size }];
-  const { width, height } = /** @type {Screen} */ (screens[0]);
+/** @param {{ width: number, height: number }} size */
+export async function startDesktop({ width, height }) {
   const folder = mkdtempSync(join(tmpdir(), 'loupe-desktop-'));
   chmodSync(folder, 0o755);
   /** @type {import('node:child_process').ChildProcess[]} */
@@ -82,11 +69,7 @@ export async function startDesktop(size) {
   const home = makeHome(folder);
   const env = {
     ...{ PATH: process.env['PATH'], LANG: 'C.UTF-8', HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), LOUPE_DATA: join(home, 'data') },
-    ...{
-      ...(await ('screens' in size ? startScreens(folder, run) : startScreen(folder, { width, height }, run))),
-      XDG_SESSION_TYPE: 'x11',
-      DBUS_SESSION_BUS_ADDRESS: 'disabled:',
-    },
+    ...{ ...(await startScreen(folder, { width, height }, run)), XDG_SESSION_TYPE: 'x11', DBUS_SESSION_BUS_ADDRESS: 'disabled:' },
   };
 
   /** @param {string[]} args */
@@ -95,15 +78,14 @@ export async function startDesktop(size) {
   }
 
   const session = { run, env, xdotool };
-  /** @type {(Screen | null)[]} */
-  const displays = [...screens];
-  if ('screens' in size) await arrange(env, displays);
   const manager = superviseWindowManager(session);
   await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
   await startPanel(session);
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
 
-  const frame = 'screens' in size ? null : openFrame(folder);
+  const screen = openSync(join(folder, 'Xvfb_screen0'), 'r');
+  const { base, stride } = layout(screen);
+  const pixel = Buffer.alloc(4);
 
   return {
     env,
@@ -125,20 +107,10 @@ export async function startDesktop(size) {
     activate: (id) => xdotool('windowactivate', '--sync', id),
 
     /** Red, green and blue of a pixel, as one number. @param {Point} at */
-    colour(at) {
-      if (!frame) throw new Error('pixels are looked at on a desktop of one display');
-      return frame.colour(at);
+    colour({ x, y }) {
+      readSync(screen, pixel, 0, 4, base + y * stride + x * 4);
+      return pixel.readUInt32LE(0) & 0xff_ffff;
     },
-
-    /** Puts the display of this number there, or takes it away. @param {number} index @param {Screen | null} screen */
-    display(index, screen) {
-      displays[index] = screen;
-      return arrange(env, displays);
-    },
-    /** @param {string} id @param {Point} to */
-    moveWindow: (id, { x, y }) => xdotool('windowmove', '--sync', id, String(x), String(y)),
-    /** @param {Point} at */
-    point: (at) => xdotool(...move(at)),
 
     /** Whether this window has the keyboard. @param {string} id */
     hasKeyboard: async (id) => (await xdotool('getactivewindow')) === id,
@@ -167,7 +139,7 @@ export async function startDesktop(size) {
 
     async stop() {
       manager.stop();
-      frame?.close();
+      closeSync(screen);
       for (const child of children.reverse()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
         const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -195,93 +167,6 @@ async function startScreen(folder, { width, height }, run) {
   });
   const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
   return { DISPLAY: `:${number}`, XAUTHORITY: authority };
-}
-
-/**
- * A server whose displays come and go, as those of a laptop do.
- * @param {string} folder
- * @param {Run} run
- */
-async function startScreens(folder, run) {
-  const authority = join(folder, 'authority');
-  writeFileSync(authority, cookie(), { mode: 0o644 });
-  const config = join(folder, 'xorg.conf');
-  writeFileSync(config, xorgConfig);
-  const files = ['-config', config, '-logfile', join(folder, 'xorg.log'), '-auth', authority];
-  const server = run(xorgProgram() ?? 'Xorg', ['-displayfd', '3', '-noreset', '-novtswitch', '-sharevts', '-nolisten', 'tcp', ...files], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-  });
-  const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
-  return { DISPLAY: `:${number}`, XAUTHORITY: authority };
-}
-
-const xorgConfig = `
-Section "ServerFlags"
-  Option "AutoAddDevices" "false"
-  Option "AutoEnableDevices" "false"
-EndSection
-Section "Device"
-  Identifier "memory"
-  Driver "dummy"
-  VideoRam 256000
-EndSection
-Section "Monitor"
-  Identifier "monitor"
-  HorizSync 5.0-1000.0
-  VertRefresh 5.0-200.0
-EndSection
-Section "Screen"
-  Identifier "screen"
-  Device "memory"
-  Monitor "monitor"
-  DefaultDepth 24
-  SubSection "Display"
-    Depth 24
-    Modes "1280x800"
-    Virtual 4096 2304
-  EndSubSection
-EndSection
-`;
-
-/**
- * Puts each display where it belongs, all at once: xrandr moves a lone one to the corner. Sizes are those that the driver has modes of,
- * such as 1920 x 1080, 1280 x 800 and 800 x 600.
- * @param {NodeJS.ProcessEnv} env @param {(Screen | null)[]} displays
- */
-async function arrange(env, displays) {
-  /** @param {string[]} args */
-  async function xrandr(...args) {
-    const { code, stderr } = await capture('xrandr', args, { env });
-    if (code !== 0) throw new Error(`xrandr ${args.join(' ')}: ${stderr.trim()}`);
-  }
-  const outputs = displays.map((screen, index) => ({ screen, name: `DUMMY${index}` }));
-  // The first has the driver's modes; the others are connected once they have one.
-  for (const { screen, name } of outputs.slice(1)) if (screen) await xrandr('--addmode', name, `${screen.width}x${screen.height}`);
-  await xrandr(
-    ...outputs.flatMap(({ screen, name }) =>
-      screen
-        ? ['--output', name, '--mode', `${screen.width}x${screen.height}`, '--pos', `${screen.x}x${screen.y}`]
-        : ['--output', name, '--off'],
-    ),
-    ...['--output', 'DUMMY0', '--primary'],
-  );
-  // The driver says which outputs are connected when it is asked anew, and programs do not ask.
-  await xrandr();
-}
-
-/** @param {string} folder of Xvfb's file */
-function openFrame(folder) {
-  const file = openSync(join(folder, 'Xvfb_screen0'), 'r');
-  const { base, stride } = layout(file);
-  const pixel = Buffer.alloc(4);
-  return {
-    /** @param {Point} at */
-    colour({ x, y }) {
-      readSync(file, pixel, 0, 4, base + y * stride + x * 4);
-      return pixel.readUInt32LE(0) & 0xff_ffff;
-    },
-    close: () => closeSync(file),
-  };
 }
 
 /** @param {string} folder */

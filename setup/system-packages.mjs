@@ -34,14 +34,6 @@ export function driverManifests(prefix = '') {
 
 const validationManifest = 'share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json';
 
-/** An X server that can have several displays in memory; not Debian's script around it, which wants a console. @returns {string | undefined} */
-export function xorgProgram() {
-  const drivers = prefixes.flatMap((prefix) => ['lib', 'lib64'].map((folder) => join(prefix, folder, 'xorg/modules/drivers/dummy_drv.so')));
-  return drivers.some((path) => existsSync(path))
-    ? (['/usr/lib/xorg/Xorg', '/usr/libexec/Xorg'].find((path) => existsSync(path)) ?? which('Xorg'))
-    : undefined;
-}
-
 /** @type {Need[]} */
 const buildNeeds = [
   { what: 'a C++20 compiler', present: () => command('g++', 'clang++', 'c++'), apt: 'g++', dnf: 'gcc-c++', pacman: 'gcc', brew: '' },
@@ -139,25 +131,10 @@ const desktopNeeds = [
     pacman: 'xorg-server-xvfb',
     brew: '',
   },
-  {
-    what: 'an X server with several displays (Xorg with the dummy driver)',
-    present: () => xorgProgram() !== undefined,
-    apt: 'xserver-xorg-core xserver-xorg-video-dummy',
-    dnf: 'xorg-x11-drv-dummy',
-    pacman: 'xf86-video-dummy',
-    brew: '',
-  },
   { what: 'a window manager (openbox)', present: () => command('openbox'), apt: 'openbox', dnf: 'openbox', pacman: 'openbox', brew: '' },
   { what: 'a panel (tint2)', present: () => command('tint2'), apt: 'tint2', dnf: 'tint2', pacman: 'tint2', brew: '' },
   { what: 'xdotool', present: () => command('xdotool'), apt: 'xdotool', dnf: 'xdotool', pacman: 'xdotool', brew: '' },
-  {
-    what: 'xsetroot and xrandr',
-    present: () => command('xsetroot') && command('xrandr'),
-    apt: 'x11-xserver-utils',
-    dnf: 'xsetroot',
-    pacman: 'xorg-xsetroot',
-    brew: '',
-  },
+  { what: 'xsetroot', present: () => command('xsetroot'), apt: 'x11-xserver-utils', dnf: 'xsetroot', pacman: 'xorg-xsetroot', brew: '' },
   { what: 'unzip', present: () => command('unzip'), apt: 'unzip', dnf: 'unzip', pacman: 'unzip', brew: '' },
   { what: 'GTK', present: () => library('libgtk-3.so.0'), apt: 'libgtk-3-0', dnf: 'gtk3', pacman: 'gtk3', brew: '' },
   { what: 'NSS', present: () => library('libnss3.so'), apt: 'libnss3', dnf: 'nss', pacman: 'nss', brew: '' },
@@ -173,7 +150,7 @@ const desktopNeeds = [
  */
 export function installCommand(missing, has) {
   /** @param {'apt' | 'dnf' | 'pacman' | 'brew'} manager */
-  const names = (manager) => [...new Set(missing.flatMap((need) => need[manager].split(' ')).filter((name) => name !== ''))];
+  const names = (manager) => [...new Set(missing.map((need) => need[manager]).filter((name) => name !== ''))];
   if (has('apt-get')) return ['apt-get', 'install', '-y', '--no-install-recommends', ...names('apt')];
   if (has('dnf')) return ['dnf', 'install', '-y', ...names('dnf')];
   if (has('pacman')) return ['pacman', '-S', '--needed', ...names('pacman')];

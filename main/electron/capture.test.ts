@@ -269,21 +269,6 @@ describe('freezing', () => {
     expect(windows.map(({ focused }) => focused)).toEqual([true, false]);
   });
 
-  test('one that comes to the screen later leaves the keyboard with the one under the pointer', async () => {
-    const { capture, overlayWindows } = rig();
-    await capture.start('region');
-    const [first, second] = overlayWindows() as [WindowDouble, WindowDouble];
-    await capture.drawn('11');
-    await vi.waitFor(() => expect(first.calls).toEqual(['setFullScreen', 'show', 'focus']));
-    await capture.drawn('12');
-    await vi.waitFor(() => expect(second.calls).toEqual(['setFullScreen', 'showInactive']));
-    expect(first.calls).toEqual(['setFullScreen', 'show', 'focus', 'focus']);
-    // And the one that a window manager gives it to because it is new.
-    second.emit('focus');
-    expect(first.calls.at(-1)).toBe('focus');
-    expect(first.calls).toHaveLength(5);
-  });
-
   test('an overlay is not on the screen before its page has drawn the frozen picture', async () => {
     const { capture, overlayWindows } = rig();
     await capture.start('region');

@@ -8,8 +8,6 @@ import { pageUrl, paper, webPreferences } from './options.ts';
 
 /** A busy machine takes a second or two. A page that has drawn nothing after this has come to grief. */
 const drawingPatienceMs = 15_000;
-/** For so long after a window came, no person has clicked into it. */
-const settlingMs = 500;
 /** Between two looks at a page. */
 const lookAgainMs = 5;
 /** A look takes a few frames. */
@@ -53,8 +51,6 @@ export interface OverlayNews {
   stuck: () => void;
   drawn: () => void;
   shown: () => void;
-  /** It has the keyboard, which another one should have. */
-  tookKeyboard: () => void;
 }
 
 /** From `open` to `close`. */
@@ -62,9 +58,6 @@ interface Opening {
   /** What the page says. */
   drawn: PromiseWithResolvers<void>;
   isShown: boolean;
-  /** As `performance` counts. */
-  shownAt: number;
-  hasKeyboard: boolean;
   patience: NodeJS.Timeout;
 }
 
@@ -84,13 +77,6 @@ export function createOverlayWindow(
   // Created on one display and moved to another of a different scale, a window has the wrong size until it is set again.
   window.setBounds(display.bounds);
   window.once('closed', entry(gone));
-  window.on(
-    'focus',
-    entry(() => {
-      // Not asked for, so soon: the window manager gave it the keyboard because it is new.
-      if (opening?.isShown && !opening.hasKeyboard && performance.now() - opening.shownAt < settlingMs) news.tookKeyboard();
-    }),
-  );
   window.webContents.once('render-process-gone', entry(gone));
   window.webContents.on(
     'before-input-event',
@@ -141,7 +127,6 @@ export function createOverlayWindow(
     if ((await lookUntil(window, (seen) => !isMark(seen), isOver)) === 'over') return;
     clearTimeout(ours.patience);
     ours.isShown = true;
-    ours.shownAt = performance.now();
     show(hasKeyboard);
     news.shown();
   }
@@ -162,13 +147,7 @@ export function createOverlayWindow(
       display.bounds.height === height &&
       display.scaleFactor === scaleFactor,
     open(page, hasKeyboard) {
-      const ours: Opening = {
-        drawn: Promise.withResolvers(),
-        isShown: false,
-        shownAt: 0,
-        hasKeyboard,
-        patience: setTimeout(news.stuck, drawingPatienceMs),
-      };
+      const ours: Opening = { drawn: Promise.withResolvers(), isShown: false, patience: setTimeout(news.stuck, drawingPatienceMs) };
       opening = ours;
       void showDrawn(ours, page, hasKeyboard);
     },

@@ -95,11 +95,6 @@ export function createOverlays(parts: OverlayParts): Overlays {
       },
       shown: () => {
         if (made === front) shown.emit();
-        // Window managers give the keyboard to the window that came last.
-        else if (isBegun) front?.focus();
-      },
-      tookKeyboard: () => {
-        if (isBegun && made !== front) front?.focus();
       },
     });
     windows.set(display.id, made);
