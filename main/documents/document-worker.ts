@@ -20,7 +20,7 @@ const watching = setInterval(holdYoungGeneration, 10);
 
 const lifeline = holdLifeline();
 confineReader();
-const channel = parentChannel();
+const channel = parentChannel({ confined: true });
 
 /** The last document stays open: its pages are asked for one after the other. */
 let open: { key: string; document: Promise<OpenDocument> } | null = null;

@@ -585,4 +585,4 @@ function idOf(message: unknown): number | null {
 
 // Ctrl-C reaches the whole process group; the parent decides what it means.
 process.on('SIGINT', () => {});
-void new Host(parentChannel(), lifeline).serve();
+void new Host(parentChannel({ confined: true }), lifeline).serve();

@@ -15,7 +15,7 @@ import { createRecogniser, type Recogniser } from './recognise.ts';
 
 const lifeline = holdLifeline();
 confineReader();
-const channel = parentChannel();
+const channel = parentChannel({ confined: true });
 let recogniser: Promise<Recogniser> | null = null;
 
 /** What nobody waits for takes from the others as little as it can. */

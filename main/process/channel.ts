@@ -90,7 +90,7 @@ interface ParentPort {
   on(event: 'message', listener: (event: { data: unknown }) => void): void;
 }
 
-/** The channel of a process that `forkHost` or the Electron shell started; `confined`: it may open nothing, also not for what it sends. */
+/** The channel of a process that `forkHost` or the Electron shell started; `confined`: it may make no file, also not for what it sends. */
 export function parentChannel({ confined = false }: { confined?: boolean } = {}): ParentChannel {
   const { parentPort } = process as { parentPort?: ParentPort };
   if (parentPort) {

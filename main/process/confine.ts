@@ -29,7 +29,7 @@ export function confineReader(): string | null {
   }
 }
 
-/** Has no other place; Electron hands over large messages so. */
+/** Drivers and Chromium have no other place for it. */
 const sharedMemory = '/dev/shm';
 
 /** Shader caches of drivers, below the folder of caches. Only those that are there: none is made for a driver that has none. */
