@@ -389,7 +389,7 @@ class EngineClient {
     running.watch.message();
     if (event.type === 'ready') {
       running.watch.ready();
-      running.process.send({ type: 'writes', folders: this.#writes });
+      if (this.#writes.length > 0) running.process.send({ type: 'writes', folders: this.#writes });
       return ready();
     }
     if (event.type === 'beat') return running.watch.work(event.work, event.waiting);
