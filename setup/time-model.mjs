@@ -7,18 +7,50 @@
  * @property {number} bandwidth GB/s that a copy reaches: 83 to 93 % of the data sheet's, as on cards of its kind
  * @property {number} unpacking share of it that matrix-vector products of Q4_K keep, by the instructions of their inner loop
  * @property {number} latency ns of a load from memory
+ * @property {number} cacheLatency ns of one from the cache that all of the device shares
+ * @property {number} loadsAhead loads of values, and of a norm's row, that a thread has on their way (Quirks::loads_ahead)
  * @property {number} step us between two dispatches of which one waits for the other
- * @property {number} host us a token between the end of a step and the beginning of the next
+ * @property {number} host us a token between the end of a step and the beginning of the next, which is in the device's queue already
  * @property {number} matrixRate TFLOP/s of matrix units, float16 with float32 sums; data sheet, dense
  */
 
 /** Assumed by kind of device, ± 40 %: none of it has been measured with this engine. @type {Device[]} */
 export const devices = [
-  { name: 'RTX 3060', bandwidth: 335, unpacking: 0.95, latency: 380, step: 3.0, host: 70, matrixRate: 25.5 },
-  { name: 'RTX 4090', bandwidth: 930, unpacking: 1, latency: 310, step: 2.5, host: 60, matrixRate: 165 },
-  { name: 'RX 7900 XTX', bandwidth: 840, unpacking: 0.95, latency: 350, step: 4.0, host: 70, matrixRate: 122 },
-  { name: 'Radeon 780M', bandwidth: 85, unpacking: 1, latency: 450, step: 5.0, host: 80, matrixRate: 16.6 },
-  { name: 'H100', bandwidth: 2900, unpacking: 0.72, latency: 560, step: 3.0, host: 60, matrixRate: 600 },
+  {
+    name: 'RTX 3060',
+    bandwidth: 335,
+    unpacking: 0.95,
+    latency: 380,
+    cacheLatency: 130,
+    loadsAhead: 8,
+    step: 3.0,
+    host: 10,
+    matrixRate: 25.5,
+  },
+  { name: 'RTX 4090', bandwidth: 930, unpacking: 1, latency: 310, cacheLatency: 110, loadsAhead: 8, step: 2.5, host: 10, matrixRate: 165 },
+  {
+    name: 'RX 7900 XTX',
+    bandwidth: 840,
+    unpacking: 0.95,
+    latency: 350,
+    cacheLatency: 120,
+    loadsAhead: 16,
+    step: 4.0,
+    host: 10,
+    matrixRate: 122,
+  },
+  {
+    name: 'Radeon 780M',
+    bandwidth: 85,
+    unpacking: 1,
+    latency: 450,
+    cacheLatency: 150,
+    loadsAhead: 16,
+    step: 5.0,
+    host: 10,
+    matrixRate: 16.6,
+  },
+  { name: 'H100', bandwidth: 2900, unpacking: 0.72, latency: 560, cacheLatency: 170, loadsAhead: 8, step: 3.0, host: 10, matrixRate: 600 },
 ];
 
 /** Llama 3.2 11B Vision: layers of each kind, and bytes that a token with a picture reads. */
@@ -43,10 +75,30 @@ export function dispatchesOf(layers, isDrawn) {
   return ofLayer * layers + rest + (isDrawn ? draw : 0);
 }
 
-/** Waits for memory one after the other in a layer's attention: keys in pieces of 16 bytes, values in rounds of eight, joining of parts. */
-const attentionWaits = 12 + 7;
-/** us that the last workgroup of a product needs for the norm behind it; two a layer. */
-const normTail = 0.9;
+/** Keys of a part of attention, and for how many of them a workgroup has keys on their way at a time. */
+const chunk = 128;
+const keysAtATime = 64;
+/** For how many it has values, with each load ahead. */
+const valuesALoad = 4;
+
+/**
+ * Waits one after the other in a layer's attention over `keys`. For memory: the position, then queries and rotations, keys, values. For
+ * what the same dispatch wrote: the part, its count, and joining: the largest, the sums, then eight parts at a time.
+ * @param {number} keys @param {number} loadsAhead
+ */
+export function attentionWaits(keys, loadsAhead) {
+  return {
+    memory: 2 + chunk / keysAtATime + chunk / (valuesALoad * loadsAhead),
+    cache: 4 + Math.ceil(Math.ceil(keys / chunk) / 8),
+  };
+}
+
+/**
+ * us that the last workgroup of a product needs for the norm behind it, two a layer: waits for its outputs, for the count, and for the
+ * row, with whose 16 loads those of the weights are on their way, or which comes twice in two pieces; and a fifth of a us of sums.
+ * @param {Device} device
+ */
+const normTail = ({ cacheLatency, loadsAhead }) => (loadsAhead === 16 ? 3 : 6) * cacheLatency * 1e-3 + 0.2;
 
 /**
  * @param {Device} device
@@ -59,7 +111,12 @@ export function tokenTime(device, weights, { positions = 1024, isDrawn = true } 
   const unpacking = weights === 'Q4_K_M' ? device.unpacking : 1;
   const stream = (model.weightBytes[weights] + cache) / (device.bandwidth * 1e9 * unpacking);
   const steps = (dispatchesOf(layers, isDrawn) - 1) * device.step * 1e-6;
-  const waits = layers * (attentionWaits * device.latency * 1e-9 + 2 * normTail * 1e-6);
+  const attention = (/** @type {number} */ keys) => {
+    const { memory, cache: cached } = attentionWaits(keys, device.loadsAhead);
+    return (memory * device.latency + cached * device.cacheLatency) * 1e-9;
+  };
+  const waits =
+    model.selfLayers * attention(positions) + model.crossLayers * attention(model.picturePositions) + layers * 2 * normTail(device) * 1e-6;
   const host = device.host * 1e-6;
   const total = stream + steps + waits + host;
   return { stream, steps, waits, host, total, share: stream / total, overLayerUs: ((total - stream) / layers) * 1e6 };

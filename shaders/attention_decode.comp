@@ -2,7 +2,7 @@
 // A part of attention for few query rows: keys [split * CHUNK, (split + 1) * CHUNK) of one KV head, for
 // the GROUP query heads that share it. Splitting over keys fills the device when there is one row.
 // parts [rows, heads, splits, HEAD_DIM + 4] float32: the unnormalised sum of values, then maximum and sum of the softmax.
-// Keys and values come in pieces of 16 bytes, at least eight of them on their way at a time, because a workgroup is
+// Keys and values come in pieces of 16 bytes, sixteen and AHEAD of them on their way at a time, because a workgroup is
 // alone on its part of the device and nothing else hides the latency of memory. Scores: four threads a key, which read
 // neighbouring pieces. Values: a thread a piece of the row, WAYS keys side by side.
 // MERGE: the last workgroup of a KV head and row to be done joins the parts into out [rows, heads * HEAD_DIM], as attention_merge.comp
@@ -23,6 +23,7 @@ layout(constant_id = 1) const uint GROUP = 4;
 layout(constant_id = 2) const uint CAUSAL = 1;
 layout(constant_id = 3) const uint QUERY = 0;
 layout(constant_id = 4) const uint MERGE = 0;
+layout(constant_id = 5) const uint LOADS_AHEAD = 8;  // of values: 8 or 16
 const uint QUERY_ROTATED = 1, QUERY_NORMED = 2;
 const uint CHUNK = 128, HEAD_DIM4 = HEAD_DIM / 4, PART4 = HEAD_DIM4 + 1;
 
@@ -31,7 +32,7 @@ layout(std430, binding = 1) buffer K { uvec4 keys[]; };
 layout(std430, binding = 2) buffer V { uvec4 values[]; };
 layout(std430, binding = 3) readonly buffer State { uint state[]; };
 layout(std430, binding = 4) coherent buffer Parts { vec4 parts[]; };
-// QUERY_ROTATED: (cos, sin) of two angles each; QUERY_NORMED: weights.
+// QUERY_ROTATED: (cos, sin) of two angles each, of the positions from first_turn on; QUERY_NORMED: weights.
 layout(std430, binding = 5) readonly buffer Turns { vec4 turns[]; };
 layout(std430, binding = 6) writeonly buffer Out { vec4 result[]; };
 layout(std430, binding = 7) coherent buffer Arrivals { uint arrivals[]; };
@@ -46,6 +47,7 @@ layout(push_constant) uniform Push {
   float scale;
   uint out_offset;
   float eps;
+  uint first_turn;
 };
 #include "common/kv.glsl"
 
@@ -53,11 +55,12 @@ layout(push_constant) uniform Push {
 const uint QUADS = KV_PIECE / 4, PIECES = HEAD_DIM / KV_PIECE, ROUNDS = (PIECES + 3) / 4;
 // Of the queries, with zeros behind them for pieces that the last round has too many.
 const uint PADDED4 = ROUNDS * 4 * QUADS;
-// Keys that the threads sum up side by side: a power of two, so that eight times as many divide a chunk.
+// Keys that the threads sum up side by side: a power of two, so that AHEAD times as many divide a chunk.
 const uint WAYS = PIECES <= 4 ? 16 : PIECES <= 8 ? 8 : PIECES <= 16 ? 4 : PIECES <= 32 ? 2 : 1;
-// Keys that a thread takes at a time, so that eight loads are on their way where heads are wide.
-const uint SETS = ROUNDS >= 8 ? 1 : 2;
-const uint AHEAD = 8, KEY_THREADS = 4, KEYS = 64 / KEY_THREADS, LANES = 64 / GROUP, MINE = (CHUNK + LANES - 1) / LANES;
+// Keys that a thread takes at a time, so that sixteen loads are on their way where heads are wide; of float32 LOADS_AHEAD.
+const uint SETS = ROUNDS >= 16 ? 1 : ROUNDS >= 8 ? LOADS_AHEAD / 8 : 4;
+const uint AHEAD = LOADS_AHEAD < CHUNK / WAYS ? LOADS_AHEAD : CHUNK / WAYS, KEY_THREADS = 4, KEYS = 64 / KEY_THREADS, LANES = 64 / GROUP,
+           MINE = (CHUNK + LANES - 1) / LANES;
 
 shared vec4 tile_q[GROUP * PADDED4];
 // First the shares of the scores, one component for each of a key's threads; then the sums of the ways.
@@ -69,23 +72,23 @@ shared float scratch[64];
 // The row's own key and value, as the cache holds them.
 shared uvec4 own_key[QUERY == QUERY_ROTATED ? PIECES : 1], own_value[QUERY == QUERY_ROTATED ? PIECES : 1];
 
-// Elements 4 d .. 4 d + 3 of the head that begins at q[from], rotated.
-vec4 rotated(uint from, uint d) {
+// Elements 4 d .. 4 d + 3 of the head that begins at q[from], rotated by what begins at turns[turn].
+vec4 rotated(uint from, uint d, uint turn) {
   const uint middle = HEAD_DIM4 / 2;
   const vec4 v = q[from + d], partner = q[from + (d + middle) % HEAD_DIM4];
-  const vec4 a = turns[d % middle * 2], b = turns[d % middle * 2 + 1];
+  const vec4 a = turns[turn + d % middle * 2], b = turns[turn + d % middle * 2 + 1];
   const vec4 c = vec4(a.xz, b.xz), s = vec4(a.yw, b.yw);
   return d < middle ? v * c - partner * s : v * c + partner * s;
 }
 
 // Into own_key and own_value, from what follows the row's queries.
-void take_own(uint heads, uint kv_head) {
+void take_own(uint heads, uint kv_head, uint turn) {
   const uint key_from = q_offset / 4 + (heads + kv_head) * HEAD_DIM4, value_from = key_from + gl_NumWorkGroups.y * HEAD_DIM4;
   for (uint i = gl_LocalInvocationID.x; i < 2 * PIECES; i += 64) {
     uvec4 piece;
     [[unroll]] for (uint e = 0; e < QUADS; ++e) {
       const uint d = i % PIECES * QUADS + e;
-      pack_kv(piece, e, i < PIECES ? rotated(key_from, d) : q[value_from + d]);
+      pack_kv(piece, e, i < PIECES ? rotated(key_from, d, turn) : q[value_from + d]);
     }
     if (i < PIECES)
       own_key[i] = piece;
@@ -168,15 +171,16 @@ void main() {
   const uint pitch = kv_stride / KV_PIECE, from = first * pitch + kv_head * PIECES;
   // Where in the chunk the row's own key is; none has this number in other chunks.
   const uint own = QUERY == QUERY_ROTATED && first + count == visible ? last : CHUNK;
+  const uint turn = (visible - 1 - first_turn) * HEAD_DIM4;  // of the row's position
 
   [[unroll]] for (uint round = 0; round < (GROUP * PADDED4 + 63) / 64; ++round) {
     const uint i = min(round * 64 + thread, GROUP * PADDED4 - 1), d = i % PADDED4;
     const uint head_from = (q_offset + row * q_stride) / 4 + (kv_head * GROUP + i / PADDED4) * HEAD_DIM4, at = min(d, HEAD_DIM4 - 1);
-    const vec4 v = QUERY == QUERY_ROTATED ? rotated(head_from, at) : q[head_from + at];
+    const vec4 v = QUERY == QUERY_ROTATED ? rotated(head_from, at, turn) : q[head_from + at];
     if (QUERY == QUERY_NORMED) weights[i / 4][i % 4] = d < HEAD_DIM4 ? dot(v, v) : 0.0;
     tile_q[i] = d < HEAD_DIM4 ? scale * v * (QUERY == QUERY_NORMED ? turns[at] : vec4(1.0)) : vec4(0.0);
   }
-  if (own < CHUNK) take_own(heads, kv_head);
+  if (own < CHUNK) take_own(heads, kv_head, turn);
   barrier();
 
   // Keys beyond the last are read as the last; nobody looks at their scores.
@@ -252,9 +256,11 @@ void main() {
         if (QUERY == QUERY_ROTATED && j + u >= own)
           v[u] = own_value[piece];  // beyond it, too: weight 0 times what the cache holds may be NaN
       [[unroll]] for (uint g = 0; g < GROUP; ++g) {
-        const vec4 low = weights[(g * CHUNK + j) / 4], high = weights[(g * CHUNK + j) / 4 + 1];
+        vec4 factor[AHEAD / 4];
+        [[unroll]] for (uint i = 0; i < AHEAD / 4; ++i)
+          factor[i] = weights[(g * CHUNK + j) / 4 + i];
         [[unroll]] for (uint u = 0; u < AHEAD; ++u) [[unroll]]
-          for (uint e = 0; e < QUADS; ++e) sum[g * QUADS + e] += (u < 4 ? low[u % 4] : high[u % 4]) * unpack_kv(v[u], e);
+          for (uint e = 0; e < QUADS; ++e) sum[g * QUADS + e] += factor[u / 4][u % 4] * unpack_kv(v[u], e);
       }
     }
     [[unroll]] for (uint i = 0; i < GROUP * QUADS; ++i)

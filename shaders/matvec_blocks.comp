@@ -12,6 +12,7 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint COLUMNS = 1;
 layout(constant_id = 2) const uint EPILOGUE = 0;
+layout(constant_id = 3) const uint AT_ONCE = 8;  // EPILOGUE_ADD_NORM: loads of a thread, on their way
 const uint ROWS = 4;
 
 layout(std430, binding = 0) readonly buffer Weights { uvec4 weights[]; };

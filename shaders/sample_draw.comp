@@ -1,13 +1,25 @@
 #version 450
 // out = the first token at which the mass of the tokens so far, in the order of their numbers, exceeds `uniform_draw` (2^-24) of all.
 // logits [n] float32, out uint32; one workgroup, which looks at one part only.
+// HANDS_OVER: also the token and the position of the step that follows (ops.h, Handover).
 #extension GL_GOOGLE_include_directive : require
 #include "common/sampling.glsl"
 
+layout(constant_id = 0) const uint HANDS_OVER = 0;
 layout(std430, binding = 4) writeonly buffer Out { uint result; };
+layout(std430, binding = 5) writeonly buffer NextToken { uint next_token; };
+layout(std430, binding = 6) buffer NextPosition { uint next_position; };
 
 shared uint drawn_part;
 shared Mass drawn_missing;
+
+// One thread calls it.
+void draw(uint token) {
+  result = token;
+  if (HANDS_OVER == 0) return;
+  next_token = token;
+  ++next_position;
+}
 
 // Whether `wanted` lies in the mass that ends `through`.
 bool lies_in(Mass wanted, Mass through, Mass mass) { return less(wanted, through) && !less(wanted, subtract(through, mass)); }
@@ -26,7 +38,7 @@ void main() {
     drawn_missing = Mass(0, 0);
   }
   barrier();
-  if (thread == 0 && total_mass == Mass(0, 0)) result = 0;  // logits that are no numbers
+  if (thread == 0 && total_mass == Mass(0, 0)) draw(0);  // logits that are no numbers
   const Mass wanted = share_of(total_mass, uniform_draw);
   if (lies_in(wanted, through, own)) {
     drawn_part = thread;
@@ -52,7 +64,7 @@ void main() {
     if (distance > final_limit) continue;
     so_far = add(so_far, Mass(mass_of(distance), 0));
     if (!less(drawn_missing, so_far)) continue;
-    result = i;
+    draw(i);
     return;
   }
 }

@@ -292,6 +292,13 @@ class RopeAttention : public Attention {
     return pairs;
   }
 
+  /// `rotations` of the positions from `position` on, behind two rows of earlier ones that nobody may read.
+  ops::Rotations table(const Floats& rotations, uint32_t position, const HeadShape& shape) {
+    Floats all(2 * shape.head_dim, NAN);
+    all.insert(all.end(), rotations.begin(), rotations.end());
+    return {bytes(all.data(), all.size() * 4), position - 2};
+  }
+
   /// `length` keys are in the cache before the rows' own.
   void check(uint32_t rows, uint32_t length, const HeadShape& shape, bool half, uint32_t dispatches = 1) {
     Random random(rows * 7919 + length * 31 + shape.head_dim);
@@ -304,7 +311,7 @@ class RopeAttention : public Attention {
     const AttentionMask mask{Mask::causal, 0, {words({99999, length - length / 3}), 1, length / 3}};
     recorder.sync();
     const uint64_t before = recorder.dispatches();
-    ops::rope_attention(g, in, bytes(rotations.data(), rotations.size() * 4), shape, mask, kv, out);
+    ops::rope_attention(g, in, table(rotations, length, shape), shape, mask, kv, out);
     const std::string what =
         std::to_string(rows) + " rows, " + std::to_string(length) + " earlier keys, " + describe(shape) + (half ? ", f16" : ", f32");
     EXPECT_EQ(recorder.dispatches() - before, dispatches + (g.arrivals || rows > ops::matvec_rows ? 0 : 1))
@@ -341,6 +348,17 @@ TEST_F(RopeAttention, OneRow) {
   check(1, 0, {3, 1, 16}, false);
   g.arrivals = {};
   check(1, 130, {6, 2, 64}, true);
+}
+
+// As on devices whose lanes have the registers for it.
+TEST_F(RopeAttention, WithMoreValuesOnTheirWay) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.loads_ahead = 16;
+  for (uint32_t length : {0u, 127u, 200u}) check(1, length, {8, 2, 64}, true);
+  check(1, 130, {4, 2, 8}, true);
+  check(1, 130, {4, 1, 128}, false);
+  quirks = real;
 }
 
 TEST_F(RopeAttention, MoreRowsAreWrittenFirst) {
@@ -454,7 +472,7 @@ TEST_F(KvWrite, RotatesAndStores) {
         }
         const KvCache kv = filled(position + rows + 2, shape.kv_width(), half, keys, values);
         const Tensor in = output(rows, width, qkv);
-        ops::rope_kv_write(g, in, bytes(rotations.data(), rotations.size() * 4), shape, {words({77, 7}), 1, 4}, kv);
+        ops::rope_kv_write(g, in, {bytes(rotations.data(), rotations.size() * 4), position}, shape, {words({77, 7}), 1, 4}, kv);
         scalar::rope_kv_write(qkv, rotations, shape, position, keys, values);
         const std::string what = std::to_string(rows) + " rows, " + describe(shape) + (half ? ", f16" : ", f32");
         expect_close(read(in), qkv, f32_elements, what + ": queries");

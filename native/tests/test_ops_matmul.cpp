@@ -210,13 +210,17 @@ TEST_F(AddNorm, EveryType) {
   }
 }
 
-// Workgroups of several subgroups, as on a GPU.
+// Workgroups of several subgroups, as on a GPU. The norm's row comes in one piece, in several, or in one with its weights.
 TEST_F(AddNorm, WorkgroupsOfManySubgroups) {
   vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
   const vk::Quirks real = quirks;
   quirks.matvec_threads = 64;
-  check({1, 72, 96});
-  check({5, 40, 4096});
+  for (uint32_t loads : {8u, 16u}) {
+    quirks.loads_ahead = loads;
+    check({1, 72, 96});
+    check({5, 40, 4096});
+    check({2, 40, 4352});
+  }
   quirks = real;
 }
 

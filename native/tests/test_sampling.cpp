@@ -65,6 +65,18 @@ class Sample : public DeviceTest {
     return tokens;
   }
 
+  /// Each draw leaves its token to the step that follows, and the position one further.
+  void check_handover(const Floats& logits, const ops::Sampling& sampling) {
+    const uint32_t n = static_cast<uint32_t>(logits.size());
+    const vk::Slice out = words({7}), token = words({8}), position = words({40});
+    const ops::SamplingInputs inputs = ops::sampling_inputs(sampling, {}, 0.4f);
+    for (uint32_t draws = 1; draws <= 3; ++draws) {
+      ops::sample(g, row(logits), ops::plan_of(sampling, n), bytes(&inputs, sizeof inputs), out, {token, position});
+      EXPECT_EQ(read_words(token, 1), read_words(out, 1)) << "temperature " << sampling.temperature;
+      EXPECT_EQ(read_words(position, 1)[0], 40 + draws) << "temperature " << sampling.temperature;
+    }
+  }
+
   void check(const Floats& logits, const ops::Sampling& sampling, const std::vector<uint32_t>& recent, uint32_t draws) {
     const std::vector<double> p = scalar::sampling_distribution(logits, recent, sampling);
     std::vector<float> uniforms;
@@ -88,6 +100,13 @@ class Sample : public DeviceTest {
       EXPECT_EQ(tokens[i], scalar::sample(logits, recent, sampling, uniforms[i])) << what << ": uniform " << uniforms[i];
   }
 };
+
+TEST_F(Sample, HandsOverToTheStepThatFollows) {
+  Random random(4);
+  check_handover(random.floats(3000, 4), {});
+  check_handover(random.floats(3000, 4), {0.8f, 0, 0.9f, 0, 1});
+  check_handover(Floats(300, NAN), {0.8f, 0, 0.9f, 0, 1});
+}
 
 TEST_F(Sample, WithoutFilters) {
   for (uint32_t n : {1u, 2u, 50u, 257u, 600u})

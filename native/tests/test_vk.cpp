@@ -338,6 +338,71 @@ TEST_F(RecorderTest, RetainedWorkIsCutByItsCost) {
   expect_same(read(x), Floats(64, 10.0f), "two replays");
 }
 
+// A device that turns out to be faster, or slower, than was assumed: the next recording knows.
+TEST_F(RecorderTest, RetainedWorkIsCutByTheSpeedThatWasLearned) {
+  const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f));
+  recorder.sync();
+  const auto record = [&](vk::Recorder& step, const vk::Cost& cost) {
+    for (int i = 0; i < 5; ++i) add(step, ones, x, 1, cost);
+    step.replay();
+  };
+  const double assumed = engine().device->quirks().assumed_flops;
+  vk::Recorder careful(*engine().device, vk::Recorder::Mode::retained);
+  record(careful, {0.03 * assumed, 1});  // 30 ms each, for some microseconds
+  EXPECT_EQ(careful.segments(), 5u);
+  for (int i = 0; i < 60; ++i) careful.replay();
+  EXPECT_TRUE(careful.is_cut_wrongly());
+  vk::Recorder whole(*engine().device, vk::Recorder::Mode::retained, careful.speed());
+  record(whole, {0.03 * assumed, 1});
+  EXPECT_EQ(whole.segments(), 1u);
+  EXPECT_FALSE(whole.is_cut_wrongly());
+
+  vk::Recorder hasty(*engine().device, vk::Recorder::Mode::retained, {1e-9, 1});
+  record(hasty, {0.03 * assumed, 1});
+  EXPECT_EQ(hasty.segments(), 1u);
+  EXPECT_FALSE(hasty.is_cut_wrongly()) << "it is as fast as it was said to be";
+  vk::Recorder slow(*engine().device, vk::Recorder::Mode::retained, {20, 1});
+  record(slow, {0.003 * assumed, 1});  // 60 ms each, expected
+  EXPECT_EQ(slow.segments(), 5u);
+}
+
+// What a driver has to flush for copies is asked for where there are copies.
+TEST_F(RecorderTest, BarriersBetweenDispatchesNameNothingElse) {
+  const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f)), y = row(Floats(64, 0.0f));
+  recorder.sync();
+  static std::vector<std::pair<VkPipelineStageFlags, VkPipelineStageFlags>> barriers;
+  static PFN_vkCmdPipelineBarrier real = nullptr;
+  vk::Api& api = engine().instance->api();
+  real = api.vkCmdPipelineBarrier;
+  barriers.clear();
+  api.vkCmdPipelineBarrier = [](VkCommandBuffer commands, VkPipelineStageFlags from, VkPipelineStageFlags to, VkDependencyFlags flags,
+                                uint32_t memories, const VkMemoryBarrier* memory, uint32_t buffers, const VkBufferMemoryBarrier* buffer,
+                                uint32_t images, const VkImageMemoryBarrier* image) {
+    barriers.emplace_back(from, to);
+    real(commands, from, to, flags, memories, memory, buffers, buffer, images, image);
+  };
+  constexpr VkPipelineStageFlags compute = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, both = compute | VK_PIPELINE_STAGE_TRANSFER_BIT;
+  add(recorder, ones, x);              // the first of a submission waits for all before it
+  add(recorder, x, y);                 // reads what was written
+  recorder.copy(x.slice, ones.slice);  // x was written before the barrier; ones was read
+  add(recorder, ones, y);              // reads what was copied
+  add(recorder, y, x);                 // x was read by the copy, which is done
+  recorder.fill(ones.slice, 0);        // read before a barrier between dispatches
+  recorder.sync();
+  api.vkCmdPipelineBarrier = real;
+  const std::vector<std::pair<VkPipelineStageFlags, VkPipelineStageFlags>> expected = {{both, both},
+                                                                                       {compute, compute},
+                                                                                       {compute, both},
+                                                                                       {both, compute},
+                                                                                       {compute, compute},
+                                                                                       {compute, both},
+                                                                                       {both, VK_PIPELINE_STAGE_HOST_BIT}};
+  EXPECT_EQ(barriers, expected);
+  expect_same(read(y), Floats(64, 2.0f), "y");
+  expect_same(read(x), Floats(64, 3.0f), "x");
+  expect_same(read(ones), Floats(64, 0.0f), "ones");
+}
+
 TEST_F(RecorderTest, WorkOverTheBusIsCutByTheSpeedOfTheBus) {
   const Tensor ones = row(Floats(64, 1.0f)), x = row(Floats(64, 0.0f));
   recorder.sync();

@@ -19,15 +19,20 @@ void norm_if_last() {
   if (arrived != workgroups) return;
   memoryBarrierBuffer();
   if (thread == 0) arrivals[0] = 0u;
+  // Sixteen loads of a thread are what a row of 4,096 has for 64 threads, which then need it once, and can ask for the weights with it.
   const uint quads = y_stride / 4;
+  const bool together = AT_ONCE == 16;
+  const bool once = quads <= AT_ONCE * threads;
   for (uint c = 0; c < COLUMNS; ++c) {
     const uint from = y_offset / 4 + c * quads, to = normed_offset4 + c * quads;
+    vec4 v[AT_ONCE], w[AT_ONCE];
     float squares = 0.0;
-    for (uint i = thread; i < quads; i += 8 * threads) {
-      vec4 v[8];
-      [[unroll]] for (uint u = 0; u < 8; ++u)
+    for (uint i = thread; i < quads; i += AT_ONCE * threads) {
+      [[unroll]] for (uint u = 0; u < AT_ONCE; ++u)
         v[u] = y[from + min(i + u * threads, quads - 1)];
-      [[unroll]] for (uint u = 0; u < 8; ++u)
+      if (together) [[unroll]]
+        for (uint u = 0; u < AT_ONCE; ++u) w[u] = norm_weight[min(i + u * threads, quads - 1)];
+      [[unroll]] for (uint u = 0; u < AT_ONCE; ++u)
         squares += i + u * threads < quads ? dot(v[u], v[u]) : 0.0;
     }
     const float all = subgroupAdd(squares);
@@ -37,13 +42,12 @@ void norm_if_last() {
     squares = 0.0;
     for (uint s = 0; s < gl_NumSubgroups; ++s) squares += partial[s];
     const float factor = 1.0 / sqrt(squares / float(y_stride) + eps);
-    for (uint i = thread; i < quads; i += 4 * threads) {
-      vec4 v[4], w[4];
-      [[unroll]] for (uint u = 0; u < 4; ++u) {
-        v[u] = y[from + min(i + u * threads, quads - 1)];
-        w[u] = norm_weight[min(i + u * threads, quads - 1)];
-      }
-      [[unroll]] for (uint u = 0; u < 4; ++u)
+    for (uint i = thread; i < quads; i += AT_ONCE * threads) {
+      if (!once) [[unroll]]
+        for (uint u = 0; u < AT_ONCE; ++u) v[u] = y[from + min(i + u * threads, quads - 1)];
+      if (!once || !together) [[unroll]]
+        for (uint u = 0; u < AT_ONCE; ++u) w[u] = norm_weight[min(i + u * threads, quads - 1)];
+      [[unroll]] for (uint u = 0; u < AT_ONCE; ++u)
         if (i + u * threads < quads) normed[to + i + u * threads] = v[u] * factor * w[u];
     }
   }

@@ -21,8 +21,8 @@ void write_rotations(const TextConfig& config, uint32_t first, uint32_t rows, fl
 
 /// What a pass needs besides the weights.
 struct DecoderInputs {
-  vk::Slice tokens;     ///< uint32 [rows]
-  vk::Slice rotations;  ///< write_rotations for the rows' positions
+  vk::Slice tokens;          ///< uint32 [rows]
+  ops::Rotations rotations;  ///< write_rotations, of the rows' positions at least
   ops::Position position;
   uint32_t rows = 0;
   uint32_t length = 0;                            ///< positions up to the last row's; 0 = not known when recording

@@ -121,6 +121,7 @@ struct Queries {
   enum class Kind : uint32_t { ready, rotated, normed } kind = Kind::ready;
   vk::Slice turns{};  ///< rotated: rotations; normed: weights
   float eps = 0;
+  uint32_t first_turn = 0;  ///< rotated: position of the first rotation
 };
 
 void split_attention(Graph& g, const Tensor& q, const Queries& queries, const KvCache& cache, const HeadShape& shape,
@@ -130,11 +131,12 @@ void split_attention(Graph& g, const Tensor& q, const Queries& queries, const Kv
     float scale;
     uint32_t out_offset;
     float eps;
+    uint32_t first_turn;
   };
   struct MergePush {
     uint32_t splits, offset, length, index, base;
   };
-  static_assert(sizeof(Push) == 40 && sizeof(MergePush) == 20);
+  static_assert(sizeof(Push) == 44 && sizeof(MergePush) == 20);
   constexpr uint32_t chunk = 128;
   const bool causal = mask.kind == AttentionMask::Kind::causal, rotated = queries.kind == Queries::Kind::rotated;
   const bool merges = g.arrivals && q.rows * shape.kv_heads <= Graph::arrival_words;
@@ -145,12 +147,12 @@ void split_attention(Graph& g, const Tensor& q, const Queries& queries, const Kv
   Arena::Scope scope(g.arena);
   const Tensor parts = g.arena.tensor(q.rows * shape.heads * splits, shape.head_dim + 4);
   g.run(kv_variant("attention_decode", cache.half),
-        {shape.head_dim, shape.heads / shape.kv_heads, causal, static_cast<uint32_t>(queries.kind), merges},
+        {shape.head_dim, shape.heads / shape.kv_heads, causal, static_cast<uint32_t>(queries.kind), merges, g.device.quirks().loads_ahead},
         {vk::reads(q.slice), cached(cache.keys), cached(cache.values), state, vk::writes(parts.slice),
          queries.turns ? vk::reads(queries.turns) : unused, merges ? vk::writes(out.slice) : unused,
          merges ? vk::updates(g.arrivals) : unused},
         Push{q.cols, q.offset, cache.width, mask.length, mask.position.index, mask.position.base, splits, score_scale(shape), out.offset,
-             queries.eps},
+             queries.eps, queries.first_turn},
         {splits, shape.kv_heads, q.rows}, {4.0 * q.rows * keys * shape.query_width(), 2.0 * keys * cache.width * (cache.half ? 2.0 : 4.0)});
   if (merges) return;
   g.run("attention_merge", {shape.head_dim, causal}, {vk::reads(parts.slice), state, vk::writes(out.slice)},
@@ -167,10 +169,10 @@ void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape&
   tiled_attention(g, on_matrices ? *on_matrices : plain_kernel(g.device, kv, shape, mask), q, kv, shape, mask, out);
 }
 
-void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
+void rope_attention(Graph& g, const Tensor& qkv, const Rotations& rotations, const HeadShape& shape, const AttentionMask& mask,
                     const KvCache& cache, const Tensor& out) {
   if (qkv.rows == 1 && can_split(qkv, shape, own_bytes(shape.head_dim)))
-    return split_attention(g, qkv, {Queries::Kind::rotated, rotations}, cache, shape, mask, out);
+    return split_attention(g, qkv, {Queries::Kind::rotated, rotations.pairs, 0, rotations.first}, cache, shape, mask, out);
   rope_kv_write(g, qkv, rotations, shape, mask.position, cache);
   attention(g, qkv, cache, shape, mask, out);
 }

@@ -224,8 +224,8 @@ Case rope_attention(Bench& bench, const std::string& name, uint32_t length, cons
   const Tensor in = bench.tensor(1, shape.query_width() + 2 * shape.kv_width(), qkv), out = bench.tensor(1, shape.query_width()),
                turns = bench.tensor(1, shape.head_dim, rotations);
   Case made{name, 4.0 * length * shape.query_width(), 2.0 * static_cast<double>(keys_count) * (half ? 2 : 4), exact_tolerance, {}, {}, {}};
-  made.record = [&bench, in, turns, cache, shape, mask, out] {
-    ops::rope_attention(bench.graph, in, turns.slice, shape, mask, *cache, out);
+  made.record = [&bench, in, turns, before, cache, shape, mask, out] {
+    ops::rope_attention(bench.graph, in, {turns.slice, before}, shape, mask, *cache, out);
   };
   made.found = [&bench, out] { return bench.download<float>(out.slice); };
   made.expected = [=] {

@@ -76,8 +76,10 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
   // the recorder hears of a byte of its own for each block, so that it puts no barrier between them.
   const vk::Binding unused = vk::reads(x.slice);
   const auto of_all_blocks = [&](const vk::Slice& slice) { return vk::updates(slice, {block.first_row, 1, weight.rows}); };
-  g.run(weight_variant("matvec", block.dtype),
-        {g.device.quirks().matvec_threads, x.rows, norm ? add_norm_epilogue : static_cast<uint32_t>(epilogue.kind)},
+  const vk::Quirks& quirks = g.device.quirks();
+  std::vector<uint32_t> constants{quirks.matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)};
+  if (norm) constants = {quirks.matvec_threads, x.rows, add_norm_epilogue, quirks.loads_ahead};
+  g.run(weight_variant("matvec", block.dtype), constants,
         {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind),
          norm ? vk::reads(norm->weight.slice) : unused, norm ? of_all_blocks(norm->out.slice) : unused,
          norm ? of_all_blocks(g.arrivals) : unused},

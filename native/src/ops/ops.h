@@ -88,10 +88,14 @@ struct HeadShape {
   uint32_t query_width() const { return heads * head_dim; }
   uint32_t kv_width() const { return kv_heads * head_dim; }
 };
-/// Rotates queries (in place) and keys of qkv [rows, (heads + 2 kv_heads) * head_dim] by `rotations`
-/// ((cos, sin) float32 pairs [rows, head_dim / 2]; pairs are i, i + head_dim / 2), and writes keys and values
-/// into the cache at the rows' positions.
-void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position,
+/// (cos, sin) float32 pairs [positions, head_dim / 2] of the positions from `first` on.
+struct Rotations {
+  vk::Slice pairs;
+  uint32_t first = 0;
+};
+/// Rotates queries (in place) and keys of qkv [rows, (heads + 2 kv_heads) * head_dim] by the rotations of the rows' positions
+/// (pairs are i, i + head_dim / 2), and writes keys and values into the cache there.
+void rope_kv_write(Graph& g, const Tensor& qkv, const Rotations& rotations, const HeadShape& shape, const Position& position,
                    const KvCache& cache);
 /// Writes keys and values [rows, kv_width] into the cache from row `first`.
 void kv_write(Graph& g, const Tensor& keys, const Tensor& values, const KvCache& cache, uint32_t first);
@@ -113,7 +117,7 @@ struct AttentionMask {
 void attention(Graph& g, const Tensor& q, const KvCache& cache, const HeadShape& shape, const AttentionMask& mask, const Tensor& out);
 /// rope_kv_write, then causal attention over what the cache holds now. A single row, as in a decode step, takes no dispatch
 /// for the former; its qkv stays unrotated then.
-void rope_attention(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const AttentionMask& mask,
+void rope_attention(Graph& g, const Tensor& qkv, const Rotations& rotations, const HeadShape& shape, const AttentionMask& mask,
                     const KvCache& cache, const Tensor& out);
 /// rms_norm of every head of q [rows, query_width()], with weights [1, head_dim], then attention. Few rows take no dispatch for the
 /// former; their q stays as it is then.
@@ -126,6 +130,12 @@ void attention_packed(Graph& g, const Tensor& qkv, const HeadShape& shape, const
 /// All inputs [max_tiles * padded, width]; rows taken: `tokens` of tile `tile`.
 void gather_features(Graph& g, const Tensor& final_state, const std::vector<Tensor>& intermediate, uint32_t tile, uint32_t padded,
                      uint32_t tokens, const Tensor& out);
+
+/// Where the step behind a draw finds, without the host, which token it computes and where: the draw writes its token, and adds
+/// one to the position. uint32 each; none: nobody follows.
+struct Handover {
+  vk::Slice token{}, position{};
+};
 
 /// Index of each row's largest value (the lowest of equals): uint32 [logits.rows].
 void argmax(Graph& g, const Tensor& logits, const vk::Slice& out);
@@ -160,6 +170,7 @@ SamplingInputs sampling_inputs(const Sampling& sampling, std::span<const uint32_
 /// Draws one token of logits [1, vocabulary]: penalty (in place), temperature, top-k, top-p, min-p, then the smallest index
 /// whose cumulated probability exceeds the uniform number. Probabilities are whole multiples of 2^-31 of the largest one, so
 /// that sums have no order and every device draws what the scalar twin draws. inputs: SamplingInputs; out: uint32.
-void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::Slice& inputs, const vk::Slice& out);
+void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::Slice& inputs, const vk::Slice& out,
+            const Handover& next = {});
 
 }  // namespace loupe::ops

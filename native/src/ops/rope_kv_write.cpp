@@ -4,16 +4,16 @@
 
 namespace loupe::ops {
 
-void rope_kv_write(Graph& g, const Tensor& qkv, const vk::Slice& rotations, const HeadShape& shape, const Position& position,
+void rope_kv_write(Graph& g, const Tensor& qkv, const Rotations& rotations, const HeadShape& shape, const Position& position,
                    const KvCache& cache) {
   struct Push {
-    uint32_t heads, kv_heads, head_dim, index, base, offset;
+    uint32_t heads, kv_heads, head_dim, index, base, offset, first_rotation;
   };
-  static_assert(sizeof(Push) == 24);
+  static_assert(sizeof(Push) == 28);
   g.run(kv_variant("rope_kv_write", cache.half), {},
-        {vk::updates(qkv.slice), vk::reads(rotations), vk::reads(position.state), vk::updates(cache.keys.slice()),
+        {vk::updates(qkv.slice), vk::reads(rotations.pairs), vk::reads(position.state), vk::updates(cache.keys.slice()),
          vk::updates(cache.values.slice())},
-        Push{shape.heads, shape.kv_heads, shape.head_dim, position.index, position.base, qkv.offset},
+        Push{shape.heads, shape.kv_heads, shape.head_dim, position.index, position.base, qkv.offset, rotations.first},
         {shape.heads + 2 * shape.kv_heads, qkv.rows}, {elements(qkv) * 3, elements(qkv) * 12});
 }
 

@@ -36,14 +36,28 @@ constexpr uint32_t bins = 2048;
 /// `Work` of common/sampling.glsl: what one dispatch leaves to the next, and three histograms.
 constexpr uint64_t work_bytes = (9 + 2 * 64 + 3 * 3 * bins) * 4;
 
-}  // namespace
+/// The bindings of the last dispatch of a draw that hand over; they must be something.
+struct Hands {
+  vk::Binding token, position;
+  uint32_t are_used;
+  Hands(const Handover& next, const vk::Slice& unused)
+      : token(next.token ? vk::writes(next.token) : vk::reads(unused)),
+        position(next.token ? vk::updates(next.position) : vk::reads(unused)),
+        are_used(static_cast<bool>(next.token)) {}
+};
 
-void argmax(Graph& g, const Tensor& logits, const vk::Slice& out) {
+void largest(Graph& g, const Tensor& logits, const vk::Slice& out, const Handover& next) {
   Arena::Scope scope(g.arena);
   const vk::Slice best = best_of_parts(g, logits);
   const uint32_t parts = parts_of(g, logits);
-  g.run("argmax_merge", {}, {vk::reads(best), vk::writes(out)}, parts, {logits.rows}, {64.0 * logits.rows, 512.0 * logits.rows});
+  const Hands hands(next, best);
+  g.run("argmax_merge", {hands.are_used}, {vk::reads(best), vk::writes(out), hands.token, hands.position}, parts, {logits.rows},
+        {64.0 * logits.rows, 512.0 * logits.rows});
 }
+
+}  // namespace
+
+void argmax(Graph& g, const Tensor& logits, const vk::Slice& out) { largest(g, logits, out, {}); }
 
 SamplingPlan plan_of(const Sampling& sampling, uint32_t vocabulary) {
   const bool greedy = sampling.temperature <= 0;
@@ -67,9 +81,15 @@ SamplingInputs sampling_inputs(const Sampling& sampling, std::span<const uint32_
   return inputs;
 }
 
-void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::Slice& inputs, const vk::Slice& out) {
+void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::Slice& inputs, const vk::Slice& out, const Handover& next) {
+  Arena::Scope scope(g.arena);
+  vk::Slice work;
+  if (!plan.greedy) {
+    work = g.arena.take(work_bytes);
+    g.recorder.fill(work, 0);  // first, because it waits for whoever used this memory, and what follows waits for the logits anyway
+  }
   if (plan.penalty) penalise(g, logits, inputs);
-  if (plan.greedy) return argmax(g, logits, out);
+  if (plan.greedy) return largest(g, logits, out, next);
   struct Push {
     uint32_t n, offset, parts, has_top_k, has_top_p;
   };
@@ -77,9 +97,7 @@ void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::
   const uint32_t parts = parts_of(g, logits);
   if (divide_up(logits.cols, parts) > 0xFFFF)
     throw Error(ErrorCode::internal, "sample: a part of " + std::to_string(logits.cols) + " logits has more than 16 bits count.");
-  Arena::Scope scope(g.arena);
-  const vk::Slice best = best_of_parts(g, logits), work = g.arena.take(work_bytes);
-  g.recorder.fill(work, 0);
+  const vk::Slice best = best_of_parts(g, logits);
   const Push push{logits.cols, logits.offset, parts, plan.top_k, plan.top_p};
   const vk::Cost cost{elements(logits) * 60, elements(logits) * 4 + parts * 3.0 * bins * 4};
   const auto pass = [&](const char* shader, const std::vector<uint32_t>& constants) {
@@ -89,8 +107,10 @@ void sample(Graph& g, const Tensor& logits, const SamplingPlan& plan, const vk::
   if (plan.top_k) pass("sample_histogram", {1});
   if (plan.top_p) pass("sample_histogram", {2});
   pass("sample_sums", {});
-  g.run("sample_draw", {}, {vk::reads(logits.slice), vk::reads(best), vk::reads(inputs), vk::reads(work), vk::writes(out)}, push, {1},
-        {elements(logits) / parts * 60, elements(logits) / parts * 8});
+  const Hands hands(next, best);
+  g.run("sample_draw", {hands.are_used},
+        {vk::reads(logits.slice), vk::reads(best), vk::reads(inputs), vk::reads(work), vk::writes(out), hands.token, hands.position}, push,
+        {1}, {elements(logits) / parts * 60, elements(logits) / parts * 8});
 }
 
 }  // namespace loupe::ops

@@ -57,14 +57,15 @@ void rehearse(const ModelFiles& files, vk::Device& device, vk::Pipelines& pipeli
 
   const auto read = [&](uint32_t rows, const CrossKv* image) {
     Arena::Scope scope(arena);
-    decode(g, model, {words.slice(), words.slice(), {words.slice(), 0, 0}, rows, most, &self.layers(), image});
+    decode(g, model, {words.slice(), {words.slice(), 0}, {words.slice(), 0, 0}, rows, most, &self.layers(), image});
   };
   const auto draw = [&](uint32_t rows) {
     Arena::Scope scope(arena);
     const Tensor hidden = arena.tensor(rows, static_cast<uint32_t>(model.config.text.hidden_size)), logits = arena.tensor(rows, vocabulary);
     output_logits(g, model, hidden, logits);
     for (const ops::Sampling& way : ways_to_draw)
-      ops::sample(g, logits.view(0, 1), ops::plan_of(way, vocabulary), words.slice(), words.slice().part(0, 4));
+      ops::sample(g, logits.view(0, 1), ops::plan_of(way, vocabulary), words.slice(), words.slice().part(0, 4),
+                  rows == 1 ? ops::Handover{words.slice().part(256, 4), words.slice().part(512, 4)} : ops::Handover{});
   };
   // In the order in which an answer needs them.
   CrossKv seen;

@@ -14,15 +14,13 @@ namespace {
 /// Rows of logits computed at once while tracing; a row of Llama 3 has half a MiB.
 constexpr uint32_t trace_logit_rows = 16;
 constexpr uint64_t readback_bytes = 4u << 20;
-/// Words of state_: word 0 stays 0 (prefill passes its base by value), word 1 is the step's position.
-constexpr uint32_t state_zero = 0, state_position = 1;
-constexpr uint64_t state_bytes = 256;
-/// Of a row's part of chosen_ and sampling_: bindings begin at multiples of 256 bytes.
-constexpr uint64_t chosen_pitch = 256, sampling_pitch = (sizeof(ops::SamplingInputs) + 255) / 256 * 256;
+/// Of a row's part of chosen_ and sampling_, and where tokens begin in next_: bindings begin at multiples of 256 bytes.
+constexpr uint64_t chosen_pitch = 256, sampling_pitch = (sizeof(ops::SamplingInputs) + 255) / 256 * 256, next_tokens = 256;
 
 /// A recorded step serves the positions up to the next multiple of this: its attention has workgroups for so many keys, not for all
-/// that the cache has room for. Then it is recorded again.
-constexpr uint32_t recorded_length = 512;
+/// that the cache has room for. Then it is recorded again. Rotations are kept for these positions, and for those of a pass that
+/// goes beyond the multiple.
+constexpr uint32_t recorded_length = 512, window_rows = recorded_length + checked_rows;
 
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -62,9 +60,9 @@ struct Session::Recorded {
   vk::Recorder recorder;
   const CrossKv* image;
   ops::SamplingPlan plan;
-  uint32_t length;  ///< positions that it serves
-  Recorded(vk::Device& device, const CrossKv* image, const ops::SamplingPlan& plan, uint32_t length)
-      : recorder(device, vk::Recorder::Mode::retained), image(image), plan(plan), length(length) {}
+  Recorded(vk::Device& device, const vk::Speed& speed, const CrossKv* image, const ops::SamplingPlan& plan)
+      : recorder(device, vk::Recorder::Mode::retained, speed), image(image), plan(plan) {}
+  bool serves(const CrossKv* picture, const ops::SamplingPlan& draw) const { return image == picture && plan == draw; }
 };
 
 Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipelines, Model model, Activations activations,
@@ -81,19 +79,21 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
       recorder_(device, vk::Recorder::Mode::immediate),
       graph_{device, memory, pipelines, recorder_, arena_, activations, {}} {
   recorder_.set_cancel(&cancel_);
-  const uint64_t vocabulary = model_.text.output().rows;
+  const uint64_t vocabulary = model_.text.output().rows, rotation = static_cast<uint64_t>(model_.config.text.head_dim) * 4;
   tokens_ = memory.allocate(prefill_rows * 4, vk::Intent::upload);
-  rotations_ =
-      memory.allocate(static_cast<uint64_t>(prefill_rows) * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::upload);
-  state_ = memory.allocate(state_bytes, vk::Intent::upload);
-  std::memset(state_.mapped(), 0, state_bytes);
-  step_inputs_ =
-      memory.allocate(state_bytes + checked_rows * static_cast<uint64_t>(model_.config.text.head_dim) * 4, vk::Intent::activations);
+  rotations_ = memory.allocate(prefill_rows * rotation, vk::Intent::upload);
+  state_ = memory.allocate(4, vk::Intent::upload);  // stays 0: a chunk's position is passed by value
+  *state_.mapped<uint32_t>() = 0;
+  next_ = memory.allocate(next_tokens + checked_rows * 4, vk::Intent::activations);
+  host_next_ = memory.allocate(next_.size(), vk::Intent::upload);
+  window_ = memory.allocate(window_rows * rotation, vk::Intent::activations);
+  host_window_ = memory.allocate(window_.size(), vk::Intent::upload);
   if (device.quirks().last_workgroup) {
     arrivals_ = memory.allocate(Graph::arrival_words * 4, vk::Intent::activations);
     graph_.arrivals = arrivals_.slice();
   }
   sampling_ = memory.allocate(checked_rows * sampling_pitch, vk::Intent::upload);
+  sampling_inputs_ = memory.allocate(sampling_.size(), vk::Intent::activations);
   logits_ = memory.allocate(checked_rows * vocabulary * 4, vk::Intent::activations);
   chosen_ = memory.allocate(checked_rows * chosen_pitch, vk::Intent::readback);
   readback_ = memory.allocate(readback_bytes, vk::Intent::readback);
@@ -103,13 +103,16 @@ Session::Session(vk::Device& device, vk::Memory& memory, vk::Pipelines& pipeline
 Session::~Session() { recorder_.abandon(); }
 
 void Session::forget_recorded_steps() {
-  recorded_step_.reset();
+  for (auto& recorded : recorded_steps_) recorded.reset();
   recorded_check_.reset();
+  in_flight_.clear();  // they were waited for
+  next_is_known_ = false;
+  window_begin_ = window_end_ = 0;
 }
 
-Tensor Session::logits_of(uint32_t row) const {
+Tensor Session::logits_of(uint32_t row, uint32_t rows) const {
   const Tensor all{logits_.slice(), checked_rows, model_.text.output().rows, 0};
-  return all.view(row, 1);
+  return all.view(row, rows);
 }
 
 uint32_t Session::chosen(uint32_t row) const { return chosen_.mapped<uint32_t>()[row * chosen_pitch / 4]; }
@@ -271,7 +274,7 @@ void Session::prefill(const Prompt& prompt, const Segment& segment, const CrossK
     upload_rows(&prompt.tokens[first], rows, first);
     Arena::Scope scope(arena_);
     then(decode(graph_, model_,
-                {tokens_.slice(), rotations_.slice(), {state_.slice(), state_zero, first}, rows, first + rows, &self_kv_.layers(), image}));
+                {tokens_.slice(), {rotations_.slice(), first}, {state_.slice(), 0, first}, rows, first + rows, &self_kv_.layers(), image}));
     recorder_.sync();  // the next chunk overwrites tokens_ and rotations_
     if (listener.on_stage) listener.on_stage(Stage::prefill, first + rows, total);
   }
@@ -283,50 +286,100 @@ void Session::make_room(uint32_t positions, uint32_t used, const CrossKv* image)
   with_room(image, [&] { self_kv_.grow(positions, used, recorder_); });
 }
 
-void Session::output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan) {
-  output_logits(g, model_, hidden, {logits_.slice().part(0, hidden.rows * logits_of(0).cols * 4ull), hidden.rows, logits_of(0).cols, 0});
-  for (uint32_t row = 0; row < hidden.rows; ++row)
-    ops::sample(g, logits_of(row), plan, sampling_.slice().part(row * sampling_pitch, sizeof(ops::SamplingInputs)),
-                chosen_.slice().part(row * chosen_pitch, 4));
+void Session::output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan, uint32_t row) {
+  const bool hands_over = hidden.rows == 1;
+  const vk::Slice inputs = sampling_inputs_.slice().part(row * sampling_pitch, hidden.rows * sampling_pitch);
+  // Many workgroups of a draw read these: over the bus they come once.
+  if (plan.penalty || !plan.greedy) g.recorder.copy(sampling_.slice().part(row * sampling_pitch, inputs.size), inputs);
+  output_logits(g, model_, hidden, logits_of(row, hidden.rows));
+  for (uint32_t i = 0; i < hidden.rows; ++i)
+    ops::sample(g, logits_of(row + i), plan, inputs.part(i * sampling_pitch, sizeof(ops::SamplingInputs)),
+                chosen_.slice().part((row + i) * chosen_pitch, 4),
+                hands_over ? ops::Handover{next_.slice().part(next_tokens, 4), next_.slice().part(0, 4)} : ops::Handover{});
 }
 
-void Session::step(std::span<const uint32_t> tokens, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) {
-  const uint32_t rows = static_cast<uint32_t>(tokens.size());
+void Session::write_next(std::span<const uint32_t> tokens, uint32_t position) {
+  *host_next_.mapped<uint32_t>() = position;
+  std::copy(tokens.begin(), tokens.end(), host_next_.mapped<uint32_t>() + next_tokens / 4);
+  recorder_.copy(host_next_.slice(), next_.slice());
+}
+
+void Session::open_window(uint32_t position, uint32_t rows, const CrossKv* image) {
   make_room(position + rows, position, image);
-  std::unique_ptr<Recorded>& recorded = rows == 1 ? recorded_step_ : recorded_check_;
-  if (recorded && (recorded->image != image || recorded->plan != plan || recorded->length < position + rows)) recorded.reset();
-  if (!recorded) {
-    const uint32_t length = std::min(round_up(position + rows, recorded_length), self_kv_.capacity());
-    auto fresh = std::make_unique<Recorded>(device_, image, plan, length);
-    fresh->recorder.set_cancel(&cancel_);
-    Graph g{device_, memory_, pipelines_, fresh->recorder, arena_, graph_.activations, graph_.arrivals};
-    Arena::Scope scope(arena_);
-    // Every layer's attention reads these in many workgroups: over the bus they come once.
-    const uint64_t rotation_bytes = rows * static_cast<uint64_t>(model_.config.text.head_dim) * 4;
-    const vk::Slice state = step_inputs_.slice().part(0, state_bytes), rotations = step_inputs_.slice().part(state_bytes, rotation_bytes);
-    g.recorder.copy(state_.slice(), state);
-    g.recorder.copy(rotations_.slice().part(0, rotation_bytes), rotations);
-    output_and_draw(g, decode(g, model_, {tokens_.slice(), rotations, {state, state_position, 0}, rows, length, &self_kv_.layers(), image}),
-                    plan);
-    recorded = std::move(fresh);  // only now: recording may be cancelled, and half a step must not be replayed
+  if (position >= window_begin_ && position + rows <= window_end_) return;
+  forget_recorded_steps();
+  window_end_ = std::min(round_up(position + rows, recorded_length), self_kv_.capacity());
+  window_begin_ = window_end_ - std::min(window_end_, window_rows);
+  write_rotations(model_.config.text, window_begin_, window_end_ - window_begin_, host_window_.mapped<float>());
+  recorder_.copy(host_window_.slice(), window_.slice());
+}
+
+std::unique_ptr<Session::Recorded> Session::record_step(uint32_t rows, const CrossKv* image, const ops::SamplingPlan& plan, uint32_t row) {
+  auto made = std::make_unique<Recorded>(device_, step_speed_, image, plan);
+  made->recorder.set_cancel(&cancel_);
+  Graph g{device_, memory_, pipelines_, made->recorder, arena_, graph_.activations, graph_.arrivals};
+  Arena::Scope scope(arena_);
+  const DecoderInputs inputs{next_.slice().part(next_tokens, rows * 4),
+                             {window_.slice(), window_begin_},
+                             {next_.slice().part(0, 4), 0, 0},
+                             rows,
+                             window_end_,
+                             &self_kv_.layers(),
+                             image};
+  output_and_draw(g, decode(g, model_, inputs), plan, row);
+  return made;
+}
+
+vk::Recorder& Session::ready(std::unique_ptr<Recorded>& recorded, uint32_t rows, const CrossKv* image, const ops::SamplingPlan& plan,
+                             uint32_t row) {
+  // Only when it is whole: recording may be cancelled, and half a step must not be replayed.
+  if (!recorded || !recorded->serves(image, plan)) {
+    recorded.reset();
+    recorded = record_step(rows, image, plan, row);
   }
-  upload_rows(tokens.data(), rows, position);
-  state_.mapped<uint32_t>()[state_position] = position;
-  vk::Recorder& recorder = recorded->recorder;
-  const uint64_t submissions = recorder.submissions();
+  return recorded->recorder;
+}
+
+bool Session::may_follow(uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) const {
+  // A penalty is for tokens that the host has seen.
+  if (device_.quirks().steps_in_flight < 2 || plan.penalty || in_flight_.size() != 1 || position >= window_end_) return false;
+  const std::unique_ptr<Recorded>& recorded = recorded_steps_[next_step_row()];
+  return !recorded || recorded->serves(image, plan);
+}
+
+uint32_t Session::next_step_row() const { return in_flight_.empty() ? 0 : 1 - in_flight_.back().step; }
+
+void Session::start_step(const CrossKv* image, const ops::SamplingPlan& plan) {
+  const uint32_t step = next_step_row();
+  ready(recorded_steps_[step], 1, image, plan, step).start();
+  in_flight_.push_back({step, now_ms()});
+}
+
+void Session::finish_step() {
+  const auto [step, began] = in_flight_.front();
+  vk::Recorder& recorder = recorded_steps_[step]->recorder;
   const double waited = recorder.waited_ms();
-  const double began = now_ms();
-  recorder.replay();
-  if (rows == 1)
-    speculation_cost_.step_took(now_ms() - began);
-  else
-    speculation_cost_.pass_took(now_ms() - began);
-  last_row_ = 0;
-  replayed_.waited_ms += recorder.waited_ms() - waited;
+  recorder.finish();
+  in_flight_.pop_front();
+  last_row_ = step;
+  const double now = now_ms();
+  speculation_cost_.step_took(now - std::max(began, last_finished_));
+  last_finished_ = now;
+  count(recorder, waited);
+  if (recorder.is_cut_wrongly()) recorded_steps_[step].reset();
+}
+
+void Session::finish_leftover_steps() {
+  for (; !in_flight_.empty(); in_flight_.pop_front()) recorded_steps_[in_flight_.front().step]->recorder.finish();
+}
+
+void Session::count(const vk::Recorder& recorder, double waited_before) {
+  replayed_.waited_ms += recorder.waited_ms() - waited_before;
   replayed_.dispatches += static_cast<double>(recorder.dispatches());
   replayed_.barriers += static_cast<double>(recorder.barriers());
-  replayed_.submissions += static_cast<double>(recorder.submissions() - submissions);
+  replayed_.submissions += static_cast<double>(recorder.segments());
   recorded_longest_ms_ = std::max(recorded_longest_ms_, recorder.longest_submission_ms());
+  step_speed_ = recorder.speed();
 }
 
 DeviceWork Session::work_so_far() const {
@@ -347,29 +400,60 @@ void Session::prepare_draw(const GenerateRequest& request, uint32_t draw, std::s
   }
   const std::vector<uint32_t> penalised(recent.begin(), recent.end());
   const ops::SamplingInputs inputs = ops::sampling_inputs(request.sampling, penalised, uniform(request.seed, draw));
-  std::memcpy(sampling_.mapped<std::byte>() + row * sampling_pitch, &inputs, sizeof inputs);
+  const size_t unused = (ops::most_penalised - inputs.penalised_count) * sizeof inputs.penalised[0];
+  std::memcpy(sampling_.mapped<std::byte>() + row * sampling_pitch, &inputs, sizeof inputs - unused);
 }
 
 std::vector<uint32_t> Session::step_ahead(const GenerateRequest& request, uint32_t token, uint32_t draw, const CrossKv* image,
                                           const ops::SamplingPlan& plan, Guesser& guesser, GenerateStatistics& statistics) {
   const uint32_t position = static_cast<uint32_t>(cached_.size());
-  std::vector<uint32_t> rows{token};
-  if (draw + checked_rows <= request.max_tokens && position + checked_rows <= context_length_) {
-    const std::span<const uint32_t> proposal = guesser.propose();
-    rows.insert(rows.end(), proposal.begin(), proposal.end());
+  std::span<const uint32_t> proposal;
+  if (draw + checked_rows <= request.max_tokens && position + checked_rows <= context_length_) proposal = guesser.propose();
+  if (in_flight_.empty()) {
+    if (!proposal.empty()) {
+      const std::vector<uint32_t> drawn = check(request, token, proposal, draw, image, plan);
+      const uint32_t accepted = static_cast<uint32_t>(drawn.size()) - 1;
+      guesser.checked(accepted);
+      statistics.proposed_tokens += proposed_tokens;
+      statistics.accepted_tokens += accepted;
+      return drawn;
+    }
+    open_window(position, 1, image);
+    if (!next_is_known_) write_next({&token, 1}, position);
+    recorder_.flush();
+    prepare_draw(request, draw, cached_, {&token, 1}, next_step_row());
+    start_step(image, plan);
   }
+  // The step that computes `token` is on its way. The next one follows it, if there will be one and nothing is to be checked.
+  if (proposal.empty() && draw + 1 < request.max_tokens && position + 1 < context_length_ && may_follow(position + 1, image, plan)) {
+    prepare_draw(request, draw + 1, {}, {}, next_step_row());
+    start_step(image, plan);
+  }
+  finish_step();
+  return {chosen(last_row_)};
+}
+
+std::vector<uint32_t> Session::check(const GenerateRequest& request, uint32_t token, std::span<const uint32_t> proposal, uint32_t draw,
+                                     const CrossKv* image, const ops::SamplingPlan& plan) {
+  const uint32_t position = static_cast<uint32_t>(cached_.size());
+  std::vector<uint32_t> rows{token};
+  rows.insert(rows.end(), proposal.begin(), proposal.end());
   // Each draw is the one that comes after so many tokens of this answer, whichever row it is.
   for (uint32_t row = 0; row < rows.size(); ++row) prepare_draw(request, draw + row, cached_, std::span(rows).first(row + 1), row);
-  step(rows, position, image, plan);
+  open_window(position, checked_rows, image);
+  write_next(rows, position);
+  next_is_known_ = false;
+  recorder_.flush();
+  vk::Recorder& recorder = ready(recorded_check_, checked_rows, image, plan, 0);
+  const double waited = recorder.waited_ms(), began = now_ms();
+  recorder.replay();
+  speculation_cost_.pass_took(now_ms() - began);
+  last_row_ = 0;
+  count(recorder, waited);
+  if (recorder.is_cut_wrongly()) recorded_check_.reset();
   std::vector<uint32_t> drawn;
   do drawn.push_back(chosen(static_cast<uint32_t>(drawn.size())));
   while (drawn.size() < rows.size() && drawn.back() == rows[drawn.size()]);
-  if (rows.size() > 1) {
-    const uint32_t accepted = static_cast<uint32_t>(drawn.size()) - 1;
-    guesser.checked(accepted);
-    statistics.proposed_tokens += proposed_tokens;
-    statistics.accepted_tokens += accepted;
-  }
   return drawn;
 }
 
@@ -394,6 +478,7 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
   const ops::SamplingPlan plan = ops::plan_of(request.sampling, model_.text.output().rows);
 
   try {
+    finish_leftover_steps();
     prepare_draw(request, 0, wanted);
     size_t computed = reused;
     const CrossKv* image = nullptr;
@@ -403,12 +488,16 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       prefill(request.prompt, segment, image, listener, count, [&](const Tensor& hidden) {
         computed += hidden.rows;
         if (computed < count) return;  // an answer begins after the last row alone
-        output_and_draw(graph_, hidden.view(hidden.rows - 1, 1), plan);
+        // What the first step needs comes with it.
+        if (count < self_kv_.capacity()) open_window(count, 1, image);
+        write_next({}, count - 1);
+        output_and_draw(graph_, hidden.view(hidden.rows - 1, 1), plan, 0);
       });
       cached_.insert(cached_.end(), wanted.begin() + segment.begin, wanted.begin() + segment.end);
       statistics.prefill_ms += now_ms() - prefill_begin;
     }
     last_row_ = 0;
+    next_is_known_ = true;
     Guesser guesser(request.max_tokens > 1 ? request.speculation : Speculation::off, speculation_cost_);
     std::vector<uint32_t> drawn{chosen(0)};  // by the last step: the next token, or several
     uint32_t next = 0;                       // of them
@@ -464,6 +553,7 @@ GenerateResult Session::generate(const GenerateRequest& request, const Listener&
       forget_recorded_steps();
       throw;
     }
+    window_begin_ = window_end_ = 0;  // the copy of its rotations may have been dropped
     result.finish = Finish::cancelled;
   } catch (...) {
     recorder_.abandon();
@@ -529,7 +619,12 @@ TraceResult Session::trace(const Prompt& prompt, uint32_t continue_for) {
     result.greedy_tokens.push_back(token);
     result.greedy_logits.insert(result.greedy_logits.end(), last.begin(), last.end());
     if (i + 1 == continue_for) break;
-    step({&token, 1}, static_cast<uint32_t>(wanted.size()) + i, image, {});
+    const uint32_t position = static_cast<uint32_t>(wanted.size()) + i;
+    open_window(position, 1, image);
+    write_next({&token, 1}, position);
+    recorder_.flush();
+    start_step(image, {});
+    finish_step();
     last = last_logits();
   }
   return result;

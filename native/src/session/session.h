@@ -2,6 +2,7 @@
 // One conversation with a loaded model: prompts in, tokens out, everything reusable kept in between.
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -98,6 +99,8 @@ class Session {
     std::string image;
     bool operator==(const CachedToken&) const = default;
   };
+  /// A decode step recorded once, replayed at every position until what it points to moves.
+  struct Recorded;
   /// Consecutive rows that see the same picture.
   struct Segment {
     uint32_t begin = 0, end = 0;
@@ -119,27 +122,49 @@ class Session {
   /// runs it once more.
   template <class Work>
   auto with_room(const CrossKv* kept, Work&& work);
-  /// One token at `position`, or `checked_rows` from there, by a recorded step. Leaves the logits of each in logits_, and what is
-  /// drawn from them in chosen_.
-  void step(std::span<const uint32_t> tokens, uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan);
-  /// Logits of each row into logits_, and a draw from them into chosen_.
-  void output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan);
+  /// Logits of each row into those of logits_ from `row` on, and a draw from them into chosen_. With one row its token goes to
+  /// next_, and the position there grows by one.
+  void output_and_draw(Graph& g, const Tensor& hidden, const ops::SamplingPlan& plan, uint32_t row);
   /// Writes what draw number `draw` of a request depends on, from row `row`, which computes the last of `next`. These follow
   /// the tokens of `history`.
   void prepare_draw(const GenerateRequest& request, uint32_t draw, std::span<const CachedToken> history,
                     std::span<const uint32_t> next = {}, uint32_t row = 0);
   uint32_t chosen(uint32_t row) const;
-  /// Computes `token`, the last of the answer's `draw` so far, and what is proposed behind it. Returns what comes next: one token,
-  /// and one more for each proposed token that is the right one.
+
+  /// Records the way of what a step computes, `tokens` from `position` on, to next_.
+  void write_next(std::span<const uint32_t> tokens, uint32_t position);
+  /// Room for a step of `rows` rows at `position`, and its rotations. If they have to move, recorded steps are forgotten.
+  void open_window(uint32_t position, uint32_t rows, const CrossKv* image);
+  /// A step of `rows` rows, whose logits and draws go to the rows from `row` on. It computes what stands in next_.
+  std::unique_ptr<Recorded> record_step(uint32_t rows, const CrossKv* image, const ops::SamplingPlan& plan, uint32_t row);
+  /// `recorded`, or a new one in its place.
+  vk::Recorder& ready(std::unique_ptr<Recorded>& recorded, uint32_t rows, const CrossKv* image, const ops::SamplingPlan& plan,
+                      uint32_t row);
+  /// Whether a step at `position` may be submitted while the one before it runs: nothing of the host decides about it, and nothing
+  /// has to move for it.
+  bool may_follow(uint32_t position, const CrossKv* image, const ops::SamplingPlan& plan) const;
+  /// Submits a step of one row. What its draw depends on is in row `next_step_row()` of sampling_.
+  void start_step(const CrossKv* image, const ops::SamplingPlan& plan);
+  uint32_t next_step_row() const;
+  /// Waits for the oldest step in flight, whose row becomes last_row_.
+  void finish_step();
+  /// Waits for steps that nobody asks for any more.
+  void finish_leftover_steps();
+  void count(const vk::Recorder& recorder, double waited_before);
+  /// Computes `token`, the last of the answer's `draw` so far, and what is proposed behind it, or has the device begin with what
+  /// follows. Returns what comes next: one token, and one more for each proposed token that is the right one.
   std::vector<uint32_t> step_ahead(const GenerateRequest& request, uint32_t token, uint32_t draw, const CrossKv* image,
                                    const ops::SamplingPlan& plan, Guesser& guesser, GenerateStatistics& statistics);
+  /// The same for `token` and a proposal, in one pass.
+  std::vector<uint32_t> check(const GenerateRequest& request, uint32_t token, std::span<const uint32_t> proposal, uint32_t draw,
+                              const CrossKv* image, const ops::SamplingPlan& plan);
   /// Of all steps so far, and of what else has been submitted.
   DeviceWork work_so_far() const;
   void upload_rows(const uint32_t* tokens, uint32_t rows, uint32_t first);
   void read_back(const Tensor& tensor, std::vector<float>& out);
   void forget_recorded_steps();
-  /// [1, vocab]
-  Tensor logits_of(uint32_t row) const;
+  /// [rows, vocab]
+  Tensor logits_of(uint32_t row, uint32_t rows = 1) const;
 
   vk::Device& device_;
   vk::Memory& memory_;
@@ -152,17 +177,27 @@ class Session {
   Arena arena_;
   vk::Recorder recorder_;
   Graph graph_;
-  vk::Buffer tokens_, rotations_, state_;  // written by the host before each pass
-  vk::Buffer step_inputs_;                 // of a recorded step: state_, then the rotations of its rows, copied by the device
+  vk::Buffer tokens_, rotations_, state_;  // written by the host before each chunk of a prompt
   vk::Buffer arrivals_;                    // Graph::arrivals
-  vk::Buffer sampling_;                    // ops::SamplingInputs of each row's next draw, likewise
+  vk::Buffer sampling_, sampling_inputs_;  // ops::SamplingInputs of each row's next draw: the host's, and the device's copy
   vk::Buffer logits_, chosen_, readback_;  // the first two of up to `checked_rows` rows
   uint32_t last_row_ = 0;                  // of logits_, which was computed for the last of `cached_`
   std::vector<CachedToken> cached_;
 
-  /// A decode step recorded once, replayed at every position until what it points to moves.
-  struct Recorded;
-  std::unique_ptr<Recorded> recorded_step_, recorded_check_;  // of one row, and of `checked_rows`
+  // Recorded steps take all they need from the device, so that one can follow another without the host: each leaves in next_
+  // which token the next one computes, and where.
+  vk::Buffer next_, host_next_;      // position, then tokens; and what the host copies there where it decides
+  bool next_is_known_ = false;       // next_ holds what follows `cached_`
+  vk::Buffer window_, host_window_;  // rotations of positions [window_begin_, window_end_), which recorded steps serve
+  uint32_t window_begin_ = 0, window_end_ = 0;
+  std::unique_ptr<Recorded> recorded_steps_[2], recorded_check_;  // of one row, by turns; and of `checked_rows`
+  struct InFlight {
+    uint32_t step;  // of recorded_steps_, and its row
+    double began;
+  };
+  std::deque<InFlight> in_flight_;
+  double last_finished_ = 0;
+  vk::Speed step_speed_;  // what steps have learned of the device
   SpeculationCost speculation_cost_;
   double recorded_longest_ms_ = 0;
   DeviceWork replayed_;  ///< by recorded steps

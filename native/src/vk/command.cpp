@@ -38,7 +38,7 @@ bool overlaps(const std::vector<Binding>& list, const Binding& one) {
 
 }  // namespace
 
-Recorder::Recorder(Device& device, Mode mode) : device_(device), mode_(mode) {
+Recorder::Recorder(Device& device, Mode mode, const Speed& speed) : device_(device), mode_(mode), speed_(speed) {
   VkCommandPoolCreateInfo create{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
   create.flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
   create.queueFamilyIndex = device.queue_family();
@@ -64,17 +64,21 @@ Recorder::Work Recorder::work_of(const Cost& cost) const {
           1e3 * cost.bus_bytes / rate.assumed_bus_bandwidth};
 }
 
-double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / device_scale_; }
+double Recorder::affordable_flops() const { return target_ms * 1e-3 * device_.quirks().assumed_flops / speed_.device; }
 
-/// Follows the real speed: quickly down, slowly up, because an overlong submission is the worse mistake. The part that
-/// was expected to take longer is the one that is learned about; a fast device says nothing about its bus.
+/// Follows the real speed: quickly down, slowly up, because an overlong submission is the worse mistake. What is submitted again and
+/// again is judged by many measurements: one that something else disturbed is not worth recording it anew. The part that was
+/// expected to take longer is the one that is learned about; a fast device says nothing about its bus.
 void Recorder::learn(const Work& work, double measured_ms) {
-  const double device_ms = device_scale_ * work.device_ms, bus_ms = bus_scale_ * work.bus_ms;
+  const double device_ms = speed_.device * work.device_ms, bus_ms = speed_.bus * work.bus_ms;
   if (device_ms + bus_ms <= 1) return;
   const bool bus = bus_ms > device_ms;
-  double& scale = bus ? bus_scale_ : device_scale_;
+  double& scale = bus ? speed_.bus : speed_.device;
   const double ratio = bus ? (measured_ms - device_ms) / work.bus_ms : (measured_ms - bus_ms) / work.device_ms;
-  scale = std::clamp(ratio > scale ? ratio : 0.7 * scale + 0.3 * ratio, 1e-3, 1e3);
+  const double weight = mode_ == Mode::retained ? 0.125 : ratio > scale ? 1 : 0.3;
+  // A processor's time is also that of everything else that runs on it, and no driver there loses patience.
+  const double slowest = mode_ == Mode::retained && device_.info().kind == DeviceKind::cpu ? 1 : 1e3;
+  scale = std::clamp(scale + weight * (ratio - scale), 1e-3, slowest);
 }
 
 Recorder::Segment& Recorder::current() {
@@ -108,6 +112,7 @@ void Recorder::begin(Segment& segment) {
   for (VkDescriptorPool pool : segment.pools) api.vkResetDescriptorPool(device_.handle(), pool, 0);
   segment.current_pool = 0;
   segment.work = {};
+  segment.parts.clear();
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = mode_ == Mode::immediate ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0;
   check(api.vkBeginCommandBuffer(segment.commands, &info), "vkBeginCommandBuffer");
@@ -117,28 +122,47 @@ void Recorder::begin(Segment& segment) {
     // The end of the pipe, so that it waits for the submissions before: their time is not this one's.
     api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.timestamps, 0);
   }
-  barrier(segment.commands);  // orders this segment after the one before
+  barrier(segment.commands, true, Next::transfer);  // orders this segment after the one before
 }
 
-void Recorder::barrier(VkCommandBuffer commands) {
+void Recorder::barrier(VkCommandBuffer commands, bool after_transfers, Next next) {
   VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
-  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
-  memory.dstAccessMask =
-      VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
-  constexpr VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-  device_.api().vkCmdPipelineBarrier(commands, stages, stages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  memory.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT;
+  memory.dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+  VkPipelineStageFlags from = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, to = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+  if (after_transfers) {
+    memory.srcAccessMask |= VK_ACCESS_TRANSFER_WRITE_BIT;
+    from |= VK_PIPELINE_STAGE_TRANSFER_BIT;
+  }
+  if (next == Next::transfer) {
+    memory.dstAccessMask |= VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+    to |= VK_PIPELINE_STAGE_TRANSFER_BIT;
+    forget_accesses();
+  }
+  device_.api().vkCmdPipelineBarrier(commands, from, to, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  earlier_written_.insert(earlier_written_.end(), written_.begin(), written_.end());
+  earlier_read_.insert(earlier_read_.end(), read_.begin(), read_.end());
   written_.clear();
   read_.clear();
+  transfers_ = false;
 }
 
-void Recorder::synchronise(std::initializer_list<Binding> bindings) {
+void Recorder::forget_accesses() {
+  for (std::vector<Binding>* list : {&written_, &read_, &earlier_written_, &earlier_read_}) list->clear();
+  transfers_ = false;
+}
+
+void Recorder::synchronise(std::initializer_list<Binding> bindings, Next next) {
   const bool hazard = std::any_of(bindings.begin(), bindings.end(), [&](const Binding& b) {
-    return overlaps(written_, b) || (b.access != Access::read && overlaps(read_, b));
+    const bool writes = b.access != Access::read;
+    return overlaps(written_, b) || (writes && overlaps(read_, b)) ||
+           (next == Next::transfer && (overlaps(earlier_written_, b) || (writes && overlaps(earlier_read_, b))));
   });
   if (hazard) {
-    barrier(segments_[active_].commands);
+    barrier(segments_[active_].commands, transfers_, next);
     ++barriers_;
   }
+  transfers_ = transfers_ || next == Next::transfer;
   for (const Binding& b : bindings) {
     if (b.access != Access::write) read_.push_back(b);
     if (b.access != Access::read) written_.push_back(b);
@@ -203,7 +227,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
     if (before > 0 && before + expected_ms(work) > target_ms) flush();
   }
   Segment& segment = current();
-  synchronise(bindings);
+  synchronise(bindings, Next::dispatch);
   const VkDescriptorSet set = descriptor_set(segment, pipeline, bindings);
   api.vkCmdBindPipeline(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
   api.vkCmdBindDescriptorSets(segment.commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout, 0, 1, &set, 0, nullptr);
@@ -212,12 +236,13 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
   ++dispatches_;
   segment.work += work;
+  if (mode_ == Mode::retained) segment.parts.push_back(work);
 }
 
 void Recorder::copy(const Slice& from, const Slice& to) {
   if (mode_ == Mode::rehearsal) return;
   Segment& segment = current();
-  synchronise({reads(from), writes(to)});
+  synchronise({reads(from), writes(to)}, Next::transfer);
   const VkBufferCopy region{from.offset, to.offset, std::min(from.size, to.size)};
   device_.api().vkCmdCopyBuffer(segment.commands, from.buffer, to.buffer, 1, &region);
   const double bytes = static_cast<double>(region.size);
@@ -227,7 +252,7 @@ void Recorder::copy(const Slice& from, const Slice& to) {
 void Recorder::fill(const Slice& slice, uint32_t word) {
   if (mode_ == Mode::rehearsal) return;
   Segment& segment = current();
-  synchronise({writes(slice)});
+  synchronise({writes(slice)}, Next::transfer);
   device_.api().vkCmdFillBuffer(segment.commands, slice.buffer, slice.offset, slice.size, word);
 }
 
@@ -304,8 +329,7 @@ void Recorder::abandon() noexcept {
     if (segment.recording) api.vkResetCommandBuffer(segment.commands, 0);
     segment.in_flight = segment.recording = false;
   }
-  written_.clear();
-  read_.clear();
+  forget_accesses();
 }
 
 void Recorder::throw_if_cancelled() {
@@ -335,12 +359,38 @@ void Recorder::sync() {
   throw_if_cancelled();
 }
 
-void Recorder::replay() {
+void Recorder::start() {
   if (!segments_.empty() && segments_[active_].recording) end(segments_[active_]);
   throw_if_cancelled();
   for (Segment& segment : segments_)
     if (segment.fence) submit(segment);
-  wait_all();
+}
+
+void Recorder::finish() { wait_all(); }
+
+size_t Recorder::segments() const {
+  return static_cast<size_t>(std::count_if(segments_.begin(), segments_.end(), [](const Segment& one) { return one.fence != nullptr; }));
+}
+
+bool Recorder::is_cut_wrongly() const {
+  double longest = 0;
+  for (const Segment& segment : segments_) longest = std::max(longest, expected_ms(segment.work));
+  const bool too_long = longest > 2 * target_ms;
+  if (segments() <= 1 && !too_long) return false;
+  // As `dispatch` would cut; not by a hair's breadth, because speeds go up and down.
+  const double target = too_long ? target_ms : 0.75 * target_ms;
+  size_t wanted = 0;
+  double sum = 0;
+  for (const Segment& segment : segments_)
+    for (const Work& part : segment.parts) {
+      const double more = expected_ms(part);
+      if (wanted == 0 || (sum > 0 && sum + more > target)) {
+        ++wanted;
+        sum = 0;
+      }
+      sum += more;
+    }
+  return too_long ? wanted > segments() : wanted < segments();
 }
 
 }  // namespace loupe::vk

@@ -42,13 +42,19 @@ struct Cost {
   double bus_bytes = 0;  ///< those of them that come from the host's memory
 };
 
+/// How much slower the device and its bus are than assumed: measured / expected, smoothed.
+struct Speed {
+  double device = 1, bus = 1;
+};
+
 /// Records one-time work and submits it piece by piece as it goes ("immediate"), or keeps what was
 /// recorded to be submitted again and again ("retained": a decode step), or keeps and submits nothing ("rehearsal": what is recorded only
 /// asks for its pipelines).
 class Recorder {
  public:
   enum class Mode { immediate, retained, rehearsal };
-  Recorder(Device& device, Mode mode);
+  /// `speed`: what another recorder has learned about the same kind of work.
+  Recorder(Device& device, Mode mode, const Speed& speed = {});
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -62,8 +68,19 @@ class Recorder {
   void flush();
   /// Immediate: flushes and waits for everything. Host reads of readback slices are valid afterwards.
   void sync();
-  /// Retained: submits all segments in order and waits.
-  void replay();
+  /// Retained: submits all segments in order. What was submitted before must be finished.
+  void start();
+  /// Retained: waits for what `start` submitted.
+  void finish();
+  void replay() {
+    start();
+    finish();
+  }
+  /// Retained: submissions of a replay.
+  size_t segments() const;
+  /// Retained: whether the segments were cut by a speed that turned out to be wrong, so that recording again with `speed()` pays.
+  bool is_cut_wrongly() const;
+  const Speed& speed() const { return speed_; }
   /// Waits for what is in flight and drops what is recorded: after an error, before what it names is freed.
   void abandon() noexcept;
   /// Checked before every submission; when it says true, `cancelled` is thrown after the device is idle. While a fence is
@@ -97,6 +114,7 @@ class Recorder {
     std::vector<VkDescriptorPool> pools;
     size_t current_pool = 0;
     Work work;
+    std::vector<Work> parts;  ///< retained: of its dispatches
     bool recording = false, in_flight = false;
     double submitted_at = 0;
   };
@@ -109,10 +127,15 @@ class Recorder {
   void wait_all();
   void throw_if_cancelled();
   VkDescriptorSet descriptor_set(Segment& segment, const Pipeline& pipeline, std::initializer_list<Binding> bindings);
-  void synchronise(std::initializer_list<Binding> bindings);
-  void barrier(VkCommandBuffer commands);
+  /// What comes next: a dispatch, or a copy or fill.
+  enum class Next { dispatch, transfer };
+  void synchronise(std::initializer_list<Binding> bindings, Next next);
+  /// Dispatches are ordered among themselves by barriers that name nothing else: a driver that hears of transfers may flush caches
+  /// that no dispatch uses (RADV: those of pictures, by an event at the end of the pipe that its front end waits for).
+  void barrier(VkCommandBuffer commands, bool after_transfers, Next next);
+  void forget_accesses();
   Work work_of(const Cost& cost) const;
-  double expected_ms(const Work& work) const { return device_scale_ * work.device_ms + bus_scale_ * work.bus_ms; }
+  double expected_ms(const Work& work) const { return speed_.device * work.device_ms + speed_.bus * work.bus_ms; }
   void learn(const Work& work, double measured_ms);
 
   Device& device_;
@@ -120,8 +143,11 @@ class Recorder {
   VkCommandPool pool_ = VK_NULL_HANDLE;
   std::deque<Segment> segments_;
   size_t active_ = 0;
-  std::vector<Binding> written_, read_;      ///< since the last barrier
-  double device_scale_ = 1, bus_scale_ = 1;  ///< measured / expected, smoothed
+  std::vector<Binding> written_, read_;  ///< since the last barrier
+  /// Before it, since the last one that transfers wait for.
+  std::vector<Binding> earlier_written_, earlier_read_;
+  bool transfers_ = false;  ///< since the last barrier
+  Speed speed_;
   double longest_ms_ = 0, waited_ms_ = 0;
   uint64_t submissions_ = 0, dispatches_ = 0, barriers_ = 0;
   const std::atomic<bool>* cancel_ = nullptr;

@@ -24,6 +24,8 @@ struct Wants {
   uint32_t reduction_threads = 0;
   uint32_t attention_side = 0;
   uint32_t logits_a_part = 0;
+  uint32_t loads_ahead = 0;
+  uint32_t steps_in_flight = 0;
   bool fast_matrices = true;
   bool last_workgroup = true;
   bool timed = true;
@@ -47,7 +49,7 @@ constexpr MatrixShape none{}, squares{16, 16, 16}, arc{8, 8, 16}, xe2{8, 16, 16}
 /// matrix units want subgroups of a size of their own, which is not the reported 32. Metal's memory fences end at the workgroup before
 /// version 3.2 of its language, whatever SPIR-V asks for. Software drivers run a workgroup on one thread, so that more than one
 /// subgroup only adds barriers and shared memory; their matrix units are loops over float16 emulated in float32, at 0.8 of the speed of
-/// the float32 tiles.
+/// the float32 tiles, and nothing stands still there while the host looks at a token.
 constexpr Architecture table[] = {
     {"software",
      {.kind = DeviceKind::cpu},
@@ -55,14 +57,15 @@ constexpr Architecture table[] = {
       .reduction_threads = 32,
       .attention_side = 8,
       .logits_a_part = 16384,
+      .steps_in_flight = 1,
       .fast_matrices = false,
       .timed = false},
      "measured, lavapipe of Mesa 22.3 and 26.1, 2026-11-26: docs/decisions/0020"},
     {"Metal", {.driver = "MoltenVK"}, {.last_workgroup = false}, "Metal Shading Language 3.1, 2026-11-26: docs/decisions/0031"},
     {"AMD RDNA3, RDNA4",
      {.vendor = amd, .matrix = squares, .can_demand = 32},
-     {.matrix_subgroup = 32},
-     "counted, RADV 26.1.6 for Navi 31 and GFX1200, 2026-11-28: docs/decisions/0038"},
+     {.matrix_subgroup = 32, .loads_ahead = 16},
+     "counted, RADV 26.1.6 for Navi 31 and GFX1200, 2026-11-28: docs/decisions/0038, 0045"},
     {"AMD RDNA1, RDNA2",
      {.vendor = amd, .matrix = none, .can_demand = 32},
      {},
@@ -134,6 +137,8 @@ Quirks quirks_of(const DeviceInfo& device) {
     take(wants.reduction_threads, quirks.reduction_threads);
     take(wants.attention_side, quirks.attention_side);
     take(wants.logits_a_part, quirks.logits_a_part);
+    take(wants.loads_ahead, quirks.loads_ahead);
+    take(wants.steps_in_flight, quirks.steps_in_flight);
     quirks.fast_matrices = wants.fast_matrices;
     quirks.last_workgroup = wants.last_workgroup;
     quirks.timed = wants.timed;

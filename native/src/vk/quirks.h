@@ -49,6 +49,11 @@ struct Quirks {
   uint32_t attention_side = 16;
   /// Instead of the division that fits the shape of matrices and heads (ops/attention.cpp).
   std::optional<AttentionSplit> attention_split;
+  /// Loads of 16 bytes that a thread has on their way where few workgroups run beside it: values of decode attention, the norm behind
+  /// a product. 8 or 16.
+  uint32_t loads_ahead = 8;
+  /// Decode steps that are submitted before the first of them is waited for, where nothing on the host decides about the next: 1 or 2.
+  uint32_t steps_in_flight = 2;
   /// Of a vocabulary, what one workgroup looks through while a token is drawn: eight loads a thread.
   uint32_t logits_a_part = 2048;
   /// Whether kernels that compute the same are timed on the device where several are right for it (ops/variants.h).
