@@ -100,6 +100,19 @@ def be_idle() -> None:
         Path("/proc/self/autogroup").write_text("19")
 
 
+def wake(group: int) -> None:
+    """Where this user may: its processes get the processor as others do, so that they can save and end on a machine that is busy. Even a
+    killed process needs a turn to end."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(process.name)) != group:
+                continue
+            for thread in (process / "task").iterdir():
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), 0)
+            (process / "autogroup").write_text("0")
+
+
 def worse_cells(before: dict, after: dict) -> list[str]:
     """Cells, in known and in held-out fonts, in which fewer answers are exact."""
     return [cell for cell in cells_of(before) if cell not in after or after[cell]["exact"] < before[cell]["exact"]]
@@ -305,6 +318,7 @@ def stop(plan: Plan) -> int:
     if leader is None or lock.free():
         print("It is not running.")
         return 0
+    wake(leader)
     # The whole group: its leader may have been killed.
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGTERM)

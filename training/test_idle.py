@@ -30,6 +30,7 @@ while not stop:
     if step % steps == 0:
         break
     time.sleep(0.01)
+(run / "ended").write_text(f"{os.sched_getscheduler(0)} {os.getpriority(os.PRIO_PROCESS, 0)}")
 """
 EXPORT = "import pathlib, sys; (pathlib.Path(sys.argv[1]) / 'model').write_text(pathlib.Path(sys.argv[2]).read_text())"
 DRAW = """import json, pathlib, sys; (pathlib.Path(sys.argv[1]) / 'cases.json').write_text(json.dumps([{'cell': 'a'}, {'cell': 'b'}]))"""
@@ -107,6 +108,9 @@ class Idle(unittest.TestCase):
         trainer = self.number("process")
         self.assertIn("Stopped", self.stop())
         self.assertFalse(idle.alive(trainer))
+        if os.getuid() == 0:
+            # On a machine that is busy, a process at idle priority gets no turn to end in.
+            self.assertEqual((self.plan.run / "ended").read_text(), f"{os.SCHED_OTHER} 0")
         self.assertIn("Stopped", self.said(lambda: idle.status(self.plan)))
         self.assertIn("not running", self.stop())
 
