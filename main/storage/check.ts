@@ -3,7 +3,7 @@
  * changes nothing: not on a disk that cannot be written to, and not while another process uses it.
  * One that is too large for that is read from the disk, and all but its index of words is checked.
  */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { createHash, hash } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

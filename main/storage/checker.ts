@@ -1,5 +1,5 @@
 /** Who examines files: a process of its own in the app, so that nothing waits for it; this one in tests and commands. */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { flush } from './backups.ts';
 import { examineFile, type Finding } from './check.ts';

@@ -1,5 +1,5 @@
 /** Opens the database of a data folder: examined before anything is changed, then brought to the newest schema. */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

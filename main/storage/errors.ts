@@ -1,5 +1,5 @@
 /** What SQLite and the file system throw, in our words. */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { LoupeError, type ErrorCode } from '../errors.ts';
 import { databasePath, listBackups } from './backups.ts';
 

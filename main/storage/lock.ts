@@ -3,7 +3,7 @@
  * what it guards: the operating system ends it with the process, however that dies, so that no
  * stale lock can be left behind.
  */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { join } from 'node:path';
 import { LoupeError } from '../errors.ts';
 

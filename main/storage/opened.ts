@@ -1,5 +1,5 @@
 /** What stands behind the store's calls for a time: the database on the disk, a copy of it in memory, or an empty one. */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import type { Clock, Store } from '../services/ports.ts';
 import { conversationCommands, conversationQueries, type ConversationCommands, type ConversationQueries } from './conversations.ts';
 import { openBeside, openDatabase, openSnapshot } from './database.ts';

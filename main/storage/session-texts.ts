@@ -3,7 +3,7 @@
  * searched and asked about. When it closes, and when it starts after it was killed, none of their words stays in the database, its index or
  * its log. What answers and tables took of them is the person's.
  */
-import Database from 'better-sqlite3';
+import Database from './sqlite.ts';
 import { writeHandle, type WriteDatabase } from './handles.ts';
 import { keptTexts } from './migrations/015-kept-texts.ts';
 import { withKey } from './vault/folder-keys.ts';

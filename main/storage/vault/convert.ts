@@ -2,7 +2,7 @@
  * A data folder from its plain form into the sealed one, or back. The store is closed meanwhile. Each file is whole in one form or the other
  * at any moment, and tells by its first bytes in which: whatever ends this, it goes on where it was when it is called again.
  */
-import Database from 'better-sqlite3';
+import Database from '../sqlite.ts';
 import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -2,7 +2,8 @@
  * The keys of data folders that are unlocked in this process. Like the lock of a folder they belong to the folder and the process: whatever
  * opens a database or a file of the folder asks here, so that no place can forget to pass the key on and write something in plain form.
  */
-import Sqlite, { type Database } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
+import Sqlite from '../sqlite.ts';
 import { hkdfSync } from 'node:crypto';
 import { resolve } from 'node:path';
 
