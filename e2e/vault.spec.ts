@@ -38,10 +38,10 @@ async function encrypt(page: Page, look: (theme: 'light' | 'dark') => Promise<vo
   await dialog.getByLabel('New passphrase').fill('short');
   await expect(dialog.getByText('At least 8 characters.', { exact: true })).toBeVisible();
   await dialog.getByLabel('New passphrase').fill(passphrase);
-  await dialog.getByLabel('The same again').fill('another one');
-  await expect(dialog.getByText('These are not the same.')).toBeVisible();
+  await dialog.getByLabel('Repeat the passphrase').fill('another one');
+  await expect(dialog.getByText('The two passphrases do not match.')).toBeVisible();
   await expect(go).toBeDisabled();
-  await dialog.getByLabel('The same again').fill(passphrase);
+  await dialog.getByLabel('Repeat the passphrase').fill(passphrase);
   await expect(go).toBeDisabled();
   await dialog.getByLabel('I have kept the recovery code somewhere else').check();
   const code = await dialog.locator('code').innerText();
