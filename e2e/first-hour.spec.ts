@@ -34,6 +34,8 @@ test('a start that takes its time shows the places of the window, and never the 
 }) => {
   await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
   await page.goto(new URL('/?view=quick', page.url()).href);
+  // It listens from here on.
+  await expect(page.getByText('There is no picture')).toBeVisible();
   await pastePicture(page, await flat('#336699'));
   await loupe.question.fill('What colour is it?');
   await page.keyboard.press('Enter');

@@ -1,12 +1,13 @@
 // The desktop shell: finding Electron, bundling what it runs, and packaging it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runInForeground, capture, describeEnd, follow } from './exec.mjs';
+import { runInForeground, capture, describeEnd } from './exec.mjs';
 import { ensureNative } from './native.mjs';
 import { inRoot, root, shellBuild } from './paths.mjs';
 import { ensureRenderer } from './renderer.mjs';
 import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
+import { viteBuild } from './vite.mjs';
 
 const stamp = inRoot('build', '.shell-stamp');
 const workers = ['picture-worker.js', 'check-worker.js', 'ocr-worker.js', 'line-thread.js', 'document-worker.js'];
@@ -56,7 +57,10 @@ export async function findElectron() {
 
 function buildFingerprint() {
   const sources = listFiles(root, ['main', 'resources/licences', 'resources/models']).filter((line) => !/\.test\.ts |\/test\//.test(line));
-  return fingerprint([...sources, ...['package-lock.json', 'package.json', 'setup/electron.mjs'].map((path) => describeFile(root, path))]);
+  return fingerprint([
+    ...sources,
+    ...['package-lock.json', 'package.json', 'setup/electron.mjs', 'setup/vite.mjs'].map((path) => describeFile(root, path)),
+  ]);
 }
 
 /** The bundle in build/app/: one file per process, and the licences of what is in it. */
@@ -67,11 +71,7 @@ export async function ensureShell() {
   const print = buildFingerprint();
   say('building the desktop shell ...');
   for (const mode of ['production', 'preload']) {
-    const end = await follow(
-      process.execPath,
-      [inRoot('node_modules/vite/bin/vite.js'), 'build', '--config', inRoot('main/electron/vite.config.ts'), '--mode', mode],
-      { cwd: root },
-    );
+    const end = await viteBuild(['--config', inRoot('main/electron/vite.config.ts'), '--mode', mode]);
     if (end.code !== 0)
       throw new SetupError(
         `the desktop shell could not be built: vite ${describeEnd(end)} (see above).`,

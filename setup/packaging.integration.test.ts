@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureShell } from './electron.mjs';
 import { root } from './paths.mjs';
 import { ensureRenderer } from './renderer.mjs';
+import { viteBuild } from './vite.mjs';
 
 const run = promisify(execFile);
 const fuseCount = 8;
@@ -203,12 +204,11 @@ test('beside the archive: engine, shaders, demo model, models that read text, ve
 
 test('a second build of the same sources makes the same bytes', async () => {
   const again = join(directory, 'again');
-  const vite = join(root, 'node_modules/vite/bin/vite.js');
-  const build = (args: string[], out: string) =>
-    run(process.execPath, [vite, 'build', ...args, '--outDir', out, '--logLevel', 'warn'], { cwd: root });
+  const build = async (args: string[], part: string): Promise<void> =>
+    expect(await viteBuild([...args, '--outDir', join(again, part), '--logLevel', 'warn'])).toMatchObject({ code: 0 });
   for (const mode of ['production', 'preload'])
-    await build(['--config', join(root, 'main/electron/vite.config.ts'), '--mode', mode], join(again, 'app'));
-  await build(['renderer'], join(again, 'renderer'));
+    await build(['--config', join(root, 'main/electron/vite.config.ts'), '--mode', mode], 'app');
+  await build(['renderer'], 'renderer');
   for (const part of ['app', 'renderer']) {
     const of = (folder: string): Record<string, string> =>
       Object.fromEntries(

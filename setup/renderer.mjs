@@ -1,16 +1,19 @@
 // The window: one Vite build of renderer/ into build/renderer/.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEnd, follow } from './exec.mjs';
+import { describeEnd } from './exec.mjs';
 import { withLock } from './lock.mjs';
 import { inRoot, rendererBuild, root, setupLock } from './paths.mjs';
 import { say, SetupError } from './report.mjs';
 import { describeFile, fingerprint, isCurrent, listFiles, removeStamp, writeStamp } from './stamps.mjs';
+import { viteBuild } from './vite.mjs';
 
 const stamp = inRoot('build', '.renderer-stamp');
 
 function buildFingerprint() {
-  const alone = ['main/contract.ts', 'package-lock.json', 'tsconfig.json', 'setup/renderer.mjs'].map((path) => describeFile(root, path));
+  const alone = ['main/contract.ts', 'package-lock.json', 'tsconfig.json', 'setup/renderer.mjs', 'setup/vite.mjs'].map((path) =>
+    describeFile(root, path),
+  );
   return fingerprint([...listFiles(root, ['renderer', 'main/contract']), ...alone]);
 }
 
@@ -30,9 +33,7 @@ async function build() {
   // Sources that change during the build must not count as built.
   const print = buildFingerprint();
   say('building the window ...');
-  const end = await follow(process.execPath, [inRoot('node_modules/vite/bin/vite.js'), 'build', 'renderer', '--logLevel', 'warn'], {
-    cwd: root,
-  });
+  const end = await viteBuild(['renderer', '--logLevel', 'warn']);
   if (end.code !== 0 || !existsSync(page))
     throw new SetupError(
       `the window could not be built: vite ${describeEnd(end)} (see above).`,

@@ -9,6 +9,7 @@ import { findModel } from '../services/models/local/find-model.ts';
 import { write } from '../services/models/test/write-model.ts';
 import type { GenerateReply, LoadedModel } from '../services/ports.ts';
 import { createEngineClient } from './client.ts';
+import { quantiseAlone } from './test/quantise-alone.ts';
 
 const slow = { timeout: 600_000 };
 const endOfText = 420;
@@ -47,7 +48,7 @@ function early(name: string, { template, eos = '<|end_of_text|>' }: { template: 
 async function asGguf(directory: string): Promise<string> {
   const target = join(directory, 'gguf', 'Llama-early-Q8_0.gguf');
   write(directory, { 'gguf/.keep': '' });
-  await engine.quantise({ directory, target, text: 'q8_0', vision: 'f16' });
+  await quantiseAlone({ directory, target, text: 'q8_0', vision: 'f16' });
   return target;
 }
 

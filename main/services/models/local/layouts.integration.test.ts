@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngineClient } from '../../../engine/client.ts';
+import { quantiseAlone } from '../../../engine/test/quantise-alone.ts';
 import { demoModel } from '../../../host/paths.ts';
 import { LoupeError } from '../../../errors.ts';
 import type { ModelPlace } from '../../ports.ts';
@@ -413,7 +414,7 @@ describe('GGUF files', () => {
   let whole: GgufFile;
   beforeAll(async () => {
     const target = join(folder, 'Llama-whole.gguf');
-    await engine.quantise({ directory: demoModel, target, text: 'q8_0', vision: 'f16' });
+    await quantiseAlone({ directory: demoModel, target, text: 'q8_0', vision: 'f16' });
     whole = readGguf(target);
     rmSync(target);
   });
