@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import { violations } from './support/axe.ts';
-import { expect, pastePicture, testWithFakeEngine } from './support/loupe.ts';
+import { expect, openQuickAsk, pastePicture, testWithFakeEngine } from './support/loupe.ts';
 
 const test = testWithFakeEngine(1, 1000);
 
@@ -15,8 +15,7 @@ async function flat(background: string): Promise<Buffer> {
 
 test('the quick-ask window first: what was asked there is not hidden by the first page', async ({ loupe, page }) => {
   await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
-  await page.goto(new URL('/?view=quick', page.url()).href);
-  await expect(page.getByText('There is no picture')).toBeVisible();
+  await openQuickAsk(page);
   await pastePicture(page, await flat('#336699'));
   await loupe.question.fill('What colour is it?');
   await page.keyboard.press('Enter');
@@ -33,9 +32,7 @@ test('a start that takes its time shows the places of the window, and never the 
   page,
 }) => {
   await expect(page.getByRole('button', { name: 'Start without a picture' })).toBeVisible();
-  await page.goto(new URL('/?view=quick', page.url()).href);
-  // It listens from here on.
-  await expect(page.getByText('There is no picture')).toBeVisible();
+  await openQuickAsk(page);
   await pastePicture(page, await flat('#336699'));
   await loupe.question.fill('What colour is it?');
   await page.keyboard.press('Enter');

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
-import { expect, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
+import { expect, openQuickAsk, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
 import { samples } from './support/samples.ts';
 
 const test = testWithFakeEngine(1, 1000);
@@ -188,8 +188,7 @@ test('the pages over it', async ({ loupe, page }) => {
 
 test('the small window, and a host that is gone', async ({ loupe, page, host }) => {
   await loupe.skipWelcome();
-  await page.goto(new URL('/?view=quick', page.url()).href);
-  await expect(page.getByText('There is no picture')).toBeVisible();
+  await openQuickAsk(page);
   await show(page, 'quick-empty');
   await pastePicture(page, await sharp(samples[0]!.path).png().toBuffer());
   await expect(page.getByRole('button', { name: 'Copy text' })).toBeVisible();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
-import { expect, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
+import { expect, openQuickAsk, pastePicture, testWithFakeEngine, type Window } from './support/loupe.ts';
 
 const test = testWithFakeEngine(5);
 
@@ -143,8 +143,7 @@ test('of a part of the screen, by one key or a button', async ({ loupe, page }) 
 
 test('the picture of the quick-ask window is copied and saved', async ({ loupe, page }) => {
   await loupe.skipWelcome();
-  await page.goto(new URL('/?view=quick', page.url()).href);
-  await expect(page.getByText('There is no picture')).toBeVisible();
+  await openQuickAsk(page);
   await pastePicture(page, readFileSync(fixture(list)), 'list.png');
   await page.getByRole('button', { name: 'Copy picture' }).click();
   await expect(notices(page)).toContainText('Picture copied.');

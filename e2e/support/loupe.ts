@@ -160,6 +160,12 @@ export const testWithFakeEngine = (wordMs: number, atOnce = 0, more: readonly st
     },
   });
 
+/** The small window without a picture; it takes one from here on. */
+export async function openQuickAsk(page: Page): Promise<void> {
+  await page.goto(new URL('/?view=quick', page.url()).href);
+  await expect(page.getByText('There is no picture')).toBeVisible();
+}
+
 /** As a program leaves a picture on the clipboard. */
 export async function pastePicture(page: Page, bytes: Buffer, name = 'shot.png'): Promise<void> {
   await page.evaluate(

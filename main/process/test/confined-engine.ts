@@ -18,21 +18,11 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { parentChannel } from '../channel.ts';
 import { confineEngine } from '../confine.ts';
+import { attempt, codeOf } from './attempt.ts';
 
 const folder = process.env['XDG_TEST_FOLDER']!;
 const secret = join(folder, 'secret');
 const cache = join(folder, 'cache');
-
-const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
-
-function attempt(act: () => unknown): string {
-  try {
-    act();
-    return 'done';
-  } catch (error) {
-    return code(error);
-  }
-}
 
 const before = new Worker(
   `const { parentPort } = require('node:worker_threads');
@@ -61,9 +51,9 @@ parentChannel().send({
     mkdir: attempt(() => mkdirSync(`${secret}-folder`)),
     mode: attempt(() => chmodSync(secret, 0o777)),
     times: attempt(() => utimesSync(secret, 1, 1)),
-    run: code(spawnSync('true').error ?? { code: 'done' }),
-    connect: await once(connect(80, '127.0.0.1'), 'connect').then(() => 'done', code),
-    connectByName: await once(connect(join(folder, 'socket')), 'connect').then(() => 'done', code),
+    run: codeOf(spawnSync('true').error ?? { code: 'done' }),
+    connect: await once(connect(80, '127.0.0.1'), 'connect').then(() => 'done', codeOf),
+    connectByName: await once(connect(join(folder, 'socket')), 'connect').then(() => 'done', codeOf),
     signal: attempt(() => process.kill(process.ppid, 'SIGCONT')),
     inThread,
   },

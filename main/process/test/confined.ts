@@ -7,23 +7,13 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { parentChannel } from '../channel.ts';
 import { confineProcess } from '../confine.ts';
+import { attempt, codeOf } from './attempt.ts';
 
 const [file = ''] = [process.env['XDG_TEST_FILE']];
 const unconfined = confineProcess();
 
-const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
-
-function attempt(act: () => unknown): string {
-  try {
-    act();
-    return 'done';
-  } catch (error) {
-    return code(error);
-  }
-}
-
 async function attemptEvents(emitter: NodeJS.EventEmitter, event: string): Promise<string> {
-  return once(emitter, event).then(() => 'done', code);
+  return once(emitter, event).then(() => 'done', codeOf);
 }
 
 const udp = (): string => attempt(() => createSocket('udp4').bind(0));
@@ -44,7 +34,7 @@ parentChannel().send({
     write: attempt(() => writeFileSync(`${file}-new`, 'x')),
     remove: attempt(() => unlinkSync(file)),
     link: attempt(() => symlinkSync(file, `${file}-link`)),
-    run: code(spawnSync('true').error ?? { code: 'done' }),
+    run: codeOf(spawnSync('true').error ?? { code: 'done' }),
     connect: await attemptEvents(connect(80, '127.0.0.1'), 'connect'),
     listen: await attemptEvents(createServer().listen(0, '127.0.0.1'), 'listening'),
     signal: attempt(() => process.kill(process.ppid, 'SIGCONT')),
