@@ -2,9 +2,10 @@
 // the repeats; tokenising excluded, sampling on the device.
 //
 //   bench_model --model DIR|FILE.gguf [--device NAME] [--activations auto|f32|f16] [--prompt 512] [--generate 128]
-//               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0] [--host-layers 0]
+//               [--depth 0] [--tiles 4] [--repeats 5] [--image 1|0] [--host-layers 0] [--profile 0|1]
 //
-// The last --host-layers layers are left in the host's memory.
+// The last --host-layers layers are left in the host's memory. --profile 1 prints instead how long every kernel takes in a prompt, in a picture and
+// in tokens drawn, each of these once after a warm-up; the timestamps between the dispatches make the whole slower.
 //
 // Prints: prompt tokens/s (ppN), generated tokens/s (tgN @ depth) without and with a picture, greedy and drawn as Llama's
 // own settings do (temperature 0.6, top-p 0.9), milliseconds to encode a picture of --tiles tiles (cross-attention keys and
@@ -21,6 +22,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "session/session.h"
+#include "vk/profile.h"
 
 using namespace loupe;
 
@@ -128,12 +130,59 @@ void bench(Session& session, uint32_t prompt, uint32_t generate, uint32_t depth,
   });
 }
 
+void print_profile(const char* name, vk::Profile& profile, double per) {
+  struct Line {
+    std::string kernel;
+    vk::Profile::Entry entry;
+  };
+  std::vector<Line> lines;
+  vk::Profile::Entry all;
+  for (const auto& [kernel, entry] : profile.entries()) {
+    lines.push_back({kernel, entry});
+    all.dispatches += entry.dispatches;
+    all.ms += entry.ms;
+  }
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.entry.ms > b.entry.ms; });
+  std::printf("%s: %.3f ms in %.0f dispatches\n", name, all.ms / per, static_cast<double>(all.dispatches) / per);
+  for (const auto& [kernel, entry] : lines)
+    std::printf("  %-48s %8.1f dispatches %10.2f us each %9.3f ms %5.1f %%\n", kernel.c_str(), static_cast<double>(entry.dispatches) / per,
+                1e3 * entry.ms / static_cast<double>(entry.dispatches), entry.ms / per, 100 * entry.ms / all.ms);
+  std::fflush(stdout);
+}
+
+void profile_kernels(Session& session, vk::Profile& profile, uint32_t prompt, uint32_t generate, uint32_t depth, uint32_t tiles) {
+  const ModelConfig& config = session.model().config;
+  Fresh fresh(config);
+  const auto twice = [&](const std::function<void()>& run) {
+    run();
+    profile.clear();
+    run();
+  };
+  twice([&] { session.generate({{fresh.tokens(prompt), {}}, 1, {}, {}, 0}, {}); });
+  print_profile(("prompt of " + std::to_string(prompt)).c_str(), profile, 1);
+  Prompt look;
+  if (config.vision) {
+    twice([&] {
+      look = {fresh.tokens(1), {fresh.image(tiles)}};
+      look.tokens.push_back(static_cast<uint32_t>(*config.image_token_index));
+      session.generate({look, 1, {}, {}, 0}, {});
+    });
+    print_profile(("picture of " + std::to_string(tiles) + " tiles and two tokens").c_str(), profile, 1);
+  }
+  Prompt start = look;
+  const std::vector<uint32_t> more = fresh.tokens(depth + 1);
+  start.tokens.insert(start.tokens.end(), more.begin(), more.end());
+  // The second time nothing is prefilled but the last token.
+  twice([&] { session.generate({start, generate, {}, published_sampling, 0, Speculation::off}, {}); });
+  print_profile(("a token @ " + std::to_string(depth) + ", of " + std::to_string(generate)).c_str(), profile, generate);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options{{"--model", ""},       {"--device", ""},      {"--activations", "auto"}, {"--prompt", "512"},
                                              {"--generate", "128"}, {"--depth", "0"},      {"--tiles", "4"},          {"--repeats", "5"},
-                                             {"--image", "1"},      {"--host-layers", "0"}};
+                                             {"--image", "1"},      {"--host-layers", "0"}, {"--profile", "0"}};
   for (int i = 1; i < argc; i += 2) {
     if (!options.count(argv[i]) || i + 1 == argc)
       return std::fprintf(stderr, "bench_model: what does %s mean? See the top of tools/bench_model.cpp.\n", argv[i]), 2;
@@ -146,6 +195,9 @@ int main(int argc, char** argv) {
     auto instance = std::make_shared<vk::Instance>(false);
     const vk::DeviceInfo info = instance->choose(options["--device"]);
     vk::Device device(instance, info);
+    vk::Profile profile;
+    const bool profiling = options["--profile"] != "0";
+    if (profiling) device.set_profile(&profile);
     vk::Memory memory(device, 0);
     const char* shaders = std::getenv("LOUPE_SHADERS");
     vk::Pipelines pipelines(device, shaders ? shaders : LOUPE_SHADERS_DIR, "");
@@ -167,8 +219,11 @@ int main(int argc, char** argv) {
                 info.driver.c_str(), ops::matmul_path(device, activations).c_str(),
                 static_cast<double>(session.model().placement.device_bytes) * 1e-9,
                 static_cast<double>(session.model().placement.host_bytes) * 1e-9, options["--repeats"].c_str());
-    bench(session, prompt, generate, depth, number("--tiles", 1, 4), static_cast<int>(number("--repeats", 1, 100)),
-          options["--image"] != "0");
+    const uint32_t tiles = number("--tiles", 1, 4);
+    if (profiling)
+      profile_kernels(session, profile, prompt, generate, depth, tiles);
+    else
+      bench(session, prompt, generate, depth, tiles, static_cast<int>(number("--repeats", 1, 100)), options["--image"] != "0");
     const vk::MemoryUse use = memory.use();
     std::printf("longest submission %.1f ms; device memory %.0f MB, at most %.0f MB, largest allocation %.0f MB\n",
                 session.longest_submission_ms(), static_cast<double>(use.device_bytes) * 1e-6,

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -21,16 +22,22 @@ using namespace loupe;
 
 namespace {
 
+/// A run is repeated until it takes so long, because submitting takes a part of it. What fits into the device's cache then comes from there.
+constexpr double run_ms = 10;
+constexpr int most_together = 256;
+
 void time(cases::Bench& bench, const cases::Case& one, int repeats) {
-  std::vector<double> times;
-  for (int i = 0; i <= repeats; ++i) {
+  const auto run = [&](int count) {
     bench.sync();
     const auto begin = std::chrono::steady_clock::now();
-    one.record();
+    for (int i = 0; i < count; ++i) one.record();
     bench.sync();
-    const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    if (i > 0) times.push_back(ms);  // the first compiles
-  }
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count() / count;
+  };
+  run(1);  // compiles
+  const int together = static_cast<int>(std::clamp(std::ceil(run_ms / std::max(run(1), 1e-3)), 1.0, 1.0 * most_together));
+  std::vector<double> times;
+  for (int i = 0; i < repeats; ++i) times.push_back(run(together));
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
   std::printf("%-34s %10.3f ms %10.2f GFLOP/s %9.2f GB/s  (longest submission %.1f ms)\n", one.name.c_str(), median,

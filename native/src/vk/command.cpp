@@ -19,6 +19,8 @@ constexpr size_t max_in_flight = 3;
 constexpr uint64_t slice_ns = 100'000'000;
 constexpr uint32_t sets_per_pool = 256;
 constexpr uint32_t max_bindings = 8;
+/// Dispatches of a submission whose times a profile gets, less one.
+constexpr uint32_t max_marks = 8192;
 
 double now_ms() { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -52,7 +54,8 @@ Recorder::~Recorder() {
   if (device_.hung()) return;
   for (Segment& segment : segments_) {
     for (VkDescriptorPool pool : segment.pools) api.vkDestroyDescriptorPool(device_.handle(), pool, nullptr);
-    if (segment.timestamps) api.vkDestroyQueryPool(device_.handle(), segment.timestamps, nullptr);
+    for (VkQueryPool queries : {segment.timestamps, segment.marks})
+      if (queries) api.vkDestroyQueryPool(device_.handle(), queries, nullptr);
     if (segment.fence) api.vkDestroyFence(device_.handle(), segment.fence, nullptr);
   }
   if (pool_) api.vkDestroyCommandPool(device_.handle(), pool_, nullptr);
@@ -104,6 +107,8 @@ void Recorder::begin(Segment& segment) {
       queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
       queries.queryCount = 2;
       check(api.vkCreateQueryPool(device_.handle(), &queries, nullptr, &segment.timestamps), "vkCreateQueryPool");
+      queries.queryCount = max_marks;
+      if (device_.profile()) check(api.vkCreateQueryPool(device_.handle(), &queries, nullptr, &segment.marks), "vkCreateQueryPool");
     }
     const VkFenceCreateInfo fence{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};  // last: a segment with a fence is complete
     check(api.vkCreateFence(device_.handle(), &fence, nullptr, &segment.fence), "vkCreateFence");
@@ -123,6 +128,32 @@ void Recorder::begin(Segment& segment) {
     api.vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.timestamps, 0);
   }
   barrier(segment.commands, true, Next::transfer);  // orders this segment after the one before
+  if (segment.marks) {
+    api.vkCmdResetQueryPool(segment.commands, segment.marks, 0, max_marks);
+    segment.marked.clear();
+    mark(segment, nullptr);
+  }
+}
+
+void Recorder::mark(Segment& segment, const Pipeline* pipeline) {
+  if (!segment.marks || segment.marked.size() == max_marks) return;
+  device_.api().vkCmdWriteTimestamp(segment.commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, segment.marks,
+                                    static_cast<uint32_t>(segment.marked.size()));
+  segment.marked.push_back(pipeline);
+}
+
+void Recorder::add_to_profile(const Segment& segment) {
+  if (!segment.marks) return;
+  std::vector<uint64_t> ticks(segment.marked.size());
+  check(device_.api().vkGetQueryPoolResults(device_.handle(), segment.marks, 0, static_cast<uint32_t>(ticks.size()),
+                                            ticks.size() * sizeof(uint64_t), ticks.data(), sizeof(uint64_t), VK_QUERY_RESULT_64_BIT),
+        "vkGetQueryPoolResults");
+  uint64_t last = ticks.front();
+  for (size_t i = 1; i < ticks.size(); ++i) {
+    const uint64_t end = std::max(last, ticks[i]);
+    device_.profile()->add(segment.marked[i]->name, static_cast<double>(end - last) * device_.info().timestamp_period_ns * 1e-6);
+    last = end;
+  }
 }
 
 void Recorder::barrier(VkCommandBuffer commands, bool after_transfers, Next next) {
@@ -234,6 +265,7 @@ void Recorder::dispatch(const Pipeline& pipeline, std::initializer_list<Binding>
   if (pipeline.push_bytes)
     api.vkCmdPushConstants(segment.commands, pipeline.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes, push);
   api.vkCmdDispatch(segment.commands, groups.x, groups.y, groups.z);
+  mark(segment, &pipeline);
   ++dispatches_;
   segment.work += work;
   if (mode_ == Mode::retained) segment.parts.push_back(work);
@@ -312,6 +344,7 @@ void Recorder::wait(Segment& segment) {
         ticks[1] >= ticks[0])
       measured = static_cast<double>(ticks[1] - ticks[0]) * device_.info().timestamp_period_ns * 1e-6;
   }
+  add_to_profile(segment);
   longest_ms_ = std::max(longest_ms_, measured);
   learn(segment.work, measured);
 }

@@ -115,6 +115,8 @@ class Recorder {
     size_t current_pool = 0;
     Work work;
     std::vector<Work> parts;  ///< retained: of its dispatches
+    VkQueryPool marks = VK_NULL_HANDLE;    ///< with a profile: the begin, and the end of each of these
+    std::vector<const Pipeline*> marked;
     bool recording = false, in_flight = false;
     double submitted_at = 0;
   };
@@ -137,6 +139,8 @@ class Recorder {
   Work work_of(const Cost& cost) const;
   double expected_ms(const Work& work) const { return speed_.device * work.device_ms + speed_.bus * work.bus_ms; }
   void learn(const Work& work, double measured_ms);
+  void mark(Segment& segment, const Pipeline* pipeline);
+  void add_to_profile(const Segment& segment);
 
   Device& device_;
   Mode mode_;

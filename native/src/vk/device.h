@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vk/api.h"
+#include "vk/profile.h"
 #include "vk/quirks.h"
 
 namespace loupe::vk {
@@ -94,6 +95,10 @@ class Device {
   /// Size of the subgroups of kernels for matrix units.
   uint32_t matrix_subgroup() const { return quirks_.matrix_subgroup ? quirks_.matrix_subgroup : info_.subgroup_size; }
 
+  /// Where times of dispatches are added up, or null. Set it before anything is recorded.
+  Profile* profile() const { return profile_; }
+  void set_profile(Profile* profile) { profile_ = profile; }
+
   /// A submission did not end. What it may still use is never freed: the process is expected to end soon.
   bool hung() const { return hung_; }
   void declare_hung() { hung_ = true; }
@@ -105,6 +110,7 @@ class Device {
   VkDevice device_ = VK_NULL_HANDLE;
   VkQueue queue_ = VK_NULL_HANDLE;
   uint32_t queue_family_ = 0;
+  Profile* profile_ = nullptr;
   std::atomic<bool> hung_{false};
 };
 

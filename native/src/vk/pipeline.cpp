@@ -150,7 +150,9 @@ Pipeline Pipelines::compile(const Key& key, VkShaderModule module, const Layout&
     create.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
   }
   create.layout = layouts.pipeline;
-  Pipeline pipeline{VK_NULL_HANDLE, layouts.pipeline, layouts.set, bindings, push_bytes};
+  std::string name = shader;
+  for (const uint32_t constant : constants) name += " " + std::to_string(constant);
+  Pipeline pipeline{VK_NULL_HANDLE, layouts.pipeline, layouts.set, bindings, push_bytes, name};
   check(device_.api().vkCreateComputePipelines(device_.handle(), cache_, 1, &create, nullptr, &pipeline.handle),
         ("Compiling the shader " + shader).c_str());
   activity::step();

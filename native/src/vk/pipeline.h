@@ -19,6 +19,7 @@ struct Pipeline {
   VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
   uint32_t bindings = 0;
   uint32_t push_bytes = 0;
+  std::string name;  ///< shader and specialisation constants
 };
 
 class Pipelines {
