@@ -133,7 +133,7 @@ class Sheet:
         return fonts.load(self.face, max(7, round(self.em * scale)))
 
     def measure(self, text: str, font: ImageFont.FreeTypeFont) -> float:
-        return font.getlength(text)
+        return sum(fonts.steps(font, text))
 
     def write(self, x: float, baseline: float, text: str, font: ImageFont.FreeTypeFont, ink: Colour | None = None, line: int = 0) -> float:
         """Returns the right end."""
@@ -142,9 +142,8 @@ class Sheet:
         middle = baseline - 0.32 * font.size
         before = 0.0
         places: list[Letter | None] = []
-        for previous, character in zip(" " + text, text):
-            # The lengths of all beginnings of the text: asking the font for each would be a third of all drawing.
-            after = before + (fonts.advance(font, previous, character) if places else font.getlength(character))
+        for character, step in zip(text, fonts.steps(font, text)):
+            after = before + step
             places.append(None if character == " " else Letter(character, x + (before + after) / 2, middle, line))
             before = after
         self.texts.append((text, places))

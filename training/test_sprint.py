@@ -137,12 +137,15 @@ class Drawn(unittest.TestCase):
             np.testing.assert_array_equal(array.astype(np.int8), array)
 
     def test_lengths_by_pairs_are_those_of_the_font(self):
-        strings = Strings(random.Random(4), False)
+        strings, kerned = Strings(random.Random(4), False), False
         for held_out in (False, True):
             for path in itertools.chain.from_iterable(fonts.files(held_out).values()):
-                font, text = fonts.load(path, 17), strings.line(30)
-                sums = itertools.accumulate(map(fonts.advance, [font] * len(text), text, text[1:]), initial=font.getlength(text[0]))
-                self.assertEqual(list(sums)[: len(text)], [font.getlength(text[: end + 1]) for end in range(len(text))], path)
+                text = strings.line(30) + "AVATAR, To. LT'Yo"
+                for font in (fonts.load(path, size) for size in (9, 17, 34)):
+                    sums = list(itertools.accumulate(fonts.steps(font, text)))
+                    self.assertEqual(sums, [font.getlength(text[: end + 1]) for end in range(len(text))], path)
+                kerned |= fonts.spacing(font)[1] is not None
+        self.assertTrue(kerned, "no font has kerning")
 
     def test_packed_fonts_and_words_draw_the_same(self):
         code = "import hashlib, random, pictures; print(hashlib.sha256(pictures.draw(random.Random(2), {'lines': 1}, False, False).image.tobytes()).hexdigest())"
