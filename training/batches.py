@@ -55,8 +55,7 @@ class Plan:
         return arrays
 
     def most_bytes(self) -> int:
-        kinds = [Kind(tiles, False, False) for tiles in ROW]
-        return max(sum(size(shape, type_) for shape, type_ in self.layout(kind).values()) for kind in kinds)
+        return max(bytes_of(self, Kind(tiles, False, False)) for tiles in ROW)
 
 
 def size(shape: tuple[int, ...], type_: type) -> int:
@@ -72,12 +71,17 @@ class Kind:
 
 
 def place(plan: Plan, kind: Kind, memory: memoryview) -> dict[str, np.ndarray]:
-    """The arrays of a batch as they lie in memory."""
+    """The arrays of a batch as they lie in memory, one behind the other."""
     arrays, begin = {}, 0
     for name, (shape, type_) in plan.layout(kind).items():
         arrays[name] = np.frombuffer(memory, type_, int(np.prod(shape)), begin).reshape(shape)
         begin += size(shape, type_)
     return arrays
+
+
+def bytes_of(plan: Plan, kind: Kind) -> int:
+    """How much of the memory a batch takes."""
+    return sum(size(shape, type_) for shape, type_ in plan.layout(kind).values())
 
 
 def make(plan: Plan, tokens: Tokens, number: int) -> tuple[Kind, dict[str, np.ndarray]]:
@@ -96,7 +100,7 @@ def make(plan: Plan, tokens: Tokens, number: int) -> tuple[Kind, dict[str, np.nd
     arrays |= {name: np.stack([getattr(picture, name) for picture in drawn]) for name in LABELS[: 1 if pages else None]}
     if not pages:
         arrays |= ask(rng, plan, tokens, kind, drawn)
-    return kind, {name: arrays[name].astype(type_).reshape(shape) for name, (shape, type_) in plan.layout(kind).items()}
+    return kind, {name: arrays[name].astype(type_, copy=False).reshape(shape) for name, (shape, type_) in plan.layout(kind).items()}
 
 
 def ask(rng: random.Random, plan: Plan, tokens: Tokens, kind: Kind, drawn: list[Picture]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ copies them, for a machine that cannot install packages: LOUPE_TRAINING_FILES=FO
 
 import functools
 import glob
+import itertools
 import os
 import random
 import shutil
@@ -154,7 +155,7 @@ def steps(font: ImageFont.FreeTypeFont, text: str) -> list[float]:
     advances, kerning = spacing(font)
     found = [advances[character] for character in text]
     if kerning is not None:
-        for index, pair in enumerate(zip(text, text[1:]), 1):
+        for index, pair in enumerate(itertools.pairwise(text), 1):
             found[index] += kerning[pair]
     return found
 

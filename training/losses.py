@@ -47,7 +47,7 @@ def auxiliary_loss(auxiliary: Auxiliary, features: Tensor, labels: dict[str, Ten
 
 def answer_loss(model: Model, rows: dict[str, Tensor], seen: list[Tensor], watched: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
     """And which answer tokens the model would have chosen itself. `watched` gets the weights of its cross-attention."""
-    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen, watched))
+    logits = model.logits(model.read(rows["tokens"], rows["positions"].float(), rows["segments"], rows["sees"], seen, watched)).float()
     wanted = rows["answers"] >= 0
     losses = F.cross_entropy(logits.flatten(0, 1), rows["targets"].flatten(), reduction="none").view_as(wanted)
     return (losses * wanted).sum() / wanted.sum(), (logits.argmax(-1) == rows["targets"]) | ~wanted

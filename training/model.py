@@ -105,12 +105,63 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, watched: list[T
     Plain products on a CPU, where their backward pass is twice as fast as that of the fused attention, which on a GPU spares the
     memory of all weights.
     """
-    if q.is_cuda and watched is None:
+    if fused(q) and watched is None:
         return F.scaled_dot_product_attention(q, k, v, bias)
     weights = weigh(q, k, bias)
     if watched is not None:
         watched.append(weights)
     return torch.matmul(weights, v)
+
+
+def fused(x: Tensor) -> bool:
+    """Whether attention is computed as on a GPU; in bfloat16 on the CPU too, so that tests see it."""
+    return x.is_cuda or x.dtype == torch.bfloat16
+
+
+# By how many channels the heads of the encoder are longer in fused attention; the fastest kernels want a multiple of eight.
+MORE = 8
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How often each position counts, for one number of tiles.
+
+    Order of positions: real patches; one filling patch per real tile; one unused tile if there is any, and its filling patch.
+    """
+
+    real: int
+    bias: Tensor  # [positions, positions]: padding attends to real patches alone
+    # For kernels without a mask, the fastest: what is added to queries, keys and values [positions, 3, 1, head + MORE]. Two more channels of
+    # queries are 1, and those of keys the logarithm, in two parts, as bfloat16 keeps few digits.
+    more: Tensor
+
+    @staticmethod
+    def of(shape: Shape, tiles: int, like: Tensor) -> "Padding":
+        """`like`: of its device and type."""
+        unused, real = shape.max_tiles - tiles, tiles * shape.patches
+        counts = [1] * real + [shape.filling] * tiles
+        if unused:
+            counts += [unused] * shape.patches + [unused * shape.filling]
+        logarithms = torch.tensor([use_count_bias(count) for count in counts], device="cpu")
+        bias = logarithms.repeat(len(counts), 1)
+        bias[real:, real:] = -1e9
+        head = shape.vision_width // shape.vision_heads
+        logits = logarithms * head**0.5
+        more = torch.zeros(len(counts), 3, 1, head + MORE, device="cpu")
+        more[:, 0, 0, head : head + 2] = 1
+        more[:, 1, 0, head] = logits.bfloat16()
+        more[:, 1, 0, head + 1] = logits - logits.bfloat16()
+        return Padding(real, bias.to(like), more.to(like))
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Fused attention of the first positions [pictures, queries, heads, head + MORE]; q, k, v alike, with `more` in them."""
+        parts = [(q, k, v)]
+        if q.shape[1] > self.real:
+            real, padding = q.tensor_split([self.real], 1)
+            parts = [(real, k, v), (padding, k[:, : self.real], v[:, : self.real])]
+        scale = (q.shape[-1] - MORE) ** -0.5
+        attended = [F.scaled_dot_product_attention(*(each.transpose(1, 2) for each in part), scale=scale) for part in parts]
+        return torch.cat(attended, 2).transpose(1, 2) if len(attended) > 1 else attended[0].transpose(1, 2)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -128,10 +179,15 @@ class VisionAttention(nn.Module):
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             setattr(self, name, nn.Linear(width, width, bias=False))
 
-    def forward(self, x: Tensor, bias: Tensor, queries: int) -> Tensor:
-        q = split_heads(self.q_proj(x[:, :queries]), self.heads)
-        k, v = split_heads(self.k_proj(x), self.heads), split_heads(self.v_proj(x), self.heads)
-        return self.o_proj(join_heads(attend(q, k, v, bias[:queries])))
+    def forward(self, x: Tensor, padding: Padding, queries: int) -> Tensor:
+        weight = torch.cat([self.q_proj.weight, self.k_proj.weight, self.v_proj.weight]).unflatten(0, (3, self.heads, -1))
+        if not fused(x):
+            q, k, v = F.linear(x, weight.flatten(0, 2)).unflatten(-1, weight.shape[:3]).permute(2, 0, 3, 1, 4)
+            return self.o_proj(join_heads(attend(q[:, :, :queries], k, v, padding.bias[:queries])))
+        longer = F.pad(weight, (0, 0, 0, MORE))
+        q, k, v = (F.linear(x, longer.flatten(0, 2)).unflatten(-1, longer.shape[:3]) + padding.more).unbind(2)
+        out = F.pad(self.o_proj.weight.unflatten(1, (self.heads, -1)), (0, MORE)).flatten(1)
+        return F.linear(padding.attend(q[:, :queries], k, v).flatten(2), out)
 
 
 class VisionMlp(nn.Module):
@@ -154,10 +210,10 @@ class VisionLayer(nn.Module):
         if gated:
             self.gate_attn, self.gate_ffn = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
 
-    def forward(self, x: Tensor, bias: Tensor, queries: int | None = None) -> Tensor:
+    def forward(self, x: Tensor, padding: Padding, queries: int | None = None) -> Tensor:
         """`queries`: how many of the first positions are wanted."""
         queries = x.shape[1] if queries is None else queries
-        attended = self.self_attn(self.input_layernorm(x), bias, queries)
+        attended = self.self_attn(self.input_layernorm(x), padding, queries)
         x = x[:, :queries] + (self.gate_attn.tanh() * attended if self.gated else attended)
         inner = self.mlp(self.post_attention_layernorm(x))
         return x + (self.gate_ffn.tanh() * inner if self.gated else inner)
@@ -202,50 +258,52 @@ class Vision(nn.Module):
         self.layernorm_pre, self.layernorm_post = nn.LayerNorm(width), nn.LayerNorm(width)
         self.transformer = Layers([VisionLayer(shape, False) for _ in range(shape.local_layers)])
         self.global_transformer = Layers([VisionLayer(shape, True) for _ in range(shape.global_layers)])
-        # By number of tiles and device.
-        self.biases: dict[tuple[int, torch.device], Tensor] = {}
+        # By number of tiles, device and type.
+        self.paddings: dict[tuple[int, torch.device, torch.dtype], Padding] = {}
 
-    def bias(self, tiles: int, device: torch.device) -> Tensor:
-        """Order of positions: real patches; one filling patch per real tile; one unused tile if there is any, and its filling patch."""
-        if (tiles, device) not in self.biases:
-            shape = self.shape
-            unused = shape.max_tiles - tiles
-            real = tiles * shape.patches
-            counts = [1] * real + [shape.filling] * tiles
-            if unused:
-                counts += [unused] * shape.patches + [unused * shape.filling]
-            keys = torch.tensor([use_count_bias(count) for count in counts])
-            bias = keys.repeat(len(counts), 1)
-            bias[real:, real:] = -1e9
-            self.biases[tiles, device] = bias.to(device)
-        return self.biases[tiles, device]
+    def padding(self, tiles: int, like: Tensor) -> Padding:
+        kind = (tiles, like.device, like.dtype)
+        if kind not in self.paddings:
+            self.paddings[kind] = Padding.of(self.shape, tiles, like)
+        return self.paddings[kind]
+
+    def places(self, ratio: Tensor, tiles: int) -> Tensor:
+        """What is added by where patches lie [pictures, tiles, patches with the class token, width].
+
+        Summed up for each ratio, of which there are few, and taken by a product: its way back is one too.
+        """
+        shape, position, pre = self.shape, self.gated_positional_embedding, self.pre_tile_positional_embedding
+        gate = position.gate.tanh()
+        own = position.tile_embedding.weight.unflatten(1, (shape.max_tiles, shape.patches, -1))[:, :tiles]
+        of_tile = pre.embedding.weight.unflatten(1, (shape.max_tiles, 1, -1))[:, :tiles] * pre.gate.tanh()
+        added = (1 - gate) * position.embedding + gate * own
+        added = torch.cat([added[:, :, :1], added[:, :, 1:] + of_tile], 2)
+        return (F.one_hot(ratio, len(added)).to(added) @ added.flatten(1)).view(len(ratio), *added.shape[1:])
 
     def forward(self, pixels: Tensor, ratio: Tensor) -> Tensor:
         """pixels [pictures, tiles, 3, tile, tile], all of as many tiles; ratio: ids. Returns [pictures, tiles, patches, features]."""
         shape = self.shape
         pictures, tiles = pixels.shape[:2]
-        patches = F.unfold(pixels.flatten(0, 1), shape.patch, stride=shape.patch).transpose(1, 2)
-        x = F.linear(patches, self.patch_embedding.weight.flatten(1)).unflatten(0, (pictures, tiles))
-        x = x + self.pre_tile_positional_embedding(ratio, tiles)
-        x = torch.cat([self.class_embedding.expand(pictures, tiles, 1, -1), x], 2)
-        position = self.gated_positional_embedding
-        gate = position.gate.tanh()
-        own = position.tile_embedding(ratio).unflatten(-1, (shape.max_tiles, shape.patches, -1))[:, :tiles]
-        x = x + (1 - gate) * position.embedding + gate * own
+        across = pixels.unflatten(-1, (-1, shape.patch)).unflatten(-3, (-1, shape.patch))
+        patches = across.permute(0, 1, 3, 5, 2, 4, 6).flatten(4).flatten(2, 3)
+        x = F.linear(patches, self.patch_embedding.weight.flatten(1))
+        x = torch.cat([self.class_embedding.expand(pictures, tiles, 1, -1), x], 2) + self.places(ratio, tiles)
         x = self.layernorm_pre(x).flatten(1, 2)
         filling = x.new_zeros(pictures, 1, shape.vision_width)
         parts = [x, filling.expand(-1, tiles, -1)]
         if tiles < shape.max_tiles:
+            position = self.gated_positional_embedding
             black = torch.cat([self.class_embedding[None], x.new_zeros(shape.patches - 1, shape.vision_width)])
-            parts += [self.layernorm_pre(black + (1 - gate) * position.embedding).expand(pictures, -1, -1), filling]
+            unused = self.layernorm_pre(black + (1 - position.gate.tanh()) * position.embedding)
+            parts += [unused.expand(pictures, -1, -1), filling]
         x = torch.cat(parts, 1)
 
-        bias, real = self.bias(tiles, x.device), tiles * shape.patches
+        padding, real = self.padding(tiles, x), tiles * shape.patches
         kept = []
         for index, layer in enumerate(self.transformer.layers):
             if index in shape.features_at:
                 kept.append(x[:, :real])
-            x = layer(x, bias)
+            x = layer(x, padding)
         x = self.layernorm_post(x)
         after = self.post_tile_positional_embedding(ratio, tiles)
         x = torch.cat(
@@ -258,7 +316,7 @@ class Vision(nn.Module):
         )
         last = len(self.global_transformer.layers) - 1
         for index, layer in enumerate(self.global_transformer.layers):
-            x = layer(x, bias, real if index == last else None)
+            x = layer(x, padding, real if index == last else None)
         return torch.cat([x, torch.stack(kept, -1).flatten(2)], -1).unflatten(1, (tiles, -1))
 
 
@@ -268,7 +326,7 @@ class RmsNorm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(width)), eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x.float(), x.shape[-1:], self.weight, self.eps)
+        return F.rms_norm(x.float(), x.shape[-1:], self.weight.float(), self.eps).to(x.dtype)
 
 
 class TextMlp(nn.Module):
@@ -314,7 +372,7 @@ class TextAttention(nn.Module):
 
 def rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     half = x.shape[-1] // 2
-    return x * rotation[0] + torch.cat([-x[..., half:], x[..., :half]], -1) * rotation[1]
+    return (x * rotation[0] + torch.cat([-x[..., half:], x[..., :half]], -1) * rotation[1]).to(x.dtype)
 
 
 class SelfLayer(nn.Module):
@@ -407,7 +465,7 @@ class Model(nn.Module):
         which of the row's pictures a position sees, -1 for none. pictures: first, second, ... of each row [rows, keys, width].
         watched gets the weights of each cross-attention, in order [rows, heads, length, keys].
         """
-        (rows, length), device = tokens.shape, tokens.device
+        (rows, length), device, dtype = tokens.shape, tokens.device, pictures[0].dtype
         order = torch.arange(length, device=device)
         allowed = (segments[:, :, None] == segments[:, None, :]) & (order[None, :] <= order[:, None])
         owner = torch.cat([torch.full((picture.shape[1],), index, device=device) for index, picture in enumerate(pictures)])
@@ -416,11 +474,11 @@ class Model(nn.Module):
         frequency = self.shape.rope_theta ** -(torch.arange(0, head, 2, device=device) / head)
         angle = torch.cat([positions[:, None, :, None] * frequency] * 2, -1)
         view = View(
-            self_bias=torch.zeros(rows, 1, length, length, device=device).masked_fill_(~allowed[:, None], -1e9),
+            self_bias=torch.zeros(rows, 1, length, length, device=device, dtype=dtype).masked_fill_(~allowed[:, None], -1e9),
             cross_bias=None
             if len(pictures) == 1
-            else torch.zeros(rows, 1, length, len(owner), device=device).masked_fill_(hidden_key[:, None], -1e9),
-            sees=(sees >= 0).float()[:, :, None],
+            else torch.zeros(rows, 1, length, len(owner), device=device, dtype=dtype).masked_fill_(hidden_key[:, None], -1e9),
+            sees=(sees >= 0).to(dtype)[:, :, None],
             pictures=torch.cat(pictures, 1),
             rotation=(angle.cos(), angle.sin()),
             watched=watched,
@@ -444,5 +502,5 @@ class Auxiliary(nn.Module):
 
     def forward(self, features: Tensor) -> list[Tensor]:
         """From features without the class token [n, features]."""
-        characters, kinds, colours, lines = self.head(features).split(self.sizes, -1)
+        characters, kinds, colours, lines = self.head(features).float().split(self.sizes, -1)
         return [characters.unflatten(-1, (CHARACTER_SLOTS, -1)), kinds, colours, lines]

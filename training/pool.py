@@ -7,63 +7,68 @@ measures how many pictures a second they draw.
 
 import argparse
 import ctypes
-import itertools
+import gc
 import mmap
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Lock, Semaphore
 from pathlib import Path
-
-import numpy as np
 
 from batches import Kind, Plan, make, place
 from tokens import Tokens
 
-# Batches that a process may be ahead; what one takes longer than another is evened out by them.
-SLOTS = 3
+# Batches for each process that may lie ready. One of pages takes five times as long as another; meanwhile the others go on.
+SLOTS = 4
 SIGNAL_AT_PARENTS_DEATH = 1
+# glibc's M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD, and how much memory is kept: or each picture would be drawn in new pages.
+KEPT = {-1: 1 << 30, -2: 64 << 20, -3: 32 << 20}
 
 
 class Pool:
-    """Batches first, first + 1, ... in order. Start it before anything begins with CUDA: the processes are forked."""
+    """Batches first, first + 1, ... in order; whichever process is free draws the next. Start it before anything begins with CUDA: the
+    processes are forked."""
 
     def __init__(self, plan: Plan, workers: int, first: int = 0):
         self.plan, self.next = plan, first
-        self.slot_bytes = plan.most_bytes()
-        self.memories = [mmap.mmap(-1, SLOTS * self.slot_bytes) for _ in range(workers)]
-        self.taken = [0] * workers
-        self.held: int | None = None
+        slots, self.slot_bytes = SLOTS * workers, plan.most_bytes()
         context = multiprocessing.get_context("fork")
+        self.slots = Slots(context.Semaphore(slots), context.Lock(), context.Value("q", first, lock=False), slots)
+        self.memory = mmap.mmap(-1, slots * self.slot_bytes)
+        self.drawn: dict[int, Kind] = {}
+        self.held = False
         self.pipes, self.processes = [], []
-        for index in range(workers):
-            here, there = context.Pipe()
-            turns = itertools.count(first + index, workers)
-            process = context.Process(target=draw, args=(plan, turns, self.memories[index], self.slot_bytes, there), daemon=True)
+        # What was imported until now is not looked at by the collector of each process, which would copy all of it.
+        gc.freeze()
+        for _ in range(workers):
+            here, there = context.Pipe(duplex=False)
+            process = context.Process(target=draw, args=(plan, self.slots, self.memory, self.slot_bytes, there), daemon=True)
             process.start()
             there.close()
             self.pipes.append(here)
             self.processes.append(process)
-        # Batch n is drawn by the process n - first, counted around.
-        self.first = first
+        gc.unfreeze()
 
-    def take(self) -> tuple[Kind, dict[str, np.ndarray]]:
-        """The next batch; its arrays are valid until the next call."""
-        if self.held is not None:
-            self.pipes[self.held].send(None)
-        worker = (self.next - self.first) % len(self.processes)
-        try:
-            kind = self.pipes[worker].recv()
-        except EOFError:
-            self.processes[worker].join()
-            raise SystemExit(
-                f"A process that draws pictures has ended with {self.processes[worker].exitcode}; its message is above."
-            ) from None
-        memory = memoryview(self.memories[worker])[self.taken[worker] % SLOTS * self.slot_bytes :]
-        self.taken[worker] += 1
-        self.held, self.next = worker, self.next + 1
-        return kind, place(self.plan, kind, memory)
+    def take(self) -> tuple[Kind, memoryview]:
+        """The next batch; its memory, see batches.place, is valid until the next call."""
+        if self.held:
+            self.slots.free.release()
+        while self.next not in self.drawn:
+            for pipe in multiprocessing.connection.wait(self.pipes):
+                try:
+                    number, kind = pipe.recv()
+                except EOFError:
+                    process = self.processes[self.pipes.index(pipe)]
+                    process.join()
+                    raise SystemExit(f"A process that draws pictures has ended with {process.exitcode}; its message is above.") from None
+                self.drawn[number] = kind
+        kind, number = self.drawn.pop(self.next), self.next
+        self.held, self.next = True, self.next + 1
+        return kind, self.slots.of(number, self.memory, self.slot_bytes)
 
     def close(self) -> None:
         for process in self.processes:
@@ -72,18 +77,42 @@ class Pool:
             process.join()
 
 
-def draw(plan: Plan, numbers: itertools.count, memory: mmap.mmap, slot_bytes: int, pipe: Connection) -> None:
-    """One process: fills the slots of its memory in turn, and waits for one to be free again."""
-    ctypes.CDLL(None).prctl(SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+@dataclass
+class Slots:
+    """Places for batches in the memory that all share. As they are taken in order, batch n can use the one that n - count has left."""
+
+    free: Semaphore
+    lock: Lock
+    next: ctypes.c_longlong  # the number that nobody draws yet
+    count: int
+
+    def of(self, number: int, memory: mmap.mmap, slot_bytes: int) -> memoryview:
+        begin = number % self.count * slot_bytes
+        return memoryview(memory)[begin : begin + slot_bytes]
+
+    def take(self) -> int:
+        """The number of a batch that has a place to be drawn to; waits until there is one."""
+        self.free.acquire()
+        with self.lock:
+            number = self.next.value
+            self.next.value = number + 1
+        return number
+
+
+def draw(plan: Plan, slots: Slots, memory: mmap.mmap, slot_bytes: int, pipe: Connection) -> None:
+    """One process."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+    for parameter, value in KEPT.items():
+        libc.mallopt(parameter, value)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tokens = Tokens(plan.checkpoint)
-    for turn, number in enumerate(numbers):
+    while True:
+        number = slots.take()
         kind, arrays = make(plan, tokens, number)
-        if turn >= SLOTS:
-            pipe.recv()
-        for name, array in place(plan, kind, memoryview(memory)[turn % SLOTS * slot_bytes :]).items():
+        for name, array in place(plan, kind, slots.of(number, memory, slot_bytes)).items():
             array[...] = arrays[name]
-        pipe.send(kind)
+        pipe.send((number, kind))
 
 
 def main() -> None:
@@ -101,8 +130,8 @@ def main() -> None:
     drawn = tiles = 0
     began, cpu = time.monotonic(), spent(pool)
     while time.monotonic() - began < options.seconds:
-        kind, arrays = pool.take()
-        drawn, tiles = drawn + len(arrays["ratios"]), tiles + len(arrays["ratios"]) * kind.tiles
+        kind, _ = pool.take()
+        drawn, tiles = drawn + plan.pictures(kind.tiles), tiles + plan.pictures(kind.tiles) * kind.tiles
     seconds, cpu = time.monotonic() - began, spent(pool) - cpu
     pool.close()
     print(

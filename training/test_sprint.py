@@ -16,6 +16,7 @@ import unittest
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 try:
     import torch
@@ -37,7 +38,7 @@ import pictures
 import sprint
 from drawing import COLOUR_NAMES, KINDS
 from grow import grow
-from model import Auxiliary, Model, Shape
+from model import Auxiliary, Model, Padding, Shape
 from pool import Pool
 from strings import Strings
 from tile_grid import arrange
@@ -121,8 +122,9 @@ class Drawn(unittest.TestCase):
             pool = Pool(self.plan, workers, first)
             self.addCleanup(pool.close)
             for kind, arrays in alone[first:]:
-                drawn_kind, drawn = pool.take()
+                drawn_kind, memory = pool.take()
                 self.assertEqual(drawn_kind, kind)
+                drawn = batches.place(self.plan, kind, memory)
                 self.assertEqual(set(drawn), set(arrays))
                 for name, array in arrays.items():
                     np.testing.assert_array_equal(drawn[name], array)
@@ -191,7 +193,7 @@ class Counted(unittest.TestCase):
     def test_the_fall_begins_when_a_third_of_the_time_is_left(self):
         call = sprint.Sprint.__new__(sprint.Sprint)
         call.options, call.first = argparse.Namespace(steps=0, finish=True), 100
-        call.state = argparse.Namespace(counts={"step": 750}, fall=[])
+        call.state, call.fell = argparse.Namespace(counts={"step": 750}, fall=[]), None
         call.left = lambda: 36.0
         call.plan_fall(64.0)
         self.assertEqual(call.state.fall, [])
@@ -202,6 +204,10 @@ class Counted(unittest.TestCase):
         call.left = lambda: 20.0
         call.plan_fall(80.0)
         self.assertEqual(call.state.fall, [750, 1100])
+        # Twice as fast from then on: at the next report the end is where the time will be up.
+        call.state.counts["step"] = 1050
+        call.plan_fall(80.0)
+        self.assertEqual(call.state.fall, [750, 1450])
 
     def test_the_rate_rises_stays_and_falls(self):
         rates = [sprint.share_of_rate(step, 10, [60, 100]) for step in (0, 9, 60, 80, 100, 101)]
@@ -218,9 +224,12 @@ class OnAGpu(unittest.TestCase):
         drawn |= {replace(kind, paired=True): arrays for kind, arrays in drawn.items() if not kind.pages}
         fake = FakeTensorMode()
         with fake, torch.device("cuda"):
+            device = sprint.Device("cuda")
+            torch.set_default_dtype(device.type)
+            self.addCleanup(torch.set_default_dtype, torch.float32)
             model = Model(Shape.read(CHECKPOINT))
             auxiliary = Auxiliary(model.shape, len(KINDS), len(COLOUR_NAMES) + 1, pictures.LINE_CLASSES)
-            device = sprint.Device("cuda")
+            torch.set_default_dtype(torch.float32)
             batch = {
                 kind: {name: torch.empty(array.shape, dtype=torch.from_numpy(array).dtype) for name, array in arrays.items()}
                 for kind, arrays in drawn.items()
@@ -230,6 +239,77 @@ class OnAGpu(unittest.TestCase):
             for kind, arrays in batch.items():
                 losses = sprint.losses_of(model, auxiliary, device, kind, arrays, 1.0)
                 self.assertEqual((losses.total.device.type, losses.letters.device.type), ("cuda", "cuda"))
+
+
+class Computed(unittest.TestCase):
+    """What a GPU computes, on the CPU."""
+
+    def setUp(self):
+        torch.set_num_threads(1)
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def test_kernels_without_a_mask_weigh_padding_as_often_as_it_counts(self):
+        shape = Shape.read(CHECKPOINT)
+        layer = Model.load(CHECKPOINT).vision_model.transformer.layers[0].self_attn
+        for tiles in (1, 3, 4):
+            padding = Padding.of(shape, tiles, torch.zeros(()))
+            x = torch.randn(2, len(padding.bias), 192, generator=torch.Generator().manual_seed(tiles), requires_grad=True)
+            for queries in (len(padding.bias), padding.real):
+                got = []
+                for use in (False, True):
+                    with mock.patch("model.fused", lambda _, use=use: use):
+                        out = layer(x, padding, queries)
+                    got.append((out, *torch.autograd.grad(out.square().sum(), [x, *layer.parameters()])))
+                for expected, other in zip(*got):
+                    self.assertLess((other - expected).norm() / expected.norm(), 1e-5)
+
+    def states(self, *halves: bool) -> list[tuple[sprint.Device, sprint.State]]:
+        devices = [sprint.Device("cpu", half) for half in halves]
+        return [(device, sprint.State(CHECKPOINT, Path(self.folder.name) / str(device.half), Drawn.plan, device)) for device in devices]
+
+    def test_in_bfloat16_it_learns_nearly_the_same(self):
+        tokens, options = Tokens(CHECKPOINT), argparse.Namespace(letters=1.0, rate=1e-4, warm_up=1)
+        drawn = dict(batches.make(Drawn.plan, tokens, number) for number in range(8))
+        drawn |= {replace(kind, paired=True): arrays for kind, arrays in drawn.items() if not kind.pages}
+        for kind, arrays in drawn.items():
+            both = self.states(False, True)
+            before = [parameter.clone() for parameter in both[0][1].parameters]
+            figures, gradients = [], []
+
+            def clip(parameters: list[torch.Tensor], _: float, gradients: list = gradients) -> torch.Tensor:
+                gradients.append([None if each.grad is None else each.grad.clone() for each in parameters])
+                return torch.ones(())
+
+            for device, state in both:
+                with mock.patch("torch.nn.utils.clip_grad_norm_", clip):
+                    figures.append(
+                        sprint.learn(state, device, kind, {name: torch.from_numpy(each) for name, each in arrays.items()}, options)
+                    )
+            torch.testing.assert_close(figures[1][0], figures[0][0], rtol=0.02, atol=0)
+            # Parts that a batch does not teach are left alone in both.
+            self.assertEqual(*([each is None for each in of] for of in gradients))
+            flat = [torch.cat([each.flatten() for each in of if each is not None]) for of in gradients]
+            self.assertGreater(torch.cosine_similarity(*flat, 0), 0.98)
+            for _, state in both:
+                changed = [not torch.equal(*each) for each in zip(before, state.parameters)]
+                self.assertEqual(changed, [gradient is not None and bool(gradient.any()) for gradient in gradients[0]])
+            torch.testing.assert_close(both[1][1].worked, [parameter.bfloat16() for parameter in both[1][1].parameters])
+
+    def test_a_step_without_numbers_changes_nothing(self):
+        kind, arrays = batches.make(Drawn.plan, Tokens(CHECKPOINT), 0)
+        options = argparse.Namespace(letters=float("nan"), rate=1e-4, warm_up=1)
+        for device, state in self.states(False, True):
+            before = [parameter.clone() for parameter in state.parameters]
+            figures = sprint.learn(state, device, kind, {name: torch.from_numpy(each) for name, each in arrays.items()}, options)
+            self.assertEqual(figures[0].tolist(), [0, 0])
+            self.assertTrue(all(map(torch.equal, before, state.parameters)))
+            options.letters = 1.0
+            self.assertEqual(
+                sprint.learn(state, device, kind, {name: torch.from_numpy(each) for name, each in arrays.items()}, options)[0, 1], 1
+            )
+            self.assertFalse(all(map(torch.equal, before, state.parameters)))
+            options.letters = float("nan")
 
 
 def command(run: Path, *more: str) -> list[str]:
@@ -268,6 +348,24 @@ class Resumed(unittest.TestCase):
         told = subprocess.run(command(whole, "--steps", "6", "--seed", "2"), cwd=HERE, capture_output=True, text=True)
         self.assertEqual(told.returncode, 1)
         self.assertIn("Say the same, or name another folder", told.stderr)
+
+    def test_what_was_learned_is_exported_after_a_failure(self):
+        run = Path(self.folder.name) / "run"
+        process = subprocess.Popen(
+            command(run, "--finish", "--profile", "1"), cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        printed = [process.stdout.readline()]
+        while not printed[-1].startswith("{") or len(printed) < 3:
+            printed.append(process.stdout.readline())
+        drawing = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(drawing[0]), signal.SIGKILL)
+        _, told = process.communicate()
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("has ended with -9", told)
+        before, after = (Model.load(each).state_dict() for each in (CHECKPOINT, run / "checkpoint"))
+        self.assertTrue(any(not torch.equal(before[name], after[name]) for name in before), "nothing was learned")
+        self.assertTrue(any("Self CPU" in line for line in printed))
+        self.assertTrue(any(line.endswith("kernels started a step\n") for line in printed))
 
 
 if __name__ == "__main__":
