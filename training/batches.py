@@ -11,7 +11,8 @@ import numpy as np
 
 import dialogues
 import pictures
-from pictures import GRIDS, Picture
+from pictures import GRIDS
+from scenes import Question
 from tokens import Tokens
 
 # Scenes and how often each is drawn, in ordinary batches and in pages full of letters, from which only the encoder learns.
@@ -84,30 +85,35 @@ def bytes_of(plan: Plan, kind: Kind) -> int:
     return sum(size(shape, type_) for shape, type_ in plan.layout(kind).values())
 
 
-def make(plan: Plan, tokens: Tokens, number: int) -> tuple[Kind, dict[str, np.ndarray]]:
+def make(plan: Plan, tokens: Tokens, number: int, memory: memoryview | None = None) -> tuple[Kind, dict[str, np.ndarray]]:
+    """The arrays lie in `memory` if that is given: what a picture is made of is not copied twice, nor kept."""
     rng = random.Random(f"{plan.seed} {number}")
     pages = rng.random() < plan.pages
     grids = PAGE_GRIDS if pages else GRIDS
     rows, columns = rng.choices(list(grids), list(grids.values()))[0]
     kind = Kind(rows * columns, pages, not pages and rng.random() < PAIRED)
+    arrays = place(plan, kind, memoryview(bytearray(bytes_of(plan, kind))) if memory is None else memory)
     alike = {grid: share for grid, share in grids.items() if grid[0] * grid[1] == kind.tiles}
-    drawn: list[Picture] = []
-    while len(drawn) < plan.pictures(kind.tiles):
+    questions: list[list[Question]] = []
+    while len(questions) < plan.pictures(kind.tiles):
         picture = pictures.draw(rng, PAGE_MIX if pages else MIX, False, False, alike, plan.tile)
-        if len(picture.tiles) == kind.tiles:
-            drawn.append(picture)
-    arrays = {"pixels": np.stack([picture.tiles for picture in drawn]), "ratios": np.array([picture.ratio for picture in drawn])}
-    arrays |= {name: np.stack([getattr(picture, name) for picture in drawn]) for name in LABELS[: 1 if pages else None]}
+        if len(picture.tiles) != kind.tiles:
+            continue
+        arrays["pixels"][len(questions)], arrays["ratios"][len(questions)] = picture.tiles, picture.ratio
+        for name in LABELS[: 1 if pages else None]:
+            arrays[name][len(questions)] = getattr(picture, name)
+        questions.append(picture.questions)
     if not pages:
-        arrays |= ask(rng, plan, tokens, kind, drawn)
-    return kind, {name: arrays[name].astype(type_, copy=False).reshape(shape) for name, (shape, type_) in plan.layout(kind).items()}
+        for name, array in ask(rng, plan, tokens, kind, questions).items():
+            arrays[name][...] = array
+    return kind, arrays
 
 
-def ask(rng: random.Random, plan: Plan, tokens: Tokens, kind: Kind, drawn: list[Picture]) -> dict[str, np.ndarray]:
+def ask(rng: random.Random, plan: Plan, tokens: Tokens, kind: Kind, questions: list[list[Question]]) -> dict[str, np.ndarray]:
     rows = []
-    for index, picture in enumerate(drawn):
-        second = drawn[(index + 1) % len(drawn)].questions if kind.paired else None
-        rows.append(dialogues.fill_row(rng, tokens, ROW[kind.tiles], picture.questions, second))
+    for index, of_picture in enumerate(questions):
+        second = questions[(index + 1) % len(questions)] if kind.paired else None
+        rows.append(dialogues.fill_row(rng, tokens, ROW[kind.tiles], of_picture, second))
     each = [row.arrays(tokens.padding) for row in rows]
     tasks = np.full((len(rows), ANSWERS), -1)
     for row, names in zip(tasks, (row.tasks for row in rows)):

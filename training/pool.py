@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Lock, Semaphore
 from pathlib import Path
 
-from batches import Kind, Plan, make, place
+from batches import Kind, Plan, make
 from tokens import Tokens
 
 # Batches for each process that may lie ready. One of pages takes five times as long as another; meanwhile the others go on.
@@ -109,9 +109,7 @@ def draw(plan: Plan, slots: Slots, memory: mmap.mmap, slot_bytes: int, pipe: Con
     tokens = Tokens(plan.checkpoint)
     while True:
         number = slots.take()
-        kind, arrays = make(plan, tokens, number)
-        for name, array in place(plan, kind, slots.of(number, memory, slot_bytes)).items():
-            array[...] = arrays[name]
+        kind, _ = make(plan, tokens, number, slots.of(number, memory, slot_bytes))
         pipe.send((number, kind))
 
 
