@@ -212,6 +212,13 @@ TEST_F(MatrixAttention, DividedOtherwise) {
   check(40, 129, {2, 1, 24}, Mask::causal, true, 30);  // columns that cannot be shared evenly
   quirks.attention_split = vk::AttentionSplit{8, 2, false};
   vision({4, 2, 26, 32, {2, 2, 16}});
+  for (const vk::AttentionTile& tile : vk::attention_tiles)
+    for (const uint32_t sharers : {1u, 2u}) {
+      quirks.attention_split = vk::AttentionSplit{8, sharers, true};
+      quirks.attention_tile = tile;
+      check(70, 130, {2, 1, 16}, Mask::causal, true);
+      vision({4, 2, 26, 32, {2, 2, 16}});
+    }
   quirks = real;
 }
 
@@ -411,10 +418,10 @@ TEST_F(Attention, CutByHeads) {
   vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
   const vk::Quirks real = quirks;
   quirks.assumed_flops = 1;
-  const uint64_t before = recorder.submissions();
-  check(50, 40, {6, 2, 16}, Mask::causal, false);
+  const uint64_t before = recorder.dispatches();
+  check(4 * real.attention_side + 18, 40, {6, 2, 16}, Mask::causal, false);
   quirks = real;
-  EXPECT_GE(recorder.submissions() - before, 12u);  // two groups of rows, six heads
+  EXPECT_GE(recorder.dispatches() - before, 12u);  // two groups of rows, six heads
 }
 
 // A decode step is recorded once and replayed at later positions, past a chunk's end.

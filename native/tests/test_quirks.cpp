@@ -64,13 +64,15 @@ TEST(Quirks, TableOfDevices) {
     uint32_t vendor;
     std::vector<vk::MatrixShape> shapes;
     uint32_t subgroup, smallest, largest, matrix_subgroup;
+    const char* driver = "";
   };
   const std::vector<vk::MatrixShape> squares{{16, 16, 16}}, arc{{8, 8, 16}}, xe2{{8, 16, 16}};
   for (const Reported& one : {
            Reported{"AMD RDNA3, RDNA4", 0x1002, squares, 64, 32, 64, 32},
            {"AMD RDNA1, RDNA2", 0x1002, {}, 64, 32, 64, 0},
            {"AMD GCN, CDNA", 0x1002, {}, 64, 64, 64, 0},
-           {"NVIDIA Turing and later", 0x10de, squares, 32, 32, 32, 0},
+           {"NVIDIA Turing and later", 0x10de, squares, 32, 32, 32, 0, "NVIDIA 580.159.04"},
+           {"NVIDIA Turing and later, NVK", 0x10de, squares, 32, 32, 32, 0, "NVK Mesa 26.1.6"},
            {"NVIDIA before Turing", 0x10de, {}, 32, 32, 32, 0},
            {"Intel Xe2", 0x8086, xe2, 32, 16, 32, 16},
            {"Intel Arc A", 0x8086, arc, 32, 8, 32, 8},
@@ -83,6 +85,7 @@ TEST(Quirks, TableOfDevices) {
        }) {
     vk::DeviceInfo info = device_of(vk::DeviceKind::discrete, one.subgroup);
     info.vendor_id = one.vendor;
+    info.driver = one.driver;
     info.matrix_shapes = one.shapes;
     info.min_subgroup_size = one.smallest;
     info.max_subgroup_size = one.largest;

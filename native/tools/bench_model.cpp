@@ -180,8 +180,8 @@ void profile_kernels(Session& session, vk::Profile& profile, uint32_t prompt, ui
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options{{"--model", ""},       {"--device", ""},      {"--activations", "auto"}, {"--prompt", "512"},
-                                             {"--generate", "128"}, {"--depth", "0"},      {"--tiles", "4"},          {"--repeats", "5"},
+  std::map<std::string, std::string> options{{"--model", ""},       {"--device", ""},       {"--activations", "auto"}, {"--prompt", "512"},
+                                             {"--generate", "128"}, {"--depth", "0"},       {"--tiles", "4"},          {"--repeats", "5"},
                                              {"--image", "1"},      {"--host-layers", "0"}, {"--profile", "0"}};
   for (int i = 1; i < argc; i += 2) {
     if (!options.count(argv[i]) || i + 1 == argc)

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "graph/row_layout.h"
 #include "ops/cases.h"
+#include "vk/copy_bandwidth.h"
 
 using namespace loupe;
 
@@ -80,6 +81,8 @@ int main(int argc, char** argv) {
     const Activations precision = activations == "f16" ? Activations::f16 : Activations::f32;
     std::printf("%s, %s, %s, %s weights, median of %d\n", info.name.c_str(), info.driver.c_str(),
                 ops::matmul_path(opened, precision).c_str(), weights.c_str(), repeats);
+    if (only.empty())
+      std::printf("%-34s %38s %9.2f GB/s\n", "copies, read and written", "", vk::copy_bandwidth(opened, memory, pipelines) * 1e-9);
     const cases::ModelShapes& model = shapes == "11b" ? cases::llama_11b_shapes : cases::demo_shapes;
     for (const cases::NamedCase& one : cases::model_cases(model, type->dtype)) {
       if (one.name.find(only) == std::string::npos) continue;

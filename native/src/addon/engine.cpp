@@ -231,7 +231,7 @@ Napi::Value Engine::copy_bandwidth(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     return start(info.Env(), [this](const Post&) -> MakeValue {
       Runtime& r = runtime();
-      return [rate = vk::copy_bandwidth(r.device, r.memory)](Napi::Env env) { return Napi::Number::New(env, rate); };
+      return [rate = vk::copy_bandwidth(r.device, r.memory, r.pipelines)](Napi::Env env) { return Napi::Number::New(env, rate); };
     });
   });
 }

@@ -66,14 +66,17 @@ std::optional<TiledKernel> matrix_kernel(const Graph& g, const HeadShape& shape,
   if (g.activations != Activations::f16 || !matrix || !g.device.info().subgroup_shuffle) return {};
   const auto& [m, n, k] = *matrix;
   const auto [subgroups, sharers, keep_queries] = split_of(g.device, *matrix, shape.head_dim);
-  constexpr uint32_t keys = 32;
+  const auto [keys, apart, ahead] = g.device.quirks().attention_tile;
   const uint32_t dim = shape.head_dim, lanes = g.device.matrix_subgroup(), threads = subgroups * lanes, rows = subgroups / sharers * m;
-  const uint32_t bytes = 2 * std::max(keys * (dim + 8), (keys + 8) * dim) + 4 * subgroups * m * (n + 5) +
-                         2 * rows * (keys + 8 + (keep_queries ? 0 : dim + 8)) + 4 * (keys + 1);
-  if (dim % n || dim % k || lanes % m || n % (lanes / m) || bytes > shared_bytes || threads > g.device.info().max_workgroup_threads)
+  const uint32_t key_bytes = 2 * keys * (dim + 8), value_bytes = 2 * dim * (keys + 8);
+  const uint32_t bytes = (apart ? key_bytes + value_bytes : std::max(key_bytes, value_bytes)) + 4 * subgroups * m * (n + 5) +
+                         2 * rows * (keys + 8 + (keep_queries ? 0 : dim + 8)) + 4 * keys + 16;
+  if (dim % n || dim % k || lanes % m || n % (4 * lanes / m) || bytes > g.device.info().max_shared_bytes ||
+      threads > g.device.info().max_workgroup_threads)
     return {};
-  return TiledKernel{
-      "coopmat_attention_" + to_string(*matrix), {threads, dim, static_cast<uint32_t>(mask), sharers, keep_queries, subgroups}, rows};
+  return TiledKernel{"coopmat_attention_" + to_string(*matrix),
+                     {threads, dim, static_cast<uint32_t>(mask), sharers, keep_queries, subgroups, keys, apart, ahead},
+                     rows};
 }
 
 void tiled_attention(Graph& g, const TiledKernel& kernel, const Tensor& q, const KeysAndValues& kv, const HeadShape& shape,

@@ -63,6 +63,22 @@ const Subject subjects[] = {
      [](cases::Bench& b, const cases::ModelShapes& s) {
        return cases::attention(b, "time", s.prompt, {s.heads, s.kv_heads, s.head_dim}, {Mask::causal, s.prompt}, false);
      }},
+    // Indices into vk::attention_tiles, timed by the encoder's attention, which is most of a picture.
+    {"attention_tile",
+     [](const vk::Device& device, const vk::Pipelines& pipelines, Activations activations) {
+       if (activations == Activations::f32 || !ops::has_half_matmul(device, pipelines)) return std::vector<uint32_t>{};
+       std::vector<uint32_t> values;
+       for (uint32_t i = 0; i < std::size(vk::attention_tiles); ++i)
+         values.insert(vk::attention_tiles[i] == device.quirks().attention_tile ? values.begin() : values.end(), i);
+       return values;
+     },
+     [](const vk::Device&, vk::Quirks& quirks, uint32_t value) { quirks.attention_tile = vk::attention_tiles[value]; },
+     [](cases::Bench& b) { return cases::attention(b, "check", 70, {2, 1, 64}, {Mask::causal, 130, {}, 0, 0, 0}, true); },
+     [](cases::Bench& b, const cases::ModelShapes& s) {
+       const uint32_t padded = s.vision_rows / 4;
+       return cases::attention_packed(b, "time", {s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads},
+                                      {Mask::vision, s.vision_rows, {}, 4, padded - 7, padded});
+     }},
     // 0: large tiles where they fill the device; 1: always the small ones, which more workgroups share.
     {"matrix_tile",
      [](const vk::Device& device, const vk::Pipelines& pipelines, Activations activations) {

@@ -114,8 +114,8 @@ class Recorder {
     std::vector<VkDescriptorPool> pools;
     size_t current_pool = 0;
     Work work;
-    std::vector<Work> parts;  ///< retained: of its dispatches
-    VkQueryPool marks = VK_NULL_HANDLE;    ///< with a profile: the begin, and the end of each of these
+    std::vector<Work> parts;             ///< retained: of its dispatches
+    VkQueryPool marks = VK_NULL_HANDLE;  ///< with a profile: the begin, and the end of each of these
     std::vector<const Pipeline*> marked;
     bool recording = false, in_flight = false;
     double submitted_at = 0;

@@ -27,6 +27,7 @@ struct Wants {
   uint32_t loads_ahead = 0;
   uint32_t steps_in_flight = 0;
   bool fast_matrices = true;
+  AttentionTile attention_tile = attention_tiles[0];
   bool last_workgroup = true;
   bool timed = true;
 };
@@ -72,6 +73,10 @@ constexpr Architecture table[] = {
      "counted, RADV 22.3.6 and 26.1.6 for Navi 21, 2026-11-28: docs/decisions/0020"},
     {"AMD GCN, CDNA", {.vendor = amd}, {}, "no measurement: as devices that are not known"},
     {"NVIDIA Turing and later",
+     {.vendor = nvidia, .driver = "NVIDIA", .matrix = squares, .subgroup = 32},
+     {.attention_tile = attention_tiles[1]},
+     "measured, H200 with driver 580.159, 2026-11-28: docs/decisions/0053"},
+    {"NVIDIA Turing and later, NVK",
      {.vendor = nvidia, .matrix = squares, .subgroup = 32},
      {},
      "counted, NVK 26.1.6 for AD102 and GA106, 2026-11-28: docs/decisions/0038"},
@@ -139,6 +144,7 @@ Quirks quirks_of(const DeviceInfo& device) {
     take(wants.logits_a_part, quirks.logits_a_part);
     take(wants.loads_ahead, quirks.loads_ahead);
     take(wants.steps_in_flight, quirks.steps_in_flight);
+    quirks.attention_tile = wants.attention_tile;
     quirks.fast_matrices = wants.fast_matrices;
     quirks.last_workgroup = wants.last_workgroup;
     quirks.timed = wants.timed;

@@ -21,6 +21,16 @@ struct AttentionSplit {
   bool keep_queries = false;  ///< in registers
 };
 
+/// What a workgroup of it has at a time of the keys and values.
+struct AttentionTile {
+  uint32_t keys = 32;
+  bool apart = false;  ///< keys and values each have their own place in shared memory, which saves barriers
+  bool ahead = false;  ///< the next tile is loaded while one is computed, into registers
+  bool operator==(const AttentionTile&) const = default;
+};
+/// Those that any device uses.
+constexpr AttentionTile attention_tiles[] = {{32, false, false}, {32, true, true}, {64, false, true}};
+
 struct Quirks {
   /// Of the table's row: which devices it is for, and where what it says comes from.
   const char* architecture = "unknown";
@@ -49,6 +59,7 @@ struct Quirks {
   uint32_t attention_side = 16;
   /// Instead of the division that fits the shape of matrices and heads (ops/attention.cpp).
   std::optional<AttentionSplit> attention_split;
+  AttentionTile attention_tile = attention_tiles[0];
   /// Loads of 16 bytes that a thread has on their way where few workgroups run beside it: values of decode attention, the norm behind
   /// a product. 8 or 16.
   uint32_t loads_ahead = 8;
