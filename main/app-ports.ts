@@ -34,6 +34,8 @@ export interface Host {
   openFolder: (path: string) => Promise<boolean>;
   /** Asks the person, from this folder on; null where none was chosen. Absent where the host cannot ask. */
   chooseFolder?: (from: string) => Promise<string | null>;
+  /** Asks the person for the file that everything goes into, or comes from; null where none was chosen. Absent where the host cannot ask. */
+  chooseArchive?: (work: 'export' | 'import') => Promise<string | null>;
   openMain: (conversationId: number | null) => void;
   /** Brings a window to the front in which the person can be asked something; false where there is none. Absent: there never is. */
   showToAsk?: () => boolean;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { App, AppPorts } from './app-ports.ts';
 import { mostConsents, type Captured, type EventMessage, type TextLine } from './contract.ts';
+import { archiveHandlers } from './handlers/archive.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { documentHandlers } from './handlers/documents.ts';
 import { extractionHandlers } from './handlers/extractions.ts';
@@ -15,6 +16,7 @@ import { storageHandlers } from './handlers/storage.ts';
 import { modelsDirectory } from './host/paths.ts';
 import { newSecret } from './host/secret.ts';
 import type { CaptureHost, DocumentFile, SecretStore } from './services/ports.ts';
+import { createArchives, type Archives } from './services/archive/archive.ts';
 import { createChat } from './services/chat/chat.ts';
 import { createConsents, type Consents } from './services/consents.ts';
 import { createLibrary } from './services/documents/library.ts';
@@ -126,8 +128,26 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     onAnswer: (answer) => void secondReader.check(answer),
   });
   const privately = createPrivately({ store, chat, text, emit });
+  const archives: Archives = createArchives({
+    store,
+    pictures,
+    version: host.version,
+    emit,
+    onPut(put) {
+      if (put.of === 'conversation')
+        emit({ event: 'conversation.changed', payload: { ...store.conversations.summary(put.id), busy: chat.isBusy(put.id) } });
+      else if (put.of === 'document') {
+        emit({ event: 'document.changed', payload: readings.view(store.documents.get(put.id)) });
+        readings.resume();
+      } else if (put.of === 'table') emit({ event: 'extraction.changed', payload: { ...store.extractions.get(put.id), running: false } });
+      else {
+        emit({ event: 'settings.changed', payload: store.settings() });
+        host.settingsChanged?.();
+      }
+    },
+  });
   const pause = async (): Promise<void> => {
-    await Promise.all([readings.pause(), extractions.pause()]);
+    await Promise.all([readings.pause(), extractions.pause(), archives.stop()]);
   };
   const maintenance = startMaintenance({ store, chat, manager, pause, emit, onFault: host.onFault });
   const vault = createVaultService({
@@ -186,6 +206,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     ...hostHandlers({ ...ports, engine }),
     ...storageHandlers({ store, host, engine, maintenance, manager, servers, emit }),
     ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
+    ...archiveHandlers(archives, host),
     ...conversationHandlers({ store, chat, privately, emit }),
     ...pictureHandlers({ pictures, text, engine }),
     ...documentHandlers({ store, documents, library, uploads, readings, pagePictures, emit }),
@@ -209,6 +230,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     capture,
     async close() {
       await programs?.close();
+      await archives.stop();
       maintenance.close();
       vault.close();
       pictureIndex.close();

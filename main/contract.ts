@@ -28,7 +28,7 @@ import {
   abilities,
 } from './contract/models.ts';
 import { settings, type Settings } from './contract/settings.ts';
-import { storageState, backup, vaultState } from './contract/storage.ts';
+import { archiveState, storageState, backup, vaultState } from './contract/storage.ts';
 import { marks } from './contract/marks.ts';
 import { captured, captureMode, display, captureState, copying } from './contract/capture.ts';
 import { pin, pinFade, pinFaded, pinMove, pinResize } from './contract/pins.ts';
@@ -72,7 +72,7 @@ export type {
   Abilities,
 } from './contract/models.ts';
 export type { Settings } from './contract/settings.ts';
-export type { StorageState, BackupChoice, VaultState } from './contract/storage.ts';
+export type { ArchiveCounts, ArchiveState, StorageState, BackupChoice, VaultState } from './contract/storage.ts';
 export type { Captured, CaptureMode, Display, CaptureState, Copying, HotkeyState } from './contract/capture.ts';
 export type { Pin, PinFade, PinMove, PinResize } from './contract/pins.ts';
 export type { AskedScope, Citation, Coverage, Finding, Look, QuestionScope } from './contract/asking.ts';
@@ -95,6 +95,7 @@ export { formatBytes } from './contract/bytes.ts';
 export { limits, usePictureKey } from './contract/common.ts';
 export { arrowColours, arrowEdge, arrowShapes, drawMarks, mostMarks, redactColour } from './contract/marks.ts';
 export { captureModes } from './contract/capture.ts';
+export { archiveInWords } from './contract/storage.ts';
 export type { Mark } from './contract/marks.ts';
 export { textOf, partLabel, pictureAddress, pictureUrl } from './contract/pictures.ts';
 export { isVerdict, privateTitle, shownMessages } from './contract/conversations.ts';
@@ -110,13 +111,19 @@ export { differenceInWords } from './contract/differences.ts';
 export { mostDocumentBytes, mostPieceBytes, mostUploads, pageAddress, pageUrl, pageWidths } from './contract/documents.ts';
 
 /** For what is kept as JSON and parsed again when it is read. */
-export { failure as failureSchema } from './contract/common.ts';
-export { questionScope as questionScopeSchema } from './contract/asking.ts';
+export { count as countSchema, failure as failureSchema, hash as hashSchema, time as timeSchema } from './contract/common.ts';
+export {
+  finding as findingSchema,
+  lookOutcome as lookOutcomeSchema,
+  noted as notedSchema,
+  questionScope as questionScopeSchema,
+} from './contract/asking.ts';
 export { origin as originSchema, pagePart as pagePartSchema, pages as pagesSchema } from './contract/pictures.ts';
 export { answeredBy as answeredBySchema } from './contract/servers.ts';
 export { judgement as judgementSchema, turnStatistics as statisticsSchema } from './contract/conversations.ts';
+export { pageFlag as pageFlagSchema, pageState as pageStateSchema } from './contract/documents.ts';
 export { settings as settingsSchema } from './contract/settings.ts';
-export { doubts as doubtsSchema, extractionFields as extractionFieldsSchema } from './contract/extraction.ts';
+export { cellState as cellStateSchema, doubts as doubtsSchema, extractionFields as extractionFieldsSchema } from './contract/extraction.ts';
 export const differencesSchema = v.array(difference);
 
 // --- requests
@@ -173,6 +180,17 @@ export const requests = {
   'storage.accept': { input: none, output: storageState },
   /** Deletes for good what was deleted and could still be brought back. */
   'storage.emptyBin': { input: none, output: v.strictObject({ freedBytes: count }) },
+
+  /** All that is kept, in one file that another Loupe takes (docs/decisions/0051). */
+  'archive.state': { input: none, output: archiveState },
+  /**
+   * Begins, and returns whether it has; `archive.changed` reports the rest. `path` null: the person is asked, who may choose none (only
+   * `electron` can ask, and there nothing else is taken). A path is written to where there is no file yet.
+   */
+  'archive.export': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: v.strictObject({ begun: v.boolean() }) },
+  /** Adds what is in the file and not here yet; what is here stays as it is. The rest as `archive.export`. */
+  'archive.import': { input: v.strictObject({ path: v.nullable(text(4096)) }), output: v.strictObject({ begun: v.boolean() }) },
+  'archive.stop': { input: none, output: done },
 
   /** Encryption of what is kept. */
   'vault.state': { input: none, output: vaultState },
@@ -599,6 +617,7 @@ export const events = {
   'settings.changed': settings,
   'storage.changed': storageState,
   'vault.changed': vaultState,
+  'archive.changed': archiveState,
   'capture.changed': captureState,
   /** To the overlay of a display: what it shows from now on; null: nothing. */
   'capture.frozen': v.nullable(display),

@@ -65,6 +65,8 @@ export const errorCodes = [
   'store_failed',
   'vault_locked',
   'passphrase_wrong',
+  'archive_unreadable',
+  'archive_newer',
   'capture_failed',
   'capture_permission',
 
@@ -155,6 +157,8 @@ export const usualNextSteps: Record<ErrorCode, string> = {
   store_failed: 'Check that the data folder can be written to, then try again.',
   vault_locked: 'Enter your passphrase in Loupe’s window.',
   passphrase_wrong: 'Enter your passphrase, or your recovery code.',
+  archive_unreadable: 'Export it again with Loupe, or get a new copy of the file. Nothing here was changed.',
+  archive_newer: 'Install the newest version of Loupe, then import it again. Nothing here was changed.',
   capture_failed: 'Try again; a screenshot from any other program can be pasted instead.',
   capture_permission: 'Allow screen recording for Loupe in the system’s settings, then try again.',
   offline: 'Loupe is set to stay offline: unset HF_HUB_OFFLINE and LOUPE_OFFLINE to download.',

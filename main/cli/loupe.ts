@@ -54,6 +54,10 @@ process.exitCode = await runLoupe(process.argv.slice(2), {
     await unlock(options.dataDirectory);
     return (await import('../document-services.ts')).openDocumentServices(options);
   },
+  openArchives: async (options) => {
+    await unlock(options.dataDirectory);
+    return (await import('../archive-services.ts')).openArchiveServices(options);
+  },
   startWeb: async (options) => {
     // Commands that keep nothing open no database.
     const { serve } = await import('../web/serve.ts');

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStore } from '../storage/store.ts';
+import { openArchiveServices } from '../archive-services.ts';
 import { openDocumentServices } from '../document-services.ts';
 import { createDocumentReader } from '../documents/document-client.ts';
 import { line as textLine, writePdf } from '../documents/test/write-pdf.ts';
@@ -76,6 +77,7 @@ async function run(
     startDocuments: () => createDocumentReader(),
     openModels: () => Promise.reject(new Error('no models in this test')),
     openDocuments: async (options) => openDocumentServices(options),
+    openArchives: async (options) => openArchiveServices(options),
     startWeb: async ({ dataDirectory, port }) => {
       said.err += `web host on port ${port ?? 'any'} keeps ${dataDirectory}\n`;
       return {

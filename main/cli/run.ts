@@ -1,6 +1,7 @@
 /** Arguments -> command -> exit code. */
 import { LoupeError, usualNextSteps } from '../errors.ts';
 import { api, apiHelp } from './api.ts';
+import { exportAll, exportHelp, importAll, importHelp } from './archive.ts';
 import { ask, askHelp } from './ask.ts';
 import { bench, benchHelp } from './bench.ts';
 import { documents, documentsHelp } from './documents.ts';
@@ -28,6 +29,8 @@ const commands: Record<string, Command> = {
   mcp: { run: mcp, summary: 'give tools to an assistant that speaks MCP', help: mcpHelp },
   text: { run: text, summary: 'read the text in pictures', help: textHelp },
   documents: { run: documents, summary: 'read PDFs, scans and pictures page by page', help: documentsHelp },
+  export: { run: exportAll, summary: 'write all that Loupe keeps to one file', help: exportHelp },
+  import: { run: importAll, summary: 'add what is in such a file', help: importHelp },
   models: { run: models, summary: 'find, download, check and remove models', help: modelsHelp },
   doctor: { run: doctor, summary: 'examine graphics devices and test the engine on one', help: doctorHelp },
   bench: { run: bench, summary: 'measure how fast a model is on this machine', help: benchHelp },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ApiAddress, ToolRequest } from '../api/call.ts';
+import type { ArchiveServices, ArchiveServicesOptions } from '../archive-services.ts';
 import type { DocumentServices, DocumentServicesOptions } from '../document-services.ts';
 import type { ModelServices, ModelServicesOptions } from '../model-services.ts';
 import { root } from '../host/paths.ts';
@@ -30,6 +31,8 @@ export interface Terminal {
   openModels(options: ModelServicesOptions): Promise<ModelServices>;
   /** The library of documents in a data folder; nobody else may have it open, unless it is only read. */
   openDocuments(options: DocumentServicesOptions): Promise<DocumentServices>;
+  /** All that is in a data folder; nobody else may have it open, unless it is only read. */
+  openArchives(options: ArchiveServicesOptions): Promise<ArchiveServices>;
   /** Starts the app for this machine's browser. */
   startWeb(options: { dataDirectory: string; port: number | undefined }): Promise<WebApp>;
   /** Starts the API for this machine's programs. */

@@ -45,6 +45,51 @@ export const backup = v.strictObject({
   state: v.picklist(['sound', 'damaged', 'newer']),
 });
 
+export const archiveCounts = v.strictObject({ conversations: count, pictures: count, documents: count, tables: count });
+
+export const archiveState = v.strictObject({
+  /** What is being done; null: nothing. */
+  work: v.nullable(v.picklist(['export', 'import'])),
+  /** Of its steps. */
+  progress: v.strictObject({ done: count, all: count }),
+  /** What the last one came to, since Loupe started. */
+  result: v.nullable(
+    v.strictObject({
+      work: v.picklist(['export', 'import']),
+      path: v.string(),
+      /** Written, or added. */
+      counts: archiveCounts,
+      /** Of an import: conversations that were there, and got messages or came back from the bin. */
+      merged: count,
+      /** Of an import: what was there already, all kinds together. */
+      known: count,
+      /** Of an export: pictures and documents whose files are gone, or cannot be read. */
+      missing: count,
+    }),
+  ),
+  /** Why the last one ended before it was done. */
+  failure: v.nullable(failure),
+});
+
+/** What an export or an import came to, in sentences. */
+export function archiveInWords({ work, path, counts, merged, known, missing }: NonNullable<ArchiveState['result']>): string {
+  const of = (count: number, what: string): string => `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+  const { conversations, pictures, documents, tables } = counts;
+  const all = `${of(conversations, 'conversation')}, ${of(pictures, 'picture')}, ${of(documents, 'document')} and ${of(tables, 'table')}`;
+  const left = `${of(missing, 'file')} could not be read and ${missing === 1 ? 'was' : 'were'} left out.`;
+  if (work === 'export') return `Exported ${all} to ${path}.${missing > 0 ? ` ${left}` : ''}`;
+  const added = conversations + pictures + documents + tables;
+  if (added + merged === 0) return 'Nothing was added: everything in the file was here already.';
+  const sentences = [
+    added > 0 ? `Added ${all}.` : '',
+    merged > 0 ? `${of(merged, 'conversation')} that ${merged === 1 ? 'was' : 'were'} here got what was missing.` : '',
+    known > 0 ? `${of(known, 'item')} ${known === 1 ? 'was' : 'were'} here already.` : '',
+  ];
+  return sentences.filter(Boolean).join(' ');
+}
+
+export type ArchiveCounts = v.InferOutput<typeof archiveCounts>;
+export type ArchiveState = v.InferOutput<typeof archiveState>;
 export type StorageState = v.InferOutput<typeof storageState>;
 export type VaultState = v.InferOutput<typeof vaultState>;
 export type BackupChoice = v.InferOutput<typeof backup>;

@@ -19,7 +19,7 @@ import { openStore } from '../storage/store.ts';
 import { offerContextMenus } from './context-menu.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { createElectronCapture, type ElectronCapture } from './capture-host.ts';
-import { chooseFolder, reportCapture } from './dialogs.ts';
+import { chooseArchive, chooseFolder, reportCapture } from './dialogs.ts';
 import { answer, entry } from './entries.ts';
 import { createSettingsFollower, followSystem } from './follow.ts';
 import { hardenSession } from './harden.ts';
@@ -215,6 +215,7 @@ function createDesktopApp(
       licences: async () => ((await readJson(places.licences)) ?? []) as { name: string; text: string }[],
       openFolder: async (path) => (await answer(electron.shell.openPath(path))) === '',
       chooseFolder: (from) => chooseFolder(electron, from),
+      chooseArchive: (work) => chooseArchive(electron, work),
       openMain,
       showToAsk() {
         // A person who captures, or asks about what was captured, keeps screen and keyboard.

@@ -1,4 +1,5 @@
 /** What the shell asks and reports in the system's own dialogs. */
+import { join } from 'node:path';
 import { toLoupeError, usualNextSteps } from '../errors.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { answer } from './entries.ts';
@@ -35,6 +36,31 @@ export async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, fr
   const parent = BrowserWindow.getFocusedWindow();
   const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
   return canceled ? null : (filePaths[0] ?? null);
+}
+
+/** The file that everything is exported to or imported from; null when the person chooses none. */
+export async function chooseArchive({ BrowserWindow, app, dialog }: ElectronModule, work: 'export' | 'import'): Promise<string | null> {
+  const parent = BrowserWindow.getFocusedWindow();
+  const filters = [{ name: words.archive.filter, extensions: ['zip'] }];
+  if (work === 'import') {
+    const options: Electron.OpenDialogOptions = {
+      title: words.archive.importTitle,
+      buttonLabel: words.archive.import,
+      filters,
+      properties: ['openFile'],
+    };
+    const { canceled, filePaths } = await answer(parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options));
+    return canceled ? null : (filePaths[0] ?? null);
+  }
+  const options: Electron.SaveDialogOptions = {
+    title: words.archive.exportTitle,
+    buttonLabel: words.archive.export,
+    defaultPath: join(app.getPath('documents'), `loupe-${new Date().toISOString().slice(0, 10)}.zip`),
+    filters,
+    properties: ['showOverwriteConfirmation'],
+  };
+  const { canceled, filePath } = await answer(parent ? dialog.showSaveDialog(parent, options) : dialog.showSaveDialog(options));
+  return canceled ? null : filePath || null;
 }
 
 /** For a capture that no window asked for. */

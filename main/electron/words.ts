@@ -72,6 +72,13 @@ export const words = {
     copyLink: 'Copy Link Address',
   },
   folder: { title: 'Choose a Folder of Models', choose: 'Choose' },
+  archive: {
+    filter: 'Export of Loupe',
+    exportTitle: 'Export Everything',
+    export: 'Export',
+    importTitle: 'Import an Export',
+    import: 'Import',
+  },
   secrets: {
     noKeychain: 'No keychain was found on this desktop (on Linux: GNOME Keyring or KWallet).',
     unreadable: (name: SecretName) =>

@@ -1,4 +1,5 @@
 /** What services ask of the outside, by area. Implementations are chosen in the composition root. */
+export type * from './ports/archive.ts';
 export type * from './ports/common.ts';
 export * from './ports/documents.ts';
 export type * from './ports/engine.ts';

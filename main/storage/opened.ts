@@ -1,6 +1,7 @@
 /** What stands behind the store's calls for a time: the database on the disk, a copy of it in memory, or an empty one. */
 import Database from './sqlite.ts';
 import type { Clock, Store } from '../services/ports.ts';
+import { archiveCommands, archiveQueries, type ArchiveCommands, type ArchiveQueries } from './archive.ts';
 import { conversationCommands, conversationQueries, type ConversationCommands, type ConversationQueries } from './conversations.ts';
 import { openBeside, openDatabase, openSnapshot } from './database.ts';
 import { documentCommands, documentQueries, type DocumentCommands, type DocumentQueries } from './documents.ts';
@@ -18,7 +19,7 @@ import { settingsCommands, settingsQueries, type SettingsCommands, type Settings
 
 export type Kept = Pick<
   Store,
-  'conversations' | 'pictures' | 'documents' | 'extractions' | 'models' | 'downloads' | 'licences' | 'ledger' | 'servers'
+  'conversations' | 'pictures' | 'documents' | 'extractions' | 'models' | 'downloads' | 'licences' | 'ledger' | 'servers' | 'archive'
 > & {
   settings: Pick<Store, 'settings' | 'saveSettings'>;
 };
@@ -33,6 +34,7 @@ export interface Queries {
   licences: LicenceQueries;
   ledger: LedgerQueries;
   servers: ServerQueries;
+  archive: ArchiveQueries;
   settings: SettingsQueries;
 }
 
@@ -46,6 +48,7 @@ export interface Commands {
   licences: LicenceCommands;
   ledger: LedgerCommands;
   servers: ServerCommands;
+  archive: ArchiveCommands;
   settings: SettingsCommands;
 }
 
@@ -142,6 +145,7 @@ function writable(on: Writable['on'], database: WriteDatabase, shelf: PictureShe
       licences: licenceCommands(database, clock),
       ledger: ledgerCommands(database, clock),
       servers: serverCommands(database, clock, queries.servers),
+      archive: archiveCommands(database),
       settings: settingsCommands(database, queries.settings),
     };
     return { on, database, queries, commands, close: () => void database.close() };
@@ -160,6 +164,7 @@ function queriesOf(database: ReadDatabase, shelf: PictureShelf, clock: Clock): Q
     licences: licenceQueries(database),
     ledger: ledgerQueries(database, clock),
     servers: serverQueries(database),
+    archive: archiveQueries(database),
     settings: settingsQueries(database),
   };
 }

@@ -140,6 +140,20 @@ const needs: { [Port in keyof Kept]: Needs<Port> } = {
   licences: { list: 'reads', accept: 'writes' },
   ledger: { installedAt: 'reads', list: 'reads', programs: 'reads', add: 'writes', addProgram: 'writes', count: 'writes' },
   servers: { list: 'reads', get: 'reads', add: 'writes', save: 'writes', remove: 'writes' },
+  archive: {
+    conversationIds: 'reads',
+    conversation: 'reads',
+    picture: 'reads',
+    documentHashes: 'reads',
+    document: 'reads',
+    tableIds: 'reads',
+    table: 'reads',
+    settings: 'reads',
+    putConversation: 'writes',
+    putDocument: 'writes',
+    putTable: 'writes',
+    putSettings: 'writes',
+  },
   settings: { settings: 'reads', saveSettings: 'writes' },
 };
 
@@ -198,6 +212,7 @@ export function openStore(
     licences: port('licences'),
     ledger: port('ledger'),
     servers: port('servers'),
+    archive: port('archive'),
     lockDownload,
     ...port('settings'),
     care,
@@ -262,10 +277,7 @@ function writing<Result>(keeper: Keeper, work: (database: WriteDatabase) => Resu
 
 /** What the app needs to start works as with an empty store: default settings and empty lists. */
 function refuseClosed(keeper: Keeper, name: keyof Kept): void {
-  if (
-    (name === 'conversations' || name === 'pictures' || name === 'documents' || name === 'extractions') &&
-    keeper.state().access === 'closed'
-  )
+  if (['conversations', 'pictures', 'documents', 'extractions', 'archive'].includes(name) && keeper.state().access === 'closed')
     throw keeper.problem()!;
 }
 

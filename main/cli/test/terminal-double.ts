@@ -25,6 +25,7 @@ export function terminalDouble(parts: Partial<Terminal> = {}): TerminalDouble {
     startDocuments: refuse,
     openModels: refuse,
     openDocuments: refuse,
+    openArchives: refuse,
     startWeb: refuse,
     startApi: refuse,
     callTool: refuse,

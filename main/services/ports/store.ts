@@ -19,6 +19,7 @@ import type {
   TurnStatistics as StoredStatistics,
 } from '../../contract.ts';
 import type { Failure } from '../../errors.ts';
+import type { ArchiveStore } from './archive.ts';
 import type { Loose } from './common.ts';
 import type { DocumentFiles, DocumentStore, KeptLook, NewCoverage } from './documents.ts';
 import type { ExtractionStore } from './extractions.ts';
@@ -46,6 +47,7 @@ export interface Store {
   readonly downloads: DownloadStore;
   readonly licences: LicenceStore;
   readonly servers: ServerStore;
+  readonly archive: ArchiveStore;
   readonly ledger: Ledger;
   readonly lockDownload: LockFolder;
   /** Deletes what was deleted 30 days ago, and pictures that nothing refers to any more; gives space back. */
