@@ -1,5 +1,6 @@
 /** Every text of the window, by area. A translation is another object of the same type. */
 import { about, shortcutSheet } from './strings/about.ts';
+import { archive } from './strings/archive.ts';
 import { asking } from './strings/asking.ts';
 import { capture } from './strings/capture.ts';
 import { chat } from './strings/chat.ts';
@@ -35,6 +36,7 @@ export const strings = {
   refused,
   sidebar,
   chat,
+  archive,
   asking,
   capture,
   comparing,
