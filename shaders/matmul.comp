@@ -1,9 +1,11 @@
 #version 450
 // y = x * transpose(w), then the epilogue. x [m, k] float32, w block [n, k], y [m, n_all] float32.
 // Tiles of 64 x 64 outputs; 64 threads with 8 x 8 outputs each in registers; k in steps of 16 through
-// shared memory. Plain float32, needs nothing of the device: the exact path, and the fallback.
+// shared memory. Plain float32, needs nothing of the device: the exact path, and the fallback. Loops over the sums are unrolled, those of
+// the epilogue too: one index that a compiler cannot see puts all of them into memory, for every multiplication.
 // Dispatch: (ceil(n / 64), ceil(m / 64)), tiles in the order of tile_order.glsl.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const uint EPILOGUE = 0;
@@ -39,14 +41,14 @@ void main() {
   const uint x_row = min(m0 + thread, m - 1), w_row = min(n0 + thread, n - 1);
 
   vec4 sum[8][2];
-  for (uint i = 0; i < 8; ++i) {
+  [[unroll]] for (uint i = 0; i < 8; ++i) {
     sum[i][0] = vec4(0);
     sum[i][1] = vec4(0);
   }
 
   for (uint group = 0; group < groups; group += STEP / 8) {
     // Thread t brings 16 values of row t of both operands, transposed.
-    for (uint h = 0; h < STEP / 8; ++h) {
+    [[unroll]] for (uint h = 0; h < STEP / 8; ++h) {
       vec4 a = vec4(0), b = vec4(0), c = vec4(0), d = vec4(0);
       if (group + h < groups) {
         const uint at = x_offset4 + (x_row * groups + group + h) * 2;
@@ -54,7 +56,7 @@ void main() {
         b = x[at + 1];
         load_weights(w_row, group + h, groups, c, d);
       }
-      for (uint i = 0; i < 4; ++i) {
+      [[unroll]] for (uint i = 0; i < 4; ++i) {
         tile_x[h * 8 + i][thread / 4][thread % 4] = a[i];
         tile_x[h * 8 + 4 + i][thread / 4][thread % 4] = b[i];
         tile_w[h * 8 + i][thread / 4][thread % 4] = c[i];
@@ -65,7 +67,7 @@ void main() {
     for (uint k = 0; k < STEP; ++k) {
       const vec4 a0 = tile_x[k][ty], a1 = tile_x[k][ty + 8];
       const vec4 b0 = tile_w[k][tx], b1 = tile_w[k][tx + 8];
-      for (uint i = 0; i < 4; ++i) {
+      [[unroll]] for (uint i = 0; i < 4; ++i) {
         sum[i][0] += a0[i] * b0;
         sum[i][1] += a0[i] * b1;
         sum[i + 4][0] += a1[i] * b0;
@@ -75,15 +77,15 @@ void main() {
     barrier();
   }
 
-  for (uint i = 0; i < 8; ++i) {
+  [[unroll]] for (uint i = 0; i < 8; ++i) {
     const uint row = m0 + (i < 4 ? ty * 4 + i : 32 + ty * 4 + i - 4);
     if (row >= m) continue;
-    for (uint half_index = 0; half_index < 2; ++half_index) {
+    [[unroll]] for (uint half_index = 0; half_index < 2; ++half_index) {
       const uint local = n0 + half_index * 32 + tx * 4;
       if (local >= n) continue;
       const uint column = first_row + local;
       vec4 v = sum[i][half_index];
-      for (uint j = 0; j < 4; ++j)
+      [[unroll]] for (uint j = 0; j < 4; ++j)
         if (has_bias != 0 && local + j < n) v[j] += bias[column + j];
       if (EPILOGUE == EPILOGUE_SILU_MUL) {
         const uint at = y_offset + row * y_stride + column / 2;
@@ -91,8 +93,8 @@ void main() {
         if (local + 3 < n) y[at + 1] = silu(v[2]) * v[3];
       } else {
         const uint at = y_offset + row * y_stride + column;
-        for (uint j = 0; j < 4; ++j) {
-          if (local + j >= n) break;
+        [[unroll]] for (uint j = 0; j < 4; ++j) {
+          if (local + j >= n) continue;
           if (EPILOGUE == EPILOGUE_GELU)
             y[at + j] = gelu(v[j]);
           else if (EPILOGUE == EPILOGUE_ADD)

@@ -20,7 +20,7 @@ layout(constant_id = 2) const uint TILE_N = 128;
 layout(constant_id = 3) const uint SUB_M = 64;
 layout(constant_id = 4) const uint SUB_N = 32;
 layout(constant_id = 5) const uint THREADS = 256;  // the workgroup's
-layout(constant_id = 6) const uint AHEAD = 1;      // 0 where the registers of a step ahead would not fit
+layout(constant_id = 6) const uint AHEAD = 1;  // 0 where the registers of a step ahead would not fit; 2: it has shared memory of its own
 layout(constant_id = 7) const uint EPILOGUE = 0;
 const uint STEP = 32;
 // A row of a step in shared memory, in 16 bytes; one more, so that rows begin in different banks.
@@ -48,8 +48,8 @@ layout(push_constant) uniform Push {
 #include "common/tile_order.glsl"
 
 // Rows of x, then rows of w; at the end the sums, a row of fragments of each subgroup at a time.
-const uint TILE_W = TILE_M * PITCH, INPUTS = TILE_W + TILE_N * PITCH, SUMS = MATRIX_M * SUB_N / 4;
-shared uvec4 tile[INPUTS > SUBGROUPS* SUMS ? INPUTS : SUBGROUPS * SUMS];
+const uint TILE_W = TILE_M * PITCH, INPUTS = TILE_W + TILE_N * PITCH, BUFFERS = AHEAD == 2 ? 2 : 1, SUMS = MATRIX_M * SUB_N / 4;
+shared uvec4 tile[BUFFERS * INPUTS > SUBGROUPS* SUMS ? BUFFERS * INPUTS : SUBGROUPS * SUMS];
 
 const uint X_LOADS = TILE_M * STEP_WORDS / THREADS, W_LOADS = TILE_N * PIECES / THREADS;
 uint x_from[X_LOADS], w_row[W_LOADS];
@@ -63,18 +63,21 @@ void fetch(uint step) {
     w_next[u] = fetch_piece(w_row[u], groups, step, (gl_LocalInvocationID.x + u * THREADS) % PIECES);
 }
 
-void put(uint step) {
+// Where a step lies in shared memory.
+uint begin_of(uint step) { return AHEAD == 2 ? step % 2 * INPUTS : 0; }
+
+void put(uint step, uint begin) {
   const uint thread = gl_LocalInvocationID.x;
   [[unroll]] for (uint u = 0; u < X_LOADS; ++u) {
     const uint i = thread + u * THREADS;
-    tile[i / STEP_WORDS * PITCH + i % STEP_WORDS] = x_next[u];
+    tile[begin + i / STEP_WORDS * PITCH + i % STEP_WORDS] = x_next[u];
   }
   [[unroll]] for (uint u = 0; u < W_LOADS; ++u) {
     const uint i = thread + u * THREADS, part = i % PIECES;
     uvec4 unpacked[PIECE_WORDS];
     unpack_piece(w_next[u], step, part, unpacked);
     [[unroll]] for (uint word = 0; word < PIECE_WORDS; ++word)
-      tile[TILE_W + i / PIECES * PITCH + part * PIECE_WORDS + word] = unpacked[word];
+      tile[begin + TILE_W + i / PIECES * PITCH + part * PIECE_WORDS + word] = unpacked[word];
   }
 }
 
@@ -101,22 +104,31 @@ void main() {
       sum[i][j] = coopmat<float, gl_ScopeSubgroup, MATRIX_M, MATRIX_N, gl_MatrixUseAccumulator>(0.0);
 
   if (AHEAD != 0) fetch(0);
-  for (uint step = 0; step < steps; ++step) {
-    if (AHEAD == 0) fetch(step);
-    put(step);
+  if (AHEAD == 2) {
+    put(0, 0);
     barrier();
-    if (AHEAD != 0) fetch(min(step + 1, steps - 1));
+  }
+  for (uint step = 0; step < steps; ++step) {
+    const uint next = min(step + 1, steps - 1), begin = begin_of(step);
+    if (AHEAD == 0) fetch(step);
+    if (AHEAD != 2) {
+      put(step, 0);
+      barrier();
+    }
+    if (AHEAD != 0) fetch(next);
     [[unroll]] for (uint k = 0; k < STEP; k += MATRIX_K) {
       coopmat<float16_t, gl_ScopeSubgroup, MATRIX_K, MATRIX_N, gl_MatrixUseB> b[SUB_N / MATRIX_N];
       [[unroll]] for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
-        coopMatLoad(b[j], tile, TILE_W + (sub_n + j * MATRIX_N) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutColumnMajor);
+        coopMatLoad(b[j], tile, begin + TILE_W + (sub_n + j * MATRIX_N) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutColumnMajor);
       [[unroll]] for (uint i = 0; i < SUB_M / MATRIX_M; ++i) {
         coopmat<float16_t, gl_ScopeSubgroup, MATRIX_M, MATRIX_K, gl_MatrixUseA> a;
-        coopMatLoad(a, tile, (sub_m + i * MATRIX_M) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutRowMajor);
+        coopMatLoad(a, tile, begin + (sub_m + i * MATRIX_M) * PITCH + k / 8, PITCH, gl_CooperativeMatrixLayoutRowMajor);
         [[unroll]] for (uint j = 0; j < SUB_N / MATRIX_N; ++j)
           sum[i][j] = coopMatMulAdd(a, b[j], sum[i][j]);
       }
     }
+    // With two buffers nobody reads what is written now. The last step is put once more, where nobody reads at all.
+    if (AHEAD == 2) put(next, begin_of(step + 1));
     barrier();
   }
 

@@ -326,11 +326,14 @@ TEST_F(MatmulF16, LargeTiles) {
   vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
   const vk::Quirks real = quirks;
   const uint32_t own = engine().device->matrix_subgroup(), part = own < 32 ? 2 : 1;
-  for (vk::MatrixTile tile : {ops::matrix_tiles[1].large, ops::matrix_tiles[3].large}) {
-    if (tile.ahead) tile = {tile.rows / part, tile.columns / part, tile.subgroup_rows / part, tile.subgroup_columns / part};
+  std::vector<vk::MatrixTile> tiles{ops::matrix_tiles[1].large, ops::matrix_tiles[3].large};
+  tiles.insert(tiles.end(), std::begin(ops::other_large_tiles), std::end(ops::other_large_tiles));
+  for (vk::MatrixTile tile : tiles) {
+    if (tile.ahead) tile = {tile.rows / part, tile.columns / part, tile.subgroup_rows / part, tile.subgroup_columns / part, tile.ahead};
     if (!ops::is_whole(tile, own)) continue;
     SCOPED_TRACE("tile of " + std::to_string(tile.rows) + " x " + std::to_string(tile.columns) + ", subgroup of " +
-                 std::to_string(tile.subgroup_rows) + " x " + std::to_string(tile.subgroup_columns));
+                 std::to_string(tile.subgroup_rows) + " x " + std::to_string(tile.subgroup_columns) + ", ahead " +
+                 std::to_string(tile.ahead));
     quirks.matrix_tile = tile;
     check({tile.rows + 2, 72, tile.columns + 6, DType::bf16, Kind::none, true}, f16_inputs);
   }

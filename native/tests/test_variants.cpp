@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "ops/matrix_tiles.h"
 #include "ops/variants.h"
 #include "support.h"
 
@@ -105,6 +106,20 @@ TEST_F(Variants, RecordsOfOthersAreIgnored) {
   EXPECT_EQ(device().quirks().matvec_threads, 64u) << "not one of its values";
   settle(device(), questions, {});
   EXPECT_EQ(device().quirks().matvec_threads, 64u);
+}
+
+TEST_F(Variants, ATileOfMatrixUnitsReplacesOneOfTheTable) {
+  const std::vector<Question> questions{{"matrix_tile", {0, 1, 2, 3, 4}}};
+  for (uint32_t i = 0; i < std::size(ops::other_large_tiles); ++i) {
+    settle(device(), questions, {{"matrix_tile", 2 + i}});
+    const vk::Quirks& quirks = device().quirks();
+    ASSERT_TRUE(quirks.large_matrix_tile);
+    EXPECT_EQ(quirks.large_matrix_tile->columns, ops::other_large_tiles[i].columns);
+    EXPECT_EQ(quirks.large_matrix_tile->subgroup_columns, ops::other_large_tiles[i].subgroup_columns);
+    EXPECT_FALSE(quirks.matrix_tile) << "small products keep small tiles";
+  }
+  settle(device(), questions, {});
+  EXPECT_FALSE(device().quirks().large_matrix_tile);
 }
 
 // All that may be chosen on any device, against the twins.

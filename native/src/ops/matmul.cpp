@@ -34,9 +34,10 @@ const MatrixTiles* tiles_of(const vk::Device& device) {
 
 vk::MatrixTile matrix_tile(const vk::Device& device, uint32_t rows, uint32_t columns) {
   if (device.quirks().matrix_tile) return *device.quirks().matrix_tile;
-  const auto& [subgroup, large, small] = *tiles_of(device);
+  const MatrixTiles& tiles = *tiles_of(device);
+  const vk::MatrixTile& large = device.quirks().large_matrix_tile ? *device.quirks().large_matrix_tile : tiles.large;
   const bool fills = divide_up(rows, large.rows) * divide_up(columns, large.columns) >= few_workgroups;
-  return fills && rows > large.rows / 2 ? large : small;
+  return fills && rows > large.rows / 2 ? large : tiles.small;
 }
 
 vk::Cost cost_of(const vk::Slice& weights, double flops, double other_bytes) {

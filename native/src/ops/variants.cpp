@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -79,18 +80,26 @@ const Subject subjects[] = {
        return cases::attention_packed(b, "time", {s.vision_heads, s.vision_heads, s.vision_hidden / s.vision_heads},
                                       {Mask::vision, s.vision_rows, {}, 4, padded - 7, padded});
      }},
-    // 0: large tiles where they fill the device; 1: always the small ones, which more workgroups share.
+    // 0: large tiles where they fill the device; 1: always the small ones, which more workgroups share; 2 and more: other large ones.
     {"matrix_tile",
      [](const vk::Device& device, const vk::Pipelines& pipelines, Activations activations) {
        if (activations == Activations::f32 || !ops::has_half_matmul(device, pipelines)) return std::vector<uint32_t>{};
-       return std::vector<uint32_t>{0, 1};
+       std::vector<uint32_t> values{0, 1};
+       for (uint32_t i = 0; i < std::size(ops::other_large_tiles); ++i) {
+         const vk::MatrixTile& tile = ops::other_large_tiles[i];
+         if (device.matrix_subgroup() == 32 && ops::shared_bytes_of(tile) <= device.info().max_shared_bytes) values.push_back(2 + i);
+       }
+       return values;
      },
      [](const vk::Device& device, vk::Quirks& quirks, uint32_t value) {
        quirks.matrix_tile.reset();
+       quirks.large_matrix_tile.reset();
+       if (value >= 2) quirks.large_matrix_tile = ops::other_large_tiles[value - 2];
        for (const ops::MatrixTiles& tiles : ops::matrix_tiles)
          if (value == 1 && tiles.subgroup == device.matrix_subgroup()) quirks.matrix_tile = tiles.small;
      },
-     [](cases::Bench& b) { return cases::matmul(b, "check", 130, 64, 48 * 128, DType::q8_0, Kind::none); },
+     // Enough columns for the widest of them.
+     [](cases::Bench& b) { return cases::matmul(b, "check", 130, 64, 48 * 256, DType::q8_0, Kind::none); },
      [](cases::Bench& b, const cases::ModelShapes& s) {
        return cases::matmul(b, "time", s.prompt, s.text_hidden, s.text_inner, weights_of(s.text_hidden), Kind::none);
      }},

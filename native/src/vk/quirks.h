@@ -11,7 +11,9 @@ struct DeviceInfo;
 /// How a product on matrix units is divided: outputs of a workgroup, and of each of its subgroups.
 struct MatrixTile {
   uint32_t rows = 0, columns = 0, subgroup_rows = 0, subgroup_columns = 0;
-  bool ahead = true;  ///< what the next step needs is loaded while this one is multiplied, into registers
+  /// What the next step needs is loaded while this one is multiplied: 0 no, 1 into registers, 2 and from there into another half of
+  /// shared memory, so that a step has one barrier instead of two.
+  uint32_t ahead = 1;
 };
 
 /// How the subgroups of a workgroup divide attention on matrix units (attention_coopmat.comp).
@@ -55,6 +57,8 @@ struct Quirks {
   uint32_t matrix_subgroup = 0;
   /// Instead of the tiles that fit the size of the subgroups (ops/matrix_tiles.h).
   std::optional<MatrixTile> matrix_tile;
+  /// Instead of the large one of those.
+  std::optional<MatrixTile> large_matrix_tile;
   /// Attention of many rows in float32: side of the square of threads that is a workgroup, 8 or 16.
   uint32_t attention_side = 16;
   /// Instead of the division that fits the shape of matrices and heads (ops/attention.cpp).
