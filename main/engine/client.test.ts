@@ -136,6 +136,47 @@ describe('a process that works', () => {
     expect((await ask(engine, seeds.stream)).text).toBe(answer);
   });
 
+  test('an answer that was stopped is not complete, also where the engine ended it before it heard of that', async () => {
+    const engine = start();
+    await load(engine);
+    const { statistics } = await ask(engine, seeds.stream);
+    const heard: ((message: unknown) => void)[] = [];
+    const hasEnded: HostProcess = {
+      pid: undefined,
+      onMessage: (listener) => void heard.push(listener),
+      send(message) {
+        const { type, id } = message as { type: string; id: number };
+        if (type !== 'generate') return;
+        const end = { text: 'Yes', tokens: Int32Array.of(1), finish: 'stop', sampling, images: [], statistics };
+        for (const event of [{ type: 'token', text: 'Yes' }, { type: 'done', result: end }]) for (const hear of heard) hear({ id, ...event });
+      },
+      onBeat: () => {},
+      onExit: () => {},
+      kill: () => {},
+    };
+    const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 };
+    const fast = createEngineClient({ spawn: () => hasEnded, closeGraceMs: 1 });
+    engines.push(fast);
+    const stop = new AbortController();
+    const asked = ask(fast, seeds.stream, { signal: stop.signal, onText: () => stop.abort() });
+    for (const hear of heard) hear({ type: 'ready' });
+    expect(await asked).toMatchObject({ text: 'Yes', finish: 'cancelled' });
+  });
+
+  test('a cancel that comes in one piece with its request is heard', async () => {
+    const host = forkHost({ env: { LOUPE_ADDON: addon } });
+    const ended = new Promise((resolve) =>
+      host.onMessage((message) => {
+        if ((message as { id?: number }).id === 1) resolve(message);
+      }),
+    );
+    // Both wait until the process reads its messages for the first time.
+    host.send({ type: 'load', id: 1, body: { directory: demo, engine: {} } });
+    host.send({ type: 'cancel', id: 1 });
+    expect(await ended).toMatchObject({ type: 'error', failure: { code: 'cancelled' } });
+    host.kill();
+  });
+
   test('kernels are asked for and measured, and a model is loaded with them, also after a restart', async () => {
     const engine = start();
     const card = { device: 'card' };

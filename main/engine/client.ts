@@ -274,7 +274,8 @@ class EngineClient {
     })
       .then((result) => {
         this.#crashesInARow = 0;
-        return parseResult(kind, result);
+        const parsed = parseResult(kind, result);
+        return kind === 'generate' && signal?.aborted ? (stopped(parsed as Result<'generate'>) as Result<Kind>) : parsed;
       })
       .finally(() => {
         signal?.removeEventListener('abort', cancel);
@@ -456,6 +457,11 @@ class EngineClient {
 
 function cancelled(kind: RequestKind | 'start'): LoupeError {
   return new LoupeError('cancelled', `The request (${kind === 'start' ? kind : requestName(kind)}) was cancelled.`);
+}
+
+/** Whoever stopped an answer is told so, also where the engine had come to its end before it heard of it. */
+function stopped(reply: Result<'generate'>): Result<'generate'> {
+  return { ...reply, finish: 'cancelled' };
 }
 
 /** Preparing pictures is a part of what a person waits for. */

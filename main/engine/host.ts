@@ -41,7 +41,7 @@ const lifeline = holdLifeline();
 /** The request that holds the engine. */
 interface Running {
   id: number;
-  cancelled: boolean;
+  place: Place;
   /** Of work that needs no device. */
   cancel?: () => void;
 }
@@ -51,6 +51,8 @@ interface Place {
   stage: WorkStage;
   /** That this process has seen itself. */
   steps: number;
+  /** Also before it is at work: a cancel may come in one piece with its request. */
+  cancelled: boolean;
 }
 
 interface Loaded {
@@ -131,7 +133,7 @@ class Host {
     if (request.type === 'exit') return void this.#exit();
     if (request.type === 'cancel') return this.#cancel(request.id);
     if (request.type === 'writes') return void this.#writes.push(...request.folders);
-    this.#places.set(request.id, { stage: 'sent', steps: 0 });
+    this.#places.set(request.id, { stage: 'sent', steps: 0, cancelled: false });
     try {
       this.#confined ??= confineEngine([...this.#writes, ...writesOf(request)]);
       await this.#confined;
@@ -175,7 +177,7 @@ class Host {
 
   async #work(request: Work): Promise<unknown> {
     if (this.#running) throw new LoupeError('engine_busy', 'The engine is busy with another request.');
-    const running: Running = { id: request.id, cancelled: false };
+    const running: Running = { id: request.id, place: this.#places.get(request.id)! };
     this.#running = running;
     try {
       switch (request.type) {
@@ -268,7 +270,7 @@ class Host {
     const settings: SamplingOptions = { ...language.sampling, seed: randomInt(2 ** 32), ...withoutUndefined(sampling ?? {}) };
     const reply = { sampling: settings, images: images.map(seen) };
     const prepareMs = performance.now() - began;
-    if (running.cancelled) return { ...reply, ...nothingGenerated(tokens.length, prepareMs) };
+    if (running.place.cancelled) return { ...reply, ...nothingGenerated(tokens.length, prepareMs) };
 
     const detokenizer = createDetokenizer(language.tokenizer);
     const stopTexts = createStopTexts(language.stops.texts);
@@ -389,6 +391,7 @@ class Host {
   async #measure({ id, body: { tokens, seed, picture, maxTokens, sampling } }: RequestOf<'measure'>): Promise<Result<'measure'>> {
     const { model } = this.#needModel();
     const settings: SamplingOptions = sampling ?? { ...this.#needLanguage().sampling, seed };
+    this.#throwIfCancelled('The measurement');
     const prompt = this.#lifeline.during('language', () => meaninglessPrompt(model, tokens, seed, picture));
     this.#enter(id, picture ? 'encode' : 'prefill');
     const result = await this.#opened().generate({
@@ -448,12 +451,14 @@ class Host {
 
   /** The engine forgets a cancel that comes before it is at work. */
   #throwIfCancelled(what: string): void {
-    if (this.#running?.cancelled) throw new LoupeError('cancelled', `${what} was cancelled.`);
+    if (this.#running?.place.cancelled) throw new LoupeError('cancelled', `${what} was cancelled.`);
   }
 
   #cancel(id: number): void {
+    const place = this.#places.get(id);
+    if (!place) return;
+    place.cancelled = true;
     if (this.#running?.id !== id) return;
-    this.#running.cancelled = true;
     this.#running.cancel?.();
     this.#engine?.cancel();
   }

@@ -207,7 +207,7 @@ async function write(
     text += word;
     onWord(word, ++generated);
   }
-  return { text, generated, finish: 'stop' };
+  return { text, generated, finish: isCancelled() ? 'cancelled' : 'stop' };
 }
 
 /** The last where none fits. */

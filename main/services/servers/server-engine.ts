@@ -109,7 +109,7 @@ export function serverEngine(server: ServerConnection): AnsweringEngine {
             for await (const data of eventsOf(alive(response.body), { eventLength: longestEvent, bytes: mostAnswerBytes }))
               if (answer.take(data)) break;
         });
-        return answer.reply();
+        return answer.reply(signal?.aborted ? 'cancelled' : undefined);
       } catch (thrown) {
         if (signal?.aborted) return answer.reply('cancelled');
         throw thrown instanceof StreamTooLarge ? tooMuch(server.host) : thrown;
@@ -332,7 +332,7 @@ class Answer {
   }
 
   /** Throws where it was not complete. */
-  reply(finish?: 'cancelled'): GenerateReply {
+  reply(finish?: 'cancelled' | undefined): GenerateReply {
     const isFull = this.#text.length >= textLimits.message;
     if (!finish && !isFull && this.#finish === null) throw brokenOff(this.#host);
     if (this.#finish === 'content_filter')

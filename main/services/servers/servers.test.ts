@@ -169,6 +169,13 @@ describe('an answer', () => {
   });
 });
 
+test('stopped with its last word, it is not complete', async () => {
+  there.play(streams(word('All.'), end()));
+  const stop = new AbortController();
+  const asked = (await engine()).generate({ messages: question, maxTokens: 50 }, { signal: stop.signal, onText: () => stop.abort() });
+  expect(await asked).toMatchObject({ text: 'All.', finish: 'cancelled' });
+});
+
 describe('what goes wrong', () => {
   test('nobody listens: tried once more, then said', async () => {
     const { port } = there;
