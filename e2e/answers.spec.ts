@@ -46,7 +46,7 @@ test('hostile Markdown stays text; what is harmless is shown as it is meant', as
 
 test('who reads further up is left there, and one click leads back to the end', async ({ loupe, page }) => {
   await loupe.skipWelcome();
-  await loupe.question.fill('word '.repeat(1_500));
+  await loupe.question.fill('word '.repeat(5_000));
   await loupe.question.press('Enter');
   const scroller = page.getByRole('region', { name: 'Conversation' });
   const fromEnd = () => scroller.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { violations } from './support/axe.ts';
-import { expect, secondWindow, test } from './support/loupe.ts';
+import { expect, secondWindow, test, testWithWaitingEngine } from './support/loupe.ts';
 import { distance, samples, type Sample } from './support/samples.ts';
 
 const pairs = samples.flatMap((a, index) => samples.slice(index + 1).map((b): [Sample, Sample] => [a, b]));
@@ -161,7 +161,7 @@ test('a conversation is deleted now: asked first, and nothing of it is left in a
   expect(holding).toEqual([]);
 });
 
-test('an answer is stopped by a click, before it has a word', async ({ loupe }) => {
+testWithWaitingEngine(0)('an answer is stopped by a click, before it has a word', async ({ loupe }) => {
   await loupe.skipWelcome();
   await loupe.attach(first.path);
   await loupe.question.fill('Tell me everything that you can about this picture, please.');

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import type { Page } from 'playwright/test';
 import { line, writePdf } from '../main/documents/test/write-pdf.ts';
 import { violations } from './support/axe.ts';
-import { expect, openQuickAsk, pastePicture, testWithFakeEngine } from './support/loupe.ts';
+import { expect, openQuickAsk, pastePicture, testWithFakeEngine, testWithWaitingEngine } from './support/loupe.ts';
 
 const test = testWithFakeEngine(1, 1000);
 
@@ -342,15 +342,16 @@ test('words are found in a conversation: counted, marked, stepped through, and l
   expect(await marked()).toEqual([]);
 });
 
-const slow = testWithFakeEngine(200);
-
-slow('an answer that Loupe was writing when it went away leaves no button to stop it', async ({ loupe, page, host }) => {
-  await loupe.skipWelcome();
-  await loupe.question.fill('word '.repeat(500));
-  await page.keyboard.press('Enter');
-  await expect(loupe.stop).toBeVisible();
-  await host.stop('SIGKILL');
-  await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
-  await expect(loupe.stop).toHaveCount(0);
-  await expect(loupe.send).toBeDisabled();
-});
+testWithWaitingEngine(1)(
+  'an answer that Loupe was writing when it went away leaves no button to stop it',
+  async ({ loupe, page, host }) => {
+    await loupe.skipWelcome();
+    await loupe.question.fill('word '.repeat(500));
+    await page.keyboard.press('Enter');
+    await expect(loupe.stop).toBeVisible();
+    await host.stop('SIGKILL');
+    await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
+    await expect(loupe.stop).toHaveCount(0);
+    await expect(loupe.send).toBeDisabled();
+  },
+);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { violations } from './support/axe.ts';
-import { expect, test, testWithFakeEngine, Window } from './support/loupe.ts';
+import { expect, test, testWithFakeEngine, testWithWaitingEngine, Window } from './support/loupe.ts';
 import { samples } from './support/samples.ts';
 import { shareCanvas } from './support/screen.ts';
 
@@ -69,26 +69,28 @@ slow('an answer that is being written survives a reload of the page', async ({ l
   expect(await loupe.lastAnswer()).toContain('word199');
 });
 
-slow('the app is killed in mid-answer: the answer is there, interrupted, and goes on', async ({ loupe, host, page }) => {
-  await loupe.skipWelcome();
-  await loupe.question.fill(longQuestion);
-  await loupe.question.press('Enter');
-  await expect(loupe.answers).toContainText('word40');
-  await host.stop('SIGKILL');
-  await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
-  await page.goto(await host.start());
-  const again = new Window(page);
-  await page.getByRole('navigation').getByText('word0 word1').first().click();
-  await expect(again.answers).toContainText('word20');
-  await expect(page.getByText('Loupe was closed while this was being written.')).toBeVisible();
-  await page.getByRole('button', { name: 'Continue' }).click();
-  // It goes on when the app has said so.
-  await expect(page.getByRole('button', { name: 'Continue' })).toHaveCount(0);
-  expect(await again.lastAnswer()).toContain('word199');
-});
+testWithWaitingEngine(60)(
+  'the app is killed in mid-answer: the answer is there, interrupted, and goes on',
+  async ({ loupe, host, page }) => {
+    await loupe.skipWelcome();
+    await loupe.question.fill(longQuestion);
+    await loupe.question.press('Enter');
+    await expect(loupe.answers).toContainText('word40');
+    await host.stop('SIGKILL');
+    await expect(page.getByText('The connection to Loupe was lost.')).toBeVisible();
+    await page.goto(await host.start('--word-ms', '0'));
+    const again = new Window(page);
+    await page.getByRole('navigation').getByText('word0 word1').first().click();
+    await expect(again.answers).toContainText('word20');
+    await expect(page.getByText('Loupe was closed while this was being written.')).toBeVisible();
+    await page.getByRole('button', { name: 'Continue' }).click();
+    // It goes on when the app has said so.
+    await expect(page.getByRole('button', { name: 'Continue' })).toHaveCount(0);
+    expect(await again.lastAnswer()).toContain('word199');
+  },
+);
 
-/** The second word would come after the test has ended. */
-testWithFakeEngine(300_000, 1)('an answer is stopped without waiting for the engine, and keeps its words', async ({ loupe }) => {
+testWithWaitingEngine(1)('an answer is stopped without waiting for the engine, and keeps its words', async ({ loupe }) => {
   await loupe.skipWelcome();
   await loupe.question.fill(longQuestion);
   await loupe.question.press('Enter');

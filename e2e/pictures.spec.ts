@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { Locator, Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
-import { expect, testWithFakeEngine } from './support/loupe.ts';
+import { expect, testWithFakeEngine, testWithWaitingEngine } from './support/loupe.ts';
 import { shareCanvas } from './support/screen.ts';
 
 const test = testWithFakeEngine(5);
@@ -319,25 +319,36 @@ test.describe('the small window', () => {
     await expect(page.getByRole('button', { name: /^frame 2 of 2 · / })).toBeVisible();
   });
 
-  test('nothing moves under the pointer: every button is where it was before, during and after an answer', async ({ loupe, page }) => {
-    await loupe.skipWelcome();
-    await openQuick(page);
-    await expect(page.getByRole('button', { name: /tiles · / })).toBeVisible();
-    const names = ['Copy text', 'Open in Loupe', 'Answer again', 'Copy the answer as Markdown'];
-    const places = async (): Promise<unknown[]> => {
-      const boxes = [];
-      for (const name of names) boxes.push(await page.getByRole('button', { name, exact: true }).boundingBox());
-      return boxes;
-    };
-    const before = await places();
-    expect(before).not.toContain(null);
-    await loupe.question.fill('What colour is it? '.repeat(40));
-    await page.keyboard.press('Enter');
-    await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
-    expect(await places()).toEqual(before);
-    await expect(page.getByRole('button', { name: 'Answer again' })).toBeEnabled();
-    expect(await places()).toEqual(before);
-  });
+  testWithWaitingEngine(30)(
+    'nothing moves under the pointer: every button is where it was before, during and after an answer',
+    async ({ loupe, page }) => {
+      await loupe.skipWelcome();
+      await openQuick(page);
+      await expect(page.getByRole('button', { name: /tiles · / })).toBeVisible();
+      const names = ['Copy text', 'Open in Loupe', 'Answer again', 'Copy the answer as Markdown'];
+      const places = async (): Promise<unknown[]> => {
+        const boxes = [];
+        for (const name of names) boxes.push(await page.getByRole('button', { name, exact: true }).boundingBox());
+        return boxes;
+      };
+      const before = await places();
+      expect(before).not.toContain(null);
+      await loupe.question.fill('What colour is it? '.repeat(40));
+      await page.keyboard.press('Enter');
+      const stop = page.getByRole('button', { name: 'Stop' });
+      await expect(stop).toBeVisible();
+      expect(await places()).toEqual(before);
+      await stop.click();
+      await expect(page.getByRole('button', { name: 'Answer again' })).toBeEnabled();
+      expect(await places()).toEqual(before);
+      // And after one that ends by itself.
+      await loupe.question.fill('What colour is it?');
+      await page.keyboard.press('Enter');
+      await expect(stop).toHaveCount(0);
+      await expect(page.getByRole('button', { name: 'Answer again' })).toBeEnabled();
+      expect(await places()).toEqual(before);
+    },
+  );
 
   test('asks, says what the model sees, follows up, recalls, copies and hands over', async ({ loupe, page, context }) => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);

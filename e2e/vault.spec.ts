@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
-import { expect, testWithFakeEngine } from './support/loupe.ts';
+import { expect, testWithWaitingEngine } from './support/loupe.ts';
 
 /** Slow enough that a long answer is still being written when somebody locks. */
-const test = testWithFakeEngine(60);
+const test = testWithWaitingEngine(30);
 test.describe.configure({ timeout: 300_000 });
 const passphrase = 'correct horse battery';
 

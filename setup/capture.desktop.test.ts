@@ -127,19 +127,22 @@ async function click(target: Locator, window: Point): Promise<void> {
 }
 
 /** How the last answer stands. */
-function lastAnswer(): { state: string; text: string } | undefined {
+function lastAnswer(): { id: number; state: string; text: string } | undefined {
   const database = new Database(join(desktop.data, 'loupe.db'), { readonly: true });
   try {
     return database
-      .prepare<[], { state: string; text: string }>("select state, text from messages where role = 'assistant' order by id desc limit 1")
+      .prepare<[], { id: number; state: string; text: string }>(
+        "select id, state, text from messages where role = 'assistant' order by id desc limit 1",
+      )
       .get();
   } finally {
     database.close();
   }
 }
 
-async function answered(): Promise<void> {
-  const ended = (): boolean => !['streaming', undefined].includes(lastAnswer()?.state);
+/** `before`: of the answer that was the last until then. */
+async function answered(before = 0): Promise<void> {
+  const ended = (): boolean => lastAnswer() !== undefined && lastAnswer()!.id !== before && lastAnswer()!.state !== 'streaming';
   await until('end of the answer', ended, { patienceMs: 120_000, everyMs: 300 });
   expect(lastAnswer()).toMatchObject({ state: 'complete' });
 }
@@ -426,10 +429,10 @@ test('engine and picture process are killed: the next question is answered', asy
     await desktop.key('Return');
     await kept(170, 93 + index);
     await quickReady();
+    const before = lastAnswer()!.id;
     await desktop.key(...'what');
     await desktop.key('Return');
-    await until('question', () => lastAnswer()?.state !== 'complete');
-    await answered();
+    await answered(before);
     await desktop.key('Escape');
     await app.quickGone();
   }
@@ -452,9 +455,12 @@ test('quit in the middle of an answer: it ends as it should, and what was writte
   await selectOn(180, 95);
   await desktop.key('Return');
   await quickReady();
+  const before = lastAnswer()!.id;
+  // The answer cannot end before the app does.
+  for (const pid of processesWith('loupe.node')) process.kill(pid, 'SIGSTOP');
   await desktop.key(...'what');
   await desktop.key('Return');
-  await until('answer that is being written', () => lastAnswer()?.state !== 'complete', { everyMs: 5 });
+  await until('answer that is being written', () => lastAnswer()!.id !== before, { everyMs: 5 });
   await desktop.activate((await until('main window', app.main)).id);
   await desktop.key('ctrl+q');
   await until('end of the app', () => first.exitCode !== null);

@@ -25,9 +25,9 @@ export class Host {
     this.#command = command;
   }
 
-  /** Returns the link that opens it once. */
-  async start(): Promise<string> {
-    const child = spawn(process.execPath, [...this.#command, '--data', this.directory], { stdio: ['ignore', 'pipe', 'pipe'] });
+  /** Returns the link that opens it once. `more`: options that count for this start. */
+  async start(...more: string[]): Promise<string> {
+    const child = spawn(process.execPath, [...this.#command, '--data', this.directory, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -159,6 +159,9 @@ export const testWithFakeEngine = (wordMs: number, atOnce = 0, more: readonly st
       await host.end();
     },
   });
+
+/** Its answers wait after so many words for longer than a test may take: they end when they are stopped, and shorter ones by themselves. */
+export const testWithWaitingEngine = (words: number): typeof test => testWithFakeEngine(300_000, words);
 
 /** The small window without a picture; it takes one from here on. */
 export async function openQuickAsk(page: Page): Promise<void> {

@@ -6,6 +6,7 @@ import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngineClient } from '../engine/client.ts';
+import { endless, forkHaltingHost } from '../engine/test/halting-engine.ts';
 import { demoModel } from '../host/paths.ts';
 import { serverChoiceId } from '../contract.ts';
 import { sessionSecrets } from '../services/models/hub/secrets.ts';
@@ -25,7 +26,7 @@ let openai: OpenAI;
 let ollama: Ollama;
 beforeAll(async () => {
   served = await serveApi({
-    startEngine: (worker) => createEngineClient({ pictures: worker }),
+    startEngine: (worker) => createEngineClient({ pictures: worker, spawn: () => forkHaltingHost() }),
     version: '1.2.3',
     dataDirectory: data,
     port: 0,
@@ -96,7 +97,7 @@ describe('openai', () => {
   test('an aborted stream ends, and the next question is answered', async () => {
     const stop = new AbortController();
     const messages = asked('Hello');
-    const stream = await openai.chat.completions.create({ model: 'demo', messages, stream: true }, { signal: stop.signal });
+    const stream = await openai.chat.completions.create({ model: 'demo', messages, seed: endless, stream: true }, { signal: stop.signal });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) stop.abort();
     const { choices } = await openai.chat.completions.create({
       model: 'demo',
@@ -147,7 +148,7 @@ describe('ollama', () => {
   });
 
   test('abort, and errors', async () => {
-    const stream = await ollama.generate({ model: 'demo', prompt: 'Hello', stream: true });
+    const stream = await ollama.generate({ model: 'demo', prompt: 'Hello', options: { seed: endless }, stream: true });
     await expect(
       (async () => {
         for await (const part of stream) if (part.response !== '') stream.abort();

@@ -6,6 +6,7 @@ import { Client, type CallToolResult } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createEngineClient } from '../engine/client.ts';
+import { endless, forkHaltingHost } from '../engine/test/halting-engine.ts';
 import { toLoupeError } from '../errors.ts';
 import { demoModel } from '../host/paths.ts';
 import { startOwnApp, type OwnApp } from './test/own-app.ts';
@@ -18,21 +19,23 @@ const about = { path: join(demoModel, sample.image), question: sample.question }
 let own: OwnApp;
 let port: number;
 let key: string;
-/** Called when an answer is begun. */
-let onGenerate = (): void => {};
+/** Called with each word of the next answer, which then ends only when it is cancelled. */
+let onEndless: (() => void) | null = null;
 /** How answers ended. */
 const ended: string[] = [];
 
 beforeAll(async () => {
   own = startOwnApp({
     startEngine(pictures) {
-      const engine = createEngineClient({ pictures });
-      const { generate } = engine;
+      const engine = createEngineClient({ pictures, spawn: () => forkHaltingHost() });
       return {
         ...engine,
-        async generate(request, listeners) {
-          const answering = generate(request, listeners);
-          onGenerate();
+        async generate(request, listeners = {}) {
+          const onText = onEndless;
+          onEndless = null;
+          const answering = onText
+            ? engine.generate({ ...request, sampling: { ...request.sampling, seed: endless } }, { ...listeners, onText })
+            : engine.generate(request, listeners);
           answering.then(
             ({ finish }) => ended.push(finish),
             // Before its first word there is no reply.
@@ -115,7 +118,7 @@ test('who cancels ends the answer, and the next is answered', async () => {
   const stop = new AbortController();
   const asked = client.callTool({ name: 'ask_about_file', arguments: about }, { signal: stop.signal });
   const settled = expect(asked).rejects.toThrow();
-  await new Promise<void>((resolve) => (onGenerate = resolve));
+  await new Promise<void>((resolve) => (onEndless = resolve));
   stop.abort();
   await settled;
   await vi.waitFor(() => expect(ended.at(-1)).toBe('cancelled'));

@@ -15,7 +15,8 @@ afterEach(async () => {
 const body = (content: unknown = 'Why?', more: object = {}): object => ({ model: 'demo', messages: [{ role: 'user', content }], ...more });
 const chat = (content?: unknown, more?: object): Promise<Answer> =>
   ask(own.api.port, '/v1/chat/completions', { body: body(content, more) });
-const endless = { answer: () => 'word '.repeat(100_000), wordMs: 1 };
+/** For more than a minute: nothing cuts it off at the end of a context. */
+const endless = { answer: () => 'word '.repeat(100_000), wordMs: 1, contextLength: 1_000_000 };
 const longest = { max_tokens: 100_000, stream: true };
 
 /** How many generations run, and how the others ended. */

@@ -210,7 +210,7 @@ describe('ask_about_file', () => {
     let tokens = 0;
     await start({
       startEngine() {
-        const engine = createFakeEngine({ answer: () => 'word '.repeat(100_000), wordMs: 1 });
+        const engine = createFakeEngine({ answer: () => 'word '.repeat(100_000), wordMs: 1, contextLength: 1_000_000 });
         return {
           ...engine,
           async generate(request, listeners) {

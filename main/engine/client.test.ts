@@ -148,7 +148,11 @@ describe('a process that works', () => {
         const { type, id } = message as { type: string; id: number };
         if (type !== 'generate') return;
         const end = { text: 'Yes', tokens: Int32Array.of(1), finish: 'stop', sampling, images: [], statistics };
-        for (const event of [{ type: 'token', text: 'Yes' }, { type: 'done', result: end }]) for (const hear of heard) hear({ id, ...event });
+        for (const event of [
+          { type: 'token', text: 'Yes' },
+          { type: 'done', result: end },
+        ])
+          for (const hear of heard) hear({ id, ...event });
       },
       onBeat: () => {},
       onExit: () => {},

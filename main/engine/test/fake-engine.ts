@@ -100,7 +100,7 @@ export function createFakeEngine({
       onStage?.('prefill', 1, 1);
       const { text, generated, finish } = await write(words, {
         maxTokens,
-        pauseMs: (written) => (written < wordsAtOnce ? 0 : wordMs),
+        pause: (written) => pause(written < wordsAtOnce ? 0 : wordMs, signal),
         isCancelled: () => {
           failIfCrashed('generate');
           return signal?.aborted === true || closed;
@@ -187,21 +187,34 @@ function samplingOf({
 
 interface Writing {
   maxTokens: number;
-  pauseMs: (written: number) => number;
+  pause: (written: number) => Promise<void>;
   /** Asked after each pause. */
   isCancelled: () => boolean;
   onWord: (word: string, written: number) => void;
 }
 
+/** Over at once when it is cancelled. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end, { once: true });
+    function end(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    }
+  });
+}
+
 /** A token is a word. */
 async function write(
   words: string[],
-  { maxTokens, pauseMs, isCancelled, onWord }: Writing,
+  { maxTokens, pause, isCancelled, onWord }: Writing,
 ): Promise<{ text: string; generated: number; finish: GenerateReply['finish'] }> {
   let text = '';
   let generated = 0;
   for (const word of words) {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs(generated)));
+    await pause(generated);
     if (isCancelled()) return { text, generated, finish: 'cancelled' };
     if (generated === maxTokens) return { text, generated, finish: 'length' };
     text += word;

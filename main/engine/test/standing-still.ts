@@ -11,6 +11,7 @@ import type { Engine, EngineLoss, Store } from '../../services/ports.ts';
 import { openStore } from '../../storage/store.ts';
 import { forkHost, type HostProcess } from '../../process/channel.ts';
 import { createEngineClient } from '../client.ts';
+import { forkHaltingHost } from './halting-engine.ts';
 import { beatEnvironment } from '../../process/lifeline.ts';
 import type { Limits } from '../limits.ts';
 
@@ -70,7 +71,7 @@ export interface Bench {
   stand(stop: Stop): Promise<Outcome>;
   /** From the end of a process to an answer of the next, ms: what a hang costs beside noticing it. */
   restart(): Promise<number>;
-  /** As `ask`, and the process is stopped with the first words. */
+  /** As `ask`, and the process stops in the middle of it. For the real engine. */
   askAndStop(text: string, picture: string): Promise<Message & { losses: EngineLoss[] }>;
   /** Where the process will stand still, once. */
   set(fuse: { at: string; how: string }): void;
@@ -88,6 +89,7 @@ export function openBench(
 ): Bench {
   const directory = mkdtempSync(join(tmpdir(), 'loupe-still-'));
   const fuse = join(directory, 'fuse');
+  const halt = join(directory, 'halt');
   const store = openStore(join(directory, 'data'));
   // An answer that continues must end as it would have without the interruption.
   store.saveSettings({ temperature: 0 });
@@ -96,7 +98,8 @@ export function openBench(
   let onEvent = (_: EventMessage): void => {};
   const port = createEngineClient({
     spawn: () => {
-      hosts.push(forkHost({ env: { ...environmentOf(limits, real ? null : fuse), ...environment() } }));
+      const surroundings = { ...environmentOf(limits, real ? null : fuse), ...environment() };
+      hosts.push(real ? forkHaltingHost({ halt, ...surroundings }) : forkHost({ env: surroundings }));
       return hosts.at(-1)!;
     },
     ...(limits && { limits }),
@@ -167,12 +170,11 @@ export function openBench(
     },
     async askAndStop(text, picture) {
       losses.length = 0;
+      writeFileSync(halt, '');
       const sent = send(text, picture);
-      let isStopped = false;
+      // The process that takes its place does not stop.
       onEvent = ({ event }) => {
-        if (event !== 'answer.text' || isStopped) return;
-        isStopped = true;
-        process.kill(hosts.at(-1)!.pid!, 'SIGSTOP');
+        if (event === 'answer.text') rmSync(halt, { force: true });
       };
       return { ...(await ended(sent)), losses: [...losses] };
     },

@@ -17,6 +17,7 @@ let port: FakeEngine;
 let engine: EngineService;
 let chat: Chat;
 let events: EventMessage[];
+let onEvent: () => void;
 let finished: Message[];
 
 beforeEach(() => {
@@ -41,6 +42,7 @@ function begin({
   ...rest
 }: FakeEngineOptions & { sees?: boolean; isGone?: () => boolean; over?: Partial<Store['conversations']> } = {}): void {
   events = [];
+  onEvent = () => {};
   finished = [];
   port = createFakeEngine({ answer, wordMs, ...rest });
   if (!sees) {
@@ -64,7 +66,10 @@ function begin({
     store: used,
     engine,
     showPage: () => Promise.reject(new Error('No page is looked at here.')),
-    emit: (event) => void events.push(event),
+    emit: (event) => {
+      events.push(event);
+      onEvent();
+    },
     onAnswer: (answer) => void finished.push(answer),
     checkpointMs: 20,
     retryMs: 20,
@@ -96,6 +101,17 @@ function streamed(id: number): string {
     text += payload.text;
   }
   return text;
+}
+
+/** Once more of it than `length` is said, and before the engine says another word: what follows comes in the middle of the answer. */
+function says(id: number, length = 0): Promise<void> {
+  const said = Promise.withResolvers<void>();
+  onEvent = () => {
+    if (streamed(id).length <= length) return;
+    onEvent = () => {};
+    said.resolve();
+  };
+  return said.promise;
 }
 
 const phases = (id: number): Payload<'answer.state'>['phase'][] =>
@@ -209,7 +225,7 @@ describe('an answer', () => {
   test('is stopped at once, and keeps what it has', async () => {
     begin({ answer: () => words(1000) });
     const { answer, conversation } = ask('Long?');
-    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(20));
+    await says(answer.id, 20);
     chat.stop(answer.id);
     // Before anything else runs, the engine above all.
     expect(store.conversations.message(answer.id)).toMatchObject({ state: 'stopped', text: streamed(answer.id) });
@@ -219,13 +235,13 @@ describe('an answer', () => {
     await sleep(30);
     expect(streamed(answer.id)).toBe(stopped.text);
     const next = ask('Short?', conversation.id, answer.id);
-    await vi.waitFor(() => expect(streamed(next.answer.id)).not.toBe(''));
+    await says(next.answer.id);
   });
 
   test('goes on where it was stopped', async () => {
     begin({ answer: () => words(200), wordMs: 1 });
     const { answer } = ask('Long?');
-    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(20));
+    await says(answer.id, 20);
     chat.stop(answer.id);
     await ended(answer.id);
     chat.continue(answer.id);
@@ -248,7 +264,7 @@ describe('an answer', () => {
   test('survives a crash of the engine: it goes on from its last word', async () => {
     begin({ answer: () => words(60) });
     const { answer } = ask('Steady?');
-    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(30), { timeout: 20_000 });
+    await says(answer.id, 30);
     port.crash();
     expect(await ended(answer.id)).toMatchObject({ state: 'complete', text: words(60) });
     expect(streamed(answer.id)).toBe(words(60));
@@ -312,7 +328,7 @@ describe('an answer', () => {
     let gone = false;
     begin({ answer: () => words(60), isGone: () => gone });
     const { answer } = ask('Steady?');
-    await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(30));
+    await says(answer.id, 30);
     gone = true;
     port.crash();
     const broken = await ended(answer.id);
@@ -328,9 +344,14 @@ describe('an answer', () => {
     begin({ answer: () => words(60) });
     const generate = port.generate.bind(port);
     let attempts = 0;
-    port.generate = (...request) => {
-      if (++attempts <= 3) setTimeout(() => port.crash(), 15);
-      return generate(...request);
+    port.generate = (request, options) => {
+      const attempt = ++attempts;
+      let heard = 0;
+      const onText = (text: string): void => {
+        options?.onText?.(text);
+        if (++heard === 4 && attempt <= 3) port.crash();
+      };
+      return generate(request, { ...options, onText });
     };
     const { answer } = ask('Steady?');
     const failed = await ended(answer.id);
@@ -357,7 +378,7 @@ describe('an answer', () => {
     const { answer, conversation } = ask('Long?');
     for (let look = 0; look < 5; look++) {
       const before = streamed(answer.id).length;
-      await vi.waitFor(() => expect(streamed(answer.id).length).toBeGreaterThan(before));
+      await says(answer.id, before);
       expect(chat.live(store.conversations.open(conversation.id)).messages.at(-1)!.text).toBe(streamed(answer.id));
     }
   });
@@ -365,11 +386,11 @@ describe('an answer', () => {
   test('of a conversation that was deleted meanwhile ends quietly', async () => {
     begin({ answer: () => words(1000) });
     const { answer, conversation } = ask('Long?');
-    await vi.waitFor(() => expect(streamed(answer.id)).not.toBe(''));
+    await says(answer.id);
     store.conversations.delete(conversation.id);
     chat.stopConversation(conversation.id);
     const next = ask('Next?');
-    await vi.waitFor(() => expect(streamed(next.answer.id)).not.toBe(''));
+    await says(next.answer.id);
   });
 
   test('that cannot be stored is shown with why, and stored once there is room', async () => {

@@ -26,6 +26,7 @@ let port: FakeEngine;
 let engine: EngineService;
 let chat: Chat;
 let events: EventMessage[];
+let onEvent: () => void;
 /** What the model was asked, but for what it named words for. */
 let asked: ChatMessage[][];
 
@@ -47,6 +48,7 @@ type Options = FakeEngineOptions & { words?: string; sees?: boolean };
 
 function begin(reply: string, { words = '', sees = true, ...rest }: Options = {}): void {
   events = [];
+  onEvent = () => {};
   asked = [];
   port = createFakeEngine({
     contextLength: 4000,
@@ -77,7 +79,10 @@ function begin(reply: string, { words = '', sees = true, ...rest }: Options = {}
     store,
     engine,
     showPage: async (id, page) => ({ bytes: new Uint8Array([id, page]), mediaType: 'image/png' }),
-    emit: (event) => void events.push(event),
+    emit: (event) => {
+      events.push(event);
+      onEvent();
+    },
     checkpointMs: 20,
   });
 }
@@ -104,6 +109,17 @@ function ended(id: number): Promise<Message> {
     },
     { timeout: 5000, interval: 5 },
   );
+}
+
+/** Once it says this, and before the engine says another word: what follows comes in the middle of the answer. */
+function says(answer: Message, words: string): Promise<void> {
+  const said = Promise.withResolvers<void>();
+  onEvent = () => {
+    if (!chat.live(open(answer)).messages.at(-1)!.text.includes(words)) return;
+    onEvent = () => {};
+    said.resolve();
+  };
+  return said.promise;
 }
 
 async function answered(text: string, scope: QuestionScope | null, after: Message | null = null): Promise<Message> {
@@ -216,7 +232,7 @@ describe('an answer from a document', () => {
     add([...filler, notice, rent]);
     begin(long, { wordMs: 1 });
     const { answer } = ask('How do I terminate?', { kind: 'library' });
-    await vi.waitFor(() => expect(chat.live(open(answer)).messages.at(-1)!.text).toContain('notice."]'), { timeout: 5000, interval: 2 });
+    await says(answer, 'notice."]');
     chat.stop(answer.id);
     const stopped = await ended(answer.id);
     expect([stopped.state, found(stopped)]).toEqual(['stopped', [`Verified: page 31 has “${notice}”.`]]);
@@ -236,7 +252,7 @@ describe('an answer from a document', () => {
     const id = add([...filler, notice, rent]);
     begin(long, { wordMs: 1 });
     const { answer } = ask('How do I terminate?', about(id));
-    await vi.waitFor(() => expect(events.some(({ event }) => event === 'answer.text')).toBe(true), { timeout: 5000, interval: 2 });
+    await says(answer, 'By');
     port.crash();
     const done = await ended(answer.id);
     expect(done).toMatchObject({ state: 'complete', text: long });

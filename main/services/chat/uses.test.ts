@@ -16,6 +16,7 @@ let store: Store;
 let engine: EngineService;
 let chat: Chat;
 let events: EventMessage[];
+let onEvent: (event: EventMessage) => void;
 /** The model that is loaded; its name says what it is. */
 let loaded: string;
 let loads: string[];
@@ -40,6 +41,7 @@ const spoken = (messages: ChatMessage[]): string =>
 
 function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
   events = [];
+  onEvent = () => {};
   prompts = [];
   loads = [];
   const port = createFakeEngine({ answer: (messages) => (prompts.push(`${loaded}: ${spoken(messages)}`), answer(messages)), wordMs });
@@ -67,7 +69,10 @@ function begin(answer: (messages: ChatMessage[]) => string, wordMs = 0): void {
     store,
     engine,
     showPage: () => Promise.reject(new Error('No page is looked at here.')),
-    emit: (event) => void events.push(event),
+    emit: (event) => {
+      events.push(event);
+      onEvent(event);
+    },
   });
 }
 
@@ -229,7 +234,10 @@ describe('a guard that checks answers', () => {
     store.saveSettings({ model: 'chatty', guard: 'guard' });
     begin(() => 'a long answer indeed', 20);
     const { answer } = ask('one');
-    await vi.waitFor(() => expect(events.some(({ event }) => event === 'answer.text')).toBe(true));
+    const said = Promise.withResolvers<void>();
+    // Before the engine says another word.
+    onEvent = ({ event }) => void (event === 'answer.text' && said.resolve());
+    await said.promise;
     chat.stop(answer.id);
     await engine.follow();
     expect(store.conversations.message(answer.id).state).toBe('stopped');

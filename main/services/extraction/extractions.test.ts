@@ -18,6 +18,7 @@ let engine: EngineService;
 let port: FakeEngine;
 let extractions: Extractions;
 let events: EventMessage[];
+let onEvent: () => void;
 /** What the model says: by the prompt. */
 let reply: (prompt: string) => string;
 let prompts: string[];
@@ -45,6 +46,7 @@ const textOfPrompt = (messages: ChatMessage[]): string =>
   messages.flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : ''))).join('\n');
 
 function begin({ contextLength = 4000, wordMs = 0 } = {}): void {
+  onEvent = () => {};
   port = createFakeEngine({
     contextLength,
     wordMs,
@@ -68,7 +70,10 @@ function begin({ contextLength = 4000, wordMs = 0 } = {}): void {
     readings: { start: () => {}, ended: async () => {} },
     draw: async ({ name }) => ({ bytes: new Uint8Array(1), name }),
     readPicture: async ({ documentId, number }) => pictureOf(documentId, number),
-    emit: (event) => void events.push(event),
+    emit: (event) => {
+      events.push(event);
+      onEvent();
+    },
   });
 }
 
@@ -96,6 +101,17 @@ const honest = (prompt: string): string => {
 function create(documents: number[], by: 'document' | 'page' = 'document', of = fields): number {
   return extractions.create({ name: 'Invoices', fields: of, by, documents }).id;
 }
+/** Before the engine is asked for another. */
+function sure(id: number, cells: number): Promise<void> {
+  const found = Promise.withResolvers<void>();
+  onEvent = () => {
+    if (extractions.open(id).states.sure !== cells) return;
+    onEvent = () => {};
+    found.resolve();
+  };
+  return found.promise;
+}
+
 const finished = (id: number): Promise<void> => vi.waitFor(() => expect(extractions.open(id).running).toBe(false), 5_000);
 const cellsOf = (id: number): string[][] =>
   extractions.open(id).rows.map(({ cells }) => cells.map(({ state, value, doubts }) => [state, value, ...doubts].join(' ')));
@@ -204,7 +220,7 @@ test('what a process left is filled by the next, and nothing is asked twice', as
     return honest(prompt);
   };
   const id = create(documents);
-  await vi.waitFor(() => expect(extractions.open(id).states.sure).toBeGreaterThanOrEqual(3), 5_000);
+  await sure(id, 3);
   await extractions.close();
   await engine.close();
   const left = store.extractions.open(id).states.waiting;
@@ -234,11 +250,9 @@ test('a model that cannot be loaded stops the table with the reason, and it resu
 });
 
 test('it is stopped and resumed', async () => {
-  await extractions.close();
-  begin({ wordMs: 20 });
   reply = honest;
   const id = create([1, 2, 3, 4].map((number) => add(`${number}.pdf`, [invoice(`V${number}`, '1.00')])));
-  await vi.waitFor(() => expect(extractions.open(id).states.sure).toBe(1), 5_000);
+  await sure(id, 1);
   await extractions.stop(id);
   const { states, running } = extractions.open(id);
   expect([running, states.waiting > 0, states.failed]).toEqual([false, true, 0]);

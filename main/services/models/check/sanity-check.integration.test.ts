@@ -154,7 +154,14 @@ test('a trial ends when it is told to', slow, async () => {
   writeFileSync(join(folder, 'model.safetensors'), original);
   const loaded = await engine.load({ directory: folder, engine: { activations: 'f32' } });
   const stop = new AbortController();
-  const running = runSanityCheck(engine, modelToTry({ kind: 'vision' }, loaded), { references: [], signal: stop.signal });
-  setTimeout(() => stop.abort(), 30);
+  let requests = 0;
+  const stoppedInTheSecond: typeof engine.score = (...given) => {
+    const scoring = engine.score(...given);
+    if (++requests === 2) stop.abort();
+    return scoring;
+  };
+  const trial = { ...engine, score: stoppedInTheSecond };
+  const running = runSanityCheck(trial, modelToTry({ kind: 'vision' }, loaded), { references: [], signal: stop.signal });
   await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+  expect(requests).toBe(2);
 });
