@@ -1,19 +1,11 @@
 /** Private conversations, as a person has them. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { violations } from './support/axe.ts';
+import { filesWith } from './support/files.ts';
 import { expect, testWithFakeEngine, type Window } from './support/loupe.ts';
 import { samples } from './support/samples.ts';
 
 const test = testWithFakeEngine(1);
 const marked = 'Not kept: gone when you close it.';
-
-function filesWith(directory: string, word: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => {
-    const path = join(directory, name);
-    return statSync(path).isFile() && readFileSync(path).includes(word);
-  });
-}
 
 async function beginPrivate({ page, sidebar, question }: Window): Promise<void> {
   await sidebar.getByRole('button', { name: 'New private conversation' }).click();

@@ -1,21 +1,13 @@
 /** Encryption of what is kept, and the lock, as a person has them. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Page } from 'playwright/test';
 import { violations } from './support/axe.ts';
+import { filesWith } from './support/files.ts';
 import { expect, testWithWaitingEngine } from './support/loupe.ts';
 
-/** Slow enough that a long answer is still being written when somebody locks. */
+/** A long answer is still being written when somebody locks. */
 const test = testWithWaitingEngine(30);
 test.describe.configure({ timeout: 300_000 });
 const passphrase = 'correct horse battery';
-
-function filesWith(directory: string, word: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => {
-    const path = join(directory, name);
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).includes(word);
-  });
-}
 
 async function openPrivacy(page: Page): Promise<void> {
   await page.keyboard.press('Control+,');
