@@ -141,7 +141,7 @@ function lastAnswer(): { id: number; state: string; text: string } | undefined {
 }
 
 /** `before`: of the answer that was the last until then. */
-async function answered(before = 0): Promise<void> {
+async function answered(before?: number): Promise<void> {
   const ended = (): boolean => lastAnswer() !== undefined && lastAnswer()!.id !== before && lastAnswer()!.state !== 'streaming';
   await until('end of the answer', ended, { patienceMs: 120_000, everyMs: 300 });
   expect(lastAnswer()).toMatchObject({ state: 'complete' });
@@ -429,7 +429,7 @@ test('engine and picture process are killed: the next question is answered', asy
     await desktop.key('Return');
     await kept(170, 93 + index);
     await quickReady();
-    const before = lastAnswer()!.id;
+    const before = lastAnswer()?.id;
     await desktop.key(...'what');
     await desktop.key('Return');
     await answered(before);
@@ -455,12 +455,12 @@ test('quit in the middle of an answer: it ends as it should, and what was writte
   await selectOn(180, 95);
   await desktop.key('Return');
   await quickReady();
-  const before = lastAnswer()!.id;
+  const before = lastAnswer()?.id;
   // The answer cannot end before the app does.
   for (const pid of processesWith('loupe.node')) process.kill(pid, 'SIGSTOP');
   await desktop.key(...'what');
   await desktop.key('Return');
-  await until('answer that is being written', () => lastAnswer()!.id !== before, { everyMs: 5 });
+  await until('answer that is being written', () => lastAnswer()?.id !== before, { everyMs: 5 });
   await desktop.activate((await until('main window', app.main)).id);
   await desktop.key('ctrl+q');
   await until('end of the app', () => first.exitCode !== null);

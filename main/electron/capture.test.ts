@@ -299,6 +299,18 @@ describe('freezing', () => {
     expect(first.webContents.looks).toBe(looks);
   });
 
+  test('an overlay that comes later does not keep the keyboard, if the system gave it to it', async () => {
+    const { capture, overlayWindows } = rig();
+    await capture.start('region');
+    const [first, second] = overlayWindows() as [WindowDouble, WindowDouble];
+    await capture.drawn('11');
+    await vi.waitFor(() => expect(first.visible).toBe(true));
+    first.focused = false;
+    await capture.drawn('12');
+    await vi.waitFor(() => expect(second.visible).toBe(true));
+    expect(first.focused).toBe(true);
+  });
+
   test('windows are made ahead, hidden; each capture takes the same ones, the first as well', async () => {
     const { capture, double, overlayWindows, spareWindows, times } = rig();
     capture.prepare();

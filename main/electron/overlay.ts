@@ -95,6 +95,8 @@ export function createOverlays(parts: OverlayParts): Overlays {
       },
       shown: () => {
         if (made === front) shown.emit();
+        // A window manager may give the keyboard to the overlay that came last.
+        else front?.focus();
       },
     });
     windows.set(display.id, made);
