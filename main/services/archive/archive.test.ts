@@ -21,6 +21,7 @@ import { ZipFile } from 'yazl';
 import type { EventMessage } from '../../contract.ts';
 import { cheap, code, passphrase } from '../../storage/test/vault.ts';
 import { openStore } from '../../storage/store.ts';
+import { randomNumbers } from '../../test/random.ts';
 import type { PictureWorker, Store } from '../ports.ts';
 import { createPictures, type Pictures } from '../pictures.ts';
 import { createArchives } from './archive.ts';
@@ -44,6 +45,10 @@ function profile(name: string): Store {
   opened.push(store);
   return store;
 }
+
+/** `LOUPE_SEED` repeats or varies what is damaged; `LOUPE_MUTATIONS` how many copies. */
+const seed = Number(process.env['LOUPE_SEED'] ?? 51);
+const mutations = Number(process.env['LOUPE_MUTATIONS'] ?? 60);
 
 const facts = { width: 4, height: 3, thumbnail: Buffer.from('small'), display: null };
 const png = (words: string): Buffer => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.from(words)]);
@@ -323,7 +328,7 @@ describe('the file', () => {
     expect(readFileSync(path(), 'utf8')).toBe('mine');
     await exportArchive({ store: one, path: path(), version: '1', replaces: true });
     expect(readFileSync(path()).subarray(0, 2).toString()).toBe('PK');
-    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.endsWith('part'))).toEqual([]);
   });
 
   test('that was there stays when the export is stopped, and no part is left', async () => {
@@ -341,16 +346,18 @@ describe('the file', () => {
     });
     await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
     expect(readFileSync(path(), 'utf8')).toBe('mine');
-    expect(existsSync(`${path()}.part`)).toBe(false);
+    expect(readdirSync(folder).toSorted()).toEqual(['all.zip', 'one']);
   });
 
   test.skipIf(process.platform === 'win32')('of a part that was left behind nothing is written through a link', async () => {
     const one = profile('one');
     await fill(one);
     writeFileSync(join(folder, 'precious'), 'precious');
-    symlinkSync(join(folder, 'precious'), `${path()}.part`);
+    symlinkSync(join(folder, 'precious'), `${path()}.0123abcd.loupe-part`);
+    writeFileSync(`${path()}.part`, 'of another program');
     await save(one);
     expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('precious');
+    expect(readdirSync(folder).toSorted()).toEqual(['all.zip', 'all.zip.part', 'one', 'precious']);
   });
 
   test('a folder that is not there is named', async () => {
@@ -525,6 +532,35 @@ describe('a file that somebody made', () => {
       ...{ compared: null, statistics: null, judgement: null, differences: null, createdAt: 7, scope: null, coverage: null, citations: [] },
     };
   }
+});
+
+test('of damaged copies each is refused with a sentence and changes nothing, or is imported as it was', async () => {
+  const one = profile('one');
+  await fill(one);
+  await save(one);
+  const [whole, sound] = [readFileSync(path()), seen(one)];
+  const target = profile('target');
+  const nothing = seen(target);
+  const random = randomNumbers(seed);
+  let refused = 0;
+  for (let turn = 0; turn < mutations; turn++) {
+    const bytes = Buffer.from(whole);
+    bytes[Math.floor(random() * bytes.length)]! ^= 1 << Math.floor(random() * 8);
+    writeFileSync(path(), bytes);
+    // What damage leaves as it was is nothing new here; all else has to be refused before a thing is changed.
+    const thrown: unknown = await load(one).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    if (thrown) {
+      refused++;
+      expect(thrown).toMatchObject({ name: 'LoupeError', code: expect.stringMatching(/^archive_/) as string });
+      await expect(load(target)).rejects.toThrow((thrown as Error).message);
+    }
+    expect(seen(one)).toEqual(sound);
+    expect(seen(target)).toEqual(nothing);
+  }
+  expect(refused).toBeGreaterThan(mutations / 2);
 });
 
 describe('for a window', () => {

@@ -2,10 +2,10 @@
  * Everything that is kept -> one ZIP file. Each entry is made when its turn comes and written before the next is begun: what is in memory
  * at a time is one conversation, or a piece of a picture or document. The file gets its name when all of it is on the disk.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
@@ -39,10 +39,10 @@ export interface Exported {
 export async function exportArchive(options: ExportOptions): Promise<Exported> {
   const { path, replaces = false } = options;
   if (!replaces) refuseExisting(path);
-  const part = `${path}.part`;
+  const part = `${path}.${randomBytes(4).toString('hex')}${partSuffix}`;
   try {
-    // Of an export that was killed; never written through a link that somebody put there.
-    await rm(part, { force: true });
+    await removeParts(path);
+    // Never through a link that somebody put there.
     const file = await open(part, 'wx', 0o600);
     const exported = await writeAll(file, options).finally(() => file.close());
     if (!replaces) refuseExisting(path);
@@ -53,6 +53,15 @@ export async function exportArchive(options: ExportOptions): Promise<Exported> {
     rmSync(part, { force: true });
     throw inWords(error, path, options.signal);
   }
+}
+
+const partSuffix = '.loupe-part';
+
+/** Of exports to the same name that were killed. */
+async function removeParts(path: string): Promise<void> {
+  const [folder, beginning] = [dirname(path), `${basename(path)}.`];
+  for (const name of await readdir(folder))
+    if (name.startsWith(beginning) && /^[0-9a-f]{8}\.loupe-part$/.test(name.slice(beginning.length))) await rm(join(folder, name));
 }
 
 async function writeAll(
