@@ -1,5 +1,4 @@
 /** What the shell asks and reports in the system's own dialogs. */
-import { join } from 'node:path';
 import { toLoupeError, usualNextSteps } from '../errors.ts';
 import type { ElectronModule } from './electron-module.ts';
 import { answer } from './entries.ts';
@@ -39,7 +38,7 @@ export async function chooseFolder({ BrowserWindow, dialog }: ElectronModule, fr
 }
 
 /** The file that everything is exported to or imported from; null when the person chooses none. */
-export async function chooseArchive({ BrowserWindow, app, dialog }: ElectronModule, work: 'export' | 'import'): Promise<string | null> {
+export async function chooseArchive({ BrowserWindow, dialog }: ElectronModule, work: 'export' | 'import'): Promise<string | null> {
   const parent = BrowserWindow.getFocusedWindow();
   const filters = [{ name: words.archive.filter, extensions: ['zip'] }];
   if (work === 'import') {
@@ -55,7 +54,7 @@ export async function chooseArchive({ BrowserWindow, app, dialog }: ElectronModu
   const options: Electron.SaveDialogOptions = {
     title: words.archive.exportTitle,
     buttonLabel: words.archive.export,
-    defaultPath: join(app.getPath('documents'), `loupe-${new Date().toISOString().slice(0, 10)}.zip`),
+    defaultPath: `loupe-${new Date().toISOString().slice(0, 10)}.zip`,
     filters,
     properties: ['showOverwriteConfirmation'],
   };

@@ -438,6 +438,29 @@ test('a folder of models is chosen in the system’s dialog, or not', async () =
   expect(await ask(cancelled, cancelled.windows[0]!, 'models.chooseFolder')).toEqual({ ok: true, output: null });
 });
 
+test('everything is exported to the file that the system’s dialog names, and no page names one', async () => {
+  const file = join(directory, 'all.zip');
+  const double = await start([], { chosen: file });
+  const [window] = double.windows as [WindowDouble];
+  expect(await ask(double, window, 'archive.export', { path: join(directory, 'other.zip') })).toMatchObject({
+    ok: false,
+    code: 'request_refused',
+  });
+  expect(await ask(double, window, 'archive.export', { path: null })).toEqual({ ok: true, output: { begun: true } });
+  expect(double.saveDialogs).toEqual([
+    expect.objectContaining({ defaultPath: expect.stringMatching(/^loupe-\d{4}-\d\d-\d\d\.zip$/) as string }),
+  ]);
+  await expect
+    .poll(() => ask(double, window, 'archive.state'))
+    .toMatchObject({ output: { work: null, failure: null, result: { path: file } } });
+  expect(readFileSync(file).subarray(0, 2).toString()).toBe('PK');
+  expect(await ask(double, window, 'archive.import', { path: null })).toEqual({ ok: true, output: { begun: true } });
+  expect(double.openDialogs).toEqual([expect.objectContaining({ properties: ['openFile'] })]);
+  await expect
+    .poll(() => ask(double, window, 'archive.state'))
+    .toMatchObject({ output: { work: null, failure: null, result: { work: 'import' } } });
+});
+
 test.each(['no-sandbox', 'remote-debugging-port', 'remote-debugging-pipe', 'js-flags'])('a package does not start with --%s', (name) => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const bundle = join(directory, 'build', 'app');
