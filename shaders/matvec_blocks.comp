@@ -3,6 +3,8 @@
 // y [COLUMNS, n_all] float32. As matvec.comp, but a thread takes a unit of 32 weights at a time, so that quants come in
 // 16-byte loads, and scales leave the sum:
 //   sum w x = s0 (sum q x - middle sum x) + s1 (the same of elements 16-31) - offset sum x
+// READING, of bits: 1: eight neighbouring threads, whose units are 128 bytes of x apart, read these in eight orders, so that no two of them
+// read the same sixteenth of 128 bytes at once; 2: quants become numbers without a conversion.
 // Dispatch: ceil(n / ROWS) workgroups, folded into y where x would exceed the device's limit.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -13,6 +15,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint COLUMNS = 1;
 layout(constant_id = 2) const uint EPILOGUE = 0;
 layout(constant_id = 3) const uint AT_ONCE = 8;  // EPILOGUE_ADD_NORM: loads of a thread, on their way
+layout(constant_id = 4) const uint READING = 0;
+const bool TURNED = (READING & 1u) != 0u;
+#define BY_BITS ((READING & 2u) != 0u)
 const uint ROWS = 4;
 
 layout(std430, binding = 0) readonly buffer Weights { uvec4 weights[]; };
@@ -43,7 +48,7 @@ void main() {
   const uint thread = gl_LocalInvocationID.x, threads = gl_WorkGroupSize.x;
   const uint row = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
   if (row >= n) return;
-  const uint units = groups / 4;
+  const uint units = groups / 4, turn = TURNED ? thread % 8 : 0;
   for (uint i = 0; i < ROWS * COLUMNS; ++i) sum[i] = 0.0;
   for (uint unit = thread; unit < units; unit += threads) {
     Unit stored[ROWS];
@@ -53,6 +58,7 @@ void main() {
       const Row at = row_of(min(row + r, n - 1), units);
       scales[r] = load_scales(at, unit);
       stored[r] = load_unit(at, unit);
+      if (TURNED) turn_unit(stored[r], scales[r], turn);
     }
     // Four elements at a time of all rows and columns, so that few unpacked quants exist at once.
     [[unroll]] for (uint half_unit = 0; half_unit < 2; ++half_unit) {
@@ -63,11 +69,11 @@ void main() {
       [[unroll]] for (uint i = 0; i < 4; ++i) {
         vec4 a[COLUMNS];
         for (uint c = 0; c < COLUMNS; ++c) {
-          a[c] = x[x_offset4 + (c * units + unit) * 8 + half_unit * 4 + i];
+          a[c] = x[x_offset4 + (c * units + unit) * 8 + ((half_unit * 4 + i) ^ turn)];
           total[c] += a[c];
         }
         for (uint r = 0; r < ROWS; ++r) {
-          const vec4 quants = quants_of(stored[r], half_unit * 4 + i);
+          const vec4 quants = quants_of(stored[r], half_unit * 4 + i, turn);
           for (uint c = 0; c < COLUMNS; ++c) product[r * COLUMNS + c] += dot(quants, a[c]);
         }
       }

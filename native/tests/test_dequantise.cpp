@@ -185,6 +185,18 @@ TEST_F(Blocks, FewRows) {
   check(DType::q4_k, {8, 1280, 130, Kind::gelu}, f32_sums);
 }
 
+// A device chooses among these by their times (ops/variants.h).
+TEST_F(Blocks, FewRowsHoweverAThreadTakesThem) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  for (const uint32_t reading : {1u, 2u, 3u}) {
+    quirks.unit_reading = reading;
+    for (const DType dtype : kernel_types) check(dtype, {1, 2304, 70}, f32_sums);
+    check(DType::q6_k, {3, 768, 66, Kind::silu_mul}, f32_sums);
+  }
+  quirks = real;
+}
+
 TEST_F(Blocks, ManyRows) {
   for (const DType dtype : kernel_types) {
     check(dtype, {9, 256, 5, Kind::add}, f32_sums);

@@ -210,6 +210,19 @@ TEST_F(AddNorm, EveryType) {
   }
 }
 
+TEST_F(AddNorm, HoweverAThreadTakesItsUnits) {
+  vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());
+  const vk::Quirks real = quirks;
+  quirks.unit_reading = 3;
+  for (const uint32_t loads : {8u, 16u}) {
+    quirks.loads_ahead = loads;
+    Bench bench(*engine().device, memory, *engine().pipelines, Activations::f32, Bench::Fill::random);
+    const cases::Comparison comparison = cases::compare(cases::add_norm(bench, "add norm", 2, 512, 96, DType::q6_k));
+    EXPECT_TRUE(comparison.ok) << loads << " loads ahead: " << comparison.detail;
+  }
+  quirks = real;
+}
+
 // Workgroups of several subgroups, as on a GPU. The norm's row comes in one piece, in several, or in one with its weights.
 TEST_F(AddNorm, WorkgroupsOfManySubgroups) {
   vk::Quirks& quirks = const_cast<vk::Quirks&>(engine().device->quirks());

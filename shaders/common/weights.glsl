@@ -1,7 +1,11 @@
 // Weights as graph/row_layout.h lays them out, read as 32-bit words so that no 16-bit storage feature is needed.
 // Include after defining one of WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_Q8_0, WEIGHT_Q4_0, WEIGHT_Q4_K, WEIGHT_Q5_K,
 // WEIGHT_Q6_K and after declaring `readonly buffer { uvec4 weights[]; }`. A row is a whole number of groups of 8
-// elements, of units of 32 where the type has blocks.
+// elements, of units of 32 where the type has blocks. BY_BITS, where it is defined, says whether quants become numbers without a
+// conversion.
+#ifndef BY_BITS
+#define BY_BITS false
+#endif
 
 #if defined(WEIGHT_F32) || defined(WEIGHT_F16) || defined(WEIGHT_BF16)
 
@@ -80,8 +84,19 @@ float half_of(uint word, uint index) {
   return (index & 1u) == 0u ? pair.x : pair.y;
 }
 
-vec4 bytes_of(uint word) { return vec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24); }
+// Below the exponent of 2^23 the lowest byte of a float32 is worth itself, the next 256 times itself, and both are exact.
+vec4 bytes_by_bits(uint word, float middle) {
+  const uint exponent = 0x4b000000u, upper = word >> 16;
+  const vec4 all = uintBitsToFloat(uvec4(word & 0xffu, word & 0xff00u, upper & 0xffu, upper & 0xff00u) | exponent);
+  return fma(all, vec4(1.0, 1.0 / 256.0, 1.0, 1.0 / 256.0), vec4(-8388608.0, -32768.0, -8388608.0, -32768.0) - middle);
+}
+
+vec4 bytes_of(uint word) {
+  if (BY_BITS) return bytes_by_bits(word, 0.0);
+  return vec4(word & 255u, (word >> 8) & 255u, (word >> 16) & 255u, word >> 24);
+}
 vec4 signed_bytes_of(uint word) {
+  if (BY_BITS) return bytes_by_bits(word ^ 0x80808080u, 128.0);
   const int w = int(word);
   return vec4(bitfieldExtract(w, 0, 8), bitfieldExtract(w, 8, 8), bitfieldExtract(w, 16, 8), w >> 24);
 }
@@ -171,12 +186,34 @@ Unit load_unit(Row row, uint unit) {
   return u;
 }
 
-// As load_quants, of a unit at hand.
-vec4 quants_of(Unit u, uint i) {
+// Puts element 4 (i ^ turn) of a unit where quants_of looks for element 4 i; turn = 0 .. 7. Scales and high bits of elements 16-31
+// change places with those of 0-15.
+void turn_unit(inout Unit u, inout vec3 scales, uint turn) {
+  if ((turn & 1u) != 0u) {
+    u.first = u.first.yxwz;
+    u.second = u.second.yxwz;
+  }
+  if ((turn & 2u) != 0u) {
+    u.first = u.first.zwxy;
+    u.second = u.second.zwxy;
+  }
+  if ((turn & 4u) != 0u) {
+    scales.xy = scales.yx;
+    u.high = u.high.yx;
+#if defined(WEIGHT_Q8_0)
+    const uvec4 first = u.first;
+    u.first = u.second;
+    u.second = first;
+#endif
+  }
+}
+
+// As load_quants, of a unit at hand that was turned by `turn`: elements 4 (i ^ turn) and the three behind.
+vec4 quants_of(Unit u, uint i, uint turn) {
 #if defined(WEIGHT_Q8_0)
   return signed_bytes_of(i < 4 ? u.first[i & 3u] : u.second[i & 3u]);
 #else
-  return join_bits(u.first[i & 3u], i < 4 ? u.high.x : u.high.y, i);
+  return join_bits(u.first[i & 3u], i < 4 ? u.high.x : u.high.y, i ^ turn);
 #endif
 }
 

@@ -80,6 +80,10 @@ void matvec(Graph& g, const Tensor& x, const Matrix& weight, const Matrix::Block
   const vk::Quirks& quirks = g.device.quirks();
   std::vector<uint32_t> constants{quirks.matvec_threads, x.rows, static_cast<uint32_t>(epilogue.kind)};
   if (norm) constants = {quirks.matvec_threads, x.rows, add_norm_epilogue, quirks.loads_ahead};
+  if (quirks.unit_reading && info(block.dtype).block > 1) {
+    constants.resize(3);
+    constants.insert(constants.end(), {quirks.loads_ahead, quirks.unit_reading});
+  }
   g.run(weight_variant("matvec", block.dtype), constants,
         {vk::reads(block.buffer.slice()), vk::reads(x.slice), vk::reads(bias), outputs_of(block, out, epilogue.kind),
          norm ? vk::reads(norm->weight.slice) : unused, norm ? of_all_blocks(norm->out.slice) : unused,

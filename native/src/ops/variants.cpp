@@ -52,6 +52,14 @@ const Subject subjects[] = {
      [](cases::Bench& b, const cases::ModelShapes& s) {
        return cases::matmul(b, "time", 1, s.text_hidden, 2 * s.text_inner, weights_of(s.text_hidden), Kind::silu_mul);
      }},
+    // What keeps a product from the stream: reads of x that meet in one bank of a cache, conversions, or neither.
+    {"unit_reading",
+     [](const vk::Device&, const vk::Pipelines&, Activations) { return std::vector<uint32_t>{0, 1, 2, 3}; },
+     [](const vk::Device&, vk::Quirks& quirks, uint32_t value) { quirks.unit_reading = value; },
+     [](cases::Bench& b) { return cases::matmul(b, "check", 1, 512, 70, DType::q4_k, Kind::silu_mul); },
+     [](cases::Bench& b, const cases::ModelShapes& s) {
+       return cases::matmul(b, "time", 1, s.text_hidden, 2 * s.text_inner, weights_of(s.text_hidden), Kind::silu_mul);
+     }},
     // Workgroups of 64 or 256 threads, for 32 or 64 rows; where matrix units do it there is nothing to ask.
     {"attention_side",
      [](const vk::Device& device, const vk::Pipelines&, Activations activations) {

@@ -47,6 +47,9 @@ struct Quirks {
   uint32_t fence_slices = 600, unwanted_fence_slices = 50;
   /// Threads of a matrix-vector workgroup.
   uint32_t matvec_threads = 64;
+  /// How a thread of a matrix-vector product takes 32 weights of a block, of bits (matvec_blocks.comp, READING): 1: neighbours read x in
+  /// different orders; 2: quants become numbers without a conversion.
+  uint32_t unit_reading = 0;
   /// Threads of a workgroup that reduces one wide row.
   uint32_t reduction_threads = 256;
   /// Whether the last workgroup of a dispatch may read what the others wrote, once it has counted them.
