@@ -3,8 +3,8 @@
 // y [COLUMNS, n_all] float32. As matvec.comp, but a thread takes a unit of 32 weights at a time, so that quants come in
 // 16-byte loads, and scales leave the sum:
 //   sum w x = s0 (sum q x - middle sum x) + s1 (the same of elements 16-31) - offset sum x
-// READING, of bits: 1: eight neighbouring threads, whose units are 128 bytes of x apart, read these in eight orders, so that no two of them
-// read the same sixteenth of 128 bytes at once; 2: quants become numbers without a conversion.
+// READING, of bits: 1: eight neighbouring threads, whose units are 128 bytes of x apart, read these in eight orders, so that their 16
+// bytes at a time lie in different banks; 2: quants become numbers without a conversion. A card chooses by its time (ops/variants.h).
 // Dispatch: ceil(n / ROWS) workgroups, folded into y where x would exceed the device's limit.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

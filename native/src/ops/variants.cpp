@@ -53,8 +53,7 @@ const Subject subjects[] = {
        return cases::matmul(b, "time", 1, s.text_hidden, 2 * s.text_inner, weights_of(s.text_hidden), Kind::silu_mul);
      }},
     // What keeps a product from the stream: reads of x that meet in one bank of a cache, conversions, or neither.
-    {"unit_reading",
-     [](const vk::Device&, const vk::Pipelines&, Activations) { return std::vector<uint32_t>{0, 1, 2, 3}; },
+    {"unit_reading", [](const vk::Device&, const vk::Pipelines&, Activations) { return std::vector<uint32_t>{0, 1, 2, 3}; },
      [](const vk::Device&, vk::Quirks& quirks, uint32_t value) { quirks.unit_reading = value; },
      [](cases::Bench& b) { return cases::matmul(b, "check", 1, 512, 70, DType::q4_k, Kind::silu_mul); },
      [](cases::Bench& b, const cases::ModelShapes& s) {
