@@ -36,7 +36,7 @@ export function isDimmed(colour) {
 /** Why there can be no such desktop here. @returns {Promise<string | undefined>} */
 export async function whyNoDesktop() {
   if (process.platform !== 'linux') return 'a screen in memory is an X server, on Linux';
-  const missing = ['Xvfb', 'openbox', 'tint2', 'xdotool', 'xsetroot', 'unzip'].filter((program) => !which(program));
+  const missing = ['Xvfb', 'Xorg', 'xrandr', 'openbox', 'tint2', 'xdotool', 'xsetroot', 'unzip'].filter((program) => !which(program));
   if (missing.length > 0) return `this system lacks ${missing.join(', ')}`;
   if (!isRoot && (await capture('unshare', ['--user', 'true'])).code !== 0)
     return "Chromium's sandbox needs user namespaces, which this system does not allow";
@@ -52,8 +52,11 @@ export async function whyNoDesktop() {
  *   import('node:child_process').ChildProcess} Run
  */
 
-/** @param {{ width: number, height: number }} size */
-export async function startDesktop({ width, height }) {
+/**
+ * @param {{ width: number, height: number }} size of the screen, which with `displays` holds them all
+ * @param {readonly string[]} [displays] each as `1280x800+0+0`, in a size that monitors have; their pixels cannot be looked at
+ */
+export async function startDesktop({ width, height }, displays) {
   const folder = mkdtempSync(join(tmpdir(), 'loupe-desktop-'));
   chmodSync(folder, 0o755);
   /** @type {import('node:child_process').ChildProcess[]} */
@@ -69,7 +72,11 @@ export async function startDesktop({ width, height }) {
   const home = makeHome(folder);
   const env = {
     ...{ PATH: process.env['PATH'], LANG: 'C.UTF-8', HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), LOUPE_DATA: join(home, 'data') },
-    ...{ ...(await startScreen(folder, { width, height }, run)), XDG_SESSION_TYPE: 'x11', DBUS_SESSION_BUS_ADDRESS: 'disabled:' },
+    ...{
+      ...(await (displays ? startDisplays(folder, run) : startScreen(folder, { width, height }, run))),
+      XDG_SESSION_TYPE: 'x11',
+      DBUS_SESSION_BUS_ADDRESS: 'disabled:',
+    },
   };
 
   /** @param {string[]} args */
@@ -77,14 +84,16 @@ export async function startDesktop({ width, height }) {
     return (await capture('xdotool', args, { env })).stdout.trim();
   }
 
+  if (displays) await arrangeDisplays(displays, env);
+
   const session = { run, env, xdotool };
   const manager = superviseWindowManager(session);
   await until('window manager', async () => (await xdotool('get_num_desktops')) !== '');
   await startPanel(session);
   await capture('xsetroot', ['-solid', `#${backdrop.toString(16)}`], { env });
 
-  const screen = openSync(join(folder, 'Xvfb_screen0'), 'r');
-  const { base, stride } = layout(screen);
+  const screen = displays ? null : openSync(join(folder, 'Xvfb_screen0'), 'r');
+  const { base, stride } = screen === null ? { base: 0, stride: 0 } : layout(screen);
   const pixel = Buffer.alloc(4);
 
   return {
@@ -106,8 +115,12 @@ export async function startDesktop({ width, height }) {
     /** @param {string} id */
     activate: (id) => xdotool('windowactivate', '--sync', id),
 
+    /** @param {Point} at */
+    point: (at) => xdotool(...move(at)),
+
     /** Red, green and blue of a pixel, as one number. @param {Point} at */
     colour({ x, y }) {
+      if (screen === null) throw new Error('the pixels of several displays cannot be looked at');
       readSync(screen, pixel, 0, 4, base + y * stride + x * 4);
       return pixel.readUInt32LE(0) & 0xff_ffff;
     },
@@ -139,7 +152,7 @@ export async function startDesktop({ width, height }) {
 
     async stop() {
       manager.stop();
-      closeSync(screen);
+      if (screen !== null) closeSync(screen);
       for (const child of children.reverse()) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
         const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -167,6 +180,64 @@ async function startScreen(folder, { width, height }, run) {
   });
   const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
   return { DISPLAY: `:${number}`, XAUTHORITY: authority };
+}
+
+/**
+ * Several displays in memory, by the X server that drives cards, and a driver without one. Xvfb's are one screen to programs.
+ * @param {string} folder
+ * @param {Run} run
+ */
+async function startDisplays(folder, run) {
+  const [authority, configuration] = [join(folder, 'authority'), join(folder, 'xorg.conf')];
+  writeFileSync(authority, cookie(), { mode: 0o644 });
+  writeFileSync(
+    configuration,
+    `Section "ServerFlags"
+  Option "AutoAddDevices" "false"
+EndSection
+Section "Device"
+  Identifier "card"
+  Driver "dummy"
+  VideoRam 256000
+EndSection
+Section "Monitor"
+  Identifier "monitor"
+  HorizSync 5.0 - 1000.0
+  VertRefresh 5.0 - 200.0
+EndSection
+Section "Screen"
+  Identifier "screen"
+  Device "card"
+  Monitor "monitor"
+  DefaultDepth 24
+EndSection
+`,
+  );
+  const alone = ['-noreset', '-novtswitch', '-sharevts', 'vt7', '-nolisten', 'tcp', '-logfile', join(folder, 'Xorg.log')];
+  const server = run('Xorg', ['-displayfd', '3', '-config', configuration, '-auth', authority, ...alone], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const number = await firstLine(/** @type {import('node:stream').Readable} */ (server.stdio[3]));
+  return { DISPLAY: `:${number}`, XAUTHORITY: authority };
+}
+
+/** @param {readonly string[]} places @param {NodeJS.ProcessEnv} env */
+async function arrangeDisplays(places, env) {
+  for (const [index, place] of places.entries()) {
+    const [mode = '', x, y] = place.split('+');
+    const output = `DUMMY${index}`;
+    // The first output has them all.
+    if (index > 0) await succeeds('xrandr', ['--addmode', output, mode], env);
+    await succeeds('xrandr', ['--output', output, '--mode', mode, '--pos', `${x}x${y}`, ...(index === 0 ? ['--primary'] : [])], env);
+  }
+  // The server tells programs of what it has arranged when it is asked for it.
+  await succeeds('xrandr', [], env);
+}
+
+/** @param {string} program @param {string[]} args @param {NodeJS.ProcessEnv} env */
+async function succeeds(program, args, env) {
+  const { code, stderr } = await capture(program, args, { env });
+  if (code !== 0) throw new Error(`${[program, ...args].join(' ')} failed: ${stderr.trim()}`);
 }
 
 /** @param {string} folder */
