@@ -107,6 +107,8 @@ export interface App<Capture extends CaptureHost = CaptureHost> {
   /** A page of a document, `width` pixels wide. Rejects with `not_found`, `document_*`. */
   pagePicture(id: number, page: number, width: number): Promise<PagePicture>;
   capture: Capture;
+  /** Hands files that the person opened with Loupe to the main window; `leftOut`: how many more there were. */
+  open(paths: readonly string[], leftOut: number): void;
   /** Locks what is kept, where a passphrase can unlock it. Does not reject. */
   lock(): Promise<void>;
   /** Nothing of what is kept can be shown before somebody unlocks it. */

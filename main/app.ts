@@ -34,6 +34,7 @@ import { createSanityChecks } from './services/models/check/sanity-checks.ts';
 import { sessionSecrets } from './services/models/hub/secrets.ts';
 import { createModelManager } from './services/models/manager.ts';
 import { createModels, type Models } from './services/models/models.ts';
+import { createOpenedFiles } from './services/opened-files.ts';
 import { createSecondReader } from './services/second-reader/second-reader.ts';
 import { startPictureIndex } from './services/picture-index.ts';
 import { createPictureText } from './services/picture-text.ts';
@@ -55,6 +56,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     for (const listener of listeners) listener(event);
   };
 
+  const opened = createOpenedFiles();
   const models = createModels({ store, demoModel: host.demoModel });
   const servers = createServers({ store, secrets, pictures: worker, onChange: (payload) => emit({ event: 'servers.changed', payload }) });
   const engine = createEngineService({
@@ -203,7 +205,7 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
   extractions.resumeAll();
 
   const handlers = {
-    ...hostHandlers({ ...ports, engine }),
+    ...hostHandlers({ ...ports, engine, opened }),
     ...storageHandlers({ store, host, engine, maintenance, manager, servers, emit }),
     ...modelHandlers({ store, host, engine, models, manager, sanityChecks, emit }),
     ...archiveHandlers(archives, host),
@@ -228,6 +230,10 @@ export function createApp<Capture extends CaptureHost>(ports: AppPorts<Capture>)
     pictureFile: (hash, scale) => store.pictures.shown(hash, scale),
     pagePicture: pagePictures.show,
     capture,
+    open(paths, leftOut) {
+      opened.add(paths, leftOut);
+      emit({ event: 'windows.opened', payload: null });
+    },
     async close() {
       await programs?.close();
       await archives.stop();

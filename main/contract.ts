@@ -37,6 +37,7 @@ import { extraction, extractionCell, extractionFields, extractionLimits, extract
 import { problem } from './contract/problems.ts';
 import { programQuestion, programTool, programsState, mostProgramCharacters } from './contract/programs.ts';
 import { newServer, offeredModel, server, serverAddress, serverChange, serverKey } from './contract/servers.ts';
+import { openedFile } from './contract/opened.ts';
 import { documentHit, documentPage, libraryDocument, mostPieceBytes, pageWord } from './contract/documents.ts';
 
 export type { Region, Failure } from './contract/common.ts';
@@ -80,6 +81,7 @@ export type { Difference } from './contract/differences.ts';
 export type { Problem } from './contract/problems.ts';
 export type { ProgramConsent, ProgramQuestion, ProgramsState, ProgramTool } from './contract/programs.ts';
 export type { AnsweredBy, NewServer, OfferedModel, Server, ServerChange } from './contract/servers.ts';
+export type { OpenedFile } from './contract/opened.ts';
 export type { LibraryDocument, DocumentPage, PageWord, DocumentHit } from './contract/documents.ts';
 export type {
   CellState,
@@ -542,6 +544,13 @@ export const requests = {
   'windows.grow': { input: v.strictObject({ height: side }), output: done },
   /** Closes the window that asks. */
   'windows.close': { input: none, output: done },
+  /** What the person opened with Loupe from outside, each file once; `leftOut`: how many more there were. */
+  'windows.opened': { input: none, output: v.strictObject({ files: v.array(openedFile), leftOut: count }) },
+  /** Of one of these, from this byte on. After its last piece it can be read no more. */
+  'windows.openedPiece': {
+    input: v.strictObject({ id, from: count }),
+    output: v.pipe(v.instance(Uint8Array), v.maxLength(mostPieceBytes)),
+  },
 
   'programs.state': { input: none, output: programsState },
   /** The old key no longer lets anybody in; this is the only time that the new one is told. */
@@ -633,6 +642,8 @@ export const events = {
   'pins.faded': pinFaded,
   /** The host asks the window to show this conversation (tray, deep link, second start). */
   'windows.show': v.strictObject({ conversationId: v.nullable(id) }),
+  /** There are files to take, by `windows.opened`. */
+  'windows.opened': v.null(),
 } as const satisfies Record<string, v.GenericSchema>;
 
 // --- derived

@@ -83,7 +83,13 @@ test('the configuration is valid', async () => {
     'asarUnpacked',
   );
   expect(config.protocols).toEqual([{ name: 'Loupe', schemes: ['loupe'] }]);
-  expect(config.fileAssociations).toBeUndefined();
+  // Offered for what it reads, never the default: an installer for Windows makes what it is told of the default.
+  expect([config.fileAssociations, config.win?.fileAssociations]).toEqual([undefined, undefined]);
+  expect(config.mac?.fileAssociations).toEqual([
+    expect.objectContaining({ ext: ['png', 'jpg', 'jpeg', 'webp', 'gif'], role: 'Viewer', rank: 'Alternate' }),
+    expect.objectContaining({ ext: 'pdf', role: 'Viewer', rank: 'Alternate' }),
+  ]);
+  expect(config.linux?.mimeTypes).toEqual(['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'application/pdf']);
   for (const icon of [config.mac?.icon, config.win?.icon, config.linux?.icon]) expect(existsSync(join(root, icon as string))).toBe(true);
   expect(readFileSync(join(root, config.mac?.entitlements as string), 'utf8')).toContain('com.apple.security.cs.allow-jit');
   expect((config.mac?.extendInfo as Record<string, string>)['NSScreenCaptureUsageDescription']).toMatch(/picture of the screen/);

@@ -77,12 +77,18 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     version,
     abilities: await readAbilities(places.demoModel),
     openMain,
+    comeToAsk,
     captureFailed,
     settingsChanged: () => follow(store.settings()),
   });
 
   function openMain(conversationId: number | null): void {
     if (windows.main.show(conversationId) === 'shown') app.emit({ event: 'windows.show', payload: { conversationId } });
+  }
+
+  /** A person who captures, or asks about what was captured, keeps screen and keyboard. */
+  function comeToAsk(): void {
+    app.capture.whenOver(() => (windows.quick.isVisible() ? windows.main.callAttention() : openMain(null)));
   }
 
   /** Not asked for by a window, so a dialog reports the failure. */
@@ -147,6 +153,9 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
         return startCapture(intent.mode);
       case 'hidden':
         return app.capture.prepare();
+      case 'open':
+        app.open(intent.paths, intent.leftOut);
+        return comeToAsk();
       default:
         return intent satisfies never;
     }
@@ -169,6 +178,7 @@ interface DesktopAppParts {
   version: string;
   abilities: unknown;
   openMain: (conversationId: number | null) => void;
+  comeToAsk: () => void;
   captureFailed: (error: unknown) => void;
   settingsChanged: () => void;
 }
@@ -176,7 +186,7 @@ interface DesktopAppParts {
 /** The app, with processes of Electron's kind and a screen to capture. */
 function createDesktopApp(
   { electron, places, data, log }: Assembly,
-  { store, windows, remembered, spawn, version, abilities, openMain, captureFailed, settingsChanged }: DesktopAppParts,
+  { store, windows, remembered, spawn, version, abilities, openMain, comeToAsk, captureFailed, settingsChanged }: DesktopAppParts,
 ): App<ElectronCapture> {
   const pictures = createPictureWorker({ spawn: spawn(places.pictureEntry, 'Loupe pictures') });
   const cacheDirectory = join(data, 'cache');
@@ -218,8 +228,7 @@ function createDesktopApp(
       chooseArchive: (work) => chooseArchive(electron, work),
       openMain,
       showToAsk() {
-        // A person who captures, or asks about what was captured, keeps screen and keyboard.
-        app.capture.whenOver(() => (windows.quick.isVisible() ? windows.main.callAttention() : openMain(null)));
+        comeToAsk();
         return true;
       },
       quit: () => electron.app.quit(),

@@ -1,11 +1,11 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { callTool } from '../api/call.ts';
-import { parseOutput, type Captured, type EventMessage } from '../contract.ts';
+import { mostPieceBytes, parseOutput, type Captured, type EventMessage, type Output } from '../contract.ts';
 import type { Reply } from '../dispatch.ts';
 import { lockDirectory } from '../storage/lock.ts';
 import { entry } from './entries.ts';
@@ -146,6 +146,81 @@ test('the first does what a second start was for', async () => {
     'loupe:event',
     { event: 'windows.show', payload: { conversationId: 4 } },
   ]);
+});
+
+type Opened = Output<'windows.opened'>;
+
+async function opened(double: ElectronDouble, window: WindowDouble): Promise<Opened> {
+  const reply = await ask(double, window, 'windows.opened');
+  return parseOutput('windows.opened', (reply as { output?: unknown }).output);
+}
+
+test('a second start hands over files by their whole paths', async () => {
+  const double = await start(['--no-sandbox', 'scan.png', '--', '-1.pdf'], { lock: false });
+  expect(double.app.lockData).toEqual({ kind: 'open', paths: [resolve('scan.png'), resolve('-1.pdf')], leftOut: 0 });
+});
+
+test('files that are opened from outside come into the window, each once, and nothing else than files does', async () => {
+  const bytes = Buffer.alloc(mostPieceBytes + 5, 'scan');
+  const file = (name: string): string => join(directory, name);
+  writeFileSync(file('long.pdf'), bytes);
+  writeFileSync(file('a.png'), 'png');
+  const double = await start([file('a.png')]);
+  const [window] = double.windows as [WindowDouble];
+  const told = { event: 'windows.opened', payload: null };
+  const first = await opened(double, window);
+  expect(first).toEqual({ files: [{ id: 1, name: 'a.png', bytes: 3, failure: null }], leftOut: 0 });
+  expect(await opened(double, window)).toEqual({ files: [], leftOut: 0 });
+
+  window.webContents.sent.length = 0;
+  window.hide();
+  const paths = [file('long.pdf'), directory, file('none.png'), '/dev/zero'];
+  double.app.emit('second-instance', {}, [], '/', { kind: 'open', paths, leftOut: 2 });
+  expect(window.visible).toBe(true);
+  expect(window.webContents.sent).toContainEqual(['loupe:event', told]);
+  const { files, leftOut } = await opened(double, window);
+  expect(leftOut).toBe(2);
+  expect(files.map(({ id, bytes: size, failure }) => [id, size, failure?.code])).toEqual([
+    [2, bytes.length, undefined],
+    [null, 0, 'file_missing'],
+    [null, 0, 'file_missing'],
+    [null, 0, 'file_missing'],
+  ]);
+  for (const [at, { failure }] of files.entries()) if (failure) expect(failure.message).toContain(paths[at]);
+  const piece = async (id: number, from: number): Promise<Reply> => ask(double, window, 'windows.openedPiece', { id, from });
+  expect(await piece(2, 0)).toMatchObject({ ok: true, output: { length: mostPieceBytes } });
+  expect(await piece(2, mostPieceBytes)).toEqual({ ok: true, output: new Uint8Array(bytes.subarray(mostPieceBytes)) });
+  // Nothing that was not opened, and nothing twice, is read.
+  for (const id of [2, 3, 99]) expect(await piece(id, 0)).toMatchObject({ ok: false, code: 'file_missing' });
+
+  const preventDefault = vi.fn();
+  double.app.emit('open-file', { preventDefault }, file('a.png'));
+  expect(preventDefault).toHaveBeenCalled();
+  expect((await opened(double, window)).files).toMatchObject([{ name: 'a.png', bytes: 3 }]);
+  // What is exchanged for something else before it is read is not read.
+  double.app.emit('open-file', { preventDefault }, file('a.png'));
+  const [exchanged] = (await opened(double, window)).files;
+  rmSync(file('a.png'));
+  mkdirSync(file('a.png'));
+  expect(await piece(exchanged!.id!, 0)).toMatchObject({ ok: false, code: 'file_missing' });
+  for (const link of ['loupe://open/etc/passwd', 'loupe://open?path=/etc/passwd']) double.app.emit('open-url', { preventDefault }, link);
+  expect(await opened(double, window)).toEqual({ files: [], leftOut: 0 });
+});
+
+test('a file that is opened while a person captures brings the window once that is over', async () => {
+  writeFileSync(join(directory, 'a.png'), 'png');
+  const double = await start();
+  const [main] = double.windows as [WindowDouble];
+  main.emit('ready-to-show');
+  double.shortcuts.press('CommandOrControl+Shift+Space');
+  await vi.waitFor(() => double.windows.find(isFrozen) ?? expect.fail('no overlay'));
+  const calls = [...main.calls];
+  double.app.emit('second-instance', {}, [], '/', { kind: 'open', paths: [join(directory, 'a.png')], leftOut: 0 });
+  expect(main.calls).toEqual(calls);
+  expect(main.visible).toBe(false);
+  double.shortcuts.press('Escape');
+  await vi.waitFor(() => expect(main.calls.slice(calls.length)).toContain('focus'));
+  expect((await opened(double, main)).files).toMatchObject([{ name: 'a.png' }]);
 });
 
 test('a database that cannot be opened is shown in the window, not in a box before it', async () => {
@@ -489,8 +564,16 @@ test('with a passphrase it locks with the screen; then nothing is answered, and 
   window.hide();
   double.shortcuts.press('CommandOrControl+Shift+Space');
   await vi.waitFor(() => expect(window.visible).toBe(true));
+  window.hide();
+  const scan = join(directory, 'scan.png');
+  writeFileSync(scan, 'png');
+  double.app.emit('second-instance', {}, [], '/', { kind: 'open', paths: [scan], leftOut: 0 });
+  expect(window.visible).toBe(true);
+  expect(await ask(double, window, 'windows.opened')).toMatchObject({ code: 'vault_locked' });
   expect(await ask(double, window, 'vault.unlock', { words: 'wrong words' })).toMatchObject({ code: 'passphrase_wrong' });
   expect(await ask(double, window, 'vault.unlock', { words: code })).toMatchObject({ ok: true });
+  // It has waited.
+  expect((await opened(double, window)).files).toMatchObject([{ name: 'scan.png', bytes: 3 }]);
   expect(await ask(double, window, 'conversations.list')).toMatchObject({ ok: true });
 });
 

@@ -12,7 +12,7 @@ import { offerLink } from './dialogs.ts';
 import { hasShortcutsPortal, isWayland, showsTray as desktopShowsTray } from './desktop.ts';
 import { entry } from './entries.ts';
 import { hardenContents } from './harden.ts';
-import { firstIntent, intentOfArguments, intentOfLink, parseIntent, type Intent } from './intents.ts';
+import { firstIntent, intentOfArguments, intentOfFile, intentOfLink, parseIntent, type Intent } from './intents.ts';
 import { refusedSwitch, scheme, schemePrivileges } from './options.ts';
 import { findPlaces } from './places.ts';
 import { words } from './words.ts';
@@ -20,7 +20,7 @@ import { words } from './words.ts';
 export interface StartOptions {
   /** Folder of the entry and what was built with it. */
   bundle: string;
-  /** Of the command line, without the program. */
+  /** Of the command line, without the program and its entry. */
   args: string[];
   /** Whether the desktop shows a tray; absent = asks it. */
   showsTray?: () => Promise<boolean>;
@@ -52,7 +52,8 @@ export function startShell(
     app.commandLine.appendSwitch(flag);
   if (wayland) app.commandLine.appendSwitch('enable-features', 'GlobalShortcutsPortal');
 
-  const intent = intentOfArguments(args);
+  // Relative paths are this start's, not the first instance's.
+  const intent = intentOfArguments(args, process.cwd());
   if (!app.requestSingleInstanceLock(intent)) {
     // The first instance got the intent.
     app.quit();
@@ -79,6 +80,13 @@ export function startShell(
       event.preventDefault();
       const linked = intentOfLink(link);
       if (linked) act(linked);
+    }),
+  );
+  app.on(
+    'open-file',
+    entry((event, path) => {
+      event.preventDefault();
+      act(intentOfFile(path));
     }),
   );
   // Closing windows decides nothing: the tray, the menu and the main window do.

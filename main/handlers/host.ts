@@ -6,6 +6,7 @@ import { LoupeError } from '../errors.ts';
 import { readProblems, writeBundle } from '../host/problems.ts';
 import type { DeviceInfo } from '../native-surface.ts';
 import type { EngineService } from '../services/engine-service.ts';
+import type { OpenedFiles } from '../services/opened-files.ts';
 import { done, type AreaHandlers } from './area.ts';
 
 const recentPromptsShown = 8;
@@ -15,9 +16,11 @@ export function hostHandlers({
   host,
   abilities,
   engine,
-}: Pick<AppPorts, 'store' | 'host' | 'abilities'> & { engine: Pick<EngineService, 'devices'> }): AreaHandlers<
-  'app' | 'windows' | 'privacy' | 'problems'
-> {
+  opened,
+}: Pick<AppPorts, 'store' | 'host' | 'abilities'> & {
+  engine: Pick<EngineService, 'devices'>;
+  opened: Pick<OpenedFiles, 'take' | 'piece'>;
+}): AreaHandlers<'app' | 'windows' | 'privacy' | 'problems'> {
   return {
     'app.info': () => ({
       version: host.version,
@@ -58,6 +61,8 @@ export function hostHandlers({
     // A host that can close the window that asks answers this itself.
     'windows.grow': () => null,
     'windows.close': () => null,
+    'windows.opened': () => opened.take(),
+    'windows.openedPiece': ({ id, from }) => opened.piece(id, from),
 
     'privacy.ledger': () => ({
       installedAt: store.ledger.installedAt(),

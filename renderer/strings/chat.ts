@@ -54,6 +54,8 @@ export const chat = {
   onlyNamedStep: 'Attach the file with the paper clip.',
   pictureTooLarge: (name: string, limit: number) => `${name} is larger than ${bytes(limit)}.`,
   pictureTooLargeStep: 'Crop the picture to the part that matters, or save it at a smaller size.',
+  openedLeftOut: (count: number) => (count === 1 ? 'One more file was not opened.' : `${count} more files were not opened.`),
+  openedLeftOutStep: 'Open them with Loupe again, a few at a time.',
   tooManyPictures: (limit: number) => `A question can have ${limit} pictures at most.`,
   tooManyPicturesStep: 'Remove one first, or compose several into one.',
   context: (used: number, total: number) => `${used.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`,
