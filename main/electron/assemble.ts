@@ -65,6 +65,7 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
   const windows = createWindows({
     ...assembly,
     remembered,
+    isKept: (id) => isKept(store, id),
     closesToTray: () => store.settings().closeToTray && presence.isShown(),
     onHidden: () => tellOfTray(electron, remembered),
   });
@@ -161,6 +162,15 @@ export async function assemble(assembly: Assembly): Promise<{ act: (intent: Inte
     }
   }
   return { act, startMinimised: store.settings().startMinimised };
+}
+
+/** Neither are private conversations, nor is anything while the data are locked. */
+function isKept({ conversations }: Store, id: number): boolean {
+  try {
+    return conversations.summary(id).id === id;
+  } catch {
+    return false;
+  }
 }
 
 type Spawner = (entry: string, name: string) => () => ReturnType<typeof startUtilityHost>;

@@ -44,7 +44,7 @@ const line = (before: string, text: string): TextLine => ({
 });
 
 function memory(): Remembered {
-  let state: RememberedState = { window: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
+  let state: RememberedState = { window: null, conversationId: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
   return {
     get: () => state,
     set: (change) => {

@@ -10,6 +10,7 @@ import {
   ownUrl,
   pageUrl,
   paper,
+  shownConversation,
   webPreferences,
 } from './options.ts';
 
@@ -75,6 +76,9 @@ test('a window can reload its page and go nowhere else', () => {
 test('views are named in the address', () => {
   expect(pageUrl({ view: 'main' })).toBe('loupe://app/');
   expect(pageUrl({ view: 'main', conversationId: 12 })).toBe('loupe://app/?conversation=12');
+  for (const conversationId of [12, null]) expect(shownConversation(pageUrl({ view: 'main', conversationId }))).toBe(conversationId);
+  for (const address of ['', 'https://app/?conversation=12', 'loupe://app/?conversation=-1', 'loupe://app/?conversation=1e99'])
+    expect(shownConversation(address), address).toBeNull();
   expect(pageUrl({ view: 'overlay', display: '1&x=2' })).toBe('loupe://app/?view=overlay&display=1%26x%3D2');
 });
 

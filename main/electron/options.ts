@@ -29,6 +29,12 @@ export function pageUrl(view: View): string {
   return url.href;
 }
 
+/** That the page at this address shows: it keeps its address up to date. */
+export function shownConversation(address: string): number | null {
+  const id = Number(ownUrl(address)?.searchParams.get('conversation'));
+  return Number.isSafeInteger(id) && id > 0 ? id : null;
+}
+
 /** macOS has a spelling checker of its own; elsewhere Chromium would fetch its dictionaries from a server. */
 export function spellsOffline(platform: NodeJS.Platform): boolean {
   return platform === 'darwin';

@@ -1,9 +1,10 @@
-/** What the shell remembers between starts: where its window was, and what was captured last. */
+/** What the shell remembers between starts: where its window was and at what, and what was captured last. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 
 const whole = v.pipe(v.number(), v.safeInteger());
 const side = v.pipe(whole, v.minValue(1));
+const number = v.pipe(whole, v.minValue(1));
 const size = v.strictObject({ width: side, height: side });
 const rect = v.strictObject({ x: whole, y: whole, width: side, height: side });
 const region = v.strictObject({ x: v.pipe(whole, v.minValue(0)), y: v.pipe(whole, v.minValue(0)), width: side, height: side });
@@ -11,6 +12,8 @@ const region = v.strictObject({ x: v.pipe(whole, v.minValue(0)), y: v.pipe(whole
 const schema = v.strictObject({
   /** DIP; null before the window was ever closed. */
   window: v.nullable(v.strictObject({ bounds: rect, maximized: v.boolean() })),
+  /** That it showed then; it may be gone since. */
+  conversationId: v.optional(v.nullable(number), null),
   /** The display that was captured last. */
   lastDisplay: v.nullable(v.string()),
   /** By display, in pixels of a frame of this size. */
@@ -26,7 +29,7 @@ export interface Remembered {
   set(change: Partial<RememberedState>): void;
 }
 
-const nothing: RememberedState = { window: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
+const nothing: RememberedState = { window: null, conversationId: null, lastDisplay: null, lastRegions: {}, toldOfTray: false };
 
 /** A file that is missing or broken is as good as none. `onFault` hears when it cannot be written; work goes on without. */
 export function createRemembered(path: string, onFault: (error: unknown) => void): Remembered {

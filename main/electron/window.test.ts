@@ -23,8 +23,9 @@ describe('the main window', () => {
 
   function open({
     remembered = createRemembered(join(directory, 'shell.json'), () => {}),
+    kept = [],
     closesToTray = true,
-  }: { remembered?: Remembered; closesToTray?: boolean } = {}): {
+  }: { remembered?: Remembered; kept?: number[]; closesToTray?: boolean } = {}): {
     main: MainWindow;
     windows: WindowDouble[];
     gone: boolean[];
@@ -46,6 +47,7 @@ describe('the main window', () => {
       displays: () => [{ id: '1', name: 'One', bounds: { ...workArea, height: 1080 }, workArea, scaleFactor: 1 }],
       primaryWorkArea: () => workArea,
       remembered,
+      isKept: (id) => kept.includes(id),
       closesToTray: () => closesToTray,
       onHidden: () => {},
       onPageGone: (repeatedly) => gone.push(repeatedly),
@@ -94,6 +96,32 @@ describe('the main window', () => {
     expect(third.windows[0]!.options).toMatchObject({ x: 370, y: 120, width: 1180, height: 800 });
   });
 
+  test('opens again at the conversation that it showed, if that is kept, unless another is asked for', () => {
+    const first = open();
+    first.main.show(null);
+    // The page follows what it shows.
+    first.windows[0]!.webContents.url = 'loupe://app/?conversation=12';
+    first.main.quitting();
+    first.windows[0]!.close();
+
+    const again = open({ kept: [12] });
+    again.main.show(null);
+    expect(again.windows[0]!.url).toBe('loupe://app/?conversation=12');
+    const other = open({ kept: [12] });
+    other.main.show(3);
+    expect(other.windows[0]!.url).toBe('loupe://app/?conversation=3');
+    const deleted = open({ kept: [] });
+    deleted.main.show(null);
+    expect(deleted.windows[0]!.url).toBe('loupe://app/');
+
+    deleted.windows[0]!.webContents.url = 'loupe://app/';
+    deleted.main.quitting();
+    deleted.windows[0]!.close();
+    const atNew = open({ kept: [12] });
+    atNew.main.show(null);
+    expect(atNew.windows[0]!.url, 'a new conversation was shown last').toBe('loupe://app/');
+  });
+
   test('closing hides it into the tray, until the app quits', () => {
     const { main, windows, closed } = open();
     main.show(null);
@@ -135,6 +163,7 @@ describe('what is remembered', () => {
     });
     expect(createRemembered(path, () => {}).get()).toEqual({
       window: null,
+      conversationId: null,
       lastDisplay: '7',
       lastRegions: { '7': { region: { x: 1, y: 2, width: 3, height: 4 }, frame: { width: 10, height: 10 } } },
       toldOfTray: false,
@@ -152,6 +181,7 @@ describe('what is remembered', () => {
     writeFileSync(path, text);
     expect(createRemembered(path, () => {}).get()).toEqual({
       window: null,
+      conversationId: null,
       lastDisplay: null,
       lastRegions: {},
       toldOfTray: false,

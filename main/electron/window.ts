@@ -2,7 +2,7 @@
 import type { BrowserWindow, BrowserWindowConstructorOptions } from 'electron';
 import { restoreWindow, type Rect, type ScreenDisplay } from '../services/capture/geometry.ts';
 import { entry } from './entries.ts';
-import { pageUrl, paper, webPreferences } from './options.ts';
+import { pageUrl, paper, shownConversation, webPreferences } from './options.ts';
 import type { Remembered } from './remembered.ts';
 
 const usual = { width: 1180, height: 800 };
@@ -18,6 +18,8 @@ export interface MainWindowParts {
   displays: () => readonly ScreenDisplay[];
   primaryWorkArea: () => Rect;
   remembered: Remembered;
+  /** A conversation of this number can be opened. */
+  isKept: (conversationId: number) => boolean;
   /** Closing hides: the app goes on in the tray. */
   closesToTray: () => boolean;
   /** It was, by closing. */
@@ -30,7 +32,7 @@ export interface MainWindowParts {
 }
 
 export interface MainWindow {
-  /** Opens it at a conversation, or brings it to the front as it is. */
+  /** Opens it at a conversation or where it was closed, or brings it to the front as it is. */
   show(conversationId: number | null): 'opened' | 'shown';
   /** On the screen, and marked as one that wants something; the keyboard stays where it is. */
   callAttention(): void;
@@ -53,13 +55,20 @@ const crashesTolerated = 3;
 const crashWindowMs = 60_000;
 
 export function createMainWindow(parts: MainWindowParts): MainWindow {
-  const { createWindow, remembered, closesToTray, onHidden, onPageGone, onOpened, onClosed } = parts;
+  const { createWindow, remembered, isKept, closesToTray, onHidden, onPageGone, onOpened, onClosed } = parts;
   let window: BrowserWindow | null = null;
   let isQuitting = false;
   let crashes: number[] = [];
 
   function remember(closing: BrowserWindow): void {
-    remembered.set({ window: { bounds: closing.getNormalBounds(), maximized: closing.isMaximized() } });
+    const conversationId = shownConversation(closing.webContents.getURL());
+    remembered.set({ window: { bounds: closing.getNormalBounds(), maximized: closing.isMaximized() }, conversationId });
+  }
+
+  /** Where it was closed, unless that is gone, as private conversations are. */
+  function lastConversation(): number | null {
+    const { conversationId } = remembered.get();
+    return conversationId !== null && isKept(conversationId) ? conversationId : null;
   }
 
   function create(conversationId: number | null, withKeyboard = true): BrowserWindow {
@@ -102,7 +111,7 @@ export function createMainWindow(parts: MainWindowParts): MainWindow {
         if (!repeatedly) created.reload();
       }),
     );
-    void created.loadURL(pageUrl({ view: 'main', conversationId })).catch(() => onPageGone(true));
+    void created.loadURL(pageUrl({ view: 'main', conversationId: conversationId ?? lastConversation() })).catch(() => onPageGone(true));
     return created;
   }
 

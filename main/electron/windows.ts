@@ -29,6 +29,7 @@ export interface WindowsParts {
   electron: ElectronModule;
   places: Places;
   remembered: Remembered;
+  isKept: (conversationId: number) => boolean;
   log: Log;
   wayland: boolean;
   /** Wayland only: the desktop has the GlobalShortcuts portal. */
@@ -56,7 +57,17 @@ export interface Windows {
   onMainClosed: Signal['on'];
 }
 
-export function createWindows({ electron, places, remembered, log, wayland, portal, closesToTray, onHidden }: WindowsParts): Windows {
+export function createWindows({
+  electron,
+  places,
+  remembered,
+  isKept,
+  log,
+  wayland,
+  portal,
+  closesToTray,
+  onHidden,
+}: WindowsParts): Windows {
   const { BrowserWindow, desktopCapturer, globalShortcut, nativeTheme, systemPreferences } = electron;
   const { platform } = process;
   const { preload } = places;
@@ -83,6 +94,7 @@ export function createWindows({ electron, places, remembered, log, wayland, port
     displays: screen.displays,
     primaryWorkArea: () => electron.screen.getPrimaryDisplay().workArea,
     remembered,
+    isKept,
     closesToTray,
     onHidden,
     onPageGone: (repeatedly) => {

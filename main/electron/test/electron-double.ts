@@ -43,6 +43,10 @@ export class ContentsDouble extends EmitterDouble {
   setWebRTCIPHandlingPolicy(policy: string): void {
     this.webRtc = policy;
   }
+  url = '';
+  getURL(): string {
+    return this.url;
+  }
   destroyed = false;
   send(...message: unknown[]): void {
     this.sent.push(message);
@@ -101,7 +105,7 @@ export class WindowDouble extends EmitterDouble {
   }
 
   async loadURL(url: string): Promise<void> {
-    this.url = url;
+    this.url = this.webContents.url = url;
   }
   reload(): void {
     this.calls.push('reload');
