@@ -34,7 +34,7 @@ test('a program is let in, by keyboard, with a key that is shown once', async ({
   await expect(allow).not.toBeChecked();
   await allow.focus();
   await page.keyboard.press('Space');
-  const port = dialog.getByLabel('Port');
+  const port = dialog.getByLabel('Port', { exact: true });
   await port.fill(String(taken.port));
   await port.press('Enter');
   await expect(dialog.getByText(`Port ${taken.port} is in use by`)).toBeVisible();
@@ -83,8 +83,8 @@ test('a page in the browser gets nothing out of it, even with the key', async ({
   await page.keyboard.press('Control+,');
   const dialog = page.getByRole('dialog', { name: 'Settings' });
   await dialog.getByRole('switch', { name: 'Let other programs on this computer ask Loupe' }).check();
-  await dialog.getByLabel('Port').fill(String(free.port));
-  await dialog.getByLabel('Port').press('Enter');
+  await dialog.getByLabel('Port', { exact: true }).fill(String(free.port));
+  await dialog.getByLabel('Port', { exact: true }).press('Enter');
   await expect(dialog.getByText(`http://127.0.0.1:${free.port}/v1`, { exact: true })).toBeVisible();
   const key = await dialog.locator('dd').last().innerText();
 

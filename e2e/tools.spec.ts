@@ -24,7 +24,7 @@ async function letIn(page: Page, name: string): Promise<Client> {
   const port = await freePort();
   await page.keyboard.press('Control+,');
   const dialog = page.getByRole('dialog', { name: 'Settings' });
-  const field = dialog.getByLabel('Port');
+  const field = dialog.getByLabel('Port', { exact: true });
   await dialog.getByRole('switch', { name: 'Let other programs on this computer ask Loupe' }).check();
   await field.fill(String(port));
   await field.press('Enter');

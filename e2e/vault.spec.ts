@@ -111,5 +111,5 @@ test('everything is encrypted, locked, and opened by the passphrase or the recov
   await expect(dialog).toBeHidden({ timeout: 60_000 });
   await expect(loupe.sidebar.getByText('Something about xylophones')).toBeVisible({ timeout: 60_000 });
   await openPrivacy(page);
-  await expect(page.getByText('Not encrypted')).toBeVisible();
+  await expect(page.getByText('Not encrypted', { exact: true })).toBeVisible();
 });
