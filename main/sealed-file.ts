@@ -5,6 +5,7 @@
  * that are exchanged, repeated or cut off are noticed.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { fstatSync, readSync } from 'node:fs';
 
 const magic = Buffer.from('LoupeV1\0', 'latin1');
 const saltBytes = 16;
@@ -80,6 +81,21 @@ export interface SealedSource {
   length: number;
   /** Fills `target`; false where that cannot be read. */
   read(position: number, target: Uint8Array): boolean;
+}
+
+/** Of a file that is open, sealed or not. `read` throws what the file system does. */
+export function sourceOf(descriptor: number): SealedSource {
+  return { length: fstatSync(descriptor).size, read: (position, target) => readAt(descriptor, position, target) };
+}
+
+/** Fills `target`; false where the file ends before it is full. Throws what the file system does. */
+export function readAt(descriptor: number, position: number, target: Uint8Array): boolean {
+  for (let done = 0; done < target.length;) {
+    const count = readSync(descriptor, target, done, target.length - done, position + done);
+    if (count === 0) return false;
+    done += count;
+  }
+  return true;
 }
 
 /** What is in it, at any place. `read` is false for what was changed. `fileKey`: `keyOfFile`. */

@@ -1,5 +1,5 @@
 /** A file -> its pages: PDF, TIFF of several pages, any picture. What it is decide its first bytes, never its name. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
 import { decodeImage, recognise } from '../image/decode.ts';
 import { justAbove, maxFileBytes as largestPictureFile } from '../image/limits.ts';
@@ -7,7 +7,7 @@ import { openPages } from '../image/pages.ts';
 import { isPlain } from '../image/pixels.ts';
 import { LoupeError } from '../errors.ts';
 import { readWithoutWaiting } from '../regular-file.ts';
-import { openSealed } from '../sealed-file.ts';
+import { openSealed, readAt } from '../sealed-file.ts';
 import { fileType } from '../file-type.ts';
 import type { DocumentFacts, DocumentFile, PageDrawing, PageReading } from '../services/ports.ts';
 import { openAuditor } from './audit.ts';
@@ -98,13 +98,7 @@ function openFile(path: string, given = basename(path)): OpenFile {
     length: stat.size,
     read(position, target) {
       try {
-        let done = 0;
-        while (done < target.length) {
-          const count = readSync(descriptor, target, done, target.length - done, position + done);
-          if (count === 0) return false;
-          done += count;
-        }
-        return true;
+        return readAt(descriptor, position, target);
       } catch {
         // A drive that was pulled out: the page says that it cannot be read.
         return false;

@@ -1,6 +1,6 @@
 /** A file of the data folder as it came, piece by piece: whether it is sealed or not, it is never in memory whole. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { openSealed, type SealedSource } from '../../sealed-file.ts';
+import { closeSync, openSync } from 'node:fs';
+import { openSealed, sourceOf } from '../../sealed-file.ts';
 
 const pieceBytes = 1 << 20;
 
@@ -14,17 +14,7 @@ export interface StoredSource {
 export function* piecesOf({ path, key }: StoredSource): Generator<Buffer> {
   const descriptor = openSync(path, 'r');
   try {
-    const file: SealedSource = {
-      length: fstatSync(descriptor).size,
-      read(position, target) {
-        for (let done = 0; done < target.length;) {
-          const count = readSync(descriptor, target, done, target.length - done, position + done);
-          if (count === 0) return false;
-          done += count;
-        }
-        return true;
-      },
-    };
+    const file = sourceOf(descriptor);
     const source = key ? openSealed(file, key) : file;
     for (let at = 0; at < source.length; at += pieceBytes) {
       const piece = Buffer.alloc(Math.min(pieceBytes, source.length - at));

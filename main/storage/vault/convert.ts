@@ -3,12 +3,12 @@
  * at any moment, and tells by its first bytes in which: whatever ends this, it goes on where it was when it is called again.
  */
 import Database from '../sqlite.ts';
-import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolderSync } from '../../make-folder.ts';
 import { LoupeError } from '../../errors.ts';
-import { isSealedHead, keyOfFile, openSealed, seal, sealedHeadBytes, type SealedSource } from '../../sealed-file.ts';
+import { isSealedHead, keyOfFile, openSealed, seal, sealedHeadBytes, sourceOf, type SealedSource } from '../../sealed-file.ts';
 import { databasePath, exchangeBackup, flush, listBackups } from '../backups.ts';
 import { examineFile } from '../check.ts';
 import { incomingDocuments } from '../document-files.ts';
@@ -136,18 +136,7 @@ async function convertFile(path: string, target: string, part: string, keys: Fol
 
 function openSource(path: string): SealedSource & { close(): void } {
   const descriptor = openSync(path, 'r');
-  return {
-    length: statSync(path).size,
-    read(position, target) {
-      for (let done = 0; done < target.length;) {
-        const count = readSync(descriptor, target, done, target.length - done, position + done);
-        if (count === 0) return false;
-        done += count;
-      }
-      return true;
-    },
-    close: () => closeSync(descriptor),
-  };
+  return { ...sourceOf(descriptor), close: () => closeSync(descriptor) };
 }
 
 // --- databases
